@@ -1,0 +1,3 @@
+"""A version manager for Python that looks after virtual environments."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Asks and answers: the only place that knows typer, rich and JSON."""

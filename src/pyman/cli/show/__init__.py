@@ -1,0 +1,1 @@
+"""The words, tables and progress bars that a person sees."""

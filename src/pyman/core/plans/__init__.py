@@ -1,0 +1,1 @@
+"""One decider a verb: facts in, plan out."""

@@ -1,0 +1,123 @@
+"""What is: the version of a CPython, and how versions, variants and builds are written in the store.
+
+Hot: imports nothing.
+"""
+
+from __future__ import annotations
+
+from pyman.core.record import record
+
+# How a variant is written behind a version: `3.14t`, `3.14.2d`. PEP 703 and the names of interpreters use the same.
+VARIANT_SUFFIX = {"default": "", "freethreaded": "t", "debug": "d"}
+SUFFIX_VARIANT = {suffix: variant for variant, suffix in VARIANT_SUFFIX.items()}
+
+_STAGES = {"a": 0, "b": 1, "rc": 2}
+_FINAL = 3
+# A number of more digits is no version of anything; int() of a very long one is slow.
+_MOST_DIGITS = 6
+
+
+@record
+class Version:
+    """One release of CPython: `3.13.5`, `3.14.0rc2`. The variant and the build are told apart from it."""
+
+    major: int
+    minor: int
+    patch: int
+    prerelease: str = ""
+    """`""` for a final release, else `a7`, `b1`, `rc2`."""
+
+    @property
+    def is_final(self) -> bool:
+        """True unless this is an alpha, beta or release candidate."""
+        return not self.prerelease
+
+    @property
+    def minor_name(self) -> str:
+        """The minor version alone: `3.13`."""
+        return f"{self.major}.{self.minor}"
+
+    @property
+    def order(self) -> tuple[int, int, int, int, int]:
+        """Sorts like the releases themselves: alphas, betas, candidates, the final release."""
+        stage, serial = _split_prerelease(self.prerelease)
+        return (self.major, self.minor, self.patch, stage, serial)
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}{self.prerelease}"
+
+    def __lt__(self, other: Version) -> bool:
+        return self.order < other.order
+
+    def __le__(self, other: Version) -> bool:
+        return self.order <= other.order
+
+    def __gt__(self, other: Version) -> bool:
+        return self.order > other.order
+
+    def __ge__(self, other: Version) -> bool:
+        return self.order >= other.order
+
+
+def _split_prerelease(text: str) -> tuple[int, int]:
+    for name, stage in _STAGES.items():
+        if text.startswith(name):
+            return stage, int(text[len(name) :])
+    return _FINAL, 0
+
+
+def read_number(text: str) -> int | None:
+    """Return the whole number that is written in plain digits without leading zeros, else None."""
+    if not text.isascii() or not text.isdigit() or len(text) > _MOST_DIGITS:
+        return None
+    if len(text) > 1 and text[0] == "0":
+        return None
+    return int(text)
+
+
+def split_release(text: str) -> tuple[tuple[int, ...], str, str] | None:
+    """Split `3.14.0rc2t` into its numbers, its pre-release and its variant: `((3, 14, 0), "rc2", "freethreaded")`.
+
+    One to three numbers; None for anything else.
+    """
+    end = 0
+    while end < len(text) and (text[end].isdigit() or text[end] == "."):
+        end += 1
+    numbers: list[int] = []
+    for part in text[:end].split("."):
+        number = read_number(part)
+        if number is None:
+            return None
+        numbers.append(number)
+    rest = text[end:]
+    prerelease = ""
+    for name in _STAGES:
+        if rest.startswith(name):
+            last = len(name)
+            while last < len(rest) and rest[last].isdigit():
+                last += 1
+            if read_number(rest[len(name) : last]) is None:
+                return None
+            prerelease, rest = rest[:last], rest[last:]
+            break
+    if rest not in SUFFIX_VARIANT or len(numbers) > 3 or (prerelease and len(numbers) < 3):
+        return None
+    return tuple(numbers), prerelease, SUFFIX_VARIANT[rest]
+
+
+def parse_version(text: str) -> Version | None:
+    """Return the version that `3.13.5` or `3.14.0rc2` names, None when it names none."""
+    split = split_release(text)
+    if split is None or len(split[0]) != 3 or split[2] != "default":
+        return None
+    return Version(*split[0], split[1])
+
+
+def minor_alias(version: Version, variant: str) -> str:
+    """Return the name of the alias that a release belongs to: `3.13`, `3.14t`."""
+    return version.minor_name + VARIANT_SUFFIX[variant]
+
+
+def release_name(version: Version, variant: str) -> str:
+    """Return a release with its variant as people write it: `3.13.5`, `3.14.0rc2t`."""
+    return f"{version}{VARIANT_SUFFIX[variant]}"
