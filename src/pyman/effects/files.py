@@ -1,0 +1,118 @@
+"""Reading files that somebody else may have written, and replacing our own in one step.
+
+Hot: imports nothing that start-up has not loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+SMALL_FILE = 1 << 20
+"""Bytes. No file that pyman parses in one piece has a reason to be larger."""
+
+_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class NotReadable(OSError):
+    """No regular file, or larger than the limit: a fifo would hang us, a device or a gigabyte would fill us."""
+
+
+def read_bytes(path: str, limit: int = SMALL_FILE) -> bytes:
+    """Return the content of a regular file of at most `limit` bytes.
+
+    Raises NotReadable for anything else that is there, and OSError as the system says it.
+    """
+    descriptor = os.open(path, _READ_FLAGS)
+    try:
+        return _read_descriptor(descriptor, path, limit)
+    finally:
+        os.close(descriptor)
+
+
+def _read_descriptor(descriptor: int, path: str, limit: int) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise NotReadable(f"{path} is no regular file")
+    if status.st_size > limit:
+        raise NotReadable(f"{path} has {status.st_size} bytes, the limit is {limit}")
+    pieces = []
+    left = limit + 1
+    while left > 0:
+        piece = os.read(descriptor, min(left, 1 << 18))
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+        left -= len(piece)
+    raise NotReadable(f"{path} has more than {limit} bytes")
+
+
+def read_text(path: str, limit: int = SMALL_FILE) -> str:
+    """Return the text of a regular file; a byte order mark is dropped, bytes that are no UTF-8 are kept as surrogates.
+
+    Raises NotReadable and OSError as `read_bytes` does.
+    """
+    return read_bytes(path, limit).removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+
+
+def read_own_text(path: str, limit: int = SMALL_FILE) -> str:
+    """Return the text of a regular file that belongs to root or the user, and so may decide what is run.
+
+    Raises NotReadable for a file of anybody else.
+    """
+    descriptor = os.open(path, _READ_FLAGS)
+    try:
+        if os.fstat(descriptor).st_uid not in (0, os.geteuid()):
+            raise NotReadable(f"{path} belongs to another user")
+        content = _read_descriptor(descriptor, path, limit)
+    finally:
+        os.close(descriptor)
+    return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+
+
+def _beside(path: str) -> str:
+    """Return a name in the same folder that no other process uses and that marks itself as work in progress."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name[:100]}.pyman-{os.getpid()}-{os.urandom(4).hex()}")
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write every byte, however few the system takes at once."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def replace_file(path: str, content: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
+    """Put a file in place in one step: readers see the old content or the new, never half of it.
+
+    The file is a new one even where the old was a hard link into somebody's cache. `durable` waits for the disk.
+    """
+    temporary = _beside(path)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            write_all(descriptor, content)
+            os.fchmod(descriptor, mode)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def replace_link(path: str, target: str) -> None:
+    """Point a symlink elsewhere in one step: at no instant is the name missing.
+
+    Raises IsADirectoryError where a real folder has the name, which is never touched.
+    """
+    temporary = _beside(path)
+    os.symlink(target, temporary)
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
