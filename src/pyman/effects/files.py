@@ -36,7 +36,7 @@ def _read_descriptor(descriptor: int, path: str, limit: int) -> bytes:
         raise NotReadable(f"{path} is no regular file")
     if status.st_size > limit:
         raise NotReadable(f"{path} has {status.st_size} bytes, the limit is {limit}")
-    pieces = []
+    pieces: list[bytes] = []
     left = limit + 1
     while left > 0:
         piece = os.read(descriptor, min(left, 1 << 18))
