@@ -1,0 +1,201 @@
+"""What is wished for: the words with which people name a Python, understood the way pyenv and uv users expect.
+
+    3   3.13   3.13.5   3.14t   3.14d   3.14.0rc2   3.15-dev     a release, or the start of one
+    >=3.11,<3.14   ==3.13.5   ~=3.12                              a PEP 440 specifier set
+    cpython-3.13.5   python-3.11   python3.11   cpython@3.13      the same with an implementation before it
+    3.13+freethreaded   3.13+debug                                uv's way to write a variant
+    latest   system                                               the newest; the one that is not ours
+    pypy3.11   graalpy-24                                         understood; not installable yet
+    ./venv   /usr/bin/python3   ~/.pyenv/versions/3.12            a path, on the command line only
+
+Hot: a plain release needs nothing imported, a specifier needs packaging.
+"""
+
+from __future__ import annotations
+
+from pyman.core.record import record
+from pyman.core.version import VARIANT_SUFFIX, Version, split_release
+from pyman.errors import BadRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+OLDEST = (3, 6)
+LONGEST = 200
+"""Characters. No request is longer; what is, comes from a file that is no version file."""
+
+_OTHER_IMPLEMENTATIONS = (
+    "pypy",
+    "graalpy",
+    "graalpython",
+    "jython",
+    "ironpython",
+    "micropython",
+    "stackless",
+    "pyston",
+)
+_OURS = ("cpython", "python")
+_LONG_VARIANTS = {"+freethreaded": "freethreaded", "+debug": "debug"}
+_PATH_STARTS = (".", "~")
+_SETS: dict[str, SpecifierSet] = {}
+
+
+@record
+class Request:
+    """One wish. `kind` is one of `release`, `specifier`, `latest`, `system`, `other`, `path`."""
+
+    text: str
+    """As the user wrote it, for messages and for the venv's own record."""
+    kind: str
+    numbers: tuple[int, ...] = ()
+    """One to three numbers of a release."""
+    prerelease: str = ""
+    variant: str = "default"
+    prereleases: bool = False
+    """True where a pre-release is as welcome as a final one: `3.15-dev`."""
+    specifier: str = ""
+
+    @property
+    def pins(self) -> bool:
+        """True where one patch release is named: `3.13.5`, `==3.13.5`."""
+        return len(self.numbers) == 3
+
+    @property
+    def alias(self) -> str | None:
+        """The alias that the request names outright: `3.13`, `3.14t`, `3`; None where it names none."""
+        if self.kind != "release" or self.pins:
+            return None
+        return ".".join(map(str, self.numbers)) + VARIANT_SUFFIX[self.variant]
+
+    def admits(self, version: Version, variant: str) -> bool:
+        """True where this release is what was asked for; pre-releases are not held against it here."""
+        if variant != self.variant:
+            return False
+        if self.kind == "latest":
+            return True
+        if self.kind == "specifier":
+            return specifier_admits(self.specifier, version)
+        if self.kind != "release":
+            return False
+        if self.pins:
+            return (version.major, version.minor, version.patch) == self.numbers and (
+                version.prerelease == self.prerelease
+            )
+        return (version.major, version.minor)[: len(self.numbers)] == self.numbers
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_request(text: str) -> Request:
+    """Understand a request.
+
+    Raises BadRequest, which names what was written and shows what can be.
+    """
+    word = text.strip()
+    if not word:
+        raise _not_understood(text, "it is empty")
+    if len(word) > LONGEST:
+        raise _not_understood(word[:40] + "…", f"it is longer than {LONGEST} characters")
+    if any(not character.isprintable() for character in word):
+        raise _not_understood(word, "it holds a control character")
+    if word[0] in "<>=!~" and not word.startswith("~/"):
+        return _parse_specifier(word)
+    if "/" in word or word[0] in _PATH_STARTS:
+        return Request(word, "path")
+    if word[0] == "-":
+        raise _not_understood(word, "it looks like an option")
+    lower = word.lower()
+    if lower in ("latest", "system"):
+        return Request(word, lower)
+    return _parse_release(word, lower)
+
+
+def _parse_release(word: str, lower: str) -> Request:
+    for name in _OTHER_IMPLEMENTATIONS:
+        if lower.startswith(name):
+            return Request(word, "other", specifier=name)
+    rest = lower
+    for name in _OURS:
+        if rest.startswith(name):
+            rest = rest[len(name) :]
+            rest = rest[1:] if rest[:1] in ("-", "@") else rest
+            break
+    prereleases = rest.endswith("-dev")
+    rest = rest.removesuffix("-dev")
+    for ending, variant in _LONG_VARIANTS.items():
+        if rest.endswith(ending):
+            rest = rest.removesuffix(ending) + VARIANT_SUFFIX[variant]
+            break
+    split = split_release(rest) or split_release(_with_patch(rest))
+    if split is None:
+        raise _not_understood(word)
+    numbers, prerelease, variant = split
+    if (prereleases and len(numbers) != 2) or (len(numbers) == 1 and variant != "default"):
+        raise _not_understood(word)
+    if numbers[:2] < OLDEST[: len(numbers)]:
+        raise BadRequest(
+            f"Python {'.'.join(map(str, numbers))} is too old: pyman looks after CPython 3.6 and newer",
+            hint="name a newer one, for example `3.13`",
+        )
+    return Request(word, "release", numbers, prerelease, variant, prereleases)
+
+
+def _with_patch(text: str) -> str:
+    """Complete `3.14rc2` to `3.14.0rc2`: pre-releases are made of the first patch release only."""
+    for stage in ("a", "b", "rc"):
+        before, found, after = text.partition(stage)
+        if found and before.count(".") == 1:
+            return f"{before}.0{stage}{after}"
+    return ""
+
+
+def _parse_specifier(word: str) -> Request:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        clauses = list(SpecifierSet(word))
+    except InvalidSpecifier:
+        raise _not_understood(word, "it is no PEP 440 specifier") from None
+    numbers: tuple[int, ...] = ()
+    prerelease = ""
+    if len(clauses) == 1 and clauses[0].operator in ("==", "==="):
+        split = split_release(clauses[0].version)
+        if split is not None and len(split[0]) == 3 and split[2] == "default":
+            numbers, prerelease = split[0], split[1]
+    return Request(word, "specifier", numbers, prerelease, specifier=word)
+
+
+def specifier_admits(specifier: str, version: Version) -> bool:
+    """True where a version lies in a PEP 440 specifier set; raises nothing for a set that was parsed before."""
+    return bool(_specifier_set(specifier).contains(str(version), prereleases=True))
+
+
+def _specifier_set(specifier: str) -> SpecifierSet:
+    found = _SETS.get(specifier)
+    if found is None:
+        from packaging.specifiers import SpecifierSet
+
+        found = _SETS[specifier] = SpecifierSet(specifier)
+    return found
+
+
+def _not_understood(word: str, why: str = "") -> BadRequest:
+    return BadRequest(
+        f"`{word}` names no Python" + (f": {why}" if why else ""),
+        hint="write a version (`3.13`, `3.13.5`, `3.14t`), a range (`>=3.11,<3.14`), `latest`, `system`, "
+        "or a path with a slash (`./venv`)",
+    )
+
+
+def best_of(request: Request, candidates: list[tuple[Version, str]]) -> tuple[Version, str] | None:
+    """The release that the request means among those that it admits: the newest final one.
+
+    A pre-release only where it was asked for, or where nothing else exists (DESIGN 4).
+    """
+    admitted = [pair for pair in candidates if request.admits(*pair)]
+    if not request.prereleases and not (request.pins and request.prerelease):
+        finals = [pair for pair in admitted if pair[0].is_final]
+        admitted = finals or admitted
+    return max(admitted, key=lambda pair: pair[0].order, default=None)

@@ -1,0 +1,260 @@
+"""What is installed: runtimes, the aliases that venvs go through, and the rules that say where an alias points.
+
+The store is read from its folder (effects/store.py); nothing in here looks. Hot.
+"""
+
+from __future__ import annotations
+
+from posixpath import basename, isabs, join
+
+from pyman.core.record import record
+from pyman.core.request import Request, best_of
+from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
+
+MANIFEST = "pyman-runtime.toml"
+
+
+@record
+class Runtime:
+    """One entry of `runtimes/` that is a Python."""
+
+    name: str
+    """Its name in the store: `3.13.5`, `3.14.2t`, `3.13.15+20261101`."""
+    version: Version
+    variant: str
+    path: str
+    """`<root>/runtimes/<name>`."""
+    target: str | None = None
+    """Where the link of an adopted runtime leads; None for a managed one."""
+    build: str | None = None
+    """The tag of the release that a managed runtime was unpacked from."""
+    whole: bool = True
+    """False where the folder lacks its manifest, or the link its target."""
+
+    @property
+    def is_managed(self) -> bool:
+        """True where pyman unpacked it, and so may delete it."""
+        return self.target is None
+
+    @property
+    def alias(self) -> str:
+        """The minor-version alias that it belongs to."""
+        return minor_alias(self.version, self.variant)
+
+    @property
+    def release(self) -> str:
+        """Version and variant as people write them."""
+        return release_name(self.version, self.variant)
+
+    @property
+    def rank(self) -> tuple[bool, bool, tuple[int, ...], str]:
+        """Sorts the runtimes of one minor by which of them the bare alias should be (DESIGN 3)."""
+        return (self.version.is_final, self.is_managed, self.version.order, self.build or "")
+
+    @property
+    def executable(self) -> str:
+        """The interpreter's place below the prefix: `bin/python3.13`, `bin/python3.14t`."""
+        return executable_of(self.version, self.variant)
+
+
+@record
+class Alias:
+    """A minor-version link: `3.13 -> 3.13.15`."""
+
+    name: str
+    target: str
+
+
+@record
+class Store:
+    """What was there when we looked."""
+
+    root: str
+    runtimes: tuple[Runtime, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    holds: tuple[tuple[str, str], ...] = ()
+    """Pairs of an alias and the name of the runtime that it is kept at."""
+    default: str | None = None
+    """The default request, as the file `default` has it."""
+    blocked: tuple[str, ...] = ()
+    """Aliases in whose place something else lies: never touched, only reported."""
+    unfinished: tuple[str, ...] = ()
+    """Names of work in progress, or of work that was cut off."""
+
+    def runtime(self, name: str) -> Runtime | None:
+        """The runtime with this name."""
+        return next((runtime for runtime in self.runtimes if runtime.name == name), None)
+
+    def alias_target(self, name: str) -> Runtime | None:
+        """The runtime that an alias leads to, through other aliases if need be; None where it leads nowhere."""
+        for _ in range(4):
+            found = self.runtime(name)
+            if found is not None:
+                return found if found.whole else None
+            link = next((alias for alias in self.aliases if alias.name == name), None)
+            if link is None:
+                return None
+            name = link.target
+        return None
+
+    def names_of(self, runtime: Runtime) -> tuple[str, ...]:
+        """The aliases that lead to a runtime."""
+        return tuple(alias.name for alias in self.aliases if self.alias_target(alias.name) == runtime)
+
+    def held(self, alias: str) -> str | None:
+        """The name of the runtime that a hold keeps the alias at."""
+        return next((name for held, name in self.holds if held == alias), None)
+
+    def folder(self, name: str) -> str:
+        """The place of a runtime or alias."""
+        return join(self.root, "runtimes", name)
+
+
+@record
+class Choice:
+    """An answer to a request: which runtime, and by which path it is used."""
+
+    runtime: Runtime
+    through: str
+    """The name in `runtimes/` that paths go through: an alias, or the runtime itself where it is pinned."""
+    home: str
+    """The folder that holds the interpreter, through that name."""
+    executable: str
+    """The interpreter's path through that name."""
+
+    @property
+    def policy(self) -> str:
+        """`follow` through an alias, `pin` otherwise."""
+        return "pin" if self.through == self.runtime.name else "follow"
+
+
+def executable_of(version: Version, variant: str) -> str:
+    """The interpreter's place below the prefix: `bin/python3.13`, `bin/python3.14t`, as `make install` names it."""
+    return f"bin/python{version.minor_name}{VARIANT_SUFFIX[variant]}"
+
+
+def parse_runtime_name(name: str) -> tuple[Version, str, str | None] | None:
+    """Return version, variant and build of a name in `runtimes/`; None for an alias or anything else."""
+    release, plus, build = name.partition("+")
+    split = split_release(release)
+    if split is None or len(split[0]) != 3 or (plus and not (build.isascii() and build.isdigit() and len(build) == 8)):
+        return None
+    return Version(*split[0], split[1]), split[2], build or None
+
+
+def is_alias_name(name: str) -> bool:
+    """True for `3`, `3.13`, `3.14t`."""
+    split = split_release(name)
+    return split is not None and len(split[0]) < 3 and (len(split[0]) == 2 or split[2] == "default")
+
+
+def wanted_aliases(store: Store) -> dict[str, str]:
+    """Say where every alias should point, by the rules of DESIGN 3.
+
+    A minor's alias leads to its highest final release, managed before adopted; to the highest pre-release while
+    there is no final one; to what a hold names. `3` leads to the default minor.
+    """
+    best: dict[str, Runtime] = {}
+    for runtime in store.runtimes:
+        if runtime.whole and (runtime.alias not in best or runtime.rank > best[runtime.alias].rank):
+            best[runtime.alias] = runtime
+    wanted = {alias: runtime.name for alias, runtime in best.items()}
+    for alias, name in store.holds:
+        held = store.runtime(name)
+        if held is not None and held.whole and held.alias == alias:
+            wanted[alias] = name
+    major = default_minor(store, wanted)
+    if major is not None:
+        wanted["3"] = major
+    return wanted
+
+
+def default_minor(store: Store, wanted: dict[str, str]) -> str | None:
+    """The minor alias that `3` leads to: that of the default request, else the newest installed."""
+    present = [runtime for runtime in store.runtimes if wanted.get(runtime.alias) == runtime.name]
+    if store.default is not None:
+        split = split_release(store.default)
+        if split is not None and len(split[0]) > 1:
+            alias = ".".join(map(str, split[0][:2])) + VARIANT_SUFFIX[split[2]]
+            if alias in wanted:
+                return alias
+    plain = [runtime for runtime in present if runtime.variant == "default"] or present
+    newest = max(plain, key=lambda runtime: (runtime.version.is_final, runtime.version.order), default=None)
+    return newest.alias if newest is not None else None
+
+
+def choose(store: Store, request: Request) -> Choice | None:
+    """Answer a request with what is installed; None where nothing satisfies it (DESIGN 4).
+
+    A request that names a patch release pins. Every other follows the alias of the best minor, and pins only if
+    the release that the alias leads to does not satisfy it.
+    """
+    usable = [runtime for runtime in store.runtimes if runtime.whole]
+    if request.alias == "3":
+        default = store.alias_target("3")
+        return through_alias(store, default) if default is not None else None
+    best = best_of(request, [(runtime.version, runtime.variant) for runtime in usable])
+    if best is None:
+        return None
+    minor = minor_alias(*best)
+    target = store.alias_target(minor)
+    if not request.pins and target is not None and request.admits(target.version, target.variant):
+        return _choice(store, target, minor)
+    same = [runtime for runtime in usable if (runtime.version, runtime.variant) == best]
+    chosen = max(same, key=lambda runtime: runtime.rank)
+    return _choice(store, chosen, chosen.name)
+
+
+def through_alias(store: Store, runtime: Runtime) -> Choice:
+    """Use a runtime through its minor's alias where that leads to it, else by its own name."""
+    follows = store.alias_target(runtime.alias) == runtime
+    return _choice(store, runtime, runtime.alias if follows else runtime.name)
+
+
+def pinned(store: Store, runtime: Runtime) -> Choice:
+    """Use a runtime by its own name."""
+    return _choice(store, runtime, runtime.name)
+
+
+def _choice(store: Store, runtime: Runtime, through: str) -> Choice:
+    executable = join(store.folder(through), runtime.executable)
+    return Choice(runtime, through, executable[: -len(basename(executable)) - 1], executable)
+
+
+_ORIGINS = (
+    # What a folder above the runtime is called, and the tool that calls it so.
+    ("/.pyenv/versions/", "pyenv"),
+    ("/pyenv/versions/", "pyenv"),
+    ("/uv/python/", "uv"),
+    ("/mise/installs/python/", "mise"),
+    ("/.asdf/installs/python/", "asdf"),
+    ("/asdf/installs/python/", "asdf"),
+    ("/pystand/", "pystand"),
+    ("/hatch/env/virtual/.pythons/", "hatch"),
+    ("/hatch/pythons/", "hatch"),
+    ("/pdm/python/", "pdm"),
+    ("/Cellar/python@", "homebrew"),
+    ("/opt/python@", "homebrew"),
+    ("/Python.framework/", "python.org"),
+)
+SHARED_PREFIXES = ("/usr", "/usr/local", "/opt/homebrew", "/home/linuxbrew/.linuxbrew", "/opt/local", "/")
+"""Prefixes whose `bin` holds far more than a Python: never put on PATH (DESIGN 3)."""
+
+
+def origin_of(target: str | None) -> str:
+    """Who owns a runtime: `managed`, `pyenv`, `uv`, `mise`, …, `system`, or `path` where nothing tells."""
+    if target is None:
+        return "managed"
+    if target in SHARED_PREFIXES:
+        return "homebrew" if "brew" in target else "system"
+    return next((owner for part, owner in _ORIGINS if part in target + "/"), "path")
+
+
+def is_shared(target: str | None) -> bool:
+    """True where a runtime's `bin` is not its own."""
+    return target is not None and target in SHARED_PREFIXES
+
+
+def is_adopted_target(target: str) -> bool:
+    """True for the text of a link that adopts: absolute, where an alias is relative."""
+    return isabs(target)
