@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def visible(text: str) -> str:
-    """Show what a terminal would obey, and bytes that are no text, as escapes: `\\x1b`, `\\n`, `\\udcff`."""
+    r"""Show what a terminal would obey, and bytes that are no text, as escapes: `\x1b`, `\n`, `\udcff`."""
     if text.isprintable():
         return text
     return "".join(

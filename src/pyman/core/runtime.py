@@ -192,7 +192,8 @@ def choose(store: Store, request: Request) -> Choice | None:
     usable = [runtime for runtime in store.runtimes if runtime.whole]
     if request.alias == "3":
         default = store.alias_target("3")
-        return through_alias(store, default) if default is not None else None
+        if default is not None:
+            return through_alias(store, default)
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in usable])
     if best is None:
         return None

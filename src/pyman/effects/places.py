@@ -1,0 +1,147 @@
+"""Where everything lives: the environment is read here, once. Hot: platformdirs is asked on macOS only."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from pyman.core.record import record
+from pyman.errors import PymanError, Refused, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@record
+class Places:
+    """The folders of one user, all absolute; none of them need exist."""
+
+    home: str
+    root: str
+    """The store: `PYMAN_ROOT`, `--root`, else `~/.local/share/pyman`."""
+    cache: str
+    """`PYMAN_CACHE_DIR`, else the user's cache folder. May be deleted at any time."""
+    config: str
+    """`PYMAN_CONFIG`, else `~/.config/pyman/config.toml`."""
+
+    @property
+    def runtimes(self) -> str:
+        """The folder of runtimes and aliases."""
+        return os.path.join(self.root, "runtimes")
+
+    @property
+    def venvs(self) -> str:
+        """The folder of known venvs."""
+        return os.path.join(self.root, "venvs")
+
+    @property
+    def shims(self) -> str:
+        """The folder to put on PATH."""
+        return os.path.join(self.root, "shims")
+
+    @property
+    def lock(self) -> str:
+        """The lock that every change of the store holds for an instant."""
+        return os.path.join(self.root, ".lock")
+
+
+def read_places(environ: Mapping[str, str], root: str | None = None) -> Places:
+    """Say where this user's things are.
+
+    Raises UsageError where nothing names a home folder, or a name cannot be used.
+    """
+    home = environ.get("HOME") or ""
+    if not os.path.isabs(home):
+        home = os.path.expanduser("~")
+        if not os.path.isabs(home):
+            raise UsageError("there is no home folder", hint="set HOME or PYMAN_ROOT to an absolute path")
+    chosen = root or environ.get("PYMAN_ROOT") or os.path.join(home, ".local", "share", "pyman")
+    if "\n" in chosen or "\0" in chosen:
+        # A newline would end the `home` line of every pyvenv.cfg.
+        raise UsageError("the store's folder has a line break in its name", hint="choose another PYMAN_ROOT")
+    return Places(
+        home=home,
+        root=os.path.abspath(chosen),
+        cache=os.path.abspath(environ.get("PYMAN_CACHE_DIR") or _user_cache(environ, home)),
+        config=os.path.abspath(
+            environ.get("PYMAN_CONFIG")
+            or os.path.join(environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pyman", "config.toml")
+        ),
+    )
+
+
+def _user_cache(environ: Mapping[str, str], home: str) -> str:
+    if sys.platform == "linux":
+        # What platformdirs answers, without the 16 ms of importing it; a test holds the two together.
+        base = environ.get("XDG_CACHE_HOME", "").strip()
+        return os.path.join(base if os.path.isabs(base) else os.path.join(home, ".cache"), "pyman")
+    import platformdirs
+
+    return platformdirs.user_cache_dir("pyman", appauthor=False)
+
+
+def check_owner(folder: str) -> None:
+    """Refuse a store or cache that somebody else could put an interpreter into.
+
+    Raises Refused with the command that mends it. A folder that is not there yet is fine.
+    """
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return
+    if not stat.S_ISDIR(status.st_mode):
+        raise Refused(f"{folder} is no folder", hint="move it away, or choose another PYMAN_ROOT")
+    if status.st_uid not in (0, os.geteuid()):
+        raise Refused(
+            f"{folder} belongs to another user, who could change what you run",
+            hint="choose another folder with PYMAN_ROOT and PYMAN_CACHE_DIR",
+            code="unsafe-folder",
+        )
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise Refused(
+            f"others may write to {folder}, and could change what you run",
+            hint=f"run `chmod go-w '{folder}'`",
+            code="unsafe-folder",
+        )
+
+
+def make_folder(folder: str) -> None:
+    """Create a folder, and those above it, that only the user may write to, whatever the umask says.
+
+    Raises PymanError where that is not possible.
+    """
+    try:
+        _make_folder(folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def _make_folder(folder: str) -> None:
+    if os.path.isdir(folder):
+        return
+    above = os.path.dirname(folder)
+    if above != folder:
+        _make_folder(above)
+    try:
+        os.mkdir(folder, 0o755)
+    except FileExistsError:
+        if not os.path.isdir(folder):
+            raise
+
+
+def cannot_write(path: str, error: OSError) -> PymanError:
+    """The failure to report when the system refuses a change below `path`."""
+    import errno
+
+    reason = (error.strerror or str(error)).lower()
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return PymanError(
+            f"the disk that holds {path} is full", hint="make room, then run the same command again", code="disk-full"
+        )
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return PymanError(
+            f"{path} cannot be written: {reason}", hint="choose a folder of yours with PYMAN_ROOT", code="read-only"
+        )
+    return PymanError(f"{path} cannot be written: {reason}", hint="see what is in its place")

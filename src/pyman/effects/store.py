@@ -1,0 +1,92 @@
+"""The store as it lies on the disk, which is the registry: `ls -l runtimes venvs` shows all there is. Hot."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.manifest import Manifest, parse_manifest
+from pyman.core.runtime import (
+    MANIFEST,
+    Alias,
+    Runtime,
+    Store,
+    is_adopted_target,
+    is_alias_name,
+    parse_runtime_name,
+)
+from pyman.effects.files import read_text
+
+
+def read_store(root: str) -> Store:
+    """Look at the store. A root that is not there is an empty store."""
+    runtimes: list[Runtime] = []
+    aliases: list[Alias] = []
+    blocked: list[str] = []
+    unfinished: list[str] = []
+    folder = os.path.join(root, "runtimes")
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        entries = []
+    for entry in entries:
+        name = entry.name
+        if name.startswith("."):
+            unfinished.append(name)
+            continue
+        parsed = parse_runtime_name(name)
+        link = os.readlink(entry.path) if entry.is_symlink() else None
+        if parsed is not None:
+            version, variant, build = parsed
+            if link is None:
+                whole = os.access(os.path.join(entry.path, MANIFEST), os.R_OK)
+                runtimes.append(Runtime(name, version, variant, entry.path, None, build, whole))
+            elif is_adopted_target(link):
+                runtime = Runtime(name, version, variant, entry.path, link)
+                whole = os.access(os.path.join(entry.path, runtime.executable), os.X_OK)
+                runtimes.append(runtime if whole else Runtime(name, version, variant, entry.path, link, None, False))
+        elif is_alias_name(name):
+            if link is None:
+                blocked.append(name)
+            else:
+                aliases.append(Alias(name, link))
+    runtimes.sort(key=lambda runtime: (runtime.version.order, runtime.variant, runtime.build or ""), reverse=True)
+    aliases.sort(key=lambda alias: [int(part) for part in alias.name.rstrip("td").split(".")], reverse=True)
+    return Store(
+        root,
+        tuple(runtimes),
+        tuple(aliases),
+        tuple(_read_holds(os.path.join(root, "holds"))),
+        _read_default(os.path.join(root, "default")),
+        tuple(sorted(blocked)),
+        tuple(sorted(unfinished)),
+    )
+
+
+def _read_holds(path: str) -> list[tuple[str, str]]:
+    holds = []
+    for line in _lines(path):
+        words = line.split()
+        if len(words) == 2 and is_alias_name(words[0]) and parse_runtime_name(words[1]) is not None:
+            holds.append((words[0], words[1]))
+    return holds
+
+
+def _read_default(path: str) -> str | None:
+    return next((line.strip() for line in _lines(path) if line.strip()), None)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return read_text(path).splitlines()
+    except OSError:
+        return []
+
+
+def read_manifest(runtime: Runtime) -> Manifest | None:
+    """What a managed runtime says about itself; None for an adopted one, or where nothing readable stands."""
+    if not runtime.is_managed:
+        return None
+    try:
+        return parse_manifest(read_text(os.path.join(runtime.path, MANIFEST)))
+    except OSError:
+        return None
