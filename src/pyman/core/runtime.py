@@ -5,7 +5,7 @@ The store is read from its folder (effects/store.py); nothing in here looks. Hot
 
 from __future__ import annotations
 
-from posixpath import basename, isabs, join
+from posixpath import dirname, isabs, join
 
 from pyman.core.record import record
 from pyman.core.request import Request, best_of
@@ -112,20 +112,30 @@ class Store:
 
 @record
 class Choice:
-    """An answer to a request: which runtime, and by which path it is used."""
+    """An answer to a request: which interpreter, and by which path it is used."""
 
-    runtime: Runtime
-    through: str
-    """The name in `runtimes/` that paths go through: an alias, or the runtime itself where it is pinned."""
+    version: Version
+    variant: str
     home: str
-    """The folder that holds the interpreter, through that name."""
+    """The folder that holds the interpreter, as it goes into `pyvenv.cfg`."""
     executable: str
-    """The interpreter's path through that name."""
+    """The interpreter's path, in that folder."""
+    policy: str
+    """`follow` through a minor-version link, `pin` for one patch release."""
+    runtime: Runtime | None = None
+    """None for an interpreter that is not in the store."""
 
     @property
-    def policy(self) -> str:
-        """`follow` through an alias, `pin` otherwise."""
-        return "pin" if self.through == self.runtime.name else "follow"
+    def through(self) -> str | None:
+        """The name in `runtimes/` that the path goes through: an alias, or a runtime's own; None outside the store."""
+        if self.runtime is None:
+            return None
+        return self.runtime.alias if self.policy == "follow" else self.runtime.name
+
+    @property
+    def release(self) -> str:
+        """Version and variant as people write them."""
+        return release_name(self.version, self.variant)
 
 
 def executable_of(version: Version, variant: str) -> str:
@@ -219,7 +229,8 @@ def pinned(store: Store, runtime: Runtime) -> Choice:
 
 def _choice(store: Store, runtime: Runtime, through: str) -> Choice:
     executable = join(store.folder(through), runtime.executable)
-    return Choice(runtime, through, executable[: -len(basename(executable)) - 1], executable)
+    policy = "pin" if through == runtime.name else "follow"
+    return Choice(runtime.version, runtime.variant, dirname(executable), executable, policy, runtime)
 
 
 _ORIGINS = (

@@ -1,0 +1,155 @@
+"""Managed runtimes: unpacked beside their place, tried, and given their name in one step. They never change after."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from pyman.core.manifest import Manifest, manifest_fields
+from pyman.core.runtime import MANIFEST, executable_of
+from pyman.core.version import release_name
+from pyman.effects.files import replace_file
+from pyman.effects.lock import hold
+from pyman.effects.move import move_aliases
+from pyman.effects.observer import SILENT, Observer
+from pyman.effects.places import Places, cannot_write, make_folder
+from pyman.effects.store import read_store
+from pyman.effects.unfinished import WorkFolder, exchange, sweep
+from pyman.errors import BrokenRuntime, PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.moves import Moved
+    from pyman.core.runtime import Runtime
+    from pyman.core.version import Version
+
+STDLIB_MARK = "os.py"
+
+
+def prepare_folders(places: Places) -> None:
+    """Make the folders of the store, and clear away what dead processes left in them.
+
+    Raises PymanError where the store cannot be written.
+    """
+    make_folder(places.runtimes)
+    make_folder(places.venvs)
+    with hold(places.lock, what="the store"):
+        sweep(places.runtimes)
+
+
+def unpack_runtime(
+    places: Places,
+    archive: str,
+    *,
+    name: str | None,
+    version: Version | None,
+    variant: str,
+    build: str | None,
+    url: str | None,
+    sha256: str,
+    replace: bool = False,
+    observer: Observer = SILENT,
+) -> tuple[Runtime, tuple[Moved, ...], bool]:
+    """Unpack a verified archive as a runtime, and move the aliases that this moves.
+
+    Returns the runtime, the moves, and whether another process had put the same runtime there meanwhile. Without
+    `name` and `version` the archive's own headers say what it is. Killed at any instant, it leaves the store as it
+    was. Raises IntegrityError, BrokenRuntime, or PymanError for a full disk.
+    """
+    from pyman.effects.archive import release_in_tree, unpack
+    from pyman.effects.interpreter import smoke_test
+    from pyman.effects.prefix import repair_prefix, write_externally_managed
+
+    subject = name or "archive"
+    with (
+        hold(os.path.join(places.root, f".lock-{subject}"), observer, what=f"Python {subject}"),
+        WorkFolder(places.runtimes, "install", subject, places.lock) as work,
+    ):
+        there = read_store(places.root).runtime(name) if name is not None else None
+        if there is not None and there.is_managed and there.whole and not replace:
+            return there, (), True
+        try:
+            unpack(archive, work.tree, observer, subject)
+            inside = release_in_tree(work.tree)
+            if version is None:
+                version, variant = inside.version, inside.variant
+            elif inside.version != version:
+                raise BrokenRuntime(
+                    f"the archive {os.path.basename(archive)} holds Python {inside.version}, not {version}",
+                    hint="tell whoever runs the mirror",
+                )
+            name = name or release_name(version, variant)
+            final = os.path.join(places.runtimes, name)
+            repair_prefix(work.tree, final)
+            write_externally_managed(work.tree)
+            manifest = Manifest(
+                version,
+                variant,
+                build,
+                url,
+                sha256,
+                _now(),
+                _library(work.tree, version),
+                executable_of(version, variant),
+            )
+            _write_manifest(work.tree, manifest)
+            smoke_test(os.path.join(work.tree, manifest.executable), version, variant, work.tree)
+        except OSError as error:
+            raise cannot_write(work.tree, error) from error
+        with hold(places.lock, observer, what="the store"):
+            _give_name(work, final)
+            moved = move_aliases(places, observer)
+    runtime = read_store(places.root).runtime(name)
+    if runtime is None:
+        raise PymanError(f"{final} was removed while it was installed", hint="run the same command again")
+    return runtime, moved, False
+
+
+def _give_name(work: WorkFolder, final: str) -> None:
+    """Put the finished tree in its place; what was there is exchanged for it, and removed with the work folder."""
+    try:
+        os.rename(work.tree, final)
+        return
+    except OSError:
+        if not os.path.lexists(final):
+            raise
+    if exchange(work.tree, final):
+        return
+    os.rename(final, work.old)
+    try:
+        os.rename(work.tree, final)
+    except BaseException:
+        os.rename(work.old, final)
+        raise
+
+
+def remove_runtime(places: Places, runtime: Runtime) -> None:
+    """Take a runtime out of the store. A managed folder loses its name in one step and is deleted afterwards.
+
+    An adopted one is forgotten: only the link goes. The caller holds the store's lock.
+    """
+    if not runtime.is_managed:
+        os.unlink(runtime.path)
+        return
+    with WorkFolder(places.runtimes, "remove", runtime.name, None) as work:
+        os.rename(runtime.path, work.old)
+
+
+def _write_manifest(tree: str, manifest: Manifest) -> None:
+    import tomli_w
+
+    replace_file(os.path.join(tree, MANIFEST), tomli_w.dumps(manifest_fields(manifest)).encode())
+
+
+def _library(tree: str, version: Version) -> str:
+    for suffix in ("", "t", "d", "td"):
+        library = f"lib/python{version.minor_name}{suffix}"
+        if os.path.exists(os.path.join(tree, library, STDLIB_MARK)):
+            return library
+    raise BrokenRuntime(
+        f"the archive holds no standard library lib/python{version.minor_name}", hint="it is no CPython archive"
+    )
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

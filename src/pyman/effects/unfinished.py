@@ -1,0 +1,195 @@
+"""Work in progress: dot folders that say what they are, so that a later run can finish or undo what was cut off.
+
+runtimes/.install-3.13.15-4711-9f3a/
+    note        what is done, to what, by which process; locked for as long as that process lives
+    tree/       the new folder, before it gets its name
+    old/        what had the name before, where the system cannot exchange two folders in one step
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+
+from pyman.core.record import record
+from pyman.effects.files import SMALL_FILE, read_text, write_all
+from pyman.effects.lock import hold
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+NOTE = "note"
+TREE = "tree"
+OLD = "old"
+
+
+@record
+class Unfinished:
+    """One piece of work that has not ended."""
+
+    path: str
+    operation: str
+    """`install` or `remove`."""
+    subject: str
+    """The name in `runtimes/` that it is about."""
+    alive: bool
+    """True while the process that does it lives."""
+
+
+class WorkFolder:
+    """A folder to prepare something in, on the same file system as the place it will have.
+
+    Leaving the `with` block removes it, whatever happened; a process that is killed leaves it to `sweep`. It is made
+    under the store's lock, so that `sweep` never meets one whose note is not locked yet: `lock` is that lock's
+    place, or None where the caller holds it.
+    """
+
+    def __init__(self, folder: str, operation: str, subject: str, lock: str | None) -> None:
+        self._lock = lock
+        self.path = os.path.join(folder, f".{operation}-{subject}-{os.getpid()}-{os.urandom(3).hex()}")
+        self.tree = os.path.join(self.path, TREE)
+        self.old = os.path.join(self.path, OLD)
+        self._text = f"operation {operation}\nsubject {subject}\npid {os.getpid()}\nhost {socket.gethostname()}\n"
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        if self._lock is None:
+            self._make()
+        else:
+            with hold(self._lock, what="the store"):
+                self._make()
+        return self
+
+    def _make(self) -> None:
+        os.mkdir(self.path, 0o700)
+        note = os.path.join(self.path, NOTE)
+        self._descriptor = os.open(note, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pass  # A file system without flock: the note's process number has to do.
+        write_all(self._descriptor, self._text.encode())
+        os.mkdir(self.tree, 0o755)
+
+    def __exit__(self, *_exception: object) -> None:
+        remove_tree(self.path)
+        os.close(self._descriptor)
+
+
+def read_unfinished(folder: str) -> list[Unfinished]:
+    """Find the work in progress of a folder, alive or cut off."""
+    found = []
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return []
+    for entry in entries:
+        if not entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+            continue
+        note = _read_note(os.path.join(entry.path, NOTE))
+        if note is None:
+            words = entry.name[1:].split("-")
+            if words[0] in ("install", "remove") and len(words) > 3 and not _is_alive(entry.path, words[-2], ""):
+                # Cut off between making the folder and writing the note.
+                found.append(Unfinished(entry.path, words[0], "-".join(words[1:-2]), alive=False))
+            continue
+        alive = _is_alive(entry.path, note.get("pid", ""), note.get("host", ""))
+        found.append(Unfinished(entry.path, note.get("operation", ""), note.get("subject", ""), alive))
+    return found
+
+
+def sweep(folder: str) -> list[Unfinished]:
+    """Finish or undo what dead processes left in a folder, and say what that was.
+
+    What had its name taken away is put back; everything else in a work folder has no name yet, or none any more.
+    The caller holds the store's lock.
+    """
+    swept = []
+    for work in read_unfinished(folder):
+        if work.alive:
+            continue
+        place = os.path.join(folder, work.subject)
+        old = os.path.join(work.path, OLD)
+        if work.operation == "install" and os.path.lexists(old) and not os.path.lexists(place):
+            os.rename(old, place)
+        remove_tree(work.path)
+        swept.append(work)
+    return swept
+
+
+def _read_note(path: str) -> dict[str, str] | None:
+    try:
+        lines = read_text(path, SMALL_FILE).splitlines()
+    except OSError:
+        return None
+    note = {key: value for key, _, value in (line.partition(" ") for line in lines)}
+    subject = note.get("subject", "")
+    return note if subject and "/" not in subject and not subject.startswith(".") else None
+
+
+def _is_alive(path: str, pid: str, host: str) -> bool:
+    try:
+        descriptor = os.open(os.path.join(path, NOTE), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return _process_exists(pid)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return True
+        return host not in ("", socket.gethostname()) or _process_exists(pid)
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _process_exists(pid: str) -> bool:
+    if not pid.isascii() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder and all below it, also what is read-only; links are removed, never followed."""
+    import shutil
+
+    def make_writable(function: object, entry: str, _error: object) -> None:
+        parent = os.path.dirname(entry)
+        for folder in (parent, entry):
+            if os.path.isdir(folder) and not os.path.islink(folder):
+                os.chmod(folder, 0o700)
+        if function in (os.open, os.scandir, os.listdir):
+            shutil.rmtree(entry, ignore_errors=True)
+        elif os.path.lexists(entry):
+            os.rmdir(entry) if os.path.isdir(entry) and not os.path.islink(entry) else os.unlink(entry)
+
+    if os.path.islink(path) or os.path.isfile(path):
+        os.unlink(path)
+    elif os.path.isdir(path):
+        shutil.rmtree(path, onerror=make_writable)
+
+
+def exchange(one: str, other: str) -> bool:
+    """Exchange two names in one step; False where the system or the file system cannot."""
+    import ctypes
+    import sys
+
+    library = ctypes.CDLL(None, use_errno=True)
+    first, second = os.fsencode(one), os.fsencode(other)
+    at_working_directory, swap = -100, 2
+    try:
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(first, second, swap) == 0)
+        return bool(library.renameat2(at_working_directory, first, at_working_directory, second, swap) == 0)
+    except AttributeError:
+        return False
