@@ -1,0 +1,27 @@
+"""`pyman`, `python -m pyman`: hot words are answered at once, everything else goes to the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit status."""
+    if sys.platform == "win32":
+        sys.stderr.write(
+            "error: pyman does not run on Windows\nhint: use it inside WSL, or the Python install manager\n"
+        )
+        return 1
+    from pyman.hot import answer
+
+    status = answer(sys.argv[1:], os.environ)
+    if status is None:
+        from pyman.cli.app import run
+
+        status = run(sys.argv[1:])
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""`find`: which interpreter answers a request, by the path that follows its alias."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.answer import Answer
+from pyman.core.selection import ARGUMENT, Wish, select
+from pyman.effects.store import read_store
+from pyman.errors import NotFound
+from pyman.hot.choosing import choose_interpreter, wishes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyman.effects.places import Places
+
+
+def find(places: Places, environ: Mapping[str, str], cwd: str, request: str | None, *, resolve: bool = False) -> Answer:
+    """Answer with the path of an interpreter, through the alias where there is one.
+
+    Raises NotFound where nothing installed satisfies the request, BadRequest where it is not understood.
+    """
+    store = read_store(places.root)
+    asked = [Wish(ARGUMENT, (request,))] if request is not None else wishes(environ, cwd, store)
+    selection = select(asked, store)
+    choice = choose_interpreter(store, selection.request, environ, cwd)
+    if choice is None:
+        raise NotFound(
+            f"no installed Python satisfies {selection.request}"
+            + ("" if request else f", which {selection.source} asks for"),
+            hint=f"run `pyman install {selection.request}`"
+            if selection.request.kind != "latest"
+            else "run `pyman install`",
+        )
+    path = os.path.realpath(choice.executable) if resolve else choice.executable
+    data = {
+        "path": path,
+        "version": str(choice.version),
+        "request": selection.request.text,
+        "source": selection.source,
+    }
+    return Answer(data, (path,), raw=True)

@@ -1,0 +1,59 @@
+"""The hot verbs: from plain words to the functions that the command line calls too."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.effects.places import check_owner, read_places
+from pyman.errors import PymanError
+from pyman.hot.speak import answer_plainly, complain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyman.core.answer import Answer
+    from pyman.effects.places import Places
+    from pyman.hot import Words
+
+
+def run(verb: str, words: Words, environ: Mapping[str, str]) -> int | None:
+    """Run one hot verb; None where it needs what only the command line has: a download, a question."""
+    try:
+        places = read_places(environ, words.options.get("root"))
+        check_owner(places.root)
+        check_owner(places.runtimes)
+        given = _VERBS[verb](words, places, environ)
+    except PymanError as error:
+        complain(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    if given is None:
+        return None
+    return answer_plainly(given, quiet="quiet" in words.options)
+
+
+def _find(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
+    from pyman.hot.find import find
+
+    request = words.arguments[0] if words.arguments else None
+    return find(places, environ, working_directory(environ), request, resolve="resolve" in words.options)
+
+
+_VERBS = {"find": _find}
+
+
+def working_directory(environ: Mapping[str, str]) -> str:
+    """The folder that the user is in, with its links kept where `PWD` tells them; `/` where it is gone."""
+    try:
+        real = os.getcwd()
+    except OSError:
+        return "/"
+    named = environ.get("PWD", "")
+    try:
+        if os.path.isabs(named) and os.path.samefile(named, real):
+            return named
+    except OSError:
+        pass
+    return real
