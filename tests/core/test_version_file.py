@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pyman.core.request import parse_request
+from pyman.core.version_file import LONGEST_FILE, LONGEST_LINE, FileRequest, misread, parse_version_file
+from pyman.errors import BadRequest
+
+MEANT = [
+    ("", []),
+    ("\n\n", []),
+    ("# a comment\n   # another\n", []),
+    ("3.12", ["3.12"]),
+    ("3.12\n", ["3.12"]),
+    ("  3.12\t\n", ["3.12"]),
+    ("\ufeff3.12\r\n", ["3.12"]),
+    ("3.12.1\r\n3.11\r\n", ["3.12.1", "3.11"]),
+    ("3.12 \r\n", ["3.12"]),
+    ("3.13.1 3.11", ["3.13.1", "3.11"]),
+    ("3.12  # pinned", ["3.12"]),
+    ("3.12#pinned", ["3.12"]),
+    ("\n# first\n\n3.12\n", ["3.12"]),
+    ("system", ["system"]),
+    ("3.14t\npypy3.10-7.3.12\n", ["3.14t", "pypy3.10-7.3.12"]),
+    ("python-3.12.1", ["python-3.12.1"]),
+    ("cpython@3.12", ["cpython@3.12"]),
+    ("3.13+freethreaded", ["3.13+freethreaded"]),
+    (">=3.11,<3.14", [">=3.11,<3.14"]),
+    (">=3.11, <3.14 # range", [">=3.11,<3.14"]),
+    (">= 3.11 , < 3.14", [">=3.11,<3.14"]),
+    ("~=3.12", ["~=3.12"]),
+    ("==3.12.*, !=3.12.4", ["==3.12.*,!=3.12.4"]),
+    ("3.14 >=3.11", ["3.14", ">=3.11"]),
+    (">=3.11\n<3.14", [">=3.11", "<3.14"]),
+]
+
+REFUSED = [
+    ("../evil", 1, "is a path"),
+    ("3.12\n/usr/bin/python3\n", 2, "is a path"),
+    ("~/venv", 1, "is a path"),
+    ("-c", 1, "cannot be understood"),
+    (".hidden", 1, "cannot be understood"),
+    ("..", 1, "cannot be understood"),
+    ("3.*", 1, "cannot be understood"),
+    ("3.1?", 1, "cannot be understood"),
+    ("[3].12", 1, "cannot be understood"),
+    ("$(reboot)", 1, "cannot be understood"),
+    ("`reboot`", 1, "cannot be understood"),
+    ("3.12;reboot", 1, "cannot be understood"),
+    ("3.12|3.11", 1, "cannot be understood"),
+    ('"3.12"', 1, "cannot be understood"),
+    ("3.12\\", 1, "cannot be understood"),
+    ("3.12\x003.11", 1, "NUL"),
+    ("3\0.\x001\x002\0", 1, "NUL"),
+    ("3.12\x1b[31m", 1, "cannot be understood"),
+    ("3.12\r3.11", 1, "cannot be understood"),
+    ("3.12\u2028", 1, "cannot be understood"),
+    ("3.12\u00a0", 1, "cannot be understood"),
+    ("\n\n\uff13.12", 3, "cannot be understood"),
+    ("3.12,3.11", 1, "cannot be understood"),
+    (">=3.11 <3.14", 1, "without a comma"),
+    (">=3.11,/etc", 1, "is a path"),
+    ("# ok\n" + "3" * (LONGEST_LINE + 1), 2, "longer than"),
+    ("3.12 #" + "x" * LONGEST_LINE, 1, "longer than"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), MEANT)
+def test_reads_the_union_of_both_dialects(text, words):
+    assert [request.text for request in parse_version_file(text)] == words
+
+
+@pytest.mark.parametrize(("text", "line", "why"), REFUSED)
+def test_what_cannot_be_understood_is_refused_with_file_and_line(text, line, why):
+    with pytest.raises(BadRequest) as caught:
+        parse_version_file(text, "/p/.python-version")
+    assert caught.value.message.startswith(f"/p/.python-version, line {line}: ")
+    assert why in caught.value.message
+    assert caught.value.exit_status == 1
+    assert caught.value.hint
+
+
+def test_lines_are_those_of_the_file():
+    assert parse_version_file("\n# x\n3.12 3.11\n\n3.10") == (
+        FileRequest("3.12", 3),
+        FileRequest("3.11", 3),
+        FileRequest("3.10", 5),
+    )
+
+
+def test_a_file_of_ten_megabytes_is_refused_at_once():
+    with pytest.raises(BadRequest, match="too long"):
+        parse_version_file("\n" * 10_000_000)
+    parse_version_file("\n" * LONGEST_FILE)
+
+
+def test_a_name_that_nobody_knows_is_reported_with_its_place():
+    (request,) = parse_version_file("# my environment\nmyproject\n", "/p/.python-version")
+    with pytest.raises(BadRequest) as caught:
+        parse_request(request.text)
+    error = misread(request, "/p/.python-version", caught.value)
+    assert error.message == "/p/.python-version, line 2: `myproject` names no Python"
+    assert error.exit_status == 1
+
+
+PIECES = st.sampled_from(
+    ["3", "3.12", "3.12.1", ">=3.11", "<3.14", ",", ", ", " ", "\t", "\r\n", "\n", "#", "# x", "\ufeff", "system",
+     "3.13t", "..", "/", "-", "*", "\0", "\x07", "é", "\udcff"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=60))
+@settings(max_examples=300)
+@example(">=")
+@example(",")
+def test_total_and_safe(text):
+    """Every text is understood or refused, and no request that comes out could be a path, an option or a pattern."""
+    try:
+        requests = parse_version_file(text)
+    except BadRequest as error:
+        assert error.exit_status == 1
+        return
+    for request in requests:
+        assert request.text
+        assert request.text.isascii()
+        assert request.text.isprintable()
+        assert not set(request.text) & set("/\\$`'\"()[]{}?;&| #")
+        assert request.text[0] not in "-."
+        assert "*" not in request.text or request.text[0] in "<>=!~"
+        assert text.count("\n") + 1 >= request.line >= 1
+
+
+@given(st.lists(st.sampled_from(["3.12", "3.13.5", "3.14t", "system", ">=3.11,<3.14"]), min_size=1, max_size=5))
+@settings(max_examples=50)
+def test_one_line_or_many_mean_the_same(words):
+    in_lines = parse_version_file("\n".join(words))
+    assert [request.text for request in in_lines] == words
+    if not any(word[0] == ">" for word in words[1:]):
+        in_one = parse_version_file("\ufeff" + "  ".join(words) + "\r\n")
+        assert [request.text for request in in_one] == words
+
+
+@given(st.text(st.characters(exclude_characters="\n"), max_size=40))
+@settings(max_examples=100)
+def test_a_comment_changes_nothing(comment):
+    line = f"3.12 # {comment}"
+    if "\0" not in comment:
+        assert parse_version_file(line) == (FileRequest("3.12", 1),)
