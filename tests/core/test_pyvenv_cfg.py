@@ -1,0 +1,199 @@
+"""Reading every dialect of pyvenv.cfg, and changing one line without touching the others."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, edit, parse_pyvenv_cfg, render, unquote
+
+STDLIB = """\
+home = /opt/python/3.13/bin
+include-system-site-packages = false
+version = 3.13.5
+executable = /opt/python/3.13.5/bin/python3.13
+command = /opt/python/3.13/bin/python3.13 -m venv --prompt="it's" /srv/app/.venv
+prompt = "it's"
+"""
+UV = """\
+home = /opt/uv/cpython-3.13-linux-x86_64-gnu/bin
+implementation = CPython
+uv = 0.13.9
+version_info = 3.13
+include-system-site-packages = false
+prompt = app
+"""
+VIRTUALENV = """\
+home = /opt/python/3.13/bin
+implementation = CPython
+python-version = 3.13
+version_info = 3.13.5.final.0
+version = 3.13.5
+virtualenv = 21.15.8
+include-system-site-packages = false
+base-prefix = /opt/python/3.13
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        (STDLIB, "home", "/opt/python/3.13/bin"),
+        (STDLIB, "version", "3.13.5"),
+        (UV, "uv", "0.13.9"),
+        (VIRTUALENV, "version_info", "3.13.5.final.0"),
+        ("HOME=/a\n", "home", "/a"),
+        ("\ufeffhome = /a\n", "home", "/a"),
+        ("home = /a\r\nversion = 3\r\n", "home", "/a"),
+        ("home\t=\t/a b \n", "home", "/a b"),
+        ("no equals sign\nhome = /a=b", "home", "/a=b"),
+        ("home = /a\nhome = /b\n", "home", "/a"),
+        ("version = 1\nversion = 2\n", "version", "2"),
+        ("home =\n", "home", None),
+        ("home = \nhome = /b\n", "home", None),
+        ("= x\n", "", None),
+        ("", "home", None),
+    ],
+)
+def test_reads_like_cpython(text, key, value):
+    assert parse_pyvenv_cfg(text).get(key) == value
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("app", "app"),
+        ("'app'", "app"),
+        ('"it\'s"', "it's"),
+        (r"'a\'b\\c'", r"a'b\c"),
+        (r"'\u00e9\x41\U0001f40d\n\t'", "éA\U0001f40d\n\t"),
+        ("'", "'"),
+        ("''", ""),
+        ("'a'b'", "'a'b'"),
+        (r"'\q'", r"'\q'"),
+        (r"'\u12'", r"'\u12'"),
+        (r"'\U00ffffff'", r"'\U00ffffff'"),
+        ("'a\"", "'a\""),
+    ],
+)
+def test_prompt_is_unquoted_where_it_is_quoted(written, meant):
+    assert unquote(written) == meant
+    assert parse_pyvenv_cfg(f"prompt = {written}\n").prompt == meant
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+def test_prompt_that_the_stdlib_quoted_comes_back(prompt):
+    assert unquote(repr(prompt)) == prompt
+
+
+def test_what_pyman_wrote():
+    written = parse_pyvenv_cfg(f"{REQUEST} = >=3.11,<3.14\n{POLICY} = follow\n{HELD_BACK} = 3.13.5 demo needs it\n")
+    assert (written.request, written.policy) == (">=3.11,<3.14", "follow")
+    assert written.held_back == ("3.13.5", "demo needs it")
+    nothing = parse_pyvenv_cfg(f"{POLICY} = whatever\n{HELD_BACK} = 3.13.5\n")
+    assert (nothing.request, nothing.policy, nothing.held_back) == (None, None, ("3.13.5", ""))
+    assert parse_pyvenv_cfg("").held_back is None
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("include-system-site-packages = false", False),
+        ("include-system-site-packages = TRUE", True),
+        ("Include-System-Site-Packages=True", True),
+        ("include-system-site-packages = maybe", False),
+        ("include-system-site-packages =", False),
+        ("", True),
+    ],
+)
+def test_system_site_packages_as_site_decides(line, answer):
+    assert parse_pyvenv_cfg(line).has_system_site_packages is answer
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "after"),
+    [
+        (STDLIB, {"version": "3.13"}, STDLIB.replace("version = 3.13.5", "version = 3.13")),
+        (UV, {"home": "/new/bin"}, UV.replace("/opt/uv/cpython-3.13-linux-x86_64-gnu/bin", "/new/bin")),
+        ("a = 1\r\nb = 2\r\n", {"a": "3"}, "a = 3\r\nb = 2\r\n"),
+        ("a = 1\r\nb = 2", {"c": "3"}, "a = 1\r\nb = 2\r\nc = 3\r\n"),
+        ("\ufeffHome=/a\nx\n", {"home": "/b"}, "\ufeffHome = /b\nx\n"),
+        ("\ufeffhome = /a\nb = 1\n", {"home": None}, "\ufeffb = 1\n"),
+        ("home = /a\nhome = /b\n", {"home": "/c"}, "home = /c\nhome = /c\n"),
+        ("home = /a\n\n# note\nb=1", {"b": None}, "home = /a\n\n# note\n"),
+        ("home=/a  \n", {"home": "/a"}, "home=/a  \n"),
+        ("", {"home": "/a"}, "home = /a\n"),
+        ("\ufeff", {"home": "/a"}, "\ufeffhome = /a\n"),
+        ("a = 1\n", {"b": None}, "a = 1\n"),
+    ],
+)
+def test_edit_keeps_every_other_byte(before, changes, after):
+    assert edit(before, changes) == after
+    assert edit(after, changes) == after
+
+
+@pytest.mark.parametrize("value", ["/a\nb = c", "/a\rb", " /a", "/a "])
+def test_what_no_line_can_hold_is_refused(value):
+    with pytest.raises(ValueError, match="cannot be a value"):
+        edit("", {"home": value})
+    with pytest.raises(ValueError, match="cannot be a value"):
+        render([("home", value)])
+
+
+@pytest.mark.parametrize("key", ["", "Home", " home", "a=b", "a\nb"])
+def test_what_is_no_key_is_refused(key):
+    with pytest.raises(ValueError, match="cannot be a key"):
+        edit("", {key: "x"})
+
+
+KEYS = st.sampled_from(["home", "version", "version_info", "prompt", POLICY, "other"])
+VALUES = st.text(max_size=15).map(str.strip).filter(lambda text: not set(text) & {"\n", "\r"})
+FILES = st.one_of(
+    st.text(max_size=80),
+    st.lists(
+        st.one_of(
+            st.builds(
+                lambda key, space, equals, value: f"{key}{space}{equals}{space}{value}",
+                KEYS.map(str.title) | KEYS,
+                st.sampled_from(["", " ", "\t"]),
+                st.sampled_from(["=", "= =", ""]),
+                VALUES,
+            ),
+            st.text(max_size=10),
+        ),
+        max_size=6,
+    ).flatmap(lambda lines: st.sampled_from(["\n", "\r\n"]).map(lambda ending: ending.join(lines))),
+)
+
+
+@settings(max_examples=200)
+@given(FILES, st.dictionaries(KEYS, VALUES | st.none(), max_size=3))
+def test_edit_then_parse_gives_the_values_and_nothing_else_changes(text, changes):
+    before = parse_pyvenv_cfg(text).values
+    edited = edit(text, changes)
+    after = parse_pyvenv_cfg(edited).values
+    for key, value in changes.items():
+        assert after.get(key) == value
+    assert {k: v for k, v in after.items() if k not in changes} == {k: v for k, v in before.items() if k not in changes}
+
+    def others(whole):
+        return [
+            line.rstrip("\r")
+            for line in whole.removeprefix("\ufeff").split("\n")
+            if line.partition("=")[0].strip().lower() not in changes and line.strip()
+        ]
+
+    assert others(edited) == others(text)
+    assert edit(edited, changes) == edited
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_never_crash(content):
+    text = content.decode("utf-8", "surrogateescape")
+    parse_pyvenv_cfg(text)
+    assert edit(text, {}) == text
+    assert edit(text, {"home": "/a"}).encode("utf-8", "surrogateescape")
+
+
+def test_render_then_parse():
+    pairs = [("home", "/a b/bin"), ("version", "3.13"), (POLICY, "follow")]
+    assert parse_pyvenv_cfg(render(pairs)).values == dict(pairs)
