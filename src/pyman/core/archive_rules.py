@@ -1,0 +1,215 @@
+"""Which members of a runtime's archive may be unpacked, and where: the rule of DESIGN 10.
+
+It stands alone: nothing relies on the filters of `tarfile`, which Python 3.11.2 does not have and which have had holes.
+Upstream's archives are plain (files, relative links, nothing else), so everything unusual is refused, not mended.
+
+Three facts together keep all of it inside the tree. A file is only ever made below real folders, because links are
+made after everything else. A link may go up only at the start of its target, through the real folders that it lies
+in, so that its text alone says where it leads. And below a link nothing may lie.
+"""
+
+from __future__ import annotations
+
+from pyman.core.record import record
+
+TOP_FOLDER = "python"
+"""What an archive of upstream unpacks to; its content becomes the runtime's folder."""
+
+FOLDER_MODE = EXECUTABLE_MODE = 0o755
+FILE_MODE = 0o644
+
+# Bytes. A file's name in every usual file system; a path that leaves room for the store's own.
+_LONGEST_NAME = 255
+_LONGEST_PATH = 512
+
+
+class Unacceptable(ValueError):
+    """Why an archive is not unpacked, as the rest of a sentence that begins with its name."""
+
+
+@record
+class Limits:
+    """How much an archive may hold. The largest that upstream makes have 7,000 members and 0.6 GB."""
+
+    members: int = 50_000
+    """Headers of any kind."""
+    size: int = 2 << 30
+    """Bytes, unpacked."""
+
+
+@record
+class Member:
+    """One entry of an archive, as its headers describe it."""
+
+    name: str
+    kind: str
+    """`file`, `folder`, `link`, `hard link`, or in words what else it is."""
+    size: int = 0
+    """Bytes of content that follow."""
+    executable: bool = False
+    target: str = ""
+    """Of a link: where it leads. Of a hard link: the name of the member that it is."""
+
+
+@record
+class Placement:
+    """What to do for one member. Paths are relative to the destination."""
+
+    path: str
+    folders: tuple[str, ...] = ()
+    """Folders that must be made first, the outermost first. For a folder itself, the last one is its own."""
+    mode: int = FILE_MODE
+    source: str = ""
+    """Of a hard link: the file that it is another name of."""
+
+
+class Tree:
+    """What an archive has put where so far: it accepts members one after the other or refuses them."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.links: list[tuple[str, str]] = []
+        """Path and target of the symlinks; to be made when all else is there."""
+        self._limits = limits
+        self._kinds = {"": "folder"}
+        self._headers = 0
+        self._size = 0
+
+    def count_header(self) -> None:
+        """Take note of a header, also of one that only describes the next.
+
+        Raises Unacceptable when there are too many.
+        """
+        self._headers += 1
+        if self._headers > self._limits.members:
+            raise Unacceptable(f"has more than {self._limits.members} members")
+
+    def place(self, member: Member) -> Placement:
+        """Return where a member goes.
+
+        Raises Unacceptable when it may not go anywhere.
+        """
+        shown, kind = _shown(member.name), member.kind
+        if kind not in ("file", "folder", "link", "hard link"):
+            raise Unacceptable(f"has the member {shown}, which is {kind}")
+        if kind != "file" and member.size:
+            raise Unacceptable(f"has the {kind} {shown} with content")
+        path = _path_below_top(member.name.removesuffix("/") if kind == "folder" else member.name)
+        known = self._kinds.get(path)
+        if known == "folder" and kind == "folder":
+            return Placement(path)
+        if known is not None:
+            raise Unacceptable(f"has the member {shown} twice" if path else f"has no folder {TOP_FOLDER}, but a {kind}")
+        folders = self._missing_folders(path, shown)
+
+        source, mode = "", FILE_MODE
+        if kind == "folder":
+            folders, mode = (*folders, path), FOLDER_MODE
+        elif kind == "file":
+            self._size += member.size
+            if member.size < 0 or self._size > self._limits.size:
+                raise Unacceptable(f"holds more than {self._limits.size} bytes")
+            mode = EXECUTABLE_MODE if member.executable else FILE_MODE
+        elif kind == "hard link":
+            source = _path_below_top(member.target)
+            if self._kinds.get(source) != "file":
+                raise Unacceptable(f"has the hard link {shown} to {_shown(member.target)}, which is no earlier file")
+        else:
+            _check_link(path, member.target, shown)
+            self.links.append((path, member.target))
+        self._kinds.update(dict.fromkeys(folders, "folder"))
+        self._kinds[path] = "file" if kind == "hard link" else kind
+        return Placement(path, folders, mode, source)
+
+    def finish(self) -> None:
+        """Say that no member follows.
+
+        Raises Unacceptable when there was no file at all.
+        """
+        if "file" not in self._kinds.values():
+            raise Unacceptable("holds no file")
+
+    def _missing_folders(self, path: str, shown: str) -> tuple[str, ...]:
+        """Return the folders above `path` that nothing has named yet; what there is must be folders."""
+        missing: list[str] = []
+        parent = path.rpartition("/")[0]
+        while parent not in self._kinds:
+            missing.append(parent)
+            parent = parent.rpartition("/")[0]
+        if self._kinds[parent] != "folder":
+            raise Unacceptable(f"has the member {shown} below a {self._kinds[parent]}")
+        return tuple(reversed(missing))
+
+
+def _shown(name: str) -> str:
+    """Return a name as a message may hold it, whatever it is made of."""
+    return ascii(name if len(name) <= 200 else f"{name[:200]}...")
+
+
+def _path_below_top(name: str) -> str:
+    """Return the part of a name that lies below the top folder, `""` for that folder itself."""
+    shown = _shown(name)
+    if not (name.isascii() and name.isprintable()):
+        _check_characters(name, shown)
+    if name.startswith("/"):
+        raise Unacceptable(f"has the member {shown}, whose name is absolute")
+    parts = name.split("/")
+    if ".." in parts:
+        raise Unacceptable(f"has the member {shown}, whose name goes up")
+    if parts[0] != TOP_FOLDER:
+        raise Unacceptable(f"has the member {shown}, which does not lie below {TOP_FOLDER}/")
+    if "" in parts or "." in parts:
+        raise Unacceptable(f"has the member {shown}, whose name has an empty part")
+    if len(name) > _LONGEST_PATH // 4:
+        _check_length(name, parts, shown)
+    return name[len(TOP_FOLDER) + 1 :]
+
+
+def _check_length(name: str, parts: list[str], shown: str) -> None:
+    if len(name.encode()) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_NAME for part in parts):
+        raise Unacceptable(f"has the member {shown}, whose name is too long")
+
+
+def _check_characters(name: str, shown: str) -> None:
+    """Refuse what no terminal, file system and text file takes alike: control characters, and bytes that are no UTF-8.
+
+    The latter arrive as lone surrogates.
+    """
+    for character in name:
+        if character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff":
+            raise Unacceptable(f"has the member {shown}, whose name is no plain text")
+
+
+def _check_link(path: str, target: str, shown: str) -> None:
+    """Refuse a target that leaves the tree, or whose text does not say by itself that it stays inside."""
+    where = f"has the link {shown} to {_shown(target)}"
+    _check_characters(target, shown)
+    if not target or target.startswith("/"):
+        raise Unacceptable(f"{where}, which is {'absolute' if target else 'empty'}")
+    parts = target.split("/")
+    rises = 0
+    while rises < len(parts) and parts[rises] == "..":
+        rises += 1
+    if rises > path.count("/"):
+        raise Unacceptable(f"{where}, which leaves the archive")
+    if ".." in parts[rises:]:
+        raise Unacceptable(f"{where}, which goes down and up again")
+    _check_length(target, parts, shown)
+
+
+def read_extended_header(content: bytes) -> dict[str, str]:
+    """Return the records of a pax extended header (POSIX.1-2017, pax, "pax Extended Header"), the last of a name wins.
+
+    Raises Unacceptable for anything that is not `LENGTH NAME=VALUE` and a line feed, again and again.
+    """
+    records: dict[str, str] = {}
+    start = 0
+    while start < len(content):
+        space = content.find(b" ", start, start + 10)
+        digits = content[start:space]
+        end = start + int(digits) if space > start and digits.isdigit() else 0
+        name, equals, value = content[space + 1 : end - 1].partition(b"=")
+        if not start < end <= len(content) or not equals or content[end - 1] != ord("\n"):
+            raise Unacceptable("has an extended header that is malformed")
+        records[name.decode("utf-8", "surrogateescape")] = value.decode("utf-8", "surrogateescape")
+        start = end
+    return records
