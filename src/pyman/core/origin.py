@@ -1,0 +1,193 @@
+"""Where a package came from (`direct_url.json`, PEP 610), and the line that makes pip or uv install just that again."""
+
+from __future__ import annotations
+
+import re
+
+from pyman.core.packages import is_name
+from pyman.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyman.core.packages import Package
+
+LONGEST_URL = 4096
+
+_ARCHIVE_SCHEMES = ("https", "http", "file")
+_REPOSITORY_SCHEMES = ("https", "http", "ssh", "git", "file", "svn", "lp")
+_SYSTEMS = ("git", "hg", "svn", "bzr")
+_COMMIT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:@-]{0,200}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{32,128}", re.ASCII)
+# Those that pip and uv both compare when they stand behind a URL, the usual one first.
+_COMPARED = ("sha256", "sha512", "sha384")
+# PEP 440 in its normal form, and what a local version adds; `===` takes the rest.
+_VERSION = re.compile(
+    r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+([.-][a-z0-9]+)*)?", re.ASCII | re.IGNORECASE
+)
+_ANY_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*", re.ASCII)
+
+
+@record
+class Origin:
+    """What `direct_url.json` records. `kind` is `editable`, `folder`, `archive`, `vcs`, or `unknown`."""
+
+    kind: str
+    url: str = ""
+    """As it is written there; without passwords, by PEP 610."""
+    path: str = ""
+    """The local folder or file that the URL names, absolute; empty where it is elsewhere."""
+    subdirectory: str = ""
+    """Where below the root of the source its `pyproject.toml` lies."""
+    system: str = ""
+    """`git`, `hg`, `svn`, `bzr`."""
+    commit: str = ""
+    revision: str = ""
+    """The branch or tag that the user named, if any."""
+    hashes: tuple[tuple[str, str], ...] = ()
+    """Pairs of an algorithm and a digest in hexadecimal."""
+
+
+UNKNOWN = Origin("unknown")
+
+
+@record
+class Reinstallation:
+    """How one package is put back, or why it cannot be: exactly one of `line` and `reason` is empty."""
+
+    line: str = ""
+    """One line of a requirements file, understood by pip and by uv."""
+    source: str = ""
+    """Where it comes from, in words for the plan."""
+    reason: str = ""
+
+
+def parse_direct_url(content: bytes) -> Origin:
+    """Understand `direct_url.json`; UNKNOWN for what is none, so that nobody mistakes it for a package of the index."""
+    import json
+
+    try:
+        told = json.loads(content)
+    except (ValueError, RecursionError):
+        return UNKNOWN
+    if not isinstance(told, dict):
+        return UNKNOWN
+    url, subdirectory = told.get("url"), told.get("subdirectory") or ""
+    if not isinstance(url, str) or not _is_plain(url) or not isinstance(subdirectory, str):
+        return UNKNOWN
+    if subdirectory and not _is_plain(subdirectory.replace(" ", "")):
+        return UNKNOWN
+    path = local_path(url)
+    for key, understand in (("vcs_info", _vcs), ("archive_info", _archive), ("dir_info", _folder)):
+        details = told.get(key)
+        if isinstance(details, dict):
+            return understand(url, path, subdirectory, details)
+    return UNKNOWN
+
+
+def _vcs(url: str, path: str, subdirectory: str, details: dict[str, Any]) -> Origin:
+    system, commit, revision = details.get("vcs"), details.get("commit_id"), details.get("requested_revision")
+    if system not in _SYSTEMS or not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+        return UNKNOWN
+    if _scheme(url) not in _REPOSITORY_SCHEMES:
+        return UNKNOWN
+    return Origin("vcs", url, path, subdirectory, system, commit, revision if isinstance(revision, str) else "")
+
+
+def _archive(url: str, path: str, subdirectory: str, details: dict[str, Any]) -> Origin:
+    if _scheme(url) not in _ARCHIVE_SCHEMES:
+        return UNKNOWN
+    hashes = details.get("hashes")
+    pairs = list(hashes.items()) if isinstance(hashes, dict) else []
+    legacy = details.get("hash")
+    if not pairs and isinstance(legacy, str):
+        algorithm, _, digest = legacy.partition("=")
+        pairs = [(algorithm, digest)]
+    known = [(name, digest) for name, digest in pairs if isinstance(digest, str) and _DIGEST.fullmatch(digest)]
+    return Origin("archive", url, path, subdirectory, hashes=tuple(known))
+
+
+def _folder(url: str, path: str, subdirectory: str, details: dict[str, Any]) -> Origin:
+    if not path:
+        return UNKNOWN
+    return Origin("editable" if details.get("editable") is True else "folder", url, path, subdirectory)
+
+
+def local_path(url: str) -> str:
+    """Return the absolute path that a `file:` URL names on this machine, empty for any other URL."""
+    if _scheme(url) != "file":
+        return ""
+    from urllib.parse import unquote, urlsplit
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    path = unquote(parts.path, errors="surrogateescape")
+    return path if parts.netloc in ("", "localhost") and path.startswith("/") and "\0" not in path else ""
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower()
+
+
+def _is_plain(text: str) -> bool:
+    """True for text that stays one word in a requirements file, whatever it holds."""
+    return 0 < len(text) <= LONGEST_URL and text.isprintable() and not any(map(str.isspace, text)) and "#" not in text
+
+
+def reinstallation(package: Package) -> Reinstallation:
+    """Return the line that reinstalls exactly this package, or the reason why none does.
+
+    Whether a local source still exists is not known here: see `local_source`.
+    """
+    name, origin = package.name, package.origin
+    if not is_name(name):
+        return Reinstallation(reason="its name is none that an installer takes")
+    if origin is None:
+        return _from_index(name, package.version)
+    if origin.kind == "unknown":
+        return Reinstallation(reason="its `direct_url.json` cannot be understood")
+    if any(character.isspace() or character in "&#\\" for character in origin.subdirectory):
+        return Reinstallation(reason=f"its subdirectory `{origin.subdirectory}` cannot be written in a requirement")
+    if origin.kind == "editable":
+        return Reinstallation(f"-e {_with_fragment(_quoted(origin.path), origin)}", f"editable, from {origin.path}")
+    if origin.kind == "vcs":
+        line = f"{name} @ {origin.system}+{origin.url}@{origin.commit}"
+        return Reinstallation(_with_fragment(line, origin), f"from {origin.url} at {origin.commit[:12]}")
+    url = _quoted(origin.path) if origin.path else origin.url
+    return Reinstallation(_with_fragment(f"{name} @ {url}", origin), f"from {origin.path or origin.url}")
+
+
+def _from_index(name: str, version: str) -> Reinstallation:
+    if _VERSION.fullmatch(version):
+        return Reinstallation(f"{name}=={version}", "from the index")
+    if _ANY_VERSION.fullmatch(version):
+        return Reinstallation(f"{name}==={version}", "from the index")
+    return Reinstallation(reason=f"`{version}` is no version that an installer takes")
+
+
+def _with_fragment(line: str, origin: Origin) -> str:
+    digests = dict(origin.hashes)
+    parts = [f"{name}={digests[name]}" for name in _COMPARED if name in digests][:1]
+    if origin.subdirectory:
+        parts.append(f"subdirectory={origin.subdirectory}")
+    return f"{line}#{'&'.join(parts)}" if parts else line
+
+
+def _quoted(path: str) -> str:
+    """Return the `file:` URL of a path: the one form that no requirements parser takes apart at spaces or `#`."""
+    from urllib.parse import quote
+
+    return "file://" + quote(path, safe="/", errors="surrogateescape")
+
+
+def local_source(package: Package) -> str:
+    """Return the local folder or file that the package is installed from again, empty where it needs none."""
+    return package.origin.path if package.origin is not None else ""
+
+
+def needs_network(package: Package) -> bool:
+    """True where a URL, and no index or folder that may be local, is the only place to have it from."""
+    return package.origin is not None and package.origin.kind in ("vcs", "archive") and not package.origin.path
