@@ -135,7 +135,9 @@ def test_many_processes_never_hold_it_together(way, path):
 
 
 def test_processes_that_find_a_dead_holder_together_do_not_drive_each_other_out(path, tmp_path):
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
     number = dead.stdout.strip()
     with open(path + ".count", "w") as file:
         file.write("0")
@@ -218,11 +220,10 @@ def test_threads_of_one_process_exclude_each_other(way, path):
 def test_a_folder_that_cannot_be_written_or_is_missing_is_one_sentence_and_a_hint(tmp_path):
     with pytest.raises(PymanError) as caught, hold(str(tmp_path / "missing" / ".lock"), what="the store"):
         pass
-    assert caught.value.code == "not-writable"
     assert str(tmp_path / "missing") in caught.value.message
     assert caught.value.hint
     # Nobody can make a file here, not even root.
-    with pytest.raises(PymanError, match="cannot be locked"), hold("/proc/.lock"):
+    with pytest.raises(PymanError, match="/proc cannot be written"), hold("/proc/.lock"):
         pass
 
 
@@ -236,7 +237,6 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
 
 
 def test_the_lock_file_stays_and_its_note_does_not(path):
-    with hold(path, what="Python 3.13.5"):
-        with open(path) as file:
-            assert file.read().startswith(f"{os.getpid()} {os.uname().nodename} ")
+    with hold(path, what="Python 3.13.5"), open(path) as file:
+        assert file.read().startswith(f"{os.getpid()} {os.uname().nodename} ")
     assert os.path.getsize(path) == 0

@@ -17,6 +17,7 @@ import time
 
 from pyman.effects.files import read_text, write_all
 from pyman.effects.observer import SILENT, Observer
+from pyman.effects.places import cannot_write
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -52,12 +53,7 @@ class Lock:
             if not self._enter_file():
                 self._enter_folder()
         except OSError as error:
-            folder = os.path.dirname(self._path)
-            raise PymanError(
-                f"{folder} cannot be locked for {self._what}: {error.strerror or error}",
-                hint="make that folder exist and writable for you, or name another one",
-                code="not-writable",
-            ) from error
+            raise cannot_write(os.path.dirname(self._path), error) from error
 
     def __exit__(self, *_: object) -> None:
         if self._descriptor >= 0:
@@ -216,7 +212,7 @@ def hold(
     those who wait: the observer is told once of a wait. `timeout` in seconds, None waits as long as it takes. `flock`
     is the system's; a test gives one that does not exist.
 
-    Entering raises PymanError: `not-writable` where the lock cannot be made, `locked` when the time is over.
+    Entering raises PymanError where the lock cannot be made, with code `locked` when the time is over.
     """
     return Lock(path, observer, what, timeout, flock)
 

@@ -1,0 +1,236 @@
+"""What can be downloaded: the builds that a list in upstream's schema offers for one platform.
+
+The schema is that of the newline-delimited JSON that astral-sh/versions publishes for python-build-standalone: one
+object a line, newest release first, `{"version": "3.13.15+20261001", "artifacts": [{"platform", "variant", "url",
+"archive_format", "sha256"}, …]}`. Lines come from strangers: an address may not leave the mirror that it stands in,
+and https never becomes http.
+"""
+
+from __future__ import annotations
+
+from posixpath import join
+
+from pyman.core.record import record
+from pyman.core.version import Version, parse_version, release_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+GITHUB_PREFIX = "https://github.com/astral-sh/python-build-standalone/releases/download/"
+FAST_PREFIX = "https://releases.astral.sh/github/python-build-standalone/releases/download/"
+
+UPSTREAM_INDEXES = (
+    "https://releases.astral.sh/github/versions/main/v1/python-build-standalone.ndjson",
+    "https://raw.githubusercontent.com/astral-sh/versions/main/v1/python-build-standalone.ndjson",
+)
+"""Upstream's list, the faster host first."""
+
+# `full` archives have another layout and hold what nobody needs to run Python.
+_FLAVORS = ("install_only_stripped", "install_only")
+_FORMATS = ("tar.gz", "tar.zst")
+# Older builds for musl are static: they cannot load any extension.
+_FIRST_DYNAMIC_MUSL = "20250311"
+_HEX = frozenset("0123456789abcdef")
+
+
+class WrongShape(ValueError):
+    """A line that is no release as upstream writes it; the text goes on from `line 12 of the list`."""
+
+
+@record
+class Build:
+    """One archive that can become a runtime."""
+
+    version: Version
+    variant: str
+    """`default`, `freethreaded` or `debug`."""
+    build: str
+    """The tag of upstream's release, its date: `20261001`."""
+    platform: str
+    url: str
+    """An http or https address, or the absolute path of a file in a mirror's folder."""
+    sha256: str | None
+    """64 lower-case hexadecimal digits; None where the list has none."""
+    size: int | None
+    """Bytes; None where the list does not say."""
+    archive_format: str
+    """`tar.gz` or `tar.zst`."""
+
+    @property
+    def release(self) -> str:
+        """Version and variant as people write them: `3.14.2t`."""
+        return release_name(self.version, self.variant)
+
+    @property
+    def is_local(self) -> bool:
+        """True for a file in a mirror's folder."""
+        return self.url.startswith("/")
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The addresses to try, in this order: what lies on GitHub has a faster copy."""
+        if self.url.startswith(GITHUB_PREFIX):
+            return (FAST_PREFIX + self.url.removeprefix(GITHUB_PREFIX), self.url)
+        return (self.url,)
+
+    @property
+    def archive_name(self) -> str:
+        """The archive's name in the cache: made of what is known of it, never of its address."""
+        check = self.sha256[:16] if self.sha256 else "unverified"
+        return f"cpython-{self.version}+{self.build}-{self.platform}-{self.variant}-{check}.{self.archive_format}"
+
+
+@record
+class Catalogue:
+    """The builds that are known, and how well."""
+
+    builds: tuple[Build, ...]
+    """Newest release first."""
+    stale: bool
+    """True where the list could not be asked whether it still holds."""
+    complete: bool
+    """False where only the newest part of the list was read, because that was enough."""
+    source: str
+    """Whose list it is, in words: an address or a folder."""
+    fetched: float
+    """When the list was last known to hold, in seconds since 1970."""
+
+
+def parse_release(line: str | bytes, base: str, platform: str) -> list[Build]:
+    """Read one line of a list: at most one build for each variant, the best archive for `platform`.
+
+    `base` is where the list lies, without a slash at its end: the address of a folder, or its absolute path.
+    Raises WrongShape with what is wrong.
+    """
+    import json
+
+    try:
+        release = json.loads(line)
+    except RecursionError:
+        raise WrongShape("is nested too deeply") from None
+    except ValueError:
+        raise WrongShape("is not JSON") from None
+    if not isinstance(release, dict) or not isinstance(release.get("artifacts"), list):
+        raise WrongShape("is no release with artifacts")
+    version, tag = _split_version(release.get("version"))
+    best: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+    for artifact in release["artifacts"]:
+        found = _classify(artifact, platform, tag)
+        if found is not None:
+            variant, rank = found
+            if variant not in best or rank < best[variant][0]:
+                best[variant] = (rank, artifact)
+    return [_build(version, variant, tag, platform, artifact, base) for variant, (_, artifact) in best.items()]
+
+
+def release_line(builds: Sequence[Build], base: str) -> str:
+    """Write builds of one release as a line that `parse_release` reads back, addresses below `base` relative to it."""
+    import json
+
+    first = builds[0]
+    artifacts = [
+        {
+            "platform": build.platform,
+            "variant": "install_only" if build.variant == "default" else f"{build.variant}+install_only",
+            "url": build.url.removeprefix(f"{base}/"),
+            "archive_format": build.archive_format,
+            "sha256": build.sha256,
+            "size": build.size,
+        }
+        for build in builds
+    ]
+    return json.dumps({"version": f"{first.version}+{first.build}", "artifacts": artifacts}, separators=(",", ":"))
+
+
+def release_names(builds: Iterable[Build]) -> list[str]:
+    """Return the releases among builds as people write them, each once, the highest version first."""
+    names: dict[str, tuple[tuple[int, ...], bool]] = {}
+    for build in builds:
+        names[build.release] = (build.version.order, build.variant == "default")
+    return sorted(names, key=names.__getitem__, reverse=True)
+
+
+def without_secrets(url: str) -> str:
+    """Return an address without the user and password that it may hold: what may be shown and stored."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+
+
+def _split_version(text: object) -> tuple[Version, str]:
+    if not isinstance(text, str):
+        raise WrongShape("has no version")
+    name, _, tag = text.partition("+")
+    version = parse_version(name)
+    if version is None or len(tag) != 8 or not tag.isascii() or not tag.isdigit():
+        raise WrongShape(f"has {text[:60]!r} in place of a version and a date")
+    return version, tag
+
+
+def _classify(artifact: object, platform: str, tag: str) -> tuple[str, tuple[int, int]] | None:
+    """Return the variant of an artifact and its rank, the lowest is the best; None for one that is not for us."""
+    if not isinstance(artifact, dict):
+        raise WrongShape("has an artifact that is no object")
+    place, described = artifact.get("platform"), artifact.get("variant")
+    if not isinstance(place, str) or not isinstance(described, str):
+        raise WrongShape("has an artifact without platform or variant")
+    if not place.startswith(platform):
+        return None
+    # Some old releases for macOS have their options at the end of the platform: `aarch64-apple-darwin-debug`.
+    suffix = place[len(platform) :]
+    if suffix and suffix[0] != "-":
+        return None
+    *options, flavor = described.replace("-", "+").split("+")
+    options += suffix.split("-")
+    archive_format = artifact.get("archive_format")
+    if flavor not in _FLAVORS or archive_format not in _FORMATS or "static" in options:
+        return None
+    if "musl" in platform and tag < _FIRST_DYNAMIC_MUSL:
+        return None
+    variants = {option for option in options if option in ("freethreaded", "debug")}
+    if len(variants) > 1:
+        return None
+    return variants.pop() if variants else "default", (_FORMATS.index(archive_format), _FLAVORS.index(flavor))
+
+
+def _build(version: Version, variant: str, tag: str, platform: str, artifact: dict[str, Any], base: str) -> Build:
+    sha256, size = artifact.get("sha256"), artifact.get("size")
+    if sha256 is not None:
+        sha256 = sha256.lower() if isinstance(sha256, str) else ""
+        if len(sha256) != 64 or not _HEX.issuperset(sha256):
+            raise WrongShape(f"has a sha256 for {platform} that is none")
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size <= 0):
+        raise WrongShape(f"has a size for {platform} that is none")
+    url = artifact.get("url")
+    if not isinstance(url, str):
+        raise WrongShape(f"has no address for {platform}")
+    return Build(
+        version, variant, tag, platform, resolve_url(url, base), sha256, size, str(artifact.get("archive_format"))
+    )
+
+
+def resolve_url(url: str, base: str) -> str:
+    """Return an artifact's address made absolute, or the path of the file where `base` is a folder.
+
+    Raises WrongShape for one that leaves the folder of its list, or is less safe than the list itself.
+    """
+    from urllib.parse import unquote
+
+    if not url or any(character <= " " or character == "\x7f" for character in url):
+        raise WrongShape(f"has the address {url[:100]!r}, which is none")
+    scheme, separator, rest = url.partition("://")
+    if separator:
+        if scheme.lower() not in ("https", "http") or not rest.partition("/")[0]:
+            raise WrongShape(f"has the address {url[:100]!r}, which is no web address")
+        if scheme.lower() == "http" and not base.startswith("http://"):
+            raise WrongShape(f"has the address {url[:100]!r}, which is less safe than the list itself")
+        return url
+    path = unquote(url, errors="surrogateescape")
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts) or any(character in path for character in "\\\0?#"):
+        raise WrongShape(f"has the address {url[:100]!r}, which is not below the list's folder")
+    return join(base, path) if base.startswith("/") else f"{base}/{url}"

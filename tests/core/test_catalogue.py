@@ -1,0 +1,303 @@
+"""Lists of builds as upstream writes them, and as a hostile mirror could."""
+
+import json
+import os
+import posixpath
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyman.core.catalogue import (
+    FAST_PREFIX,
+    GITHUB_PREFIX,
+    Build,
+    WrongShape,
+    parse_release,
+    release_line,
+    release_names,
+    resolve_url,
+    without_secrets,
+)
+from pyman.core.version import Version
+
+LINUX = "x86_64-unknown-linux-gnu"
+MAC = "aarch64-apple-darwin"
+SHA = "ab" * 32
+HTTPS = "https://mirror.example/python"
+
+
+def artifact(platform=LINUX, variant="install_only_stripped", archive_format="tar.gz", **changes):
+    name = f"cpython-{platform}-{variant}.{archive_format}".replace("+", "%2B")
+    return {
+        "platform": platform,
+        "variant": variant,
+        "url": f"20261001/{name}",
+        "archive_format": archive_format,
+        "sha256": SHA,
+    } | changes
+
+
+def line(*artifacts, version="3.13.15+20261001", **others):
+    return json.dumps({"version": version, "date": "2026-10-01T00:00:00Z", "artifacts": list(artifacts)} | others)
+
+
+def test_the_stripped_archive_is_taken_before_the_other_and_gzip_before_zstd():
+    kinds = [
+        artifact(variant="install_only", archive_format="tar.zst"),
+        artifact(variant="install_only_stripped", archive_format="tar.zst"),
+        artifact(variant="install_only"),
+        artifact(variant="install_only_stripped"),
+        artifact(variant="pgo+lto+full", archive_format="tar.zst"),
+    ]
+    order = []
+    while kinds:
+        builds = parse_release(line(*kinds), HTTPS, LINUX)
+        if not builds:
+            break
+        [build] = builds
+        chosen = next(kind for kind in kinds if build.url.endswith(kind["url"]))
+        order.append((chosen["variant"], chosen["archive_format"]))
+        kinds.remove(chosen)
+    assert order == [
+        ("install_only_stripped", "tar.gz"),
+        ("install_only", "tar.gz"),
+        ("install_only_stripped", "tar.zst"),
+        ("install_only", "tar.zst"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("platform", "variant", "expected"),
+    [
+        (LINUX, "install_only", "default"),
+        (LINUX, "freethreaded+install_only_stripped", "freethreaded"),
+        (LINUX, "freethreaded-install_only_stripped", "freethreaded"),
+        (LINUX, "freethreaded+pgo+lto+install_only", "freethreaded"),
+        (LINUX, "debug+install_only", "debug"),
+        (f"{LINUX}-debug", "install_only", "debug"),
+        (f"{LINUX}-freethreaded", "install_only", "freethreaded"),
+        (LINUX, "freethreaded+debug+install_only", None),
+        (f"{LINUX}-freethreaded", "debug+install_only", None),
+        (LINUX, "freethreaded+pgo+lto+full", None),
+        (LINUX, "static+install_only", None),
+        (LINUX, "a-new-one", None),
+        ("x86_64_v3-unknown-linux-gnu", "install_only", None),
+        ("x86_64-unknown-linux-gnux32", "install_only", None),
+        ("x86_64-unknown-linux-musl", "install_only", None),
+    ],
+)
+def test_variants_and_platforms(platform, variant, expected):
+    builds = parse_release(line(artifact(platform, variant)), HTTPS, LINUX)
+    assert [build.variant for build in builds] == ([expected] if expected else [])
+
+
+def test_old_releases_for_macos_have_options_behind_the_platform():
+    kinds = [artifact(f"{MAC}-debug", "install_only"), artifact(MAC, "install_only")]
+    assert {build.variant for build in parse_release(line(*kinds), HTTPS, MAC)} == {"debug", "default"}
+
+
+def test_static_builds_for_musl_are_left_out():
+    musl = "x86_64-unknown-linux-musl"
+    old = line(artifact(musl, "install_only"), version="3.12.0+20250310")
+    new = line(artifact(musl, "install_only"), version="3.12.0+20250311")
+    assert parse_release(old, HTTPS, musl) == []
+    assert len(parse_release(new, HTTPS, musl)) == 1
+
+
+def test_what_a_build_says():
+    text = line(artifact(sha256=SHA.upper(), size=123, unknown=[1]), version="3.15.0a7+20260310", more={"a": 1})
+    [build] = parse_release(text, HTTPS, LINUX)
+    assert (build.version, build.variant, build.build) == (Version(3, 15, 0, "a7"), "default", "20260310")
+    assert (build.sha256, build.size, build.archive_format) == (SHA, 123, "tar.gz")
+    assert build.urls == (f"{HTTPS}/20261001/cpython-{LINUX}-install_only_stripped.tar.gz",)
+    assert not build.is_local
+    assert build.archive_name == f"cpython-3.15.0a7+20260310-{LINUX}-default-{SHA[:16]}.tar.gz"
+
+
+def test_a_build_without_hash_has_none():
+    [build] = parse_release(line(artifact(sha256=None)), HTTPS, LINUX)
+    assert build.sha256 is None
+    assert build.size is None
+
+
+def test_in_a_folder_an_address_becomes_the_path_of_the_file():
+    [build] = parse_release(line(artifact(url="20261001/cpython-3.13.15%2B20261001.tar.gz")), "/srv/mirror", LINUX)
+    assert build.url == "/srv/mirror/20261001/cpython-3.13.15+20261001.tar.gz"
+    assert build.is_local
+
+
+def test_what_lies_on_github_is_asked_of_the_faster_host_first():
+    url = f"{GITHUB_PREFIX}20261001/cpython-3.13.15%2B20261001.tar.gz"
+    [build] = parse_release(line(artifact(url=url)), "https://elsewhere.example", LINUX)
+    assert build.url == url
+    assert build.urls == (f"{FAST_PREFIX}20261001/cpython-3.13.15%2B20261001.tar.gz", url)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is not JSON"),
+        ("<html><body>Please log in", "is not JSON"),
+        ('{"version": "3.13.5+2026', "is not JSON"),
+        ("[" * 100000, "nested too deeply"),
+        ("[]", "is no release"),
+        ("null", "is no release"),
+        ('{"version": "3.13.5+20260901"}', "is no release"),
+        ('{"version": "3.13.5+20260901", "artifacts": {}}', "is no release"),
+        ('{"artifacts": []}', "has no version"),
+        ('{"version": 3.13, "artifacts": []}', "has no version"),
+        ('{"version": "0.9.17", "artifacts": []}', "'0.9.17'"),
+        ('{"version": "3.13.5+../../../x", "artifacts": []}', "in place of a version"),
+        ('{"version": "3.13.5+2026090\uff11", "artifacts": []}', "in place of a version"),
+        (line("text"), "artifact that is no object"),
+        (line({"platform": LINUX}), "without platform or variant"),
+        (line(artifact(sha256="12")), "sha256"),
+        (line(artifact(sha256=12)), "sha256"),
+        (line(artifact(sha256="x" * 64)), "sha256"),
+        (line(artifact(size=-1)), "size"),
+        (line(artifact(size=True)), "size"),
+        (line(artifact(size="12")), "size"),
+        (line(artifact(url=None)), "no address"),
+        (line(artifact(url="")), "which is none"),
+        (line(artifact(url="a b")), "which is none"),
+        (line(artifact(url="a\x1b[31m")), "which is none"),
+    ],
+)
+def test_a_line_of_another_shape_is_refused(text, reason):
+    with pytest.raises(WrongShape, match=reason):
+        parse_release(text, HTTPS, LINUX)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "../other/python.tar.gz",
+        "20261001/../../python.tar.gz",
+        "%2e%2e/python.tar.gz",
+        "a/%2e%2e%2f%2e%2e/python.tar.gz",
+        "/etc/passwd",
+        "%2Fetc/passwd",
+        "//other.example/python.tar.gz",
+        "a//b",
+        "./a",
+        "a/",
+        "a\\..\\b",
+        "a%5C..%5Cb",
+        "a%00b",
+        "a?b",
+        "a%3Fb",
+        "a#b",
+        "file:///etc/passwd",
+        "ftp://mirror.example/a",
+        "https:///a",
+        "http://mirror.example/a",
+    ],
+)
+@pytest.mark.parametrize("base", [HTTPS, "/srv/mirror"])
+def test_an_address_that_leaves_its_mirror_is_refused(url, base):
+    with pytest.raises(WrongShape):
+        resolve_url(url, base)
+
+
+def test_https_stays_https_and_http_may_be_either():
+    assert resolve_url("https://cdn.example/a", "/srv/mirror") == "https://cdn.example/a"
+    assert resolve_url("https://cdn.example/a", "http://mirror.example") == "https://cdn.example/a"
+    assert resolve_url("http://cdn.example/a", "http://mirror.example") == "http://cdn.example/a"
+    with pytest.raises(WrongShape, match="less safe"):
+        resolve_url("HTTP://cdn.example/a", HTTPS)
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), max_size=40) | st.from_regex(r"([./%\\]|%2[eEfF]|a){1,20}", fullmatch=True)
+)
+def test_no_address_ever_leaves_a_folder(url):
+    try:
+        path = resolve_url(url, "/srv/mirror")
+    except WrongShape:
+        return
+    assert path.startswith(("/srv/mirror/", "https://"))
+    assert posixpath.normpath(path) == path or path.startswith("https://")
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from([LINUX, "install_only"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["version", "artifacts", "platform", "variant", "url", "sha256", "size", "archive_format"]),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_whatever_json_says_it_is_builds_or_a_wrong_shape(value):
+    for text in (json.dumps(value), line(value), line(artifact() | value if isinstance(value, dict) else value)):
+        try:
+            builds = parse_release(text, HTTPS, LINUX)
+        except WrongShape:
+            continue
+        assert all(isinstance(build, Build) for build in builds)
+
+
+NAMES = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)
+
+
+@given(
+    st.sets(st.sampled_from(["default", "freethreaded", "debug"]), min_size=1),
+    NAMES,
+    st.none() | st.just(SHA),
+    st.none() | st.integers(1, 10**9),
+    st.sampled_from(["https://m.example/p", "http://user:word@m.example/p"]),
+)
+def test_what_is_written_for_the_cache_is_read_back(variants, name, sha256, size, base):
+    builds = [
+        Build(Version(3, 14, 2, "rc1"), variant, "20261001", LINUX, f"{base}/{quote(name)}", sha256, size, "tar.gz")
+        for variant in sorted(variants)
+    ]
+    text = release_line(builds, base)
+    assert sorted(parse_release(text, base, LINUX), key=lambda build: build.variant) == builds
+    assert "word" not in text
+
+
+def test_release_names_are_sorted_by_version_and_given_once():
+    builds = [
+        Build(version, variant, build, LINUX, "/a", SHA, None, "tar.gz")
+        for version, variant, build in [
+            (Version(3, 9, 2), "default", "20261001"),
+            (Version(3, 14, 0), "freethreaded", "20261001"),
+            (Version(3, 14, 0), "default", "20261001"),
+            (Version(3, 14, 0), "default", "20260901"),
+            (Version(3, 14, 0, "rc1"), "default", "20260801"),
+        ]
+    ]
+    assert release_names(builds) == ["3.14.0", "3.14.0t", "3.14.0rc1", "3.9.2"]
+
+
+def test_what_is_shown_of_an_address_has_no_secrets():
+    assert without_secrets("https://user:word@host.example/a/b?token=1") == "https://host.example/a/b"
+    assert without_secrets("https://host.example") == "https://host.example"
+    assert without_secrets("/srv/mirror/with@sign?") == "/srv/mirror/with@sign?"
+
+
+def test_the_test_mirror_is_understood():
+    mirror = os.environ.get("PYMAN_TEST_MIRROR") or os.path.join(
+        os.path.dirname(__file__), "..", "..", "..", "shared", "runtimes"
+    )
+    if not os.path.exists(os.path.join(mirror, "index.ndjson")):
+        pytest.skip("no mirror of real archives: set PYMAN_TEST_MIRROR")
+    mirror = os.path.realpath(mirror)
+    with open(os.path.join(mirror, "index.ndjson")) as index:
+        builds = [build for text in index for build in parse_release(text, mirror, LINUX)]
+    assert builds
+    assert all(os.path.isfile(build.url) for build in builds)

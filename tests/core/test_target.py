@@ -1,0 +1,62 @@
+import pytest
+
+from pyman.core.target import is_triple, platform_triple
+from pyman.errors import PymanError
+
+
+@pytest.mark.parametrize(
+    ("machine", "loader", "expected"),
+    [
+        ("x86_64", "/lib64/ld-linux-x86-64.so.2", "x86_64-unknown-linux-gnu"),
+        ("x86_64", "/nix/store/abc-glibc-2.40/lib/ld-linux-x86-64.so.2", "x86_64-unknown-linux-gnu"),
+        ("x86_64", "/lib/ld-musl-x86_64.so.1", "x86_64-unknown-linux-musl"),
+        ("aarch64", "/lib/ld-linux-aarch64.so.1", "aarch64-unknown-linux-gnu"),
+        ("aarch64", "/lib/ld-musl-aarch64.so.1", "aarch64-unknown-linux-musl"),
+        ("aarch64", "/lib/ld-linux-armhf.so.3", "armv7-unknown-linux-gnueabihf"),
+        ("armv7l", "/lib/ld-linux.so.3", "armv7-unknown-linux-gnueabi"),
+        ("armv7l", "/lib/ld-musl-armhf.so.1", "armv7-unknown-linux-musleabihf"),
+        ("x86_64", "/lib/ld-linux.so.2", "i686-unknown-linux-gnu"),
+        ("ppc64le", "/lib64/ld64.so.2", "ppc64le-unknown-linux-gnu"),
+        ("s390x", "/lib/ld64.so.1", "s390x-unknown-linux-gnu"),
+        ("riscv64", "/lib/ld-linux-riscv64-lp64d.so.1", "riscv64-unknown-linux-gnu"),
+        ("x86_64", None, "x86_64-unknown-linux-gnu"),
+        ("armv7l", "/lib/unheard-of.so", "armv7-unknown-linux-gnueabihf"),
+    ],
+)
+def test_linux_by_the_loader_of_its_programs(machine, loader, expected):
+    assert platform_triple("Linux", machine, loader=loader) == expected
+    assert is_triple(expected)
+
+
+@pytest.mark.parametrize(
+    ("machine", "kernel", "expected"),
+    [
+        ("arm64", "Darwin Kernel Version 25.0.0: root:xnu-12377/RELEASE_ARM64_T6000", "aarch64-apple-darwin"),
+        ("x86_64", "Darwin Kernel Version 22.6.0: root:xnu-8796/RELEASE_X86_64", "x86_64-apple-darwin"),
+        ("x86_64", "Darwin Kernel Version 25.0.0: root:xnu-12377/RELEASE_ARM64_T6000", "aarch64-apple-darwin"),
+    ],
+)
+def test_macos_by_the_kernel_also_under_translation(machine, kernel, expected):
+    assert platform_triple("Darwin", machine, kernel) == expected
+    assert is_triple(expected)
+
+
+@pytest.mark.parametrize("system", ["Windows", "MSYS_NT-10.0", "CYGWIN_NT-10.0", "FreeBSD", ""])
+def test_other_systems_are_one_clear_error(system):
+    with pytest.raises(PymanError) as caught:
+        platform_triple(system, "AMD64")
+    assert caught.value.code == "unsupported"
+    assert system in caught.value.message
+    assert "Linux or macOS" in caught.value.hint
+
+
+def test_a_processor_that_nobody_builds_for_is_named():
+    with pytest.raises(PymanError, match="mips64"):
+        platform_triple("Linux", "mips64", loader="/lib64/ld.so.1")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "linux", "x86_64-unknown-linux-gnu-more", "../unknown/linux-gnu", "x86_64-pc-windows-msvc", "a--linux"]
+)
+def test_what_is_no_platform(text):
+    assert not is_triple(text)
