@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
@@ -11,11 +10,11 @@ from pyman.core.archive_rules import FOLDER_MODE, Limits, Member, Placement, Tre
 from pyman.effects.decompression import Ahead, decompress
 from pyman.effects.files import NotReadable, read_text
 from pyman.effects.observer import SILENT, Observer
+from pyman.effects.places import cannot_write
 from pyman.effects.tar_stream import TarStream
 from pyman.errors import IntegrityError, NotFound, PymanError
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def unpack(
@@ -41,8 +40,11 @@ def unpack(
             pieces.close()
     except Unacceptable as error:
         raise IntegrityError(f"{archive} {error}", hint="get the archive again, from a place that you trust") from None
+    except FileExistsError as error:
+        # the rules tell every two names apart; a file system that ignores case does not
+        raise IntegrityError(f"{archive} has two members that are both {error.filename} here") from None
     except OSError as error:
-        raise _not_written(error, destination) from error
+        raise cannot_write(destination, error) from error
     finally:
         os.close(descriptor)
         observer.finished(task)
@@ -93,20 +95,6 @@ def _make(member: Member, placement: Placement, stream: TarStream, folder: int) 
             os.fchmod(descriptor, placement.mode)
         finally:
             os.close(descriptor)
-
-
-def _not_written(error: OSError, destination: str) -> PymanError:
-    if error.errno in _DISK_FULL:
-        return PymanError(
-            f"there is no space left on the disk that holds {destination}",
-            hint="free some space, or choose another disk with PYMAN_ROOT",
-            code="disk-full",
-        )
-    if error.errno == errno.EEXIST:
-        # the rules know every name apart; a file system that does not mixes up two of them
-        return IntegrityError(f"two members of the archive have one name, {error.filename}, in {destination}")
-    where = f"{destination}/{error.filename}" if error.filename else destination
-    return PymanError(f"{where} cannot be written: {error.strerror}")
 
 
 def release_of(archive: str) -> ArchiveName | None:

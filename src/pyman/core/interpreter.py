@@ -1,0 +1,149 @@
+"""The one question that an interpreter is asked, and how its answer is read.
+
+The answer is fields that end in a zero byte each, between two cookies that no program could print by chance: what a
+noisy wrapper writes before and after them is no part of it. No field can hold a zero byte, so nothing needs quoting,
+and the interpreter need not import a library to answer.
+"""
+
+from __future__ import annotations
+
+from posixpath import isabs
+
+from pyman.core.record import record
+from pyman.core.version import Version, parse_version
+from pyman.errors import Refused
+
+# Runs in the interpreter that is asked, Python 3.6 and newer: no newer syntax, nothing imported but os and sys.
+# Arguments: the cookie, and the modules whose import is tried. In order to be fast it is started with -S, and then
+# `sys.prefix` says nothing about environments before 3.14: the file beside the executable does.
+PROBE = """
+import os, sys
+cookie = sys.argv[1]
+version = sys.version_info
+stage = {"alpha": "a", "beta": "b", "candidate": "rc", "final": ""}[version[3]]
+folder = os.path.dirname(os.path.abspath(sys.executable))
+answer = [
+    cookie,
+    sys.implementation.name,
+    "%d.%d.%d" % version[:3] + (stage + str(version[4]) if stage else ""),
+    getattr(sys, "abiflags", "") + ("d" if hasattr(sys, "gettotalrefcount") else ""),
+    sys.base_prefix,
+    os.path.realpath(sys.base_prefix),
+    os.path.dirname(os.__file__),
+    sys.executable,
+    getattr(sys, "_base_executable", "") or sys.executable,
+    "venv" if sys.prefix != sys.base_prefix or any(
+        os.path.isfile(os.path.join(place, "pyvenv.cfg")) for place in (folder, os.path.dirname(folder))
+    ) else "",
+    getattr(sys, "platlibdir", "lib"),
+    getattr(sys.implementation, "_multiarch", ""),
+]
+for module in sys.argv[2:]:
+    try:
+        __import__(module)
+    except Exception as error:
+        answer.append("%s %s" % (module, " ".join(str(error).replace("\\0", " ").split())))
+os.write(1, b"".join(os.fsencode(field) + b"\\0" for field in answer + [cookie]))
+"""
+_FIELDS = 11
+
+REQUIRED_MODULES = ("_ssl", "_hashlib", "_ctypes", "_sqlite3", "_lzma", "_bz2", "zlib")
+"""What an installation is expected to have, and what fails first where a library of the system is missing. The
+extension modules themselves, because the packages around them take ten times as long to import."""
+
+
+@record
+class InterpreterFacts:
+    """What an interpreter says about itself. Paths are absolute, as it sees them."""
+
+    implementation: str
+    """`cpython`, `pypy`, `graalpy`."""
+    version: Version
+    """Of the language, where the implementation has versions of its own."""
+    variant: str
+    """`default`, `freethreaded` or `debug`."""
+    base_prefix: str
+    real_base_prefix: str
+    """The same with all links resolved."""
+    standard_library: str
+    executable: str
+    base_executable: str
+    """That of the runtime where this is an environment's; before Python 3.11 the environment's own."""
+    is_venv: bool
+    library_folder: str
+    """`lib`, or `lib64` where the distribution wants it so; for compiled packages."""
+    multiarch: str
+    """`x86_64-linux-gnu`, or nothing."""
+
+
+@record
+class ImportFailure:
+    """A module that could not be imported, and the interpreter's own sentence about it."""
+
+    module: str
+    sentence: str
+
+
+def split_answer(output: bytes, cookie: str) -> list[str] | None:
+    """Return the fields of an answer with whatever noise around it, None where there is no answer."""
+    parts = output.split(cookie.encode() + b"\0")
+    if len(parts) != 3:
+        return None
+    return [field.decode("utf-8", "surrogateescape") for field in parts[1].split(b"\0")[:-1]]
+
+
+def read_facts(fields: list[str]) -> InterpreterFacts | None:
+    """Return what the fields of an answer say, None where they are not such fields.
+
+    Raises Refused for a build that is both free-threaded and debug: packages of neither fit it, and it has no name.
+    """
+    if len(fields) < _FIELDS:
+        return None
+    implementation, numbers, flags, base_prefix, real, library, executable, base, venv, platlib, multiarch = fields[
+        :_FIELDS
+    ]
+    version = parse_version(numbers)
+    if version is None or not all(isabs(path) for path in (base_prefix, real, library, executable, base)):
+        return None
+    if "t" in flags and "d" in flags:
+        raise Refused(
+            f"{executable} is both a free-threaded and a debug build, for which pyman has no name", code="not-supported"
+        )
+    variant = "freethreaded" if "t" in flags else "debug" if "d" in flags else "default"
+    return InterpreterFacts(
+        implementation,
+        version,
+        variant,
+        base_prefix,
+        real,
+        library,
+        executable,
+        base,
+        venv == "venv",
+        platlib,
+        multiarch,
+    )
+
+
+def read_failures(fields: list[str]) -> tuple[ImportFailure, ...]:
+    """Return the modules that the fields of an answer say could not be imported."""
+    return tuple(ImportFailure(*field.partition(" ")[::2]) for field in fields[_FIELDS:])
+
+
+def missing_part(sentence: str) -> str | None:
+    """Return what the system lacks, by the sentence of a dynamic linker (glibc, musl, macOS); None if it says no such.
+
+    `libssl.so.3`, `GLIBC_2.38`, `libssl.3.dylib`.
+    """
+    import re
+
+    for pattern in (
+        r"(\S+): cannot open shared object file",
+        r"Error loading shared library (\S+?):",
+        r"version [`'](\S+?)' not found",
+        r"Library not loaded: (?:\S*/)?([^\s/]+)",
+    ):
+        found = re.search(pattern, sentence)
+        if found:
+            return found[1]
+    return None

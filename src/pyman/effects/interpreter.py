@@ -1,0 +1,211 @@
+"""Asking an interpreter what it is, by starting it: in an empty environment, with a limit to time and to output."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.interpreter import (
+    PROBE,
+    REQUIRED_MODULES,
+    InterpreterFacts,
+    missing_part,
+    read_facts,
+    read_failures,
+    split_answer,
+)
+from pyman.core.version import Version, release_name
+from pyman.effects.files import NotReadable, read_own_text, replace_file
+from pyman.errors import BrokenRuntime, Refused
+
+# Bytes of output that are looked at; the rest is read and dropped.
+_LARGEST_ANSWER = 1 << 18
+_LONGEST_SENTENCE = 300
+
+
+def ask(executable: str, *, timeout: float = 10.0) -> InterpreterFacts:
+    """Start an interpreter once and return what it says that it is. `timeout` in seconds.
+
+    It is isolated (`-I -S`), writes no bytecode, has an empty environment, `/` as working directory and no input.
+    Raises BrokenRuntime when it cannot be started, fails, hangs, or is no Python 3.6 or newer.
+    """
+    facts = read_facts(_answer(executable, (), timeout))
+    if facts is None:
+        raise BrokenRuntime(f"{executable} gave an answer that makes no sense", hint=_try_it(executable))
+    return facts
+
+
+def ask_once(executable: str, cache: str, *, timeout: float = 10.0) -> InterpreterFacts:
+    """Return what an interpreter is, from memory where it is the same file as the last time, else by asking it.
+
+    Remembered below `cache` by path, and by place, size, modification time and inode of the file that the path leads
+    to. An environment is not remembered: what it is also depends on its `pyvenv.cfg`. Raises Refused for a file that
+    belongs neither to root nor to the user, who would otherwise run a stranger's program, and what `ask` raises.
+    """
+    import hashlib
+
+    executable = os.path.abspath(executable)
+    real = os.path.realpath(executable)
+    try:
+        status = os.stat(real)
+    except OSError as error:
+        raise BrokenRuntime(f"{executable} cannot be read: {error.strerror}") from error
+    if status.st_uid not in (0, os.geteuid()):
+        raise Refused(f"{executable} belongs to another user, so it is not started", hint="look at it yourself first")
+
+    identity = [executable, real, str(status.st_size), str(status.st_mtime_ns), str(status.st_ino)]
+    digest = hashlib.sha256(os.fsencode(executable)).hexdigest()
+    memory = os.path.join(cache, "interpreters", digest)
+    facts = _recall(memory, identity)
+    if facts is None:
+        fields = _answer(executable, (), timeout)
+        facts = read_facts(fields)
+        if facts is None:
+            raise BrokenRuntime(f"{executable} gave an answer that makes no sense", hint=_try_it(executable))
+        if not facts.is_venv:
+            _remember(memory, identity + fields)
+    return facts
+
+
+def smoke_test(tree_python: str, expected: Version, variant: str, tree: str, *, timeout: float = 30.0) -> None:
+    """Start the interpreter of a runtime once, and see that it is what it should be and finds its own library.
+
+    `tree` is the runtime's folder now, `timeout` in seconds. Nothing is written into it. Raises BrokenRuntime with
+    what is wrong, and for a module that cannot be imported with what the system lacks.
+    """
+    fields = _answer(tree_python, REQUIRED_MODULES, timeout)
+    facts = read_facts(fields)
+    if facts is None:
+        raise BrokenRuntime(f"{tree_python} gave an answer that makes no sense", hint=_try_it(tree_python))
+    found, wanted = release_name(facts.version, facts.variant), release_name(expected, variant)
+    if found != wanted:
+        raise BrokenRuntime(f"{tree_python} says that it is Python {found}, not {wanted}")
+    real = os.path.realpath(tree)
+    if facts.real_base_prefix != real:
+        raise BrokenRuntime(f"{tree_python} takes {facts.base_prefix} for its prefix, not {tree}")
+    if not os.path.realpath(facts.standard_library).startswith(f"{real}/"):
+        raise BrokenRuntime(f"{tree_python} uses the standard library {facts.standard_library}, which lies elsewhere")
+    failures = read_failures(fields)
+    if failures:
+        lacking = dict.fromkeys(part for failure in failures if (part := missing_part(failure.sentence)))
+        raise BrokenRuntime(
+            f"{tree_python} cannot import {failures[0].module}: {_shortened(failures[0].sentence)}",
+            hint=f"install what the system lacks: {', '.join(lacking)}" if lacking else "take another build of it",
+        )
+
+
+def _answer(executable: str, modules: tuple[str, ...], timeout: float) -> list[str]:
+    """Start an interpreter and return the fields of its answer."""
+    cookie = f"pyman-{os.urandom(12).hex()}"
+    output, complaint, status = _run([executable, "-I", "-S", "-B", "-c", PROBE, cookie, *modules], timeout)
+    fields = split_answer(output, cookie)
+    if status == 0 and fields is not None:
+        return fields
+    lines = complaint.decode("utf-8", "backslashreplace").split("\n")
+    last = _shortened(next((line.strip() for line in reversed(lines) if line.strip()), ""))
+    part = missing_part(last)
+    hint = f"install what the system lacks: {part}" if part else _try_it(executable)
+    if status is None:
+        raise BrokenRuntime(f"{executable} gave no answer within {timeout:g} seconds", hint=hint)
+    if status < 0:
+        import signal
+
+        raise BrokenRuntime(f"{executable} was ended by the signal {signal.strsignal(-status) or -status}", hint=hint)
+    if status:
+        raise BrokenRuntime(f"{executable} ended with status {status}: {last or 'it said nothing'}", hint=hint)
+    raise BrokenRuntime(f"{executable} does not answer as a Python interpreter does", hint=hint)
+
+
+def _run(command: list[str], timeout: float) -> tuple[bytes, bytes, int | None]:
+    """Run a command by itself; return the beginnings of its output and its exit status, None if it had to be ended."""
+    import signal
+    import subprocess
+
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            env={},
+            start_new_session=True,
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if isinstance(error, FileNotFoundError) and os.path.exists(command[0]):
+            reason = "the program that its first bytes name does not exist"
+        raise BrokenRuntime(
+            f"{command[0]} cannot be started: {reason}", hint="it may have been built for another system"
+        ) from error
+    with process:
+        ended = False
+        try:
+            output, complaint, ended = _read_both(process, timeout)
+        finally:
+            if not ended:
+                # nobody has asked for its status, so its number, and that of its group, is still its own
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)
+                except OSError:
+                    pass  # it has just ended by itself
+        return output, complaint, process.returncode if ended else None
+
+
+def _read_both(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, bytes, bool]:
+    """Read output and errors until both are closed and the process has ended; False if the time was over before."""
+    import selectors
+    import subprocess
+    import time
+
+    deadline = time.monotonic() + timeout
+    kept: dict[int, bytearray] = {}
+    with selectors.DefaultSelector() as selector:
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                kept[stream.fileno()] = bytearray()
+                selector.register(stream.fileno(), selectors.EVENT_READ)
+        while (is_open := bool(selector.get_map())) and (left := deadline - time.monotonic()) > 0:
+            for key, _ in selector.select(left):
+                piece = os.read(key.fd, 1 << 16)
+                if not piece:
+                    selector.unregister(key.fd)
+                kept[key.fd] += piece[: max(0, _LARGEST_ANSWER - len(kept[key.fd]))]
+    ended = False
+    if not is_open:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+            ended = True
+        except subprocess.TimeoutExpired:
+            pass  # said by what is returned
+    output, complaint = kept.values()
+    return bytes(output), bytes(complaint), ended
+
+
+def _recall(memory: str, identity: list[str]) -> InterpreterFacts | None:
+    """Return the facts that were remembered. Anybody may have written there: only what makes sense is believed."""
+    try:
+        fields = read_own_text(memory).split("\0")
+    except (NotReadable, OSError):
+        return None
+    return read_facts(fields[len(identity) :]) if fields[: len(identity)] == identity else None
+
+
+def _remember(memory: str, fields: list[str]) -> None:
+    try:
+        os.makedirs(os.path.dirname(memory), mode=0o700, exist_ok=True)
+        replace_file(memory, "\0".join(fields).encode("utf-8", "surrogateescape"))
+    except OSError:
+        pass  # a cache that cannot be written costs time, no more
+
+
+def _try_it(executable: str) -> str:
+    return f"see what `{executable} -I -c pass` says"
+
+
+def _shortened(sentence: str) -> str:
+    return sentence if len(sentence) <= _LONGEST_SENTENCE else f"{sentence[:_LONGEST_SENTENCE]}..."
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
