@@ -1,0 +1,85 @@
+"""Who made a venv, and whether that tool owns it. Hot: imports nothing."""
+
+from __future__ import annotations
+
+from posixpath import basename, dirname
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.pyvenv_cfg import Settings
+
+CREATORS = (
+    "pyman",
+    "venv",
+    "virtualenv",
+    "uv",
+    "pipx",
+    "poetry",
+    "pdm",
+    "hatch",
+    "tox",
+    "nox",
+    "pre-commit",
+    "unknown",
+)
+
+
+def creator_of(folder: str, names: tuple[str, ...], settings: Settings) -> tuple[str, bool]:
+    """Say who made a venv, and whether that tool owns it: by what lies around it, then by its own file.
+
+    Owned, so foreign to doctor: the venvs of pipx, tox and the like, and those of `uv tool`; never a project's.
+    """
+    owner = _owner_of(folder, names)
+    if owner is not None:
+        return owner, True
+    if settings.get("uv") is not None:
+        return "uv", False
+    if settings.get("virtualenv") is not None:
+        return "virtualenv", False
+    words = (settings.get("command") or "").split()
+    if words[:1] and basename(words[0]) == "pyman":
+        return "pyman", False
+    if words or (settings.get("version") is not None and settings.get("version_info") is None):
+        return "venv", False
+    return "unknown", False
+
+
+def _owner_of(folder: str, names: tuple[str, ...]) -> str | None:
+    if "pipx_metadata.json" in names:
+        return "pipx"
+    if "uv-receipt.toml" in names:
+        return "uv"
+    name, above = basename(folder), dirname(folder)
+    parent = basename(above)
+    grandparent = basename(dirname(above))
+    if ".tox-info.json" in names or parent == ".tox":
+        return "tox"
+    if parent == ".nox":
+        return "nox"
+    if name.startswith("py_env-"):
+        return "pre-commit"
+    if "/hatch/env/virtual/" in folder or parent == ".hatch":
+        return "hatch"
+    if parent == "virtualenvs" and (grandparent == "pypoetry" or _is_poetry_name(name)):
+        return "poetry"
+    if _is_poetry_name(name):
+        return "poetry"
+    if parent == "venvs" and grandparent == "pdm":
+        return "pdm"
+    if name == "shared" and parent == "pipx":
+        return "pipx"
+    return None
+
+
+def _is_poetry_name(name: str) -> bool:
+    """True for `demo-AbCd1_-2-py3.13`: the project, eight characters of a hash, the minor."""
+    front, mark, minor = name.rpartition("-py")
+    numbers = minor.split(".")
+    return (
+        bool(mark)
+        and len(numbers) == 2
+        and all(number.isdigit() for number in numbers)
+        and len(front) > 9
+        and front[-9] == "-"
+        and all(letter.isalnum() or letter in "-_" for letter in front[-8:])
+    )

@@ -1,0 +1,70 @@
+"""What the names of folders and interpreters tell about the Python behind them. Hot: imports nothing."""
+
+from __future__ import annotations
+
+from posixpath import basename, dirname
+
+from pyman.core.version import Version, split_release
+
+_PREFIXES = ("cpython-", "cpython@", "python@", "python-", "python")
+_LONG_VARIANTS = (("+freethreaded", "freethreaded"), ("+debug", "debug"))
+
+
+def version_in_name(name: str) -> tuple[tuple[int, ...], str, str] | None:
+    """Numbers, pre-release and variant that the name of a folder gives; None where it is named after no CPython.
+
+    `3.13.5`, `3.13.5+20261101`, `3.14t`, `cpython-3.13.5-linux-x86_64-gnu`, `cpython-3.14+freethreaded-linux-…`,
+    `cpython@3.13.5` (pdm), `python@3.13` and `3.13.5_1` (Homebrew), `3.15-dev` (pyenv).
+    """
+    text = name.lower()
+    for prefix in _PREFIXES:
+        if text.startswith(prefix):
+            text = text[len(prefix) :]
+            break
+    if not text[:1].isdigit():
+        return None
+    variant = next((known for ending, known in _LONG_VARIANTS if ending in text), None)
+    end = min((position for mark in "-+_" if (position := text.find(mark)) >= 0), default=len(text))
+    split = split_release(text[:end])
+    if split is None or split[0][0] not in (2, 3):
+        return None
+    return (split[0], split[1], variant) if variant is not None else split
+
+
+def is_minor_name(name: str) -> bool:
+    """True for the name of a minor-version link: `3`, `3.13`, `3.14t`, `cpython-3.13-linux-x86_64-gnu`."""
+    found = version_in_name(name)
+    return found is not None and len(found[0]) < 3
+
+
+def is_release_name(name: str) -> bool:
+    """True for a name that gives a patch release."""
+    found = version_in_name(name)
+    return found is not None and len(found[0]) == 3
+
+
+def release_of_path(path: str, minor: str) -> tuple[Version, str] | None:
+    """Release and variant that the nearest folder of a real path names, where that release is of this minor."""
+    while path not in ("/", ""):
+        found = version_in_name(basename(path))
+        if found is not None and len(found[0]) == 3:
+            version = Version(*found[0], found[1])
+            return (version, found[2]) if not minor or version.minor_name == minor else None
+        path = dirname(path)
+    return None
+
+
+def minor_of_executable(name: str) -> tuple[str, str] | None:
+    """Minor and variant that the name of an interpreter gives: `python3.14t` is `3.14`, free-threaded."""
+    split = split_release(name.removeprefix("python")) if name.startswith("python") else None
+    if split is None or len(split[0]) != 2 or split[1]:
+        return None
+    return f"{split[0][0]}.{split[0][1]}", split[2]
+
+
+def is_interpreter_name(name: str) -> bool:
+    """True for `python`, `python3`, `python3.13`, `python3.14t`; not for `python3-config`."""
+    if not name.startswith("python"):
+        return False
+    rest = name[len("python") :]
+    return not rest or ((split := split_release(rest)) is not None and len(split[0]) < 3)

@@ -1,0 +1,222 @@
+"""What is known of a venv from its files alone, and what follows from that.
+
+effects/venvs_on_disk.py reads; nothing in here looks. Hot.
+"""
+
+from __future__ import annotations
+
+from posixpath import basename, dirname
+
+from pyman.core.folder_names import is_minor_name, is_release_name
+from pyman.core.record import record
+from pyman.core.version import VARIANT_SUFFIX, Version
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.pyvenv_cfg import Settings
+
+NO_COPY, SAME_COPY, OTHER_COPY, SCRIPT, LONE_COPY = "", "same", "differs", "script", "lone"
+"""What `bin/python` is where it is no link: a copy of its base, of something else, no interpreter at all, a copy
+with nothing left to compare it with."""
+
+
+@record
+class Entry:
+    """One name of the interpreter in a venv's `bin`."""
+
+    name: str
+    kind: str
+    """`link`, `file`, or `other` for what is neither."""
+    text: str = ""
+    """What a link says."""
+    size: int = 0
+    mtime_ns: int = 0
+
+
+@record
+class Interpreter:
+    """An interpreter outside the venv, told from the files around it."""
+
+    path: str
+    """Its real path: no link is left in it."""
+    prefix: str
+    """The folder above its `bin`."""
+    minor: str
+    """`3.13`, or empty where neither its name nor its library tells."""
+    variant: str
+    version: Version | None
+    """The patch release, from the manifest, `patchlevel.h` or the name of a folder; None where none of them tells."""
+    library: str | None
+    """Its standard library, None where that is missing."""
+    managed: bool
+    size: int
+    mtime_ns: int
+    inode: int
+    uid: int
+
+    @property
+    def alias(self) -> str:
+        """The name of the alias that such an interpreter belongs to: `3.13`, `3.14t`; empty where nothing tells."""
+        return self.minor + VARIANT_SUFFIX[self.variant] if self.minor else ""
+
+
+@record
+class Library:
+    """A `lib/python3.X` of the venv."""
+
+    name: str
+    """`python3.13`, `python3.14t`."""
+    site_packages: bool
+    distributions: int | None = None
+    """How many packages are installed in it; counted only where a venv has several of these folders."""
+
+    @property
+    def minor(self) -> str:
+        """`3.13` for `python3.13` and `python3.13t`."""
+        return self.name.removeprefix("python").removesuffix("t")
+
+    @property
+    def variant(self) -> str:
+        """Debug builds share the folder of default ones; only free-threaded ones have their own."""
+        return "freethreaded" if self.name.endswith("t") else "default"
+
+
+@record
+class Problem:
+    """Something of a venv that cannot be read, and why."""
+
+    path: str
+    reason: str
+
+
+@record
+class Way:
+    """Where a path leads, link by link."""
+
+    chain: tuple[str, ...]
+    """The path as it is written, then as it reads after each link; the last one is where it ends."""
+    through: tuple[str, ...] = ()
+    """The links to folders that were passed: an alias is one of them."""
+    real: str | None = None
+    """The end; None where something is missing, unreadable or goes round in circles."""
+    reason: str = ""
+    """Why there is no end."""
+
+
+@record
+class VenvFacts:
+    """One venv, read and not run."""
+
+    path: str
+    """As it was asked for."""
+    folder: str
+    """Where it really is: somewhere else where `.venv` is a link, or a file that holds a path."""
+    uid: int
+    settings: Settings
+    creator: str
+    foreign: bool
+    """True where another tool owns the venv, and mends it by a command of its own."""
+    names: tuple[str, ...] = ()
+    """What lies in the folder."""
+    entries: tuple[Entry, ...] = ()
+    link: str | None = None
+    """The first path outside the venv that `bin/python` leads to; None for a copy or where nothing is there."""
+    way: Way | None = None
+    """From `bin/python` on."""
+    interpreter: Interpreter | None = None
+    """What `bin/python` ends at."""
+    copy: str = NO_COPY
+    home: str | None = None
+    home_way: Way | None = None
+    home_interpreter: Interpreter | None = None
+    """The interpreter in `home` that goes by the name of the one that is linked."""
+    home_library: str | None = None
+    """The standard library beside `home`."""
+    outer: str | None = None
+    """The venv that `home` lies in."""
+    base_home: str | None = None
+    """The `home` of the outermost of such venvs."""
+    libraries: tuple[Library, ...] = ()
+    scripts_location: str | None = None
+    """The place that `bin/activate` names."""
+    moved_from: str | None = None
+    """That place, where it is not this venv."""
+    compiled: bool | None = None
+    """True where compiled packages are installed; looked at only where the file names a pre-release."""
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def request(self) -> str | None:
+        """What the user asked for, as pyman wrote it down."""
+        return self.settings.request
+
+    @property
+    def policy(self) -> str | None:
+        """`follow`, `pin`, or None where nothing says it."""
+        return self.settings.policy
+
+    @property
+    def library(self) -> Library | None:
+        """The library folder that the venv's packages are in: of several, the one that holds most."""
+        used = [library for library in self.libraries if library.site_packages] or list(self.libraries)
+        if not used:
+            return None
+        own = self.interpreter.alias if self.interpreter else ""
+        return max(used, key=lambda each: (each.distributions or 0, each.name == f"python{own}", each.name))
+
+    @property
+    def running(self) -> Interpreter | None:
+        """The interpreter whose release runs: what the link ends at, or what the copy was made from."""
+        if self.copy == NO_COPY:
+            return self.interpreter
+        return self.home_interpreter if self.copy == SAME_COPY else None
+
+    @property
+    def python(self) -> Version | None:
+        """The patch release that runs; None where files do not tell it."""
+        return self.running.version if self.running else None
+
+    @property
+    def alias(self) -> str | None:
+        """The name of the alias that fits the venv's packages: `3.13`, `3.14t`, `3.14d`."""
+        library, interpreter = self.library, self.interpreter or self.home_interpreter
+        if library is None:
+            return (interpreter.alias or None) if interpreter else None
+        if interpreter is not None and interpreter.minor == library.minor and interpreter.variant == "debug":
+            return interpreter.alias
+        return library.minor + VARIANT_SUFFIX[library.variant]
+
+    @property
+    def minor_link(self) -> str | None:
+        """The minor-version link that both `bin/python` and `home` go through; None where they do not share one."""
+        if self.home_way is None:
+            return None
+        through = self.way.through if self.way is not None and self.copy == NO_COPY else self.home_way.through
+        return next((link for link in through if is_minor_name(basename(link)) and link in self.home_way.through), None)
+
+    @property
+    def named_release(self) -> str | None:
+        """The folder named after a full version that the link or `home` names; None where neither does."""
+        for path in (self.link, f"{self.home}/python" if self.home else None):
+            found = _named_folder(path) if path is not None else None
+            if found is not None:
+                return found
+        return None
+
+    @property
+    def link_kind(self) -> str:
+        """`alias`, `patch`, `external`, or `broken`, as `--json` says it."""
+        if self.home_way is None or self.home_way.real is None or (self.interpreter is None and self.copy == NO_COPY):
+            return "broken"
+        if self.minor_link is not None:
+            return "alias"
+        return "patch" if self.named_release is not None else "external"
+
+
+def _named_folder(path: str) -> str | None:
+    folder = dirname(path)
+    while folder not in ("/", ""):
+        if is_release_name(basename(folder)):
+            return folder
+        folder = dirname(folder)
+    return None
