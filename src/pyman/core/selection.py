@@ -15,6 +15,7 @@ ARGUMENT = "--python"
 ENVIRONMENT = "PYMAN_PYTHON"
 DEFAULT = "the default"
 NEWEST = "the newest installed"
+PYPROJECT_KEY = "requires-python"
 
 
 @record
@@ -24,8 +25,10 @@ class Wish:
     source: str
     """`--python`, `PYMAN_PYTHON`, a file's path, `the default`."""
     words: tuple[str, ...]
-    in_file: bool = False
-    line: int = 0
+    lines: tuple[int, ...] = ()
+    """For a version file: the line that each word stands on."""
+    key: str = ""
+    """For a file of many keys: the one that asks."""
 
 
 @record
@@ -50,18 +53,29 @@ def select(wishes: list[Wish], store: Store) -> Selection:
 
 
 def _first_installed(wish: Wish, store: Store) -> Selection:
-    requests = [_parse(word, wish) for word in wish.words]
+    requests = [_parse(wish, index) for index in range(len(wish.words))]
     for index, request in enumerate(requests):
         if request.kind in ("system", "path") or choose(store, request) is not None:
             return Selection(request, wish.source, tuple(requests[:index]))
     return Selection(requests[0], wish.source)
 
 
-def _parse(word: str, wish: Wish) -> Request:
+def _parse(wish: Wish, index: int) -> Request:
     try:
-        return parse_request(word)
+        request = parse_request(wish.words[index])
     except BadRequest as error:
         if wish.source == ARGUMENT:
             raise
-        place = f"{wish.source}, line {wish.line}" if wish.line else wish.source
-        raise BadRequest(f"{place}: {error.message}", hint=error.hint, exit_status=1) from None
+        raise BadRequest(f"{_place(wish, index)}: {error.message}", hint=error.hint, exit_status=1) from None
+    if request.kind == "path" and (wish.lines or wish.key):
+        # A path in a file would be code that runs because somebody entered a folder.
+        raise BadRequest(
+            f"{_place(wish, index)}: `{wish.words[index]}` is a path", hint="write a version there", exit_status=1
+        )
+    return request
+
+
+def _place(wish: Wish, index: int) -> str:
+    if wish.lines:
+        return f"{wish.source}, line {wish.lines[index]}"
+    return f"{wish.source}, {wish.key}" if wish.key else wish.source

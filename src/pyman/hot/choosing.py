@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from pyman.core.runtime import choose
-from pyman.core.selection import DEFAULT, ENVIRONMENT, Wish
+from pyman.core.selection import DEFAULT, ENVIRONMENT, PYPROJECT_KEY, Wish
+from pyman.core.version_file import parse_version_file
+from pyman.effects.project_files import PYPROJECT, VERSION_FILE, read_project_file, upward
+from pyman.errors import BadRequest, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,16 +18,92 @@ if TYPE_CHECKING:
     from pyman.core.runtime import Choice, Store
 
 
-def wishes(environ: Mapping[str, str], _cwd: str, store: Store) -> list[Wish]:
-    """Everybody who may ask for a Python, in the order of DESIGN 9."""
-    found = []
-    if environ.get(ENVIRONMENT):
-        found.append(Wish(ENVIRONMENT, (environ[ENVIRONMENT],)))
-    if store.default is not None:
-        found.append(Wish(DEFAULT, (store.default,)))
+def wishes(environ: Mapping[str, str], cwd: str, store: Store) -> list[Wish]:
+    """Everybody who may ask for a Python, in the order of DESIGN 9; who asks for nothing has no words.
+
+    `.python-version` anywhere above outranks every `pyproject.toml`, which is not even read then. Raises BadRequest
+    that names the file, and the line, of what cannot be understood.
+    """
+    word = environ.get(ENVIRONMENT, "")
+    found = [Wish(ENVIRONMENT, (word,) if word else ())]
+    if not word:
+        found.append(_version_file(cwd))
+        if not found[-1].words:
+            found.append(_requires_python(cwd))
+    found.append(Wish(DEFAULT, (store.default,) if store.default is not None else ()))
     return found
 
 
-def choose_interpreter(store: Store, request: Request, _environ: Mapping[str, str], _cwd: str) -> Choice | None:
-    """The interpreter that answers a request, None where nothing does."""
+def _version_file(cwd: str) -> Wish:
+    for folder in upward(cwd):
+        file = read_project_file(os.path.join(folder, VERSION_FILE))
+        if file is None:
+            continue
+        requests = parse_version_file(file.text, file.path)
+        if requests:
+            return Wish(
+                file.path, tuple(request.text for request in requests), tuple(request.line for request in requests)
+            )
+    return Wish(VERSION_FILE, ())
+
+
+def _requires_python(cwd: str) -> Wish:
+    for folder in upward(cwd):
+        file = read_project_file(os.path.join(folder, PYPROJECT))
+        if file is None or "requires-python" not in file.text:
+            continue
+        import tomllib
+
+        try:
+            project = tomllib.loads(file.text).get("project", {})
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            raise BadRequest(
+                f"{file.path} is no TOML: {error}", hint="mend it, or use PYMAN_PYTHON", exit_status=1
+            ) from None
+        asked = project.get("requires-python") if isinstance(project, dict) else None
+        if isinstance(asked, str) and asked.strip():
+            return Wish(file.path, (asked.strip(),), key=PYPROJECT_KEY)
+    return Wish(PYPROJECT, ())
+
+
+def choose_interpreter(
+    store: Store, request: Request, environ: Mapping[str, str], cwd: str, cache: str
+) -> Choice | None:
+    """The interpreter that answers a request; None where nothing that is installed does.
+
+    Raises NotFound and BadRequest for a path that leads nowhere, and for what pyman cannot use yet.
+    """
+    if request.kind == "path":
+        from pyman.hot.paths import resolve_path
+
+        return resolve_path(request.text, store, environ, cwd, cache)
+    if request.kind == "system":
+        from pyman.hot.paths import resolve_path
+
+        return resolve_path(system_python(environ, store), store, environ, cwd, cache)
+    if request.kind == "other":
+        raise BadRequest(
+            f"`{request}` is not supported yet: pyman looks after CPython only",
+            hint="name a CPython, for example `3.13`",
+            code="not-supported",
+            exit_status=1,
+        )
     return choose(store, request)
+
+
+def system_python(environ: Mapping[str, str], store: Store, name: str = "") -> str:
+    """The first Python on PATH that is neither a shim nor a venv's: what would run without pyman.
+
+    Raises NotFound where there is none.
+    """
+    own = (os.path.join(store.root, "shims"), os.path.join(store.root, "runtimes"))
+    for folder in environ.get("PATH", "").split(os.pathsep):
+        if not os.path.isabs(folder) or folder.startswith(own) or os.path.basename(folder.rstrip("/")) == "shims":
+            continue
+        if os.path.isfile(os.path.join(os.path.dirname(folder.rstrip("/")), "pyvenv.cfg")):
+            continue
+        for candidate in (name,) if name else ("python3", "python"):
+            path = os.path.join(folder, candidate)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                return path
+    raise NotFound("there is no Python on PATH besides pyman's", hint="ask for a version instead of `system`")

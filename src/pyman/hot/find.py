@@ -25,7 +25,7 @@ def find(places: Places, environ: Mapping[str, str], cwd: str, request: str | No
     store = read_store(places.root)
     asked = [Wish(ARGUMENT, (request,))] if request is not None else wishes(environ, cwd, store)
     selection = select(asked, store)
-    choice = choose_interpreter(store, selection.request, environ, cwd)
+    choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
     if choice is None:
         raise NotFound(
             f"no installed Python satisfies {selection.request}"

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @record
 class Keep:
-    """The request is satisfied by what is installed."""
+    """The request is satisfied by what is installed; `because` says it where that is not what was hoped for."""
 
     request: Request
     runtime: Runtime
+    because: str = ""
 
 
 @record
@@ -85,10 +86,12 @@ def decide(request: Request, store: Store, builds: Sequence[Build], *, force: bo
     return Fetch(request, build, name, same)
 
 
-def keep_without_network(request: Request, store: Store) -> Keep | None:
-    """What is installed and satisfies the request, for the day when upstream cannot be reached."""
+def without_network(request: Request, store: Store, error: PymanError) -> Keep | Impossible:
+    """Decide one request on the day when upstream cannot be reached: what is installed and satisfies it is kept."""
+    if request.kind == "other":
+        return Impossible(request, not_installable(request))
     installed = _installed(store, request)
-    return Keep(request, installed) if installed is not None else None
+    return Keep(request, installed, error.message) if installed is not None else Impossible(request, error)
 
 
 def answer_is_known(requests: Sequence[Request], builds: Sequence[Build]) -> bool:

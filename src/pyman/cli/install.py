@@ -1,0 +1,115 @@
+"""`pyman install`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pyman.cli import installing
+from pyman.cli.session import Session
+from pyman.cli.show.moves import moved_data, moved_lines
+from pyman.cli.verb import verb
+from pyman.core.answer import Answer
+from pyman.core.request import Request, parse_request
+from pyman.core.runtime import pinned
+from pyman.core.selection import select
+from pyman.effects.default import set_default
+from pyman.effects.local_archive import verified_archive
+from pyman.effects.runtimes import prepare_folders, unpack_runtime
+from pyman.effects.store import read_store
+from pyman.errors import UsageError
+from pyman.hot.choosing import wishes
+
+
+@verb
+def install(
+    session: Session,
+    requests: Annotated[
+        list[str] | None, typer.Argument(metavar="[REQUEST...]", help="Default: what this folder asks for.")
+    ] = None,
+    archive: Annotated[
+        str | None, typer.Option("--from", metavar="FILE", help="Install a local archive instead of downloading.")
+    ] = None,
+    mirror: Annotated[
+        str | None, typer.Option("--mirror", metavar="URL", help="A folder or URL with an index.ndjson.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Install again what is there.")] = False,
+    no_adopt: Annotated[
+        bool, typer.Option("--no-adopt", help="Fail rather than adopt a Python when upstream is out of reach.")
+    ] = False,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Move aliases without checking the venvs.")] = False,
+    default: Annotated[bool, typer.Option("--default", help="Make the first one the default.")] = False,
+) -> Answer:
+    """Install the newest patch release of each request, and point its minor's alias at it.
+
+    Every venv that follows the alias runs the new release from then on. The old one stays until `pyman prune`.
+
+    Examples:
+        pyman install 3.13
+        pyman install 3.12 3.13.5 3.14t
+        pyman install --from cpython-3.13.5+20260901-x86_64-unknown-linux-gnu-install_only.tar.gz
+        pyman install 3.13 --mirror /srv/pythons
+    """
+    if archive is not None and requests:
+        raise UsageError("`--from` takes no request: the archive says what it is", hint="leave the request away")
+    if archive is not None:
+        result = _install_archive(session, archive, force=force)
+    else:
+        asked = [parse_request(text) for text in requests or ()] or [_asked_here(session)]
+        for request in asked:
+            _refuse_what_has_no_build(request)
+        result = installing.get(session, asked, mirror=mirror, force=force, may_adopt=not no_adopt)
+    store = read_store(session.places.root)
+    if default and result.got:
+        set_default(session.places, result.got[0].request.text if archive is None else result.got[0].runtime.alias)
+        store = read_store(session.places.root)
+    lines: list[str] = []
+    for got in result.got:
+        choice = pinned(store, got.runtime)
+        verb_done = "is installed already" if got.already else "is installed"
+        if got.runtime.is_managed or got.already:
+            lines.append(f"Python {choice.release} {verb_done}")
+        lines += got.said
+        lines += moved_lines(got.moved)
+    data = {
+        "installed": [installing.got_data(store, got) for got in result.got],
+        "moved": moved_data(result.moved),
+    }
+    return Answer(data, tuple(lines), error=result.error)
+
+
+def _asked_here(session: Session) -> Request:
+    """What the files of this folder ask for, else the newest."""
+    store = read_store(session.places.root)
+    return select(wishes(session.environ, session.cwd, store), store).request
+
+
+def _refuse_what_has_no_build(request: Request) -> None:
+    if request.kind in ("path", "system"):
+        raise UsageError(
+            f"`{request}` is on this machine already and cannot be installed",
+            hint=f"run `pyman adopt {request}` to use it through the store",
+        )
+
+
+def _install_archive(session: Session, text: str, *, force: bool) -> installing.Installed:
+    path = installing.archive_of(text, session.cwd)
+    local = verified_archive(path, session.places.cache)
+    session.observer.noted(local.told)
+    prepare_folders(session.places)
+    runtime, moved, already = unpack_runtime(
+        session.places,
+        path,
+        name=local.name,
+        version=local.version,
+        variant=local.variant,
+        build=local.build,
+        url=None,
+        sha256=local.sha256,
+        replace=force,
+        observer=session.observer,
+    )
+    request = Request(os.path.basename(path), "path")
+    return installing.Installed((installing.Got(request, runtime, already, moved),))

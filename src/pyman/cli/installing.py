@@ -1,0 +1,194 @@
+"""Getting Pythons, for every command that may: look at the catalogue, decide each request, fetch, unpack."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.cli.session import Session
+from pyman.core.catalogue import Build, Catalogue
+from pyman.core.moves import Moved
+from pyman.core.plans import install as plan
+from pyman.core.plans.adopt import Stranger, left_behind
+from pyman.core.record import record
+from pyman.core.request import Request, best_of
+from pyman.core.runtime import Runtime, Store, origin_of
+from pyman.effects.adopting import adopt
+from pyman.effects.catalogue_feed import CatalogueFeed
+from pyman.effects.download import fetch_all
+from pyman.effects.machine import platform
+from pyman.effects.other_pythons import base_packages, discover
+from pyman.effects.runtimes import prepare_folders, unpack_runtime
+from pyman.effects.settings import read_settings
+from pyman.effects.store import read_store
+from pyman.errors import NetworkError, PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@record
+class Got:
+    """What became of one request."""
+
+    request: Request
+    runtime: Runtime
+    already: bool
+    moved: tuple[Moved, ...] = ()
+    said: tuple[str, ...] = ()
+    """What the user must know: that upstream was not reached, that another's Python was adopted."""
+
+
+@record
+class Installed:
+    """What became of all requests; `error` is the first that failed."""
+
+    got: tuple[Got, ...]
+    error: PymanError | None = None
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        """All moves of aliases, in their order."""
+        return tuple(move for got in self.got for move in got.moved)
+
+
+def catalogue(
+    session: Session, mirror: str | None, enough: Callable[[Sequence[Build]], bool] | None = None
+) -> Catalogue:
+    """The builds for this machine; `enough` may stop reading early. Raises NetworkError."""
+    source = mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places.config).mirror
+    feed = CatalogueFeed(source, platform(), session.places.cache, offline=session.offline, observer=session.observer)
+    return feed.releases(enough)
+
+
+def get(
+    session: Session,
+    requests: list[Request],
+    *,
+    mirror: str | None = None,
+    force: bool = False,
+    may_adopt: bool = True,
+) -> Installed:
+    """Install what is asked for: look once, decide each request, download side by side, unpack one after the other.
+
+    A request that fails does not undo the others. Raises nothing for a failed request: it is in the answer.
+    """
+    store = read_store(session.places.root)
+    asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
+    builds: tuple[Build, ...] = ()
+    unreachable: NetworkError | None = None
+    if asking:
+        try:
+            known = catalogue(session, mirror, lambda builds: plan.answer_is_known(asking, builds))
+            builds = known.builds
+            if known.stale:
+                session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
+        except NetworkError as error:
+            unreachable = error
+    decisions = [
+        plan.without_network(request, store, unreachable)
+        if unreachable is not None and request in asking
+        else plan.decide(request, store, builds, force=force)
+        for request in requests
+    ]
+    return _carry_out(session, decisions, may_adopt=may_adopt)
+
+
+def _carry_out(session: Session, decisions: list[plan.Decision], *, may_adopt: bool) -> Installed:
+    fetches = [decision for decision in decisions if isinstance(decision, plan.Fetch)]
+    archives: dict[Build, str] = {}
+    unreachable: NetworkError | None = None
+    if fetches:
+        prepare_folders(session.places)
+        try:
+            wanted = list(dict.fromkeys(fetch.build for fetch in fetches))
+            paths = fetch_all(wanted, session.places.cache, offline=session.offline, observer=session.observer)
+            archives = dict(zip(wanted, paths, strict=True))
+        except NetworkError as error:
+            unreachable = error
+        except PymanError as error:
+            return Installed((), error)
+    got: list[Got] = []
+    for decision in decisions:
+        try:
+            if isinstance(decision, plan.Keep):
+                said = (f"kept {decision.runtime.release}: {decision.because}",) if decision.because else ()
+                got.append(Got(decision.request, decision.runtime, already=True, said=said))
+            elif isinstance(decision, plan.Impossible):
+                if not isinstance(decision.error, NetworkError):
+                    raise decision.error
+                got.append(_adopt_instead(session, decision.request, decision.error, may_adopt=may_adopt))
+            elif unreachable is not None:
+                kept = plan.without_network(decision.request, read_store(session.places.root), unreachable)
+                if isinstance(kept, plan.Keep):
+                    got.append(Got(decision.request, kept.runtime, already=True, said=(f"kept: {kept.because}",)))
+                else:
+                    got.append(_adopt_instead(session, decision.request, unreachable, may_adopt=may_adopt))
+            else:
+                got.append(_unpack(session, decision, archives[decision.build]))
+        except PymanError as error:
+            return Installed(tuple(got), error)
+    return Installed(tuple(got))
+
+
+def _unpack(session: Session, fetch: plan.Fetch, archive: str) -> Got:
+    build = fetch.build
+    runtime, moved, already = unpack_runtime(
+        session.places,
+        archive,
+        name=fetch.name,
+        version=build.version,
+        variant=build.variant,
+        build=build.build,
+        url=build.url,
+        sha256=build.sha256 or "",
+        replace=fetch.replaces is not None and fetch.replaces.is_managed,
+        observer=session.observer,
+    )
+    return Got(fetch.request, runtime, already, moved)
+
+
+def _adopt_instead(session: Session, request: Request, error: NetworkError, *, may_adopt: bool) -> Got:
+    """Adopt a Python of this machine, since upstream cannot be reached. Raises the network's error where none fits."""
+    if not may_adopt:
+        raise error
+    strangers, _ = discover(session.places, session.environ)
+    best = best_of(request, [(stranger.version, stranger.variant) for stranger in strangers])
+    if best is None:
+        raise type(error)(
+            f"{error.message}, and no Python of this machine satisfies {request}", hint=error.hint, code=error.code
+        )
+    stranger = next(one for one in strangers if (one.version, one.variant) == best)
+    prepare_folders(session.places)
+    runtime, moved, kept = adopt(session.places, stranger, session.observer)
+    said = (f"{error.message}: adopted {runtime.release} of {stranger.origin} at {stranger.prefix} instead",)
+    return Got(request, runtime, already=kept is not None, moved=moved, said=said + tuple(told_of_base(stranger)))
+
+
+def told_of_base(stranger: Stranger) -> list[str]:
+    """A line about what was installed into a base itself, which nobody will find in its next patch release."""
+    packages = left_behind(base_packages(stranger))
+    if not packages:
+        return []
+    shown = ", ".join(packages[:5]) + (f" and {len(packages) - 5} more" if len(packages) > 5 else "")
+    return [f"it holds packages of its own, which the next patch release will not have: {shown}"]
+
+
+def got_data(store: Store, got: Got) -> dict[str, object]:
+    """One item of the key `installed` of DESIGN 11."""
+    return {
+        "request": got.request.text,
+        "version": str(got.runtime.version),
+        "path": got.runtime.target or got.runtime.path,
+        "origin": origin_of(got.runtime.target),
+        "aliases": list(store.names_of(got.runtime)),
+        "already": got.already,
+    }
+
+
+def archive_of(text: str, cwd: str) -> str:
+    """The absolute path of a local archive. Raises PymanError where there is none."""
+    path = os.path.abspath(os.path.join(cwd, os.path.expanduser(text)))
+    if not os.path.isfile(path):
+        raise PymanError(f"there is no archive {path}", hint="name a file ending in .tar.gz", code="not-found")
+    return path

@@ -1,0 +1,42 @@
+"""What the move of an alias meant, in words and for programs."""
+
+from __future__ import annotations
+
+from pyman.core.moves import Moved
+
+
+def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
+    """The key `moved` of DESIGN 11."""
+    return [
+        {
+            "alias": move.alias,
+            "from": move.old,
+            "to": move.new,
+            "venvs": {"followed": move.followed, "pinned": move.pinned, "held_back": len(move.held_back)},
+            "held_back": [{"path": held.path, "reason": held.reason} for held in move.held_back],
+        }
+        for move in moved
+    ]
+
+
+def moved_lines(moved: tuple[Moved, ...]) -> list[str]:
+    """One line a move, one more for each venv that was held back."""
+    lines = []
+    for move in moved:
+        if move.new is None:
+            lines.append(f"{move.alias} is gone: nothing is left for it to point at")
+        elif move.old is None:
+            lines.append(f"{move.alias} is {move.new}")
+        else:
+            lines.append(f"{move.alias} moved from {move.old} to {move.new}")
+        if move.followed or move.pinned or move.held_back:
+            counts = [f"{_venvs(move.followed)} now on {move.new}"] if move.new else []
+            counts += [f"{_venvs(move.pinned)} pinned"] if move.pinned else []
+            counts += [f"{_venvs(len(move.held_back))} held back"] if move.held_back else []
+            lines.append("  " + ", ".join(counts))
+        lines += [f"  held back: {held.path}: {held.reason}" for held in move.held_back]
+    return lines
+
+
+def _venvs(count: int) -> str:
+    return f"{count} venv" if count == 1 else f"{count} venvs"

@@ -1,0 +1,118 @@
+"""Pythons of this machine that somebody else put there: where the peers keep theirs, and the system's.
+
+The rules of the places: pyenv `versions/*`; uv `cpython-*`; mise and asdf `installs/python/*`; pystand, hatch and pdm
+a folder each; Homebrew's `opt/python@*`, which keeps its name when a patch release comes; the system's `/usr`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.plans.adopt import Stranger
+from pyman.core.runtime import is_shared, origin_of
+from pyman.core.version import VARIANT_SUFFIX
+from pyman.errors import PymanError, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyman.effects.places import Places
+
+
+def prefixes_of_others(environ: Mapping[str, str], home: str) -> list[str]:
+    """The prefixes where other tools and the system keep Pythons; each exists, none was asked yet."""
+    data = environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+    parents = [
+        (os.path.join(environ.get("PYENV_ROOT") or os.path.join(home, ".pyenv"), "versions"), ""),
+        (environ.get("UV_PYTHON_INSTALL_DIR") or os.path.join(data, "uv", "python"), "cpython-"),
+        (os.path.join(environ.get("MISE_DATA_DIR") or os.path.join(data, "mise"), "installs", "python"), ""),
+        (os.path.join(environ.get("ASDF_DATA_DIR") or os.path.join(home, ".asdf"), "installs", "python"), ""),
+        (os.path.join(data, "pystand"), ""),
+        (os.path.join(data, "pdm", "python"), "cpython"),
+        (os.path.join(data, "hatch", "env", "virtual", ".pythons"), ""),
+        ("/Library/Frameworks/Python.framework/Versions", "3"),
+    ]
+    found: list[str] = []
+    for parent, start in parents:
+        for name in _names(parent):
+            prefix = os.path.join(parent, name)
+            # A minor-version link is an owner's own alias: the release that it leads to is listed beside it.
+            if name.startswith(start) and not os.path.islink(prefix):
+                found += [place for place in (prefix, os.path.join(prefix, "python")) if _interpreters(place)]
+    for brew in ("/opt/homebrew/opt", "/usr/local/opt", "/home/linuxbrew/.linuxbrew/opt"):
+        found += [os.path.join(brew, name) for name in _names(brew) if name.startswith("python@3")]
+    return found
+
+
+def discover(places: Places, environ: Mapping[str, str]) -> tuple[list[Stranger], list[str]]:
+    """Every Python of others that answers, and the ones that do not, with the reason.
+
+    Each is asked once and remembered (effects/interpreter.py).
+    """
+    strangers: list[Stranger] = []
+    notes: list[str] = []
+    executables = [name for prefix in prefixes_of_others(environ, places.home) for name in _interpreters(prefix)[:1]]
+    for folder in ("/usr/bin", "/usr/local/bin"):
+        executables += _interpreters(os.path.dirname(folder))
+    for executable in executables:
+        try:
+            strangers.append(ask_stranger(executable, places))
+        except PymanError as error:
+            notes.append(error.message)
+    unique = {(stranger.prefix, stranger.version, stranger.variant): stranger for stranger in strangers}
+    return list(unique.values()), notes
+
+
+def ask_stranger(executable: str, places: Places) -> Stranger:
+    """Ask an interpreter what it is, and say which folder to link to.
+
+    Raises Refused for what cannot be adopted: a venv, another implementation, one without a prefix of its own.
+    """
+    from pyman.effects.interpreter import ask_once
+
+    facts = ask_once(executable, places.cache)
+    if facts.implementation != "cpython":
+        raise Refused(
+            f"{executable} is {facts.implementation}, and pyman looks after CPython only", hint="adopt a CPython"
+        )
+    if facts.version.order < (3, 6, 0, 0, 0):
+        raise Refused(f"{executable} is Python {facts.version}, which is too old", hint="adopt Python 3.6 or newer")
+    prefix = facts.base_prefix
+    name = f"bin/python{facts.version.minor_name}{VARIANT_SUFFIX[facts.variant]}"
+    given = os.path.dirname(os.path.dirname(executable))
+    # Homebrew's stable name is kept; a tool's own minor-version link is not, for it will name another release.
+    if not (given.startswith(prefix) or origin_of(given) == "homebrew"):
+        given = prefix
+    chosen = given if origin_of(given) == "homebrew" else os.path.realpath(prefix)
+    if not os.access(os.path.join(chosen, name), os.X_OK):
+        raise Refused(
+            f"{executable} has no {name} in its prefix {chosen}, so it cannot be linked to", hint="adopt another Python"
+        )
+    return Stranger(chosen, facts.version, facts.variant, origin_of(chosen))
+
+
+def base_packages(stranger: Stranger) -> tuple[str, ...]:
+    """What is installed into a Python itself, besides its standard library."""
+    if is_shared(stranger.prefix):
+        return ()
+    folder = os.path.join(stranger.prefix, "lib", f"python{stranger.version.minor_name}", "site-packages")
+    return tuple(name.split("-")[0] for name in _names(folder) if name.endswith((".dist-info", ".egg-info")))
+
+
+def _interpreters(prefix: str) -> list[str]:
+    """The interpreters of a prefix, one for each minor."""
+    folder = os.path.join(prefix, "bin")
+    found = []
+    for name in _names(folder):
+        rest = name.removeprefix("python3.")
+        if rest != name and rest.rstrip("td").isdigit() and os.access(os.path.join(folder, name), os.X_OK):
+            found.append(os.path.join(folder, name))
+    return found
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

@@ -1,0 +1,61 @@
+"""The files in which a project says which Python it wants, looked for from a folder upward. Hot."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pyman.core.record import record
+from pyman.effects.files import NotReadable, read_own_text
+from pyman.errors import BadRequest
+
+VERSION_FILE = ".python-version"
+PYPROJECT = "pyproject.toml"
+
+
+@record
+class ProjectFile:
+    """One file that was found and read."""
+
+    path: str
+    text: str
+
+
+def upward(folder: str) -> list[str]:
+    """A folder and all those above it."""
+    folders = [folder]
+    while os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+        folders.append(folder)
+    return folders
+
+
+def read_project_file(path: str) -> ProjectFile | None:
+    """Read one file; None where there is none.
+
+    Raises BadRequest for what is there and may not decide what is run: no regular file, or somebody else's.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise BadRequest(f"{path} is a link to nothing", hint="remove it, or mend it", exit_status=1) from None
+        return None
+    except (NotADirectoryError, PermissionError):
+        return None
+    except OSError as error:
+        raise BadRequest(f"{path} cannot be read: {error.strerror}", hint="remove it", exit_status=1) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise BadRequest(f"{path} is no regular file", hint="put a text file in its place", exit_status=1)
+    try:
+        return ProjectFile(path, read_own_text(path))
+    except NotReadable as error:
+        raise BadRequest(
+            str(error),
+            hint="only a file of root or yourself decides what you run: copy it, or use PYMAN_PYTHON",
+            exit_status=1,
+        ) from None
+    except OSError as error:
+        raise BadRequest(
+            f"{path} cannot be read: {error.strerror}", hint="make it readable, or use PYMAN_PYTHON", exit_status=1
+        ) from None

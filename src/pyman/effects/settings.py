@@ -1,0 +1,53 @@
+"""`config.toml`: what the user set once and for all. Asked for by the few commands that have a setting."""
+
+from __future__ import annotations
+
+from pyman.core.record import record
+from pyman.effects.files import read_own_text
+from pyman.errors import PymanError
+
+KEYS = ("mirror", "folders")
+
+
+@record
+class Settings:
+    """The settings file; every field is optional."""
+
+    mirror: str | None = None
+    """A folder or URL with an `index.ndjson`."""
+    folders: tuple[str, ...] = ()
+    """Folders that `venvs` and `doctor` search besides the known places."""
+
+
+def read_settings(path: str) -> Settings:
+    """Read the settings; without a file everything is as it comes.
+
+    Raises PymanError that names the file where it cannot be understood.
+    """
+    import tomllib
+
+    try:
+        text = read_own_text(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Settings()
+    except OSError as error:
+        raise _refused(path, str(error)) from None
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _refused(path, str(error)) from None
+    unknown = [key for key in table if key not in KEYS]
+    if unknown:
+        raise _refused(
+            path, f"there is no setting `{unknown[0]}`; there are {' and '.join(f'`{key}`' for key in KEYS)}"
+        )
+    mirror, folders = table.get("mirror"), table.get("folders", [])
+    if mirror is not None and not isinstance(mirror, str):
+        raise _refused(path, "`mirror` is no text")
+    if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
+        raise _refused(path, "`folders` is no list of texts")
+    return Settings(mirror or None, tuple(folders))
+
+
+def _refused(path: str, why: str) -> PymanError:
+    return PymanError(f"{path} cannot be used: {why}", hint="mend it, or remove it", code="bad-settings")

@@ -1,0 +1,37 @@
+"""Which venvs run on which runtime, told from one link each: the quick answer that `list` and the guards need."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.runtime import Store
+from pyman.effects.venv_records import records
+
+
+def count_users(root: str, store: Store) -> dict[str, int]:
+    """How many known venvs run on each runtime, by its name in the store."""
+    counts: dict[str, int] = {}
+    for known in records(root):
+        name = runtime_of(known.path, store)
+        if name is not None:
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def runtime_of(venv: str, store: Store) -> str | None:
+    """The runtime that the link of a venv leads to; None where it leads elsewhere."""
+    try:
+        link = os.readlink(os.path.join(venv, "bin", "python"))
+    except OSError:
+        return None
+    inside = os.path.join(store.root, "runtimes") + "/"
+    if link.startswith(inside):
+        name = link[len(inside) :].split("/")[0]
+        runtime = store.runtime(name) or store.alias_target(name)
+        return runtime.name if runtime is not None else None
+    # Another name of the same place: an adopted runtime used by the path of its owner.
+    real = os.path.realpath(link)
+    for runtime in store.runtimes:
+        if real.startswith(os.path.realpath(runtime.path) + "/"):
+            return runtime.name
+    return None

@@ -1,0 +1,200 @@
+"""A path as a request: used as given, its directory links kept, resolved only where it could not work otherwise.
+
+Three kinds of path are resolved (DESIGN 4): one into a venv goes on to the base interpreter, and keeps the venv's
+policy; a lone link to an executable is followed until it stands in a Python's own `bin`, because a venv made from it
+could not find the standard library; a shim is what it would run.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.prefix_name import policy_of_path
+from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
+from pyman.core.record import record
+from pyman.core.runtime import Choice, pinned, through_alias
+from pyman.effects.files import read_text
+from pyman.errors import BadRequest, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyman.core.runtime import Store
+    from pyman.core.version import Version
+
+_DEEPEST = 16
+"""Venvs in venvs, links to links: more is a loop."""
+
+
+@record
+class Found:
+    """Where a path led."""
+
+    executable: str
+    policy: str | None = None
+    """What a venv on the way said about itself."""
+
+
+def resolve_path(text: str, store: Store, environ: Mapping[str, str], cwd: str, cache: str) -> Choice:
+    """Answer a request that is a path.
+
+    Raises NotFound where nothing is there, BadRequest where it leads to no Python.
+    """
+    path = absolute(text, environ, cwd)
+    if not os.path.lexists(path):
+        raise NotFound(f"{path} does not exist", hint="name an interpreter, a venv or the folder of a Python")
+    if os.path.dirname(path) == os.path.join(store.root, "shims"):
+        raise BadRequest(
+            f"{path} is a shim, which stands for whatever the folder it is called in asks for",
+            hint="leave the path away to use just that",
+        )
+    found = _to_base(path, None)
+    mine = _in_store(found, store)
+    if mine is not None:
+        return mine
+    return _outside(found, cache)
+
+
+def absolute(text: str, environ: Mapping[str, str], cwd: str) -> str:
+    """Make a path absolute without following a link."""
+    if text == "~" or text.startswith("~/"):
+        text = environ.get("HOME", "~") + text[1:]
+    elif text.startswith("~"):
+        text = os.path.expanduser(text)
+    joined = os.path.join(cwd, text)
+    # `a/link/../b` is not `a/b`: what follows a link is resolved by the system, not by cutting text.
+    if ".." in joined.split("/"):
+        folder, name = os.path.split(joined)
+        return joined if name in ("..", "") else os.path.join(os.path.realpath(folder), name)
+    return os.path.normpath(joined)
+
+
+def _to_base(path: str, policy: str | None) -> Found:
+    for _ in range(_DEEPEST):
+        if os.path.isdir(path):
+            if os.path.isfile(os.path.join(path, FILE_NAME)):
+                path, policy = _base_of_venv(path, policy)
+                continue
+            path = _interpreter_in(path)
+        above = os.path.dirname(os.path.dirname(path))
+        if os.path.isfile(os.path.join(above, FILE_NAME)):
+            path, policy = _base_of_venv(above, policy)
+            continue
+        if not os.path.islink(path) or _stands_in_prefix(path):
+            if not os.path.isfile(path) or not os.access(path, os.X_OK):
+                raise BadRequest(
+                    f"{path} is no program that can be run",
+                    hint="name an interpreter, a venv or the folder of a Python",
+                )
+            return Found(path, policy)
+        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+        if not os.path.lexists(path):
+            raise NotFound(f"the link leads to {path}, which does not exist", hint="`pyman doctor` says what is broken")
+    raise BadRequest(f"{path} leads round in a circle", hint="name the interpreter itself")
+
+
+def _base_of_venv(venv: str, policy: str | None) -> tuple[str, str | None]:
+    """The base interpreter of a venv, read from its settings, and the policy that they name."""
+    try:
+        settings = parse_pyvenv_cfg(read_text(os.path.join(venv, FILE_NAME)))
+    except OSError as error:
+        raise BadRequest(f"{venv}/{FILE_NAME} cannot be read: {error}", hint="name another interpreter") from None
+    if settings.home is None:
+        raise BadRequest(f"{venv}/{FILE_NAME} names no home", hint="run `pyman doctor --fix` on it, or name another")
+    named = os.path.basename(settings.values.get("executable", ""))
+    home = os.path.normpath(os.path.join(venv, settings.home))
+    for name in (named, *_names_in(home)):
+        if name and os.path.exists(os.path.join(home, name)):
+            return os.path.join(home, name), policy or settings.policy
+    raise NotFound(
+        f"the Python that {venv} was made from is gone from {home}", hint=f"run `pyman doctor --fix {venv}` to mend it"
+    )
+
+
+def _names_in(folder: str) -> list[str]:
+    """The interpreters of a `bin`: `python3.13` before `python3` before `python`."""
+    try:
+        names = [name for name in os.listdir(folder) if _is_interpreter_name(name)]
+    except OSError:
+        return []
+    return sorted(names, key=lambda name: (-name.count("."), -len(name), name))
+
+
+def _is_interpreter_name(name: str) -> bool:
+    if not name.startswith("python"):
+        return False
+    rest = name[6:].rstrip("td")
+    return not rest or all(part.isdigit() for part in rest.split("."))
+
+
+def _interpreter_in(folder: str) -> str:
+    for below in (os.path.join(folder, "bin"), folder):
+        for name in ("python3", "python", *_names_in(below)):
+            if os.path.isfile(os.path.join(below, name)):
+                minor = next((full for full in _names_in(below) if full.count(".") == 1), name)
+                return os.path.join(
+                    below, minor if name in ("python3", "python") and _same(below, name, minor) else name
+                )
+    raise BadRequest(f"there is no Python in {folder}", hint="name an interpreter, a venv or the folder of a Python")
+
+
+def _same(folder: str, one: str, other: str) -> bool:
+    return os.path.samefile(os.path.join(folder, one), os.path.join(folder, other))
+
+
+def _stands_in_prefix(path: str) -> bool:
+    """True where the standard library lies where an interpreter in this folder looks for it."""
+    prefix = os.path.dirname(os.path.dirname(path))
+    for library in ("lib", "lib64"):
+        try:
+            names = os.listdir(os.path.join(prefix, library))
+        except OSError:
+            continue
+        if any(name.startswith("python3") and os.path.isfile(f"{prefix}/{library}/{name}/os.py") for name in names):
+            return True
+    return False
+
+
+def _in_store(found: Found, store: Store) -> Choice | None:
+    """The runtime of the store that a path goes into, and whether it went through an alias."""
+    inside = os.path.join(store.root, "runtimes") + "/"
+    if not found.executable.startswith(inside):
+        return None
+    name = found.executable[len(inside) :].split("/")[0]
+    runtime = store.runtime(name)
+    if runtime is not None:
+        return through_alias(store, runtime) if found.policy == "follow" else pinned(store, runtime)
+    runtime = store.alias_target(name)
+    if runtime is None:
+        return None
+    return pinned(store, runtime) if found.policy == "pin" else through_alias(store, runtime)
+
+
+def _outside(found: Found, cache: str) -> Choice:
+    version, variant, executable = _ask(found.executable, cache)
+    policy = found.policy or policy_of_path(os.path.dirname(executable), version)
+    return Choice(version, variant, os.path.dirname(executable), executable, policy)
+
+
+def _ask(executable: str, cache: str) -> tuple[Version, str, str]:
+    """Version and variant of an interpreter that is not ours, and its own path where it was a script."""
+    from pyman.effects.interpreter import ask_once
+
+    facts = ask_once(executable, cache)
+    if facts.implementation != "cpython":
+        raise BadRequest(
+            f"{executable} is {facts.implementation}, and pyman looks after CPython only", hint="name a CPython"
+        )
+    if _is_script(executable) and facts.executable and facts.executable != executable:
+        executable = facts.executable
+    return facts.version, facts.variant, executable
+
+
+def _is_script(path: str) -> bool:
+    """True for a shim of another tool: a text that runs an interpreter elsewhere."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return False

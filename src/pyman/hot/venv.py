@@ -1,0 +1,140 @@
+"""`venv`: a venv that names a minor version, so that the next patch release reaches it by itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman.core.answer import Answer
+from pyman.core.record import record, replace
+from pyman.core.runtime import pinned
+from pyman.core.selection import ARGUMENT, Wish, select
+from pyman.core.venv_layout import VenvWish, plan_layout
+from pyman.effects.store import read_store
+from pyman.effects.venv_records import record as record_venv
+from pyman.effects.venv_writer import what_is_there, write_venv
+from pyman.errors import NotFound, Refused
+from pyman.hot.choosing import choose_interpreter, wishes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyman.core.request import Request
+    from pyman.core.runtime import Choice
+    from pyman.effects.places import Places
+
+
+@record
+class VenvOptions:
+    """The words of `pyman venv`."""
+
+    folder: str = ".venv"
+    python: str | None = None
+    pin: bool = False
+    with_pip: bool = True
+    system_site_packages: bool = False
+    prompt: str | None = None
+
+
+class Missing(NotFound):
+    """Nothing installed satisfies the request; `request` could be installed."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(
+            f"no installed Python satisfies {request}", hint=f"run `pyman install {request}`", code="not-installed"
+        )
+        self.request = request
+
+
+def choose_for_venv(
+    places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions
+) -> tuple[Request, Choice]:
+    """The interpreter of a new venv. Raises Missing where it would have to be installed first."""
+    store = read_store(places.root)
+    asked = [Wish(ARGUMENT, (options.python,))] if options.python is not None else wishes(environ, cwd, store)
+    selection = select(asked, store)
+    choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
+    if choice is None:
+        raise Missing(selection.request)
+    if options.pin and choice.runtime is not None:
+        choice = pinned(store, choice.runtime)
+    elif options.pin:
+        choice = replace(choice, policy="pin")
+    return selection.request, choice
+
+
+def make_venv(
+    places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions, request: Request, choice: Choice
+) -> Answer:
+    """Make the venv and say what was done.
+
+    Raises Refused where something is in its place, and PymanError where it cannot be written.
+    """
+    path = os.path.abspath(os.path.join(cwd, options.folder))
+    if os.path.isdir(path) and os.path.islink(path):
+        path = os.path.realpath(path)
+    refuse_what_is_there(path)
+    wish = VenvWish(
+        path,
+        request.text if request.kind != "path" else choice.executable,
+        options.with_pip,
+        options.system_site_packages,
+        os.path.basename(cwd) if options.prompt == "." else options.prompt,
+    )
+    layout = plan_layout(wish, choice, lib64=sys.maxsize > 2**32 and sys.platform != "darwin")
+    fill = _pip(places, path, choice) if options.with_pip else None
+    write_venv(path, layout, fill)
+    record_venv(places.root, path)
+    alias = choice.through if choice.policy == "follow" else None
+    data = {
+        "path": path,
+        "python": str(choice.version),
+        "request": wish.request,
+        "policy": choice.policy,
+        "home": choice.home,
+        "alias": alias,
+    }
+    return Answer(data, _lines(path, cwd, choice), notes=(_activation(path, cwd, environ),))
+
+
+def refuse_what_is_there(path: str) -> None:
+    """Raise Refused unless a venv may be made at `path`."""
+    there = what_is_there(path)
+    if there in ("nothing", "empty"):
+        return
+    if there == "venv":
+        raise Refused(
+            f"{path} is a venv already",
+            hint="use `--clear` to make it anew, or `pyman doctor --fix` to mend it",
+            code="exists",
+        )
+    if there == "file":
+        raise Refused(f"{path} is a file", hint="choose another name", code="not-a-folder")
+    raise Refused(
+        f"{path} is not empty and no venv; nothing was touched", hint="choose another folder", code="not-empty"
+    )
+
+
+def _pip(places: Places, path: str, choice: Choice):  # noqa: ANN202
+    raise NotImplementedError
+
+
+def _lines(path: str, cwd: str, choice: Choice) -> tuple[str, ...]:
+    shown = os.path.relpath(path, cwd) if path.startswith(cwd.rstrip("/") + "/") else path
+    first = f"made {shown} with Python {choice.release}"
+    if choice.policy == "follow" and choice.through is not None:
+        return (first, f"it follows {choice.through}, now {choice.release}: home is {choice.home}")
+    if choice.policy == "follow":
+        return (first, f"it follows what stands there: home is {choice.home}")
+    return (first, f"it is pinned to {choice.release}: home is {choice.home}")
+
+
+def _activation(path: str, cwd: str, environ: Mapping[str, str]) -> str:
+    shell = os.path.basename(environ.get("SHELL", ""))
+    ending = {"fish": ".fish", "csh": ".csh", "tcsh": ".csh"}.get(shell, "")
+    shown = os.path.relpath(path, cwd) if path.startswith(cwd.rstrip("/") + "/") else path
+    script = f"{shown}/bin/activate{ending}"
+    if not all(character.isalnum() or character in "/._-+@" for character in script):
+        script = "'" + script.replace("'", "'\\''") + "'"
+    return f"activate it with: source {script}" if shell not in ("sh", "dash") else f"activate it with: . {script}"
