@@ -1,0 +1,82 @@
+"""Plans: what is going to be done, as values that can be printed, tested and refused before anything is touched.
+
+A plan is a list of small steps. Each is undone when a later one fails, so that a plan is taken whole or not at all.
+`effects/apply.py` is the only file that takes them.
+"""
+
+from __future__ import annotations
+
+from pyman.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.version import Version
+
+
+@record
+class ReplaceFile:
+    """A file of a venv gets a new content, as a new file: the old one may be a hard link into another tool's cache."""
+
+    path: str
+    old: bytes
+    """What it must hold when it is replaced: it is read again just before."""
+    new: bytes
+
+
+@record
+class ReplaceLink:
+    """A symlink of a venv gets another target, in one step."""
+
+    path: str
+    old: str | None
+    """The target that it must have when it is replaced; None where nothing has the name."""
+    new: str
+
+
+@record
+class CopyProgram:
+    """The copied interpreter of a venv is refreshed from its base."""
+
+    path: str
+    source: str
+
+
+@record
+class Verify:
+    """What was written is read back, and the interpreter is started once to say what it is.
+
+    Exit status 0 proves nothing: version, base prefix and standard library must be those expected.
+    """
+
+    venv: str
+    version: Version
+    variant: str
+    home: str
+    """The folder that `home` must name."""
+
+
+@record
+class Forget:
+    """A record of the store is removed; the venv itself, if there is one, is not touched."""
+
+    record: str
+
+
+@record
+class Remember:
+    """A venv is recorded in the store."""
+
+    venv: str
+
+
+if TYPE_CHECKING:
+    Step = ReplaceFile | ReplaceLink | CopyProgram | Verify | Forget | Remember
+
+
+@record
+class Plan:
+    """Steps that are taken together, or not at all."""
+
+    steps: tuple[Step, ...] = ()
+    because: str = ""
+    """One sentence."""
