@@ -1,0 +1,125 @@
+"""The known venvs: `venvs/NAME-HASH -> /path/to/.venv`, one link each, so that `ls -l` shows them. Hot."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyman.core.record import record
+from pyman.effects.files import replace_link
+from pyman.effects.places import cannot_write, make_folder
+from pyman.errors import PymanError
+
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_LONGEST_NAME = 60
+# Names that say nothing: the folder above tells more.
+_USUAL_NAMES = frozenset([".venv", "venv", "env", ".env", "virtualenv", ".virtualenv"])
+
+# FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): hashlib costs more than all the rest here.
+_OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, (1 << 64) - 1
+
+PRESENT, GONE, UNREACHABLE = "present", "gone", "unreachable"
+
+
+@record
+class KnownVenv:
+    """One record."""
+
+    name: str
+    """Its name in the folder of records."""
+    path: str
+    """Where the venv is, or was."""
+
+
+def record_name(path: str) -> str:
+    """The name under which a venv is recorded: one for each place, however the way there is written."""
+    place = resolve_folder(path)
+    name = os.path.basename(place)
+    if name in _USUAL_NAMES:
+        name = os.path.basename(os.path.dirname(place))
+    kept = "".join(letter if letter in _LETTERS else "_" for letter in name[:_LONGEST_NAME]).lstrip(".-")
+    return f"{kept or 'venv'}-{_hash(os.fsencode(place)):016x}"
+
+
+def resolve_folder(path: str) -> str:
+    """The path with the links in its folder resolved, its last name kept: `.venv` itself may be a link."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def _hash(content: bytes) -> int:
+    value = _OFFSET
+    for byte in content:
+        value = ((value ^ byte) * _PRIME) & _MASK
+    return value
+
+
+def remember(root: str, path: str) -> str | None:
+    """Record a venv and return the record's name; None where the store cannot be written, which harms nobody.
+
+    A record that is already right is not written again. Raises PymanError for what is no question of permission.
+    """
+    folder = os.path.join(root, "venvs")
+    name = record_name(path)
+    place = os.path.join(folder, name)
+    target = os.path.abspath(path)
+    try:
+        if os.readlink(place) == target:
+            return name
+    except OSError:
+        pass  # No record yet, or something else in its place: the rename says so.
+    try:
+        make_folder(folder)
+        replace_link(place, target)
+    except PymanError as error:
+        if error.code == "read-only":
+            return None
+        raise
+    except OSError as error:
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            return None
+        raise cannot_write(place, error) from error
+    return name
+
+
+def forget(root: str, name: str) -> bool:
+    """Remove a record; False where there is none. Raises OSError where it cannot be removed."""
+    try:
+        os.unlink(os.path.join(root, "venvs", name))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def known_venvs(root: str) -> tuple[KnownVenv, ...]:
+    """All records, by name. What is no absolute link in that folder is not one."""
+    folder = os.path.join(root, "venvs")
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return ()
+    found = []
+    for name in names:
+        if name.startswith("."):
+            continue
+        try:
+            target = os.readlink(f"{folder}/{name}")
+        except OSError:
+            continue
+        if target.startswith("/"):
+            found.append(KnownVenv(name, target))
+    return tuple(found)
+
+
+def state_of(path: str) -> str:
+    """Say whether a recorded venv is `present`, `gone`, or `unreachable`: its folder is missing too.
+
+    A venv on a disk that is not mounted is not gone (DESIGN 6).
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return GONE if os.path.isdir(os.path.dirname(path)) else UNREACHABLE
+    except OSError:
+        return UNREACHABLE
+    return PRESENT
