@@ -210,8 +210,10 @@ class Move:
         there = installed.get(normalize_name(requirement.name))
         if there is None:
             return f"needs {wanted} on {self.new.version}, and it is not installed", ""
+        from packaging.version import Version as DistributionVersion
+
         try:
-            if requirement.specifier.contains(there.version, prereleases=True):
+            if requirement.specifier.contains(DistributionVersion(there.version), prereleases=True):
                 return "", ""
         except ValueError:
             return "", f"`{_shown(there.version)}` is no version of {requirement.name} that can be compared"

@@ -1,0 +1,241 @@
+"""The rule of the check before a move: only what fitted the old release and does not fit the new one counts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from packaging.requirements import InvalidRequirement, Requirement
+
+from pyman.core.compatibility import Move, Need, Release, Verdict, marker_environment
+from pyman.core.ordinary_requirement import ordinary_marker
+from pyman.core.packages import Distribution, normalize_name
+from pyman.core.request import parse_request
+from pyman.core.version import parse_version
+
+
+def release(text, symbols=frozenset(), variant="default"):
+    version = parse_version(text)
+    return Release(version, marker_environment(version, sys_platform="linux", machine="x86_64"), symbols, variant)
+
+
+def dist(name, version="1.0", requires_python=None, requires_dist=()):
+    return Distribution(name, normalize_name(name), version, requires_python, tuple(requires_dist))
+
+
+UPGRADE = release("3.13.5"), release("3.13.15")
+ROLLBACK = release("3.13.15"), release("3.13.5")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("<3.13.10", "spam 1.0 requires Python <3.13.10"),
+        (">=3.11,!=3.13.15", "spam 1.0 requires Python >=3.11,!=3.13.15"),
+        ("==3.13.5", "spam 1.0 requires Python ==3.13.5"),
+        (">=3.8", ""),
+        (">=3.14", ""),
+        ("==3.13.*", ""),
+        (">=3.13.6", ""),
+    ],
+)
+def test_requires_python_counts_where_it_admitted_the_old_release(text, reason):
+    assert Move(*UPGRADE).check([dist("spam", requires_python=text)]) == Verdict((reason,) if reason else ())
+
+
+def test_a_rollback_below_what_a_package_requires_has_a_reason():
+    verdict = Move(*ROLLBACK).check([dist("spam", requires_python=">=3.13.8")])
+    assert verdict.reasons == ("spam 1.0 requires Python >=3.13.8",)
+
+
+def test_a_candidate_counts_as_its_release_like_pip_has_it():
+    move = Move(release("3.14.1"), release("3.14.0rc2"))
+    assert move.check([dist("spam", requires_python=">=3.14")]) == Verdict()
+    assert move.check([dist("spam", requires_python=">=3.14.1")]).reasons
+
+
+FLIP = 'backport>=2; python_full_version >= "3.13.10"'
+
+
+@pytest.mark.parametrize(
+    ("others", "reason"),
+    [
+        ([], "spam 1.0 needs backport>=2 on 3.13.15, and it is not installed"),
+        ([dist("Backport", "1.9")], "spam 1.0 needs backport>=2 on 3.13.15, and 1.9 is installed"),
+        ([dist("Back.port", "2")], "spam 1.0 needs backport>=2 on 3.13.15, and it is not installed"),
+        ([dist("BACKPORT", "2.1rc1")], ""),
+    ],
+)
+def test_a_requirement_that_begins_to_apply_must_be_installed(others, reason):
+    verdict = Move(*UPGRADE).check([dist("spam", requires_dist=[FLIP]), *others])
+    assert verdict == Verdict((reason,) if reason else ())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "backport>=2",
+        'backport; python_version >= "3.13"',
+        'backport; python_full_version < "3.13.10"',
+        'backport; python_full_version >= "3.13.10" and extra == "speed"',
+        'backport; python_full_version >= "3.13.10" and sys_platform == "win32"',
+    ],
+)
+def test_what_applied_before_or_applies_to_nobody_is_not_asked_for(line):
+    assert Move(*UPGRADE).check([dist("spam", requires_dist=[line])]) == Verdict()
+
+
+def test_the_other_way_round_the_other_half_of_a_marker_begins():
+    line = 'backport; python_full_version < "3.13.10"'
+    assert Move(*ROLLBACK).check([dist("spam", requires_dist=[line])]).reasons == (
+        "spam 1.0 needs backport on 3.13.5, and it is not installed",
+    )
+    other = 'backport; implementation_version < "3.13.10" or extra == "x"'
+    assert Move(*ROLLBACK).check([dist("spam", requires_dist=[other])]).reasons
+
+
+def test_packages_of_the_system_count_as_installed_and_are_not_checked():
+    outside = [dist("backport", "2.0", requires_python="<3.13.10")]
+    assert Move(*UPGRADE).check([dist("spam", requires_dist=[FLIP])], visible=outside) == Verdict()
+
+
+@pytest.mark.parametrize(
+    ("request_", "held"),
+    [
+        ("3.13", False),
+        (">=3.13,<3.13.10", True),
+        ("<3.13.5", False),
+        ("3.13.5", True),
+        ("latest", False),
+        ("./x", False),
+    ],
+)
+def test_the_request_of_the_venv_is_asked_again(request_, held):
+    verdict = Move(*UPGRADE).check([], request=parse_request(request_))
+    assert verdict.reasons == ((f"{request_} was asked for",) if held else ())
+
+
+OLD_SYMBOLS = frozenset({"PyList_New", "_PyType_AllocNoTrack", "_PyOther"})
+
+
+def test_symbols_count_that_the_old_release_has_and_the_new_one_lacks():
+    move = Move(release("3.13.15", OLD_SYMBOLS), release("3.13.5", frozenset({"PyList_New"})))
+    needs = [
+        Need("fast 2.0", "fast/_x.so", ("PyList_New", "_PyOther", "_PyType_AllocNoTrack")),
+        Need("shiboken6 6.12", "shiboken6/Shiboken.abi3.so", ("PySide_SomethingOfTheirs",)),
+    ]
+    assert move.lost_symbols == {"_PyType_AllocNoTrack", "_PyOther"}
+    assert move.check([], needs).reasons == ("fast 2.0 needs _PyOther and 1 more in fast/_x.so, which 3.13.5 lacks",)
+
+
+@pytest.mark.parametrize(("old", "new"), [(None, OLD_SYMBOLS), (OLD_SYMBOLS, None), (None, None)])
+def test_symbols_that_nobody_could_read_are_no_reason(old, new):
+    move = Move(release("3.13.15", old), release("3.13.5", new))
+    assert move.lost_symbols == frozenset()
+    assert move.check([], [Need("fast 2.0", "fast/_x.so", ("_PyOther",))]) == Verdict()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"requires_python": "three and up"},
+        {"requires_python": "<3.13.10," * 5000},
+        {"requires_dist": ["spam; this is no marker"]},
+        {"requires_dist": ['spam; python_full_version >= "3.13.10']},
+        {"requires_dist": ["backport; " + "(" * 4000 + 'python_full_version >= "3.13.10"' + ")" * 4000]},
+        {"requires_dist": ['backport; python_full_version ~= "not a version" and (python_full_version > "3.13.9"']},
+        {"requires_dist": ["x" * 100_000]},
+        {"requires_dist": ["\udcff; \0"]},
+    ],
+)
+def test_what_cannot_be_understood_is_told_and_is_no_reason(bad):
+    verdict = Move(*UPGRADE).check([dist("odd", **bad)])
+    assert verdict.reasons == ()
+    assert len(verdict.notes) == 1
+    assert verdict.notes[0].startswith("odd 1.0 could not be checked: ")
+    assert len(verdict.notes[0]) < 300
+
+
+def test_an_installed_version_that_is_none_is_told_and_is_no_reason():
+    verdict = Move(*UPGRADE).check([dist("spam", requires_dist=[FLIP]), dist("backport", "unreleased")])
+    assert verdict.reasons == ()
+    assert verdict.notes == (
+        "spam 1.0 could not be checked: `unreleased` is no version of backport that can be compared",
+    )
+
+
+def test_one_move_says_the_same_of_the_same_venv_every_time():
+    move = Move(*UPGRADE)
+    venv = [dist("spam", requires_python="<3.13.10", requires_dist=[FLIP, "bad; bad"])]
+    assert move.check(venv) == move.check(venv) == Move(*UPGRADE).check(venv)
+
+
+_versions = st.sampled_from(["3.13.0", "3.13.5", "3.13.10", "3.13.15", "3.13.0rc1"])
+_variables = st.sampled_from(
+    ["python_full_version", "python_version", "implementation_version", "extra", "sys_platform"]
+)
+_atoms = st.builds(
+    "{} {} {}{}{}".format,
+    _variables,
+    st.sampled_from(["<", "<=", ">", ">=", "==", "!=", "in", "not in", "~="]),
+    _quotes := st.sampled_from(["'", '"']),
+    st.sampled_from(["3.13", "3.13.5", "3.13.10", "3.13.*", "linux", ""]),
+    _quotes,
+)
+_lines = st.one_of(
+    st.text(max_size=40),
+    st.builds(
+        "{}{}{}{}".format,
+        st.sampled_from(["spam", "eggs", "Spam.Eggs", "a[b]"]),
+        st.sampled_from(["", ">=1", " (>=1,<3)", "~=1", "~=1.0", "==1.*", "<1.*", ">=1,"]),
+        st.sampled_from(["", ";", "; ", " ; "]),
+        st.lists(st.one_of(_atoms, _atoms.map("({})".format), _atoms.map("({}".format)), max_size=3).map(" and ".join),
+    ),
+)
+
+
+@given(
+    _versions,
+    st.lists(st.tuples(st.text(max_size=10) | st.sampled_from(["<3.13.10", ">3.13.5"]), st.lists(_lines, max_size=3))),
+)
+@settings(max_examples=100)
+def test_the_same_release_never_gives_a_reason(version, packages):
+    same = release(version, OLD_SYMBOLS)
+    venv = [dist(f"p{n}", requires_python=python, requires_dist=lines) for n, (python, lines) in enumerate(packages)]
+    needs = [Need("p0 1.0", "p.so", tuple(OLD_SYMBOLS))]
+    assert Move(same, same).check(venv, needs, request=parse_request("3.13")).reasons == ()
+
+
+@given(_versions, _versions, _lines)
+@example("3.13.5", "3.13.15", "Spam.Eggs~=1")
+@example("3.13.5", "3.13.15", "spam==1.*")
+@settings(max_examples=300)
+def test_the_pattern_for_ordinary_requirements_agrees_with_packaging(old, new, line):
+    if ordinary_marker(line) is not None:
+        Requirement(line)  # accepts it
+    move = Move(release(old), release(new))
+    verdict = move.check([dist("p", requires_dist=[line])])
+    try:
+        requirement = Requirement(line)
+        sides = [
+            requirement.marker is None or requirement.marker.evaluate(dict(one.markers)) for one in (move.old, move.new)
+        ]
+    except (InvalidRequirement, ValueError):
+        assert verdict.notes
+        assert not verdict.reasons
+    else:
+        # Nothing but `p` is installed, so that whatever begins to apply is missing.
+        assert bool(verdict.reasons) is (sides == [False, True])
+
+
+def test_a_marker_environment_has_every_variable_that_packaging_knows():
+    from packaging.markers import default_environment
+
+    told = marker_environment(parse_version("3.13.5"), sys_platform="linux", machine="aarch64", system_release="6")
+    assert set(told) == {*default_environment(), "extra"}
+    assert told["python_version"] == "3.13"
+    assert told["platform_machine"] == "aarch64"
+    assert (
+        marker_environment(parse_version("3.13.5"), sys_platform="darwin", machine="arm64")["platform_system"]
+        == "Darwin"
+    )

@@ -1,0 +1,181 @@
+"""Files of `dist-info`, as installers write them and as nobody should."""
+
+from __future__ import annotations
+
+import email
+import posixpath
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pyman.core.packages import (
+    Distribution,
+    compiled_in_record,
+    headers_of,
+    is_inside,
+    normalize_name,
+    parse_metadata,
+    paths_in_record,
+    scripts_in_entry_points,
+    split_folder,
+    tags_in_wheel,
+)
+
+PLAIN = b"""\
+Metadata-Version: 2.4
+Name: Ruamel.YAML
+Version: 0.18.6
+Summary: a parser
+Requires-Python: >=3.7
+Requires-Dist: ruamel.yaml.clib>=0.2.7; platform_python_implementation == "CPython"
+Provides-Extra: docs
+Requires-Dist: ryd; extra == "docs"
+
+Name: not-this-one
+Requires-Dist: nor-this
+"""
+
+
+def test_the_headers_that_matter_are_read_and_the_readme_is_not():
+    assert parse_metadata(headers_of(PLAIN)) == Distribution(
+        "Ruamel.YAML",
+        "ruamel-yaml",
+        "0.18.6",
+        ">=3.7",
+        ('ruamel.yaml.clib>=0.2.7; platform_python_implementation == "CPython"', 'ryd; extra == "docs"'),
+    )
+
+
+@pytest.mark.parametrize("newline", [b"\r\n", b"\r"])
+def test_other_line_ends_mean_the_same(newline):
+    assert parse_metadata(headers_of(PLAIN.replace(b"\n", newline))) == parse_metadata(headers_of(PLAIN))
+
+
+def test_the_same_headers_give_the_same_object():
+    assert parse_metadata(headers_of(PLAIN)) is parse_metadata(headers_of(bytes(bytearray(PLAIN))))
+
+
+def test_a_folded_header_is_one_line():
+    told = parse_metadata(b"Name: spam\nVersion: 1\nRequires-Dist: eggs\n  >=2;\n\tpython_version < '4'\n")
+    assert told is not None
+    assert told.requires_dist == ("eggs >=2; python_version < '4'",)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"",
+        b"Name: spam",
+        b"Version: 1",
+        b"Name: spam\nVersion: 1\nSummary: \xff\xfe",
+        b"Name: ../spam\nVersion: 1",
+        b"Name: -r\nVersion: 1",
+        b"Name: spam\nVersion: 1 --index-url=x",
+        b"Name: spam\nVersion: 1\x1b[2J",
+        "Name: spam".encode("utf-16"),
+    ],
+)
+def test_what_names_no_package_or_is_no_utf8_is_none(headers):
+    assert parse_metadata(headers) is None
+
+
+@given(st.binary(max_size=300))
+@example(b"Name:a\nVersion:\n 1")
+@settings(max_examples=150)
+def test_no_bytes_make_a_parser_fail(content):
+    parse_metadata(headers_of(content))
+    tags_in_wheel(content)
+    for name in scripts_in_entry_points(b"[console_scripts]\n" + content):
+        assert "/" not in name
+    paths_in_record(content)
+    for path in compiled_in_record(content + b".so,,\n"):
+        assert not posixpath.isabs(path)
+
+
+_words = st.text(st.characters(codec="ascii", categories=["L", "N"], include_characters=" .;<>=\"'"), max_size=30)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["Summary", "Requires-Dist", "requires-python", "Classifier"]), _words)))
+@settings(max_examples=80)
+def test_the_standard_library_reads_the_same_headers(fields):
+    text = "Name: spam\nVersion: 1.0\n" + "".join(f"{name}: {value}\n" for name, value in fields) + "\nbody\n"
+    message = email.message_from_string(text)
+    told = parse_metadata(headers_of(text.encode()))
+    assert told is not None
+    assert told.requires_dist == tuple(value.strip() for value in message.get_all("Requires-Dist", []))
+    pythons = [value.strip() for value in message.get_all("Requires-Python", []) if value.strip()]
+    assert told.requires_python == (pythons[0] if pythons else None)
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("ruamel_yaml-0.18.6.dist-info", ("ruamel_yaml", "0.18.6")),
+        ("foo-bar-1.0.dist-info", ("foo-bar", "1.0")),
+        ("spam-1.0-py3.11.egg-info", ("spam", "1.0")),
+        ("spam-1.0-py3.11-linux-x86_64.egg", ("spam", "1.0")),
+        ("spam.egg-info", None),
+        ("spam.dist-info", None),
+        ("-1.0.dist-info", None),
+        ("spam-1.0", None),
+    ],
+)
+def test_a_folder_tells_name_and_version(folder, told):
+    assert split_folder(folder) == told
+
+
+def test_names_are_compared_in_one_form():
+    assert normalize_name("Foo._-Bar") == normalize_name("foo.bar") == "foo-bar"
+
+
+def test_compiled_files_are_found_in_record_wherever_they_lie_inside():
+    record = (
+        b"numpy/_core/_multiarray.cpython-313-x86_64-linux-gnu.so,sha256=x,1\r\n"
+        b"numpy.libs/libopenblas-r0.so.0.3,sha256=x,1\n"
+        b'"odd, name/x.abi3.so",sha256=x,1\n'
+        b'"a ""quoted"" one.so",,\n'
+        b"mac.dylib,,\n"
+        b"some.sound,,\nlibrary.so.txt,,\nshared.so/readme.md,,\n"
+        b"../../../lib/libelsewhere.so,,\n/etc/evil.so,,\na/../../evil.so,,\n"
+        b"last.so,,"
+    )
+    assert compiled_in_record(record) == (
+        "numpy/_core/_multiarray.cpython-313-x86_64-linux-gnu.so",
+        "numpy.libs/libopenblas-r0.so.0.3",
+        "odd, name/x.abi3.so",
+        'a "quoted" one.so',
+        "mac.dylib",
+        "last.so",
+    )
+    assert not is_inside("../x")
+
+
+def test_record_lists_paths_with_commas_too():
+    assert paths_in_record(b'a.py,sha256=x,1\n"b,c.py",,\n../../../bin/spam,,\n') == (
+        "a.py",
+        "b,c.py",
+        "../../../bin/spam",
+    )
+
+
+def test_wheel_names_its_tags():
+    assert tags_in_wheel(b"Wheel-Version: 1.0\nTag: cp313-cp313-linux_x86_64\ntag:py3-none-any\n") == (
+        "cp313-cp313-linux_x86_64",
+        "py3-none-any",
+    )
+
+
+def test_scripts_are_the_names_that_become_files_in_bin():
+    text = b"""\
+[distutils.commands]
+other = x:y
+[console_scripts]
+# spam = no:comment
+spam = spam:main [extra]
+../../evil = a:b
+spam2=spam:main
+[gui_scripts]
+window = spam:show
+"""
+    assert scripts_in_entry_points(text) == ("spam", "spam2", "window")
