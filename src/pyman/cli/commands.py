@@ -35,6 +35,7 @@ COMMANDS = (
     Command("uninstall", "Remove a Python that nothing needs.", PYTHONS),
     Command("venv", "Make a venv that follows its minor version.", VENVS),
     Command("find", "Print the path of an interpreter.", CHOOSING),
+    Command("which", "Print the program that a name runs here.", CHOOSING),
 )
 
 

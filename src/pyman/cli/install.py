@@ -20,7 +20,7 @@ from pyman.effects.local_archive import verified_archive
 from pyman.effects.runtimes import prepare_folders, unpack_runtime
 from pyman.effects.store import read_store
 from pyman.errors import UsageError
-from pyman.hot.choosing import wishes
+from pyman.hot.choosing import is_there, wishes
 
 
 @verb
@@ -83,7 +83,7 @@ def install(
 def _asked_here(session: Session) -> Request:
     """What the files of this folder ask for, else the newest."""
     store = read_store(session.places.root)
-    return select(wishes(session.environ, session.cwd, store), store).request
+    return select(wishes(session.environ, session.cwd, store), is_there(store, session.environ)).request
 
 
 def _refuse_what_has_no_build(request: Request) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pyman.core.record import record
 from pyman.core.request import Request, parse_request
-from pyman.core.runtime import choose
+from pyman.core.version import VARIANT_SUFFIX
 from pyman.errors import BadRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.runtime import Store
+    from collections.abc import Callable
 
 ARGUMENT = "--python"
 ENVIRONMENT = "PYMAN_PYTHON"
 DEFAULT = "the default"
 NEWEST = "the newest installed"
+PROGRAM = "the program's name"
 PYPROJECT_KEY = "requires-python"
 
 
@@ -38,26 +39,59 @@ class Selection:
     request: Request
     source: str
     missing: tuple[Request, ...] = ()
-    """Alternatives that stood before it and are not installed."""
+    """The alternatives that are not on this machine."""
 
 
-def select(wishes: list[Wish], store: Store) -> Selection:
+def select(wishes: list[Wish], is_there: Callable[[Request], bool]) -> Selection:
     """Take the first place that asks for anything; with nobody asking, the newest installed.
+
+    `is_there` says whether a request has an answer on this machine.
 
     Raises BadRequest, with status 1 and the file's name where a file is not understood.
     """
     for wish in wishes:
         if wish.words:
-            return _first_installed(wish, store)
+            return _first_there(requests_of(wish), wish.source, is_there)
     return Selection(Request("latest", "latest"), NEWEST)
 
 
-def _first_installed(wish: Wish, store: Store) -> Selection:
-    requests = [_parse(wish, index) for index in range(len(wish.words))]
+def _first_there(requests: tuple[Request, ...], source: str, is_there: Callable[[Request], bool]) -> Selection:
     for index, request in enumerate(requests):
-        if request.kind in ("system", "path") or choose(store, request) is not None:
-            return Selection(request, wish.source, tuple(requests[:index]))
-    return Selection(requests[0], wish.source)
+        if is_there(request):
+            return Selection(request, source, requests[:index])
+    return Selection(requests[0], source, requests[1:])
+
+
+def requests_of(wish: Wish) -> tuple[Request, ...]:
+    """Everything that one place asks for; all of it must be understood, or none of it counts."""
+    return tuple(_parse(wish, index) for index in range(len(wish.words)))
+
+
+def select_for_program(wishes: list[Wish], minor: str, is_there: Callable[[Request], bool]) -> Selection:
+    """The wish that counts for a program like `python3.11`, whose name carries its minor.
+
+    What the first place says about that minor; else the system's, where it names the system; else the minor itself.
+    """
+    for wish in wishes:
+        if not wish.words:
+            continue
+        requests = requests_of(wish)
+        same = tuple(
+            request
+            for request in requests
+            if request.kind == "release" and len(request.numbers) > 1 and _minor_of(request) == minor
+        )
+        if same:
+            return _first_there(same, wish.source, is_there)
+        system = next((request for request in requests if request.kind == "system"), None)
+        if system is not None and is_there(system):
+            return Selection(system, wish.source)
+        break
+    return Selection(parse_request(minor), PROGRAM)
+
+
+def _minor_of(request: Request) -> str:
+    return f"{request.numbers[0]}.{request.numbers[1]}{VARIANT_SUFFIX[request.variant]}"
 
 
 def _parse(wish: Wish, index: int) -> Request:

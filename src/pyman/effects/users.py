@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from pyman.core.runtime import Store
-from pyman.effects.venv_records import records
+from pyman.effects.venv_records import known_venvs
 
 
 def count_users(root: str, store: Store) -> dict[str, int]:
     """How many known venvs run on each runtime, by its name in the store."""
     counts: dict[str, int] = {}
-    for known in records(root):
+    for known in known_venvs(root):
         name = runtime_of(known.path, store)
         if name is not None:
             counts[name] = counts.get(name, 0) + 1

@@ -12,10 +12,12 @@ from pyman.errors import BadRequest, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pyman.core.request import Request
     from pyman.core.runtime import Choice, Store
+
+_SHIM_HEAD = b"#!/bin/sh\n# pyman shim:"
 
 
 def wishes(environ: Mapping[str, str], cwd: str, store: Store) -> list[Wish]:
@@ -66,6 +68,17 @@ def _requires_python(cwd: str) -> Wish:
     return Wish(PYPROJECT, ())
 
 
+def is_there(store: Store, environ: Mapping[str, str], program: str = "") -> Callable[[Request], bool]:
+    """Whether a request has an answer on this machine; a path is taken at its word."""
+
+    def answer(request: Request) -> bool:
+        if request.kind == "system":
+            return system_program(environ, store, program) is not None
+        return request.kind == "path" or choose(store, request) is not None
+
+    return answer
+
+
 def choose_interpreter(
     store: Store, request: Request, environ: Mapping[str, str], cwd: str, cache: str
 ) -> Choice | None:
@@ -80,7 +93,10 @@ def choose_interpreter(
     if request.kind == "system":
         from pyman.hot.paths import resolve_path
 
-        return resolve_path(system_python(environ, store), store, environ, cwd, cache)
+        path = system_program(environ, store)
+        if path is None:
+            raise NotFound("there is no Python on PATH besides pyman's", hint="ask for a version instead of `system`")
+        return resolve_path(path, store, environ, cwd, cache)
     if request.kind == "other":
         raise BadRequest(
             f"`{request}` is not supported yet: pyman looks after CPython only",
@@ -91,19 +107,33 @@ def choose_interpreter(
     return choose(store, request)
 
 
-def system_python(environ: Mapping[str, str], store: Store, name: str = "") -> str:
-    """The first Python on PATH that is neither a shim nor a venv's: what would run without pyman.
+def system_program(environ: Mapping[str, str], store: Store, name: str = "") -> str | None:
+    """The first program on PATH that would run without pyman: no shim, nothing of a venv, nothing of the store.
 
-    Raises NotFound where there is none.
+    Without a name, or as `python`, any of the names that a system's Python has.
     """
-    own = (os.path.join(store.root, "shims"), os.path.join(store.root, "runtimes"))
-    for folder in environ.get("PATH", "").split(os.pathsep):
-        if not os.path.isabs(folder) or folder.startswith(own) or os.path.basename(folder.rstrip("/")) == "shims":
-            continue
-        if os.path.isfile(os.path.join(os.path.dirname(folder.rstrip("/")), "pyvenv.cfg")):
-            continue
-        for candidate in (name,) if name else ("python3", "python"):
+    names = {"": ("python3", "python"), "python": ("python", "python3")}.get(name, (name,))
+    folders = [folder for folder in environ.get("PATH", "").split(os.pathsep) if _is_of_the_system(folder, store)]
+    for candidate in names:
+        for folder in folders:
             path = os.path.join(folder, candidate)
-            if os.path.isfile(path) and os.access(path, os.X_OK):
+            if os.path.isfile(path) and os.access(path, os.X_OK) and not _is_shim(path):
                 return path
-    raise NotFound("there is no Python on PATH besides pyman's", hint="ask for a version instead of `system`")
+    return None
+
+
+def _is_of_the_system(folder: str, store: Store) -> bool:
+    plain = folder.rstrip("/")
+    if not os.path.isabs(folder) or os.path.basename(plain) == "shims":
+        return False
+    if plain.startswith(os.path.join(store.root, "runtimes") + "/"):
+        return False
+    return not os.path.isfile(os.path.join(os.path.dirname(plain), "pyvenv.cfg"))
+
+
+def _is_shim(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_SHIM_HEAD)) == _SHIM_HEAD
+    except OSError:
+        return False

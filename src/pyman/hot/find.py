@@ -8,7 +8,7 @@ from pyman.core.answer import Answer
 from pyman.core.selection import ARGUMENT, Wish, select
 from pyman.effects.store import read_store
 from pyman.errors import NotFound
-from pyman.hot.choosing import choose_interpreter, wishes
+from pyman.hot.choosing import choose_interpreter, is_there, wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def find(places: Places, environ: Mapping[str, str], cwd: str, request: str | No
     """
     store = read_store(places.root)
     asked = [Wish(ARGUMENT, (request,))] if request is not None else wishes(environ, cwd, store)
-    selection = select(asked, store)
+    selection = select(asked, is_there(store, environ))
     choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
     if choice is None:
         raise NotFound(

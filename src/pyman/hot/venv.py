@@ -11,17 +11,18 @@ from pyman.core.runtime import pinned
 from pyman.core.selection import ARGUMENT, Wish, select
 from pyman.core.venv_layout import VenvWish, plan_layout
 from pyman.effects.store import read_store
-from pyman.effects.venv_records import record as record_venv
+from pyman.effects.venv_records import remember
 from pyman.effects.venv_writer import what_is_there, write_venv
 from pyman.errors import NotFound, Refused
-from pyman.hot.choosing import choose_interpreter, wishes
+from pyman.hot.choosing import choose_interpreter, is_there, wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pyman.core.request import Request
-    from pyman.core.runtime import Choice
+    from pyman.core.runtime import Choice, Store
+    from pyman.core.venv_layout import VenvLayout
     from pyman.effects.places import Places
 
 
@@ -53,7 +54,7 @@ def choose_for_venv(
     """The interpreter of a new venv. Raises Missing where it would have to be installed first."""
     store = read_store(places.root)
     asked = [Wish(ARGUMENT, (options.python,))] if options.python is not None else wishes(environ, cwd, store)
-    selection = select(asked, store)
+    selection = select(asked, is_there(store, environ))
     choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
     if choice is None:
         raise Missing(selection.request)
@@ -83,9 +84,10 @@ def make_venv(
         os.path.basename(cwd) if options.prompt == "." else options.prompt,
     )
     layout = plan_layout(wish, choice, lib64=sys.maxsize > 2**32 and sys.platform != "darwin")
-    fill = _pip(places, path, choice) if options.with_pip else None
+    store = read_store(places.root)
+    fill = _seeder(places, path, layout, choice, store) if options.with_pip else None
     write_venv(path, layout, fill)
-    record_venv(places.root, path)
+    remember(places.root, path)
     alias = choice.through if choice.policy == "follow" else None
     data = {
         "path": path,
@@ -116,8 +118,43 @@ def refuse_what_is_there(path: str) -> None:
     )
 
 
-def _pip(places: Places, path: str, choice: Choice):  # noqa: ANN202
-    raise NotImplementedError
+def _seeder(places: Places, path: str, layout: VenvLayout, choice: Choice, store: Store) -> Callable[[str], None]:
+    """What puts pip into the unfinished venv, whose scripts name the place that it will have."""
+
+    def fill(work: str) -> None:
+        from pyman.effects.seed import SeedTarget, seed
+
+        target = SeedTarget(
+            site_packages=os.path.join(work, layout.site_packages),
+            scripts=os.path.join(work, "bin"),
+            python=os.path.join(path, "bin", "python"),
+            version=choice.version,
+            variant=choice.variant,
+            executable=choice.executable,
+            libraries=_libraries(choice, store),
+        )
+        seed(target, places.cache)
+
+    return fill
+
+
+def _libraries(choice: Choice, store: Store) -> tuple[str, ...]:
+    """The standard library of the interpreter, then those of all others, which may lend it their wheels."""
+    prefixes = [os.path.dirname(choice.home)]
+    prefixes += [runtime.path for runtime in store.runtimes if runtime.whole and runtime != choice.runtime]
+    return tuple(library for prefix in prefixes for library in _libraries_of(prefix))
+
+
+def _libraries_of(prefix: str) -> list[str]:
+    found = []
+    for folder in ("lib", "lib64"):
+        try:
+            names = os.listdir(os.path.join(prefix, folder))
+        except OSError:
+            continue
+        places = [os.path.join(prefix, folder, name) for name in names if name.startswith("python3.")]
+        found += [place for place in places if os.path.exists(os.path.join(place, "os.py"))]
+    return found
 
 
 def _lines(path: str, cwd: str, choice: Choice) -> tuple[str, ...]:

@@ -41,7 +41,36 @@ def _find(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | 
     return find(places, environ, working_directory(environ), request, resolve="resolve" in words.options)
 
 
-_VERBS = {"find": _find}
+def _venv(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
+    from pyman.hot.venv import Missing, VenvOptions, choose_for_venv, make_venv
+
+    check_owner(places.cache)
+    given = words.options
+    options = VenvOptions(
+        folder=words.arguments[0] if words.arguments else ".venv",
+        python=given.get("python"),
+        pin="pin" in given,
+        with_pip="without-pip" not in given,
+        system_site_packages="system-site-packages" in given,
+        prompt=given.get("prompt"),
+    )
+    cwd = working_directory(environ)
+    try:
+        request, choice = choose_for_venv(places, environ, cwd, options)
+    except Missing:
+        # It can be installed, which takes more than is loaded here.
+        return None
+    return make_venv(places, environ, cwd, options, request, choice)
+
+
+def _which(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
+    from pyman.hot.which import which
+
+    name = words.arguments[0] if words.arguments else "python"
+    return which(places, environ, working_directory(environ), name, explain="explain" in words.options)
+
+
+_VERBS = {"find": _find, "which": _which, "venv": _venv}
 
 
 def working_directory(environ: Mapping[str, str]) -> str:

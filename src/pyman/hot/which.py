@@ -1,0 +1,135 @@
+"""`which`: the program that a name would run here, and every step of the choice; `shim`: runs it."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.answer import Answer
+from pyman.core.program import minor_of_program, program_in
+from pyman.core.record import record
+from pyman.core.selection import DEFAULT, NEWEST, PROGRAM, Selection, Wish, select, select_for_program
+from pyman.effects.store import read_store
+from pyman.errors import NoPython
+from pyman.hot.choosing import choose_interpreter, is_there, system_program, wishes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyman.core.runtime import Choice, Store
+    from pyman.effects.places import Places
+
+
+@record
+class Located:
+    """A program, and how it was chosen."""
+
+    path: str
+    selection: Selection
+    asked: tuple[Wish, ...]
+    choice: Choice | None
+    """None for a program of the system."""
+
+
+def which(places: Places, environ: Mapping[str, str], cwd: str, name: str, *, explain: bool = False) -> Answer:
+    """Answer with the program that the shim `name` would run in this folder.
+
+    Raises NoPython where there is none, BadRequest where a file is not understood.
+    """
+    try:
+        located = locate(places, environ, cwd, name)
+    except NoPython as error:
+        error.exit_status = 1
+        raise
+    data = {
+        "path": located.path,
+        "version": str(located.choice.version) if located.choice is not None else None,
+        "request": located.selection.request.text,
+        "source": located.selection.source,
+    }
+    if not explain:
+        return Answer(data, (located.path,), raw=True)
+    steps = explain_steps(located, name)
+    return Answer({**data, "steps": list(steps)}, steps)
+
+
+def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str) -> Located:
+    """Find the program that `name` means in a folder, as the shim does.
+
+    Raises NoPython (127) where nothing can be run, and BadRequest where somebody's wish is not understood.
+    """
+    store = read_store(places.root)
+    asked = wishes(environ, cwd, store)
+    minor = minor_of_program(name)
+    there = is_there(store, environ, name)
+    selection = select(asked, there) if minor is None else select_for_program(asked, minor, there)
+    if selection.request.kind == "system":
+        path = system_program(environ, store, name)
+        if path is None:
+            raise NoPython(
+                f"no `{name}` is on PATH but shims, and {selection.source} asks for the system's",
+                hint="choose another Python with `pyman use`",
+            )
+        return Located(path, selection, tuple(asked), None)
+    choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
+    if choice is None:
+        raise missing(store, selection)
+    return Located(_program_of(choice, name), selection, tuple(asked), choice)
+
+
+def missing(store: Store, selection: Selection) -> NoPython:
+    """The failure to report when nothing installed satisfies a request."""
+    if selection.source == NEWEST:
+        return NoPython(f"no Python is installed in {store.root}", hint="run `pyman install`")
+    others = "".join(f", {request}" for request in selection.missing)
+    asks = "" if selection.source == PROGRAM else f", and {selection.source} asks for it"
+    return NoPython(
+        f"Python {selection.request}{others} is not installed{asks}", hint=f"run `pyman install {selection.request}`"
+    )
+
+
+def _program_of(choice: Choice, name: str) -> str:
+    own = program_in(choice.runtime, name) if choice.runtime is not None else name
+    if own is None:
+        raise NoPython(
+            f"`{name}` is none of the programs of Python {choice.release}, which pyman only adopted",
+            hint="make a venv that has it, with `pyman venv`",
+        )
+    path = os.path.join(choice.home, own)
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise NoPython(
+            f"Python {choice.release} has no program `{own}`", hint="make a venv that has it, with `pyman venv`"
+        )
+    return path
+
+
+def explain_steps(located: Located, name: str) -> tuple[str, ...]:
+    """Every place that may ask, in order, what it asks for, and what came of it."""
+    lines = []
+    decided = False
+    for wish in located.asked:
+        words = " ".join(wish.words)
+        if not wish.words:
+            lines.append(f"{wish.source}: asks for nothing")
+        elif decided or located.selection.source != wish.source:
+            lines.append(f"{wish.source}: asks for {words}; not needed")
+        else:
+            decided = True
+            place = f" (line {', '.join(map(str, wish.lines))})" if wish.lines else ""
+            lines.append(f"{wish.source}: asks for {words}{place}; this counts")
+            lines += [f"  {request} is not installed" for request in located.selection.missing]
+    if located.selection.source == PROGRAM:
+        lines.append(f"{name} itself names {located.selection.request}; this counts")
+    elif located.selection.source == NEWEST:
+        lines.append("nobody asks: the newest installed; this counts")
+    elif located.selection.source == DEFAULT and not decided:
+        lines.append(f"the default: {located.selection.request}; this counts")
+    choice = located.choice
+    if choice is None:
+        lines.append(f"{located.selection.request}: the first on PATH that is no shim, no venv's and not pyman's")
+    elif choice.policy == "follow" and choice.through is not None:
+        lines.append(f"{located.selection.request} follows {choice.through}, now {choice.release}")
+    else:
+        lines.append(f"{located.selection.request} is {choice.release}, a patch release by name")
+    lines.append(f"{name} runs {located.path}")
+    return tuple(lines)

@@ -1,0 +1,25 @@
+"""What every test may ask for: a user's home, and the mirror of real archives."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stage.home import Home
+from stage.mirror import mirror_folder
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings of whoever runs the suite."""
+    for name in list(os.environ):
+        if name.startswith(("PYMAN_", "UV_PYTHON", "PYENV", "VIRTUAL_ENV", "PYTHONHOME", "PYTHONDONTWRITE", "XDG_")) and not name.startswith("PYMAN_TEST"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty home whose mirror is the one of real archives."""
+    return Home(tmp_path, str(mirror_folder()))

@@ -1,0 +1,107 @@
+"""A user's home on the stage: an empty HOME, a plain PATH, and pyman run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = str(Path(__file__).resolve().parents[2] / "src")
+
+
+class Result:
+    """What one call of pyman answered."""
+
+    def __init__(self, process: subprocess.CompletedProcess) -> None:
+        self.status = process.returncode
+        self.out = process.stdout
+        self.err = process.stderr
+
+    @property
+    def json(self) -> dict:
+        """The one object of `--json`."""
+        return json.loads(self.out)
+
+    def __repr__(self) -> str:
+        return f"status {self.status}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+
+
+class Home:
+    """One user's home folder below `folder`."""
+
+    def __init__(self, folder: Path, mirror: str | None = None) -> None:
+        self.path = folder / "home"
+        self.path.mkdir()
+        self.root = self.path / ".local/share/pyman"
+        self.cache = self.path / ".cache/pyman"
+        self.project = self.path / "project"
+        self.project.mkdir()
+        self.environ = {
+            "HOME": str(self.path),
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": PACKAGE,
+            # The machine's own index settings: without them pip and uv may have no index at all here.
+            **{key: value for key, value in os.environ.items() if key.startswith(("PIP_", "UV_INDEX", "UV_DEFAULT"))},
+        }
+        if mirror is not None:
+            self.environ["PYMAN_MIRROR"] = mirror
+
+    @property
+    def runtimes(self) -> Path:
+        """The folder of runtimes and aliases."""
+        return self.root / "runtimes"
+
+    def pyman(self, *words: object, cwd: Path | None = None, status: int | None = 0, **environ: str) -> Result:
+        """Run pyman; `status` is what it must answer, None for any."""
+        result = Result(
+            subprocess.run(
+                [sys.executable, "-m", "pyman", *map(str, words)],
+                capture_output=True,
+                text=True,
+                errors="surrogateescape",
+                stdin=subprocess.DEVNULL,
+                cwd=cwd or self.project,
+                env={**self.environ, **environ},
+                timeout=300,
+                check=False,
+            )
+        )
+        assert "Traceback" not in result.err, result
+        assert status is None or result.status == status, result
+        return result
+
+    def json(self, *words: object, status: int | None = 0, **environ: str) -> dict:
+        """Run pyman with `--json` and return its object."""
+        return self.pyman(*words, "--json", status=status, **environ).json
+
+    def run(self, *command: object, cwd: Path | None = None, **environ: str) -> str:
+        """Run any program as this user, and return what it printed; it must succeed."""
+        process = subprocess.run(
+            [str(word) for word in command],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            cwd=cwd or self.project,
+            env={**self.environ, **environ},
+            timeout=300,
+            check=False,
+        )
+        assert process.returncode == 0, f"{command}: {process.stdout}{process.stderr}"
+        return process.stdout.strip()
+
+    def tree(self, folder: Path | None = None) -> dict[str, str]:
+        """Every name below a folder and what it is: to compare before and after."""
+        found = {}
+        top = folder or self.root
+        for path in sorted(top.rglob("*")):
+            name = str(path.relative_to(top))
+            if path.is_symlink():
+                found[name] = f"-> {os.readlink(path)}"
+            elif path.is_dir():
+                found[name] = "folder"
+            else:
+                found[name] = f"{path.stat().st_size} {path.stat().st_mode:o}"
+        return found
