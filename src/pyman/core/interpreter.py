@@ -15,7 +15,9 @@ from pyman.errors import Refused
 
 # Runs in the interpreter that is asked, Python 3.6 and newer: no newer syntax, nothing imported but os and sys.
 # Arguments: the cookie, and the modules whose import is tried. In order to be fast it is started with -S, and then
-# `sys.prefix` says nothing about environments before 3.14: the file beside the executable does.
+# `sys.prefix` says nothing about environments before 3.14: the file beside the executable does. `_sqlite3` looks up
+# one name of functools; in a new tree, which has no bytecode, importing that takes as long as all the rest, so it finds
+# a stand-in, unless that turns out not to do.
 PROBE = """
 import os, sys
 cookie = sys.argv[1]
@@ -38,9 +40,17 @@ answer = [
     getattr(sys, "platlibdir", "lib"),
     getattr(sys.implementation, "_multiarch", ""),
 ]
+class StandIn:
+    lru_cache = None
+if sys.argv[2:]:
+    sys.modules["functools"] = StandIn
 for module in sys.argv[2:]:
     try:
-        __import__(module)
+        try:
+            __import__(module)
+        except Exception:
+            sys.modules.pop("functools", None)
+            __import__(module)
     except Exception as error:
         answer.append("%s %s" % (module, " ".join(str(error).replace("\\0", " ").split())))
 os.write(1, b"".join(os.fsencode(field) + b"\\0" for field in answer + [cookie]))

@@ -1,0 +1,285 @@
+"""The rule of unpacking, member by member, without a disk."""
+
+from __future__ import annotations
+
+import posixpath
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pyman.core.archive_rules import Limits, Member, Tree, Unacceptable, read_extended_header
+
+
+def tree(*members: Member, limits: Limits | None = None) -> Tree:
+    made = Tree(limits or Limits())
+    for member in members:
+        made.place(member)
+    return made
+
+
+def file(name: str, size: int = 1) -> Member:
+    return Member(name, "file", size)
+
+
+def link(name: str, target: str) -> Member:
+    return Member(name, "link", target=target)
+
+
+def hard_link(name: str, target: str) -> Member:
+    return Member(name, "hard link", target=target)
+
+
+class TestPlaces:
+    def test_a_file_lands_below_the_destination_with_its_folders(self):
+        placement = tree().place(Member("python/lib/python3.13/os.py", "file", 5))
+        assert (placement.path, placement.folders, placement.mode) == (
+            "lib/python3.13/os.py",
+            ("lib", "lib/python3.13"),
+            0o644,
+        )
+
+    def test_only_what_may_be_executed_gets_the_mode_for_it(self):
+        assert tree().place(Member("python/bin/python", "file", 1, executable=True)).mode == 0o755
+
+    def test_folders_are_made_once(self):
+        made = tree(file("python/lib/a"))
+        assert made.place(file("python/lib/b")).folders == ()
+        assert made.place(Member("python/lib", "folder")).folders == ()
+        assert made.place(Member("python/lib/new/", "folder")).folders == ("lib/new",)
+
+    def test_the_top_folder_itself_needs_nothing(self):
+        placement = tree().place(Member("python/", "folder"))
+        assert (placement.path, placement.folders) == ("", ())
+
+    def test_links_are_kept_for_the_end(self):
+        made = tree(file("python/bin/python3.13"), link("python/bin/python", "python3.13"), link("python/lib64", "lib"))
+        assert made.links == [("bin/python", "python3.13"), ("lib64", "lib")]
+
+    def test_a_hard_link_is_another_name_of_an_earlier_file(self):
+        made = tree(file("python/bin/a"))
+        assert made.place(hard_link("python/bin/b", "python/bin/a")).source == "bin/a"
+        assert made.place(hard_link("python/bin/c", "python/bin/b")).source == "bin/b"
+
+
+NAMES_REFUSED = {
+    "absolute": "/python/x",
+    "absolute elsewhere": "/etc/passwd",
+    "goes up": "../x",
+    "goes up below": "python/../x",
+    "goes up at the end": "python/lib/..",
+    "only up": "..",
+    "beside the top": "other/x",
+    "looks like the top": "python3/x",
+    "nothing": "",
+    "a dot": ".",
+    "below a dot": "./python/x",
+    "dot inside": "python/./x",
+    "empty part": "python//x",
+    "ends in a slash": "python/x/",
+    "zero byte": "python/a\0b",
+    "line feed": "python/a\nb",
+    "escape": "python/\x1b[31m",
+    "delete": "python/\x7f",
+    "C1 control": "python/\x9b31m",
+    "no UTF-8": "python/\udcff",
+    "long part": "python/" + "x" * 256,
+    "long path": "python/" + "x/" * 300 + "x",
+    "long in bytes": "python/" + "é" * 128,
+}
+
+
+@pytest.mark.parametrize("name", NAMES_REFUSED.values(), ids=NAMES_REFUSED.keys())
+@pytest.mark.parametrize("kind", ["file", "link", "hard link"])
+def test_names_that_are_refused(name, kind):
+    made = tree(file("python/there"))
+    with pytest.raises(Unacceptable):
+        made.place(Member(name, kind, target="there" if kind == "link" else "python/there"))
+
+
+@pytest.mark.parametrize("name", ["python/naïve/日本", "python/a b", "python/..a", "python/a..", "python/" + "x" * 255])
+def test_names_that_are_fine(name):
+    assert tree().place(file(name)).path == name.removeprefix("python/")
+
+
+TARGETS_REFUSED = {
+    "absolute": ("python/a", "/etc/passwd"),
+    "to itself as absolute": ("python/a", "/python/b"),
+    "empty": ("python/a", ""),
+    "up from the top": ("python/a", ".."),
+    "up too far": ("python/lib/a", "../../x"),
+    "up again after going down": ("python/lib/a", "b/../../../x"),
+    "up again, though it stays inside": ("python/lib/a", "b/../c"),
+    "up behind a dot": ("python/lib/a", "./../../x"),
+    "up behind an empty part": ("python/lib/a", "x//../../../y"),
+    "zero byte": ("python/a", "b\0c"),
+    "control": ("python/a", "b\nc"),
+    "no UTF-8": ("python/a", "\udcff"),
+    "too long": ("python/a", "x/" * 300),
+}
+
+
+@pytest.mark.parametrize(("name", "target"), TARGETS_REFUSED.values(), ids=TARGETS_REFUSED.keys())
+def test_link_targets_that_are_refused(name, target):
+    with pytest.raises(Unacceptable):
+        tree().place(link(name, target))
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [("python/bin/python", "python3.13"), ("python/lib/x", "../bin/y"), ("python/a/b/c", "../.."), ("python/a", "b/")],
+)
+def test_link_targets_that_are_fine(name, target):
+    assert tree(link(name, target)).links == [(name.removeprefix("python/"), target)]
+
+
+REFUSED_TOGETHER = {
+    "file below a link": [link("python/a", "b"), file("python/a/x")],
+    "file below a link to outside": [link("python/lib/a", "../b"), file("python/lib/a/x")],
+    "folder below a link": [link("python/a", "b"), Member("python/a/x", "folder")],
+    "link below a link": [link("python/a", "b"), link("python/a/x", "y")],
+    "deep below a link": [link("python/a", "b"), file("python/a/x/y/z")],
+    "link in the place of a folder": [file("python/a/x"), link("python/a", "b")],
+    "folder in the place of a link": [link("python/a", "b"), Member("python/a", "folder")],
+    "file below a file": [file("python/a"), file("python/a/x")],
+    "file in the place of a folder": [file("python/a/x"), file("python/a")],
+    "folder in the place of a file": [file("python/a"), Member("python/a/", "folder")],
+    "the same file twice": [file("python/a"), file("python/a")],
+    "the same link twice": [link("python/a", "b"), link("python/a", "c")],
+    "link, then file": [link("python/a", "b"), file("python/a")],
+    "top as a link": [link("python", "elsewhere")],
+    "top as a file": [file("python")],
+    "top as a hard link": [file("python/a"), hard_link("python", "python/a")],
+    "hard link to nothing": [hard_link("python/b", "python/a")],
+    "hard link to a later file": [hard_link("python/b", "python/a"), file("python/a")],
+    "hard link to a link": [link("python/a", "x"), hard_link("python/b", "python/a")],
+    "hard link to a folder": [file("python/a/x"), hard_link("python/b", "python/a")],
+    "hard link to outside": [file("python/a"), hard_link("python/b", "/etc/passwd")],
+    "hard link upward": [file("python/a"), hard_link("python/b", "python/../../a")],
+    "hard link without the top": [file("python/a"), hard_link("python/b", "a")],
+    "hard link over a file": [file("python/a"), file("python/b"), hard_link("python/b", "python/a")],
+    "device": [Member("python/a", "a device")],
+    "named pipe": [Member("python/a", "a named pipe")],
+    "folder with content": [Member("python/a", "folder", 5)],
+    "link with content": [Member("python/a", "link", 5, target="b")],
+    "negative size": [file("python/a", -1)],
+}
+
+
+@pytest.mark.parametrize("members", REFUSED_TOGETHER.values(), ids=REFUSED_TOGETHER.keys())
+def test_members_that_do_not_go_together(members):
+    made = tree(*members[:-1]) if members[0].kind != "hard link" else tree()
+    with pytest.raises(Unacceptable):
+        for member in members if members[0].kind == "hard link" else members[-1:]:
+            made.place(member)
+
+
+class TestLimits:
+    def test_the_sizes_are_added_up(self):
+        made = tree(file("python/a", 60), limits=Limits(size=100))
+        with pytest.raises(Unacceptable, match="100 bytes"):
+            made.place(file("python/b", 41))
+
+    def test_the_headers_are_counted(self):
+        made = Tree(Limits(members=2))
+        made.count_header()
+        made.count_header()
+        with pytest.raises(Unacceptable, match="2 members"):
+            made.count_header()
+
+    def test_an_archive_without_a_file_is_none(self):
+        with pytest.raises(Unacceptable, match="no file"):
+            tree(Member("python/", "folder"), link("python/a", "b")).finish()
+
+
+# Few names, so that members meet, and targets that often go up.
+PATHS = st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=3).map("/".join)
+TARGETS = st.lists(st.sampled_from(["a", "b", "..", "..", "."]), min_size=1, max_size=5).map("/".join)
+MEMBERS = st.one_of(
+    st.builds(link, PATHS.map("python/{}".format), TARGETS),
+    st.builds(link, PATHS.map("python/{}".format), TARGETS),
+    st.builds(file, st.one_of(PATHS, TARGETS).map("python/{}".format)),
+    st.builds(hard_link, PATHS.map("python/{}".format), st.one_of(PATHS, TARGETS).map("python/{}".format)),
+)
+
+
+def where_it_leads(path: str, links: dict[str, str], hops: int = 0) -> str | None:
+    """Follow a path below the root `/t` as a kernel does; None for a loop."""
+    real = "/t"
+    todo = [part for part in path.split("/") if part not in ("", ".")]
+    while todo:
+        part = todo.pop(0)
+        if part == "..":
+            real = posixpath.dirname(real)
+            continue
+        target = links.get(f"{real}/{part}".removeprefix("/t/"))
+        if target is None:
+            real = f"{real.rstrip('/')}/{part}"
+            continue
+        hops += 1
+        if hops > 40:
+            return None
+        todo[:0] = [step for step in target.split("/") if step not in ("", ".")]
+    return real
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(MEMBERS, max_size=8))
+def test_whatever_is_accepted_stays_inside(members):
+    """The law behind the rule: no path through the finished tree leads out of it, not even through several links."""
+    made = Tree(Limits())
+    written = []
+    for member in members:
+        try:
+            placement = made.place(member)
+        except Unacceptable:
+            continue
+        written += [*placement.folders, placement.path]
+    links = dict(made.links)
+    for path in written:
+        assert not path.startswith(("/", "../"))
+        assert where_it_leads(posixpath.dirname(path), {}) == where_it_leads(posixpath.dirname(path), links)
+    for path in links:
+        end = where_it_leads(path, links)
+        assert end is None or end == "/t" or end.startswith("/t/")
+
+
+class TestExtendedHeaders:
+    def test_records_are_read(self):
+        assert read_extended_header(b"19 path=python/a=b\n12 size=123\n") == {"path": "python/a=b", "size": "123"}
+
+    def test_the_last_of_a_name_wins(self):
+        assert read_extended_header(b"9 path=a\n9 path=b\n") == {"path": "b"}
+
+    def test_a_value_may_hold_a_line_feed(self):
+        assert read_extended_header(b"12 path=a\nb\n") == {"path": "a\nb"}
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"x",
+            b"9 path=a",
+            b"11 path=a\n",
+            b"8 path=a\n",
+            b"0 path=a\n",
+            b"-9 path=a\n",
+            b" path=a\n",
+            b"7 path\n",
+            b"99999999999 path=a\n",
+            b"9 path=a\n\0\0",
+            b"2 \n",
+            b"3 \n\n",
+            b"1 ",
+        ],
+    )
+    def test_anything_else_is_refused(self, content):
+        with pytest.raises(Unacceptable):
+            read_extended_header(content)
+
+    @settings(max_examples=200)
+    @given(st.binary(max_size=40))
+    def test_no_bytes_do_anything_worse(self, content):
+        try:
+            read_extended_header(content)
+        except Unacceptable:
+            pass

@@ -1,0 +1,53 @@
+"""The mirror of real archives that the tests unpack, and trees made of them.
+
+`PYMAN_TEST_MIRROR` names it, else it lies beside the checkout. A test that needs it and finds none is skipped.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+_CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def mirror_folder() -> str:
+    """The folder that holds `index.ndjson`; never to be written to."""
+    folder = os.environ.get("PYMAN_TEST_MIRROR") or os.path.join(os.path.dirname(_CHECKOUT), "shared", "runtimes")
+    if not os.path.isfile(os.path.join(folder, "index.ndjson")):
+        pytest.skip(f"no mirror of real archives in {folder}: set PYMAN_TEST_MIRROR")
+    return os.path.abspath(folder)
+
+
+def archive_path(version: str) -> str:
+    """The archive of a release: 3.13.5, 3.13.15 or 3.11.2."""
+    found = sorted(glob.glob(f"{glob.escape(mirror_folder())}/*/cpython-{version}+*-install_only_stripped.tar.gz"))
+    if not found:
+        pytest.skip(f"the mirror has no archive of {version}")
+    return found[-1]
+
+
+@functools.cache
+def runtime_tree(version: str) -> str:
+    """A tree that `tar` unpacked, as it comes: one for the whole session, so nothing may be written into it.
+
+    Whoever runs its interpreter gives `-B`, else bytecode is written.
+    """
+    archive = archive_path(version)
+    folder = tempfile.mkdtemp(prefix="pyman-test-tree-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    subprocess.run(["tar", "-xzf", archive, "-C", folder, "--no-same-owner"], check=True)
+    return os.path.join(folder, "python")
+
+
+def copy_of_tree(version: str, destination: str) -> str:
+    """A tree of one's own at `destination`, which must not exist yet."""
+    shutil.copytree(runtime_tree(version), destination, symlinks=True)
+    return destination
