@@ -1,0 +1,399 @@
+"""The shim against the table of cases, under every sh that is in use, with no other program in reach."""
+
+from __future__ import annotations
+
+import os
+import random
+import shlex
+import shutil
+import socket
+import subprocess
+
+import pytest
+from contract.version_files import CASES, PYTHON_12, Case, make_store, started
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stage.fake_store import write_program
+
+from pyman.core.request import parse_request
+from pyman.core.version_file import parse_version_file
+
+TEMPLATE = os.path.join(os.path.dirname(__file__), "..", "..", "shims", "python")
+SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"], "zsh": ["zsh", "-f"]}
+PRESENT = {name: [shutil.which(words[0]), *words[1:]] for name, words in SHELLS.items() if shutil.which(words[0])}
+USUAL = Case("usual", None)
+
+
+@pytest.fixture(params=PRESENT)
+def shell(request):
+    return PRESENT[request.param]
+
+
+class Stage:
+    def __init__(self, folder: str, case: Case) -> None:
+        self.folder = folder
+        self.case = case
+        self.store = make_store(folder, case)
+        self.store.shims(TEMPLATE, (case.program, "python3", "pip"))
+        self.shims = f"{self.store.root}/shims"
+        self.project = f"{folder}/work/project"
+        self.empty = f"{folder}/empty"
+        os.mkdir(self.empty)
+        write_program(f"{self.store.root}/app/bin/pyman")
+        self.environment = {
+            "HOME": folder,
+            # No program of the system is in reach: what is not a built-in would fail.
+            "PATH": f"{self.shims}:{self.empty}:{folder}/system:{self.shims}",
+            **case.environment,
+        }
+
+    def run(self, shell, *arguments, program=None, cwd=None, **changes):
+        environment = {name: value for name, value in {**self.environment, **changes}.items() if value is not None}
+        return subprocess.run(
+            [*shell, f"{self.shims}/{program or self.case.program}", *arguments],
+            cwd=cwd or self.project, env=environment, capture_output=True, text=True, errors="replace", timeout=60,
+            check=False,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def stage(tmp_path):
+    return lambda case=USUAL: Stage(str(tmp_path), case)
+
+
+def fails(result, *words):
+    assert result.returncode == 127, result
+    assert result.stdout == ""
+    assert result.stderr.startswith("pyman: ")
+    assert result.stderr.count("\n") == 1
+    for word in words:
+        assert word in result.stderr
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_table(stage, shell, case):
+    scene = stage(case)
+    result = scene.run(shell, "-c", "a b")
+    assert not os.path.exists(f"{scene.project}/pwned")
+    if case.by == "pyman":
+        handed = f"{scene.store.root}/app/bin/pyman"
+        assert result.stdout == (f"ran {handed} <--root> <{scene.store.root}> <shim> <{case.program}> <-c> <a b>\n"), (
+            result.stderr
+        )
+    elif case.runs is not None:
+        assert result.stdout == f"ran {started(case, scene.folder)} <-c> <a b>\n", result.stderr
+        assert result.stderr == ""
+    else:
+        fails(result, *case.says)
+
+
+# --- what is no plain text file ---
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link to nothing", "loop", "socket"])
+def test_what_is_no_regular_file_is_left_to_pyman_unopened(stage, shell, kind):
+    scene = stage()
+    path = f"{scene.project}/.python-version"
+    if kind == "fifo":
+        os.mkfifo(path)  # opening it would wait for ever
+    elif kind == "folder":
+        os.mkdir(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+    else:
+        os.symlink(path if kind == "loop" else "/nowhere", path)
+    assert "<shim> <python>" in scene.run(shell).stdout
+
+
+def test_a_link_to_a_regular_file_is_read(stage, shell):
+    scene = stage()
+    with open(f"{scene.folder}/elsewhere", "w", encoding="utf-8") as file:
+        file.write("3.11\n")
+    os.symlink("../../elsewhere", f"{scene.project}/.python-version")
+    assert "/3.11/bin/python" in scene.run(shell).stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("name", [".python-version", "pyproject.toml"])
+def test_a_strangers_file_decides_nothing_here(stage, shell, name):
+    scene = stage()
+    path = f"{scene.project}/{name}"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("3.11\n" if name == ".python-version" else "")
+    os.chown(path, 12345, 12345)
+    assert "<shim> <python>" in scene.run(shell).stdout
+
+
+def test_random_bytes_start_nothing(stage, shell):
+    scene = stage()
+    generator = random.Random(20261123)
+    for size in (1, 7, 100, 5000, 300_000):
+        with open(f"{scene.project}/.python-version", "wb") as file:
+            file.write(b"\xfe" + generator.randbytes(size))
+        assert "<shim> <python>" in scene.run(shell).stdout
+
+
+def test_ten_megabytes_without_a_line_end(stage):
+    """sh has no way to read part of a line: it takes seconds, and ends."""
+    scene = stage(Case("large", b"3" * 10_000_000))
+    assert "<shim> <python>" in scene.run(PRESENT["dash"]).stdout
+
+
+# --- places ---
+
+
+def test_in_a_folder_that_is_gone_the_default_counts(stage, shell):
+    scene = stage()
+    gone = f"{scene.folder}/gone"
+    os.mkdir(gone)
+    shim = f"{scene.shims}/python"
+    words = " ".join(shlex.quote(word) for word in [*shell, shim, "x"])
+    result = subprocess.run(
+        ["/bin/sh", "-c", f"cd {gone} && /bin/rmdir {gone} && exec {words}"], env=scene.environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.stdout == f"ran {scene.store.runtimes}/3.13/bin/python <x>\n", result.stderr
+
+
+def test_the_path_that_the_user_sees_is_searched_not_the_one_behind_links(stage, shell):
+    scene = stage()
+    os.makedirs(f"{scene.folder}/real/below")
+    os.makedirs(f"{scene.folder}/seen")
+    os.symlink(f"{scene.folder}/real/below", f"{scene.folder}/seen/link")
+    for name, version in {"seen": "3.11", "real": "3.12"}.items():
+        with open(f"{scene.folder}/{name}/.python-version", "w", encoding="utf-8") as file:
+            file.write(version)
+    seen = f"{scene.folder}/seen/link"
+    assert "/3.11/bin/python" in scene.run(shell, cwd=seen, PWD=seen).stdout
+    assert "/3.12/bin/python" in scene.run(shell, cwd=seen, PWD=None).stdout
+    assert "/3.12/bin/python" in scene.run(shell, cwd=seen, PWD="/a lie").stdout
+
+
+def test_from_the_root_of_the_file_system(stage, shell):
+    assert "/3.13/bin/python" in stage().run(shell, cwd="/").stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["with space", "quo'te", 'dou"ble', "$HOME", "`x`", "*", "[a]", "ünï", "new\nline", "-n", "a:b"]
+)
+def test_any_name_of_a_folder_will_do(tmp_path, shell, name):
+    folder = f"{tmp_path}/{name}"
+    os.mkdir(folder)
+    scene = Stage(folder, Case("odd", b"3.11\n"))
+    assert scene.run(shell, "x").stdout == f"ran {scene.store.runtimes}/3.11/bin/python <x>\n"
+    with open(f"{scene.project}/.python-version", "w", encoding="utf-8") as file:
+        file.write("3.9\n")
+    fails(scene.run(shell), "pyman install 3.9", ".python-version")
+
+
+def test_pyman_root_outranks_where_the_shim_lies(stage, shell, tmp_path):
+    scene = stage()
+    (tmp_path / "other").mkdir()
+    other = Stage(str(tmp_path / "other"), USUAL)
+    assert scene.run(shell, PYMAN_ROOT=other.store.root).stdout == f"ran {other.store.runtimes}/3.13/bin/python\n"
+    result = scene.run(shell, PYMAN_ROOT="../../other/root/")
+    assert result.stdout == f"ran {scene.project}/../../other/root/runtimes/3.13/bin/python\n"
+
+
+def test_a_store_that_is_gone(stage, shell):
+    scene = stage()
+    os.rename(scene.store.runtimes, f"{scene.folder}/away")
+    fails(scene.run(shell), scene.store.root, "pyman install")
+    fails(scene.run(shell, PYMAN_ROOT="/nowhere"), "/nowhere", "pyman install")
+
+
+def test_a_link_to_the_shim_finds_the_root_that_was_written_into_it(stage, shell):
+    scene = stage()
+    shim = f"{scene.shims}/python"
+    with open(shim, encoding="utf-8") as file:
+        text = file.read()
+    assert "pyman_written_root=''\n" in text
+    with open(shim, "w", encoding="utf-8") as file:
+        file.write(text.replace("pyman_written_root=''\n", f"pyman_written_root='{scene.store.root}'\n"))
+    os.mkdir(f"{scene.folder}/bin")
+    os.symlink(shim, f"{scene.folder}/bin/python3.11")
+    result = subprocess.run(
+        [*shell, f"{scene.folder}/bin/python3.11"], env=scene.environment, cwd="/", capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert result.stdout == f"ran {scene.store.runtimes}/3.11/bin/python3.11\n", result.stderr
+
+
+# --- what must come through untouched ---
+
+
+def test_arguments_status_and_standard_input_come_through(stage, shell):
+    scene = stage(Case("real", b"3.11\n"))
+    program = f"{scene.store.runtimes}/3.11.2/bin/python"
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(
+            '#!/bin/sh\nprintf "%s|" "$#" "$@"\nwhile IFS= read -r line; do printf "[%s]" "$line"; done\nexit 37\n'
+        )
+    arguments = ["", " ", "a b", "*", "$x", "'", '"', "\\", "-", "--", "é\n\t"]
+    result = subprocess.run(
+        [*shell, f"{scene.shims}/python", *arguments], cwd=scene.project, env=scene.environment, input="one\ntwo\n",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.stdout == "|".join([str(len(arguments)), *arguments, ""]) + "[one][two]"
+    assert result.returncode == 37
+
+
+def test_the_program_is_the_very_process_that_was_started(stage, shell):
+    """So signals reach it, and its status is the shim's own."""
+    scene = stage(Case("real", b"3.11\n"))
+    program = f"{scene.store.runtimes}/3.11.2/bin/python"
+    with open(program, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\ntrap 'echo stopped; exit 5' TERM\necho $$\nread -r line\n")
+    with subprocess.Popen(
+        [*shell, f"{scene.shims}/python"], cwd=scene.project, env=scene.environment,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout.readline() == f"{process.pid}\n"
+        process.terminate()
+        process.stdin.close()
+        assert process.stdout.read() == "stopped\n"
+    assert process.returncode == 5
+
+
+def test_the_environment_is_not_changed(stage, shell):
+    scene = stage(Case("real", b"3.11 # x\n", default=b"3.12\n"))
+    program = f"{scene.store.runtimes}/3.11.2/bin/python"
+    os.unlink(program)
+    os.symlink(shutil.which("env"), program)
+    # Short names that a script might use for itself; what is inherited is handed on with its new value.
+    short = ("root", "file", "line", "name", "word", "words", "program", "folder", "path", "status", "count", "i")
+    inherited = dict.fromkeys(short, "kept")
+    inherited |= {"PWD": scene.project, "OLDPWD": "/", "SHLVL": "1", "_": "x"}
+    scene.environment.update(inherited)
+    result = scene.run(shell)
+    assert result.returncode == 0, result
+    after = dict(line.split("=", 1) for line in result.stdout.splitlines())
+    before = dict(scene.environment)
+    for of_the_shell in ("SHLVL", "_", "OLDPWD", "LOGNAME"):
+        after.pop(of_the_shell, None)
+        before.pop(of_the_shell, None)
+    assert after == before
+
+
+def test_no_process_but_the_interpreter(stage, shell, tmp_path):
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace counts the processes")
+    scene = stage(Case("real", b"# x\n3.9 3.11\n", default=b"3.12\n"))
+    log = f"{tmp_path}/log"
+    traced = [strace, "-f", "-qq", "-e", "trace=execve,fork,vfork,clone,clone3", "-o", log]
+    subprocess.run(
+        [*traced, *shell, f"{scene.shims}/python", "x"], cwd=scene.project, env=scene.environment, check=True,
+        capture_output=True,
+    )  # fmt: skip
+    with open(log, encoding="utf-8") as file:
+        calls = [line.split(" ", 1)[1] for line in file]
+    if not calls:
+        pytest.skip("strace cannot trace here")
+    assert [call.split("(")[0].strip() for call in calls] == ["execve", "execve"]
+
+
+# --- loops ---
+
+
+def test_a_runtime_that_leads_back_to_the_shim(stage, shell):
+    scene = stage(Case("loop", b"3.11\n"))
+    for name in ("python", "python3.11"):
+        path = f"{scene.store.runtimes}/3.11.2/bin/{name}"
+        os.unlink(path)
+        os.symlink(f"{scene.shims}/python", path)
+    fails(scene.run(shell), "back to this shim", "doctor")
+
+
+def test_pyman_that_is_started_through_the_shim(stage, shell):
+    scene = stage(Case("loop", b">=3.11\n"))
+    with open(f"{scene.store.root}/app/bin/pyman", "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\nexec {scene.shims}/python "$@"\n')
+    fails(scene.run(shell), "back to this shim")
+
+
+def test_system_skips_every_shim(stage, shell):
+    scene = stage(Case("system", b"system\n", program="python3"))
+    copies = f"{scene.folder}/copies"
+    os.mkdir(copies)
+    shutil.copy(f"{scene.shims}/python", f"{copies}/python3")
+    links = f"{scene.folder}/links"
+    os.mkdir(links)
+    os.symlink(f"{scene.shims}/python3", f"{links}/python3")
+    pyenv = f"{scene.folder}/pyenv/shims"
+    write_program(f"{pyenv}/python3")
+    venv = f"{scene.folder}/venv"
+    write_program(f"{venv}/bin/python3")
+    with open(f"{venv}/pyvenv.cfg", "w", encoding="utf-8"):
+        pass
+    path = f"{copies}:{links}:.:relative:{pyenv}:{pyenv}/:{venv}/bin:{scene.store.runtimes}/3.11/bin:{scene.environment['PATH']}"
+    assert scene.run(shell, PATH=path).stdout == f"ran {scene.folder}/system/python3\n"
+
+
+# --- pyman itself ---
+
+
+def test_pyman_is_found_where_it_was_written_or_installed_or_on_path(stage, shell):
+    scene = stage(Case("range", b">=3.11\n"))
+    installed = f"{scene.store.root}/app/bin/pyman"
+    on_path = write_program(f"{scene.folder}/bin/pyman")
+    path = f"{scene.environment['PATH']}:{scene.folder}/bin"
+    assert scene.run(shell, PATH=path).stdout.startswith(f"ran {installed} ")
+    os.unlink(installed)
+    assert scene.run(shell, PATH=path).stdout.startswith(f"ran {on_path} ")
+    fails(scene.run(shell), "install.sh")
+    written = write_program(f"{scene.folder}/it's here/pyman")
+    shim = f"{scene.shims}/python"
+    with open(shim, encoding="utf-8") as file:
+        text = file.read()
+    with open(shim, "w", encoding="utf-8") as file:
+        quoted = written.replace("'", "'\\''")
+        file.write(text.replace("pyman_written_command=''\n", f"pyman_written_command='{quoted}'\n"))
+    assert scene.run(shell, PATH=path).stdout.startswith(f"ran {written} ")
+
+
+def test_the_usual_root_is_not_named(stage, shell):
+    scene = stage(Case("range", b">=3.11\n"))
+    usual = f"{scene.folder}/.local/share/pyman"
+    os.makedirs(os.path.dirname(usual))
+    os.rename(scene.store.root, usual)
+    scene.shims = f"{usual}/shims"
+    assert scene.run(shell, "--json").stdout == f"ran {usual}/app/bin/pyman <shim> <python> <--json>\n"
+    scene.shims = f"{usual}/shims"
+    assert "--root" not in scene.run(shell, PYMAN_ROOT=usual).stdout
+
+
+# --- the grammar, once more ---
+
+PIECES = st.sampled_from(
+    ["3.11", "3.12", "3.13.5", "3.9", "3", "system", "python-", "cpython-", "t", "d", ".", "rc1", " ", "\t", "\n",
+     "\r\n", "\r", "\v", "#", ">=", ",", "*", "/", "-", "é", "\x07", "$", "\\", "0"]
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory):
+    return Stage(str(tmp_path_factory.mktemp("fuzz")), USUAL)
+
+
+@given(st.lists(PIECES, max_size=8).map("".join))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_shim_never_runs_what_the_program_would_not(fuzzed, text):
+    with open(f"{fuzzed.project}/.python-version", "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+    result = fuzzed.run(PRESENT["dash"])
+    if "<shim>" in result.stdout:
+        return
+    words = [parse_request(request.text) for request in parse_version_file(text)]
+    there = {(3, 11): "3.11/bin/python", (3, 12): PYTHON_12, (3, 13, 5): "3.13.5/bin/python", (3,): "3.13/bin/python"}
+    expected = ["3.13/bin/python"] if not words else []
+    for word in words:
+        if word.kind == "system":
+            expected.append(f"{fuzzed.folder}/system/python3")
+        elif word.variant == "default" and not word.prerelease and word.numbers in there:
+            expected.append(there[word.numbers])
+    if expected:
+        assert result.stdout.endswith(f"{expected[0]}\n"), result
+    else:
+        fails(result, "pyman install")
