@@ -30,12 +30,19 @@ SHELL = "Shell and machine"
 
 COMMANDS = (
     Command("install", "Install Pythons, and move their aliases.", PYTHONS),
+    Command("uninstall", "Remove a Python that nothing needs.", PYTHONS),
+    Command("adopt", "Use Pythons of pyenv, uv, the system… through the store.", PYTHONS),
+    Command("forget", "Drop the link to an adopted Python, or the record of a venv.", PYTHONS),
     Command("list", "Show what is installed, or what could be.", PYTHONS, function="list_pythons"),
     Command("info", "Explain one Python or one venv.", PYTHONS),
-    Command("uninstall", "Remove a Python that nothing needs.", PYTHONS),
     Command("venv", "Make a venv that follows its minor version.", VENVS),
+    Command("use", "Choose the Python of this folder, or the default.", CHOOSING),
     Command("find", "Print the path of an interpreter.", CHOOSING),
     Command("which", "Print the program that a name runs here.", CHOOSING),
+    Command("run", "Run a command with a Python first on PATH.", CHOOSING),
+    Command("local", "pyenv's word for `use`.", CHOOSING, module="use", hidden=True),
+    Command("global", "pyenv's word for `use --global`.", CHOOSING, function="global_", module="use", hidden=True),
+    Command("versions", "pyenv's word for `list`.", PYTHONS, module="list", hidden=True),
 )
 
 

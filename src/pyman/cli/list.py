@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pyman.cli.session import Session
+from pyman.cli.show.notes import pyman_says
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.runtime import Runtime, Store, origin_of
@@ -38,6 +39,16 @@ def list_pythons(
 
         return list_outdated(session, store)
     return list_installed(session, store)
+
+
+@verb
+def versions(session: Session) -> Answer:
+    """pyenv's word for `pyman list`.
+
+    Examples:
+        pyman list
+    """
+    return pyman_says(list_installed(session, read_store(session.places.root)), "versions", "list")
 
 
 def list_installed(session: Session, store: Store) -> Answer:

@@ -41,3 +41,8 @@ def program_in(runtime: Runtime, name: str) -> str | None:
         return name
     own = _OWN_NAMES.get(name)
     return own.format(runtime.alias) if own is not None else None
+
+
+def is_of_python(name: str) -> bool:
+    """True for a name that every Python has a program for: these are chosen like a shim chooses."""
+    return name in _OWN_NAMES or minor_of_program(name) is not None

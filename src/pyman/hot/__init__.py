@@ -50,6 +50,14 @@ def answer(argv: list[str], environ: Mapping[str, str]) -> int | None:
 
         result(f"pyman {__version__}")
         return 0
+    if argv and argv[0] == "shim":
+        from pyman.hot.verbs import run_shim
+
+        return run_shim(argv[1:], environ)
+    if argv[:1] == ["--root"] and argv[2:3] == ["shim"]:
+        from pyman.hot.verbs import run_shim
+
+        return run_shim(argv[3:], environ, root=argv[1])
     if not argv or argv[0] not in _OPTIONS:
         return None
     words = take_apart(argv[1:], _OPTIONS[argv[0]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.answer import Answer
-from pyman.core.selection import ARGUMENT, Wish, select
+from pyman.core.selection import ARGUMENT, NEWEST, Wish, select
 from pyman.effects.store import read_store
 from pyman.errors import NotFound
 from pyman.hot.choosing import choose_interpreter, is_there, wishes
@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyman.core.runtime import Choice
+    from pyman.core.selection import Selection
     from pyman.effects.places import Places
 
 
@@ -22,18 +24,7 @@ def find(places: Places, environ: Mapping[str, str], cwd: str, request: str | No
 
     Raises NotFound where nothing installed satisfies the request, BadRequest where it is not understood.
     """
-    store = read_store(places.root)
-    asked = [Wish(ARGUMENT, (request,))] if request is not None else wishes(environ, cwd, store)
-    selection = select(asked, is_there(store, environ))
-    choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
-    if choice is None:
-        raise NotFound(
-            f"no installed Python satisfies {selection.request}"
-            + ("" if request else f", which {selection.source} asks for"),
-            hint=f"run `pyman install {selection.request}`"
-            if selection.request.kind != "latest"
-            else "run `pyman install`",
-        )
+    selection, choice = _choose(places, environ, cwd, request)
     path = os.path.realpath(choice.executable) if resolve else choice.executable
     data = {
         "path": path,
@@ -42,3 +33,23 @@ def find(places: Places, environ: Mapping[str, str], cwd: str, request: str | No
         "source": selection.source,
     }
     return Answer(data, (path,), raw=True)
+
+
+def choose_here(places: Places, environ: Mapping[str, str], cwd: str) -> Choice:
+    """The interpreter that this folder asks for. Raises as `find` does."""
+    return _choose(places, environ, cwd, None)[1]
+
+
+def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str | None) -> tuple[Selection, Choice]:
+    store = read_store(places.root)
+    asked = [Wish(ARGUMENT, (request,))] if request is not None else wishes(environ, cwd, store)
+    selection = select(asked, is_there(store, environ))
+    choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
+    if choice is not None:
+        return selection, choice
+    if selection.source == NEWEST:
+        raise NotFound(f"no Python is installed in {store.root}", hint="run `pyman install`")
+    asks = "" if request is not None else f", which {selection.source} asks for"
+    raise NotFound(
+        f"no installed Python satisfies {selection.request}{asks}", hint=f"run `pyman install {selection.request}`"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.effects.places import check_owner, read_places
-from pyman.errors import PymanError
+from pyman.errors import PymanError, UsageError
 from pyman.hot.speak import answer_plainly, complain
 
 TYPE_CHECKING = False
@@ -32,6 +32,22 @@ def run(verb: str, words: Words, environ: Mapping[str, str]) -> int | None:
     if given is None:
         return None
     return answer_plainly(given, quiet="quiet" in words.options)
+
+
+def run_shim(arguments: list[str], environ: Mapping[str, str], root: str | None = None) -> int:
+    """Run what a shim hands over: its name, and the words that it was called with, untouched."""
+    from pyman.hot.which import shim
+
+    try:
+        if not arguments:
+            raise UsageError("`pyman shim` takes the name of a program", hint="it is what the shims call")
+        places = read_places(environ, root)
+        check_owner(places.root)
+        check_owner(places.runtimes)
+        shim(places, environ, working_directory(environ), arguments[0], arguments[1:])
+    except PymanError as error:
+        complain(error)
+        return error.exit_status
 
 
 def _find(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:

@@ -9,12 +9,13 @@ from pyman.core.program import minor_of_program, program_in
 from pyman.core.record import record
 from pyman.core.selection import DEFAULT, NEWEST, PROGRAM, Selection, Wish, select, select_for_program
 from pyman.effects.store import read_store
-from pyman.errors import NoPython
+from pyman.errors import NoPython, PymanError
 from pyman.hot.choosing import choose_interpreter, is_there, system_program, wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Never
 
     from pyman.core.runtime import Choice, Store
     from pyman.effects.places import Places
@@ -133,3 +134,25 @@ def explain_steps(located: Located, name: str) -> tuple[str, ...]:
         lines.append(f"{located.selection.request} is {choice.release}, a patch release by name")
     lines.append(f"{name} runs {located.path}")
     return tuple(lines)
+
+
+def shim(places: Places, environ: Mapping[str, str], cwd: str, name: str, arguments: list[str]) -> Never:
+    """Run the program that a shim stands for, in place of this process.
+
+    Raises NoPython where there is nothing to run; everything else that is wrong has the same status here.
+    """
+    try:
+        located = locate(places, environ, cwd, name)
+    except PymanError as error:
+        error.exit_status = NoPython.exit_status
+        raise
+    child = {key: value for key, value in environ.items() if key != "PYMAN_SHIM_PROCESS"}
+    replace_process(located.path, [located.path, *arguments], child)
+
+
+def replace_process(path: str, arguments: list[str], environ: Mapping[str, str]) -> Never:
+    """Become another program. Raises NoPython where the system refuses it."""
+    try:
+        os.execve(path, arguments, dict(environ))
+    except OSError as error:
+        raise NoPython(f"{path} cannot be run: {error.strerror}", hint="see `pyman doctor`", exit_status=126) from error

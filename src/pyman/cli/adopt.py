@@ -1,0 +1,119 @@
+"""`pyman adopt`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pyman.cli.installing import told_of_base
+from pyman.cli.session import Session
+from pyman.cli.show.moves import moved_data, moved_lines
+from pyman.cli.verb import verb
+from pyman.core.answer import Answer, Table
+from pyman.core.moves import Moved
+from pyman.core.plans.adopt import KeepInstalled, Stranger
+from pyman.core.runtime import origin_of
+from pyman.effects.adopting import adopt as adopt_one
+from pyman.effects.other_pythons import ask_stranger, discover
+from pyman.effects.runtimes import prepare_folders
+from pyman.effects.store import read_store
+from pyman.errors import PymanError, UsageError
+from pyman.hot.paths import resolve_path
+
+
+@verb
+def adopt(
+    session: Session,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH...]", help="An interpreter or its folder.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Adopt every Python of this machine.")] = False,
+) -> Answer:
+    """Use a Python of somebody else's through the store: a link is made, and its minor's alias may follow it.
+
+    An adopted Python stays its owner's. It is never written to and never deleted; a managed release of the same
+    minor goes before it. Without a path, shows what could be adopted.
+
+    Examples:
+        pyman adopt
+        pyman adopt --all
+        pyman adopt ~/.pyenv/versions/3.12.1 /usr/bin/python3
+    """
+    if every and paths:
+        raise UsageError("`--all` takes no path", hint="leave one of the two away")
+    if every or not paths:
+        strangers, notes = discover(session.places, session.environ)
+        if session.verbose:
+            for note in notes:
+                session.observer.noted(note)
+        if not every:
+            return _show(session, strangers)
+        return _adopt_all(session, strangers)
+    strangers = [ask_stranger(_interpreter(session, path), session.places) for path in paths]
+    return _adopt_all(session, strangers)
+
+
+def _interpreter(session: Session, path: str) -> str:
+    """The base interpreter that a path leads to: of a venv, of a folder, of a shim of another tool."""
+    store = read_store(session.places.root)
+    text = path if path.startswith(("/", "~", ".")) else f"./{path}"
+    return resolve_path(text, store, session.environ, session.cwd, session.places.cache).executable
+
+
+def _show(session: Session, strangers: list[Stranger]) -> Answer:
+    store = read_store(session.places.root)
+    rows = []
+    found: list[dict[str, object]] = []
+    for stranger in sorted(strangers, key=lambda one: one.version.order, reverse=True):
+        there = any(runtime.target == stranger.prefix for runtime in store.runtimes)
+        rows.append(
+            (str(stranger.version), stranger.variant, stranger.origin, stranger.prefix, "adopted" if there else "")
+        )
+        found.append(
+            {
+                "version": str(stranger.version),
+                "variant": stranger.variant,
+                "origin": stranger.origin,
+                "path": stranger.prefix,
+                "adopted": there,
+            }
+        )
+    notes = ("adopt them with `pyman adopt --all`, or one by its place",) if rows else ("found no other Python",)
+    table = Table(("Python", "Variant", "From", "Place", ""), tuple(rows))
+    return Answer({"found": found, "changed": [], "moved": []}, table=table, notes=notes)
+
+
+def _adopt_all(session: Session, strangers: list[Stranger]) -> Answer:
+    prepare_folders(session.places)
+    lines: list[str] = []
+    changed: list[str] = []
+    moved: list[Moved] = []
+    failure: PymanError | None = None
+    for stranger in sorted(strangers, key=lambda one: one.version.order):
+        try:
+            runtime, moves, kept = adopt_one(session.places, stranger, session.observer)
+        except PymanError as error:
+            failure = error
+            continue
+        if kept is not None:
+            lines.append(_kept(kept))
+            continue
+        changed.append(runtime.name)
+        moved += moves
+        lines.append(f"adopted {runtime.name} from {stranger.prefix} ({stranger.origin})")
+        lines += [f"  {line}" for line in told_of_base(stranger)]
+        lines += [f"  {line}" for line in moved_lines(moves)]
+    data = {"changed": changed, "moved": moved_data(tuple(moved))}
+    return Answer(data, tuple(lines), error=failure)
+
+
+def _kept(kept: KeepInstalled) -> str:
+    if kept.is_same:
+        return f"{kept.runtime.name} is adopted already, from {kept.stranger.prefix}"
+    place = kept.runtime.target or os.path.dirname(kept.runtime.path)
+    return (
+        f"kept {kept.runtime.name} ({origin_of(kept.runtime.target)}, in {place}); "
+        f"{kept.stranger.prefix} is the same release and was not adopted"
+    )

@@ -1,0 +1,69 @@
+"""`pyman forget`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pyman.cli.session import Session
+from pyman.cli.show.moves import moved_data, moved_lines
+from pyman.cli.uninstall import to_remove
+from pyman.cli.verb import verb
+from pyman.core.answer import Answer
+from pyman.core.moves import Moved
+from pyman.effects.lock import hold
+from pyman.effects.move import move_aliases
+from pyman.effects.runtimes import remove_runtime
+from pyman.effects.store import read_store
+from pyman.effects.venv_records import forget as forget_record
+from pyman.effects.venv_records import known_venvs
+from pyman.errors import NotFound, Refused
+
+
+@verb
+def forget(
+    session: Session,
+    names: Annotated[list[str], typer.Argument(metavar="REQUEST|VENV...", help="An adopted Python, or a venv's path.")],
+) -> Answer:
+    """Drop the link to an adopted Python, or the record of a venv. Neither is touched itself.
+
+    Examples:
+        pyman forget 3.12.1
+        pyman forget ~/old/project/.venv
+    """
+    changed: list[str] = []
+    lines: list[str] = []
+    moved: list[Moved] = []
+    for name in names:
+        record = _record_of(session, name)
+        if record is not None:
+            forget_record(session.places.root, record[0])
+            changed.append(record[1])
+            lines.append(f"forgot the venv {record[1]}")
+            continue
+        if "/" in name:
+            raise NotFound(f"no venv is recorded at {name}", hint="see `pyman venvs`")
+        runtime = to_remove(read_store(session.places.root), name)
+        if runtime.is_managed:
+            raise Refused(
+                f"{runtime.name} is not adopted: pyman installed it",
+                hint=f"run `pyman uninstall {runtime.name}` to delete it",
+            )
+        with hold(session.places.lock, session.observer, what="the store"):
+            remove_runtime(session.places, runtime)
+            moves = move_aliases(session.places, session.observer)
+        moved += moves
+        changed.append(runtime.name)
+        lines += [f"forgot {runtime.name}; {runtime.target} stays as it is", *moved_lines(moves)]
+    return Answer({"changed": changed, "moved": moved_data(tuple(moved))}, tuple(lines))
+
+
+def _record_of(session: Session, name: str) -> tuple[str, str] | None:
+    """The record of a venv, by its path or by its name in the store."""
+    path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(name)))
+    for known in known_venvs(session.places.root):
+        if known.name == name or known.path == path or os.path.realpath(known.path) == os.path.realpath(path):
+            return known.name, known.path
+    return None

@@ -1,0 +1,101 @@
+"""`pyman use`, and pyenv's words for it."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pyman.cli.session import Session
+from pyman.cli.show.notes import pyman_says
+from pyman.cli.verb import verb
+from pyman.core.answer import Answer
+from pyman.core.request import parse_request
+from pyman.core.runtime import choose
+from pyman.core.version_file import NAME, parse_version_file
+from pyman.effects.default import set_default
+from pyman.effects.files import replace_file
+from pyman.effects.places import cannot_write
+from pyman.effects.store import read_store
+from pyman.errors import BadRequest, Refused
+
+_REQUESTS = Annotated[list[str], typer.Argument(metavar="REQUEST", help="A version or a range; several: first wins.")]
+
+
+@verb
+def use(
+    session: Session,
+    requests: _REQUESTS,
+    everywhere: Annotated[bool, typer.Option("--global", help="Set the default of this user instead.")] = False,
+) -> Answer:
+    """Choose the Python of this folder, in `.python-version`, or with `--global` the default.
+
+    Examples:
+        pyman use 3.13
+        pyman use '>=3.11,<3.14'
+        pyman use --global 3.13
+    """
+    return _use_global(session, requests) if everywhere else _use_here(session, requests)
+
+
+@verb
+def local(session: Session, requests: _REQUESTS) -> Answer:
+    """pyenv's word for `pyman use`.
+
+    Examples:
+        pyman use 3.13
+    """
+    return pyman_says(_use_here(session, requests), "local", "use")
+
+
+@verb
+def global_(session: Session, requests: _REQUESTS) -> Answer:
+    """pyenv's word for `pyman use --global`.
+
+    Examples:
+        pyman use --global 3.13
+    """
+    return pyman_says(_use_global(session, requests), "global", "use --global")
+
+
+def _use_here(session: Session, requests: list[str]) -> Answer:
+    text = "\n".join(requests) + "\n"
+    for request in parse_version_file(text, NAME):
+        _refuse_unless_name(request.text)
+    path = os.path.join(session.cwd, NAME)
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise Refused(f"{path} is no regular file", hint="remove it, then run the same command again")
+    try:
+        replace_file(path, text.encode())
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return Answer(
+        {"changed": [path]}, (f"{path} asks for {' '.join(requests)} now",), notes=_missing(session, requests)
+    )
+
+
+def _use_global(session: Session, requests: list[str]) -> Answer:
+    if len(requests) > 1:
+        raise BadRequest("the default is one request", hint="name one")
+    _refuse_unless_name(requests[0])
+    set_default(session.places, requests[0])
+    return Answer(
+        {"changed": [os.path.join(session.places.root, "default")]},
+        (f"the default is {requests[0]} now",),
+        notes=_missing(session, requests),
+    )
+
+
+def _refuse_unless_name(text: str) -> None:
+    request = parse_request(text)
+    if request.kind in ("path", "other"):
+        raise BadRequest(f"`{text}` cannot stand in a file", hint="name a version (`3.13`) or a range")
+
+
+def _missing(session: Session, requests: list[str]) -> tuple[str, ...]:
+    store = read_store(session.places.root)
+    wanted = [parse_request(text) for text in requests]
+    if any(request.kind == "system" or choose(store, request) is not None for request in wanted):
+        return ()
+    return (f"it is not installed yet: run `pyman install {requests[0]}`",)
