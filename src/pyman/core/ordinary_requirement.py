@@ -13,7 +13,7 @@ _VARIABLE = (
     r"|python_implementation)|implementation_(?:name|version)|extra)"
 )
 _TEXT = r"""(?:'[A-Za-z0-9 ._+*-]*'|"[A-Za-z0-9 ._+*-]*")"""
-_COMPARISON = r"(?:[<>]=?|[!=]=|~=|(?:not +)?in)"
+_COMPARISON = r"(?:[<>]=?|[!=]=|(?:not +)?in)"
 _ATOM = rf"\(* *{_VARIABLE} *{_COMPARISON} *{_TEXT} *\)*"
 _RELEASE = r"[0-9]+(?:\.[0-9]+)*"
 _CLAUSE = rf"(?:(?:[<>]=?|~=(?= *[0-9]+\.)) *{_RELEASE}|[!=]= *{_RELEASE}(?:\.\*)?)"

@@ -1,0 +1,180 @@
+"""What is installed, read from real venvs and from folders that no installer would leave."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from importlib import metadata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stage.wheels import build_wheel, install_distribution
+
+from pyman.core.origin import UNKNOWN, Origin
+from pyman.core.packages import Package
+from pyman.effects.dist_info import read_distributions, read_packages, record_paths
+
+
+@pytest.fixture
+def site_packages(tmp_path):
+    folder = tmp_path / "lib" / "python3.13" / "site-packages"
+    folder.mkdir(parents=True)
+    return str(folder)
+
+
+def test_it_says_what_importlib_metadata_says_of_the_python_that_runs_the_tests():
+    folder = sysconfig.get_path("purelib")
+    found, notes = read_distributions(folder)
+    said = {(one.metadata["Name"], one.version) for one in metadata.distributions(path=[folder])}
+    assert {(one.name, one.version) for one in found} == said
+    assert len(said) > 5
+    for one in found:
+        assert list(one.requires_dist) == [
+            " ".join(line.split()) if "\n" in line else line for line in metadata.requires(one.name) or []
+        ]
+    assert not [note for note in notes if "could not be read" in note]
+
+
+def test_everything_that_an_installer_leaves_is_read(site_packages):
+    install_distribution(
+        site_packages,
+        "Spam.Eggs",
+        "1.0",
+        requires_python=">=3.8",
+        requires_dist=["ham>=1"],
+        scripts={"spam": "spam:main"},
+        files={"spam_eggs/_fast.cpython-313-x86_64-linux-gnu.so": b"\x7fELF"},
+        tags=["cp313-cp313-linux_x86_64"],
+        direct_url={"url": "file:///src", "dir_info": {"editable": True}},
+        installer="uv",
+    )
+    install_distribution(site_packages, "ham", "2.0", requested=False, installer=None)
+    packages, notes = read_packages(site_packages)
+    assert notes == ()
+    ham, spam = packages
+    assert (str(ham), ham.requested, ham.installer, ham.origin, ham.scripts) == ("ham 2.0", False, None, None, ())
+    assert spam == Package(
+        spam.distribution,
+        "spam_eggs-1.0.dist-info",
+        requested=True,
+        installer="uv",
+        origin=Origin("editable", "file:///src", "/src"),
+        tags=("cp313-cp313-linux_x86_64",),
+        scripts=("spam",),
+    )
+    assert (spam.name, spam.normalized, spam.version) == ("Spam.Eggs", "spam-eggs", "1.0")
+    assert spam.distribution.compiled == ("spam_eggs/_fast.cpython-313-x86_64-linux-gnu.so",)
+    assert read_distributions(site_packages)[0] == (ham.distribution, spam.distribution)
+    assert "spam_eggs-1.0.dist-info/METADATA" in record_paths(site_packages, spam)
+
+
+def test_a_real_installation_by_pip_is_read_back(tmp_path):
+    wheel = build_wheel(str(tmp_path / "w"), "Spam", "1.5", scripts={"spam": "spam:main"})
+    target = str(tmp_path / "t")
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--target", target, wheel]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    (spam,), notes = read_packages(target)
+    assert notes == ()
+    assert (str(spam), spam.requested, spam.installer, spam.scripts) == ("Spam 1.5", True, "pip", ("spam",))
+    assert spam.origin is not None
+    assert (spam.origin.kind, spam.origin.path) == ("archive", wheel)
+    assert "spam.py" in record_paths(target, spam)
+
+
+def test_what_setuptools_left_before_wheels_is_read_too(site_packages, tmp_path):
+    headers = "Metadata-Version: 1.1\nName: {}\nVersion: 2.0\n\n"
+    os.makedirs(f"{site_packages}/folder-2.0-py3.13.egg-info")
+    with open(f"{site_packages}/folder-2.0-py3.13.egg-info/PKG-INFO", "w") as file:
+        file.write(headers.format("folder"))
+    with open(f"{site_packages}/folder-2.0-py3.13.egg-info/installed-files.txt", "w") as file:
+        file.write("../folder/_x.so\n../folder/a.py\nPKG-INFO\n../../../../evil.so\n")
+    with open(f"{site_packages}/single-2.0.egg-info", "w") as file:
+        file.write(headers.format("single"))
+    os.makedirs(f"{site_packages}/zipped-2.0-py3.13.egg/EGG-INFO")
+    with open(f"{site_packages}/zipped-2.0-py3.13.egg/EGG-INFO/PKG-INFO", "w") as file:
+        file.write(headers.format("zipped"))
+    source = tmp_path / "source"
+    (source / "my_app.egg-info").mkdir(parents=True)
+    (source / "my_app.egg-info" / "PKG-INFO").write_text(headers.format("my-app"))
+    with open(f"{site_packages}/my-app.egg-link", "w") as file:
+        file.write(f"{source}\n../")
+    packages, notes = read_packages(site_packages)
+    assert notes == ()
+    assert [str(one) for one in packages] == ["folder 2.0", "my-app 2.0", "single 2.0", "zipped 2.0"]
+    assert packages[0].distribution.compiled == ("folder/_x.so",)
+    assert packages[1].origin == Origin("editable", path=str(source))
+    assert [str(one) for one in read_distributions(site_packages)[0]] == [
+        "folder 2.0",
+        "my-app 2.0",
+        "single 2.0",
+        "zipped 2.0",
+    ]
+
+
+def test_of_two_versions_the_one_that_was_installed_last_is_taken(site_packages):
+    for version, moment in (("1.0", 2_000_000_000), ("2.0", 1_000_000_000)):
+        os.utime(install_distribution(site_packages, "spam", version), (moment, moment))
+    packages, notes = read_packages(site_packages)
+    assert [str(one) for one in packages] == ["spam 1.0"]
+    assert notes == ("spam is there twice, as 1.0 and 2.0: 1.0 is taken",)
+
+
+def test_leftovers_of_pip_and_unrelated_folders_are_no_packages(site_packages):
+    folder = install_distribution(site_packages, "spam", "1.0")
+    os.rename(folder, f"{site_packages}/~pam-1.0.dist-info")
+    os.makedirs(f"{site_packages}/.hidden-1.0.dist-info")
+    assert read_packages(site_packages) == ((), ())
+
+
+def test_what_cannot_be_read_is_a_note_and_still_a_package(site_packages):
+    good = install_distribution(site_packages, "good", "1.0")
+    fifo = install_distribution(site_packages, "fifo", "1.0")
+    os.unlink(f"{fifo}/METADATA")
+    os.mkfifo(f"{fifo}/METADATA")
+    large = install_distribution(site_packages, "large", "1.0")
+    os.truncate(f"{large}/METADATA", 1 << 30)
+    os.unlink(f"{good}/RECORD")
+    os.symlink("/dev/zero", f"{good}/RECORD")
+    install_distribution(site_packages, "latin", "1.0", raw_metadata=b"Name: latin\nVersion: 1.0\nAuthor: J\xf6rg\n\n")
+    os.makedirs(f"{site_packages}/bare-3.0.dist-info")
+    loop = install_distribution(site_packages, "loop", "1.0", direct_url={})
+    os.unlink(f"{loop}/direct_url.json")
+    os.symlink("direct_url.json", f"{loop}/direct_url.json")
+
+    packages, notes = read_packages(site_packages)
+    assert [str(one) for one in packages] == ["bare 3.0", "fifo 1.0", "good 1.0", "large 1.0", "latin 1.0", "loop 1.0"]
+    for name in ("bare", "fifo", "good", "large", "latin", "loop"):
+        assert any(f"/{name}-" in note and "could not be" in note for note in notes), name
+    assert all(one.requires_python is None for one in read_distributions(site_packages)[0])
+
+
+def test_a_record_of_where_it_came_from_that_nobody_understands_is_kept_as_such(site_packages):
+    folder = install_distribution(site_packages, "spam", "1.0")
+    with open(f"{folder}/direct_url.json", "w") as file:
+        file.write("{")
+    assert read_packages(site_packages)[0][0].origin == UNKNOWN
+
+
+def test_a_folder_that_is_missing_is_a_note(tmp_path):
+    found, notes = read_distributions(str(tmp_path / "none"))
+    assert found == ()
+    assert len(notes) == 1
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["METADATA", "RECORD", "WHEEL", "INSTALLER", "direct_url.json", "entry_points.txt"]),
+        st.binary(max_size=80),
+    )
+)
+@settings(max_examples=40)
+def test_no_content_makes_it_fail(tmp_path_factory, contents):
+    folder = tmp_path_factory.mktemp("site-packages")
+    (folder / "spam-1.0.dist-info").mkdir()
+    for name, content in contents.items():
+        (folder / "spam-1.0.dist-info" / name).write_bytes(content)
+    assert len(read_packages(str(folder))[0]) == 1
+    assert len(read_distributions(str(folder))[0]) == 1

@@ -1,0 +1,132 @@
+"""Symbols of real interpreters and real extensions, and of files that only look like them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stage.real_runtimes import unpack
+
+from pyman.effects.elf import defined_symbols, exported_symbols, is_elf, undefined_symbols
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ELF is the format of Linux")
+
+needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc to build an extension with")
+
+
+@pytest.fixture(scope="session")
+def interpreters(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("interpreters")
+    return {release: f"{unpack(release, folder, 'bin')}/bin/python3.13" for release in ("3.13.5", "3.13.15")}
+
+
+def compile_shared(folder, source, *options):
+    (folder / "x.c").write_text(source)
+    subprocess.run(["gcc", "-shared", "-fPIC", *options, "-o", folder / "x.so", folder / "x.c"], check=True)
+    return str(folder / "x.so")
+
+
+def test_two_real_patch_releases_differ_by_the_symbols_that_were_added(interpreters):
+    old, new = (exported_symbols(interpreters[release]) for release in ("3.13.5", "3.13.15"))
+    assert old is not None
+    assert new is not None
+    assert {"PyList_New", "_Py_Dealloc", "Py_Initialize"} <= old & new
+    assert new - old == {"_PyType_AllocNoTrack", "_PyEval_NoToolsForUnwind"}
+    assert old - new == set()
+
+
+def test_the_python_that_runs_the_tests_exports_what_it_says_that_it_exports():
+    import ctypes
+
+    exported = exported_symbols(os.path.realpath(sys.executable))
+    assert exported is not None
+    for name in sorted(exported)[:: len(exported) // 20]:
+        assert hasattr(ctypes.pythonapi, name), name
+
+
+def test_a_shared_libpython_beside_the_program_counts(tmp_path):
+    if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
+        pytest.skip("this Python is built without a shared libpython")
+    program = os.path.realpath(sys.executable)
+    exported = exported_symbols(program)
+    assert exported is not None
+    assert "PyList_New" in exported
+    assert defined_symbols(program) is not None
+    assert "PyList_New" not in defined_symbols(program)
+
+
+@needs_compiler
+def test_an_extension_needs_what_it_leaves_undefined_and_nobody_may_lack(tmp_path):
+    path = compile_shared(
+        tmp_path,
+        """
+        extern void *_PyType_AllocNoTrack(void *, long), *PyList_New(long), *NotOurs_New(long);
+        extern void *PyWeak_Maybe(void) __attribute__((weak));
+        void *PyInit_x(void) { return _PyType_AllocNoTrack(PyList_New(0), PyWeak_Maybe ? 1 : (long) NotOurs_New(0)); }
+        """,
+    )
+    assert undefined_symbols(path) == {"_PyType_AllocNoTrack", "PyList_New"}
+    assert defined_symbols(path) == {"PyInit_x"}
+
+
+@needs_compiler
+def test_a_file_without_section_headers_says_the_same(tmp_path):
+    path = compile_shared(tmp_path, "extern void *PyList_New(long); void *PyInit_x(void) { return PyList_New(0); }")
+    content = bytearray((tmp_path / "x.so").read_bytes())
+    # e_shoff, then e_shentsize, e_shnum and e_shstrndx of a 64-bit header.
+    content[0x28:0x30] = bytes(8)
+    content[0x3A:0x40] = bytes(6)
+    (tmp_path / "stripped.so").write_bytes(content)
+    assert undefined_symbols(str(tmp_path / "stripped.so")) == undefined_symbols(path) == {"PyList_New"}
+
+
+@pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\xcf\xfa\xed\xfe" + bytes(60), b"/* GNU ld script */"])
+def test_what_is_no_elf_file_is_none(tmp_path, content):
+    (tmp_path / "x.so").write_bytes(content)
+    assert undefined_symbols(str(tmp_path / "x.so")) is None
+    assert exported_symbols(str(tmp_path / "x.so")) is None
+    assert not is_elf(str(tmp_path / "x.so"))
+
+
+def test_what_cannot_be_read_is_an_error_that_says_so(tmp_path):
+    os.mkfifo(tmp_path / "x.so")
+    with pytest.raises(OSError, match="no regular file"):
+        undefined_symbols(str(tmp_path / "x.so"))
+    with pytest.raises(FileNotFoundError):
+        is_elf(str(tmp_path / "none.so"))
+    assert exported_symbols(str(tmp_path / "none")) is None
+
+
+@pytest.fixture(scope="session")
+def elf_bytes(tmp_path_factory):
+    if shutil.which("gcc") is None:
+        pytest.skip("no gcc to build an extension with")
+    folder = tmp_path_factory.mktemp("elf")
+    compile_shared(folder, "extern void *PyList_New(long); void *PyInit_x(void) { return PyList_New(0); }")
+    return (folder / "x.so").read_bytes()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4095), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4),
+    st.integers(0, 20_000),
+)
+@settings(max_examples=150, deadline=None)
+def test_no_damage_to_a_file_makes_it_fail(tmp_path_factory, elf_bytes, damage, length):
+    content = bytearray(elf_bytes)
+    for place, garbage in damage:
+        place = place % 64 if place % 2 else len(content) - place  # noqa: PLW2901 - headers lie at both ends
+        content[place : place + len(garbage)] = garbage
+    path = tmp_path_factory.getbasetemp() / "damaged.so"
+    path.write_bytes(content[:length] if length < 200 else content)
+    for ask in (undefined_symbols, defined_symbols):
+        try:
+            answer = ask(str(path))
+        except OSError:
+            continue
+        assert answer is None or all(isinstance(name, str) for name in answer)
