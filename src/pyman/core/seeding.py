@@ -1,0 +1,175 @@
+"""What a venv is born with: which bundled wheels, where an unpacked one lies in the cache, how its scripts begin.
+
+Hot: imports no more than start-up has.
+"""
+
+from __future__ import annotations
+
+from posixpath import basename
+
+from pyman.core.activation import quote_sh
+from pyman.core.record import record
+from pyman.core.version import Version, minor_alias, release_name
+
+INSTALLER = b"pip\n"
+"""ensurepip installs pip with pip, and says so."""
+
+TREE = "tree"
+"""The folder of a seed whose content goes into site-packages."""
+OWN = "own"
+"""The folder of a seed with what each venv gets a text of its own from: RECORD, and the scripts without a header."""
+
+_HEADER = "pyman-seed 1"
+_END = "end"
+# Linux read no longer first lines before 5.1; pip and installer go by the same number everywhere.
+_LONGEST_SHEBANG = 127
+
+
+@record
+class Wheel:
+    """A wheel that a runtime bundles."""
+
+    path: str
+    name: str
+    version: str
+    size: int
+    mtime_ns: int
+
+    @property
+    def order(self) -> tuple[tuple[int, ...], bool]:
+        """Sorts the wheels of one project by version; a pre-release comes before its final release."""
+        numbers: list[int] = []
+        rest = self.version
+        while True:
+            digits = len(rest) - len(rest.lstrip("0123456789"))
+            numbers.append(int(rest[:digits] or 0))
+            rest = rest[digits:]
+            if not (rest.startswith(".") and rest[1:2].isdigit()):
+                break
+            rest = rest[1:]
+        return tuple(numbers), not rest or rest.startswith((".post", "+"))
+
+
+@record
+class SeedTarget:
+    """A new venv, and the Python that it is for."""
+
+    site_packages: str
+    """The folder to fill."""
+    scripts: str
+    """The folder `bin` to fill. Both may still have another place than the venv will have."""
+    python: str
+    """The venv's interpreter, as its scripts are to name it."""
+    version: Version
+    variant: str
+    executable: str
+    """The runtime's own interpreter, which compiles."""
+    libraries: tuple[str, ...]
+    """Folders of standard libraries: the runtime's own, then those of runtimes that may lend it their wheels."""
+
+
+@record
+class Seed:
+    """An unpacked and compiled wheel, as its manifest describes it."""
+
+    name: str
+    version: str
+    dist_info: str
+    """The name of its folder `pip-24.2.dist-info`."""
+    folders: tuple[tuple[str, tuple[tuple[str, int, int, int], ...]], ...]
+    """Each folder below the seed, parents first, with its files: name, size in bytes, mtime in ns, `st_mode`."""
+
+
+def wanted_projects(version: Version) -> tuple[str, ...]:
+    """Return what `ensurepip` of a Python installs: since 3.12 no setuptools (gh-95299)."""
+    return ("pip", "setuptools") if (version.major, version.minor) < (3, 12) else ("pip",)
+
+
+def split_wheel_name(filename: str) -> tuple[str, str] | None:
+    """Return project and version of a wheel that any CPython can use: `pip-24.2-py3-none-any.whl`, else None."""
+    parts = filename.split("-")
+    if len(parts) != 5 or parts[4] != "any.whl" or parts[3] != "none" or "py3" not in parts[2].split("."):
+        return None
+    return (parts[0], parts[1]) if parts[0] and parts[1][:1].isdigit() else None
+
+
+def newest(wheels: list[Wheel], name: str) -> Wheel | None:
+    """Return the newest wheel of a project."""
+    return max((wheel for wheel in wheels if wheel.name == name), key=lambda wheel: wheel.order, default=None)
+
+
+def seed_key(wheel: Wheel, version: Version, variant: str) -> str:
+    """Return the name that the unpacked wheel has in the cache for one kind of bytecode.
+
+    The wheel is told by name, size and time: hashing it would cost more than all the rest. Bytecode is the same in
+    all final releases of a minor; between pre-releases it changes.
+    """
+    python = minor_alias(version, variant) if version.is_final else release_name(version, variant)
+    plain = "".join(
+        letter if letter.isalnum() or letter in "._-" else "_" for letter in f"{wheel.name}-{wheel.version}"
+    )
+    return f"{plain}-{wheel.size}-{wheel.mtime_ns}-{python}"
+
+
+def script_names(name: str, version: Version) -> tuple[str, ...] | None:
+    """Return the names under which pip installs one of its own scripts, and `easy_install`; None for any other.
+
+    The wheels name the Python that built them (`pip3.8`); pip replaces those names by that of the Python that runs
+    (`get_console_script_specs` in pip/_internal/operations/install/wheel.py).
+    """
+    project = name.rstrip("0123456789.-")
+    if project == "pip":
+        return ("pip", f"pip{version.major}", f"pip{version.minor_name}")
+    if project == "easy_install":
+        return ("easy_install", f"easy_install-{version.minor_name}")
+    return None
+
+
+def script_header(python: str) -> str:
+    """Return the first lines of a script that the interpreter at the absolute path `python` runs.
+
+    A path that is too long for the kernel, or that it would split, goes through `/bin/sh` as pip's scripts do: Python
+    reads those lines as a string. What would not survive in a string of Python's is found beside the script instead.
+    """
+    length = len(python.encode("utf-8", "surrogateescape"))
+    if "\\" in python or not _is_unicode(python):
+        return '#!/bin/sh\n\'\'\'exec\' "$(dirname -- "$(realpath -- "$0")")"/' + (
+            quote_sh(basename(python)) + ' "$0" "$@"\n' + "' '''\n"
+        )
+    if length + 3 <= _LONGEST_SHEBANG and not any(blank in python for blank in " \t\r\n"):
+        return f"#!{python}\n"
+    return f"#!/bin/sh\n'''exec' {quote_sh(python)} \"$0\" \"$@\"\n' '''\n"
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def format_seed(seed: Seed) -> str:
+    """Return the manifest of a seed. Names must not hold line breaks."""
+    lines = [_HEADER, f"{seed.name} {seed.version} {seed.dist_info}"]
+    for folder, files in seed.folders:
+        lines.append(f"/{folder}")
+        lines += [f"{size} {mtime_ns} {mode} {name}" for name, size, mtime_ns, mode in files]
+    return "\n".join([*lines, _END, ""])
+
+
+def parse_seed(text: str) -> Seed | None:
+    """Read a manifest; None where it is not a whole one."""
+    lines = text.split("\n")
+    if len(lines) < 4 or lines[0] != _HEADER or lines[-2:] != [_END, ""]:
+        return None
+    folders: list[tuple[str, list[tuple[str, int, int, int]]]] = []
+    files: list[tuple[str, int, int, int]] = []
+    try:
+        name, version, dist_info = lines[1].split(" ")
+        for line in lines[2:-2]:
+            if line[0] == "/":
+                files = []
+                folders.append((line[1:], files))
+            else:
+                size, mtime_ns, mode, file = line.split(" ", 3)
+                files.append((file, int(size), int(mtime_ns), int(mode)))
+    except (ValueError, IndexError):
+        return None
+    return Seed(name, version, dist_info, tuple((path, tuple(here)) for path, here in folders))

@@ -1,0 +1,157 @@
+"""pip, and setuptools where the Python's `ensurepip` has it, put into a new venv from copies in the cache. Hot."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.record import record
+from pyman.core.seeding import INSTALLER, OWN, TREE, Seed, SeedTarget, Wheel, script_header, seed_key
+from pyman.effects.bundled_wheels import find_wheels
+from pyman.effects.files import read_bytes
+from pyman.effects.observer import SILENT, Observer
+from pyman.effects.places import check_owner
+from pyman.effects.prepared_seed import read_prepared
+from pyman.effects.sharing import Sharing, write_new
+from pyman.errors import PymanError
+
+# A cache that others clean or mend while we use it; more often than that is no coincidence.
+_ATTEMPTS = 4
+
+
+@record
+class Seeded:
+    """A package that was put into a venv."""
+
+    name: str
+    version: str
+    shared: str
+    """How its files were made: `cloned`, `linked` or `copied`."""
+
+
+def seed(target: SeedTarget, cache: str, observer: Observer = SILENT) -> tuple[Seeded, ...]:
+    """Put pip, and before 3.12 setuptools, into a venv that has none yet, as `python -m venv` does.
+
+    `cache` is pyman's cache folder; where it cannot be written, the wheels are unpacked for this venv alone. Raises
+    NotFound where there is no wheel to take pip from, BrokenRuntime where the runtime cannot compile it, Refused for
+    a cache that others may write, PymanError and OSError where venv or cache cannot be written. What was written
+    until then is the caller's to remove.
+    """
+    seeds = os.path.join(cache, "seeds")
+    check_owner(cache)
+    check_owner(seeds)
+    return tuple(_seed(wheel, target, seeds, observer) for wheel in find_wheels(target, seeds))
+
+
+def _seed(wheel: Wheel, target: SeedTarget, seeds: str, observer: Observer) -> Seeded:
+    folder = os.path.join(seeds, seed_key(wheel, target.version, target.variant))
+    for _ in range(_ATTEMPTS):
+        prepared = read_prepared(folder)
+        if prepared is None:
+            from pyman.effects.seed_cache import prepare
+
+            try:
+                prepare(wheel, folder, target.executable, target.version, observer)
+            except PymanError as error:
+                if error.code not in ("read-only", "disk-full"):
+                    raise
+                return _seed_without_cache(wheel, target, observer)
+            continue
+        try:
+            return _install(prepared, folder, target)
+        except FileNotFoundError:
+            # The cache may be deleted at any time, this one too.
+            _take_back(prepared, target)
+    raise PymanError(
+        f"{folder} is changed as soon as it is made", hint="see which program changes it, or use --without-pip"
+    )
+
+
+def _seed_without_cache(wheel: Wheel, target: SeedTarget, observer: Observer) -> Seeded:
+    """Unpack a wheel inside of the venv that is being made, and share it with no other."""
+    from pyman.effects.seed_cache import prepare
+    from pyman.effects.unfinished import remove_tree
+
+    work = os.path.join(target.site_packages, f".pyman-seed-{wheel.name}")
+    try:
+        os.mkdir(work, 0o700)
+        folder = os.path.join(work, "seed")
+        prepare(wheel, folder, target.executable, target.version, observer)
+        prepared = read_prepared(folder)
+        if prepared is None:
+            raise PymanError(f"{folder} is changed as soon as it is made", hint="see which program changes it")
+        return _install(prepared, folder, target)
+    finally:
+        remove_tree(work)
+
+
+def _install(prepared: Seed, folder: str, target: SeedTarget) -> Seeded:
+    sharing = Sharing(folder, target.site_packages)
+    for below, files in prepared.folders:
+        if below == OWN:
+            continue
+        destination = f"{target.site_packages}{below.removeprefix(TREE)}/"
+        if below != TREE:
+            os.mkdir(destination)
+        sharing.fill(f"{folder}/{below}/", destination, files)
+    _write_own(prepared, folder, target)
+    return Seeded(prepared.name, prepared.version, sharing.how)
+
+
+def _write_own(prepared: Seed, folder: str, target: SeedTarget) -> None:
+    """Write what differs from venv to venv, or belongs to it by its nature: scripts, RECORD, INSTALLER, REQUESTED."""
+    header = os.fsencode(script_header(target.python))
+    dist_info = os.path.join(target.site_packages, prepared.dist_info)
+    digests: dict[bytes, str] = {}
+    lines: list[str] = []
+    for name in _own_names(prepared):
+        content = header + read_bytes(f"{folder}/{OWN}/{name}")
+        if content not in digests:
+            digests[content] = _digest(content)
+        write_new(os.path.join(target.scripts, name), content, 0o777)
+        # RECORD is sorted, as pip leaves it, and a dot comes before the name of any package.
+        lines.append(f"../../../bin/{name},sha256={digests[content]},{len(content)}\n")
+    write_new(os.path.join(dist_info, "RECORD"), "".join(lines).encode() + read_bytes(f"{folder}/{OWN}/RECORD"))
+    write_new(os.path.join(dist_info, "INSTALLER"), INSTALLER)
+    write_new(os.path.join(dist_info, "REQUESTED"), b"")
+
+
+def _own_names(prepared: Seed) -> list[str]:
+    """Return the names of the scripts."""
+    return [name for below, files in prepared.folders if below == OWN for name, *_ in files if name != "RECORD"]
+
+
+def _digest(content: bytes) -> str:
+    """Return a SHA-256 as RECORD has it: base64 in its alphabet for file names, without padding."""
+    import binascii
+
+    # hashlib loads all of OpenSSL, which takes a fifth of the time that seeding has. These are its fallbacks.
+    try:
+        from _sha2 import sha256  # type: ignore[import-not-found] # 3.12 and newer
+    except ImportError:
+        try:
+            from _sha256 import sha256  # type: ignore[import-not-found] # 3.11
+        except ImportError:
+            from hashlib import sha256
+    encoded = binascii.b2a_base64(sha256(content).digest(), newline=False)
+    return encoded.translate(bytes.maketrans(b"+/", b"-_")).rstrip(b"=").decode("ascii")
+
+
+def _take_back(prepared: Seed, target: SeedTarget) -> None:
+    """Remove what a failed attempt has written, so that the next one finds the venv as it was."""
+    from pyman.effects.unfinished import remove_tree
+
+    for below, files in prepared.folders:
+        if below == TREE:
+            for name, *_ in files:
+                _unlink(os.path.join(target.site_packages, name))
+        elif below.startswith(TREE + "/") and below.count("/") == 1:
+            remove_tree(os.path.join(target.site_packages, os.path.basename(below)))
+    for name in _own_names(prepared):
+        _unlink(os.path.join(target.scripts, name))
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # The attempt had not come that far.
