@@ -1,0 +1,106 @@
+"""Which names get a shim, which Python a name stands for, and the text of the one file behind them all.
+
+The shim itself is sh (`shims/python` in the repository); what is decided in here for `pyman shim` and `pyman which`
+is what it does, held together by the table in `tests/contract/version_files.py`. Hot.
+"""
+
+from __future__ import annotations
+
+from pyman.core.request import Request, parse_request
+from pyman.core.version import VARIANT_SUFFIX, split_release
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TEMPLATE = "python"
+"""The one file; every other name is a link to it in the same folder."""
+MARK = "# pyman shim:"
+"""Begins the second line of every shim. Nothing else in the folder is ours."""
+
+_PLAIN = ("python", "python3", "python3-config", "pip", "pip3", "pydoc3", "idle3")
+# `2to3` and `pydoc` are run where somebody links them to the shim, but get none of their own: no build has them still.
+_CARRIERS = ("python", "pip", "pydoc", "idle", "2to3-")
+_CONFIG = "-config"
+
+
+def shim_names(aliases: Iterable[str]) -> tuple[str, ...]:
+    """Return the names to put into the shims' folder for a store with these aliases (`3.13`, `3.14t`)."""
+    names = set(_PLAIN)
+    for alias in aliases:
+        split = split_release(alias)
+        if split is None or len(split[0]) != 2:
+            continue
+        names |= {f"python{alias}", f"python{alias}{_CONFIG}"}
+        if split[2] == "default":
+            # The scripts of other variants carry the plain minor, and would fight over the name.
+            names |= {f"pip{alias}", f"pydoc{alias}", f"idle{alias}"}
+    return tuple(sorted(names))
+
+
+def program_minor(program: str) -> str | None:
+    """Return the minor that a program's name carries: `3.13` for `pip3.13`, `3.14t` for `python3.14t-config`."""
+    for carrier in _CARRIERS:
+        if program.startswith(f"{carrier}3."):
+            minor = program[len(carrier) :].removesuffix(_CONFIG)
+            split = split_release(minor)
+            return minor if split is not None and len(split[0]) == 2 and not split[1] else None
+    return None
+
+
+def own_program(program: str, minor: str) -> str | None:
+    """Return the name by which an adopted Python has a program: always one that carries its minor.
+
+    The `python3` and `pip` of a prefix that others share may belong to another Python. None for what is no
+    program of Python's own.
+    """
+    if program_minor(program) is not None:
+        return program if program_minor(program) == minor else None
+    plain = program.removesuffix(_CONFIG)
+    ending = program[len(plain) :]
+    if plain == "2to3":
+        return f"2to3-{minor}"
+    name = plain.removesuffix("3")
+    if name in _CARRIERS and (not ending or name == "python"):
+        return f"{name}{minor}{ending}"
+    return None
+
+
+def requests_for(program: str, requests: tuple[Request, ...]) -> tuple[Request, ...]:
+    """Return the alternatives that count for a program, of which the first that is installed wins.
+
+    `python3.11` is what the file calls 3.11, if it does; else the system's where the file says `system`; else the
+    alias 3.11. A file that names 3.11.2 never leads to another 3.11. A path always counts.
+    """
+    minor = program_minor(program)
+    if minor is None or any(request.kind == "path" for request in requests):
+        return requests
+    named = tuple(request for request in requests if _minor_of(request) == minor)
+    if named:
+        return named
+    system = tuple(request for request in requests if request.kind == "system")
+    return (*system[:1], parse_request(minor))
+
+
+def _minor_of(request: Request) -> str | None:
+    if request.kind != "release" or len(request.numbers) < 2:
+        return None
+    return f"{request.numbers[0]}.{request.numbers[1]}{VARIANT_SUFFIX[request.variant]}"
+
+
+def render_shim(template: str, root: str, command: str) -> str:
+    """Return the shim's text with the store and pyman's own command written into it; empty ones stay open."""
+    for variable, value in (("pyman_written_root", root), ("pyman_written_command", command)):
+        template = template.replace(f"\n{variable}=''\n", f"\n{variable}={quote(value)}\n", 1)
+    return template
+
+
+def is_shim(text: str) -> bool:
+    """True for a text that pyman put there as a shim, of whatever release."""
+    first, _, rest = text.partition("\n")
+    return first.startswith("#!") and rest.startswith(MARK)
+
+
+def quote(text: str) -> str:
+    """Return a text in the quotes of sh, in which nothing has a meaning."""
+    return "'" + text.replace("'", "'\\''") + "'"

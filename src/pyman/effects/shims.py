@@ -1,0 +1,124 @@
+"""The folder of shims: what is in it, and putting it right. Never touches a file that is no shim of pyman's."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman.core.record import record
+from pyman.core.shim_names import TEMPLATE, is_shim, render_shim
+from pyman.effects.files import read_text, replace_file, replace_link
+from pyman.effects.places import cannot_write, make_folder
+from pyman.errors import PymanError, Refused
+
+_EXECUTABLE = 0o755
+_LARGEST_SHIM = 1 << 18
+
+
+@record
+class Shims:
+    """What lies in `<root>/shims`."""
+
+    folder: str
+    names: tuple[str, ...] = ()
+    """Those that are pyman's, sorted."""
+    foreign: tuple[str, ...] = ()
+    """Whatever else has a name in there."""
+    text: str | None = None
+    """The text of the one file behind the names; None where it is missing."""
+
+
+def read_shims(root: str) -> Shims:
+    """Look at the shims. A folder that is not there holds none.
+
+    Raises PymanError where the folder cannot be read.
+    """
+    folder = os.path.join(root, "shims")
+    try:
+        entries = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return Shims(folder)
+    except OSError as error:
+        raise PymanError(f"{folder} cannot be read: {error.strerror}", hint="make it readable") from error
+    text = _shim_text(os.path.join(folder, TEMPLATE))
+    names: list[str] = []
+    foreign: list[str] = []
+    for name in entries:
+        if name.startswith("."):
+            continue
+        path = os.path.join(folder, name)
+        if os.path.islink(path):
+            ours = os.readlink(path) == TEMPLATE and name != TEMPLATE
+        else:
+            ours = _shim_text(path) is not None
+        (names if ours else foreign).append(name)
+    return Shims(folder, tuple(names), tuple(foreign), text)
+
+
+def wanted_text(root: str, command: str) -> str:
+    """Return the text that the shims of a store should have. `command` is pyman's own path, or empty."""
+    return render_shim(read_text(template_path(), _LARGEST_SHIM), root, command)
+
+
+def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, ...]:
+    """Put the shims in place, take away those of pyman's that are no longer wanted, and return the names changed.
+
+    What is right already is not written again. Raises Refused where something that is no shim has the name of the
+    one file behind them all, and PymanError where the folder cannot be written; other foreign names are left alone.
+    """
+    present = read_shims(root)
+    if TEMPLATE in present.foreign:
+        raise Refused(
+            f"{os.path.join(present.folder, TEMPLATE)} is no shim of pyman's, and nothing was changed",
+            hint="move it away, then run `pyman shims`",
+            code="not-ours",
+        )
+    text = wanted_text(root, command)
+    changed: list[str] = []
+    try:
+        make_folder(present.folder)
+        path = os.path.join(present.folder, TEMPLATE)
+        if present.text != text or not os.access(path, os.X_OK):
+            replace_file(path, text.encode("utf-8", "surrogateescape"), _EXECUTABLE)
+            changed.append(TEMPLATE)
+        for name in names:
+            path = os.path.join(present.folder, name)
+            if name not in present.foreign and name != TEMPLATE and not os.path.islink(path):
+                replace_link(path, TEMPLATE)
+                changed.append(name)
+        for name in present.names:
+            if name not in names and name != TEMPLATE:
+                os.unlink(os.path.join(present.folder, name))
+                changed.append(name)
+    except OSError as error:
+        raise cannot_write(present.folder, error) from error
+    return tuple(sorted(changed))
+
+
+def template_path() -> str:
+    """Return the path of the shim as it was written: beside the package in a wheel, in `shims/` of a checkout.
+
+    Raises PymanError where pyman was installed without it.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for folder in (package, os.path.dirname(os.path.dirname(package))):
+        path = os.path.join(folder, "shims", TEMPLATE)
+        if os.path.isfile(path):
+            return path
+    raise PymanError(f"{package} lacks the shim that it should hold", hint="install pyman again, with install.sh")
+
+
+def pyman_command() -> str:
+    """Return the path by which a shim can start this pyman again; empty where there is none."""
+    for path in (os.path.join(os.path.dirname(sys.executable), "pyman"), os.path.abspath(sys.argv[0])):
+        if os.path.basename(path) == "pyman" and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return ""
+
+
+def _shim_text(path: str) -> str | None:
+    try:
+        text = read_text(path, _LARGEST_SHIM)
+    except OSError:
+        return None
+    return text if is_shim(text) else None

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pyman.core.request import parse_request
+from pyman.core.shim_names import (
+    is_shim,
+    own_program,
+    program_minor,
+    quote,
+    render_shim,
+    requests_for,
+    shim_names,
+)
+
+
+def test_every_minor_gets_its_names_and_no_alias_of_a_major_does():
+    names = shim_names(["3", "3.13", "3.14t", "nonsense", "3.13.5"])
+    assert {"python", "python3", "pip", "pip3", "python3.13", "pip3.13", "python3.13-config"} <= set(names)
+    assert "python3.14t" in names
+    assert "pip3.14t" not in names
+    assert not any("3.13.5" in name or name == "python3-config-config" for name in names)
+    assert list(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize(
+    ("program", "minor"),
+    [
+        ("python3.13", "3.13"),
+        ("python3.14t", "3.14t"),
+        ("python3.11-config", "3.11"),
+        ("pip3.9", "3.9"),
+        ("2to3-3.11", "3.11"),
+        ("python3", None),
+        ("python3.13.5", None),
+        ("python3.x", None),
+        ("black3.11", None),
+        ("python", None),
+    ],
+)
+def test_the_minor_in_a_name(program, minor):
+    assert program_minor(program) == minor
+
+
+@pytest.mark.parametrize(
+    ("program", "minor", "own"),
+    [
+        ("python", "3.11", "python3.11"),
+        ("python3", "3.14t", "python3.14t"),
+        ("python3-config", "3.11", "python3.11-config"),
+        ("pip3", "3.11", "pip3.11"),
+        ("pydoc", "3.11", "pydoc3.11"),
+        ("idle3", "3.11", "idle3.11"),
+        ("2to3", "3.11", "2to3-3.11"),
+        ("pip3.11", "3.11", "pip3.11"),
+        ("pip3.12", "3.11", None),
+        ("git", "3.11", None),
+        ("pip-config", "3.11", None),
+        ("", "3.11", None),
+    ],
+)
+def test_an_adopted_python_runs_only_what_carries_its_minor(program, minor, own):
+    assert own_program(program, minor) == own
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "counting"),
+    [
+        ("python", "3.11 3.12", "3.11 3.12"),
+        ("pip", ">=3.11", ">=3.11"),
+        ("python3.12", "3.11 3.12.1", "3.12.1"),
+        ("python3.12", "3.11", "3.12"),
+        ("python3.12", "3.11 system", "system 3.12"),
+        ("python3.14", "3.14t", "3.14"),
+        ("python3.14t", "3.14t 3.14.2t", "3.14t 3.14.2t"),
+        ("python3.12", ">=3.11", "3.12"),
+        ("python3.12", "", "3.12"),
+        ("python3.12", "/usr/bin/python3", "/usr/bin/python3"),
+    ],
+)
+def test_what_counts_for_a_program(program, words, counting):
+    requests = tuple(parse_request(word) for word in words.split())
+    assert " ".join(request.text for request in requests_for(program, requests)) == counting
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20))
+@example("it's $HOME `x` \\")
+def test_sh_reads_back_what_was_quoted(text):
+    result = subprocess.run(["/bin/sh", "-c", f"printf %s {quote(text)}"], capture_output=True, check=True)
+    assert result.stdout.decode() == text
+
+
+def test_root_and_command_are_written_in():
+    template = "#!/bin/sh\n# pyman shim: x\npyman_written_root=''\npyman_written_command=''\n"
+    assert is_shim(template)
+    text = render_shim(template, "/a b", "/it's")
+    assert text == "#!/bin/sh\n# pyman shim: x\npyman_written_root='/a b'\npyman_written_command='/it'\\''s'\n"
+    assert is_shim(text)
+    assert not is_shim("#!/bin/sh\necho\n")
+    assert not is_shim("")
