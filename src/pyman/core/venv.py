@@ -189,10 +189,15 @@ class VenvFacts:
     @property
     def minor_link(self) -> str | None:
         """The minor-version link that both `bin/python` and `home` go through; None where they do not share one."""
-        if self.home_way is None:
-            return None
-        through = self.way.through if self.way is not None and self.copy == NO_COPY else self.home_way.through
-        return next((link for link in through if is_minor_name(basename(link)) and link in self.home_way.through), None)
+        own, homes = self._minor_links()
+        return next((link for link in own if link in homes), None)
+
+    def _minor_links(self) -> tuple[list[str], list[str]]:
+        homes = self.home_way.through if self.home_way is not None else ()
+        own = self.way.through if self.way is not None and self.copy == NO_COPY else homes
+        return [link for link in own if is_minor_name(basename(link))], [
+            link for link in homes if is_minor_name(basename(link))
+        ]
 
     @property
     def named_release(self) -> str | None:
@@ -208,7 +213,7 @@ class VenvFacts:
         """`alias`, `patch`, `external`, or `broken`, as `--json` says it."""
         if self.home_way is None or self.home_way.real is None or (self.interpreter is None and self.copy == NO_COPY):
             return "broken"
-        if self.minor_link is not None:
+        if all(self._minor_links()):
             return "alias"
         return "patch" if self.named_release is not None else "external"
 

@@ -112,10 +112,10 @@ class Walk:
             path = prefix + name
             try:
                 status = os.lstat(path)
-            except PermissionError:
-                self.unreadable.append(path)
+            except FileNotFoundError:
                 continue
             except OSError:
+                self.unreadable.append(path)
                 continue
             if status.st_dev == device:
                 self.pending.append((path, device, status.st_nlink))

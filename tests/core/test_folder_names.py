@@ -1,0 +1,97 @@
+"""What names of folders and interpreters tell."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyman.core.folder_names import (
+    is_interpreter_name,
+    is_minor_name,
+    is_release_name,
+    minor_of_executable,
+    release_of_path,
+    version_in_name,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("3.13.5", ((3, 13, 5), "", "default")),
+        ("3.13.5+20261101", ((3, 13, 5), "", "default")),
+        ("3.14.0rc2t", ((3, 14, 0), "rc2", "freethreaded")),
+        ("3.14t", ((3, 14), "", "freethreaded")),
+        ("3.14d", ((3, 14), "", "debug")),
+        ("3", ((3,), "", "default")),
+        ("cpython-3.13.5-linux-x86_64-gnu", ((3, 13, 5), "", "default")),
+        ("cpython-3.13-linux-x86_64-gnu", ((3, 13), "", "default")),
+        ("cpython-3.14.7+freethreaded-linux-x86_64-gnu", ((3, 14, 7), "", "freethreaded")),
+        ("cpython-3.14+debug-linux-x86_64-gnu", ((3, 14), "", "debug")),
+        ("cpython@3.13.5", ((3, 13, 5), "", "default")),
+        ("python@3.12", ((3, 12), "", "default")),
+        ("python3.12", ((3, 12), "", "default")),
+        ("Python-3.9.1", ((3, 9, 1), "", "default")),
+        ("3.12.4_1", ((3, 12, 4), "", "default")),
+        ("3.15-dev", ((3, 15), "", "default")),
+        ("pypy3.11-7.3.19", None),
+        ("2024.1.1", None),
+        ("miniconda3-3.9", None),
+        ("python", None),
+        ("projects", None),
+        ("3.13.5.1", None),
+        ("", None),
+    ],
+)
+def test_version_in_name(name, found):
+    assert version_in_name(name) == found
+    assert is_minor_name(name) is (found is not None and len(found[0]) < 3)
+    assert is_release_name(name) is (found is not None and len(found[0]) == 3)
+
+
+@pytest.mark.parametrize(
+    ("path", "minor", "release"),
+    [
+        ("/s/runtimes/3.13.5", "3.13", "3.13.5"),
+        ("/opt/homebrew/Cellar/python@3.12/3.12.4/Frameworks/Python.framework/Versions/3.12", "3.12", "3.12.4"),
+        ("/p/versions/3.12.1/envs/x", "3.12", "3.12.1"),
+        ("/p/3.11.2/old/3.13.5", "3.12", None),
+        ("/usr", "3.11", None),
+        ("/s/3.13", "3.13", None),
+        ("/s/3.13.5", "", "3.13.5"),
+    ],
+)
+def test_release_of_path(path, minor, release):
+    found = release_of_path(path, minor)
+    assert (str(found[0]) if found else None) == release
+
+
+@pytest.mark.parametrize(
+    ("name", "minor"),
+    [
+        ("python3.13", ("3.13", "default")),
+        ("python3.14t", ("3.14", "freethreaded")),
+        ("python3.14d", ("3.14", "debug")),
+        ("python3", None),
+        ("python", None),
+        ("python3.13-config", None),
+        ("python3.13.5", None),
+        ("pypy3.11", None),
+    ],
+)
+def test_minor_of_executable(name, minor):
+    assert minor_of_executable(name) == minor
+
+
+def test_interpreter_names():
+    assert all(map(is_interpreter_name, ["python", "python3", "python3.13", "python3.14t"]))
+    assert not any(
+        map(is_interpreter_name, ["python3-config", "python3.13-config", "pythonw", "ipython", "python3.13.5"])
+    )
+
+
+@given(st.text(max_size=40))
+def test_no_name_is_too_strange(name):
+    version_in_name(name)
+    release_of_path(name, "3.13")
+    minor_of_executable("python" + name)
+    is_interpreter_name("python" + name)
