@@ -34,6 +34,15 @@ class ReplaceLink:
 
 
 @record
+class RemoveLink:
+    """A symlink is removed."""
+
+    path: str
+    old: str
+    """The target that it must have."""
+
+
+@record
 class CopyProgram:
     """The copied interpreter of a venv is refreshed from its base."""
 
@@ -70,7 +79,7 @@ class Remember:
 
 
 if TYPE_CHECKING:
-    Step = ReplaceFile | ReplaceLink | CopyProgram | Verify | Forget | Remember
+    Step = ReplaceFile | ReplaceLink | RemoveLink | CopyProgram | Verify | Forget | Remember
 
 
 @record

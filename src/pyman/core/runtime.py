@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from posixpath import dirname, isabs, join
 
-from pyman.core.record import record
+from pyman.core.record import record, replace
 from pyman.core.request import Request, best_of
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
 
@@ -108,6 +108,28 @@ class Store:
     def folder(self, name: str) -> str:
         """The place of a runtime or alias."""
         return join(self.root, "runtimes", name)
+
+
+def with_runtime(store: Store, runtime: Runtime) -> Store:
+    """The store with one more runtime, in the place of what had its name."""
+    others = tuple(other for other in store.runtimes if other.name != runtime.name)
+    return replace(store, runtimes=(*others, runtime))
+
+
+def without_runtime(store: Store, name: str) -> Store:
+    """The store without one runtime."""
+    return replace(store, runtimes=tuple(runtime for runtime in store.runtimes if runtime.name != name))
+
+
+def with_hold(store: Store, alias: str, name: str | None) -> Store:
+    """The store with a hold on an alias, or without one."""
+    others = tuple(pair for pair in store.holds if pair[0] != alias)
+    return replace(store, holds=others if name is None else (*others, (alias, name)))
+
+
+def with_default(store: Store, request: str) -> Store:
+    """The store with another default request."""
+    return replace(store, default=request)
 
 
 @record

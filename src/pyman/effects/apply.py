@@ -1,0 +1,125 @@
+"""Taking steps, with an undo for each: a plan is taken whole, or everything is as it was."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pyman.core.plan import CopyProgram, Forget, Plan, Remember, RemoveLink, ReplaceFile, ReplaceLink, Step, Verify
+from pyman.effects.files import read_bytes, replace_file, replace_link
+from pyman.effects.places import Places, cannot_write
+from pyman.effects.venv_records import forget, remember
+from pyman.errors import PymanError, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+
+class Transaction:
+    """Steps that are undone, last first, when the `with` block is left by an exception; ctrl-C is one."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._undo: list[Callable[[], object]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
+        if kind is None:
+            return
+        failed: list[str] = []
+        for undo in reversed(self._undo):
+            try:
+                undo()
+            except OSError as trouble:
+                failed.append(str(trouble))
+        if failed and isinstance(error, PymanError):
+            error.message += f", and not everything could be put back: {'; '.join(failed)}"
+
+    def undo_with(self, undo: Callable[[], object]) -> None:
+        """Add the undo of something that was done outside of steps."""
+        self._undo.append(undo)
+
+    def take(self, plan: Plan) -> None:
+        """Take every step of a plan. Raises PymanError where one cannot be taken."""
+        for step in plan.steps:
+            self.take_step(step)
+
+    def take_step(self, step: Step) -> None:
+        """Take one step. Raises PymanError where the system refuses it, or what is there is not what was read."""
+        try:
+            match step:
+                case ReplaceFile():
+                    self._replace_file(step)
+                case ReplaceLink():
+                    self._replace_link(step)
+                case RemoveLink():
+                    _expect_link(step.path, step.old)
+                    os.unlink(step.path)
+                    self._undo.append(lambda: os.symlink(step.old, step.path))
+                case CopyProgram():
+                    self._copy_program(step)
+                case Verify():
+                    from pyman.effects.verification import verify
+
+                    verify(step, self._places)
+                case Forget():
+                    forget(self._places.root, step.record)
+                case Remember():
+                    remember(self._places.root, step.venv)
+        except OSError as error:
+            raise cannot_write(getattr(step, "path", "the store"), error) from error
+
+    def _replace_file(self, step: ReplaceFile) -> None:
+        status = os.lstat(step.path)
+        _expect_own(step.path, status)
+        if read_bytes(step.path) != step.old:
+            raise _changed(step.path)
+        mode = stat.S_IMODE(status.st_mode)
+        replace_file(step.path, step.new, mode)
+        self._undo.append(lambda: replace_file(step.path, step.old, mode))
+
+    def _replace_link(self, step: ReplaceLink) -> None:
+        old = step.old
+        if old is None:
+            os.symlink(step.new, step.path)
+            self._undo.append(lambda: os.unlink(step.path))
+            return
+        _expect_link(step.path, old)
+        replace_link(step.path, step.new)
+        self._undo.append(lambda: replace_link(step.path, old))
+
+    def _copy_program(self, step: CopyProgram) -> None:
+        status = os.lstat(step.path)
+        _expect_own(step.path, status)
+        before, now = (_read_program(path) for path in (step.path, step.source))
+        replace_file(step.path, now, 0o755)
+        self._undo.append(lambda: replace_file(step.path, before, stat.S_IMODE(status.st_mode)))
+
+
+_LARGEST_PROGRAM = 128 << 20
+
+
+def _read_program(path: str) -> bytes:
+    return read_bytes(path, _LARGEST_PROGRAM)
+
+
+def _expect_link(path: str, target: str) -> None:
+    status = os.lstat(path)
+    _expect_own(path, status)
+    if not stat.S_ISLNK(status.st_mode) or os.readlink(path) != target:
+        raise _changed(path)
+
+
+def _expect_own(path: str, status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
+        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code="not-yours")
+
+
+def _changed(path: str) -> PymanError:
+    return PymanError(
+        f"{path} was changed by somebody else since it was read", hint="run the same command again", code="changed"
+    )
