@@ -1,0 +1,243 @@
+"""The web, as far as the user allows it: who is trusted, how long we wait, what is tried again.
+
+Certificates are the system's; `PYMAN_CA_BUNDLE`, else `SSL_CERT_FILE` and `SSL_CERT_DIR`, replace them. Proxies are
+those of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`. `PYMAN_HTTP_TIMEOUT` is the longest silence that is
+borne, in seconds. https never becomes http. httpx costs 60 ms and is loaded with the first request: a mirror in a
+folder never pays for it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from pyman import __version__
+from pyman.core.catalogue import without_secrets
+from pyman.effects.http_failures import Failures, PassingError, host_of, status_error
+from pyman.effects.observer import SILENT, Observer
+from pyman.effects.trust import trusted
+from pyman.errors import NetworkError, Offline, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, TypeVar
+
+    import httpx
+
+    Result = TypeVar("Result")
+
+_CONNECT_SECONDS = 10.0
+_SILENCE_SECONDS = 30.0
+_MOST_REDIRECTS = 10
+_ROUNDS = 4
+# A line that breaks every few kilobytes still gets there, but not for ever.
+_MOST_ROUNDS = 50
+_LONGEST_PAUSE = 30.0
+
+
+class Answer:
+    """What a server sends back: its status, its headers, and the content piece by piece. Closed by `with`."""
+
+    def __init__(self, response: httpx.Response, silence: float) -> None:
+        self._response = response
+        self._silence = silence
+        self.status = response.status_code
+        self.headers = response.headers
+        self.url = str(response.url)
+
+    def __enter__(self) -> Answer:  # noqa: PYI034  # typing.Self would import typing
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._response.close()
+
+    @property
+    def is_web_page(self) -> bool:
+        """True where the server itself says that this is a page for a person."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower() in (
+            "text/html",
+            "application/xhtml+xml",
+        )
+
+    @property
+    def length(self) -> int | None:
+        """Bytes that are still to come, as they are sent; None where the server does not say."""
+        text = self.headers.get("content-length", "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+    def pieces(self, *, decoded: bool = False) -> Iterator[bytes]:
+        """Yield the content as it comes in; `decoded` undoes a compression for the way.
+
+        Raises PassingError for a transfer that is cut or stalls.
+        """
+        with Failures(self.url, self._silence):
+            yield from self._response.iter_bytes() if decoded else self._response.iter_raw()
+
+
+class Web:
+    """One client for all transfers of a command, usable from several threads. Closed by `with` or `close`."""
+
+    def __init__(
+        self,
+        *,
+        offline: bool = False,
+        observer: Observer = SILENT,
+        sleep: Callable[[float], object] = time.sleep,
+        environ: Mapping[str, str] = os.environ,
+        rounds: int = _ROUNDS,
+    ) -> None:
+        """`rounds` is how often all addresses of a thing are tried; `sleep` is what pauses between the rounds."""
+        self.offline = offline
+        self._observer = observer
+        self._sleep = sleep
+        self._environ = environ
+        self._rounds = rounds
+        self._guard = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._connections: list[socket.socket] = []
+        self._interrupted = False
+
+    def __enter__(self) -> Web:  # noqa: PYI034  # typing.Self would import typing
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all connections. The next request opens new ones."""
+        with self._guard:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def interrupt(self) -> None:
+        """Break off every transfer that is under way in other threads; none begins before `resume`."""
+        import socket
+
+        with self._guard:
+            self._interrupted = True
+            connections = list(self._connections)
+        for connection in connections:
+            try:
+                # Not the method of an SSL socket, which would change it under the thread that reads from it.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+            except OSError:
+                pass  # it is closed already
+
+    def resume(self) -> None:
+        """Allow transfers again."""
+        with self._guard:
+            self._interrupted = False
+
+    def _watch(self, event: str, details: Mapping[str, Any]) -> None:
+        """Keep the connections that httpcore makes, for `interrupt`: httpx gives them only with an answer."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            connection = details["return_value"].get_extra_info("socket")
+            with self._guard:
+                self._connections = [known for known in self._connections if known.fileno() >= 0]
+                self._connections.append(connection)
+
+    @property
+    def silence(self) -> float:
+        """The longest silence that is borne, in seconds."""
+        text = self._environ.get("PYMAN_HTTP_TIMEOUT", "")
+        try:
+            seconds = float(text) if text else _SILENCE_SECONDS
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < 1e6:
+            raise UsageError(f"PYMAN_HTTP_TIMEOUT is {text!r}", hint="give it a number of seconds above 0")
+        return seconds
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """Ask for `url`; the answer has status 200, 206, 304 or 416. Redirects are followed, never from https to http.
+
+        Raises Offline, PassingError for what may work in a moment, NetworkError for all else.
+        """
+        if self.offline:
+            raise Offline(
+                f"{host_of(url)} would have to be asked, and the network is not allowed",
+                hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
+            )
+        with Failures(url, self.silence):
+            client = self._made_client()
+            request = client.build_request("GET", url, headers=dict(headers or {}), extensions={"trace": self._watch})
+            for _ in range(_MOST_REDIRECTS + 1):
+                with self._guard:
+                    if self._interrupted:
+                        raise NetworkError("the transfer was broken off")
+                response = client.send(request, stream=True, follow_redirects=False)
+                following = response.next_request
+                if following is None:
+                    return self._checked(response, url)
+                response.close()
+                if request.url.scheme == "https" and following.url.scheme != "https":
+                    raise NetworkError(
+                        f"{without_secrets(str(request.url))} leads from https to {following.url.scheme}",
+                        hint="what is fetched without https could be changed on its way; tell whoever runs the server",
+                    )
+                request = following
+        raise NetworkError(f"{without_secrets(url)} leads in circles", hint="tell whoever runs the server")
+
+    def _checked(self, response: httpx.Response, url: str) -> Answer:
+        if response.status_code in (200, 206, 304, 416):
+            return Answer(response, self.silence)
+        response.close()
+        raise status_error(response, url)
+
+    def transfer(
+        self, task: str, urls: Sequence[str], once: Callable[[str], Result], progress: Callable[[], int] = int
+    ) -> Result:
+        """Return what `once(url)` returns for the first address where it works.
+
+        All addresses are tried in turn; those that failed in passing are tried again, after pauses that double. A
+        round in which `progress()` grew is not counted. Raises NetworkError, the last one, when all is in vain.
+        """
+        left = list(urls)
+        failed = 0
+        last = NetworkError(f"there is no address for {task}")
+        for _ in range(_MOST_ROUNDS):
+            before = progress()
+            after = None
+            for url in tuple(left):
+                try:
+                    return once(url)
+                except PassingError as error:
+                    last = error
+                    after = error.after
+                except Offline:
+                    raise
+                except NetworkError as error:
+                    last = error
+                    left.remove(url)
+            failed = 0 if progress() > before else failed + 1
+            if not left or failed >= self._rounds or self._interrupted:
+                break
+            pause = min(0.25 * 2**failed if after is None else after, _LONGEST_PAUSE)
+            self._observer.retrying(task, last.message, pause)
+            self._sleep(pause)
+        raise NetworkError(last.message, hint=last.hint) from last
+
+    def _made_client(self) -> httpx.Client:
+        with self._guard:
+            if self._client is None:
+                import httpx
+
+                silence = self.silence
+                try:
+                    self._client = httpx.Client(
+                        verify=trusted(self._environ),
+                        timeout=httpx.Timeout(silence, connect=min(silence, _CONNECT_SECONDS), pool=None),
+                        limits=httpx.Limits(max_connections=16),
+                        headers={"User-Agent": f"pyman/{__version__}"},
+                    )
+                except (ImportError, ValueError, httpx.InvalidURL) as error:
+                    # What httpx says of a proxy that it cannot use; its address may hold a password.
+                    raise UsageError(
+                        f"the proxy that the environment names cannot be used: {without_secrets(str(error))}",
+                        hint="HTTPS_PROXY, HTTP_PROXY and ALL_PROXY are of the form http://host:port",
+                    ) from error
+            return self._client
