@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.installing import told_of_base
 from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines
+from pyman.cli.show.notes import told_of_base
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.moves import Moved

@@ -13,8 +13,6 @@ from pyman.cli.uninstall import to_remove
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.moves import Moved
-from pyman.effects.lock import hold
-from pyman.effects.move import move_aliases
 from pyman.effects.runtimes import remove_runtime
 from pyman.effects.store import read_store
 from pyman.effects.venv_records import forget as forget_record
@@ -51,9 +49,7 @@ def forget(
                 f"{runtime.name} is not adopted: pyman installed it",
                 hint=f"run `pyman uninstall {runtime.name}` to delete it",
             )
-        with hold(session.places.lock, session.observer, what="the store"):
-            remove_runtime(session.places, runtime)
-            moves = move_aliases(session.places, session.observer)
+        moves = remove_runtime(session.places, runtime, observer=session.observer)
         moved += moves
         changed.append(runtime.name)
         lines += [f"forgot {runtime.name}; {runtime.target} stays as it is", *moved_lines(moves)]

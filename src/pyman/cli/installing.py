@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from pyman.cli.session import Session
+from pyman.cli.show.notes import told_of_base
 from pyman.core.catalogue import Build, Catalogue
 from pyman.core.moves import Moved
 from pyman.core.plans import install as plan
-from pyman.core.plans.adopt import Stranger, left_behind
 from pyman.core.record import record
 from pyman.core.request import Request, best_of
 from pyman.core.runtime import Runtime, Store, origin_of
@@ -16,7 +16,7 @@ from pyman.effects.adopting import adopt
 from pyman.effects.catalogue_feed import CatalogueFeed
 from pyman.effects.download import fetch_all
 from pyman.effects.machine import platform
-from pyman.effects.other_pythons import base_packages, discover
+from pyman.effects.other_pythons import discover
 from pyman.effects.runtimes import prepare_folders, unpack_runtime
 from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
@@ -163,15 +163,6 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
     runtime, moved, kept = adopt(session.places, stranger, session.observer)
     said = (f"{error.message}: adopted {runtime.release} of {stranger.origin} at {stranger.prefix} instead",)
     return Got(request, runtime, already=kept is not None, moved=moved, said=said + tuple(told_of_base(stranger)))
-
-
-def told_of_base(stranger: Stranger) -> list[str]:
-    """A line about what was installed into a base itself, which nobody will find in its next patch release."""
-    packages = left_behind(base_packages(stranger))
-    if not packages:
-        return []
-    shown = ", ".join(packages[:5]) + (f" and {len(packages) - 5} more" if len(packages) > 5 else "")
-    return [f"it holds packages of its own, which the next patch release will not have: {shown}"]
 
 
 def got_data(store: Store, got: Got) -> dict[str, object]:

@@ -13,8 +13,6 @@ from pyman.core.answer import Answer
 from pyman.core.moves import Moved
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store
-from pyman.effects.lock import hold
-from pyman.effects.move import move_aliases
 from pyman.effects.runtimes import remove_runtime
 from pyman.effects.store import read_store
 from pyman.errors import NotFound, Refused
@@ -36,9 +34,7 @@ def uninstall(
     changed: list[str] = []
     lines: list[str] = []
     for runtime in chosen:
-        with hold(session.places.lock, session.observer, what="the store"):
-            remove_runtime(session.places, runtime)
-            moves = move_aliases(session.places, session.observer)
+        moves = remove_runtime(session.places, runtime, observer=session.observer)
         moved += moves
         changed.append(runtime.name)
         lines.append(

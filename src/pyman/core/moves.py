@@ -42,6 +42,14 @@ class Held:
 
 
 @record
+class Process:
+    """A process that was running when an alias moved."""
+
+    pid: int
+    command: str
+
+
+@record
 class Moved:
     """What the move of one alias meant for the venvs that go through it."""
 
@@ -51,3 +59,5 @@ class Moved:
     followed: int = 0
     pinned: int = 0
     held_back: tuple[Held, ...] = ()
+    processes: tuple[Process, ...] = ()
+    """Those that run through the alias."""

@@ -4,44 +4,38 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.plans.adopt import KeepInstalled, Link, decide
-from pyman.effects.files import replace_link
-from pyman.effects.lock import hold
-from pyman.effects.move import move_aliases
+from pyman.core.plan import ReplaceLink
+from pyman.core.plans.adopt import KeepInstalled, decide
+from pyman.core.runtime import Runtime, with_runtime
+from pyman.effects.move import change_store
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.places import Places, cannot_write
+from pyman.effects.places import Places
 from pyman.effects.store import read_store
-from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.moves import Moved
     from pyman.core.plans.adopt import Stranger
-    from pyman.core.runtime import Runtime
 
 
 def adopt(
-    places: Places, stranger: Stranger, observer: Observer = SILENT
+    places: Places, stranger: Stranger, observer: Observer = SILENT, *, check: bool = True
 ) -> tuple[Runtime, tuple[Moved, ...], KeepInstalled | None]:
     """Link to a Python, and move the aliases that this moves.
 
     Returns the runtime of that release, the moves, and the decision to keep where the release was there already.
     """
-    with hold(places.lock, observer, what="the store"):
-        decision = decide(stranger, read_store(places.root))
-        if isinstance(decision, KeepInstalled):
-            return decision.runtime, (), decision
-        _link(places, decision)
-        moved = move_aliases(places, observer)
-    runtime = read_store(places.root).runtime(decision.name)
-    if runtime is None:
-        raise PymanError(f"{decision.name} was removed while it was adopted", hint="run the same command again")
-    return runtime, moved, None
-
-
-def _link(places: Places, decision: Link) -> None:
+    decision = decide(stranger, read_store(places.root))
+    if isinstance(decision, KeepInstalled):
+        return decision.runtime, (), decision
     path = os.path.join(places.runtimes, decision.name)
-    try:
-        replace_link(path, decision.stranger.prefix)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    runtime = Runtime(decision.name, stranger.version, stranger.variant, path, stranger.prefix)
+    old = decision.replaces.target if decision.replaces is not None else None
+    moved = change_store(
+        places,
+        lambda store: with_runtime(store, runtime),
+        lambda transaction: transaction.take_step(ReplaceLink(path, old, stranger.prefix)),
+        check=check,
+        observer=observer,
+    )
+    return runtime, moved, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pyman.core.plan import CopyProgram, Forget, Plan, Remember, RemoveLink, ReplaceFile, ReplaceLink, Step, Verify
+from pyman.core.plan import CopyProgram, Forget, Plan, Remember, RemoveLink, ReplaceFile, ReplaceLink, Verify
 from pyman.effects.files import read_bytes, replace_file, replace_link
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.venv_records import forget, remember
@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
+
+    from pyman.core.plan import Step
 
 
 class Transaction:
@@ -65,7 +67,7 @@ class Transaction:
                 case Verify():
                     from pyman.effects.verification import verify
 
-                    verify(step, self._places)
+                    verify(step)
                 case Forget():
                     forget(self._places.root, step.record)
                 case Remember():

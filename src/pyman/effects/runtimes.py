@@ -6,22 +6,23 @@ import os
 import time
 
 from pyman.core.manifest import Manifest, manifest_fields
-from pyman.core.runtime import MANIFEST, executable_of
+from pyman.core.plan import RemoveLink
+from pyman.core.runtime import MANIFEST, Runtime, executable_of, with_runtime, without_runtime
 from pyman.core.version import release_name
 from pyman.effects.files import replace_file
 from pyman.effects.lock import hold
-from pyman.effects.move import move_aliases
+from pyman.effects.move import change_store
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, make_folder
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import WorkFolder, exchange, sweep
-from pyman.errors import BrokenRuntime, PymanError
+from pyman.errors import BrokenRuntime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.moves import Moved
-    from pyman.core.runtime import Runtime
     from pyman.core.version import Version
+    from pyman.effects.apply import Transaction
 
 STDLIB_MARK = "os.py"
 
@@ -48,6 +49,8 @@ def unpack_runtime(
     url: str | None,
     sha256: str,
     replace: bool = False,
+    check: bool = True,
+    force: bool = False,
     observer: Observer = SILENT,
 ) -> tuple[Runtime, tuple[Moved, ...], bool]:
     """Unpack a verified archive as a runtime, and move the aliases that this moves.
@@ -96,43 +99,71 @@ def unpack_runtime(
             smoke_test(os.path.join(work.tree, manifest.executable), version, variant, work.tree)
         except OSError as error:
             raise cannot_write(work.tree, error) from error
-        with hold(places.lock, observer, what="the store"):
-            _give_name(work, final)
-            moved = move_aliases(places, observer)
-    runtime = read_store(places.root).runtime(name)
-    if runtime is None:
-        raise PymanError(f"{final} was removed while it was installed", hint="run the same command again")
+        runtime = Runtime(name, version, variant, final, None, build if "+" in name else None)
+        moved = change_store(
+            places,
+            lambda store: with_runtime(store, runtime),
+            lambda transaction: _give_name(work, final, transaction),
+            check=check,
+            force=force,
+            trees={name: work.tree},
+            observer=observer,
+        )
     return runtime, moved, False
 
 
-def _give_name(work: WorkFolder, final: str) -> None:
+def _give_name(work: WorkFolder, final: str, transaction: Transaction) -> None:
     """Put the finished tree in its place; what was there is exchanged for it, and removed with the work folder."""
     try:
         os.rename(work.tree, final)
-        return
     except OSError:
         if not os.path.lexists(final):
             raise
+    else:
+        transaction.undo_with(lambda: os.rename(final, work.tree))
+        return
     if exchange(work.tree, final):
+        transaction.undo_with(lambda: exchange(work.tree, final))
         return
     os.rename(final, work.old)
-    try:
-        os.rename(work.tree, final)
-    except BaseException:
-        os.rename(work.old, final)
-        raise
+    transaction.undo_with(lambda: os.rename(work.old, final))
+    os.rename(work.tree, final)
+    transaction.undo_with(lambda: os.rename(final, work.tree))
 
 
-def remove_runtime(places: Places, runtime: Runtime) -> None:
-    """Take a runtime out of the store. A managed folder loses its name in one step and is deleted afterwards.
+def remove_runtime(
+    places: Places, runtime: Runtime, *, check: bool = True, force: bool = False, observer: Observer = SILENT
+) -> tuple[Moved, ...]:
+    """Take a runtime out of the store, and move the aliases that this moves.
 
-    An adopted one is forgotten: only the link goes. The caller holds the store's lock.
+    A managed folder loses its name in one step and is deleted afterwards. An adopted one is forgotten: only the link
+    goes. Raises PymanError where the store cannot be written.
     """
-    if not runtime.is_managed:
-        os.unlink(runtime.path)
-        return
-    with WorkFolder(places.runtimes, "remove", runtime.name, None) as work:
-        os.rename(runtime.path, work.old)
+    target = runtime.target
+    if target is not None:
+        return change_store(
+            places,
+            lambda store: without_runtime(store, runtime.name),
+            lambda transaction: transaction.take_step(RemoveLink(runtime.path, target)),
+            check=check,
+            force=force,
+            observer=observer,
+        )
+
+    with WorkFolder(places.runtimes, "remove", runtime.name, places.lock) as work:
+
+        def take_away(transaction: Transaction) -> None:
+            os.rename(runtime.path, work.old)
+            transaction.undo_with(lambda: os.rename(work.old, runtime.path))
+
+        return change_store(
+            places,
+            lambda store: without_runtime(store, runtime.name),
+            take_away,
+            check=check,
+            force=force,
+            observer=observer,
+        )
 
 
 def _write_manifest(tree: str, manifest: Manifest) -> None:

@@ -122,7 +122,8 @@ def _seeder(places: Places, path: str, layout: VenvLayout, choice: Choice, store
     """What puts pip into the unfinished venv, whose scripts name the place that it will have."""
 
     def fill(work: str) -> None:
-        from pyman.effects.seed import SeedTarget, seed
+        from pyman.core.seeding import SeedTarget
+        from pyman.effects.seed import seed
 
         target = SeedTarget(
             site_packages=os.path.join(work, layout.site_packages),

@@ -33,7 +33,7 @@ def moved_lines(moved: tuple[Moved, ...]) -> list[str]:
             counts = [f"{_venvs(move.followed)} now on {move.new}"] if move.new else []
             counts += [f"{_venvs(move.pinned)} pinned"] if move.pinned else []
             counts += [f"{_venvs(len(move.held_back))} held back"] if move.held_back else []
-            lines.append("  " + ", ".join(counts))
+            lines += ["  " + ", ".join(counts)] if counts else []
         lines += [f"  held back: {held.path}: {held.reason}" for held in move.held_back]
     return lines
 

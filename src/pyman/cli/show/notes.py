@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from pyman.core.answer import Answer
+from pyman.core.plans.adopt import Stranger, left_behind
 from pyman.core.record import replace
+from pyman.effects.other_pythons import base_packages
 
 
 def pyman_says(answer: Answer, word: str, ours: str) -> Answer:
     """The answer to one of pyenv's words, with pyman's own word for it."""
     return replace(answer, notes=(*answer.notes, f"`{word}` is pyenv's word: pyman calls it `pyman {ours}`"))
+
+
+def told_of_base(stranger: Stranger) -> list[str]:
+    """A line about what was installed into a base itself, which nobody will find in its next patch release."""
+    packages = left_behind(base_packages(stranger))
+    if not packages:
+        return []
+    shown = ", ".join(packages[:5]) + (f" and {len(packages) - 5} more" if len(packages) > 5 else "")
+    return [f"it holds packages of its own, which the next patch release will not have: {shown}"]

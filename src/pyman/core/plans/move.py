@@ -68,8 +68,8 @@ def through_other(follower: Follower, name: str, version: Version, *, held_back:
         ReplaceLink(join(follower.path, "bin", link), target, new + target[len(old) :])
         for link, target in follower.links
     ]
-    steps = [cfg, *links] if held_back is not None else [*links, cfg]
-    return Plan((*steps, Verify(follower.path, version, variant, join(new, "bin"))))
+    check = Verify(follower.path, version, variant, join(new, "bin"))
+    return Plan((cfg, *links, check) if held_back is not None else (*links, cfg, check))
 
 
 def follow_version(follower: Follower, version: Version) -> Plan:

@@ -1,0 +1,42 @@
+"""A relinked venv, read back and started once: exit status 0 proves nothing (DESIGN 7)."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
+from pyman.effects.files import read_text
+from pyman.errors import BrokenRuntime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.plan import Verify
+
+
+def verify(step: Verify) -> None:
+    """See that a venv runs what it was linked to.
+
+    First by reading: `home` and the link must lead into a runtime of the store, of root or of the user. Only then is
+    the interpreter started, with `-I -S`, an empty environment, `/` as working directory, no stdin and a timeout; its
+    version, base prefix and standard library must be those expected. Raises BrokenRuntime with what is not.
+    """
+    from pyman.effects.interpreter import ask
+
+    python = os.path.join(step.venv, "bin", "python")
+    settings = parse_pyvenv_cfg(read_text(os.path.join(step.venv, FILE_NAME)))
+    if settings.home != step.home:
+        raise BrokenRuntime(f"{step.venv} names {settings.home} as its home, not {step.home}")
+    real = os.path.realpath(python)
+    prefix = os.path.realpath(os.path.dirname(step.home))
+    if not real.startswith(prefix + "/"):
+        raise BrokenRuntime(f"{python} leads to {real}, which is not in {prefix}")
+    status = os.stat(real)
+    if status.st_uid not in (0, os.geteuid()):
+        raise BrokenRuntime(f"{real} belongs to another user, so it is not started", hint="look at it yourself first")
+    facts = ask(python)
+    if facts.version != step.version or facts.variant != step.variant:
+        raise BrokenRuntime(f"{python} runs Python {facts.version}, not {step.version}")
+    if facts.real_base_prefix != prefix:
+        raise BrokenRuntime(f"{python} takes {facts.base_prefix} for its base, not {prefix}")
+    if not os.path.realpath(facts.standard_library).startswith(prefix + "/"):
+        raise BrokenRuntime(f"{python} uses the standard library {facts.standard_library}, which is not in {prefix}")
