@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import pytest
@@ -7,11 +8,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyman.core.request import parse_request
+from pyman.core.shell_words import fish_quote, quote
 from pyman.core.shim_names import (
     is_shim,
     own_program,
     program_minor,
-    quote,
     render_shim,
     requests_for,
     shim_names,
@@ -91,6 +92,13 @@ def test_what_counts_for_a_program(program, words, counting):
 @example("it's $HOME `x` \\")
 def test_sh_reads_back_what_was_quoted(text):
     result = subprocess.run(["/bin/sh", "-c", f"printf %s {quote(text)}"], capture_output=True, check=True)
+    assert result.stdout.decode() == text
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish reads its own quotes")
+def test_fish_reads_back_what_was_quoted():
+    text = "it's $HOME `x` \\ \\' (x) \n é"
+    result = subprocess.run(["fish", "-c", f"printf %s {fish_quote(text)}"], capture_output=True, check=True)
     assert result.stdout.decode() == text
 
 

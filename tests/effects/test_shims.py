@@ -8,7 +8,8 @@ import pytest
 from stage.fake_store import FakeStore
 
 from pyman.core.shim_names import shim_names
-from pyman.effects.shims import pyman_command, read_shims, template_path, wanted_text, write_shims
+from pyman.effects.shims import pyman_command, read_shims, wanted_text, write_shims
+from pyman.effects.shipped import shipped
 from pyman.errors import PymanError, Refused
 
 NAMES = shim_names(["3.11", "3.13"])
@@ -99,10 +100,11 @@ def test_a_folder_that_cannot_be_made(store):
         write_shims(store.root, NAMES, "")
 
 
-def test_the_template_is_the_repositorys_own():
-    path = template_path()
-    assert path.endswith("/shims/python")
-    assert os.access(path, os.X_OK)
+def test_what_travels_with_pyman():
+    assert os.access(shipped("shims", "python"), os.X_OK)
+    assert os.path.isdir(shipped("completions"))
+    with pytest.raises(PymanError, match="nothing-like-this"):
+        shipped("nothing-like-this")
 
 
 def test_pyman_knows_how_it_can_be_started(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ is what it does, held together by the table in `tests/contract/version_files.py`
 from __future__ import annotations
 
 from pyman.core.request import Request, parse_request
+from pyman.core.shell_words import quote
 from pyman.core.version import VARIANT_SUFFIX, split_release
 
 TYPE_CHECKING = False
@@ -99,8 +100,3 @@ def is_shim(text: str) -> bool:
     """True for a text that pyman put there as a shim, of whatever release."""
     first, _, rest = text.partition("\n")
     return first.startswith("#!") and rest.startswith(MARK)
-
-
-def quote(text: str) -> str:
-    """Return a text in the quotes of sh, in which nothing has a meaning."""
-    return "'" + text.replace("'", "'\\''") + "'"

@@ -9,6 +9,7 @@ from pyman.core.record import record
 from pyman.core.shim_names import TEMPLATE, is_shim, render_shim
 from pyman.effects.files import read_text, replace_file, replace_link
 from pyman.effects.places import cannot_write, make_folder
+from pyman.effects.shipped import shipped
 from pyman.errors import PymanError, Refused
 
 _EXECUTABLE = 0o755
@@ -57,7 +58,7 @@ def read_shims(root: str) -> Shims:
 
 def wanted_text(root: str, command: str) -> str:
     """Return the text that the shims of a store should have. `command` is pyman's own path, or empty."""
-    return render_shim(read_text(template_path(), _LARGEST_SHIM), root, command)
+    return render_shim(read_text(shipped("shims", TEMPLATE), _LARGEST_SHIM), root, command)
 
 
 def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, ...]:
@@ -93,19 +94,6 @@ def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, .
     except OSError as error:
         raise cannot_write(present.folder, error) from error
     return tuple(sorted(changed))
-
-
-def template_path() -> str:
-    """Return the path of the shim as it was written: beside the package in a wheel, in `shims/` of a checkout.
-
-    Raises PymanError where pyman was installed without it.
-    """
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    for folder in (package, os.path.dirname(os.path.dirname(package))):
-        path = os.path.join(folder, "shims", TEMPLATE)
-        if os.path.isfile(path):
-            return path
-    raise PymanError(f"{package} lacks the shim that it should hold", hint="install pyman again, with install.sh")
 
 
 def pyman_command() -> str:

@@ -1,0 +1,98 @@
+"""The lines of `pyman init`, read by the shells themselves."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from pyman.core.init_script import SHELLS, init_script
+from pyman.errors import UsageError
+
+COMMANDS = {"bash": ["bash", "--norc", "-c"], "zsh": ["zsh", "-f", "-c"], "fish": ["fish", "--no-config", "-c"]}
+PRESENT = [shell for shell in SHELLS if shutil.which(shell)]
+ODD = ["/root/shims", "/it's a/sh$ims `x`", '/a "b" \\c/*']
+
+
+@pytest.fixture(params=PRESENT)
+def shell(request):
+    return request.param
+
+
+def path_after(shell, script, path, *, times=1, **environment):
+    """PATH as the shell has it after reading the lines so often, under its strictest settings."""
+    strict = {"bash": "set -eu\n", "zsh": "set -eu\n", "fish": ""}[shell]
+    # So said, fish too prints it the way it hands it on.
+    command = f"{strict}{script * times}\n{shutil.which('env')}"
+    result = subprocess.run(
+        [shutil.which(shell), *COMMANDS[shell][1:], command],
+        env={"PATH": path, "HOME": "/", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return next(line for line in result.stdout.splitlines() if line.startswith("PATH="))[5:]
+
+
+@pytest.mark.parametrize("shims", ODD)
+def test_first_on_path_and_once(shell, shims):
+    script = init_script(shell, shims, "/completions")
+    assert path_after(shell, script, "/usr/bin:/bin") == f"{shims}:/usr/bin:/bin"
+    assert path_after(shell, script, "/usr/bin:/bin", times=3) == f"{shims}:/usr/bin:/bin"
+    assert path_after(shell, script, f"/usr/bin:{shims}:/bin:{shims}") == f"{shims}:/usr/bin:/bin"
+    assert path_after(shell, script, shims) == shims
+
+
+def test_behind_a_venv_that_is_active(shell):
+    script = init_script(shell, "/s", "/c")
+    assert path_after(shell, script, "/v/bin:/usr/bin:/s", VIRTUAL_ENV="/v") == "/v/bin:/s:/usr/bin"
+    assert path_after(shell, script, "/v/bin:/usr/bin", times=2, VIRTUAL_ENV="/v") == "/v/bin:/s:/usr/bin"
+    assert path_after(shell, script, "/v/bin", VIRTUAL_ENV="/v") == "/v/bin:/s"
+    assert path_after(shell, script, "/usr/bin:/v/bin", VIRTUAL_ENV="/v") == "/s:/usr/bin:/v/bin"
+
+
+def test_what_is_like_the_folder_stays(shell):
+    script = init_script(shell, "/a/shims", "/c")
+    assert path_after(shell, script, "/a/shims2:/b/a/shims:/bin") == "/a/shims:/a/shims2:/b/a/shims:/bin"
+
+
+def test_nothing_is_started(shell, tmp_path):
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace counts the processes")
+    log = tmp_path / "log"
+    script = init_script(shell, "/s", "/c")
+    words = [shutil.which(shell), *COMMANDS[shell][1:]]
+    counts = []
+    for text in (":\n", script):
+        subprocess.run(
+            [strace, "-f", "-qq", "-e", "trace=execve,fork,vfork,clone,clone3", "-o", str(log), *words, text],
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, check=False, capture_output=True,
+        )  # fmt: skip
+        # fish starts threads of its own, which are no processes.
+        counts.append(
+            [
+                line.split(" ", 1)[1].split("(")[0].strip()
+                for line in log.read_text().splitlines()
+                if "CLONE_THREAD" not in line
+            ]
+        )
+    if not counts[0]:
+        pytest.skip("strace cannot trace here")
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("shell", [shell for shell in PRESENT if shell != "fish"])
+def test_names_of_its_own_do_not_stay(shell):
+    script = init_script(shell, "/s", "/c")
+    command = f"{script}\ntypeset -f __pyman_init || echo gone; echo ${{shims-none}} ${{rest-none}}"
+    result = subprocess.run([*COMMANDS[shell], command], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["gone", "none", "none"]
+
+
+def test_another_shell_is_refused():
+    with pytest.raises(UsageError, match="tcsh"):
+        init_script("tcsh", "/s", "/c")
