@@ -1,0 +1,90 @@
+"""How an interpreter's answer is read, and what is made of a linker's complaint."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyman.core.interpreter import ImportFailure, missing_part, read_facts, read_failures, split_answer
+from pyman.core.version import Version
+from pyman.errors import Refused
+
+FIELDS = ["cpython", "3.13.5", "", "/r/3.13", "/r/3.13.5", "/r/3.13/lib/python3.13", "/r/p", "/r/p", "", "lib", "x-gnu"]
+
+
+def framed(fields: list[str], cookie: str = "cookie") -> bytes:
+    return b"".join(field.encode("utf-8", "surrogateescape") + b"\0" for field in [cookie, *fields, cookie])
+
+
+def test_an_answer_is_found_in_noise():
+    assert split_answer(b"Welcome!\n" + framed(FIELDS) + b"bye\n", "cookie") == FIELDS
+    assert split_answer(framed([]), "cookie") == []
+    assert split_answer(framed(["\udcff"]), "cookie") == ["\udcff"]
+
+
+@pytest.mark.parametrize(
+    "output", [b"", b"hello\n", framed(FIELDS)[:-1], framed(FIELDS, "another"), framed(FIELDS) * 2, b"cookie\0"]
+)
+def test_no_answer(output):
+    assert split_answer(output, "cookie") is None
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_whatever_the_noise_the_answer_is_the_same(before, after):
+    assert split_answer(before + framed(FIELDS, "a-long-cookie") + after, "a-long-cookie") == FIELDS
+
+
+def test_facts():
+    facts = read_facts(FIELDS)
+    assert facts is not None
+    assert (facts.version, facts.variant, facts.is_venv) == (Version(3, 13, 5), "default", False)
+    assert (facts.base_prefix, facts.real_base_prefix) == ("/r/3.13", "/r/3.13.5")
+
+
+@pytest.mark.parametrize(
+    ("flags", "variant"), [("", "default"), ("m", "default"), ("t", "freethreaded"), ("d", "debug"), ("dd", "debug")]
+)
+def test_variants(flags, variant):
+    facts = read_facts([*FIELDS[:2], flags, *FIELDS[3:]])
+    assert facts is not None
+    assert facts.variant == variant
+
+
+def test_a_variant_without_a_name():
+    with pytest.raises(Refused):
+        read_facts([*FIELDS[:2], "td", *FIELDS[3:]])
+
+
+@pytest.mark.parametrize(
+    "fields", [[], FIELDS[:-1], ["cpython", "3.13", *FIELDS[2:]], [*FIELDS[:3], "relative", *FIELDS[4:]]]
+)
+def test_what_is_no_fact(fields):
+    assert read_facts(fields) is None
+
+
+def test_failures_follow_the_facts():
+    assert read_failures(FIELDS) == ()
+    assert read_failures([*FIELDS, "_ssl libssl.so.3: cannot open", "_lzma"]) == (
+        ImportFailure("_ssl", "libssl.so.3: cannot open"),
+        ImportFailure("_lzma", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("sentence", "part"),
+    [
+        ("libssl.so.3: cannot open shared object file: No such file or directory", "libssl.so.3"),
+        (
+            "/r/python: error while loading shared libraries: libpython3.13.so.1.0: cannot open shared object file: No",
+            "libpython3.13.so.1.0",
+        ),
+        ("Error loading shared library libffi.so.8: No such file or directory (needed by /r/x.so)", "libffi.so.8"),
+        ("/lib/libc.so.6: version `GLIBC_2.38' not found (required by /r/bin/python3.13)", "GLIBC_2.38"),
+        ("dlopen(/r/_ssl.so, 2): Library not loaded: @rpath/libssl.3.dylib Referenced from: /r", "libssl.3.dylib"),
+        ("No module named '_lzma'", None),
+        ("", None),
+    ],
+)
+def test_what_the_system_lacks(sentence, part):
+    assert missing_part(sentence) == part

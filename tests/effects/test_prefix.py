@@ -1,0 +1,237 @@
+"""Prefix repair on a real build, and what compiles with it through an alias."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from stage.mirror import copy_of_tree, runtime_tree
+
+from pyman.effects.files import replace_link
+from pyman.effects.prefix import repair_prefix, write_externally_managed
+from pyman.errors import IntegrityError
+
+TELL = "import json, sysconfig; print(json.dumps(sysconfig.get_config_vars()))"
+
+
+@pytest.fixture(scope="module")
+def runtimes(tmp_path_factory):
+    """A store's folder: 3.13.5, 3.13.15 and the alias 3.13, each repaired while it lay elsewhere."""
+    folder = tmp_path_factory.mktemp("store") / "runtimes"
+    folder.mkdir()
+    for version in ("3.13.5", "3.13.15"):
+        tree = copy_of_tree(version, str(folder / ".incoming"))
+        repair_prefix(tree, str(folder / version))
+        write_externally_managed(tree)
+        os.rename(tree, folder / version)
+    return str(folder)
+
+
+@pytest.fixture
+def alias(runtimes):
+    replace_link(f"{runtimes}/3.13", "3.13.5")
+    return f"{runtimes}/3.13"
+
+
+def run(*command, **more) -> str:
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]}, **more
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def variables(python: str) -> dict:
+    return json.loads(run(python, "-IBc", TELL))
+
+
+def data_file(tree: str) -> str:
+    (found,) = glob.glob(f"{tree}/lib/python3.13/_sysconfigdata*.py")
+    return found
+
+
+class TestVariables:
+    def test_they_name_the_place_that_the_interpreter_runs_from(self, runtimes, alias):
+        for place in (alias, f"{runtimes}/3.13.5"):
+            found = variables(f"{place}/bin/python3.13")
+            assert found["LIBDIR"] == f"{place}/lib"
+            assert found["INCLUDEPY"] == f"{place}/include/python3.13"
+            assert found["DESTDIRS"] == f"{place} {place}/lib {place}/lib/python3.13 {place}/lib/python3.13/lib-dynload"
+
+    def test_only_values_that_begin_with_the_prefix_are_others(self, runtimes):
+        before = ast.literal_eval(read(data_file(runtime_tree("3.13.5"))).partition("=")[2].strip())
+        script = (
+            "import json, sysconfig; print(json.dumps(__import__(sysconfig._get_sysconfigdata_name()).build_time_vars))"
+        )
+        after = json.loads(run(f"{runtimes}/3.13.5/bin/python3.13", "-IBc", script))
+        assert after.keys() == before.keys()
+        changed = {name for name in before if before[name] != after[name]}
+        assert changed == {
+            name
+            for name, value in before.items()
+            if str(value).split("/")[:2] == ["", "install"] or str(value).startswith("/install ")
+        }
+        assert "prefix" in changed
+        assert before["CC"] == after["CC"]
+
+    def test_the_file_is_still_what_other_tools_expect(self, runtimes):
+        """Cross compilers execute it with another Python, some append code to its text, some read the literal."""
+        path = data_file(f"{runtimes}/3.13.5")
+        text = read(path)
+        before = read(data_file(runtime_tree("3.13.5")))
+        assert text.startswith(before)
+        others = [sys.executable, *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python")))]
+        for python in others:
+            said = run(
+                python, "-IBc", text + "\nimport sys; print(build_time_vars['LIBDIR'] == sys.base_prefix + '/lib')"
+            )
+            assert said == "True\n"
+
+    def test_twice_is_once(self, runtimes):
+        path = data_file(f"{runtimes}/3.13.5")
+        status = os.stat(path)
+        repair_prefix(f"{runtimes}/3.13.5", f"{runtimes}/3.13.5")
+        assert os.stat(path) == status
+
+    def test_bytecode_of_the_file_before_is_removed(self, tmp_path):
+        tree = copy_of_tree("3.13.5", str(tmp_path / "3.13.5"))
+        run(f"{tree}/bin/python3.13", "-Ic", TELL)
+        (stale,) = glob.glob(f"{tree}/lib/python3.13/__pycache__/_sysconfigdata*.pyc")
+        kept = glob.glob(f"{tree}/lib/python3.13/__pycache__/sysconfig*.pyc") + glob.glob(
+            f"{tree}/lib/python3.13/sysconfig/__pycache__/*.pyc"
+        )
+        repair_prefix(tree, tree)
+        assert not os.path.exists(stale)
+        assert kept
+        assert all(map(os.path.exists, kept))
+        assert variables(f"{tree}/bin/python3.13")["LIBDIR"] == f"{tree}/lib"
+
+    def test_a_name_that_shares_its_file_with_another(self, tmp_path):
+        """A hard link inside the tree, or into somebody's cache: the other name keeps its content."""
+        tree = copy_of_tree("3.13.5", str(tmp_path / "3.13.5"))
+        os.link(data_file(tree), tmp_path / "other")
+        before = (tmp_path / "other").read_bytes()
+        repair_prefix(tree, tree)
+        assert (tmp_path / "other").read_bytes() == before
+
+
+class TestMakefile:
+    def test_it_names_the_final_place(self, runtimes):
+        (path,) = glob.glob(f"{runtimes}/3.13.5/lib/python3.13/config-*/Makefile")
+        (before,) = glob.glob(f"{runtime_tree('3.13.5')}/lib/python3.13/config-*/Makefile")
+        old, new = read(before).splitlines(), read(path).splitlines()
+        changed = [(was, now) for was, now in zip(old, new, strict=True) if was != now]
+        assert changed == [("prefix=\t\t/install", f"prefix=\t\t{runtimes}/3.13.5")]
+
+    @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+    def test_what_make_reads_from_it(self, runtimes):
+        (path,) = glob.glob(f"{runtimes}/3.13.5/lib/python3.13/config-*/Makefile")
+        said = run("make", "-s", "-f", path, "--eval", "show:;@echo $(LIBDIR) $(INCLUDEPY)", "show")
+        assert said == f"{runtimes}/3.13.5/lib {runtimes}/3.13.5/include/python3.13\n"
+
+
+# A module that tells which headers it was compiled with, built the way that setuptools does it: what to call and
+# with which options comes from sysconfig.
+SOURCE = """
+#include <Python.h>
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "built", NULL, -1, NULL};
+PyMODINIT_FUNC PyInit_built(void) {
+    PyObject *module = PyModule_Create(&definition);
+    PyModule_AddStringConstant(module, "version", PY_VERSION);
+    return module;
+}
+"""
+BUILD = """
+import json, shlex, subprocess, sysconfig
+from sysconfig import get_config_var as var
+compile_it = [*shlex.split(var("CC")), *shlex.split(var("CFLAGS")), *shlex.split(var("CCSHARED")), "-I" + var("INCLUDEPY")]
+link_it = [*shlex.split(var("LDSHARED")), "-L" + var("LIBDIR")]
+subprocess.run([*compile_it, "-c", "built.c", "-o", "built.o"], check=True)
+subprocess.run([*link_it, "built.o", "-o", "built" + var("EXT_SUFFIX")], check=True)
+print(json.dumps(compile_it + link_it))
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler")
+class TestBuilding:
+    @pytest.fixture
+    def environment(self, tmp_path):
+        def make(home: str) -> str:
+            folder = tmp_path / os.path.basename(home)
+            (folder / "bin").mkdir(parents=True)
+            os.symlink(f"{home}/bin/python3.13", folder / "bin/python")
+            (folder / "pyvenv.cfg").write_text(f"home = {home}/bin\ninclude-system-site-packages = false\n")
+            (folder / "built.c").write_text(SOURCE)
+            return str(folder)
+
+        return make
+
+    def build(self, environment: str) -> tuple[list[str], str]:
+        command = json.loads(run(f"{environment}/bin/python", "-B", "-c", BUILD, cwd=environment))
+        return command, run(
+            f"{environment}/bin/python", "-B", "-c", "import built; print(built.version)", cwd=environment
+        ).strip()
+
+    def test_an_environment_that_follows_compiles_against_the_alias(self, runtimes, alias, environment):
+        follower, pinned = environment(alias), environment(f"{runtimes}/3.13.5")
+        for folder, home in ((follower, alias), (pinned, f"{runtimes}/3.13.5")):
+            command, version = self.build(folder)
+            assert f"-I{home}/include/python3.13" in command
+            assert f"-L{home}/lib" in command
+            assert not [word for word in command if "/install" in word]
+            assert version == "3.13.5"
+
+        replace_link(alias, "3.13.15")
+        assert self.build(follower)[1] == "3.13.15"
+        assert self.build(pinned)[1] == "3.13.5"
+
+
+class TestExternallyManaged:
+    def test_pip_leaves_the_runtime_alone(self, runtimes):
+        done = subprocess.run(
+            [f"{runtimes}/3.13.5/bin/python3.13", "-IBm", "pip", "install", "--no-index", "six"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "externally-managed-environment" in done.stderr
+        assert "pyman venv" in done.stderr
+
+    def test_it_lies_where_the_standard_says(self, runtimes):
+        where = run(
+            f"{runtimes}/3.13.5/bin/python3.13", "-IBc", "import sysconfig; print(sysconfig.get_path('stdlib'))"
+        ).strip()
+        parser = configparser.ConfigParser(interpolation=None)
+        assert parser.read(f"{where}/EXTERNALLY-MANAGED")
+        assert parser["externally-managed"]["Error"].splitlines()[0]
+
+
+@pytest.mark.parametrize("repair", [lambda tree: repair_prefix(tree, tree), write_externally_managed])
+def test_a_tree_without_a_standard_library(tmp_path, repair):
+    with pytest.raises(IntegrityError):
+        repair(str(tmp_path))
+    (tmp_path / "lib/python3.13").mkdir(parents=True)
+    with pytest.raises(IntegrityError):
+        repair(str(tmp_path))
+
+
+def test_a_pipe_in_the_place_of_a_file(tmp_path):
+    library = tmp_path / "lib/python3.13"
+    library.mkdir(parents=True)
+    (library / "os.py").touch()
+    os.mkfifo(library / "_sysconfigdata__x.py")
+    with pytest.raises(IntegrityError):
+        repair_prefix(str(tmp_path), str(tmp_path))
