@@ -30,6 +30,10 @@ SHELL = "Shell and machine"
 
 COMMANDS = (
     Command("install", "Install Pythons, and move their aliases.", PYTHONS),
+    Command("hold", "Keep an alias at one patch release.", PYTHONS),
+    Command("unhold", "Let an alias go to the newest release again.", PYTHONS, module="hold"),
+    Command("rollback", "Point an alias at the release before, and hold it there.", PYTHONS, module="hold"),
+    Command("prune", "Remove the releases that nothing uses.", PYTHONS),
     Command("uninstall", "Remove a Python that nothing needs.", PYTHONS),
     Command("adopt", "Use Pythons of pyenv, uv, the system… through the store.", PYTHONS),
     Command("forget", "Drop the link to an adopted Python, or the record of a venv.", PYTHONS),

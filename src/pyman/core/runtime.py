@@ -132,6 +132,23 @@ def with_default(store: Store, request: str) -> Store:
     return replace(store, default=request)
 
 
+def rollback_target(store: Store, alias: str) -> Runtime | None:
+    """The highest installed release below the one that an alias leads to now."""
+    present = store.alias_target(alias)
+    if present is None:
+        return None
+    older = [
+        runtime
+        for runtime in store.runtimes
+        if runtime.whole
+        and runtime.alias == alias
+        and (runtime.version.order, runtime.build or "") < (present.version.order, present.build or "")
+    ]
+    return max(
+        older, key=lambda runtime: (runtime.version.order, runtime.is_managed, runtime.build or ""), default=None
+    )
+
+
 @record
 class Choice:
     """An answer to a request: which interpreter, and by which path it is used."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from posixpath import join
 
 from pyman.core.plan import Plan, ReplaceFile, ReplaceLink, Verify
-from pyman.core.pyvenv_cfg import HELD_BACK, VERSION_KEYS, Settings, edit
+from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, VERSION_KEYS, Settings, edit
 from pyman.core.record import record
 
 TYPE_CHECKING = False
@@ -45,11 +45,14 @@ class Follower:
         return self.settings.policy == "pin"
 
 
-def through_other(follower: Follower, name: str, version: Version, *, held_back: str | None, variant: str) -> Plan:
+def through_other(
+    follower: Follower, name: str, version: Version, *, held_back: str | None, variant: str, follow: bool = False
+) -> Plan:
     """Make a venv go through another name of the store, keeping every other line of its settings.
 
     Going up the link is replaced first, so that at no instant an older interpreter runs with a newer library; the
-    caller says with `held_back` why a venv stays behind, None where it comes forward.
+    caller says with `held_back` why a venv stays behind, None where it comes forward. `follow` makes a pinned one
+    follow from now on.
     """
     old, new = join(follower.runtimes, follower.through), join(follower.runtimes, name)
     changes: dict[str, str | None] = {}
@@ -57,7 +60,11 @@ def through_other(follower: Follower, name: str, version: Version, *, held_back:
         value = follower.settings.values.get(key)
         if value is not None and (value == old or value.startswith(old + "/")):
             changes[key] = new + value[len(old) :]
-    shown = version.minor_name if held_back is None and follower.settings.policy == "follow" else str(version)
+    follows = follow or follower.settings.policy == "follow"
+    if follow and follower.settings.policy is not None:
+        changes[POLICY] = "follow"
+        changes[REQUEST] = name
+    shown = version.minor_name if held_back is None and follows else str(version)
     changes |= version_lines(follower.settings, version, follower.settings.get("version"), shown)
     changes[HELD_BACK] = held_back
     text = follower.cfg.decode("utf-8", "surrogateescape")

@@ -1,0 +1,118 @@
+"""`pyman hold`, `unhold` and `rollback`: an alias where the user wants it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pyman.cli.session import Session
+from pyman.cli.show.moves import moved_data, moved_lines
+from pyman.cli.verb import verb
+from pyman.core.answer import Answer
+from pyman.core.request import parse_request
+from pyman.core.runtime import Runtime, Store, is_alias_name, rollback_target
+from pyman.effects.holds import set_hold
+from pyman.effects.store import read_store
+from pyman.errors import BadRequest, NotFound, Refused
+
+_ALIAS = Annotated[str, typer.Argument(metavar="ALIAS", help="A minor version: 3.13, 3.14t.")]
+_NO_CHECK = Annotated[bool, typer.Option("--no-check", help="Move the alias without checking the venvs.")]
+_FORCE = Annotated[
+    bool, typer.Option("--force", help="Move it also where a venv that does not fit cannot be held back.")
+]
+
+
+@verb
+def hold(
+    session: Session,
+    alias: _ALIAS,
+    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Default: where it points now.")] = None,
+    no_check: _NO_CHECK = False,
+    force: _FORCE = False,
+) -> Answer:
+    """Keep an alias at one patch release, whatever is installed later.
+
+    Examples:
+        pyman hold 3.13
+        pyman hold 3.13 3.13.5
+    """
+    store = read_store(session.places.root)
+    name = _alias_name(store, alias)
+    runtime = _runtime_of(store, name, version)
+    moved = set_hold(session.places, name, runtime.name, session.observer, check=not no_check, force=force)
+    lines = (*moved_lines(moved), f"{name} is held at {runtime.name}; `pyman unhold {name}` lets it go")
+    return Answer({"changed": [name], "moved": moved_data(moved)}, lines)
+
+
+@verb
+def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: _FORCE = False) -> Answer:
+    """Let an alias go where the rules say: to the highest release of its minor.
+
+    Examples:
+        pyman unhold 3.13
+    """
+    store = read_store(session.places.root)
+    name = _alias_name(store, alias)
+    if store.held(name) is None:
+        return Answer({"changed": [], "moved": []}, (f"{name} is not held",))
+    moved = set_hold(session.places, name, None, session.observer, check=not no_check, force=force)
+    target = read_store(session.places.root).alias_target(name)
+    where = f", at {target.name}" if target is not None else ""
+    return Answer(
+        {"changed": [name], "moved": moved_data(moved)}, (*moved_lines(moved), f"{name} is not held any more{where}")
+    )
+
+
+@verb
+def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: _FORCE = False) -> Answer:
+    """Point an alias at the next older release that is installed, and hold it there; again goes one lower.
+
+    Examples:
+        pyman rollback 3.13
+    """
+    store = read_store(session.places.root)
+    name = _alias_name(store, alias)
+    present = store.alias_target(name)
+    target = rollback_target(store, name)
+    if target is None:
+        raise NotFound(
+            f"there is nothing older than {present.name if present else name} to go back to",
+            hint=f"install it first: `pyman install {name}.N`, then `pyman hold {name} {name}.N`",
+        )
+    moved = set_hold(session.places, name, target.name, session.observer, check=not no_check, force=force)
+    lines = (*moved_lines(moved), f"{name} is held at {target.name}; `pyman unhold {name}` goes forward again")
+    return Answer({"changed": [name], "moved": moved_data(moved)}, lines)
+
+
+def _alias_name(store: Store, text: str) -> str:
+    if not is_alias_name(text) or text == "3":
+        raise BadRequest(f"`{text}` is no alias of a minor version", hint="write a minor: `3.13`, `3.14t`")
+    if all(runtime.alias != text for runtime in store.runtimes):
+        raise NotFound(f"no Python {text} is installed", hint=f"run `pyman install {text}`")
+    return text
+
+
+def _runtime_of(store: Store, alias: str, version: str | None) -> Runtime:
+    if version is None:
+        target = store.alias_target(alias)
+        if target is None:
+            raise NotFound(f"{alias} points nowhere", hint="run `pyman doctor --fix`")
+        return target
+    named = store.runtime(version)
+    if named is None:
+        request = parse_request(version)
+        fitting = [
+            runtime
+            for runtime in store.runtimes
+            if runtime.whole
+            and runtime.alias == alias
+            and request.pins
+            and request.admits(runtime.version, request.variant)
+        ]
+        named = max(fitting, key=lambda runtime: runtime.rank, default=None)
+    if named is None or not named.whole:
+        raise NotFound(f"Python {version} is not installed", hint=f"run `pyman install {version}`")
+    if named.alias != alias:
+        raise Refused(f"{named.name} is no {alias}", hint=f"hold `{named.alias}` at it instead")
+    return named

@@ -1,0 +1,84 @@
+"""Removing a runtime: who needs it, and what `prune` may take away (DESIGN 8)."""
+
+from __future__ import annotations
+
+from pyman.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyman.core.moves import Process
+    from pyman.core.plans.move import Follower
+    from pyman.core.runtime import Runtime, Store
+
+
+@record
+class Need:
+    """One reason to keep a runtime."""
+
+    why: str
+    """`follows`, `pinned`, `held back`, `linked`, `unreachable`, `process`, `hold`."""
+    who: str
+    """The path of a venv, the name of an alias, a process."""
+    follower: Follower | None = None
+
+    @property
+    def told(self) -> str:
+        """The reason as a line of a list."""
+        return {
+            "follows": f"{self.who} follows its alias",
+            "pinned": f"{self.who} is pinned to it",
+            "held back": f"{self.who} is held back on it",
+            "linked": f"{self.who} is linked to it",
+            "unreachable": f"{self.who} cannot be reached, so nobody can tell",
+            "process": f"process {self.who} runs it",
+            "hold": f"{self.who} is held at it",
+        }[self.why]
+
+
+def needs(
+    runtime: Runtime,
+    store: Store,
+    followers: Iterable[Follower],
+    unreachable: Iterable[str],
+    processes: Iterable[Process],
+) -> tuple[Need, ...]:
+    """Everything that needs a runtime.
+
+    Venvs that go through its alias need it only while it is the last one behind that alias.
+    """
+    found: list[Need] = []
+    last = all(
+        other.name == runtime.name or not other.whole for other in store.runtimes if other.alias == runtime.alias
+    )
+    for follower in followers:
+        if follower.through == runtime.name:
+            why = "pinned" if follower.is_pinned else "held back" if follower.is_held_back else "linked"
+            found.append(Need(why, follower.path, follower))
+        elif follower.through == runtime.alias and last:
+            found.append(Need("follows", follower.path, follower))
+    found += [Need("unreachable", path) for path in unreachable]
+    found += [Need("process", f"{process.pid} ({process.command})") for process in processes]
+    found += [Need("hold", alias) for alias, name in store.holds if name == runtime.name]
+    return tuple(found)
+
+
+def prunable(store: Store) -> tuple[Runtime, ...]:
+    """The managed runtimes that no alias leads to and no hold names; whether venvs need them is looked at next."""
+    kept = {target.name for alias in store.aliases if (target := store.alias_target(alias.name)) is not None}
+    kept |= {name for _, name in store.holds}
+    return tuple(runtime for runtime in store.runtimes if runtime.is_managed and runtime.name not in kept)
+
+
+def aliases_without_way_back(store: Store, removed: Iterable[Runtime]) -> tuple[str, ...]:
+    """The aliases that can no longer be rolled back once these runtimes are gone."""
+    gone = {runtime.name for runtime in removed}
+    left = [runtime for runtime in store.runtimes if runtime.name not in gone and runtime.whole]
+    answer = []
+    for alias in dict.fromkeys(runtime.alias for runtime in store.runtimes if runtime.name in gone):
+        target = store.alias_target(alias)
+        older = [one for one in left if one.alias == alias and target is not None and one.version < target.version]
+        if not older:
+            answer.append(alias)
+    return tuple(answer)

@@ -1,0 +1,44 @@
+"""Who needs a runtime: looked up in the records, the links of venvs, and the processes of this machine."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.plans.removal import Need, needs
+from pyman.effects.followers import read_followers
+from pyman.effects.processes import processes_in
+from pyman.effects.venv_records import UNREACHABLE, known_venvs, state_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.runtime import Runtime, Store
+    from pyman.effects.places import Places
+
+
+def read_needs(places: Places, store: Store, runtime: Runtime) -> tuple[Need, ...]:
+    """Everything that needs a runtime now."""
+    followers = read_followers(places.root, (runtime.name, runtime.alias))
+    unreachable = [known.path for known in known_venvs(places.root) if state_of(known.path) == UNREACHABLE]
+    return needs(runtime, store, followers, unreachable, processes_in(runtime.path))
+
+
+def size_of(folder: str) -> int:
+    """The bytes that a folder takes on the disk; hard-linked files count once."""
+    total = 0
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    if status.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
+                        if (status.st_dev, status.st_ino) in seen:
+                            continue
+                        seen.add((status.st_dev, status.st_ino))
+                    total += status.st_blocks * 512
+        except OSError:
+            continue
+    return total
