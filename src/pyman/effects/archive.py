@@ -42,7 +42,10 @@ def unpack(
         raise IntegrityError(f"{archive} {error}", hint="get the archive again, from a place that you trust") from None
     except FileExistsError as error:
         # the rules tell every two names apart; a file system that ignores case does not
-        raise IntegrityError(f"{archive} has two members that are both {error.filename} here") from None
+        raise IntegrityError(
+            f"{archive} has two members that are both {error.filename} in {destination}",
+            hint="unpack to a file system that tells upper from lower case",
+        ) from None
     except OSError as error:
         raise cannot_write(destination, error) from error
     finally:
@@ -54,13 +57,13 @@ def _open_archive(archive: str) -> tuple[int, int]:
     try:
         descriptor = os.open(archive, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
-        raise NotFound(f"there is no archive {archive}") from None
+        raise NotFound(f"there is no archive {archive}", hint="check its path") from None
     except OSError as error:
         raise PymanError(f"{archive} cannot be read: {error.strerror}") from error
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise PymanError(f"{archive} is no regular file")
+        raise PymanError(f"{archive} is no regular file", hint="name an archive on a disk")
     return descriptor, status.st_size
 
 
@@ -68,7 +71,7 @@ def _unpack_pieces(stream: TarStream, tree: Tree, destination: str) -> None:
     folder = os.open(destination, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if os.listdir(folder):
-            raise PymanError(f"{destination} is not empty, so nothing is unpacked into it")
+            raise PymanError(f"{destination} is not empty, so nothing is unpacked into it", hint="empty it first")
         while (member := stream.next_member()) is not None:
             _make(member, tree.place(member), stream, folder)
         tree.finish()
@@ -116,4 +119,7 @@ def release_in_tree(tree: str) -> Release:
                 return Release(version, variant)
     except (NotReadable, OSError):
         pass  # said below, whatever the reason
-    raise IntegrityError(f"{tree} does not say which Python it is: its include folder has no usable patchlevel.h")
+    raise IntegrityError(
+        f"{tree} does not say which Python it is: its include folder has no usable patchlevel.h",
+        hint="only archives of CPython in the layout of python-build-standalone can be installed",
+    )

@@ -20,6 +20,7 @@ from pyman.errors import BrokenRuntime, Refused
 # Bytes of output that are looked at; the rest is read and dropped.
 _LARGEST_ANSWER = 1 << 18
 _LONGEST_SENTENCE = 300
+_ANOTHER = "take another build of it"
 
 
 def ask(executable: str, *, timeout: float = 10.0) -> InterpreterFacts:
@@ -78,18 +79,22 @@ def smoke_test(tree_python: str, expected: Version, variant: str, tree: str, *, 
         raise BrokenRuntime(f"{tree_python} gave an answer that makes no sense", hint=_try_it(tree_python))
     found, wanted = release_name(facts.version, facts.variant), release_name(expected, variant)
     if found != wanted:
-        raise BrokenRuntime(f"{tree_python} says that it is Python {found}, not {wanted}")
+        raise BrokenRuntime(
+            f"{tree_python} says that it is Python {found}, not {wanted}", hint="tell whoever made the archive"
+        )
     real = os.path.realpath(tree)
     if facts.real_base_prefix != real:
-        raise BrokenRuntime(f"{tree_python} takes {facts.base_prefix} for its prefix, not {tree}")
+        raise BrokenRuntime(f"{tree_python} takes {facts.base_prefix} for its prefix, not {tree}", hint=_ANOTHER)
     if not os.path.realpath(facts.standard_library).startswith(f"{real}/"):
-        raise BrokenRuntime(f"{tree_python} uses the standard library {facts.standard_library}, which lies elsewhere")
+        raise BrokenRuntime(
+            f"{tree_python} uses the standard library {facts.standard_library}, which lies elsewhere", hint=_ANOTHER
+        )
     failures = read_failures(fields)
     if failures:
         lacking = dict.fromkeys(part for failure in failures if (part := missing_part(failure.sentence)))
         raise BrokenRuntime(
             f"{tree_python} cannot import {failures[0].module}: {_shortened(failures[0].sentence)}",
-            hint=f"install what the system lacks: {', '.join(lacking)}" if lacking else "take another build of it",
+            hint=f"install what the system lacks: {', '.join(lacking)}" if lacking else _ANOTHER,
         )
 
 

@@ -33,7 +33,7 @@ def repair_prefix(tree: str, final: str) -> None:
                 source = read_bytes(makefile, _LARGEST)
                 _write(makefile, source, relocated_makefile(source, os.fsencode(final)))
     except NotReadable as error:
-        raise IntegrityError(f"the runtime in {tree} is not one: {error}") from None
+        raise IntegrityError(f"the runtime in {tree} is not one: {error}", hint="take another build of it") from None
     except OSError as error:
         raise cannot_write(library, error) from error
 
@@ -58,7 +58,10 @@ def _library(tree: str) -> str:
         names = []
     found = [name for name in names if os.path.isfile(f"{tree}/lib/{name}/os.py")]
     if len(found) != 1:
-        raise IntegrityError(f"{tree} holds no standard library lib/python3.X")
+        raise IntegrityError(
+            f"{tree} holds no standard library lib/python3.X",
+            hint="only archives of CPython in the layout of python-build-standalone can be installed",
+        )
     return f"{tree}/lib/{found[0]}"
 
 
