@@ -30,6 +30,7 @@ SHELL = "Shell and machine"
 
 COMMANDS = (
     Command("install", "Install Pythons, and move their aliases.", PYTHONS),
+    Command("upgrade", "Bring every minor to its newest patch release.", PYTHONS),
     Command("hold", "Keep an alias at one patch release.", PYTHONS),
     Command("unhold", "Let an alias go to the newest release again.", PYTHONS, module="hold"),
     Command("rollback", "Point an alias at the release before, and hold it there.", PYTHONS, module="hold"),

@@ -55,12 +55,12 @@ def install(
     if archive is not None and requests:
         raise UsageError("`--from` takes no request: the archive says what it is", hint="leave the request away")
     if archive is not None:
-        result = _install_archive(session, archive, force=force)
+        result = _install_archive(session, archive, force=force, check=not no_check)
     else:
         asked = [parse_request(text) for text in requests or ()] or [_asked_here(session)]
         for request in asked:
             _refuse_what_has_no_build(request)
-        result = installing.get(session, asked, mirror=mirror, force=force, may_adopt=not no_adopt)
+        result = installing.get(session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check)
     store = read_store(session.places.root)
     if default and result.got:
         set_default(session.places, result.got[0].request.text if archive is None else result.got[0].runtime.alias)
@@ -73,6 +73,7 @@ def install(
             lines.append(f"Python {choice.release} {verb_done}")
         lines += got.said
         lines += moved_lines(got.moved)
+        lines += installing.told_of_hold(session, got.runtime)
     data = {
         "installed": [installing.got_data(store, got) for got in result.got],
         "moved": moved_data(result.moved),
@@ -94,7 +95,7 @@ def _refuse_what_has_no_build(request: Request) -> None:
         )
 
 
-def _install_archive(session: Session, text: str, *, force: bool) -> installing.Installed:
+def _install_archive(session: Session, text: str, *, force: bool, check: bool) -> installing.Installed:
     path = installing.archive_of(text, session.cwd)
     local = verified_archive(path, session.places.cache)
     session.observer.noted(local.told)
@@ -109,6 +110,7 @@ def _install_archive(session: Session, text: str, *, force: bool) -> installing.
         url=None,
         sha256=local.sha256,
         replace=force,
+        check=check,
         observer=session.observer,
     )
     request = Request(os.path.basename(path), "path")

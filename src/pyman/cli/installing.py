@@ -68,6 +68,7 @@ def get(
     mirror: str | None = None,
     force: bool = False,
     may_adopt: bool = True,
+    check: bool = True,
 ) -> Installed:
     """Install what is asked for: look once, decide each request, download side by side, unpack one after the other.
 
@@ -91,10 +92,13 @@ def get(
         else plan.decide(request, store, builds, force=force)
         for request in requests
     ]
-    return _carry_out(session, decisions, may_adopt=may_adopt)
+    return carry_out(session, decisions, may_adopt=may_adopt, check=check)
 
 
-def _carry_out(session: Session, decisions: list[plan.Decision], *, may_adopt: bool) -> Installed:
+def carry_out(
+    session: Session, decisions: Sequence[plan.Decision], *, may_adopt: bool, check: bool = True, force: bool = False
+) -> Installed:
+    """Do what was decided: download side by side, unpack one after the other. Raises nothing for a failed request."""
     fetches = [decision for decision in decisions if isinstance(decision, plan.Fetch)]
     archives: dict[Build, str] = {}
     unreachable: NetworkError | None = None
@@ -125,13 +129,13 @@ def _carry_out(session: Session, decisions: list[plan.Decision], *, may_adopt: b
                 else:
                     got.append(_adopt_instead(session, decision.request, unreachable, may_adopt=may_adopt))
             else:
-                got.append(_unpack(session, decision, archives[decision.build]))
+                got.append(_unpack(session, decision, archives[decision.build], check=check, force=force))
         except PymanError as error:
             return Installed(tuple(got), error)
     return Installed(tuple(got))
 
 
-def _unpack(session: Session, fetch: plan.Fetch, archive: str) -> Got:
+def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> Got:
     build = fetch.build
     runtime, moved, already = unpack_runtime(
         session.places,
@@ -143,6 +147,8 @@ def _unpack(session: Session, fetch: plan.Fetch, archive: str) -> Got:
         url=build.url,
         sha256=build.sha256 or "",
         replace=fetch.replaces is not None and fetch.replaces.is_managed,
+        check=check,
+        force=force,
         observer=session.observer,
     )
     return Got(fetch.request, runtime, already, moved)
@@ -163,6 +169,14 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
     runtime, moved, kept = adopt(session.places, stranger, session.observer)
     said = (f"{error.message}: adopted {runtime.release} of {stranger.origin} at {stranger.prefix} instead",)
     return Got(request, runtime, already=kept is not None, moved=moved, said=said + tuple(told_of_base(stranger)))
+
+
+def told_of_hold(session: Session, runtime: Runtime) -> list[str]:
+    """A line that says so, where a hold keeps the alias elsewhere."""
+    held = read_store(session.places.root).held(runtime.alias)
+    if held is None or held == runtime.name:
+        return []
+    return [f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` lets it go"]
 
 
 def got_data(store: Store, got: Got) -> dict[str, object]:

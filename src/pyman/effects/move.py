@@ -128,7 +128,7 @@ def _carry_out(
                 # The alias has moved and the venv runs; what could not be brought up to date is what doctor finds.
                 if not force and len(plan.steps) > 1:
                     raise
-    return tuple(_told(move, processes[move.swap.alias]) for move in moves if move.swap.alias != "3")
+    return tuple(as_planned(move, processes[move.swap.alias]) for move in moves if move.swap.alias != "3")
 
 
 def _swap(places: Places, transaction: Transaction, swap: Swap) -> None:
@@ -163,7 +163,8 @@ def _running(move: AliasMove, observer: Observer) -> tuple[Process, ...]:
     return running
 
 
-def _told(move: AliasMove, processes: tuple[Process, ...]) -> Moved:
+def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
+    """What a move means for the venvs, once it goes as it was prepared."""
     held = (*move.behind, *move.still)
     return Moved(
         move.swap.alias,

@@ -14,6 +14,7 @@ def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
             "to": move.new,
             "venvs": {"followed": move.followed, "pinned": move.pinned, "held_back": len(move.held_back)},
             "held_back": [{"path": held.path, "reason": held.reason} for held in move.held_back],
+            "processes": [{"pid": process.pid, "command": process.command} for process in move.processes],
         }
         for move in moved
     ]
@@ -35,6 +36,17 @@ def moved_lines(moved: tuple[Moved, ...]) -> list[str]:
             counts += [f"{_venvs(len(move.held_back))} held back"] if move.held_back else []
             lines += ["  " + ", ".join(counts)] if counts else []
         lines += [f"  held back: {held.path}: {held.reason}" for held in move.held_back]
+    return lines
+
+
+def planned_lines(moved: tuple[Moved, ...]) -> list[str]:
+    """What would be said, had it been done."""
+    lines = []
+    for move in moved:
+        lines.append(f"{move.alias} would move from {move.old} to {move.new}")
+        counts = [f"{_venvs(move.followed)} would follow", f"{_venvs(move.pinned)} pinned"]
+        lines.append("  " + ", ".join([*counts, f"{_venvs(len(move.held_back))} would be held back"]))
+        lines += [f"  would be held back: {held.path}: {held.reason}" for held in move.held_back]
     return lines
 
 

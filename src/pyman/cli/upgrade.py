@@ -1,0 +1,104 @@
+"""`pyman upgrade`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pyman.cli import installing
+from pyman.cli.prune import remove_unused
+from pyman.cli.session import Session
+from pyman.cli.show.moves import moved_data, moved_lines, planned_lines
+from pyman.cli.verb import verb
+from pyman.core.answer import Answer
+from pyman.core.moves import Moved, swaps
+from pyman.core.plans.install import Fetch, answer_is_known
+from pyman.core.plans.upgrade import decide, minors_to_upgrade
+from pyman.core.runtime import Runtime, with_runtime
+from pyman.effects.move import as_planned, prepare
+from pyman.effects.store import read_manifest, read_store
+
+
+@verb
+def upgrade(
+    session: Session,
+    requests: Annotated[list[str] | None, typer.Argument(metavar="[REQUEST...]", help="Minors; default: all.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would move, and who would stay.")] = False,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Move aliases without checking the venvs.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Move also where a venv that does not fit cannot be held back.")
+    ] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove afterwards what nothing uses any more.")] = False,
+    mirror: Annotated[
+        str | None, typer.Option("--mirror", metavar="URL", help="A folder or URL with an index.ndjson.")
+    ] = None,
+) -> Answer:
+    """Install the newest patch release of every minor, check the venvs, and move the aliases.
+
+    A venv whose packages fit the old release and do not fit the new one is held back, and tried again next time. The
+    old releases stay until `pyman prune`, so that `pyman rollback` has somewhere to go.
+
+    Examples:
+        pyman upgrade --dry-run
+        pyman upgrade
+        pyman upgrade 3.13 --prune
+    """
+    store = read_store(session.places.root)
+    minors = minors_to_upgrade(store, requests or ())
+    if not minors:
+        return Answer({"installed": [], "moved": []}, ("no Python is installed by pyman: run `pyman install`",))
+    known = installing.catalogue(session, mirror, lambda builds: answer_is_known(minors, builds))
+    if known.stale:
+        session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
+    builds = {}
+    for runtime in store.runtimes:
+        manifest = read_manifest(runtime)
+        if manifest is not None and manifest.build is not None:
+            builds[runtime.name] = manifest.build
+    decisions = [decide(minor, store, known.builds, builds) for minor in minors]
+    fetches = [decision for decision in decisions if isinstance(decision, Fetch)]
+    if dry_run:
+        return _dry_run(session, fetches, check=not no_check)
+    result = installing.carry_out(session, fetches, may_adopt=False, check=not no_check, force=force)
+    lines: list[str] = []
+    for got in result.got:
+        if not got.already:
+            lines.append(f"Python {got.runtime.name} is installed")
+        lines += moved_lines(got.moved)
+        lines += installing.told_of_hold(session, got.runtime)
+    if not fetches:
+        lines.append("everything is the newest already")
+    removed: list[dict[str, object]] = []
+    if prune and result.error is None:
+        gone, told = remove_unused(session, dry_run=False)
+        removed = [{"version": str(runtime.version), "path": runtime.path, "bytes": size} for runtime, size in gone]
+        lines += told
+    store = read_store(session.places.root)
+    data = {
+        "installed": [installing.got_data(store, got) for got in result.got],
+        "moved": moved_data(result.moved),
+        "removed": removed,
+    }
+    return Answer(data, tuple(lines), error=result.error)
+
+
+def _dry_run(session: Session, fetches: list[Fetch], *, check: bool) -> Answer:
+    """What would move, and which venvs would be held back, as far as that can be told without the new release."""
+    before = read_store(session.places.root)
+    after = before
+    lines = []
+    for fetch in fetches:
+        runtime = Runtime(
+            fetch.name, fetch.build.version, fetch.build.variant, after.folder(fetch.name), None, fetch.build.build
+        )
+        after = with_runtime(after, runtime)
+        lines.append(f"would install {fetch.name}")
+    moves = [prepare(session.places, swap, before, after, check=check, trees={}) for swap in swaps(after)]
+    moved: list[Moved] = [as_planned(move) for move in moves if move.swap.alias != "3"]
+    lines += planned_lines(tuple(moved))
+    if not fetches:
+        lines.append("everything is the newest already")
+    elif check and any(move.followed for move in moved):
+        lines.append("compiled packages are checked once the new release is there")
+    return Answer({"installed": [], "moved": moved_data(tuple(moved))}, tuple(lines))
