@@ -1,0 +1,252 @@
+"""A venv that was moved or copied: which of its generated files name the old place, and what they must say now.
+
+Rewritten are, as DESIGN 7 says: scripts that an installer made (RECORD lists them), activation, the `command` line of
+`pyvenv.cfg`; and what names a source folder beside the venv, where that has moved along. What the user wrote is not.
+"""
+
+from __future__ import annotations
+
+from posixpath import basename, dirname, join, normpath
+
+from pyman.core.pyvenv_cfg import edit, parse_pyvenv_cfg
+from pyman.core.record import record
+from pyman.core.script_header import header_for, read_header
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+# What goes on with the name of a file or folder, so that a path before it is not a whole one.
+_PART_OF_A_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+@%,=")
+# What would end or change a quoted text of one shell or another. nu, xonsh and cmd have no script of pyman's.
+_NOT_IN_QUOTES = frozenset("'\"\\`$!\n\r")
+
+
+@record
+class Edit:
+    """One file to replace: only if it still is what was read."""
+
+    path: str
+    before: bytes
+    after: bytes
+
+
+@record
+class MovedFiles:
+    """What was read of a venv that was moved: contents by absolute path, all of them below the new place."""
+
+    old: str
+    new: str
+    settings: tuple[str, bytes] | None
+    """`pyvenv.cfg`."""
+    activation: Mapping[str, bytes]
+    rendered: Mapping[str, bytes]
+    """The same scripts as pyman would write them for the new place; empty where neither place needs quoting."""
+    scripts: Mapping[str, bytes]
+    """What RECORD files list in `bin`."""
+    pointers: Mapping[str, bytes]
+    """Files that may name source folders: `.pth`, editable finders, `direct_url.json`."""
+    records: Mapping[str, bytes]
+    """RECORD files."""
+    shebang_limit: int
+
+
+def edits_of_move(files: MovedFiles, relocated: Mapping[str, str]) -> tuple[Edit, ...]:
+    """Say what to rewrite. `relocated` maps source folders that are gone to where they are now (`named_paths`)."""
+    changed: dict[str, Edit] = {}
+
+    def change(path: str, before: bytes, after: bytes) -> None:
+        if after != before:
+            changed[path] = Edit(path, before, after)
+
+    for path, content in files.scripts.items():
+        change(path, content, _text(content, lambda text: rewrite_script(text, files)))
+    for path, content in files.activation.items():
+        if path in files.rendered:
+            change(path, content, files.rendered[path])
+        elif not set(files.new) & _NOT_IN_QUOTES:
+            change(path, content, _text(content, lambda text: replace_place(text, files.old, files.new)))
+    for path, content in files.pointers.items():
+        change(path, content, _text(content, lambda text, path=path: _repoint(path, text, relocated)))  # type: ignore[misc]
+    if files.settings is not None:
+        path, content = files.settings
+        change(path, content, _text(content, lambda text: _rewrite_command(text, files)))
+    for path, content in files.records.items():
+        change(path, content, _text(content, lambda text, path=path: _rewrite_record(path, text, files, changed)))  # type: ignore[misc]
+    return tuple(changed.values())
+
+
+def _text(content: bytes, rewrite: Callable[[str], str]) -> bytes:
+    return rewrite(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def replace_place(text: str, old: str, new: str) -> str:
+    """Replace a path wherever it stands whole, or as the beginning of a longer path; not inside another name."""
+    pieces: list[str] = []
+    start = 0
+    while (found := text.find(old, start)) >= 0:
+        end = found + len(old)
+        before, after = text[found - 1 : found], text[end : end + 1]
+        whole = not _goes_on(after) and not (_goes_on(before) and before != "=")
+        pieces += [text[start:found], new if whole else old]
+        start = end
+    return "".join([*pieces, text[start:]])
+
+
+def _goes_on(letter: str) -> bool:
+    return letter in _PART_OF_A_NAME or letter > "\x7f" if letter else False
+
+
+def _rewrite_command(text: str, files: MovedFiles) -> str:
+    command = parse_pyvenv_cfg(text).get("command")
+    if command is None:
+        return text
+    moved = replace_place(command, files.old, files.new)
+    # A line cannot hold every path; an old command in it harms nobody.
+    return (
+        edit(text, {"command": moved}) if moved == moved.strip() and "\n" not in moved and "\r" not in moved else text
+    )
+
+
+def rewrite_script(text: str, files: MovedFiles) -> str:
+    """Give a generated script the header that an installer would give it at the new place.
+
+    Both forms are understood, `#!/old/bin/python` and the way through `/bin/sh`, and are exchanged where the new
+    path is too long for the kernel, or has a space, or no longer so. Any other script stays as it is.
+    """
+    header = read_header(text)
+    if header is None:
+        return text
+    executable, arguments, rest = header
+    if not executable.startswith(files.old + "/"):
+        return text
+    return header_for(files.new + executable[len(files.old) :], arguments, files.shebang_limit) + rest
+
+
+def named_paths(files: MovedFiles) -> tuple[tuple[str, str], ...]:
+    """The paths that the venv's packages name and that may have moved along, each with where it would be now.
+
+    Whoever looks says which of them count: what is gone and is there now; and what lay in the venv itself.
+    """
+    pairs: dict[str, str] = {}
+    for path, content in files.pointers.items():
+        for named in _paths_in(path, content.decode("utf-8", "surrogateescape")):
+            for old, new in ((files.old, files.new), (dirname(files.old), dirname(files.new))):
+                if old not in ("/", "") and old != new and (named == old or named.startswith(old + "/")):
+                    pairs[named] = new + named[len(old) :]
+                    break
+    return tuple(pairs.items())
+
+
+def _paths_in(path: str, text: str) -> Iterable[str]:
+    if path.endswith(".json"):
+        url = _url_in(text)
+        return [_path_of_url(url)] if url is not None else []
+    found = [line.rstrip() for line in text.splitlines() if line.startswith("/")]
+    return found + [literal[1:-1] for literal in _literals(text)]
+
+
+def _literals(text: str) -> Iterable[str]:
+    """The string literals in a piece of Python that hold an absolute path and no escape, with their quotes."""
+    for quote in "'\"":
+        start = 0
+        while (start := text.find(quote + "/", start)) >= 0:
+            end = text.find(quote, start + 1)
+            if end < 0:
+                break
+            literal = text[start : end + 1]
+            if "\\" not in literal and "\n" not in literal:
+                yield literal
+            start = end + 1
+
+
+def _repoint(path: str, text: str, relocated: Mapping[str, str]) -> str:
+    if path.endswith(".json"):
+        return _repoint_url(text, relocated)
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if line.startswith("/"):
+            moved = relocated.get(line.rstrip())
+            if moved is not None and path.endswith((".pth", ".egg-link")):
+                lines[number] = moved + line[len(line.rstrip()) :]
+            continue
+        for literal in set(_literals(line)):
+            moved = relocated.get(literal[1:-1])
+            if moved is not None and not set(moved) & {"'", '"', "\\", "\n"}:
+                lines[number] = lines[number].replace(literal, literal[0] + moved + literal[0])
+    return "\n".join(lines)
+
+
+def _url_in(text: str) -> str | None:
+    import json
+
+    try:
+        url = json.loads(text)["url"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return url if isinstance(url, str) and url.startswith("file:///") else None
+
+
+def _path_of_url(url: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(url.removeprefix("file://"), errors="surrogateescape")
+
+
+def _repoint_url(text: str, relocated: Mapping[str, str]) -> str:
+    import json
+    from urllib.parse import quote
+
+    url = _url_in(text)
+    moved = relocated.get(_path_of_url(url)) if url is not None else None
+    if moved is None:
+        return text
+    return text.replace(json.dumps(url), json.dumps("file://" + quote(moved, errors="surrogateescape")))
+
+
+def _rewrite_record(path: str, text: str, files: MovedFiles, changed: Mapping[str, Edit]) -> str:
+    """Give the files that were rewritten their new hash and size, and absolute rows their new place."""
+    import csv
+
+    folder = dirname(dirname(path))
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        try:
+            row = next(csv.reader([line.rstrip("\r")]))
+        except (csv.Error, StopIteration):
+            continue
+        place = row[0] if row else ""
+        if place == files.old or place.startswith(files.old + "/"):
+            place = files.new + place[len(files.old) :]
+        rewritten = changed.get(normpath(join(folder, place)))
+        fields = [place, *row[1:]]
+        if rewritten is not None and len(row) > 2 and row[1]:
+            fields[1:3] = [_hash(rewritten.after), str(len(rewritten.after))]
+        if fields != row:
+            ending = "\r" if line.endswith("\r") else ""
+            lines[number] = ",".join(map(_field, fields)) + ending
+    return "\n".join(lines)
+
+
+def _field(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if set(text) & {",", '"', "\n", "\r"} else text
+
+
+def _hash(content: bytes) -> str:
+    """As RECORD has it (PEP 376, 427): URL-safe base64 without its padding."""
+    import base64
+    import hashlib
+
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode("ascii")
+
+
+def is_activation(name: str) -> bool:
+    """True for the activation scripts of every creator: `activate.fish`, `Activate.ps1`, `activate_this.py`."""
+    return basename(name).lower().startswith("activate") and not name.endswith((".pyc", "~"))
+
+
+def is_pointer(name: str) -> bool:
+    """True for a file of site-packages that may name a source folder: `.pth`, editable finders and loaders."""
+    return name.endswith((".pth", ".egg-link")) or (name.endswith(".py") and "editable" in name)

@@ -1,0 +1,55 @@
+"""The first lines of a script that an installer made: how they name the interpreter of a venv.
+
+#!/srv/app/.venv/bin/python         where the kernel takes it
+#!/bin/sh                           where the path is too long for that, or has a space
+'''exec' '/srv/my app/.venv/bin/python' "$0" "$@"
+' '''
+"""
+
+from __future__ import annotations
+
+from pyman.core.activation import quote_sh
+
+SHEBANG_LIMITS = {"linux": 127, "darwin": 512}
+"""Bytes, with `#!` and the end of the line: beyond them pip and its vendored distlib go by way of `/bin/sh`."""
+
+# Letters that mean the same to every shell, quoted or not.
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/@:,")
+_SH = "#!/bin/sh\n'''exec' "
+_SH_END = " \"$0\" \"$@\"\n' '''\n"
+
+
+def is_plain(path: str) -> bool:
+    """True for a path that no shell needs quoted."""
+    return all(letter in _PLAIN for letter in path)
+
+
+def read_header(text: str) -> tuple[str, str, str] | None:
+    """Take a script apart: the interpreter's path, its arguments, and what follows the header; None without one."""
+    if text.startswith(_SH):
+        import shlex
+
+        line, _, rest = text[len(_SH) :].partition("\n")
+        after = "' '''\n"
+        try:
+            words = shlex.split(line)
+        except ValueError:
+            return None
+        if words[-2:] != ["$0", "$@"] or not rest.startswith(after):
+            return None
+        return words[0], " ".join(words[1:-2]), rest[len(after) :]
+    line, end, rest = text.partition("\n")
+    if not line.startswith("#!/") or not end:
+        return None
+    executable, _, arguments = line[2:].rstrip("\r").partition(" ")
+    return executable, arguments, rest
+
+
+def header_for(executable: str, arguments: str, limit: int) -> str:
+    """The header that starts this interpreter, in the form that the path allows."""
+    simple = f"#!{executable}{' ' if arguments else ''}{arguments}\n"
+    length = len(simple.encode("utf-8", "surrogateescape"))
+    if length <= limit and not any(letter in executable for letter in " \t\n"):
+        return simple
+    quoted = executable if is_plain(executable) else quote_sh(executable)
+    return f"{_SH}{quoted}{' ' if arguments else ''}{arguments}{_SH_END}"

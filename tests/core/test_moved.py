@@ -1,0 +1,231 @@
+"""What a moved venv's files must say at their new place."""
+
+import base64
+import hashlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyman.core.moved import (
+    Edit,
+    MovedFiles,
+    edits_of_move,
+    is_activation,
+    is_pointer,
+    named_paths,
+    replace_place,
+    rewrite_script,
+)
+from pyman.core.record import replace
+from pyman.core.script_header import header_for, read_header
+
+OLD, NEW = "/old/app/.venv", "/new/place/.venv"
+SITE = f"{NEW}/lib/python3.13/site-packages"
+FILES = MovedFiles(OLD, NEW, None, {}, {}, {}, {}, {}, 127)
+BODY = "import sys\nsys.exit(main())  # from /old/app/.venv/bin/python\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("VIRTUAL_ENV=/old/app/.venv\n", "VIRTUAL_ENV=/new/place/.venv\n"),
+        ("'/old/app/.venv/bin'", "'/new/place/.venv/bin'"),
+        ('"/old/app/.venv"', '"/new/place/.venv"'),
+        ("PATH=/a:/old/app/.venv:/b", "PATH=/a:/new/place/.venv:/b"),
+        ("/old/app/.venv2", "/old/app/.venv2"),
+        ("/old/app/.venv-x", "/old/app/.venv-x"),
+        ("/old/app/.venvé", "/old/app/.venvé"),
+        ("/mnt/old/app/.venv", "/mnt/old/app/.venv"),
+        ("nothing", "nothing"),
+        ("", ""),
+    ],
+)
+def test_whole_paths_only(text, after):
+    assert replace_place(text, OLD, NEW) == after
+
+
+@given(st.text(alphabet="/oldap.venv '=:", max_size=60))
+def test_nothing_but_the_place_changes(text):
+    assert replace_place(replace_place(text, OLD, "/\0"), "/\0", OLD) == text
+
+
+LONG = "/new/" + "x" * 130
+SPACED = "/new place/.venv"
+
+
+@pytest.mark.parametrize(
+    ("header", "new", "limit", "after"),
+    [
+        ("#!/old/app/.venv/bin/python\n", NEW, 127, f"#!{NEW}/bin/python\n"),
+        ("#!/old/app/.venv/bin/python3.13 -sE\n", NEW, 127, f"#!{NEW}/bin/python3.13 -sE\n"),
+        ("#!/old/app/.venv/bin/python\n", LONG, 127, f"#!/bin/sh\n'''exec' {LONG}/bin/python \"$0\" \"$@\"\n' '''\n"),
+        ("#!/old/app/.venv/bin/python\n", LONG, 512, f"#!{LONG}/bin/python\n"),
+        (
+            "#!/old/app/.venv/bin/python\n",
+            SPACED,
+            127,
+            f"#!/bin/sh\n'''exec' '{SPACED}/bin/python' \"$0\" \"$@\"\n' '''\n",
+        ),
+        ("#!/bin/sh\n'''exec' '/old/app/.venv/bin/python' \"$0\" \"$@\"\n' '''\n", NEW, 127, f"#!{NEW}/bin/python\n"),
+        ("#!/bin/sh\n'''exec' \"/old/app/.venv/bin/python\" \"$0\" \"$@\"\n' '''\n", NEW, 127, f"#!{NEW}/bin/python\n"),
+        (
+            "#!/bin/sh\n'''exec' /old/app/.venv/bin/python -E \"$0\" \"$@\"\n' '''\n",
+            SPACED,
+            127,
+            f"#!/bin/sh\n'''exec' '{SPACED}/bin/python' -E \"$0\" \"$@\"\n' '''\n",
+        ),
+    ],
+)
+def test_generated_headers(header, new, limit, after):
+    files = replace(FILES, new=new, shebang_limit=limit)
+    assert rewrite_script(header + BODY, files) == after + BODY
+    # There and back again, in the form that fits.
+    back = replace(files, old=new, new=OLD, shebang_limit=127)
+    assert rewrite_script(after + BODY, back).startswith("#!/old/app/.venv/bin/python")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#!/usr/bin/env python3\n",
+        "#!/bin/sh\nexec /old/app/.venv/bin/python\n",
+        "#!/old/app/.venv2/bin/python\n",
+        "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python' \"$0\" \"$@\"\n' '''\n",
+        "#!/bin/sh\n'''exec' '/old/app/.venv/bin/python \"$0\" \"$@\"\n' '''\n",
+        "#!/bin/sh\n'''exec' /old/app/.venv/bin/python \"$0\" \"$@\"\nno end\n",
+        "#!/old/app/.venv/bin/python",
+        "import os\n",
+        "",
+    ],
+)
+def test_other_scripts_stay_as_they_are(script):
+    assert rewrite_script(script, FILES) == script
+
+
+@given(
+    st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"]), min_size=1, max_size=150),
+    st.sampled_from(["", "-E", "-sE"]),
+)
+def test_a_header_reads_back_and_is_python(folder, arguments):
+    executable = f"/{folder.strip('/ ')}/bin/python"
+    header = header_for(executable, arguments, 127)
+    assert read_header(header + BODY) == (executable, arguments, BODY)
+    if "\\" not in executable:
+        compile(header + "pass\n", "script", "exec")
+
+
+def digest(content):
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def test_record_gets_the_new_hashes_and_keeps_its_other_rows():
+    script = f"#!{OLD}/bin/python\n{BODY}".encode()
+    moved = f"#!{NEW}/bin/python\n{BODY}".encode()
+    record = (
+        f"../../../bin/demo,{digest(script)},{len(script)}\r\n"
+        "demo/__init__.py,sha256=abc,3\r\n"
+        f'"odd, name.py",sha256=def,4\r\n'
+        f"{OLD}/share/x,sha256=ghi,5\r\n"
+        "demo-1.dist-info/RECORD,,\r\n"
+    )
+    files = replace(
+        FILES, scripts={f"{NEW}/bin/demo": script}, records={f"{SITE}/demo-1.dist-info/RECORD": record.encode()}
+    )
+    edits = {edit.path: edit for edit in edits_of_move(files, {})}
+    assert edits[f"{NEW}/bin/demo"] == Edit(f"{NEW}/bin/demo", script, moved)
+    after = edits[f"{SITE}/demo-1.dist-info/RECORD"].after.decode()
+    assert after == record.replace(f"{digest(script)},{len(script)}", f"{digest(moved)},{len(moved)}").replace(OLD, NEW)
+
+
+def test_settings_and_activation():
+    cfg = f"home = /x\ncommand = /x/python -m venv {OLD}\nprompt = {OLD}\n".encode()
+    activate = f'VIRTUAL_ENV="{OLD}"\n'.encode()
+    files = replace(FILES, settings=(f"{NEW}/pyvenv.cfg", cfg), activation={f"{NEW}/bin/activate": activate})
+    edits = {edit.path: edit.after.decode() for edit in edits_of_move(files, {})}
+    assert edits == {
+        f"{NEW}/pyvenv.cfg": f"home = /x\ncommand = /x/python -m venv {NEW}\nprompt = {OLD}\n",
+        f"{NEW}/bin/activate": f'VIRTUAL_ENV="{NEW}"\n',
+    }
+
+
+def test_activation_is_written_anew_where_quoting_would_matter():
+    old = {
+        f"{SPACED}/bin/activate": b"VIRTUAL_ENV=/old/app/.venv\n",
+        f"{SPACED}/bin/activate.nu": b"r#'/old/app/.venv'#",
+    }
+    ours = {f"{SPACED}/bin/activate": b"VIRTUAL_ENV='/new place/.venv'\n", f"{SPACED}/bin/Activate.ps1": b"x"}
+    files = replace(FILES, new=SPACED, activation=old, rendered=ours)
+    assert {edit.path: edit.after for edit in edits_of_move(files, {})} == {
+        f"{SPACED}/bin/activate": b"VIRTUAL_ENV='/new place/.venv'\n",
+        f"{SPACED}/bin/activate.nu": b"r#'/new place/.venv'#",
+    }
+    odd = replace(files, new="/it's", activation={"/it's/bin/activate.nu": b"r#'/old/app/.venv'#"}, rendered={})
+    assert edits_of_move(odd, {}) == ()
+
+
+def test_a_command_that_no_line_can_hold_is_left():
+    cfg = f"command = venv {OLD}\n".encode()
+    files = replace(FILES, new="/new\nplace", settings=("/new\nplace/pyvenv.cfg", cfg))
+    assert edits_of_move(files, {}) == ()
+
+
+POINTERS = {
+    f"{SITE}/demo.pth": "/old/app/src\n/old/app/other\nimport x; x.run('/old/app/src')\nrelative\n",
+    f"{SITE}/__editable___demo_finder.py": "MAPPING: dict[str, str] = {'demo': '/old/app/src', \"b\": \"/old/elsewhere\"}\n",
+    f"{SITE}/easy-install.pth": f"{OLD}/src/lib\r\n",
+    f"{SITE}/demo-1.dist-info/direct_url.json": json.dumps(
+        {"url": "file:///old/app/s%20p", "dir_info": {"editable": True}}
+    ),
+}
+
+
+def test_pointers_name_source_folders_that_may_have_moved_along():
+    files = replace(FILES, pointers={path: text.encode() for path, text in POINTERS.items()})
+    assert dict(named_paths(files)) == {
+        "/old/app/src": "/new/place/src",
+        "/old/app/other": "/new/place/other",
+        f"{OLD}/src/lib": f"{NEW}/src/lib",
+        "/old/app/s p": "/new/place/s p",
+    }
+    relocated = {"/old/app/src": "/new/place/src", "/old/app/s p": "/new/place/s p", f"{OLD}/src/lib": f"{NEW}/src/lib"}
+    edits = {edit.path: edit.after.decode() for edit in edits_of_move(files, relocated)}
+    assert edits == {
+        f"{SITE}/demo.pth": "/new/place/src\n/old/app/other\nimport x; x.run('/new/place/src')\nrelative\n",
+        f"{SITE}/__editable___demo_finder.py": POINTERS[f"{SITE}/__editable___demo_finder.py"].replace(
+            "/old/app/src", "/new/place/src"
+        ),
+        f"{SITE}/easy-install.pth": f"{NEW}/src/lib\r\n",
+        f"{SITE}/demo-1.dist-info/direct_url.json": '{"url": "file:///new/place/s%20p", "dir_info": {"editable": true}}',
+    }
+    assert edits_of_move(files, {}) == ()
+
+
+def test_a_venv_that_was_only_renamed_points_at_the_same_sources():
+    files = replace(FILES, new="/old/app/env", pointers={f"{SITE}/demo.pth": b"/old/app/src\n"})
+    assert named_paths(files) == ()
+    assert named_paths(replace(files, old="/.venv", new="/env", pointers={f"{SITE}/d.pth": b"/etc\n"})) == ()
+
+
+@given(st.binary(max_size=200))
+def test_random_files_never_crash(content):
+    content = content.replace(b"\1", OLD.encode()).replace(b"\2", b"/old/app/src")
+    files = replace(
+        FILES,
+        settings=("/n/pyvenv.cfg", content),
+        activation={"/n/activate": content},
+        scripts={"/n/bin/x": content, "/n/bin/y": b"#!/bin/sh\n'''exec' " + content},
+        pointers={"/n/a.pth": content, "/n/b.py": content, "/n/c.json": content, "/n/d.json": b'{"url": "' + content},
+        records={"/n/x.dist-info/RECORD": content},
+    )
+    named_paths(files)
+    for edit in edits_of_move(files, {"/old/app/src": "/new/place/src"}):
+        assert edit.before != edit.after
+
+
+def test_names():
+    assert all(map(is_activation, ["activate", "activate.fish", "Activate.ps1", "activate_this.py", "activate.csh"]))
+    assert not any(map(is_activation, ["deactivate", "python", "activate.pyc", "activate~"]))
+    assert all(map(is_pointer, ["x.pth", "__editable___demo_finder.py", "_demo_editable_loader.py", "demo.egg-link"]))
+    assert not any(map(is_pointer, ["x.py", "editable", "RECORD"]))
