@@ -1,0 +1,115 @@
+"""The part of a list of builds that concerns this machine, kept between commands.
+
+One file for each list and platform: a first line about the list, then its releases as lines in upstream's schema. The
+file's own time says when the list was last known to hold. Anything odd about it is as if it were not there, and what
+cannot be written is done without: the cache may be deleted, or read-only, at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from pyman.core.catalogue import parse_release, release_line, release_names
+from pyman.core.record import record
+from pyman.effects.files import read_bytes, replace_file
+from pyman.effects.places import make_folder
+from pyman.errors import PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyman.core.catalogue import Build
+
+_FORMAT = 1
+_LARGEST = 16 << 20
+
+
+@record
+class CachedList:
+    """What an earlier command read of a list."""
+
+    builds: tuple[Build, ...]
+    """Newest release first."""
+    etag: str
+    """Of the answer that it was read from; "" where the server gave none."""
+    url: str
+    """The address that gave the answer, without secrets: an entity tag means nothing to another server."""
+    complete: bool
+    """False where reading stopped before the list's end."""
+    fetched: float
+    """Seconds since 1970."""
+
+
+class CatalogueCache:
+    """The file for one list and one platform in `<cache>/catalogue/`."""
+
+    def __init__(self, cache: str, name: str, platform: str) -> None:
+        """`name` tells the lists apart: "" for upstream's."""
+        self._folder = os.path.join(cache, "catalogue")
+        self._path = os.path.join(self._folder, f"{platform}-{name}.ndjson" if name else f"{platform}.ndjson")
+        self._platform = platform
+        self._available = os.path.join(cache, "available")
+
+    def read(self, base: str) -> CachedList | None:
+        """Return what is kept, None where that is nothing or cannot be trusted. `base` as for `parse_release`."""
+        try:
+            fetched = os.stat(self._path).st_mtime
+            head, *lines = read_bytes(self._path, _LARGEST).decode().splitlines()
+            about = json.loads(head)
+            if about["format"] != _FORMAT or about["releases"] != len(lines):
+                return None
+            builds = [build for line in lines for build in parse_release(line, base, self._platform)]
+            return CachedList(tuple(builds), str(about["etag"]), str(about["url"]), about["complete"] is True, fetched)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def write(self, known: CachedList, base: str) -> None:
+        """Keep a list, where the cache can be written."""
+        releases: dict[tuple[object, str], list[Build]] = {}
+        for build in known.builds:
+            releases.setdefault((build.version, build.build), []).append(build)
+        about = {
+            "format": _FORMAT,
+            "url": known.url,
+            "etag": known.etag,
+            "complete": known.complete,
+            "releases": len(releases),
+        }
+        lines = [json.dumps(about), *(release_line(builds, base) for builds in releases.values())]
+        try:
+            make_folder(self._folder)
+            replace_file(self._path, "".join(f"{line}\n" for line in lines).encode())
+            os.utime(self._path, (known.fetched, known.fetched))
+        except (OSError, PymanError):
+            pass  # as the docstring of the module says
+
+    def touch(self, fetched: float) -> None:
+        """Note that the list still holds."""
+        try:
+            os.utime(self._path, (fetched, fetched))
+        except OSError:
+            pass  # as the docstring of the module says
+
+    def write_available(self, builds: Sequence[Build], *, complete: bool) -> None:
+        """Write `<cache>/available` for the shells' completion: one release a line, the highest version first.
+
+        Where only a part of the list is known, what the file already has stays.
+        """
+        names = release_names(builds)
+        try:
+            before = read_bytes(self._available).decode()
+        except (OSError, ValueError):
+            before = ""
+        if not complete:
+            known = set(names)
+            names += [name for name in before.splitlines() if name not in known]
+        text = "".join(f"{name}\n" for name in names)
+        if text == before:
+            return
+        try:
+            make_folder(os.path.dirname(self._available))
+            replace_file(self._available, text.encode())
+        except (OSError, PymanError):
+            pass  # as the docstring of the module says
