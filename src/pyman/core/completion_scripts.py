@@ -1,0 +1,95 @@
+"""Scripts that complete pyman's words, made from a description of the command table.
+
+They are committed in `completions/`, and a test holds them to the table. A script knows every verb and option with
+its description; values it reads from the store by itself, without starting Python:
+
+    installed   the releases in `<root>/runtimes`
+    alias       the minors there, and `3`
+    available   the lines of `<cache>/available`, which every refresh of the catalogue writes
+    request     all of these, `latest` and `system`
+    venv        where the links in `<root>/venvs` lead, and folders
+    program     the names in `<root>/shims`
+    shell       bash, zsh, fish
+    choice      one of `choices`
+    folder, file, command, text    what the shell completes itself; nothing for text
+
+Where either of two may stand, their kinds are joined by a bar: `installed|venv`.
+`--root`, PYMAN_ROOT and PYMAN_CACHE_DIR count as they do for pyman.
+"""
+
+from __future__ import annotations
+
+from pyman.core.record import record
+
+KINDS = (
+    "installed",
+    "alias",
+    "available",
+    "request",
+    "venv",
+    "program",
+    "shell",
+    "choice",
+    "folder",
+    "file",
+    "command",
+    "text",
+)
+
+
+@record
+class OptionWords:
+    """One option."""
+
+    names: tuple[str, ...]
+    """As they are written: `-p`, `--python`."""
+    summary: str
+    value: str = ""
+    """A kind or several; empty for a flag."""
+    choices: tuple[str, ...] = ()
+
+
+@record
+class ArgumentWords:
+    """One argument."""
+
+    value: str
+    """A kind or several."""
+    many: bool = False
+    """True for the last argument where it may be repeated."""
+    choices: tuple[str, ...] = ()
+
+
+@record
+class CommandWords:
+    """One verb."""
+
+    name: str
+    summary: str
+    options: tuple[OptionWords, ...] = ()
+    arguments: tuple[ArgumentWords, ...] = ()
+
+
+@record
+class CommandTable:
+    """Everything that can be written after `pyman`."""
+
+    commands: tuple[CommandWords, ...]
+    shared: tuple[OptionWords, ...]
+    """Options that are understood before and after every verb."""
+    alone: tuple[OptionWords, ...] = ()
+    """Options that stand in a verb's place: `--version`."""
+
+
+def completion_scripts(table: CommandTable) -> dict[str, str]:
+    """Return the scripts by their file names: `pyman.bash`, `_pyman` for zsh, `pyman.fish`."""
+    from pyman.core.completion_bash import bash_script
+    from pyman.core.completion_fish import fish_script
+    from pyman.core.completion_zsh import zsh_script
+
+    return {"pyman.bash": bash_script(table), "_pyman": zsh_script(table), "pyman.fish": fish_script(table)}
+
+
+def described(summary: str) -> str:
+    """Return a summary as a list shows it: without the full stop."""
+    return summary.strip().removesuffix(".")
