@@ -167,8 +167,10 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
     stranger = next(one for one in strangers if (one.version, one.variant) == best)
     prepare_folders(session.places)
     runtime, moved, kept = adopt(session.places, stranger, session.observer)
+    if kept is not None:
+        return Got(request, runtime, already=True, said=(f"kept the one of {stranger.origin}: {error.message}",))
     said = (f"{error.message}: adopted {runtime.release} of {stranger.origin} at {stranger.prefix} instead",)
-    return Got(request, runtime, already=kept is not None, moved=moved, said=said + tuple(told_of_base(stranger)))
+    return Got(request, runtime, already=False, moved=moved, said=said + tuple(told_of_base(stranger)))
 
 
 def told_of_hold(session: Session, runtime: Runtime) -> list[str]:

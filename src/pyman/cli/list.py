@@ -10,6 +10,7 @@ from pyman.cli.session import Session
 from pyman.cli.show.notes import pyman_says
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
+from pyman.core.record import replace
 from pyman.core.runtime import Runtime, Store, origin_of
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.users import count_users
@@ -33,11 +34,11 @@ def list_pythons(
     if available:
         from pyman.cli.available import list_available
 
-        return list_available(session, store, every=every)
+        return beside_installed(list_available(session, store, every=every), session, store)
     if outdated:
         from pyman.cli.available import list_outdated
 
-        return list_outdated(session, store)
+        return beside_installed(list_outdated(session, store), session, store)
     return list_installed(session, store)
 
 
@@ -75,6 +76,11 @@ def list_installed(session: Session, store: Store) -> Answer:
     notes = () if rows else ("no Python is installed yet: run `pyman install`",)
     table = Table(("Python", "Aliases", "From", "Venvs", "Place"), tuple(rows))
     return Answer({"runtimes": records, "aliases": aliases}, table=table, notes=notes)
+
+
+def beside_installed(answer: Answer, session: Session, store: Store) -> Answer:
+    """The answer with what `list` alone says in its data: programs find it in every listing."""
+    return replace(answer, data={**list_installed(session, store).data, **answer.data})
 
 
 def describe(store: Store, runtime: Runtime, venvs: int) -> dict[str, object]:
