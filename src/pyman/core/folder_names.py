@@ -43,6 +43,24 @@ def is_release_name(name: str) -> bool:
     return found is not None and len(found[0]) == 3
 
 
+def minor_sibling(folder: str) -> str | None:
+    """Where the owner of a folder named after a release would keep the minor-version link to it; None for others.
+
+    `…/3.12.1` has `…/3.12` beside it, `…/cpython-3.12.8-linux-…` has `…/cpython-3.12-linux-…`, and Homebrew keeps
+    `opt/python@3.12` for `Cellar/python@3.12/3.12.4_1`.
+    """
+    name, above = basename(folder), dirname(folder)
+    found = version_in_name(name)
+    if found is None or len(found[0]) != 3:
+        return None
+    if basename(dirname(above)) == "Cellar":
+        return f"{dirname(dirname(above))}/opt/{basename(above)}"
+    minor, release = (".".join(map(str, numbers)) for numbers in (found[0][:2], found[0]))
+    front, _, back = name.partition(release + found[1])
+    # A build of the same release, as the store names it.
+    return f"{above}/{front}{minor}{'' if back.startswith('+') and back[1:].isdigit() else back}"
+
+
 def release_of_path(path: str, minor: str) -> tuple[Version, str] | None:
     """Release and variant that the nearest folder of a real path names, where that release is of this minor."""
     while path not in ("/", ""):

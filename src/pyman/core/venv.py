@@ -8,7 +8,7 @@ from __future__ import annotations
 from posixpath import basename, dirname
 
 from pyman.core.folder_names import is_minor_name, is_release_name
-from pyman.core.record import record
+from pyman.core.record import record, replace
 from pyman.core.version import VARIANT_SUFFIX, Version
 
 TYPE_CHECKING = False
@@ -58,6 +58,15 @@ class Interpreter:
     def alias(self) -> str:
         """The name of the alias that such an interpreter belongs to: `3.13`, `3.14t`; empty where nothing tells."""
         return self.minor + VARIANT_SUFFIX[self.variant] if self.minor else ""
+
+
+@record
+class OwnerLink:
+    """The minor-version link that the owner of an interpreter keeps beside it."""
+
+    path: str
+    interpreter: Interpreter
+    """What it leads to today."""
 
 
 @record
@@ -142,7 +151,11 @@ class VenvFacts:
     moved_from: str | None = None
     """That place, where it is not this venv."""
     compiled: bool | None = None
-    """True where compiled packages are installed; looked at only where the file names a pre-release."""
+    """True where compiled packages are installed; looked at only where a pre-release is or was at work."""
+    owner_link: OwnerLink | None = None
+    """For a venv that names a patch release of somebody else: the link that it could go through."""
+    cfg: bytes = b""
+    """`pyvenv.cfg` as it was read."""
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -202,11 +215,7 @@ class VenvFacts:
     @property
     def named_release(self) -> str | None:
         """The folder named after a full version that the link or `home` names; None where neither does."""
-        for path in (self.link, f"{self.home}/python" if self.home else None):
-            found = _named_folder(path) if path is not None else None
-            if found is not None:
-                return found
-        return None
+        return named_folder(self.link) or named_folder(f"{self.home}/python" if self.home else None)
 
     @property
     def link_kind(self) -> str:
@@ -218,10 +227,21 @@ class VenvFacts:
         return "patch" if self.named_release is not None else "external"
 
 
-def _named_folder(path: str) -> str | None:
-    folder = dirname(path)
+def named_folder(path: str | None) -> str | None:
+    """The folder of a path that is named after a full version; None where there is none."""
+    folder = dirname(path) if path is not None else ""
     while folder not in ("/", ""):
         if is_release_name(basename(folder)):
             return folder
         folder = dirname(folder)
     return None
+
+
+def with_release(facts: VenvFacts, version: Version) -> VenvFacts:
+    """The facts of a venv whose interpreter was asked for its release, because no file tells it."""
+    changed = facts
+    for field in ("interpreter", "home_interpreter"):
+        found = getattr(facts, field)
+        if found is not None and found.version is None and found.minor in ("", version.minor_name):
+            changed = replace(changed, **{field: replace(found, version=version, minor=version.minor_name)})
+    return changed

@@ -6,10 +6,10 @@ import errno
 import os
 import stat
 
-from pyman.core.folder_names import minor_of_executable, release_of_path
+from pyman.core.folder_names import is_minor_name, minor_of_executable, release_of_path
 from pyman.core.manifest import parse_manifest
 from pyman.core.runtime import MANIFEST
-from pyman.core.venv import Interpreter, Way
+from pyman.core.venv import Interpreter, OwnerLink, Way
 from pyman.core.version import Version, parse_version
 from pyman.effects.files import read_text
 
@@ -91,6 +91,15 @@ class Bases:
         if key not in self._interpreters:
             self._interpreters[key] = _read_interpreter(real, minor)
         return self._interpreters[key]
+
+    def owner_link(self, folder: str, called: str) -> OwnerLink | None:
+        """The interpreter behind a folder that should be a minor-version link; None where it is no link."""
+        way = self.folder(folder)
+        if way.real is None or not any(is_minor_name(os.path.basename(link)) for link in way.through):
+            return None
+        end = self.follow(f"{folder}/bin/{called}")
+        found = self.interpreter(end.real, called) if end.real is not None else None
+        return OwnerLink(folder, found) if found is not None else None
 
 
 def _join(folder: str, name: str) -> str:

@@ -8,7 +8,7 @@ import stat
 
 from pyman.core.activation import read_virtual_env
 from pyman.core.creator import creator_of
-from pyman.core.folder_names import is_interpreter_name, minor_of_executable
+from pyman.core.folder_names import is_interpreter_name, minor_of_executable, minor_sibling
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS, Settings, parse_pyvenv_cfg
 from pyman.core.venv import (
     LONE_COPY,
@@ -19,9 +19,11 @@ from pyman.core.venv import (
     Entry,
     Interpreter,
     Library,
+    OwnerLink,
     Problem,
     VenvFacts,
     Way,
+    named_folder,
 )
 from pyman.effects.files import NotReadable, read_bytes
 from pyman.effects.interpreters_on_disk import Bases, standard_library
@@ -59,6 +61,7 @@ class _Reading:
         self.folder = path
         self.bases = bases
         self.problems: list[Problem] = []
+        self.cfg = b""
 
     def read(self) -> VenvFacts | None:
         try:
@@ -114,7 +117,9 @@ class _Reading:
             libraries=libraries,
             scripts_location=location,
             moved_from=moved_from,
-            compiled=self.find_compiled(settings, libraries),
+            compiled=self.find_compiled(settings, libraries, interpreter),
+            owner_link=self.find_owner_link(link, home, called, libraries),
+            cfg=self.cfg,
             problems=tuple(self.problems),
         )
 
@@ -128,7 +133,7 @@ class _Reading:
     def read_settings(self) -> Settings:
         path = f"{self.folder}/{FILE_NAME}"
         try:
-            content = read_bytes(path)
+            content = self.cfg = read_bytes(path)
         except OSError as error:
             self.problems.append(Problem(path, _why(error)))
             return Settings({})
@@ -254,10 +259,24 @@ class _Reading:
             self.problems.append(Problem(way.real, _why(error)))
             return LONE_COPY
 
-    def find_compiled(self, settings: Settings, libraries: tuple[Library, ...]) -> bool | None:
-        """Look for compiled packages, where the file names a pre-release: `3.14.0b1`, `3.14.0.beta.1`."""
+    def find_owner_link(
+        self, link: str | None, home: str | None, called: str, libraries: tuple[Library, ...]
+    ) -> OwnerLink | None:
+        named = named_folder(link) or named_folder(f"{home}/python" if home is not None else None)
+        sibling = minor_sibling(named) if named is not None else None
+        if sibling is None:
+            return None
+        if minor_of_executable(called) is None:
+            called = libraries[0].name if libraries else "python3"
+        return self.bases.owner_link(sibling, called)
+
+    def find_compiled(
+        self, settings: Settings, libraries: tuple[Library, ...], interpreter: Interpreter | None
+    ) -> bool | None:
+        """Look for compiled packages, where the file names a pre-release (`3.14.0b1`, `3.14.0.beta.1`) or one runs."""
         named = "".join(settings.get(key) or "" for key in VERSION_KEYS).replace(".final.", "")
-        if not any(letter.isalpha() for letter in named):
+        runs = interpreter.version if interpreter is not None else None
+        if not any(letter.isalpha() for letter in named) and (runs is None or runs.is_final):
             return None
         seen = 0
         folders = [f"{self.folder}/lib/{library.name}/site-packages" for library in libraries]

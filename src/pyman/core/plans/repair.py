@@ -1,0 +1,208 @@
+"""Mending a venv: a finding and the facts that it was made from, turned into steps (DESIGN 7).
+
+A venv is mended one finding at a time and read again in between: two findings may be about one file.
+"""
+
+from __future__ import annotations
+
+from posixpath import join
+
+from pyman.core.finding import FORGET, MEND_MOVE, REFRESH, RELINK, REWRITE
+from pyman.core.folder_names import minor_of_executable
+from pyman.core.plan import CopyProgram, Forget, Plan, RemoveLink, ReplaceFile, ReplaceLink, Verify
+from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, VERSION_KEYS, edit
+from pyman.core.record import record
+from pyman.core.relink import base_target, stale_keys, target_for, wanted_alias
+from pyman.core.venv import NO_COPY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pyman.core.finding import Finding
+    from pyman.core.moved import Edit
+    from pyman.core.plan import Step
+    from pyman.core.relink import Target
+    from pyman.core.runtime import Store
+    from pyman.core.venv import VenvFacts
+    from pyman.core.version import Version
+
+PLANNED_HERE = (RELINK, REFRESH, MEND_MOVE, REWRITE, FORGET)
+"""The actions that are steps on one venv. The others are verbs of their own."""
+
+PIPX_METADATA = "pipx_metadata.json"
+
+
+@record
+class Repair:
+    """What mends one finding."""
+
+    finding: Finding
+    plan: Plan | None
+    """None where the finding's action is no matter of steps on this venv, or nothing can be done."""
+
+
+def plan_repair(
+    finding: Finding,
+    facts: VenvFacts | None,
+    store: Store,
+    *,
+    moved: Iterable[Edit] = (),
+    pipx_metadata: bytes | None = None,
+) -> Repair:
+    """Plan the repair of one finding.
+
+    `facts` are those that it was made from, None for a record whose venv is gone; `moved` are the edits of a venv that
+    was moved; `pipx_metadata` is the content of that file where pipx owns the venv.
+    """
+    if finding.action == FORGET:
+        return Repair(finding, Plan((Forget(finding.argument),), "it no longer exists"))
+    if finding.action not in PLANNED_HERE or facts is None:
+        return Repair(finding, None)
+    steps: tuple[Step, ...]
+    if finding.action == MEND_MOVE:
+        steps = tuple(ReplaceFile(each.path, each.before, each.after) for each in moved)
+    elif finding.action == REWRITE:
+        steps = _rewrite(facts)
+    elif finding.action == REFRESH:
+        steps = _refresh(facts)
+    else:
+        target = chosen_target(finding, facts, store)
+        steps = relink_steps(facts, target, pipx_metadata=pipx_metadata) if target is not None else ()
+    return Repair(finding, Plan(steps, finding.message) if steps else None)
+
+
+def chosen_target(finding: Finding, facts: VenvFacts, store: Store) -> Target | None:
+    """What the venv is linked to by this repair."""
+    if finding.code == "nested":
+        return base_target(facts, store)
+    return target_for(facts, store, wanted_alias(facts))
+
+
+def relink_steps(facts: VenvFacts, target: Target, *, pipx_metadata: bytes | None = None) -> tuple[Step, ...]:
+    """Change link, `home` and version lines together, keeping every other line.
+
+    Going up the link comes first, going down `home`: the newer binary runs with the older library, not the reverse.
+    """
+    links = tuple(_link_steps(facts, target))
+    changes = settings_of(facts, target)
+    text = facts.cfg.decode("utf-8", "surrogateescape")
+    new = edit(text, changes).encode("utf-8", "surrogateescape")
+    files: list[Step] = []
+    if new != facts.cfg:
+        files.append(ReplaceFile(join(facts.folder, FILE_NAME), facts.cfg, new))
+    if pipx_metadata is not None:
+        rewritten = rewrite_pipx_metadata(pipx_metadata, target)
+        if rewritten != pipx_metadata:
+            files.append(ReplaceFile(join(facts.folder, PIPX_METADATA), pipx_metadata, rewritten))
+    check = Verify(facts.folder, target.version, target.variant, target.home)
+    running = facts.python
+    down = running is not None and target.version < running
+    return (*files, *links, check) if down else (*links, *files, check)
+
+
+def _link_steps(facts: VenvFacts, target: Target) -> Iterable[Step]:
+    """The names of the interpreter in `bin`: those that lead outside get the new target, the others stay.
+
+    Where another minor comes in, the names of the old one go, and all others lead to `python`.
+    """
+    folder = f"{facts.folder}/bin"
+    versioned = target.executable.rpartition("/")[2]
+    present = {entry.name: entry for entry in facts.entries}
+    same_minor = all(_minor(name) in ("", _minor(versioned)) for name in present)
+    for name, entry in present.items():
+        path = f"{folder}/{name}"
+        if entry.kind == "file":
+            yield CopyProgram(path, target.executable)
+        elif entry.kind == "link" and not same_minor and _minor(name) not in ("", _minor(versioned)):
+            yield RemoveLink(path, entry.text)
+        elif entry.kind == "link":
+            inside = entry.text.rpartition("/")[2] if entry.text.rpartition("/")[0] in ("", ".", folder) else None
+            # Links that only lead to one another lead nowhere.
+            stays = inside in present and same_minor and (name != "python" or facts.link is not None)
+            wanted = target.executable if name == "python" or same_minor else "python"
+            if not stays and wanted != entry.text:
+                yield ReplaceLink(path, entry.text, wanted)
+    if "python" not in present:
+        yield ReplaceLink(f"{folder}/python", None, target.executable)
+    for name in ("python3", versioned):
+        if name not in present:
+            yield ReplaceLink(f"{folder}/{name}", None, "python")
+
+
+def _minor(name: str) -> str:
+    named = minor_of_executable(name)
+    return named[0] if named is not None else ""
+
+
+def settings_of(facts: VenvFacts, target: Target) -> dict[str, str | None]:
+    """The lines of `pyvenv.cfg` that a relink changes."""
+    changes: dict[str, str | None] = {"home": target.home, HELD_BACK: None}
+    for key in VERSION_KEYS:
+        value = facts.settings.get(key)
+        if value is not None:
+            changes[key] = version_line(value, target.version, follows=not target.pins)
+    if facts.policy == "pin" and not target.pins:
+        changes[POLICY] = "follow"
+        if facts.request is not None:
+            changes[REQUEST] = target.alias
+    return changes
+
+
+def version_line(value: str, version: Version, *, follows: bool) -> str:
+    """What a version key must say: the minor alone where the venv follows, else the release, in the form it had.
+
+    uv and pre-commit throw a venv away whose file names another patch release than runs; of the minor they do not.
+    """
+    if follows or value.count(".") == 1:
+        return version.minor_name
+    if value.count(".") != 4:
+        return str(version)
+    stages = {"a": "alpha", "b": "beta", "rc": "candidate"}
+    stage = version.prerelease.rstrip("0123456789")
+    serial = version.prerelease[len(stage) :]
+    return f"{version.major}.{version.minor}.{version.patch}.{stages.get(stage, 'final')}.{serial or 0}"
+
+
+def _rewrite(facts: VenvFacts) -> tuple[Step, ...]:
+    python = facts.python
+    if python is None:
+        return ()
+    follows = facts.link_kind == "alias"
+    changes = {
+        key: version_line(facts.settings.values[key], python, follows=follows)
+        for key in stale_keys(facts, python, VERSION_KEYS)
+    }
+    return (_edited(facts, changes),) if changes else ()
+
+
+def _edited(facts: VenvFacts, changes: Mapping[str, str | None]) -> ReplaceFile:
+    new = edit(facts.cfg.decode("utf-8", "surrogateescape"), changes).encode("utf-8", "surrogateescape")
+    return ReplaceFile(join(facts.folder, FILE_NAME), facts.cfg, new)
+
+
+def _refresh(facts: VenvFacts) -> tuple[Step, ...]:
+    base = facts.home_interpreter
+    if base is None or facts.copy == NO_COPY:
+        return ()
+    return tuple(
+        CopyProgram(f"{facts.folder}/bin/{entry.name}", base.path) for entry in facts.entries if entry.kind == "file"
+    )
+
+
+def rewrite_pipx_metadata(content: bytes, target: Target) -> bytes:
+    """Tell pipx which interpreter its venv has now; anything that is not as pipx writes it stays as it is."""
+    import json
+
+    try:
+        metadata = json.loads(content)
+    except ValueError:
+        return content
+    if not isinstance(metadata, dict):
+        return content
+    if isinstance(metadata.get("python_version"), str):
+        metadata["python_version"] = f"Python {target.version}"
+    source = metadata.get("source_interpreter")
+    if isinstance(source, dict) and "__Path__" in source:
+        source["__Path__"] = target.executable
+    return json.dumps(metadata, indent=4, sort_keys=True).encode()

@@ -1,0 +1,148 @@
+"""Where a venv could be linked to instead: the store's alias, else the owner's own minor-version link (DESIGN 7)."""
+
+from __future__ import annotations
+
+from posixpath import basename, dirname, join
+
+from pyman.core.folder_names import minor_of_executable, version_in_name
+from pyman.core.record import record
+from pyman.core.venv import named_folder
+from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.runtime import Runtime, Store
+    from pyman.core.venv import VenvFacts
+
+
+@record
+class Target:
+    """An interpreter for a venv, and the path by which it is used."""
+
+    home: str
+    executable: str
+    """In `home`."""
+    version: Version
+    variant: str
+    prefix: str
+    """The folder that the path leads to today."""
+    in_store: bool
+    pins: bool = False
+    """True for a patch release, not a minor-version link."""
+
+    @property
+    def alias(self) -> str:
+        """`3.13`, `3.14t`."""
+        return minor_alias(self.version, self.variant)
+
+
+def wanted_alias(facts: VenvFacts) -> str | None:
+    """The minor and variant that a venv's packages need: `3.13`, `3.14t`; told by its library, its link, its file."""
+    if facts.alias is not None:
+        return facts.alias
+    named = minor_of_executable(basename(facts.link)) if facts.link is not None else None
+    if named is not None:
+        return named[0] + VARIANT_SUFFIX[named[1]]
+    for key in ("version", "version_info"):
+        numbers = numbers_in(facts.settings.get(key) or "")[0]
+        if len(numbers) > 1:
+            return f"{numbers[0]}.{numbers[1]}"
+    return None
+
+
+def target_for(facts: VenvFacts, store: Store, alias: str | None) -> Target | None:
+    """What a venv of this alias should go through: the minor-version link, or the patch release that it is pinned to.
+
+    None where neither is there. A pinned venv whose release is gone gets the link, and follows from then on.
+    """
+    if alias is None:
+        return None
+    release = pinned_release(facts)
+    pinned = store.runtime(release) if release is not None else None
+    if pinned is not None and pinned.whole and pinned.alias == alias:
+        return _in_store(store, pinned, pinned.name)
+    runtime = store.alias_target(alias)
+    if runtime is not None and runtime.alias == alias:
+        return _in_store(store, runtime, alias)
+    link = facts.owner_link
+    if link is None or link.interpreter.alias != alias or link.interpreter.version is None:
+        return None
+    found = link.interpreter
+    if found.library is None or found.version is None:
+        return None
+    home = f"{link.path}/bin"
+    return Target(home, f"{home}/python{alias}", found.version, found.variant, found.prefix, in_store=False)
+
+
+def _in_store(store: Store, runtime: Runtime, name: str) -> Target:
+    executable = join(store.folder(name), runtime.executable)
+    prefix = runtime.target or runtime.path
+    pins = name == runtime.name
+    return Target(dirname(executable), executable, runtime.version, runtime.variant, prefix, in_store=True, pins=pins)
+
+
+def pinned_release(facts: VenvFacts) -> str | None:
+    """The patch release that a pinned venv wants, as its request or its link names it; None for any other venv."""
+    if facts.policy != "pin":
+        return None
+    named = [facts.request.removeprefix("==").strip()] if facts.request is not None else []
+    named += [basename(facts.named_release)] if facts.named_release is not None else []
+    for name in named:
+        found = version_in_name(name)
+        if found is not None and len(found[0]) == 3:
+            return release_name(Version(*found[0], found[1]), found[2])
+    return None
+
+
+def base_target(facts: VenvFacts, store: Store) -> Target | None:
+    """For a venv whose `home` lies in another: the base of the outermost one, by the path that its own `home` has.
+
+    Where that names a patch release which the alias has caught up with, and nothing pins the venv: the alias.
+    """
+    found = facts.interpreter
+    if facts.base_home is None or found is None or found.version is None or not found.minor:
+        return None
+    executable = f"{facts.base_home}/{basename(found.path)}"
+    through = target_for(facts, store, wanted_alias(facts))
+    if named_folder(executable) is not None and through is not None and through.version >= found.version:
+        return through
+    pins = named_folder(executable) is not None
+    return Target(facts.base_home, executable, found.version, found.variant, found.prefix, in_store=False, pins=pins)
+
+
+def names_one_runtime(facts: VenvFacts) -> bool:
+    """True where `bin/python` and `home` lead to the same runtime, by whatever ways."""
+    if facts.link is None or facts.home is None:
+        return True
+    if dirname(facts.link) == facts.home.rstrip("/"):
+        return True
+    own, homes = facts.interpreter, facts.home_interpreter
+    if own is None or homes is None:
+        return False
+    return own.path == homes.path or own.prefix == homes.prefix
+
+
+def numbers_in(text: str) -> tuple[tuple[int, ...], str]:
+    """Numbers and pre-release that a version line names: `3.13`, `3.13.5`, `3.14.0rc2`, `3.14.0.candidate.2`."""
+    parts = text.split(".")
+    stages = {"alpha": "a", "beta": "b", "candidate": "rc"}
+    prerelease = ""
+    if len(parts) == 5 and parts[4].isascii() and parts[4].isdigit():
+        prerelease = f"{stages[parts[3]]}{parts[4]}" if parts[3] in stages else ""
+        parts = parts[:3]
+    split = split_release(".".join(parts))
+    return (split[0], split[1] or prerelease) if split is not None else ((), "")
+
+
+def stale_keys(facts: VenvFacts, version: Version, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The version keys of a venv's file that name another release than this one."""
+    stale = []
+    for key in keys:
+        numbers, prerelease = numbers_in(facts.settings.get(key) or "")
+        if not numbers:
+            continue
+        named = (version.major, version.minor, version.patch)[: len(numbers)]
+        # The stdlib leaves the stage of a pre-release out of its line: that one is not wrong.
+        if numbers != named or (prerelease and prerelease != version.prerelease):
+            stale.append(key)
+    return tuple(stale)

@@ -1,0 +1,146 @@
+"""What is wrong with the store and the machine, as a pure function of what was read (DESIGN 7)."""
+
+from __future__ import annotations
+
+from posixpath import join
+
+from pyman.core.finding import (
+    ADOPT_AGAIN,
+    FORGET_RUNTIME,
+    MOVE_ALIASES,
+    REINSTALL,
+    SWEEP,
+    UPGRADE,
+    Finding,
+)
+from pyman.core.moves import swaps
+from pyman.core.record import record
+from pyman.core.version import release_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pyman.core.runtime import Runtime, Store
+    from pyman.core.version import Version
+
+
+@record
+class RuntimeState:
+    """What is in a runtime's place today."""
+
+    runtime: Runtime
+    is_there: bool
+    """False where the folder, or what the link of an adopted one leads to, is missing."""
+    missing: str | None = None
+    """What it lacks: its interpreter, its standard library, its manifest; one noun phrase."""
+    version: Version | None = None
+    """The release that its files name; None where they do not."""
+    failure: str | None = None
+    """Why its smoke test failed; None where it passed, or nothing had changed since it did."""
+
+
+@record
+class Interrupted:
+    """An operation that was cut off, and no live process is at it."""
+
+    path: str
+    operation: str
+    subject: str
+
+
+def diagnose_aliases(store: Store) -> tuple[Finding, ...]:
+    """Compare every alias with the rules of DESIGN 3."""
+    findings = []
+    for swap in swaps(store):
+        path = store.folder(swap.alias)
+        if swap.new is None:
+            message, repair = f"it leads to {swap.old}, and no runtime of that minor is installed", "remove it"
+        elif swap.old is None:
+            message, repair = f"it is missing, and {swap.new} is installed", f"point it at {swap.new}"
+        elif store.alias_target(swap.alias) is None:
+            message, repair = f"it leads to {swap.old}, which is not there", f"point it at {swap.new}"
+        else:
+            message, repair = f"it leads to {swap.old}, not to {swap.new}", f"point it at {swap.new}"
+            findings.append(Finding("alias-stale", "alias", path, message, repair, MOVE_ALIASES, swap.alias))
+            continue
+        findings.append(Finding("alias-dangling", "alias", path, message, repair, MOVE_ALIASES, swap.alias))
+    for name in store.blocked:
+        message = "a real folder or file is in the place of an alias"
+        findings.append(Finding("alias-blocked", "alias", store.folder(name), message, "move it away"))
+    return tuple(findings)
+
+
+def diagnose_runtimes(states: Iterable[RuntimeState]) -> tuple[Finding, ...]:
+    """Say which runtimes are not what their names say."""
+    return tuple(found for state in states if (found := _diagnose_runtime(state)) is not None)
+
+
+def _diagnose_runtime(state: RuntimeState) -> Finding | None:
+    runtime = state.runtime
+    if not runtime.is_managed and not state.is_there:
+        message = f"its owner removed {runtime.target}"
+        return Finding("adopted-gone", "runtime", runtime.path, message, "forget it", FORGET_RUNTIME, runtime.name)
+    if not runtime.is_managed and state.version is not None and state.version != runtime.version:
+        message = f"{runtime.target} is {release_name(state.version, runtime.variant)} now"
+        return Finding("adopted-changed", "runtime", runtime.path, message, "adopt it again", ADOPT_AGAIN, runtime.name)
+    trouble = f"it lacks {state.missing}" if state.missing is not None else state.failure
+    if not state.is_there:
+        trouble = "it is missing"
+    if trouble is None:
+        return None
+    if runtime.is_managed:
+        return Finding("runtime-broken", "runtime", runtime.path, trouble, "install it again", REINSTALL, runtime.name)
+    return Finding(
+        "runtime-broken", "runtime", runtime.path, trouble, f"mend {runtime.target} with the tool it belongs to"
+    )
+
+
+def diagnose_unfinished(unfinished: Iterable[Interrupted]) -> tuple[Finding, ...]:
+    """Say what was cut off."""
+    return tuple(
+        Finding(
+            "interrupted",
+            "store",
+            work.path,
+            f"{work.operation or 'something'} of {work.subject} was cut off" if work.subject else "work was cut off",
+            "finish or undo it",
+            SWEEP,
+            work.path,
+        )
+        for work in unfinished
+    )
+
+
+def diagnose_minors(
+    store: Store, used: Mapping[str, int], ended: Mapping[str, str], newest: Mapping[str, Version]
+) -> tuple[Finding, ...]:
+    """Say which minors get no more fixes, and which have a newer patch release.
+
+    `used` counts the venvs of each alias, `ended` has the last day of support of minors (`3.9`) that is over, and
+    `newest` the newest release that is known of each alias.
+    """
+    findings = []
+    for alias, count in sorted(used.items()):
+        day = ended.get(alias.rstrip("td"))
+        if day is not None:
+            venvs = "1 venv uses it" if count == 1 else f"{count} venvs use it"
+            message = f"Python {alias} gets no more fixes since {day}, and {venvs}"
+            findings.append(Finding("end-of-life", "machine", join(store.root, "runtimes", alias), message))
+    for alias, version in sorted(newest.items()):
+        present = store.alias_target(alias)
+        if present is not None and version > present.version:
+            message = f"{version} exists, and {present.version} is installed"
+            path = store.folder(alias)
+            findings.append(
+                Finding("update-available", "alias", path, message, f"`pyman upgrade {alias}`", UPGRADE, alias)
+            )
+    return tuple(findings)
+
+
+def diagnose_path(shims: str, path: Iterable[str], winner: str | None) -> tuple[Finding, ...]:
+    """Say whether another `python` comes before the shims. `winner` is the first one on PATH, None for none."""
+    if shims not in path or winner is None or winner.startswith(shims + "/"):
+        return ()
+    message = f"{winner} comes before the shims on PATH"
+    return (Finding("path-order", "machine", shims, message, "put the shims first, as `pyman init` says"),)
