@@ -20,9 +20,8 @@ LONGEST_LINE = 10_000
 
 _LONGEST_REMEMBERED = 8192
 
-_FIELDS = re.compile(
-    r"^(name|version|requires-python|requires-dist)[ \t]*:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE
-)
+_FOLD = re.compile(r"\n[ \t]+")
+_FIRST_LETTERS = "NVRnvr"
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n|\r\r")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _SEPARATORS = re.compile(r"[-_.]+")
@@ -102,7 +101,7 @@ def is_name(text: str) -> bool:
 def headers_of(content: bytes) -> bytes:
     """Return the part of METADATA before its first blank line: the rest is somebody's README."""
     end = content.find(b"\n\n")
-    if b"\r" in content[: end if end >= 0 else len(content)]:
+    if content.find(b"\r", 0, end if end >= 0 else len(content)) >= 0:
         found = _BLANK_LINE.search(content)
         end = found.start() if found is not None else -1
     return content if end < 0 else content[:end]
@@ -124,19 +123,23 @@ def _parse_metadata(headers: bytes) -> Distribution | None:
         return None
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    name = version = requires_python = None
+    if "\n " in text or "\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    name = version = requires_python = ""
     requires_dist = []
-    for field, raw in _FIELDS.findall(text):
-        value = raw.strip() if "\n" not in raw else " ".join(line.strip() for line in raw.splitlines()).strip()
-        match field.lower():
-            case "name":
-                name = name or value
-            case "version":
-                version = version or value
-            case "requires-python":
-                requires_python = requires_python or value
-            case _:
-                requires_dist.append(value)
+    for line in text.split("\n"):
+        if line[:1] not in _FIRST_LETTERS:
+            continue
+        field, _, value = line.partition(":")
+        field = field.lower()
+        if field == "requires-dist":
+            requires_dist.append(value.strip())
+        elif field == "name":
+            name = name or value.strip()
+        elif field == "version":
+            version = version or value.strip()
+        elif field == "requires-python":
+            requires_python = requires_python or value.strip()
     if not name or not version or not is_name(name) or not version.isprintable() or " " in version:
         return None
     return Distribution(name, normalize_name(name), version, requires_python or None, tuple(requires_dist))
