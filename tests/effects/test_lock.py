@@ -116,6 +116,15 @@ def test_a_lock_that_is_not_given_up_in_time_is_an_error(way, path, holder):
     assert f"process {holder.pid}" in caught.value.message
 
 
+def test_a_wait_can_be_given_up(way, path, holder):
+    asked = []
+    with (
+        pytest.raises(PymanError, match="nobody waits for the store"),
+        hold(path, what="the store", flock=FLOCKS[way], give_up=lambda: bool(asked) or asked.append(1)),
+    ):
+        pass
+
+
 def test_the_lock_of_a_killed_process_is_free(way, path, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()

@@ -163,8 +163,11 @@ class Handler(BaseHTTPRequestHandler):
             self.serve(content)
 
     def write(self, content):
-        self.wfile.write(content)
-        self.request_seen.sent += len(content)
+        # Counted before it goes: the client may look at the count as soon as it has the last byte.
+        for start in range(0, len(content), 1 << 16):
+            piece = content[start : start + (1 << 16)]
+            self.request_seen.sent += len(piece)
+            self.wfile.write(piece)
 
     def answer(self, code, content, headers=None):
         self.send_response(code)

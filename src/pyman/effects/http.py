@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 
 from pyman import __version__
 from pyman.core.catalogue import without_secrets
@@ -85,20 +84,20 @@ class Web:
         *,
         offline: bool = False,
         observer: Observer = SILENT,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         environ: Mapping[str, str] = os.environ,
         rounds: int = _ROUNDS,
     ) -> None:
-        """`rounds` is how often all addresses of a thing are tried; `sleep` is what pauses between the rounds."""
+        """`rounds` is how often all addresses of a thing are tried; `sleep` pauses between the rounds, in seconds."""
         self.offline = offline
         self._observer = observer
-        self._sleep = sleep
+        self._interrupted = threading.Event()
+        self._sleep = sleep or self._interrupted.wait
         self._environ = environ
         self._rounds = rounds
         self._guard = threading.Lock()
         self._client: httpx.Client | None = None
         self._connections: list[socket.socket] = []
-        self._interrupted = False
 
     def __enter__(self) -> Web:  # noqa: PYI034  # typing.Self would import typing
         return self
@@ -115,22 +114,15 @@ class Web:
 
     def interrupt(self) -> None:
         """Break off every transfer that is under way in other threads; none begins before `resume`."""
-        import socket
-
+        self._interrupted.set()
         with self._guard:
-            self._interrupted = True
             connections = list(self._connections)
         for connection in connections:
-            try:
-                # Not the method of an SSL socket, which would change it under the thread that reads from it.
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
-            except OSError:
-                pass  # it is closed already
+            _shut_down(connection)
 
     def resume(self) -> None:
         """Allow transfers again."""
-        with self._guard:
-            self._interrupted = False
+        self._interrupted.clear()
 
     def _watch(self, event: str, details: Mapping[str, Any]) -> None:
         """Keep the connections that httpcore makes, for `interrupt`: httpx gives them only with an answer."""
@@ -139,6 +131,8 @@ class Web:
             with self._guard:
                 self._connections = [known for known in self._connections if known.fileno() >= 0]
                 self._connections.append(connection)
+            if self._interrupted.is_set():
+                _shut_down(connection)
 
     @property
     def silence(self) -> float:
@@ -166,9 +160,8 @@ class Web:
             client = self._made_client()
             request = client.build_request("GET", url, headers=dict(headers or {}), extensions={"trace": self._watch})
             for _ in range(_MOST_REDIRECTS + 1):
-                with self._guard:
-                    if self._interrupted:
-                        raise NetworkError("the transfer was broken off")
+                if self._interrupted.is_set():
+                    raise NetworkError("the transfer was broken off")
                 response = client.send(request, stream=True, follow_redirects=False)
                 following = response.next_request
                 if following is None:
@@ -214,7 +207,7 @@ class Web:
                     last = error
                     left.remove(url)
             failed = 0 if progress() > before else failed + 1
-            if not left or failed >= self._rounds or self._interrupted:
+            if not left or failed >= self._rounds or self._interrupted.is_set():
                 break
             pause = min(0.25 * 2**failed if after is None else after, _LONGEST_PAUSE)
             self._observer.retrying(task, last.message, pause)
@@ -241,3 +234,14 @@ class Web:
                         hint="HTTPS_PROXY, HTTP_PROXY and ALL_PROXY are of the form http://host:port",
                     ) from error
             return self._client
+
+
+def _shut_down(connection: socket.socket) -> None:
+    """End what other threads do with a connection; they close it themselves."""
+    import socket
+
+    try:
+        # Not the method of an SSL socket, which would change it under the thread that reads from it.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+    except OSError:
+        pass  # it is closed already

@@ -1,9 +1,7 @@
 """One process at a time: a lock that other processes wait for, and that dies with the process that held it.
 
 The lock is `flock` on a file that is never removed, so nobody can hold a lock on a file that has lost its name. Some
-network file systems have no `flock`: there the lock is a folder that gets its name by a rename and holds one note,
-named after the process. A dead process's note is removed by its exact name, and only a folder without a note can be
-replaced, so of two processes that find the same dead holder one wins and neither can drive out the other.
+network file systems have no `flock`: there it is a folder beside that file (effects/folder_lock.py).
 
 Hot: imports nothing that start-up has not loaded, but `fcntl` and `errno`, which cost nothing.
 """
@@ -15,7 +13,7 @@ import fcntl
 import os
 import time
 
-from pyman.effects.files import read_text, write_all
+from pyman.effects.folder_lock import enter_folder, leave_folder
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write
 from pyman.errors import PymanError
@@ -34,13 +32,20 @@ class Lock:
     """A lock while `with` lasts. Made by `hold`."""
 
     def __init__(
-        self, path: str, observer: Observer, what: str, timeout: float | None, flock: Callable[[int, int], None]
+        self,
+        path: str,
+        observer: Observer,
+        what: str,
+        timeout: float | None,
+        flock: Callable[[int, int], None],
+        give_up: Callable[[], bool] | None,
     ) -> None:
         self._path = path
         self._observer = observer
         self._what = what
         self._timeout = timeout
         self._flock = flock
+        self._give_up = give_up
         self._descriptor = -1
         self._note = ""
         self._deadline: float | None = None
@@ -51,7 +56,7 @@ class Lock:
             self._deadline = time.monotonic() + self._timeout
         try:
             if not self._enter_file():
-                self._enter_folder()
+                self._note = enter_folder(f"{self._path}.d", _note_text(self._what), self._wait)
         except OSError as error:
             raise cannot_write(os.path.dirname(self._path), error) from error
 
@@ -59,9 +64,7 @@ class Lock:
         if self._descriptor >= 0:
             self._leave_file()
         else:
-            self._leave_folder()
-
-    # With flock.
+            leave_folder(self._note)
 
     def _enter_file(self) -> bool:
         """Take the lock; False where the file system has no `flock`."""
@@ -100,8 +103,8 @@ class Lock:
                 return False
             if error.errno not in _TAKEN:
                 raise
-        self._tell(_holder(os.pread(self._descriptor, _LONGEST_NOTE, 0).decode("utf-8", "replace")))
-        if self._deadline is None:
+        self._tell(os.pread(self._descriptor, _LONGEST_NOTE, 0).decode("utf-8", "replace"))
+        if self._deadline is None and self._give_up is None:
             self._flock(self._descriptor, fcntl.LOCK_EX)
             return True
         while True:
@@ -140,56 +143,19 @@ class Lock:
         os.close(self._descriptor)
         self._descriptor = -1
 
-    # With a folder.
+    def _wait(self, note: str) -> None:
+        self._tell(note)
+        self._pause()
 
-    def _enter_folder(self) -> None:
-        folder = f"{self._path}.d"
-        token = f"{os.getpid()}.{_started(os.getpid())}.{os.urandom(4).hex()}.{os.uname().nodename}".replace("/", "_")
-        ours = f"{folder}.{token}"
-        os.mkdir(ours, 0o755)
-        note = os.path.join(ours, token)
-        try:
-            descriptor = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-            try:
-                write_all(descriptor, _note_text(self._what))
-            finally:
-                os.close(descriptor)
-            while not self._rename_folder(ours, folder):
-                holders = _living_notes(folder)
-                if holders:
-                    self._tell(_holder(_read_note(holders[0])))
-                    self._pause()
-        except BaseException:
-            _remove_note(note)
-            _remove_folder(ours)
-            raise
-        self._note = os.path.join(folder, token)
-        _remove_leftovers(folder)
-
-    @staticmethod
-    def _rename_folder(ours: str, folder: str) -> bool:
-        try:
-            # A folder replaces an empty one in one step, and nothing else.
-            os.rename(ours, folder)
-            return True
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-            return False
-
-    def _leave_folder(self) -> None:
-        # The next one may have taken the empty folder already: then it is not empty, and stays.
-        _remove_note(self._note)
-        _remove_folder(os.path.dirname(self._note))
-
-    # Waiting.
-
-    def _tell(self, holder: str) -> None:
+    def _tell(self, note: str) -> None:
+        holder = _holder(note)
         if not self._holder:
             self._observer.waiting(self._what, holder)
         self._holder = holder
 
     def _pause(self) -> None:
+        if self._give_up is not None and self._give_up():
+            raise PymanError(f"nobody waits for {self._what} any more", code="locked")
         if self._deadline is not None and time.monotonic() >= self._deadline:
             raise PymanError(
                 f"{self._what} is still locked by {self._holder} after {self._timeout:g} seconds",
@@ -205,16 +171,19 @@ def hold(
     what: str = "the store",
     timeout: float | None = None,
     flock: Callable[[int, int], None] = fcntl.flock,
+    give_up: Callable[[], bool] | None = None,
 ) -> Lock:
     """Return a lock to be used with `with`; entering waits until no other process and no other thread has it.
 
     `path` is an absolute path of a dot file in an existing folder, which stays there. `what` says what is locked, for
     those who wait: the observer is told once of a wait. `timeout` in seconds, None waits as long as it takes. `flock`
-    is the system's; a test gives one that does not exist.
+    is the system's; a test gives one that does not exist. `give_up` is asked again and again during a wait, and ends it
+    with True: a thread cannot be interrupted otherwise.
 
-    Entering raises PymanError where the lock cannot be made, with code `locked` when the time is over.
+    Entering raises PymanError where the lock cannot be made; with code `locked` when the time is over or it was given
+    up.
     """
-    return Lock(path, observer, what, timeout, flock)
+    return Lock(path, observer, what, timeout, flock, give_up)
 
 
 def _note_text(what: str) -> bytes:
@@ -229,76 +198,3 @@ def _holder(note: str) -> str:
     if len(words) < 2 or not words[0].isdigit():
         return "another process"
     return f"process {words[0]} on {words[1]}"
-
-
-def _read_note(path: str) -> str:
-    try:
-        return read_text(path, _LONGEST_NOTE)
-    except OSError:
-        return ""
-
-
-def _living_notes(folder: str) -> list[str]:
-    """Return the notes in a lock's folder after those of dead processes of this host have been removed."""
-    living = []
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        return []
-    for name in names:
-        path = os.path.join(folder, name)
-        if _is_dead(name):
-            _remove_note(path)
-        else:
-            living.append(path)
-    return living
-
-
-def _is_dead(token: str) -> bool:
-    process, _, rest = token.partition(".")
-    started, _, rest = rest.partition(".")
-    _, _, host = rest.partition(".")
-    if not process.isdigit() or host != os.uname().nodename.replace("/", "_"):
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    # The number may have been given to another process since.
-    return _started(int(process)) != started
-
-
-def _started(process: int) -> str:
-    """Return when a process started, in the kernel's own ticks; "0" where the system does not show it."""
-    try:
-        with open(f"/proc/{process}/stat", "rb") as status:
-            # The second field is the name in parentheses, and may hold anything; the start is the 22nd.
-            return status.read().rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
-        return "0"
-
-
-def _remove_leftovers(folder: str) -> None:
-    """Remove the prepared folders of processes that were killed while they waited."""
-    parent, prefix = os.path.dirname(folder), f"{os.path.basename(folder)}."
-    for name in os.listdir(parent):
-        token = name.removeprefix(prefix)
-        if token != name and _is_dead(token):
-            _remove_note(os.path.join(parent, name, token))
-            _remove_folder(os.path.join(parent, name))
-
-
-def _remove_note(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass  # whoever removed it first did the same
-
-
-def _remove_folder(path: str) -> None:
-    try:
-        os.rmdir(path)
-    except OSError:
-        pass  # not empty: it is another process's by now
