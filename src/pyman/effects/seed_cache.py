@@ -5,11 +5,13 @@ Whoever needs one first makes it, in a folder of its own that gets its name when
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
 from pyman.core.seeding import INSTALLER, OWN, TREE, Seed, Wheel, format_seed, script_names
 from pyman.core.version import Version
+from pyman.effects.bytecode import bytecode_of, compile_tree
 from pyman.effects.files import replace_file
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
@@ -21,16 +23,13 @@ from pyman.errors import BrokenRuntime, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from installer.records import RecordEntry
     from installer.scripts import ScriptSection
     from installer.utils import Scheme
 
     Row = tuple[str, str, str]
-
-# Seconds. Compiling pip takes two on a slow machine.
-_TIMEOUT = 300.0
 
 
 def prepare(wheel: Wheel, folder: str, executable: str, version: Version, observer: Observer) -> None:
@@ -59,16 +58,17 @@ def _prepare(wheel: Wheel, folder: str, executable: str, version: Version, obser
     beginning = f".{key}.work-"
     for name in os.listdir(above):
         if name.startswith(beginning):
-            # Cut off: nobody else works at it while we hold the lock.
-            remove_tree(os.path.join(above, name))
+            # Cut off: nobody works at it while we hold the lock, but an interpreter may still be compiling in it.
+            with contextlib.suppress(OSError):
+                remove_tree(os.path.join(above, name))
     work = os.path.join(above, f"{beginning}{os.getpid()}-{os.urandom(3).hex()}")
     os.mkdir(work, 0o755)
     try:
         dist_info, rows = _unpack(wheel, work, version)
-        _set_modes(work)
         tree = os.path.join(work, TREE)
-        _compile(executable, tree)
-        rows += [(path, "", "") for path in _bytecode(tree)]
+        compile_tree(executable, tree, work)
+        _set_modes(work)
+        rows += [(path, "", "") for path in bytecode_of(tree)]
         # What each venv has of its own.
         rows += [(f"{dist_info}/RECORD", "", ""), _row(f"{dist_info}/INSTALLER", INSTALLER)]
         rows.append(_row(f"{dist_info}/REQUESTED", b""))
@@ -136,44 +136,6 @@ def _set_modes(work: str) -> None:
         for name in names:
             path = os.path.join(folder, name)
             os.chmod(path, 0o755 if os.stat(path).st_mode & stat.S_IXUSR else 0o644)
-
-
-def _compile(executable: str, tree: str) -> None:
-    """Let an interpreter write its own bytecode beside every module, valid by the time and size of the source.
-
-    A module that it cannot compile has none, as after an installation by pip. The interpreter runs by itself: no
-    environment, no site, no input, and writes nothing else. Raises BrokenRuntime.
-    """
-    import subprocess
-
-    command = [executable, "-I", "-S", "-B", "-m", "compileall", "-q", "-f", "-j", "0", tree]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", env={}, timeout=_TIMEOUT, check=False
-        )
-        if done.returncode not in (0, 1) or not any(_bytecode(tree)):
-            # Processes that work together need more of a system than one alone.
-            command[-3:-1] = []
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", env={}, timeout=_TIMEOUT, check=False
-            )
-    except OSError as error:
-        raise BrokenRuntime(f"{executable} cannot be started: {error.strerror}") from error
-    except subprocess.TimeoutExpired as error:
-        raise BrokenRuntime(f"{executable} compiled for more than {_TIMEOUT:g} seconds") from error
-    if done.returncode not in (0, 1):
-        last = done.stderr.decode("utf-8", "backslashreplace").strip().rpartition("\n")[2]
-        raise BrokenRuntime(
-            f"{executable} cannot compile: {last[:300] or f'it ended with status {done.returncode}'}",
-            hint="see whether it starts at all",
-        )
-
-
-def _bytecode(tree: str) -> Iterator[str]:
-    """Name the files of bytecode below a folder, relative to it."""
-    for folder, _, names in os.walk(tree):
-        if os.path.basename(folder) == "__pycache__":
-            yield from (os.path.relpath(os.path.join(folder, name), tree) for name in names)
 
 
 def _row(path: str, content: bytes) -> Row:

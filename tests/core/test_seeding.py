@@ -1,0 +1,177 @@
+"""What a venv is born with: names, keys, manifests and the headers of scripts."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pyman.core.seeding import (
+    Seed,
+    Wheel,
+    format_seed,
+    newest,
+    parse_seed,
+    script_header,
+    script_names,
+    seed_key,
+    split_wheel_name,
+    wanted_projects,
+)
+from pyman.core.version import Version
+
+
+def wheel(version, name="pip", size=10, mtime_ns=20):
+    return Wheel(f"/w/{name}-{version}.whl", name, version, size, mtime_ns)
+
+
+@pytest.mark.parametrize(
+    ("filename", "split"),
+    [
+        ("pip-24.2-py3-none-any.whl", ("pip", "24.2")),
+        ("pip-18.1-py2.py3-none-any.whl", ("pip", "18.1")),
+        ("setuptools-65.5.0-py3-none-any.whl", ("setuptools", "65.5.0")),
+        ("pip-24.2-py2-none-any.whl", None),
+        ("numpy-2.0-cp313-cp313-linux_x86_64.whl", None),
+        ("pip-24.2-1-py3-none-any.whl", None),
+        ("pip-24.2.tar.gz", None),
+        ("-24.2-py3-none-any.whl", None),
+        ("__init__.py", None),
+    ],
+)
+def test_a_wheel_is_known_by_its_name(filename, split):
+    assert split_wheel_name(filename) == split
+
+
+def test_the_newest_wheel_is_the_one_of_the_highest_version():
+    versions = ["9.0", "22.0.4", "23.0.1", "24.0b1", "24.0rc2", "24.0", "24.0.post1", "24.1b2", "100.0"]
+    wheels = [wheel(version) for version in versions]
+    for end in range(1, len(wheels)):
+        assert newest([*reversed(wheels[:end]), wheel("999", "setuptools")], "pip") == wheels[end - 1]
+    assert newest(wheels, "wheel") is None
+
+
+def test_setuptools_goes_with_pip_until_3_12():
+    assert wanted_projects(Version(3, 11, 9)) == ("pip", "setuptools")
+    assert wanted_projects(Version(3, 12, 0)) == ("pip",)
+    assert wanted_projects(Version(3, 8, 0)) == ("pip", "setuptools")
+
+
+def test_each_wheel_and_each_kind_of_bytecode_has_its_own_place():
+    keys = [
+        seed_key(*case)
+        for case in (
+            (wheel("24.2"), Version(3, 13, 5), "default"),
+            (wheel("24.2", size=11), Version(3, 13, 5), "default"),
+            (wheel("24.2", mtime_ns=21), Version(3, 13, 5), "default"),
+            (wheel("24.3"), Version(3, 13, 5), "default"),
+            (wheel("24.2"), Version(3, 14, 5), "default"),
+            (wheel("24.2"), Version(3, 13, 5), "freethreaded"),
+            (wheel("24.2"), Version(3, 13, 5), "debug"),
+            (wheel("24.2"), Version(3, 13, 0, "rc1"), "default"),
+            (wheel("24.2"), Version(3, 13, 0, "rc2"), "default"),
+        )
+    ]
+    assert len(set(keys)) == len(keys)
+    assert seed_key(wheel("24.2"), Version(3, 13, 15), "default") == keys[0]
+    assert "/" not in seed_key(wheel("1/../../x"), Version(3, 13, 5), "default")
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("pip", ("pip", "pip3", "pip3.13")),
+        ("pip3", ("pip", "pip3", "pip3.13")),
+        ("pip3.8", ("pip", "pip3", "pip3.13")),
+        ("easy_install-3.6", ("easy_install", "easy_install-3.13")),
+        ("pipx", None),
+        ("wheel", None),
+    ],
+)
+def test_scripts_are_named_after_the_python_that_runs(name, names):
+    assert script_names(name, Version(3, 13, 0)) == names
+
+
+def test_a_plain_path_stands_in_the_first_line():
+    assert script_header("/home/u/v/bin/python") == "#!/home/u/v/bin/python\n"
+    longest = "/" + "x" * 123
+    assert script_header(longest) == f"#!{longest}\n"
+    assert script_header(longest + "y").startswith("#!/bin/sh\n")
+    assert script_header("/" + "ä" * 62).startswith("#!/bin/sh\n")
+
+
+@given(st.text(st.characters(exclude_characters="\0"), min_size=1).map(lambda text: f"/{text}/python"))
+def test_python_reads_past_every_header(python):
+    source = script_header(python) + "answer = 1\n"
+    tree = ast.parse(source.encode("utf-8", "surrogateescape"))
+    assert isinstance(tree.body[-1], ast.Assign)
+    assert len(tree.body) <= 2
+
+
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0\\"), min_size=200).map(lambda text: f"/{text}/python")
+)
+def test_the_shell_starts_the_very_path(python):
+    second = script_header(python).partition("\n")[2]
+    words = shlex.split(second.partition("\n'''")[0].rpartition("\n' '''")[0])
+    assert words == ["exec", python, "$0", "$@"]
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.text(
+        st.characters(codec="utf-8", exclude_characters="\0/") | st.sampled_from("\\' \n\"$`!"), min_size=1, max_size=40
+    ).filter(lambda name: name not in (".", "..") and not name.endswith("\n"))
+)
+def test_the_header_runs_in_a_real_shell(tmp_path_factory, name):
+    folder = tmp_path_factory.mktemp("v") / name
+    folder.mkdir()
+    python = folder / "python"
+    python.write_text('#!/bin/sh\nprintf \'%s\\n\' "$#" "$@" | cat\n')
+    python.chmod(0o755)
+    script = folder / "pip"
+    script.write_text(script_header(str(python)) + "print()\n")
+    script.chmod(0o755)
+    done = subprocess.run([script, "a b", ""], capture_output=True, text=True, check=True)
+    assert done.stdout == f"3\n{script}\na b\n\n"
+
+
+folders = st.lists(
+    st.tuples(
+        st.text(st.characters(exclude_characters="\0\n"), max_size=9),
+        st.lists(
+            st.tuples(
+                st.text(st.characters(exclude_characters="\0\n/"), min_size=1, max_size=9),
+                st.integers(0, 1 << 40),
+                st.integers(-(1 << 60), 1 << 62),
+                st.integers(0, 1 << 16),
+            ),
+            max_size=4,
+        ).map(tuple),
+    ),
+    max_size=4,
+).map(tuple)
+
+
+@given(folders)
+def test_a_manifest_is_read_as_it_was_written(folders):
+    seed = Seed("pip", "24.2", "pip-24.2.dist-info", folders)
+    assert parse_seed(format_seed(seed)) == seed
+
+
+@settings(max_examples=50)
+@given(folders, st.data())
+def test_a_manifest_that_was_cut_off_is_none(folders, data):
+    text = format_seed(Seed("pip", "24.2", "pip-24.2.dist-info", folders))
+    assert parse_seed(text[: data.draw(st.integers(0, len(text) - 1))]) is None
+
+
+@pytest.mark.parametrize(
+    "body", ["pip 24.2", "pip 24.2 d e", "pip 24.2 d\n1 2", "pip 24.2 d\n/t\n1 2 x n", "pip 24.2 d\n\n"]
+)
+def test_a_manifest_that_makes_no_sense_is_none(body):
+    assert parse_seed(f"pyman-seed 1\n{body}\nend\n") is None
