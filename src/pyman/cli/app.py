@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import signal
 
 import typer
 
@@ -21,8 +22,23 @@ _FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v", "--offline")
 INTERRUPTED = 130
 
 
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP: everything is undone as for ctrl-C, and the status says which it was."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_status = 128 + number
+
+
+def _terminate(number: int, _frame: object) -> None:
+    raise Terminated(number)
+
+
 def run(words: list[str]) -> int:
     """Run one command line and return its exit status."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
     shared, name, rest = split_words(words)
     json = "--json" in (*shared, *_before_dashes(rest))
     try:
@@ -42,6 +58,8 @@ def run(words: list[str]) -> int:
         return _fail(error, json=json)
     except typer.Exit as exit_:
         return exit_.exit_code
+    except Terminated as terminated:
+        return _fail(PymanError("terminated", exit_status=terminated.exit_status, code="interrupted"), json=json)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(PymanError("interrupted", exit_status=INTERRUPTED, code="interrupted"), json=json)
     except typer.TyperException as error:

@@ -21,6 +21,7 @@ def venv(
         str | None, typer.Option("--python", "-p", metavar="REQUEST", help="A version, range or path.")
     ] = None,
     pin: Annotated[bool, typer.Option("--pin", help="Stay on the patch release of today.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Replace the venv that is there.")] = False,
     without_pip: Annotated[bool, typer.Option("--without-pip", help="Leave pip out.")] = False,
     no_install: Annotated[bool, typer.Option("--no-install", help="Fail rather than install a Python.")] = False,
     system_site_packages: Annotated[
@@ -38,7 +39,7 @@ def venv(
         pyman venv -p '>=3.11,<3.14' --prompt work
         pyman venv --pin
     """
-    options = VenvOptions(folder, python, pin, not without_pip, system_site_packages, prompt)
+    options = VenvOptions(folder, python, pin, not without_pip, system_site_packages, prompt, clear)
     try:
         request, choice = choose_for_venv(session.places, session.environ, session.cwd, options)
     except Missing as missing:

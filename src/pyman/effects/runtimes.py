@@ -14,6 +14,7 @@ from pyman.effects.lock import hold
 from pyman.effects.move import change_store
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, make_folder
+from pyman.effects.set_aside import recover
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import WorkFolder, exchange, sweep
 from pyman.errors import BrokenRuntime
@@ -36,6 +37,7 @@ def prepare_folders(places: Places) -> None:
     make_folder(places.venvs)
     with hold(places.lock, what="the store"):
         sweep(places.runtimes)
+        recover(places)
 
 
 def unpack_runtime(

@@ -44,7 +44,9 @@ def write_venv(path: str, layout: VenvLayout, fill: Callable[[str], None] | None
     """
     parent, name = os.path.split(path)
     make_folder(parent)
-    work = os.path.join(parent, f".{name[:80]}.pyman-new-{os.getpid()}-{os.urandom(3).hex()}")
+    start = f".{name[:80]}.pyman-new-"
+    _sweep(parent, start)
+    work = os.path.join(parent, f"{start}{os.getpid()}-{os.urandom(3).hex()}")
     try:
         os.mkdir(work, 0o777)
         try:
@@ -61,6 +63,23 @@ def write_venv(path: str, layout: VenvLayout, fill: Callable[[str], None] | None
         if error.errno == errno.ENAMETOOLONG:
             raise PymanError(f"the path {path} is too long for this system", hint="choose a shorter one") from error
         raise cannot_write(path, error) from error
+
+
+def _sweep(parent: str, start: str) -> None:
+    """Remove what a process left that was killed while it made a venv of this name here."""
+    try:
+        left = [name for name in os.listdir(parent) if name.startswith(start)]
+    except OSError:
+        return
+    for name in left:
+        try:
+            os.kill(int(name.removeprefix(start).split("-")[0]), 0)
+        except ProcessLookupError:
+            from pyman.effects.unfinished import remove_tree
+
+            remove_tree(os.path.join(parent, name))
+        except (ValueError, OverflowError, OSError):
+            continue  # It lives, or is none of ours.
 
 
 def _write(work: str, path: str, layout: VenvLayout) -> None:

@@ -10,6 +10,7 @@ from pyman.core.record import record, replace
 from pyman.core.runtime import pinned
 from pyman.core.selection import ARGUMENT, Wish, select
 from pyman.core.venv_layout import VenvWish, plan_layout
+from pyman.core.version import minor_alias
 from pyman.effects.store import read_store
 from pyman.effects.venv_records import remember
 from pyman.effects.venv_writer import what_is_there, write_venv
@@ -36,6 +37,7 @@ class VenvOptions:
     with_pip: bool = True
     system_site_packages: bool = False
     prompt: str | None = None
+    clear: bool = False
 
 
 class Missing(NotFound):
@@ -75,10 +77,10 @@ def make_venv(
     path = os.path.abspath(os.path.join(cwd, options.folder))
     if os.path.isdir(path) and os.path.islink(path):
         path = os.path.realpath(path)
-    refuse_what_is_there(path)
+    there = refuse_what_is_there(path, clear=options.clear)
     wish = VenvWish(
         path,
-        request.text if request.kind != "path" else choice.executable,
+        _kept_request(request, choice, options),
         options.with_pip,
         options.system_site_packages,
         os.path.basename(cwd) if options.prompt == "." else options.prompt,
@@ -86,7 +88,14 @@ def make_venv(
     layout = plan_layout(wish, choice, lib64=sys.maxsize > 2**32 and sys.platform != "darwin")
     store = read_store(places.root)
     fill = _seeder(places, path, layout, choice, store) if options.with_pip else None
-    write_venv(path, layout, fill)
+    if there == "venv":
+        from pyman.effects.set_aside import SetAside
+
+        with SetAside(places, path, "clear") as old:
+            write_venv(path, layout, fill)
+            old.keep_new()
+    else:
+        write_venv(path, layout, fill)
     remember(places.root, path)
     alias = choice.through if choice.policy == "follow" else None
     data = {
@@ -100,11 +109,20 @@ def make_venv(
     return Answer(data, _lines(path, cwd, choice), notes=(_activation(path, cwd, environ),))
 
 
-def refuse_what_is_there(path: str) -> None:
-    """Raise Refused unless a venv may be made at `path`."""
+def _kept_request(request: Request, choice: Choice, options: VenvOptions) -> str:
+    """The words to keep with the venv: what was asked for, a path as it is used, else the minor that it got."""
+    if request.kind == "path":
+        return choice.executable
+    if request.kind == "latest" and options.python is None:
+        return minor_alias(choice.version, choice.variant)
+    return request.text
+
+
+def refuse_what_is_there(path: str, *, clear: bool) -> str:
+    """Say what is in the place of a new venv. Raises Refused unless one may be made there."""
     there = what_is_there(path)
-    if there in ("nothing", "empty"):
-        return
+    if there in ("nothing", "empty") or (there == "venv" and clear):
+        return there
     if there == "venv":
         raise Refused(
             f"{path} is a venv already",
@@ -112,7 +130,9 @@ def refuse_what_is_there(path: str) -> None:
             code="exists",
         )
     if there == "file":
-        raise Refused(f"{path} is a file", hint="choose another name", code="not-a-folder")
+        raise Refused(f"{path} is no folder", hint="choose another name", code="not-a-folder")
+    if there == "mount":
+        raise Refused(f"{path} is a mount point", hint="choose another folder", code="mount")
     raise Refused(
         f"{path} is not empty and no venv; nothing was touched", hint="choose another folder", code="not-empty"
     )
