@@ -92,7 +92,10 @@ def parse_cycles(text: str) -> dict[str, Cycle]:
     """
     import json
 
-    table = json.loads(text)
+    try:
+        table = json.loads(text)
+    except RecursionError:
+        raise NoCycles("nested too deeply") from None
     if not isinstance(table, dict):
         raise NoCycles("no table of minor versions")
     cycles: dict[str, Cycle] = {}

@@ -13,6 +13,7 @@ import threading
 
 from pyman import __version__
 from pyman.core.catalogue import without_secrets
+from pyman.effects.http_answer import Answer
 from pyman.effects.http_failures import Failures, PassingError, host_of, status_error
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.trust import trusted
@@ -21,7 +22,7 @@ from pyman.errors import NetworkError, Offline, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeVar
 
     import httpx
@@ -37,45 +38,6 @@ _MOST_ROUNDS = 50
 _LONGEST_PAUSE = 30.0
 
 
-class Answer:
-    """What a server sends back: its status, its headers, and the content piece by piece. Closed by `with`."""
-
-    def __init__(self, response: httpx.Response, silence: float) -> None:
-        self._response = response
-        self._silence = silence
-        self.status = response.status_code
-        self.headers = response.headers
-        self.url = str(response.url)
-
-    def __enter__(self) -> Answer:  # noqa: PYI034  # typing.Self would import typing
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._response.close()
-
-    @property
-    def is_web_page(self) -> bool:
-        """True where the server itself says that this is a page for a person."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower() in (
-            "text/html",
-            "application/xhtml+xml",
-        )
-
-    @property
-    def length(self) -> int | None:
-        """Bytes that are still to come, as they are sent; None where the server does not say."""
-        text = self.headers.get("content-length", "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
-
-    def pieces(self, *, decoded: bool = False) -> Iterator[bytes]:
-        """Yield the content as it comes in; `decoded` undoes a compression for the way.
-
-        Raises PassingError for a transfer that is cut or stalls.
-        """
-        with Failures(self.url, self._silence):
-            yield from self._response.iter_bytes() if decoded else self._response.iter_raw()
-
-
 class Web:
     """One client for all transfers of a command, usable from several threads. Closed by `with` or `close`."""
 
@@ -87,14 +49,19 @@ class Web:
         sleep: Callable[[float], object] | None = None,
         environ: Mapping[str, str] = os.environ,
         rounds: int = _ROUNDS,
+        patience: float = _SILENCE_SECONDS,
     ) -> None:
-        """`rounds` is how often all addresses of a thing are tried; `sleep` pauses between the rounds, in seconds."""
+        """`rounds` is how often all addresses of a thing are tried; `sleep` pauses between the rounds, in seconds.
+
+        `patience` is the longest silence that is borne, in seconds, where the environment says nothing else.
+        """
         self.offline = offline
         self._observer = observer
         self._interrupted = threading.Event()
         self._sleep = sleep or self._interrupted.wait
         self._environ = environ
         self._rounds = rounds
+        self._patience = patience
         self._guard = threading.Lock()
         self._client: httpx.Client | None = None
         self._connections: list[socket.socket] = []
@@ -139,7 +106,7 @@ class Web:
         """The longest silence that is borne, in seconds."""
         text = self._environ.get("PYMAN_HTTP_TIMEOUT", "")
         try:
-            seconds = float(text) if text else _SILENCE_SECONDS
+            seconds = float(text) if text else self._patience
         except ValueError:
             seconds = 0.0
         if not 0 < seconds < 1e6:

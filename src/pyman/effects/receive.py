@@ -9,7 +9,8 @@ from pyman.errors import IntegrityError, NetworkError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.catalogue import Build
-    from pyman.effects.http import Answer, Web
+    from pyman.effects.http import Web
+    from pyman.effects.http_answer import Answer
     from pyman.effects.observer import Observer
     from pyman.effects.part import Part
 
