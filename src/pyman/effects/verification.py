@@ -28,10 +28,11 @@ def verify(step: Verify) -> None:
         raise BrokenRuntime(f"{step.venv} names {settings.home} as its home, not {step.home}")
     real = os.path.realpath(python)
     prefix = os.path.realpath(os.path.dirname(step.home))
-    if not real.startswith(prefix + "/"):
+    is_copy = os.path.dirname(real) == os.path.realpath(os.path.dirname(python))
+    if not is_copy and not real.startswith(prefix + "/"):
         raise BrokenRuntime(f"{python} leads to {real}, which is not in {prefix}")
-    status = os.stat(real)
-    if status.st_uid not in (0, os.geteuid()):
+    # A copy takes its library, and with that all it does, from the prefix.
+    if any(os.stat(each).st_uid not in (0, os.geteuid()) for each in (real, prefix)):
         raise BrokenRuntime(f"{real} belongs to another user, so it is not started", hint="look at it yourself first")
     facts = ask(python)
     if facts.version != step.version or facts.variant != step.variant:

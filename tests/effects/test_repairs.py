@@ -1,0 +1,213 @@
+"""Real venvs of real tools, broken in real ways, mended by plans that are taken for real, packages working afterwards."""
+
+import os
+import shutil
+
+import pytest
+from stage.real_runtimes import unpack
+from stage.venvs import call, peer, write
+from stage.wheels import build_wheel
+
+from pyman.core.diagnosis import World, diagnose_venv
+from pyman.core.moved import edits_of_move
+from pyman.core.plans.repair import plan_repair
+from pyman.effects.apply import Transaction
+from pyman.effects.moved_venvs import read_moved
+from pyman.effects.places import Places
+from pyman.effects.store import read_store
+from pyman.effects.venvs_on_disk import read_venv
+from pyman.errors import PymanError
+
+TOOLS = ["venv", "virtualenv", "uv"]
+
+
+def manifest(prefix, release):
+    write(
+        f"{prefix}/pyman-runtime.toml",
+        f'version = "{release}"\nvariant = "default"\nsha256 = ""\ninstalled_at = ""\n'
+        'library = "lib/python3.13"\nexecutable = "bin/python3.13"\n',
+    )
+
+
+class Stage:
+    """One store with 3.13.15 behind the alias, and an older Python elsewhere that may be removed."""
+
+    def __init__(self, folder, originals):
+        self.folder = folder
+        self.places = Places(folder, f"{folder}/root", f"{folder}/cache", f"{folder}/config.toml")
+        self.runtimes = self.places.runtimes
+        os.makedirs(self.runtimes)
+        for release, original in originals.items():
+            shutil.copytree(original, f"{self.runtimes}/{release}", symlinks=True, copy_function=os.link)
+            manifest(f"{self.runtimes}/{release}", release)
+        os.symlink("3.13.15", f"{self.runtimes}/3.13")
+        self.old = f"{folder}/versions/3.13.5"
+        shutil.copytree(originals["3.13.5"], self.old, symlinks=True, copy_function=os.link)
+        self.environ = {"HOME": folder, "UV_OFFLINE": "1", "UV_CACHE_DIR": f"{folder}/uv-cache"}
+        self.wheel = build_wheel(f"{folder}/wheels", "spam", "1.0", scripts={"spam": "spam:main"})
+
+    def make(self, tool, python, name="app"):
+        venv = f"{self.folder}/{name}/.venv"
+        if tool == "venv":
+            call(python, "-m", "venv", "--without-pip", venv)
+        elif tool == "copies":
+            call(python, "-m", "venv", "--without-pip", "--copies", venv)
+        elif tool == "virtualenv":
+            call(peer("virtualenv"), "-q", "--no-pip", "-p", python, venv, **self.environ)
+        else:
+            call(peer("uv"), "venv", "-q", "-p", python, venv, **self.environ)
+        call(peer("uv"), "pip", "install", "-q", "-p", f"{venv}/bin/python", self.wheel, **self.environ)
+        return venv
+
+    def findings(self, venv):
+        return diagnose_venv(read_venv(venv), World(read_store(self.places.root), os.geteuid()))
+
+    def fix(self, venv):
+        """Mend one finding after the other; return their codes."""
+        fixed = []
+        for _ in range(5):
+            facts = read_venv(venv)
+            store = read_store(self.places.root)
+            for finding in diagnose_venv(facts, World(store, os.geteuid())):
+                moved = edits_of_move(*read_moved(facts)) if facts.moved_from is not None else ()
+                repair = plan_repair(finding, facts, store, moved=moved)
+                if repair.plan is not None and not finding.asks:
+                    with Transaction(self.places) as transaction:
+                        transaction.take(repair.plan)
+                    fixed.append(finding.code)
+                    break
+            else:
+                return fixed
+        raise AssertionError(f"it does not end: {fixed}")
+
+    def check(self, venv, release="3.13.15"):
+        """It runs that release, through the alias, with its package; and nothing is left to say."""
+        assert call(f"{venv}/bin/spam") == "spam 1.0\n"
+        asked = call(
+            f"{venv}/bin/python3.13", "-c", "import os, sys; print(sys.version.split()[0], sys.prefix, os.__file__)"
+        )
+        assert asked.split() == [release, venv, f"{self.runtimes}/3.13/lib/python3.13/os.py"]
+        assert self.findings(venv) == ()
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    folder = os.path.realpath(tmp_path_factory.mktemp("originals"))
+    return {release: unpack(release, folder) for release in ("3.13.5", "3.13.15")}
+
+
+@pytest.fixture
+def stage(tmp_path, originals):
+    return Stage(os.path.realpath(tmp_path), originals)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_venv_whose_python_was_removed(stage, tool):
+    venv = stage.make(tool, f"{stage.old}/bin/python3.13")
+    shutil.rmtree(stage.old)
+    assert stage.fix(venv) == ["dangling"]
+    stage.check(venv)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_venv_on_an_older_release(stage, tool):
+    venv = stage.make(tool, f"{stage.runtimes}/3.13.5/bin/python3.13")
+    assert stage.fix(venv) == ["stale-patch"]
+    stage.check(venv)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_venv_that_was_moved_and_lost_its_python(stage, tool):
+    venv = stage.make(tool, f"{stage.old}/bin/python3.13", "before")
+    shutil.rmtree(stage.old)
+    os.rename(f"{stage.folder}/before", f"{stage.folder}/after")
+    moved = venv.replace("/before/", "/after/")
+    assert stage.fix(moved) == ["dangling", "moved"]
+    stage.check(moved)
+
+
+def test_a_venv_that_was_half_upgraded(stage):
+    """`python -m venv --upgrade` rewrites the file and keeps the link."""
+    venv = stage.make("venv", f"{stage.runtimes}/3.13.5/bin/python3.13")
+    call(f"{stage.runtimes}/3.13.15/bin/python3.13", "-m", "venv", "--without-pip", "--upgrade", venv)
+    assert [finding.code for finding in stage.findings(venv)] == ["mixed"]
+    assert stage.fix(venv) == ["mixed"]
+    stage.check(venv)
+
+
+def test_a_venv_made_with_the_alias_after_it_moved(stage):
+    os.unlink(f"{stage.runtimes}/3.13")
+    os.symlink("3.13.5", f"{stage.runtimes}/3.13")
+    venv = stage.make("virtualenv", f"{stage.runtimes}/3.13/bin/python3.13")
+    assert stage.findings(venv) == ()
+    os.unlink(f"{stage.runtimes}/3.13")
+    os.symlink("3.13.15", f"{stage.runtimes}/3.13")
+    assert stage.fix(venv) == ["stale-metadata"]
+    stage.check(venv)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_venv_made_from_a_venv(stage, tool):
+    outer = stage.make("venv", f"{stage.runtimes}/3.13/bin/python3.13", "outer")
+    venv = stage.make(tool, f"{outer}/bin/python", "inner")
+    # Interpreters before 3.11 would write this themselves.
+    with open(f"{venv}/pyvenv.cfg", encoding="utf-8") as file:
+        text = file.read()
+    write(f"{venv}/pyvenv.cfg", text.replace(f"home = {stage.runtimes}/3.13/bin", f"home = {outer}/bin"))
+    assert stage.fix(venv)[0] == "nested"
+    stage.check(venv)
+
+
+def test_uv_sync_keeps_a_venv_before_and_after(stage):
+    project = f"{stage.folder}/project"
+    write(f"{project}/pyproject.toml", '[project]\nname = "demo"\nversion = "1"\nrequires-python = ">=3.13"\n')
+    venv = f"{project}/.venv"
+    python = f"{stage.runtimes}/3.13/bin/python3.13"
+    call(
+        peer("uv"), "sync", "-q", "--project", project, "-p", f"{stage.runtimes}/3.13.5/bin/python3.13", **stage.environ
+    )
+    mark = write(f"{venv}/mark")
+    assert stage.fix(venv) == ["stale-patch"]
+    call(peer("uv"), "sync", "-q", "--project", project, "-p", python, **stage.environ)
+    assert os.path.exists(mark)
+    os.unlink(f"{stage.runtimes}/3.13")
+    os.symlink("3.13.5", f"{stage.runtimes}/3.13")
+    call(peer("uv"), "sync", "-q", "--project", project, "-p", python, **stage.environ)
+    assert os.path.exists(mark)
+
+
+def test_files_that_other_tools_share_are_not_written_through(stage):
+    venv = stage.make("uv", f"{stage.runtimes}/3.13.5/bin/python3.13")
+    shared = f"{stage.folder}/shared.cfg"
+    os.link(f"{venv}/pyvenv.cfg", shared)
+    with open(shared, "rb") as file:
+        before = file.read()
+    stage.fix(venv)
+    with open(shared, "rb") as file:
+        assert file.read() == before
+
+
+def test_a_repair_that_fails_leaves_the_venv_as_it_was(stage):
+    venv = stage.make("venv", f"{stage.runtimes}/3.13.5/bin/python3.13")
+    # The alias leads to something that says another release: the start finds out.
+    write(f"{stage.runtimes}/3.13.15/pyman-runtime.toml", "")
+    os.unlink(f"{stage.runtimes}/3.13.15/bin/python3.13")
+    os.link(f"{stage.runtimes}/3.13.5/bin/python3.13", f"{stage.runtimes}/3.13.15/bin/python3.13")
+    before = {name: os.lstat(f"{venv}/bin/{name}").st_mode for name in os.listdir(f"{venv}/bin")}
+    with open(f"{venv}/pyvenv.cfg", "rb") as file:
+        cfg = file.read()
+    link = os.readlink(f"{venv}/bin/python3.13")
+    with pytest.raises(PymanError):
+        stage.fix(venv)
+    with open(f"{venv}/pyvenv.cfg", "rb") as file:
+        assert file.read() == cfg
+    assert os.readlink(f"{venv}/bin/python3.13") == link
+    assert {name: os.lstat(f"{venv}/bin/{name}").st_mode for name in os.listdir(f"{venv}/bin")} == before
+
+
+def test_copies(stage):
+    venv = stage.make("copies", f"{stage.old}/bin/python3.13")
+    shutil.rmtree(stage.old)
+    assert stage.fix(venv) == ["dangling"]
+    assert not os.path.islink(f"{venv}/bin/python")
+    stage.check(venv)
