@@ -386,7 +386,7 @@ def test_a_stall_is_left_and_gone_on_with(server, cache):
 def test_a_server_that_never_answers_is_given_up(server, cache):
     server.fault(PATH, silence())
     with (
-        Web(sleep=lambda _: None, environ={"PYMAN_HTTP_TIMEOUT": "0.2"}, rounds=2) as web,
+        Web(sleep=lambda _: None, environ={"PYMAN_HTTP_TIMEOUT": "0.2"}) as web,
         pytest.raises(NetworkError, match=r"sent nothing for 0\.2 seconds"),
     ):
         fetch(build(server.url + PATH), cache, web=web)

@@ -121,7 +121,8 @@ def test_a_refused_connection_names_the_host(web, dead_url, pauses):
     with pytest.raises(NetworkError, match=r"127\.0\.0\.1:\d+ cannot be reached: Connection refused") as caught:
         fetch_patiently(web, dead_url)
     assert "PYMAN_MIRROR" in caught.value.hint
-    assert len(pauses) == 3
+    # Once more after a moment, and no longer: most likely there is no network.
+    assert len(pauses) == 1
 
 
 def test_a_host_that_nobody_knows_is_named(web):

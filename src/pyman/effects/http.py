@@ -14,7 +14,7 @@ import threading
 from pyman import __version__
 from pyman.core.catalogue import without_secrets
 from pyman.effects.http_answer import Answer
-from pyman.effects.http_failures import Failures, PassingError, host_of, status_error
+from pyman.effects.http_failures import Failures, PassingError, UnreachableError, host_of, status_error
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.trust import trusted
 from pyman.errors import NetworkError, Offline, UsageError
@@ -154,29 +154,30 @@ class Web:
         """Return what `once(url)` returns for the first address where it works.
 
         All addresses are tried in turn; those that failed in passing are tried again, after pauses that double. A
-        round in which `progress()` grew is not counted. Raises NetworkError, the last one, when all is in vain.
+        round in which `progress()` grew is not counted, one in which nobody answered counts twice. Raises
+        NetworkError, the last one, when all is in vain.
         """
         left = list(urls)
         failed = 0
         last = NetworkError(f"there is no address for {task}")
-        for _ in range(_MOST_ROUNDS):
+        for number in range(_MOST_ROUNDS):
             before = progress()
-            after = None
+            after, cost = None, 2
             for url in tuple(left):
                 try:
                     return once(url)
                 except PassingError as error:
-                    last = error
-                    after = error.after
+                    last, after = error, error.after
+                    cost = cost if isinstance(error, UnreachableError) else 1
                 except Offline:
                     raise
                 except NetworkError as error:
                     last = error
                     left.remove(url)
-            failed = 0 if progress() > before else failed + 1
+            failed = 0 if progress() > before else failed + cost
             if not left or failed >= self._rounds or self._interrupted.is_set():
                 break
-            pause = min(0.25 * 2**failed if after is None else after, _LONGEST_PAUSE)
+            pause = min(0.5 * 2 ** min(number, failed) if after is None else after, _LONGEST_PAUSE)
             self._observer.retrying(task, last.message, pause)
             self._sleep(pause)
         raise NetworkError(last.message, hint=last.hint) from last

@@ -20,6 +20,10 @@ class PassingError(NetworkError):
         self.after = after
 
 
+class UnreachableError(PassingError):
+    """Nobody answers: where there is no network, more patience only makes the user wait."""
+
+
 class Failures:
     """Turns the exceptions of httpx into ours, with the host and the reason in words."""
 
@@ -40,7 +44,7 @@ class Failures:
             # Not in passing: somebody drops our packets, and another ten seconds would not help.
             raise NetworkError(f"{host} cannot be reached: no answer in time", hint=REACHABLE) from error
         if isinstance(error, httpx.TimeoutException):
-            raise PassingError(f"{host} sent nothing for {self._silence:g} seconds") from error
+            raise UnreachableError(f"{host} sent nothing for {self._silence:g} seconds") from error
         if isinstance(error, httpx.ProxyError):
             raise NetworkError(
                 f"the proxy does not lead to {host}: {_reason(error)}", hint="check HTTPS_PROXY and NO_PROXY"
@@ -51,7 +55,7 @@ class Failures:
                     f"the certificate of {host} is not trusted: {_reason(error)}",
                     hint="set PYMAN_CA_BUNDLE to a file with the certificates that your network uses",
                 ) from error
-            raise PassingError(f"{host} cannot be reached: {_reason(error)}") from error
+            raise UnreachableError(f"{host} cannot be reached: {_reason(error)}") from error
         if isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol):
             raise PassingError(f"{host} broke off the transfer: {_reason(error)}") from error
         if isinstance(error, (httpx.HTTPError, httpx.InvalidURL)):
