@@ -23,13 +23,16 @@ CREATORS = (
     "unknown",
 )
 
+MARKERS = ("pipx_metadata.json", "uv-receipt.toml", ".tox-info.json")
+"""Files in a venv's folder by which its owner knows it."""
 
-def creator_of(folder: str, names: tuple[str, ...], settings: Settings) -> tuple[str, bool]:
+
+def creator_of(folder: str, markers: tuple[str, ...], settings: Settings) -> tuple[str, bool]:
     """Say who made a venv, and whether that tool owns it: by what lies around it, then by its own file.
 
     Owned, so foreign to doctor: the venvs of pipx, tox and the like, and those of `uv tool`; never a project's.
     """
-    owner = _owner_of(folder, names)
+    owner = _owner_of(folder, markers)
     if owner is not None:
         return owner, True
     if settings.get("uv") is not None:
@@ -44,15 +47,15 @@ def creator_of(folder: str, names: tuple[str, ...], settings: Settings) -> tuple
     return "unknown", False
 
 
-def _owner_of(folder: str, names: tuple[str, ...]) -> str | None:
-    if "pipx_metadata.json" in names:
+def _owner_of(folder: str, markers: tuple[str, ...]) -> str | None:
+    if "pipx_metadata.json" in markers:
         return "pipx"
-    if "uv-receipt.toml" in names:
+    if "uv-receipt.toml" in markers:
         return "uv"
     name, above = basename(folder), dirname(folder)
     parent = basename(above)
     grandparent = basename(dirname(above))
-    if ".tox-info.json" in names or parent == ".tox":
+    if ".tox-info.json" in markers or parent == ".tox":
         return "tox"
     if parent == ".nox":
         return "nox"

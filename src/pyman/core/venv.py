@@ -29,8 +29,6 @@ class Entry:
     """`link`, `file`, or `other` for what is neither."""
     text: str = ""
     """What a link says."""
-    size: int = 0
-    mtime_ns: int = 0
 
 
 @record
@@ -125,8 +123,8 @@ class VenvFacts:
     creator: str
     foreign: bool
     """True where another tool owns the venv, and mends it by a command of its own."""
-    names: tuple[str, ...] = ()
-    """What lies in the folder."""
+    markers: tuple[str, ...] = ()
+    """The files in its folder that tell who owns it."""
     entries: tuple[Entry, ...] = ()
     link: str | None = None
     """The first path outside the venv that `bin/python` leads to; None for a copy or where nothing is there."""

@@ -13,6 +13,12 @@ from pyman.core.venv import Interpreter, OwnerLink, Way
 from pyman.core.version import Version, parse_version
 from pyman.effects.files import read_text
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    Item = TypeVar("Item")
+
 # What Linux allows before it answers ELOOP.
 _MOST_LINKS = 40
 # A path of more components is longer than PATH_MAX allows to be useful, and would only go deep.
@@ -26,10 +32,23 @@ class Bases:
 
     def __init__(self) -> None:
         self._folders: dict[str, Way] = {"/": Way(("/",), (), "/")}
+        self._files: dict[str, Way] = {}
+        self._shared: dict[tuple[Any, ...], Any] = {}
         self._interpreters: dict[tuple[str, str], Interpreter | None] = {}
 
+    def shared(self, value: tuple[Item, ...]) -> tuple[Item, ...]:
+        """The one copy of a value that many venvs have: ten thousand of them are to fit into memory."""
+        one: tuple[Item, ...] = self._shared.setdefault(value, value)
+        return one
+
     def follow(self, path: str) -> Way:
-        """Follow an absolute path to a file through every link; each folder on the way is looked at once."""
+        """Follow an absolute path to a file through every link; each path and folder is looked at once."""
+        known = self._files.get(path)
+        if known is None:
+            known = self._files[path] = self._follow(path)
+        return known
+
+    def _follow(self, path: str) -> Way:
         chain: list[str] = []
         through: list[str] = []
         for _ in range(_MOST_LINKS):

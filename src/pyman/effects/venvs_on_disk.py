@@ -7,15 +7,12 @@ import os
 import stat
 
 from pyman.core.activation import read_virtual_env
-from pyman.core.creator import creator_of
+from pyman.core.creator import MARKERS, creator_of
 from pyman.core.folder_names import is_interpreter_name, minor_of_executable, minor_sibling
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS, Settings, parse_pyvenv_cfg
 from pyman.core.venv import (
     LONE_COPY,
     NO_COPY,
-    OTHER_COPY,
-    SAME_COPY,
-    SCRIPT,
     Entry,
     Interpreter,
     Library,
@@ -27,15 +24,13 @@ from pyman.core.venv import (
 )
 from pyman.effects.files import NotReadable, read_bytes
 from pyman.effects.interpreters_on_disk import Bases, standard_library
+from pyman.effects.venv_contents import compare_copy, holds_compiled
 
 # A text file in place of `.venv` holds one path.
 _LONGEST_PATH = 4096
 _LARGEST_ACTIVATE = 1 << 18
 # Venvs in venvs: each is made from the one before, by hand.
 _DEEPEST_NESTING = 10
-# Of a copied interpreter: enough to tell two builds apart, whose every address differs.
-_SAMPLES, _SAMPLE_BYTES = 32, 1 << 13
-_MOST_ENTRIES = 50_000
 
 
 def read_venv(path: str, bases: Bases | None = None) -> VenvFacts | None:
@@ -93,7 +88,8 @@ class _Reading:
         home_way = self.bases.folder(home.rstrip("/") or "/") if home is not None else None
         home_interpreter = self.interpreter_of_home(home_way, called, libraries)
         outer, base_home = self.outermost(home)
-        creator, foreign = creator_of(self.folder, tuple(names), settings)
+        markers = tuple(name for name in names if name in MARKERS)
+        creator, foreign = creator_of(self.folder, markers, settings)
         location, moved_from = self.read_location()
         return VenvFacts(
             path=self.path,
@@ -102,12 +98,12 @@ class _Reading:
             settings=settings,
             creator=creator,
             foreign=foreign,
-            names=tuple(names),
+            markers=markers,
             entries=entries,
             link=link,
             way=way,
             interpreter=interpreter,
-            copy=self.compare_copy(entries, link, way, home_interpreter),
+            copy=self.what_copy(link, way, home_interpreter),
             home=home,
             home_way=home_way,
             home_interpreter=home_interpreter,
@@ -152,13 +148,12 @@ class _Reading:
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     continue
-                status = os.lstat(path)
-                if stat.S_ISREG(status.st_mode):
-                    entries.append(Entry(name, "file", "", status.st_size, status.st_mtime_ns))
+                if os.path.isfile(path):
+                    entries.append(Entry(name, "file"))
                 else:
                     entries.append(Entry(name, "other"))
                     self.problems.append(Problem(path, f"{path} is no regular file"))
-        return tuple(entries)
+        return self.bases.shared(tuple(entries))
 
     def read_link(self, entries: tuple[Entry, ...]) -> tuple[str | None, Way | None]:
         """Find the first path outside of `bin` that the interpreter's name leads to, and where that ends."""
@@ -218,7 +213,7 @@ class _Reading:
             if len(names) > 1 and is_there:
                 count = sum(each.endswith(".dist-info") for each in self.list(packages) or ())
             libraries.append(Library(name, is_there, count))
-        return tuple(libraries)
+        return self.bases.shared(tuple(libraries))
 
     def read_location(self) -> tuple[str | None, str | None]:
         path = f"{self.folder}/bin/activate"
@@ -237,24 +232,11 @@ class _Reading:
             is_here = False
         return location, None if is_here else location.rstrip("/")
 
-    def compare_copy(
-        self, entries: tuple[Entry, ...], link: str | None, way: Way | None, base: Interpreter | None
-    ) -> str:
+    def what_copy(self, link: str | None, way: Way | None, base: Interpreter | None) -> str:
         if link is not None or way is None or way.real is None:
             return NO_COPY
-        entry = next(entry for entry in entries if way.real.endswith(f"/{entry.name}"))
         try:
-            descriptor = os.open(way.real, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            try:
-                if os.pread(descriptor, 2, 0) == b"#!":
-                    return SCRIPT
-                if base is None:
-                    return LONE_COPY
-                if entry.size != base.size:
-                    return OTHER_COPY
-                return SAME_COPY if _looks_same(descriptor, base) else OTHER_COPY
-            finally:
-                os.close(descriptor)
+            return compare_copy(way.real, base)
         except OSError as error:
             self.problems.append(Problem(way.real, _why(error)))
             return LONE_COPY
@@ -278,20 +260,7 @@ class _Reading:
         runs = interpreter.version if interpreter is not None else None
         if not any(letter.isalpha() for letter in named) and (runs is None or runs.is_final):
             return None
-        seen = 0
-        folders = [f"{self.folder}/lib/{library.name}/site-packages" for library in libraries]
-        while folders and seen < _MOST_ENTRIES:
-            try:
-                with os.scandir(folders.pop()) as found:
-                    for entry in found:
-                        seen += 1
-                        if entry.name.endswith(".so"):
-                            return True
-                        if entry.is_dir(follow_symlinks=False):
-                            folders.append(entry.path)
-            except OSError:
-                continue
-        return False
+        return holds_compiled([f"{self.folder}/lib/{library.name}/site-packages" for library in libraries])
 
 
 def _elsewhere(path: str, status: os.stat_result) -> str | None:
@@ -319,16 +288,3 @@ def _library_beside(home: Way | None, interpreter: Interpreter | None, libraries
             if found is not None:
                 return found
     return None
-
-
-def _looks_same(descriptor: int, base: Interpreter) -> bool:
-    """Compare parts of two files of one size."""
-    other = os.open(base.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        step = max(base.size // _SAMPLES, _SAMPLE_BYTES)
-        return all(
-            os.pread(descriptor, _SAMPLE_BYTES, offset) == os.pread(other, _SAMPLE_BYTES, offset)
-            for offset in range(0, base.size, step)
-        )
-    finally:
-        os.close(other)

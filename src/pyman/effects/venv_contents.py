@@ -1,0 +1,60 @@
+"""Looking into the files of a venv, where their names do not tell: rarely, and never far. Hot."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.venv import LONE_COPY, OTHER_COPY, SAME_COPY, SCRIPT, Interpreter
+
+# Of a copied interpreter: enough to tell two builds apart, whose every address differs.
+_SAMPLES, _SAMPLE_BYTES = 32, 1 << 13
+_MOST_ENTRIES = 50_000
+
+
+def compare_copy(path: str, base: Interpreter | None) -> str:
+    """Say what a regular file in the place of an interpreter is, beside the one it should be a copy of.
+
+    Raises OSError where it cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if os.pread(descriptor, 2, 0) == b"#!":
+            return SCRIPT
+        if base is None:
+            return LONE_COPY
+        if os.fstat(descriptor).st_size != base.size:
+            return OTHER_COPY
+        return SAME_COPY if _looks_same(descriptor, base) else OTHER_COPY
+    finally:
+        os.close(descriptor)
+
+
+def _looks_same(descriptor: int, base: Interpreter) -> bool:
+    """Compare parts of two files of one size."""
+    other = os.open(base.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        step = max(base.size // _SAMPLES, _SAMPLE_BYTES)
+        return all(
+            os.pread(descriptor, _SAMPLE_BYTES, offset) == os.pread(other, _SAMPLE_BYTES, offset)
+            for offset in range(0, base.size, step)
+        )
+    finally:
+        os.close(other)
+
+
+def holds_compiled(folders: list[str]) -> bool:
+    """True where a compiled module lies below one of these folders; a look at so many names and no more."""
+    pending = list(folders)
+    seen = 0
+    while pending and seen < _MOST_ENTRIES:
+        try:
+            with os.scandir(pending.pop()) as found:
+                for entry in found:
+                    seen += 1
+                    if entry.name.endswith(".so"):
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+        except OSError:
+            continue
+    return False
