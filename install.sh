@@ -1,0 +1,542 @@
+#!/bin/sh
+# Installs pyman for this user, then the Pythons that are named: ./install.sh 3.13
+#
+# Everything stands in functions, and the last line calls the first of them: a download that was cut short runs nothing.
+
+usage() {
+    cat <<'END'
+usage: ./install.sh [REQUEST…]       install pyman or bring it up to date, then these Pythons: ./install.sh 3.13
+       ./install.sh --python PATH    make it run on this Python, 3.11 or newer
+       ./install.sh --uninstall      remove pyman; Pythons that venvs may need stay
+
+PYMAN_ROOT     where pyman keeps everything, its own environment too (~/.local/share/pyman)
+PYMAN_MIRROR   folder or URL from which Pythons come
+pip's own settings say where pyman's dependencies come from; each is checked against requirements.lock.
+END
+}
+
+main() {
+    set -eu
+    umask 022
+    wanted_python=
+    uninstall=
+    while [ $# -gt 0 ]; do
+        case $1 in
+            -h | --help) usage && return 0 ;;
+            --uninstall) uninstall=yes ;;
+            --python)
+                [ $# -ge 2 ] || misused "--python needs a path"
+                wanted_python=$2
+                shift
+                ;;
+            -*) misused "\`$1\` is no option of install.sh" ;;
+            *) break ;;
+        esac
+        shift
+    done
+    set_places
+    if [ -n "$uninstall" ]; then
+        [ $# -eq 0 ] || misused "--uninstall takes no Python; \`pyman uninstall $1\` removes one"
+        uninstall_all
+        return
+    fi
+    check_sources
+    check_launcher
+    begin_work
+    find_python || fetch_python
+    make_app
+    swap_app
+    write_launcher
+    finish_work
+    show_result "$@"
+}
+
+# --- words ---
+
+say() {
+    printf '%s\n' "$1"
+}
+
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    [ -z "${2-}" ] || printf 'hint: %s\n' "$2" >&2
+    exit 1
+}
+
+misused() {
+    printf 'error: %s\n' "$1" >&2
+    usage >&2
+    exit 2
+}
+
+# A path as one word of sh.
+quoted() {
+    printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
+}
+
+# --- places ---
+
+set_places() {
+    case ${HOME-} in
+        /*) ;;
+        *) fail "there is no home folder" "set HOME to an absolute path" ;;
+    esac
+    usual_root=$HOME/.local/share/pyman
+    root=${PYMAN_ROOT:-$usual_root}
+    case $root in
+        /*) ;;
+        *) root=$PWD/$root ;;
+    esac
+    root=${root%/}
+    case $root in
+        '' | *'
+'*) fail "\`$root\` cannot hold pyman" "choose another PYMAN_ROOT" ;;
+    esac
+    programs=$HOME/.local/bin
+    launcher=$programs/pyman
+    source_folder=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+    work=
+    lock=
+}
+
+check_sources() {
+    for part in src/pyman/__init__.py shims/python completions requirements.lock; do
+        [ -e "$source_folder/$part" ] ||
+            fail "$source_folder lacks $part" "run install.sh from a copy of pyman's repository"
+    done
+}
+
+# The mark by which install.sh knows its own launcher again.
+is_ours() {
+    [ -f "$1" ] && [ ! -h "$1" ] && [ "$(sed -n 2p -- "$1" 2>/dev/null)" = '# pyman launcher, written by install.sh' ]
+}
+
+check_launcher() {
+    if { [ -e "$launcher" ] || [ -h "$launcher" ]; } && ! is_ours "$launcher"; then
+        fail "$launcher is there already, and not from install.sh; nothing was changed" \
+            "remove it with what put it there (pipx, uv tool, pip), then run install.sh again"
+    fi
+    if [ -e "$root/app" ] && [ ! -h "$root/app" ]; then
+        fail "$root/app is there already, and not from install.sh; nothing was changed" "move it away"
+    fi
+}
+
+begin_work() {
+    mkdir -p -- "$root" "$programs"
+    if ! mkdir -- "$root/.installing" 2>/dev/null; then
+        other=$(cat "$root/.installing/process" 2>/dev/null || :)
+        if [ -n "$other" ] && kill -0 "$other" 2>/dev/null; then
+            fail "another install.sh, process $other, is at work in $root" "wait for it"
+        fi
+        rm -rf -- "$root/.installing"
+        mkdir -- "$root/.installing"
+    fi
+    lock=$root/.installing
+    printf '%s\n' $$ >"$lock/process"
+    trap 'undo_work' EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    work=$root/app-$(date +%Y%m%d%H%M%S)-$$
+}
+
+undo_work() {
+    status=$?
+    trap - EXIT HUP INT TERM
+    [ -z "$work" ] || rm -rf -- "$work"
+    [ -z "$lock" ] || rm -rf -- "$lock"
+    rmdir -- "$root" 2>/dev/null || :
+    exit "$status"
+}
+
+finish_work() {
+    work=
+    rm -rf -- "$lock"
+    lock=
+    trap - EXIT HUP INT TERM
+}
+
+# --- a Python for pyman itself ---
+
+# Prints the path by which a new venv should use this interpreter: of a venv the base, and by the name that carries
+# the minor, so that a system upgraded to another minor leaves a dead link and no Python that lacks pyman's packages.
+probe='
+import os, sys
+try:
+    import ensurepip, ssl, venv, zlib
+except ImportError as error:
+    missing = error.name
+else:
+    missing = ""
+release = sys.version_info
+if release < (3, 11) or release.releaselevel != "final" or sys.implementation.name != "cpython":
+    sys.exit(4)
+if missing:
+    print(missing)
+    sys.exit(3)
+base = sys._base_executable or sys.executable
+named = os.path.join(os.path.dirname(base), f"python{release[0]}.{release[1]}{sys.abiflags}")
+print(named if os.path.exists(named) and os.path.samefile(named, base) else base)
+'
+
+# Tries one interpreter; sets base where it will do.
+try_python() {
+    [ -f "$1" ] && [ -x "$1" ] || return 1
+    answer=$("$1" -I -c "$probe" </dev/null 2>/dev/null) && status=0 || status=$?
+    if [ "$status" -eq 3 ]; then
+        lacking="$1 lacks the module $answer"
+    fi
+    [ "$status" -eq 0 ] && [ -n "$answer" ] && [ -x "$answer" ] || return 1
+    base=$answer
+}
+
+find_python() {
+    lacking=
+    if [ -n "$wanted_python" ]; then
+        try_python "$wanted_python" && return 0
+        fail "$wanted_python is no CPython 3.11 or newer with venv, ensurepip and ssl${lacking:+: $lacking}" "name another"
+    fi
+    for name in python3.14 python3.13 python3.12 python3.11 python3 python; do
+        saved=$IFS
+        IFS=:
+        for folder in $PATH; do
+            IFS=$saved
+            case $folder in
+                /*) try_python "$folder/$name" && say_python && return 0 ;;
+            esac
+        done
+        IFS=$saved
+    done
+    for candidate in "$root"/runtimes/3.[1-9][0-9]/bin/python3.[1-9][0-9] \
+        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3 \
+        "${UV_PYTHON_INSTALL_DIR:-${XDG_DATA_HOME:-$HOME/.local/share}/uv/python}"/cpython-3.*/bin/python3 \
+        "${MISE_DATA_DIR:-${XDG_DATA_HOME:-$HOME/.local/share}/mise}"/installs/python/3.*/bin/python3 \
+        "${ASDF_DATA_DIR:-$HOME/.asdf}"/installs/python/3.*/bin/python3 \
+        "$root"/app/python/bin/python3.[1-9][0-9]; do
+        try_python "$candidate" && say_python && return 0
+    done
+    return 1
+}
+
+say_python() {
+    case $base in
+        "$root"/app*)
+            # It goes with the old environment, so the new one takes a copy.
+            mkdir -- "$work"
+            cp -R -- "$root/app/python" "$work/python"
+            base=$work/python/bin/${base##*/}
+            say "pyman keeps its own Python, $base"
+            ;;
+        *) say "pyman will run on $base" ;;
+    esac
+}
+
+# Upstream's builds of one release, by the hash that its SHA256SUMS has.
+upstream=https://github.com/astral-sh/python-build-standalone/releases/download
+upstream_tag=20260901
+upstream_version=3.13.15
+
+upstream_sha256() {
+    case $1 in
+        x86_64-unknown-linux-gnu) echo 8a689a077337bea6d1c4bc0b7df1d52fcaa28f5f67e50df8bf417c1e3f9d8874 ;;
+        aarch64-unknown-linux-gnu) echo 01ce0ce9189feaead3298abf10d4efe998c55a489b3d5d38ca4f83dda7e7977e ;;
+        x86_64-apple-darwin) echo f712a9143c8a5d248438ec7921a0b48d548bca4f1337d33c690d28c2d0504137 ;;
+        aarch64-apple-darwin) echo d3904bd6a072246e07aa0bdadee9a14e80521e42a943c0848059feb16a2816dc ;;
+    esac
+}
+
+set_target() {
+    machine=$(uname -m)
+    case $machine in
+        arm64) machine=aarch64 ;;
+        amd64) machine=x86_64 ;;
+    esac
+    case $(uname -s) in
+        Darwin) target=$machine-apple-darwin ;;
+        Linux)
+            target=$machine-unknown-linux-musl
+            for loader in /lib64/ld-linux* /lib/ld-linux*; do
+                [ ! -e "$loader" ] || target=$machine-unknown-linux-gnu
+            done
+            ;;
+        *) target=$machine-$(uname -s) ;;
+    esac
+}
+
+fetch_python() {
+    install_one="install Python 3.11 or newer, then run install.sh again"
+    [ -z "$lacking" ] || install_one="$lacking; on Debian: \`apt install python3-venv\`. Or $install_one"
+    set_target
+    mkdir -- "$work" "$work/download"
+    if [ -n "${PYMAN_MIRROR-}" ]; then
+        find_in_mirror || fail "there is no Python 3.11 or newer here, and $PYMAN_MIRROR has none for $target" "$install_one"
+    else
+        archive=cpython-$upstream_version+$upstream_tag-$target-install_only_stripped.tar.gz
+        sha256=$(upstream_sha256 "$target")
+        [ -n "$sha256" ] ||
+            fail "there is no Python 3.11 or newer here, and install.sh knows no build for $target" "$install_one"
+        [ -z "${PYMAN_OFFLINE-}" ] || [ "$PYMAN_OFFLINE" = 0 ] ||
+            fail "there is no Python 3.11 or newer here, and PYMAN_OFFLINE forbids fetching one" "$install_one"
+        say "there is no Python 3.11 or newer here: fetching $archive"
+        get "$upstream/$upstream_tag/$(printf '%s' "$archive" | sed 's/+/%2B/g')" "$work/download/$archive" ||
+            fail "$archive could not be fetched from $upstream" "$install_one"
+    fi
+    found=$(sha256_of "$work/download/$archive") ||
+        fail "nothing here can compute a sha256" "install sha256sum, shasum or openssl"
+    [ "$found" = "$sha256" ] ||
+        fail "$archive has the sha256 $found, and should have $sha256; nothing of it was used" "fetch it again later"
+    tar -xzf "$work/download/$archive" -C "$work" ||
+        fail "$archive could not be unpacked" "see what tar says above"
+    rm -rf -- "$work/download"
+    for candidate in "$work"/python/bin/python3.[1-9][0-9]; do
+        try_python "$candidate" && return 0
+    done
+    fail "the Python in $archive does not run here" "$install_one"
+}
+
+# Chooses the newest final release in a mirror, fetches it, and finds the hash that SHA256SUMS beside it has.
+find_in_mirror() {
+    mirror=${PYMAN_MIRROR%/}
+    mirror=${mirror#file://}
+    get "$mirror/index.ndjson" "$work/download/index" || return 1
+    for kind in install_only_stripped install_only; do
+        name="cpython-3\\.(1[1-9]|[2-9][0-9])\\.[0-9]+(\\+|%2B)[0-9]+-$target-$kind\\.tar\\.gz"
+        place=$(tr '"' '\n' <"$work/download/index" | grep -E "^([^/]*/)*$name\$" | sed -n 1p)
+        [ -z "$place" ] || break
+    done
+    case $place in
+        '' | /* | *..*) return 1 ;;
+        "$mirror"/*) place=${place#"$mirror"/} ;;
+        *:*) return 1 ;;
+    esac
+    archive=$(printf '%s' "${place##*/}" | sed 's/%2B/+/g')
+    say "there is no Python 3.11 or newer here: fetching $archive from $mirror"
+    case $place in
+        */*) folder=$mirror/${place%/*} ;;
+        *) folder=$mirror ;;
+    esac
+    get "$folder/SHA256SUMS" "$work/download/SHA256SUMS" || return 1
+    sha256=$(sed -n "s/^\([0-9a-f]\{64\}\) [ *]$(printf '%s' "$archive" | sed 's/\./\\./g')\$/\1/p" "$work/download/SHA256SUMS")
+    [ -n "$sha256" ] || fail "$folder/SHA256SUMS does not name $archive" "mend the mirror"
+    case $mirror in
+        /*) get "$folder/$archive" "$work/download/$archive" || return 1 ;;
+        *) get "$mirror/$place" "$work/download/$archive" || return 1 ;;
+    esac
+}
+
+# get FROM TO. A folder is copied from; https never becomes http.
+get() {
+    case $1 in
+        https://*)
+            if command -v curl >/dev/null 2>&1; then
+                curl --fail --silent --show-error --location --proto '=https' --proto-redir '=https' --output "$2" -- "$1"
+            elif command -v wget >/dev/null 2>&1; then
+                # Busybox's wget has no --https-only; the hash is checked in any case.
+                wget --https-only -q -O "$2" -- "$1" 2>/dev/null || wget -q -O "$2" "$1"
+            else
+                fail "neither curl nor wget is here" "install one of them, or Python 3.11 or newer"
+            fi
+            ;;
+        http://*)
+            if command -v curl >/dev/null 2>&1; then
+                curl --fail --silent --show-error --location --output "$2" -- "$1"
+            elif command -v wget >/dev/null 2>&1; then
+                wget -q -O "$2" "$1"
+            else
+                fail "neither curl nor wget is here" "install one of them, or Python 3.11 or newer"
+            fi
+            ;;
+        *) [ -f "$1" ] && cp -- "$1" "$2" ;;
+    esac
+}
+
+sha256_of() {
+    if command -v sha256sum >/dev/null 2>&1; then
+        sha256sum <"$1" | sed 's/ .*//'
+    elif command -v shasum >/dev/null 2>&1; then
+        shasum -a 256 <"$1" | sed 's/ .*//'
+    elif command -v openssl >/dev/null 2>&1; then
+        openssl dgst -sha256 -r <"$1" | sed 's/ .*//'
+    else
+        return 1
+    fi
+}
+
+# --- pyman's own environment ---
+
+make_app() {
+    python=$work/bin/python
+    "$base" -I -m venv -- "$work" || fail "$base could not make pyman's environment in $work" "see what it says above"
+    say "installing pyman's dependencies"
+    # pip's index, proxy and certificates are the user's to choose; where things go is not.
+    (
+        unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS PIP_DRY_RUN PYTHONHOME PYTHONPATH
+        PIP_USER=0 "$python" -I -m pip install --quiet --no-input --disable-pip-version-check --no-warn-script-location \
+            --require-hashes --no-deps --only-binary :all: --requirement "$source_folder/requirements.lock"
+    ) || fail "pyman's dependencies could not be installed; nothing was changed" "see what pip says above"
+    site=$("$python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    cp -R -- "$source_folder/src/pyman" "$site/pyman"
+    rm -rf -- "$site/pyman/shims" "$site/pyman/completions"
+    cp -R -- "$source_folder/shims" "$source_folder/completions" "$site/pyman/"
+    find "$site/pyman" -name __pycache__ -type d -prune -exec rm -rf -- {} +
+    version=$("$python" -I -c 'import pyman; print(pyman.__version__)')
+    mkdir -- "$site/pyman_cli-$version.dist-info"
+    printf 'Metadata-Version: 2.1\nName: pyman-cli\nVersion: %s\n' "$version" >"$site/pyman_cli-$version.dist-info/METADATA"
+    echo install.sh >"$site/pyman_cli-$version.dist-info/INSTALLER"
+    write_entry
+    # Without compiled files every start of pyman would take five times as long.
+    "$python" -I -m compileall -q "$site" >/dev/null || say "some files of pyman could not be compiled"
+    "$python" -I "$work/pyman.py" --version >/dev/null ||
+        fail "the new pyman does not start; the old one, if there was one, stays" "see what it says above"
+}
+
+write_entry() {
+    again="sh $(quoted "$source_folder/install.sh")"
+    cat >"$work/pyman.py" <<'END'
+import sys
+
+try:
+    from pyman.__main__ import main
+except ModuleNotFoundError as error:
+    if error.name != "pyman":
+        raise
+    sys.exit("error: the Python that pyman runs on has become another one\nhint: run install.sh again, which mends it")
+
+if __name__ == "__main__":
+    sys.argv[0] = sys.argv[0].removesuffix(".py")
+    sys.exit(main())
+END
+    # What shims start: no words about a dead Python, the launcher has them.
+    cat >"$work/bin/pyman" <<'END'
+#!/bin/sh
+exec "${0%/*}/python" -I "${0%/*}/../pyman.py" "$@"
+END
+    chmod 755 "$work/bin/pyman"
+}
+
+swap_app() {
+    rm -f -- "$work.link"
+    ln -s "${work##*/}" "$work.link"
+    # No option of mv that replaces a link to a folder is known to every system.
+    "$python" -I -c 'import os, sys; os.replace(*sys.argv[1:])' "$work.link" "$root/app"
+    remove_apps "$work"
+    work=
+}
+
+# Removes the environments that install.sh made, but for one.
+remove_apps() {
+    for old in "$root"/app-[0-9]*-[0-9]*; do
+        if [ "$old" != "$1" ] && [ -f "$old/pyman.py" ]; then
+            rm -rf -- "$old"
+        fi
+    done
+}
+
+write_launcher() {
+    {
+        printf '%s\n' '#!/bin/sh' '# pyman launcher, written by install.sh'
+        # The `$` are for the launcher to read.
+        # shellcheck disable=SC2016
+        [ "$root" = "$usual_root" ] || printf '[ -n "${PYMAN_ROOT-}" ] || export PYMAN_ROOT=%s\n' "$(quoted "$root")"
+        printf 'app=%s\n' "$(quoted "$root/app")"
+        printf 'again=%s\n' "$(quoted "$again")"
+        cat <<'END'
+[ ! -x "$app/bin/python" ] || exec "$app/bin/python" -I "$app/pyman.py" "$@"
+if [ -e "$app/pyman.py" ]; then
+    printf 'error: the Python that pyman runs on is gone: %s\n' "$(readlink -- "$app/bin/python" || echo "$app/bin/python")" >&2
+else
+    printf 'error: %s is gone, where pyman is installed\n' "$app" >&2
+fi
+printf 'hint: mend it with `%s`; Pythons and venvs are as they were\n' "$again" >&2
+exit 1
+END
+    } >"$launcher.$$"
+    chmod 755 "$launcher.$$"
+    mv -f -- "$launcher.$$" "$launcher"
+}
+
+# --- what the user sees ---
+
+show_result() {
+    say "installed pyman $version: $launcher, on $base"
+    "$launcher" --quiet shims >/dev/null || say "its shims could not be put in place; see \`pyman doctor\`"
+    case :$PATH: in
+        *":$programs:"*) ;;
+        *) say "$programs is not on PATH: add it in your shell's start-up file" ;;
+    esac
+    shell=${SHELL-}
+    # shellcheck disable=SC2016  # the user's shell is to read these
+    case ${shell##*/} in
+        zsh) say 'to let pyman choose `python`, add to ~/.zshrc: eval "$(pyman init zsh)"' ;;
+        fish) say 'to let pyman choose `python`, add to ~/.config/fish/config.fish: pyman init fish | source' ;;
+        *) say 'to let pyman choose `python`, add to ~/.bashrc: eval "$(pyman init bash)"' ;;
+    esac
+    [ $# -gt 0 ] || return 0
+    "$launcher" install "$@" || fail "pyman is installed, but \`pyman install $*\` failed" "see what it says above"
+    if [ ! -e "$root/demo" ] || [ -f "$root/demo/made-by-install.sh" ]; then
+        rm -rf -- "$root/demo"
+        say "a venv to show it, which may be deleted:"
+        "$launcher" venv "$root/demo" --python "$1" || fail "pyman is installed, but a venv could not be made" "see above"
+        : >"$root/demo/made-by-install.sh"
+    fi
+}
+
+# --- and away again ---
+
+uninstall_all() {
+    if [ -h "$launcher" ] || { [ -e "$launcher" ] && ! is_ours "$launcher"; }; then
+        say "kept: $launcher, which is not from install.sh"
+    elif [ -e "$launcher" ]; then
+        cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pyman}
+        [ "$(uname -s)" != Darwin ] || cache=${PYMAN_CACHE_DIR:-$HOME/Library/Caches/pyman}
+        if [ -d "$cache" ] && ! "$launcher" --quiet cache clean >/dev/null 2>&1; then
+            say "kept: the cache, $cache, which may be deleted"
+        fi
+        rm -f -- "$launcher"
+        say "removed $launcher"
+    fi
+    for shim in "$root"/shims/*; do
+        if [ -h "$shim" ] && [ "$(readlink -- "$shim")" = python ]; then
+            rm -f -- "$shim"
+        elif [ -f "$shim" ] && sed -n 2p -- "$shim" | grep -q '^# pyman shim:'; then
+            rm -f -- "$shim"
+        fi
+    done
+    if [ -d "$root/shims" ]; then
+        if rmdir -- "$root/shims" 2>/dev/null; then
+            say "removed $root/shims"
+        else
+            say "kept: what is not pyman's in $root/shims"
+        fi
+    fi
+    for record in "$root"/venvs/*; do
+        [ "$(readlink -- "$record" 2>/dev/null)" != "$root/demo" ] || rm -f -- "$record"
+    done
+    [ ! -f "$root/demo/made-by-install.sh" ] || rm -rf -- "$root/demo"
+    if [ -h "$root/app" ]; then
+        rm -f -- "$root/app"
+        say "removed pyman's own environment, $root/app"
+    fi
+    remove_apps ''
+    rm -rf -- "$root/.installing"
+    kept=
+    for runtime in "$root"/runtimes/*; do
+        if [ -e "$runtime" ] || [ -h "$runtime" ]; then
+            kept="$kept ${runtime##*/}"
+        fi
+    done
+    if [ -n "$kept" ]; then
+        say "kept: the Pythons in $root/runtimes, through which venvs may run:$kept"
+        say "to remove them too: rm -r $(quoted "$root")"
+    elif [ -d "$root" ]; then
+        rm -f -- "$root/default" "$root/holds" "$root/.lock"
+        for record in "$root"/venvs/*; do
+            [ ! -h "$record" ] || rm -f -- "$record"
+        done
+        rmdir -- "$root/runtimes" "$root/venvs" 2>/dev/null || :
+        rmdir -- "$root" 2>/dev/null || say "kept: what else is in $root"
+    fi
+    say "a line with \`pyman init\` in your shell's start-up file is yours to remove"
+}
+
+main "$@"

@@ -1,0 +1,385 @@
+"""install.sh as a user runs it: in a home of its own, with nothing on PATH but the tools that it names."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from stage.mirror import mirror_folder
+from stage.server import Server
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SCRIPT = os.path.join(CHECKOUT, "install.sh")
+TOOLS = [
+    "cat",
+    "chmod",
+    "cp",
+    "curl",
+    "date",
+    "dirname",
+    "env",
+    "find",
+    "grep",
+    "gzip",
+    "kill",
+    "ln",
+    "mkdir",
+    "mv",
+    "readlink",
+    "rm",
+    "rmdir",
+    "sed",
+    "sh",
+    "sha256sum",
+    "tar",
+    "tr",
+    "uname",
+]
+
+
+class Person:
+    """Somebody with a home folder whose name is not easy, and without any Python unless given."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+        self.home = f"{folder}/it's home"
+        self.tools = f"{folder}/tools"
+        for made in (self.home, self.tools):
+            os.mkdir(made)
+        for tool in TOOLS:
+            os.symlink(shutil.which(tool), f"{self.tools}/{tool}")
+        self.root = f"{self.home}/.local/share/pyman"
+        self.launcher = f"{self.home}/.local/bin/pyman"
+        # Where pip finds an index is the machine's affair.
+        self.environment = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        self.environment |= {"HOME": self.home, "PATH": self.tools, "PIP_CACHE_DIR": f"{folder}/pip"}
+
+    def install(self, *words, shell=("/bin/sh",), **changes):
+        return subprocess.run(
+            [*shell, SCRIPT, *words], cwd=self.home, env=self.environment | changes, capture_output=True, text=True,
+            timeout=300, check=False,
+        )  # fmt: skip
+
+    def pyman(self, *words, **changes):
+        return subprocess.run(
+            [self.launcher, *words], cwd=self.home, env=self.environment | changes, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+
+    def everything(self):
+        return sorted(
+            os.path.join(folder, name) for folder, folders, files in os.walk(self.home) for name in (*folders, *files)
+        )
+
+
+@pytest.fixture
+def person(tmp_path):
+    return Person(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Somebody who has installed pyman, on the Python that runs the tests."""
+    person = Person(tmp_path_factory.mktemp("installed"))
+    result = person.install("--python", sys.executable)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return person
+
+
+def app_of(person):
+    return os.path.realpath(f"{person.root}/app")
+
+
+# --- the script as a text ---
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck reads the script")
+def test_shellcheck_has_nothing_to_say():
+    subprocess.run(["shellcheck", SCRIPT], check=True)
+
+
+def test_a_download_that_was_cut_short_runs_nothing(person):
+    with open(SCRIPT, encoding="utf-8") as file:
+        text = file.read()
+    last = text.rindex('main "$@"')
+    assert text[last:] == 'main "$@"\n'
+    for end in [*range(0, last, last // 40), last]:
+        result = subprocess.run(
+            ["/bin/sh"], input=text[:end], cwd=person.home, env=person.environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert result.stdout == ""
+        assert person.everything() == []
+
+
+def test_every_dependency_is_locked_by_hash_and_fits():
+    with open(f"{CHECKOUT}/pyproject.toml", "rb") as file:
+        wanted = [Requirement(text) for text in tomllib.load(file)["project"]["dependencies"]]
+    with open(f"{CHECKOUT}/requirements.lock", encoding="utf-8") as file:
+        lock = file.read().replace("\\\n", " ")
+    lines = [line for line in lock.splitlines() if line and not line.startswith("#")]
+    assert all("--hash=sha256:" in line for line in lines)
+    pinned = {Requirement(line.split("--hash")[0]).name: Requirement(line.split("--hash")[0]) for line in lines}
+    for requirement in wanted:
+        (pin,) = pinned[requirement.name].specifier
+        assert pin.operator == "=="
+        assert requirement.specifier.contains(pin.version), f"{requirement} is locked at {pin.version}"
+
+
+@pytest.mark.parametrize(("words", "said"), [(["--help"], "usage:"), (["-h"], "--uninstall")])
+def test_help_changes_nothing(person, words, said):
+    result = person.install(*words)
+    assert result.returncode == 0
+    assert said in result.stdout
+    assert person.everything() == []
+
+
+@pytest.mark.parametrize("words", [["--nonsense"], ["--python"], ["--uninstall", "3.13"]])
+def test_wrong_words(person, words):
+    result = person.install(*words)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert person.everything() == []
+
+
+# --- installed ---
+
+
+def test_it_runs(installed):
+    result = installed.pyman("--version")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("pyman ")
+    assert os.stat(installed.launcher).st_mode & 0o777 == 0o755
+    assert json.loads(installed.pyman("list", "--json").stdout)["runtimes"] == []
+
+
+def test_what_shims_start_runs_too(installed):
+    result = subprocess.run(
+        [f"{installed.root}/app/bin/pyman", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == installed.pyman("--version").stdout
+
+
+def test_everything_is_compiled_and_nothing_of_the_checkout_is_needed(installed):
+    (site,) = [folder for folder, _, _ in os.walk(app_of(installed)) if folder.endswith("/site-packages")]
+    sources = [
+        os.path.join(folder, name)
+        for folder, _, files in os.walk(f"{site}/pyman")
+        for name in files
+        if name.endswith(".py")
+    ]
+    assert len(sources) > 20
+    for source in sources:
+        folder, name = os.path.split(source)
+        compiled = f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
+        assert os.path.getsize(compiled) > 0
+    for shipped in ("shims/python", "completions/pyman.bash", "completions/_pyman", "completions/pyman.fish"):
+        assert os.path.isfile(f"{site}/pyman/{shipped}")
+    probe = "import sys; from pyman.effects.shipped import shipped; print(shipped('shims', 'python')); print(sys.path)"
+    result = subprocess.run(
+        [f"{installed.root}/app/bin/python", "-I", "-c", probe], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.startswith(f"{site.replace(app_of(installed), f'{installed.root}/app')}/pyman/shims/python\n")
+    assert f"{CHECKOUT}/" not in result.stdout
+
+
+def test_the_users_own_settings_do_not_reach_pymans_python(installed):
+    result = installed.pyman("--version", PYTHONPATH="/nonsense", PYTHONHOME="/nonsense", PYTHONSTARTUP="/nonsense")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_once_more_brings_it_up_to_date_in_place(installed):
+    before = app_of(installed)
+    result = installed.install("--python", sys.executable)
+    assert result.returncode == 0, result.stderr
+    assert app_of(installed) != before
+    assert not os.path.exists(before)
+    assert installed.pyman("--version").returncode == 0
+    assert not os.path.exists(f"{installed.root}/.installing")
+
+
+def test_an_upgrade_that_fails_leaves_the_old_one(installed):
+    before = installed.everything()
+    result = installed.install("--python", sys.executable, PIP_INDEX_URL="http://127.0.0.1:9/", PIP_EXTRA_INDEX_URL="",
+                               PIP_NO_INDEX="1", PIP_FIND_LINKS=installed.tools, PIP_CONFIG_FILE=os.devnull)  # fmt: skip
+    assert result.returncode == 1
+    assert "error: pyman's dependencies could not be installed; nothing was changed" in result.stderr
+    assert installed.everything() == before
+    assert installed.pyman("--version").returncode == 0
+
+
+def test_the_launcher_survives_its_python_and_install_mends_it(installed):
+    python = f"{app_of(installed)}/bin/{os.path.basename(os.readlink(f'{installed.root}/app/bin/python'))}"
+    for name in ("python", "python3", os.path.basename(python)):
+        path = f"{app_of(installed)}/bin/{name}"
+        if os.path.lexists(path):
+            os.unlink(path)
+    os.symlink("/gone/bin/python3.11", f"{app_of(installed)}/bin/python")
+    result = installed.pyman("list")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "error: the Python that pyman runs on is gone: /gone/bin/python3.11\n" in result.stderr
+    assert "install.sh" in result.stderr
+    command = result.stderr.partition("mend it with `")[2].partition("`;")[0]
+    mended = subprocess.run(
+        ["/bin/sh", "-c", f"{command} --python {sys.executable}"], env=installed.environment, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert mended.returncode == 0, mended.stderr
+    assert installed.pyman("--version").returncode == 0
+
+
+def test_a_python_of_another_minor_in_its_place_is_told(installed):
+    packages = next(folder for folder, _, _ in os.walk(app_of(installed)) if folder.endswith("/site-packages"))
+    os.rename(f"{packages}/pyman", f"{packages}/pyman-away")
+    try:
+        result = installed.pyman("list")
+    finally:
+        os.rename(f"{packages}/pyman-away", f"{packages}/pyman")
+    assert result.returncode == 1
+    assert "install.sh" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_somebody_elses_pyman_is_not_overwritten(person, kind):
+    os.makedirs(os.path.dirname(person.launcher))
+    if kind == "file":
+        with open(person.launcher, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\necho pipx\n")
+    else:
+        os.symlink("/nowhere/pipx/pyman", person.launcher)
+    before = person.everything()
+    result = person.install("--python", sys.executable)
+    assert result.returncode == 1
+    assert "not from install.sh" in result.stderr
+    assert person.everything() == before
+    assert person.install("--uninstall").returncode == 0
+    assert person.everything() == before
+
+
+def test_another_install_at_work_is_waited_for(person):
+    os.makedirs(f"{person.root}/.installing")
+    with open(f"{person.root}/.installing/process", "w", encoding="utf-8") as file:
+        file.write(str(os.getpid()))
+    result = person.install("--python", sys.executable)
+    assert result.returncode == 1
+    assert f"process {os.getpid()}" in result.stderr
+    assert os.path.exists(f"{person.root}/.installing")
+
+
+def test_a_python_that_will_not_do(person):
+    old = f"{person.folder}/python"
+    with open(old, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\nexit 4\n")
+    os.chmod(old, 0o755)
+    result = person.install("--python", old)
+    assert result.returncode == 1
+    assert f"{old} is no CPython 3.11 or newer" in result.stderr
+    assert not os.path.exists(person.root)
+
+
+# --- no Python at all ---
+
+
+def only_archive(folder, *, sums):
+    """A mirror beside the real one: the same archive and index, and the sums that are given."""
+    mirror = f"{folder}/mirror"
+    real = mirror_folder()
+    shutil.copytree(
+        real, mirror, ignore=lambda _, names: [name for name in names if name.endswith((".gz", ".sh", ".md"))]
+    )
+    for tag in os.listdir(mirror):
+        if os.path.isdir(f"{mirror}/{tag}"):
+            for name in os.listdir(f"{real}/{tag}"):
+                if name.endswith(".gz"):
+                    os.symlink(f"{real}/{tag}/{name}", f"{mirror}/{tag}/{name}")
+            path = f"{mirror}/{tag}/SHA256SUMS"
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            os.unlink(path)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(sums(text))
+    return mirror
+
+
+def test_a_python_is_fetched_from_a_mirror_and_kept_by_upgrades(person):
+    result = person.install(PYMAN_MIRROR=mirror_folder())
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "fetching cpython-3.13.15+20261001" in result.stdout
+    assert person.pyman("--version").returncode == 0
+    assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python3.13")
+    before = app_of(person)
+    again = person.install()
+    assert again.returncode == 0, again.stderr
+    assert "fetching" not in again.stdout
+    assert not os.path.exists(before)
+    assert person.pyman("--version").returncode == 0
+    gone = person.install("--uninstall")
+    assert gone.returncode == 0
+    assert [path for path in person.everything() if not os.path.isdir(path)] == []
+
+
+def test_a_python_is_fetched_over_http_and_refused_by_its_hash(person):
+    mirror = only_archive(person.folder, sums=lambda text: re.sub("^[0-9a-f]{64}", "0" * 64, text, flags=re.M))
+    with Server(mirror) as server:
+        result = person.install(PYMAN_MIRROR=server.url)
+    assert result.returncode == 1
+    assert "fetching cpython-3.13.15+20261001" in result.stdout
+    assert "nothing of it was used" in result.stderr
+    assert not os.path.exists(person.root)
+
+
+def test_a_mirror_without_the_hash_is_refused(person):
+    result = person.install(PYMAN_MIRROR=only_archive(person.folder, sums=lambda _: ""))
+    assert result.returncode == 1
+    assert "SHA256SUMS does not name" in result.stderr
+    assert not os.path.exists(person.root)
+
+
+def test_a_mirror_that_is_none(person):
+    result = person.install(PYMAN_MIRROR="/nowhere")
+    assert result.returncode == 1
+    assert "/nowhere has none" in result.stderr
+    assert "install Python 3.11 or newer" in result.stderr
+    assert not os.path.exists(person.root)
+
+
+def test_offline_nothing_is_fetched(person):
+    result = person.install(PYMAN_OFFLINE="1")
+    assert result.returncode == 1
+    assert "PYMAN_OFFLINE" in result.stderr
+
+
+# --- uninstall ---
+
+
+def test_uninstalling_says_what_it_keeps(installed):
+    os.makedirs(f"{installed.root}/runtimes/3.13.5")
+    os.makedirs(f"{installed.root}/shims", exist_ok=True)
+    shutil.copy(f"{CHECKOUT}/shims/python", f"{installed.root}/shims/python")
+    if not os.path.lexists(f"{installed.root}/shims/pip"):
+        os.symlink("python", f"{installed.root}/shims/pip")
+    with open(f"{installed.root}/shims/mine", "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\n")
+    result = installed.install("--uninstall")
+    assert result.returncode == 0, result.stderr
+    assert f"kept: the Pythons in {installed.root}/runtimes, through which venvs may run: 3.13.5" in result.stdout
+    assert "kept: what is not pyman's in" in result.stdout
+    assert not os.path.exists(installed.launcher)
+    assert os.listdir(f"{installed.root}/shims") == ["mine"]
+    left = {os.path.relpath(path, installed.root) for path in installed.everything() if path.startswith(installed.root)}
+    assert left == {".", "runtimes", "runtimes/3.13.5", "shims", "shims/mine"}
+    os.rename(f"{installed.root}/shims", f"{installed.folder}/away")
+    os.rmdir(f"{installed.root}/runtimes/3.13.5")
+    assert installed.install("--uninstall").returncode == 0
+    assert not os.path.exists(installed.root)
