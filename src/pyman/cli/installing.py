@@ -10,11 +10,12 @@ from pyman.core.catalogue import Build, Catalogue
 from pyman.core.moves import Moved
 from pyman.core.plans import install as plan
 from pyman.core.record import record
-from pyman.core.request import Request, best_of
+from pyman.core.request import Request, best_of, parse_request
 from pyman.core.runtime import Runtime, Store, origin_of
 from pyman.effects.adopting import adopt
 from pyman.effects.catalogue_feed import CatalogueFeed
 from pyman.effects.download import fetch_all
+from pyman.effects.http import Web
 from pyman.effects.machine import platform
 from pyman.effects.other_pythons import discover
 from pyman.effects.runtimes import prepare_folders, unpack_runtime
@@ -25,6 +26,9 @@ from pyman.errors import NetworkError, PymanError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+_PATIENCE = 3.0
+"""Seconds that a look at what is new may take; it is never what was asked for."""
 
 
 @record
@@ -59,6 +63,18 @@ def catalogue(
     source = mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places.config).mirror
     feed = CatalogueFeed(source, platform(), session.places.cache, offline=session.offline, observer=session.observer)
     return feed.releases(enough)
+
+
+def known_builds(session: Session, aliases: list[str], *, max_age: float) -> tuple[Build, ...]:
+    """The builds of some minors, from a list that may be `max_age` seconds old; asked for with little patience.
+
+    Raises NetworkError where nothing is known.
+    """
+    requests = [parse_request(alias) for alias in aliases]
+    source = session.environ.get("PYMAN_MIRROR") or read_settings(session.places.config).mirror
+    web = Web(offline=session.offline, patience=_PATIENCE)
+    feed = CatalogueFeed(source, platform(), session.places.cache, web=web)
+    return feed.releases(lambda builds: plan.answer_is_known(requests, builds), max_age=max_age).builds
 
 
 def get(

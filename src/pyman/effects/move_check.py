@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 
-from pyman.core.compatibility import Move, Release, marker_environment
+from pyman.core.compatibility import Move
 from pyman.core.record import replace
 from pyman.core.request import parse_request
-from pyman.effects.elf import exported_symbols
+from pyman.effects.fitness import Base, one_line, read_release
 from pyman.effects.installed import Reader
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.compatibility import Verdict
+    from pyman.core.compatibility import Release, Verdict
     from pyman.core.plans.move import AliasMove, Follower
     from pyman.core.request import Request
     from pyman.core.runtime import Runtime, Store
@@ -25,14 +24,14 @@ def check_followers(move: AliasMove, before: Store, trees: dict[str, str]) -> Al
     new, old = move.new, move.old
     if new is None or old is None:
         return move
-    release = read_release(new, trees)
+    release = _release(new, trees)
     behind: list[tuple[Follower, str]] = []
     along: list[Follower] = []
     notes: list[str] = []
-    for follower, verdict in _verdicts(move.along, read_release(old, trees), release):
+    for follower, verdict in _verdicts(move.along, _release(old, trees), release):
         notes += [f"{follower.path}: {note}" for note in verdict.notes]
         if verdict.reasons:
-            behind.append((follower, _one_line(verdict.reasons)))
+            behind.append((follower, one_line(verdict.reasons)))
         else:
             along.append(follower)
     forward: list[Follower] = []
@@ -43,9 +42,9 @@ def check_followers(move: AliasMove, before: Store, trees: dict[str, str]) -> Al
         if runtime is None or not runtime.whole:
             forward += waiting
             continue
-        for follower, verdict in _verdicts(waiting, read_release(runtime, trees), release):
+        for follower, verdict in _verdicts(waiting, _release(runtime, trees), release):
             if verdict.reasons:
-                still.append((follower, _one_line(verdict.reasons)))
+                still.append((follower, one_line(verdict.reasons)))
             else:
                 forward.append(follower)
     return replace(
@@ -53,18 +52,9 @@ def check_followers(move: AliasMove, before: Store, trees: dict[str, str]) -> Al
     )
 
 
-def read_release(runtime: Runtime, trees: dict[str, str]) -> Release:
-    """What a runtime is to packages: its version, its markers, the symbols that it exports."""
+def _release(runtime: Runtime, trees: dict[str, str]) -> Release:
     tree = trees.get(runtime.name, runtime.path)
-    machine = os.uname()
-    markers = marker_environment(
-        runtime.version,
-        sys_platform=sys.platform,
-        machine=machine.machine,
-        system_release=machine.release,
-        system_version=machine.version,
-    )
-    return Release(runtime.version, markers, exported_symbols(os.path.join(tree, runtime.executable)), runtime.variant)
+    return read_release(Base(os.path.join(tree, runtime.executable), runtime.version, runtime.variant))
 
 
 def _verdicts(followers: tuple[Follower, ...], old: Release, new: Release) -> list[tuple[Follower, Verdict]]:
@@ -88,9 +78,3 @@ def _request_of(follower: Follower) -> Request | None:
         return parse_request(text)
     except PymanError:
         return None
-
-
-def _one_line(reasons: tuple[str, ...]) -> str:
-    shown = "; ".join(reasons[:3]) + (f"; and {len(reasons) - 3} more" if len(reasons) > 3 else "")
-    # It becomes a line of pyvenv.cfg.
-    return " ".join(shown.split())
