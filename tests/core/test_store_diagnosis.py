@@ -1,0 +1,114 @@
+"""Findings about aliases, runtimes, interrupted work and the machine."""
+
+from pyman.core.runtime import Alias, Runtime, Store
+from pyman.core.store_diagnosis import (
+    Interrupted,
+    RuntimeState,
+    diagnose_aliases,
+    diagnose_minors,
+    diagnose_path,
+    diagnose_runtimes,
+    diagnose_unfinished,
+)
+from pyman.core.version import Version
+
+OLD = Runtime("3.13.5", Version(3, 13, 5), "default", "/s/runtimes/3.13.5")
+NEW = Runtime("3.13.15", Version(3, 13, 15), "default", "/s/runtimes/3.13.15")
+ADOPTED = Runtime("3.12.1", Version(3, 12, 1), "default", "/s/runtimes/3.12.1", "/home/u/.pyenv/versions/3.12.1")
+GOOD = (Alias("3.13", "3.13.15"), Alias("3", "3.13"))
+
+
+def found(findings):
+    return [(each.code, each.path, each.action, each.argument) for each in findings]
+
+
+def test_aliases_that_are_right():
+    assert diagnose_aliases(Store("/s", (NEW, OLD), GOOD)) == ()
+
+
+def test_an_alias_that_lags_behind():
+    [finding] = diagnose_aliases(Store("/s", (NEW, OLD), (Alias("3.13", "3.13.5"), Alias("3", "3.13"))))
+    assert (finding.code, finding.kind, finding.path) == ("alias-stale", "alias", "/s/runtimes/3.13")
+    assert (finding.severity, finding.repair, finding.action) == ("error", "point it at 3.13.15", "move-aliases")
+
+
+def test_a_held_alias_is_right_where_it_is():
+    assert diagnose_aliases(Store("/s", (NEW, OLD), (Alias("3.13", "3.13.5"), GOOD[1]), (("3.13", "3.13.5"),))) == ()
+
+
+def test_missing_and_dangling_aliases():
+    missing = diagnose_aliases(Store("/s", (NEW,), ()))
+    assert found(missing) == [
+        ("alias-dangling", "/s/runtimes/3.13", "move-aliases", "3.13"),
+        ("alias-dangling", "/s/runtimes/3", "move-aliases", "3"),
+    ]
+    dangling = diagnose_aliases(Store("/s", (NEW,), (Alias("3.13", "3.13.9"), GOOD[1])))
+    assert [(each.code, each.message) for each in dangling] == [
+        ("alias-dangling", "it leads to 3.13.9, which is not there")
+    ]
+    orphan = diagnose_aliases(Store("/s", (NEW,), (*GOOD, Alias("3.11", "3.11.2"))))
+    assert [(each.code, each.repair) for each in orphan] == [("alias-dangling", "remove it")]
+
+
+def test_a_real_folder_in_the_place_of_an_alias_is_only_reported():
+    [finding] = diagnose_aliases(Store("/s", (NEW,), (GOOD[1],), blocked=("3.13",)))
+    assert (finding.code, finding.path, finding.action) == ("alias-blocked", "/s/runtimes/3.13", "")
+
+
+def test_runtimes():
+    whole = RuntimeState(NEW, is_there=True, version=NEW.version)
+    assert diagnose_runtimes([whole]) == ()
+    lacking = RuntimeState(NEW, is_there=True, missing="its standard library", version=NEW.version)
+    assert found(diagnose_runtimes([lacking])) == [("runtime-broken", NEW.path, "reinstall", "3.13.15")]
+    failing = RuntimeState(NEW, is_there=True, failure="it cannot import ssl")
+    [finding] = diagnose_runtimes([failing])
+    assert finding.message == "it cannot import ssl"
+    assert diagnose_runtimes([RuntimeState(NEW, is_there=False)])[0].message == "it is missing"
+
+
+def test_adopted_runtimes():
+    assert found(diagnose_runtimes([RuntimeState(ADOPTED, is_there=False)])) == [
+        ("adopted-gone", ADOPTED.path, "forget-runtime", "3.12.1")
+    ]
+    changed = RuntimeState(ADOPTED, is_there=True, version=Version(3, 12, 9))
+    [finding] = diagnose_runtimes([changed])
+    assert (finding.code, finding.action) == ("adopted-changed", "adopt-again")
+    assert finding.message == "/home/u/.pyenv/versions/3.12.1 is 3.12.9 now"
+    [broken] = diagnose_runtimes([RuntimeState(ADOPTED, is_there=True, missing="its interpreter")])
+    assert (broken.code, broken.action) == ("runtime-broken", "")
+    assert diagnose_runtimes([RuntimeState(ADOPTED, is_there=True)]) == ()
+
+
+def test_interrupted_work():
+    [finding] = diagnose_unfinished([Interrupted("/s/runtimes/.install-x", "install", "3.13.15")])
+    assert (finding.code, finding.message, finding.action) == (
+        "interrupted",
+        "install of 3.13.15 was cut off",
+        "sweep",
+    )
+    assert diagnose_unfinished([Interrupted("/s/runtimes/.x", "", "")])[0].message == "work was cut off"
+
+
+def test_minors():
+    store = Store("/s", (NEW,), GOOD)
+    findings = diagnose_minors(
+        store,
+        {"3.13": 4, "3.9": 2, "3.8t": 1},
+        {"3.9": "2025-10-31", "3.8": "2024-10-07"},
+        {"3.13": Version(3, 13, 16)},
+    )
+    assert [(each.code, each.severity, each.message) for each in findings] == [
+        ("end-of-life", "warning", "Python 3.8t gets no more fixes since 2024-10-07, and 1 venv uses it"),
+        ("end-of-life", "warning", "Python 3.9 gets no more fixes since 2025-10-31, and 2 venvs use it"),
+        ("update-available", "info", "3.13.16 exists, and 3.13.15 is installed"),
+    ]
+    assert diagnose_minors(store, {}, {}, {"3.13": Version(3, 13, 15), "3.12": Version(3, 12, 9)}) == ()
+
+
+def test_the_order_of_path():
+    path = ("/usr/bin", "/s/shims")
+    [finding] = diagnose_path("/s/shims", path, "/usr/bin/python")
+    assert (finding.code, finding.message) == ("path-order", "/usr/bin/python comes before the shims on PATH")
+    assert diagnose_path("/s/shims", path, "/s/shims/python") == ()
+    assert diagnose_path("/s/shims", ("/usr/bin",), "/usr/bin/python") == ()
+    assert diagnose_path("/s/shims", path, None) == ()
