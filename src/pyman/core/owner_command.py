@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def owner_command(facts: VenvFacts) -> str:
     """The command that makes a foreign venv anew."""
     name = basename(facts.folder)
-    if facts.creator == "pipx" and "pipx_metadata.json" not in facts.markers:
+    if facts.creator == "pipx" and "pipx_metadata.json" not in facts.names:
         return "pipx upgrade-shared"
     commands = {
         "uv": f"uv tool upgrade --reinstall {name}",

@@ -123,8 +123,8 @@ class VenvFacts:
     creator: str
     foreign: bool
     """True where another tool owns the venv, and mends it by a command of its own."""
-    markers: tuple[str, ...] = ()
-    """The files in its folder that tell who owns it."""
+    names: tuple[str, ...] = ()
+    """Of the files in its folder those that tell who owns it (creator.py)."""
     entries: tuple[Entry, ...] = ()
     link: str | None = None
     """The first path outside the venv that `bin/python` leads to; None for a copy or where nothing is there."""

@@ -98,7 +98,7 @@ class _Reading:
             settings=settings,
             creator=creator,
             foreign=foreign,
-            markers=markers,
+            names=markers,
             entries=entries,
             link=link,
             way=way,
