@@ -330,13 +330,31 @@ def test_a_python_is_fetched_from_a_mirror_and_kept_by_upgrades(person):
 
 
 def test_a_python_is_fetched_over_http_and_refused_by_its_hash(person):
-    mirror = only_archive(person.folder, sums=lambda text: re.sub("^[0-9a-f]{64}", "0" * 64, text, flags=re.M))
+    mirror = only_archive(person.folder, sums=lambda text: re.sub("^[0-9a-f]{64}", "0" * 64, text, flags=re.MULTILINE))
     with Server(mirror) as server:
         result = person.install(PYMAN_MIRROR=server.url)
     assert result.returncode == 1
     assert "fetching cpython-3.13.15+20261001" in result.stdout
     assert "nothing of it was used" in result.stderr
     assert not os.path.exists(person.root)
+
+
+def test_from_upstream_over_https_only_and_by_the_hash_in_the_script(person):
+    os.unlink(f"{person.tools}/curl")
+    with open(f"{person.tools}/curl", "w", encoding="utf-8") as file:
+        # A network that answers everything, as that of a hotel does.
+        file.write('#!/bin/sh\nfor word in "$@"; do printf "<%s>" "$word"; done >>"$HOME/asked"\n'
+                   'while [ "$1" != --output ]; do shift; done\necho login >"$2"\n')  # fmt: skip
+    os.chmod(f"{person.tools}/curl", 0o755)
+    result = person.install()
+    assert result.returncode == 1
+    assert "has the sha256" in result.stderr
+    assert "nothing of it was used" in result.stderr
+    assert not os.path.exists(person.root)
+    with open(f"{person.home}/asked", encoding="utf-8") as file:
+        asked = file.read()
+    assert "<--proto><=https><--proto-redir><=https>" in asked
+    assert re.search(r"<https://github\.com/astral-sh/[^<>]*/20260901/cpython-3\.13\.15%2B20260901-[^<>]*>$", asked)
 
 
 def test_a_mirror_without_the_hash_is_refused(person):

@@ -14,6 +14,7 @@ from contract.version_files import CASES, PYTHON_12, Case, make_store, started
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stage.fake_store import write_program
+from stage.mirror import runtime_tree
 
 from pyman.core.request import parse_request
 from pyman.core.version_file import parse_version_file
@@ -21,6 +22,7 @@ from pyman.core.version_file import parse_version_file
 TEMPLATE = os.path.join(os.path.dirname(__file__), "..", "..", "shims", "python")
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"], "zsh": ["zsh", "-f"]}
 PRESENT = {name: [shutil.which(words[0]), *words[1:]] for name, words in SHELLS.items() if shutil.which(words[0])}
+PRESENT["itself"] = []  # as it is usually started, by its first line
 USUAL = Case("usual", None)
 
 
@@ -362,6 +364,41 @@ def test_the_usual_root_is_not_named(stage, shell):
     assert scene.run(shell, "--json").stdout == f"ran {usual}/app/bin/pyman <shim> <python> <--json>\n"
     scene.shims = f"{usual}/shims"
     assert "--root" not in scene.run(shell, PYMAN_ROOT=usual).stdout
+
+
+# --- a real interpreter ---
+
+
+@pytest.mark.parametrize("file", [b"3.13\n", b""])
+def test_a_venv_made_through_the_shim_follows_the_minor(tmp_path, file):
+    root = f"{tmp_path}/root"
+    os.makedirs(f"{root}/runtimes")
+    for version in ("3.13.5", "3.13.15"):
+        os.symlink(runtime_tree(version), f"{root}/runtimes/{version}")
+    os.symlink("3.13.5", f"{root}/runtimes/3.13")
+    os.symlink("3.13", f"{root}/runtimes/3")
+    os.mkdir(f"{root}/shims")
+    shutil.copy(TEMPLATE, f"{root}/shims/python3")
+    with open(f"{tmp_path}/.python-version", "wb") as version_file:
+        version_file.write(file)
+
+    def python(program, *words):
+        result = subprocess.run(
+            [program, "-B", *words], cwd=tmp_path, env={"PATH": f"{root}/shims:/usr/bin:/bin", "HOME": str(tmp_path)},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return result.stdout.strip()
+
+    version = "import platform; print(platform.python_version())"
+    assert python("python3", "-c", version) == "3.13.5"
+    assert python("python3", "-c", "import sys; print(sys.executable)") == f"{root}/runtimes/3.13/bin/python3.13"
+    python("python3", "-m", "venv", "--without-pip", "env")
+    with open(f"{tmp_path}/env/pyvenv.cfg", encoding="utf-8") as configuration:
+        assert f"home = {root}/runtimes/3.13/bin\n" in configuration.read()
+    assert python(f"{tmp_path}/env/bin/python", "-c", version) == "3.13.5"
+    os.unlink(f"{root}/runtimes/3.13")
+    os.symlink("3.13.15", f"{root}/runtimes/3.13")
+    assert python(f"{tmp_path}/env/bin/python", "-c", version) == "3.13.15"
 
 
 # --- the grammar, once more ---
