@@ -40,8 +40,8 @@ def told(**values):
         ),
         (
             {"url": "file:///src/app", "dir_info": {"editable": True}, "subdirectory": "python"},
-            Origin("editable", "file:///src/app", "/src/app", "python"),
-            "-e file:///src/app#subdirectory=python",
+            Origin("editable", "file:///src/app", "/src/app/python"),
+            "-e file:///src/app/python",
         ),
         (
             {"url": "file:///src/app", "dir_info": {}},
@@ -125,7 +125,7 @@ def test_what_came_from_an_index_is_asked_for_by_its_version(version, line):
         b'{"url": "file://host/x", "dir_info": {}}',
         b'{"url": "file:///x\\n--index-url=evil", "dir_info": {}}',
         b'{"url": "https://h/x.whl -r other", "archive_info": {}}',
-        b'{"url": "https://h/x.whl#egg=y", "archive_info": {}}',
+        b'{"url": "https://h/x.whl#egg=y#z", "archive_info": {}}',
         b'{"url": "javascript:x", "archive_info": {}}',
         b'{"url": "https://h/x", "vcs_info": {"vcs": "sh", "commit_id": "a"}}',
         b'{"url": "https://h/x", "vcs_info": {"vcs": "git"}}',
@@ -140,8 +140,14 @@ def test_what_cannot_be_understood_is_never_taken_from_the_index_instead(content
     assert "direct_url.json" in answer.reason
 
 
+def test_what_uv_leaves_behind_a_url_is_told_apart():
+    archive = told(url=f"file:///w/spam-1.0.whl#sha256={SHA256}&egg=spam", archive_info={})
+    assert archive == Origin("archive", "file:///w/spam-1.0.whl", "/w/spam-1.0.whl", hashes=(("sha256", SHA256),))
+    assert told(url="file:///src/app#subdirectory=a/b", dir_info={}).path == "/src/app/a/b"
+
+
 def test_a_subdirectory_that_no_requirement_can_name_is_a_reason():
-    origin = told(url="file:///src", dir_info={}, subdirectory="my app")
+    origin = told(url="https://h/x.zip", archive_info={}, subdirectory="my app")
     assert "my app" in reinstallation(package(origin)).reason
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from posixpath import join, normpath
 
 from pyman.core.packages import is_name
 from pyman.core.record import record
@@ -73,16 +74,20 @@ def parse_direct_url(content: bytes) -> Origin:
         return UNKNOWN
     if not isinstance(told, dict):
         return UNKNOWN
-    url, subdirectory = told.get("url"), told.get("subdirectory") or ""
-    if not isinstance(url, str) or not _is_plain(url) or not isinstance(subdirectory, str):
+    whole, subdirectory = told.get("url"), told.get("subdirectory") or ""
+    if not isinstance(whole, str) or not isinstance(subdirectory, str) or not _is_plain(whole):
         return UNKNOWN
-    if subdirectory and not _is_plain(subdirectory.replace(" ", "")):
+    # uv keeps what stood behind the URL in the requirement; pip tells it apart.
+    url, _, fragment = whole.partition("#")
+    behind = dict(part.split("=", 1) for part in fragment.split("&") if "=" in part)
+    subdirectory = subdirectory or behind.get("subdirectory", "")
+    if "#" in fragment or (subdirectory and not _is_plain(subdirectory.replace(" ", ""))):
         return UNKNOWN
     path = local_path(url)
     for key, understand in (("vcs_info", _vcs), ("archive_info", _archive), ("dir_info", _folder)):
         details = told.get(key)
         if isinstance(details, dict):
-            return understand(url, path, subdirectory, details)
+            return understand(url, path, subdirectory, {**behind, **details})
     return UNKNOWN
 
 
@@ -104,6 +109,7 @@ def _archive(url: str, path: str, subdirectory: str, details: dict[str, Any]) ->
     if not pairs and isinstance(legacy, str):
         algorithm, _, digest = legacy.partition("=")
         pairs = [(algorithm, digest)]
+    pairs = pairs or [(name, details[name]) for name in _COMPARED if name in details]
     known = [(name, digest) for name, digest in pairs if isinstance(digest, str) and _DIGEST.fullmatch(digest)]
     return Origin("archive", url, path, subdirectory, hashes=tuple(known))
 
@@ -111,7 +117,9 @@ def _archive(url: str, path: str, subdirectory: str, details: dict[str, Any]) ->
 def _folder(url: str, path: str, subdirectory: str, details: dict[str, Any]) -> Origin:
     if not path:
         return UNKNOWN
-    return Origin("editable" if details.get("editable") is True else "folder", url, path, subdirectory)
+    # A folder needs no fragment to name one inside of it, and uv does not tell two such apart.
+    inner = normpath(join(path, subdirectory)) if subdirectory else path
+    return Origin("editable" if details.get("editable") is True else "folder", url, inner)
 
 
 def local_path(url: str) -> str:
@@ -134,7 +142,7 @@ def _scheme(url: str) -> str:
 
 def _is_plain(text: str) -> bool:
     """True for text that stays one word in a requirements file, whatever it holds."""
-    return 0 < len(text) <= LONGEST_URL and text.isprintable() and not any(map(str.isspace, text)) and "#" not in text
+    return 0 < len(text) <= LONGEST_URL and text.isprintable() and not any(map(str.isspace, text))
 
 
 def reinstallation(package: Package) -> Reinstallation:
