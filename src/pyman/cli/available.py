@@ -20,7 +20,9 @@ def list_available(session: Session, store: Store, *, every: bool, mirror: str |
     known = installing.catalogue(session, mirror)
     releases = _releases(known, every=every)
     here = {(runtime.version, runtime.variant) for runtime in store.runtimes if runtime.whole}
-    cycles = published_cycles(session.places.cache, offline=session.offline)
+    cycles = published_cycles(
+        session.places.cache, offline=session.offline or installing.mirror_of(session, mirror) is not None
+    )
     rows, records = [], []
     for version, variant in releases:
         cycle = state(version.minor_name, today(), cycles)

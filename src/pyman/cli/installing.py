@@ -6,7 +6,7 @@ import os
 
 from pyman.cli.session import Session
 from pyman.cli.show.notes import told_of_base
-from pyman.core.catalogue import Build, Catalogue
+from pyman.core.catalogue import Build, Catalogue, without_secrets
 from pyman.core.moves import Moved
 from pyman.core.plans import install as plan
 from pyman.core.record import record
@@ -56,11 +56,16 @@ class Installed:
         return tuple(move for got in self.got for move in got.moved)
 
 
+def mirror_of(session: Session, mirror: str | None = None) -> str | None:
+    """The mirror that the user named: on the command line, in the environment, in the settings."""
+    return mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places.config).mirror
+
+
 def catalogue(
     session: Session, mirror: str | None, enough: Callable[[Sequence[Build]], bool] | None = None
 ) -> Catalogue:
     """The builds for this machine; `enough` may stop reading early. Raises NetworkError."""
-    source = mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places.config).mirror
+    source = mirror_of(session, mirror)
     feed = CatalogueFeed(source, platform(), session.places.cache, offline=session.offline, observer=session.observer)
     return feed.releases(enough)
 
@@ -71,7 +76,7 @@ def known_builds(session: Session, aliases: list[str], *, max_age: float) -> tup
     Raises NetworkError where nothing is known.
     """
     requests = [parse_request(alias) for alias in aliases]
-    source = session.environ.get("PYMAN_MIRROR") or read_settings(session.places.config).mirror
+    source = mirror_of(session)
     web = Web(offline=session.offline, patience=_PATIENCE)
     feed = CatalogueFeed(source, platform(), session.places.cache, web=web)
     return feed.releases(lambda builds: plan.answer_is_known(requests, builds), max_age=max_age).builds
@@ -160,7 +165,7 @@ def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, f
         version=build.version,
         variant=build.variant,
         build=build.build,
-        url=build.url,
+        url=without_secrets(build.url),
         sha256=build.sha256 or "",
         replace=fetch.replaces is not None and fetch.replaces.is_managed,
         check=check,

@@ -60,10 +60,10 @@ def target_for(facts: VenvFacts, store: Store, alias: str | None) -> Target | No
     release = pinned_release(facts)
     pinned = store.runtime(release) if release is not None else None
     if pinned is not None and pinned.whole and pinned.alias == alias:
-        return _in_store(store, pinned, pinned.name)
+        return store_target(store, pinned, pinned.name)
     runtime = store.alias_target(alias)
     if runtime is not None and runtime.alias == alias:
-        return _in_store(store, runtime, alias)
+        return store_target(store, runtime, alias)
     link = facts.owner_link
     if link is None or link.interpreter.alias != alias or link.interpreter.version is None:
         return None
@@ -74,7 +74,8 @@ def target_for(facts: VenvFacts, store: Store, alias: str | None) -> Target | No
     return Target(home, f"{home}/python{alias}", found.version, found.variant, found.prefix, in_store=False)
 
 
-def _in_store(store: Store, runtime: Runtime, name: str) -> Target:
+def store_target(store: Store, runtime: Runtime, name: str) -> Target:
+    """A runtime of the store, used by the name of an alias or by its own."""
     executable = join(store.folder(name), runtime.executable)
     prefix = runtime.target or runtime.path
     pins = name == runtime.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyman.cli.session import Session
 from pyman.core.answer import Answer
 from pyman.core.plans.adopt import Stranger, left_behind
 from pyman.core.record import replace
@@ -20,3 +21,9 @@ def told_of_base(stranger: Stranger) -> list[str]:
         return []
     shown = ", ".join(packages[:5]) + (f" and {len(packages) - 5} more" if len(packages) > 5 else "")
     return [f"it holds packages of its own, which the next patch release will not have: {shown}"]
+
+
+def short_path(session: Session, path: str) -> str:
+    """A path as people write it: `~` for their home."""
+    home = session.places.home.rstrip("/")
+    return "~" + path[len(home) :] if path == home or path.startswith(home + "/") else path

@@ -1,0 +1,134 @@
+"""`pyman pin` and `pyman follow`: what a venv does when a patch release comes."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pyman.cli.session import Session
+from pyman.cli.verb import verb
+from pyman.core.answer import Answer
+from pyman.core.plan import Plan, ReplaceFile
+from pyman.core.plans.repair import relink_steps
+from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, edit
+from pyman.core.record import replace
+from pyman.core.relink import Target, store_target, wanted_alias
+from pyman.core.request import parse_request
+from pyman.core.runtime import Runtime, Store
+from pyman.core.venv import VenvFacts
+from pyman.effects.apply import Transaction
+from pyman.effects.lock import hold
+from pyman.effects.store import read_store
+from pyman.effects.venv_records import remember
+from pyman.effects.venvs_on_disk import read_venv
+from pyman.errors import NotFound, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.plan import Step
+
+_VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]
+
+
+@verb
+def pin(
+    session: Session,
+    venv: _VENV = None,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="A patch release; default: the one that runs.")
+    ] = None,
+) -> Answer:
+    """Keep a venv on one patch release, whatever its alias does.
+
+    Examples:
+        pyman pin
+        pyman pin .venv 3.13.5
+    """
+    facts = named_venv(session, venv)
+    store = read_store(session.places.root)
+    runtime = _release(store, facts, version)
+    _link(session, facts, store_target(store, runtime, runtime.name), runtime.release, "pin")
+    return Answer({"changed": [facts.path]}, (f"{facts.path} is pinned to {runtime.release}",))
+
+
+@verb
+def follow(session: Session, venv: _VENV = None) -> Answer:
+    """Let a venv follow its minor version: it runs every patch release that its alias moves to.
+
+    Examples:
+        pyman follow
+        pyman follow ~/projects/shop/.venv
+    """
+    facts = named_venv(session, venv)
+    store = read_store(session.places.root)
+    alias = wanted_alias(facts)
+    runtime = store.alias_target(alias) if alias is not None else None
+    if alias is None or runtime is None:
+        raise NotFound(
+            f"the store has no alias {alias or ''} for {facts.path} to follow",
+            hint=f"run `pyman install {alias}`, or `pyman adopt`" if alias else "run `pyman doctor` on it",
+        )
+    _link(session, facts, store_target(store, runtime, alias), alias, "follow")
+    return Answer({"changed": [facts.path]}, (f"{facts.path} follows {alias}, now {runtime.release}",))
+
+
+def named_venv(session: Session, text: str | None) -> VenvFacts:
+    """The venv that a command is about: the one named, else the active one, else `.venv` here.
+
+    Raises NotFound where there is none.
+    """
+    named = text or session.environ.get("VIRTUAL_ENV") or ".venv"
+    path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(named)))
+    facts = read_venv(path)
+    if facts is None:
+        raise NotFound(f"there is no venv at {path}", hint="name one, or make one with `pyman venv`")
+    if facts.uid != os.geteuid():
+        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code="not-yours")
+    return facts
+
+
+def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
+    alias = wanted_alias(facts)
+    if version is None:
+        if facts.python is None:
+            raise NotFound(f"nobody can tell what {facts.path} runs", hint="name the patch release")
+        fitting = [one for one in store.runtimes if one.whole and one.version == facts.python and one.alias == alias]
+        wanted = str(facts.python)
+    else:
+        request = parse_request(version)
+        fitting = [
+            one for one in store.runtimes if one.whole and request.pins and request.admits(one.version, one.variant)
+        ]
+        wanted = version
+    chosen = max(fitting, key=lambda one: one.rank, default=None)
+    if chosen is None:
+        raise NotFound(f"Python {wanted} is not in the store", hint=f"run `pyman install {wanted}`, or `pyman adopt`")
+    if chosen.alias != alias:
+        raise Refused(
+            f"{facts.path} has packages for {alias}, and {chosen.release} is no {alias}",
+            hint=f"run `pyman rebuild -p {chosen.release}` to make it anew",
+            code="minor-mismatch",
+        )
+    return chosen
+
+
+def _link(session: Session, facts: VenvFacts, target: Target, request: str, policy: str) -> None:
+    changes = {REQUEST: request, POLICY: policy, HELD_BACK: None}
+    # The policy is part of the same change: the file is written once, and put back with the link.
+    steps: list[Step] = []
+    for step in relink_steps(facts, target):
+        if isinstance(step, ReplaceFile) and step.path == os.path.join(facts.folder, FILE_NAME):
+            text = step.new.decode("utf-8", "surrogateescape")
+            steps.append(replace(step, new=edit(text, changes).encode("utf-8", "surrogateescape")))
+        else:
+            steps.append(step)
+    if not any(isinstance(step, ReplaceFile) for step in steps):
+        text = facts.cfg.decode("utf-8", "surrogateescape")
+        new = edit(text, changes).encode("utf-8", "surrogateescape")
+        if new != facts.cfg:
+            steps.insert(0, ReplaceFile(os.path.join(facts.folder, FILE_NAME), facts.cfg, new))
+    with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
+        transaction.take(Plan(tuple(steps)))
+    remember(session.places.root, facts.path)
