@@ -8,6 +8,9 @@ from pyman.core.answer import Answer, Table
 from pyman.core.record import replace
 from pyman.hot.speak import answer_json, answer_plainly
 
+_WIDEST = 60
+"""Characters of a column in a pipe: one long path shall not push all others off the screen."""
+
 
 def show(answer: Answer, *, json: bool, quiet: bool) -> int:
     """Print an answer and return the exit status."""
@@ -27,5 +30,5 @@ def show(answer: Answer, *, json: bool, quiet: bool) -> int:
 def plain_rows(table: Table) -> list[str]:
     """The rows of a table as lines with aligned columns, its head first."""
     rows = [table.head, *table.rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(table.head))]
+    widths = [min(max(len(row[column]) for row in rows), _WIDEST) for column in range(len(table.head))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,182 @@
+"""`pyman info`: one Python, or one venv, explained."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pyman.cli.examining import examine, judge
+from pyman.cli.list import describe
+from pyman.cli.pin import named_venv
+from pyman.cli.session import Session
+from pyman.cli.show.notes import short_path
+from pyman.cli.show.sizes import megabytes
+from pyman.cli.verb import verb
+from pyman.core.answer import Answer
+from pyman.core.diagnosis import diagnose_venv, state_of_venv
+from pyman.core.request import parse_request
+from pyman.core.runtime import Runtime, Store, choose, is_shared, origin_of
+from pyman.core.venv import VenvFacts
+from pyman.effects.removal import read_needs, size_of
+from pyman.effects.store import read_manifest, read_store
+from pyman.effects.venvs_on_disk import read_venv
+from pyman.errors import NotFound
+
+
+@verb
+def info(
+    session: Session,
+    subject: Annotated[
+        str | None, typer.Argument(metavar="[RUNTIME|VENV]", help="Default: the active venv, else .venv.")
+    ] = None,
+) -> Answer:
+    """Explain one Python or one venv: where each thing is written, what runs, and what would move it.
+
+    Examples:
+        pyman info
+        pyman info 3.13
+        pyman info ~/projects/shop/.venv
+    """
+    store = read_store(session.places.root)
+    if subject is not None:
+        path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(subject)))
+        if "/" in subject or subject.startswith((".", "~")) or os.path.lexists(os.path.join(path, "pyvenv.cfg")):
+            if read_venv(path) is not None:
+                return _about_venv(session, store, path)
+            runtime = _runtime_at(store, path)
+            if runtime is None:
+                raise NotFound(f"{path} is no venv, and no Python of the store", hint="see `pyman venvs`, `pyman list`")
+            return _about_runtime(session, store, runtime)
+        return _about_runtime(session, store, _runtime_named(store, subject))
+    return _about_venv(session, store, named_venv(session, None).path)
+
+
+def _runtime_at(store: Store, path: str) -> Runtime | None:
+    real = os.path.realpath(path)
+    return next((runtime for runtime in store.runtimes if os.path.realpath(runtime.path) == real), None)
+
+
+def _runtime_named(store: Store, text: str) -> Runtime:
+    named = store.runtime(text)
+    if named is not None:
+        return named
+    choice = choose(store, parse_request(text))
+    if choice is None or choice.runtime is None:
+        raise NotFound(f"Python {text} is not installed", hint="see `pyman list`")
+    return choice.runtime
+
+
+def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
+    needs = read_needs(session.places, store, runtime)
+    names = store.names_of(runtime)
+    manifest = read_manifest(runtime)
+    venvs = sorted(
+        {facts.path for facts in examine(session, machine=False).inventory.venvs if _runs_on(facts, runtime)}
+    )
+    data = {
+        **describe(store, runtime, len(venvs)),
+        "name": runtime.name,
+        "executable": os.path.join(runtime.path, runtime.executable),
+        "url": manifest.url if manifest is not None else None,
+        "sha256": manifest.sha256 if manifest is not None else None,
+        "installed_at": manifest.installed_at if manifest is not None else None,
+        "users": venvs,
+        "needed_by": [{"why": need.why, "who": need.who} for need in needs],
+    }
+    lines = [f"Python {runtime.release}, {origin_of(runtime.target)}", f"  place: {runtime.path}"]
+    if runtime.target is not None:
+        lines.append(f"  a link to {runtime.target}, which stays its owner's")
+        if is_shared(runtime.target):
+            lines.append("  its bin is shared with other programs: only this Python's own names are run from it")
+    else:
+        lines.append(f"  size: {megabytes(size_of(runtime.path))}")
+    if manifest is not None:
+        lines.append(f"  build {manifest.build or 'of a local archive'}, installed {manifest.installed_at}")
+        lines.append(f"  from {manifest.url or 'a local archive'}")
+        lines.append(f"  sha256 {manifest.sha256}")
+    held = [name for name in names if store.held(name) is not None]
+    lines.append(f"  aliases: {', '.join(names) or 'none'}" + (f" (held: {', '.join(held)})" if held else ""))
+    lines.append(f"  venvs that run it: {len(venvs)}")
+    lines += [f"    {short_path(session, path)}" for path in venvs[:10]]
+    if len(venvs) > 10:
+        lines.append(f"    and {len(venvs) - 10} more: `pyman venvs --python {runtime.release}`")
+    lines += [f"  kept because {need.told}" for need in needs if need.why not in ("follows", "unreachable")][:10]
+    return Answer(data, tuple(lines))
+
+
+def _runs_on(facts: VenvFacts, runtime: Runtime) -> bool:
+    running = facts.running
+    if running is None:
+        return False
+    prefix = os.path.realpath(runtime.path).rstrip("/")
+    return running.path.startswith(prefix + "/") and (running.version is None or running.version == runtime.version)
+
+
+def _about_venv(session: Session, store: Store, path: str) -> Answer:
+    facts = read_venv(path)
+    if facts is None:
+        raise NotFound(f"there is no venv at {path}", hint="see `pyman venvs`")
+    findings = diagnose_venv(facts, judge(session, store, [facts]))
+    state = state_of_venv(findings, facts.path)
+    chain = [step for step in (facts.way.chain if facts.way is not None else ()) if step]
+    others = [
+        other.path
+        for other in examine(session, machine=False).inventory.venvs
+        if other.path != facts.path and other.running is not None and other.running == facts.running
+    ]
+    data = {
+        "path": facts.path,
+        "creator": facts.creator,
+        "request": facts.request,
+        "policy": facts.policy,
+        "python": str(facts.python) if facts.python is not None else None,
+        "link": facts.link_kind,
+        "state": state,
+        "home": facts.home,
+        "chain": chain,
+        "settings": dict(facts.settings.values),
+        "users": others,
+        "findings": [
+            {"code": one.code, "severity": one.severity, "message": one.message, "repair": one.repair}
+            for one in findings
+        ],
+    }
+    lines = [f"{short_path(session, facts.path)}, made by {facts.creator}"]
+    if facts.folder != facts.path:
+        lines.append(f"  it stands for {facts.folder}")
+    lines.append(f"  runs Python {facts.python}" if facts.python is not None else "  nobody can tell what it runs")
+    lines += [f"  {'bin/python' if number == 0 else '  →'} {step}" for number, step in enumerate(chain)]
+    lines.append(f"  home in pyvenv.cfg: {facts.settings.home or 'missing'}")
+    for key in ("version", "version_info", "pyman-request", "pyman-policy", "pyman-held-back"):
+        value = facts.settings.get(key)
+        if value is not None:
+            lines.append(f"  {key} in pyvenv.cfg: {value}")
+    lines.append(f"  {_what_moves(facts, store)}")
+    lines.append(f"  others on the same Python: {len(others)}")
+    lines += [
+        f"  {one.severity} {one.code}: {one.message}" + (f" ({one.repair})" if one.repair else "") for one in findings
+    ]
+    if not findings:
+        lines.append("  healthy")
+    return Answer(data, tuple(lines))
+
+
+def _what_moves(facts: VenvFacts, store: Store) -> str:
+    """What would make the venv run another patch release."""
+    if facts.policy == "pin":
+        return "pinned: nothing moves it but `pyman follow`"
+    if facts.settings.held_back is not None:
+        return f"held back on {facts.settings.held_back[0]}: the next move of its alias tries again"
+    link = facts.minor_link
+    if link is None:
+        return {
+            "patch": "linked to a patch release: nothing moves it; `pyman doctor --fix` lets it follow",
+            "external": "it follows what stands in its home: whoever upgrades that moves it",
+        }.get(facts.link_kind, "its link is broken: `pyman doctor --fix` mends it")
+    if os.path.dirname(link) == os.path.join(store.root, "runtimes"):
+        alias = os.path.basename(link)
+        held = store.held(alias)
+        return f"it follows {alias}" + (f", which is held at {held}" if held else ", which `pyman upgrade` moves")
+    return f"it follows {link}, which its owner moves"
