@@ -100,7 +100,7 @@ def parse_request(text: str) -> Request:
         raise _not_understood(word[:40] + "…", f"it is longer than {LONGEST} characters")
     if any(not character.isprintable() for character in word):
         raise _not_understood(word, "it holds a control character")
-    if word[0] in "<>=!~" and not word.startswith("~/"):
+    if word[0] in "<>=!" or word.startswith("~="):
         return _parse_specifier(word)
     if "/" in word or word[0] in _PATH_STARTS:
         return Request(word, "path")

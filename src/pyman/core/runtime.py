@@ -8,8 +8,9 @@ from __future__ import annotations
 from posixpath import dirname, isabs, join
 
 from pyman.core.record import record, replace
-from pyman.core.request import Request, best_of
+from pyman.core.request import Request, best_of, parse_request
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
+from pyman.errors import BadRequest
 
 MANIFEST = "pyman-runtime.toml"
 
@@ -221,15 +222,25 @@ def wanted_aliases(store: Store) -> dict[str, str]:
 def default_minor(store: Store, wanted: dict[str, str]) -> str | None:
     """The minor alias that `3` leads to: that of the default request, else the newest installed."""
     present = [runtime for runtime in store.runtimes if wanted.get(runtime.alias) == runtime.name]
-    if store.default is not None:
-        split = split_release(store.default)
-        if split is not None and len(split[0]) > 1:
-            alias = ".".join(map(str, split[0][:2])) + VARIANT_SUFFIX[split[2]]
-            if alias in wanted:
-                return alias
+    default = _minor_of_default(store, present)
+    if default is not None:
+        return default
     plain = [runtime for runtime in present if runtime.variant == "default"] or present
     newest = max(plain, key=lambda runtime: (runtime.version.is_final, runtime.version.order), default=None)
     return newest.alias if newest is not None else None
+
+
+def _minor_of_default(store: Store, present: list[Runtime]) -> str | None:
+    """The minor that the default request means among those installed; None where it names none of them."""
+    try:
+        request = parse_request(store.default or "")
+    except BadRequest:
+        return None
+    if request.kind == "release" and len(request.numbers) > 1:
+        alias = ".".join(map(str, request.numbers[:2])) + VARIANT_SUFFIX[request.variant]
+        return alias if any(runtime.alias == alias for runtime in present) else None
+    best = best_of(request, [(runtime.version, runtime.variant) for runtime in present])
+    return minor_alias(*best) if best is not None else None
 
 
 def choose(store: Store, request: Request) -> Choice | None:
@@ -245,7 +256,9 @@ def choose(store: Store, request: Request) -> Choice | None:
             return through_alias(store, default)
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in usable])
     if best is None:
-        return None
+        # With nothing but variants installed, the newest is the one that `3` and the shims mean.
+        default = store.alias_target("3") if request.kind == "latest" else None
+        return through_alias(store, default) if default is not None else None
     minor = minor_alias(*best)
     target = store.alias_target(minor)
     if not request.pins and target is not None and request.admits(target.version, target.variant):

@@ -1,0 +1,203 @@
+"""What people write to name a Python, and what each of it means."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pyman.core.request import LONGEST, Request, best_of, parse_request
+from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name
+from pyman.errors import BadRequest
+
+# written → numbers, pre-release, variant
+RELEASES = [
+    ("3", (3,), "", "default"),
+    ("3.13", (3, 13), "", "default"),
+    ("3.13.5", (3, 13, 5), "", "default"),
+    ("3.6", (3, 6), "", "default"),
+    ("  3.13 ", (3, 13), "", "default"),
+    ("3.14t", (3, 14), "", "freethreaded"),
+    ("3.14d", (3, 14), "", "debug"),
+    ("3.14.2t", (3, 14, 2), "", "freethreaded"),
+    ("3.14.0rc2", (3, 14, 0), "rc2", "default"),
+    ("3.14.0rc2t", (3, 14, 0), "rc2", "freethreaded"),
+    ("3.14rc2", (3, 14, 0), "rc2", "default"),
+    ("3.15.0a1", (3, 15, 0), "a1", "default"),
+    ("3.15b3", (3, 15, 0), "b3", "default"),
+    ("cpython-3.13.5", (3, 13, 5), "", "default"),
+    ("CPython-3.13", (3, 13), "", "default"),
+    ("cpython@3.13", (3, 13), "", "default"),
+    ("cpython3.13", (3, 13), "", "default"),
+    ("python-3.11.2", (3, 11, 2), "", "default"),
+    ("python3.11", (3, 11), "", "default"),
+    ("python3", (3,), "", "default"),
+    ("python3.14t", (3, 14), "", "freethreaded"),
+    ("3.13+freethreaded", (3, 13), "", "freethreaded"),
+    ("3.13.5+debug", (3, 13, 5), "", "debug"),
+    ("cpython-3.14.0rc1+freethreaded", (3, 14, 0), "rc1", "freethreaded"),
+]
+
+
+@pytest.mark.parametrize(("text", "numbers", "prerelease", "variant"), RELEASES, ids=str)
+def test_a_release_however_it_is_written(text, numbers, prerelease, variant):
+    request = parse_request(text)
+    assert (request.kind, request.numbers, request.prerelease, request.variant) == (
+        "release",
+        numbers,
+        prerelease,
+        variant,
+    )
+    assert request.pins is (len(numbers) == 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "alias"),
+    [("3", "3"), ("3.13", "3.13"), ("python-3.13", "3.13"), ("3.14t", "3.14t"), ("3.14+debug", "3.14d"),
+     ("3.15-dev", "3.15"), ("3.13.5", None), (">=3.13", None), ("latest", None), ("system", None), ("./venv", None)],
+)  # fmt: skip
+def test_the_alias_that_a_request_names_outright(text, alias):
+    assert parse_request(text).alias == alias
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("latest", "latest"), ("LATEST", "latest"), ("system", "system"),
+     ("pypy3.11", "other"), ("pypy3.10-7.3.12", "other"), ("graalpy-24", "other"), ("PyPy", "other"),
+     (">=3.11,<3.14", "specifier"), ("==3.13.5", "specifier"), ("~=3.12", "specifier"), ("!=3.12.4,>=3.12", "specifier"),
+     ("./venv", "path"), (".venv", "path"), ("..", "path"), ("/usr/bin/python3", "path"), ("venv/bin/python", "path"),
+     ("~/.pyenv/versions/3.12", "path"), ("~", "path"), ("~somebody/python", "path"), ("3.13/", "path")],
+)  # fmt: skip
+def test_everything_that_is_no_release(text, kind):
+    assert parse_request(text).kind == kind
+
+
+def test_a_development_version_takes_what_is_no_release_yet():
+    request = parse_request("3.15-dev")
+    assert request.prereleases
+    final, candidate = Version(3, 15, 0), Version(3, 15, 1, "rc1")
+    assert best_of(request, [(final, "default"), (candidate, "default")]) == (candidate, "default")
+    assert best_of(parse_request("3.15"), [(final, "default"), (candidate, "default")]) == (final, "default")
+
+
+@pytest.mark.parametrize(
+    ("text", "pins"),
+    [("==3.13.5", True), ("===3.13.5", True), ("==3.14.0rc2", True), ("3.13.5", True), ("==3.13.*", False),
+     ("==3.13", False), (">=3.13.5", False), ("==3.13.5,!=3.13.4", False), ("~=3.13.5", False), ("latest", False)],
+)  # fmt: skip
+def test_which_requests_pin(text, pins):
+    assert parse_request(text).pins is pins
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "   ", "x", "three", "3.", "3..13", "3.013", "3.13.5.1", "3.13.", "v3.13", "3.13x", "3.13tt", "3.13td",
+     "3-dev", "3.13.5-dev", "3t", "3.*", "3,13", "\uff13.13", "3.13.0rc", "3.13.0c1", "3.1e1", "1" * 50, "3." + "9" * 300,
+     "python", "cpython-", "python-3.13.5-extra", "-c", "--help", "3.13\n3.12", "3.13\x1b[0m", "3.13\0", "a\tb",
+     ">=", "=3.13", ">=x", "<3.14 >=3.11", "==3.13.5;python_version>'3'", "~=3"],
+    ids=ascii,
+)  # fmt: skip
+def test_what_nobody_could_understand_is_said_with_what_could_be_written(text):
+    with pytest.raises(BadRequest) as failure:
+        parse_request(text)
+    assert failure.value.exit_status == 2
+    assert failure.value.hint
+    assert len(failure.value.message) < LONGEST + 100
+
+
+@pytest.mark.parametrize("text", ["2.7", "2.7.18", "3.5", "3.5.10", "python2", "2"])
+def test_what_is_too_old_is_said_to_be_that(text):
+    with pytest.raises(BadRequest, match="too old"):
+        parse_request(text)
+
+
+VARIANTS = st.sampled_from(sorted(VARIANT_SUFFIX))
+VERSIONS = st.builds(
+    Version,
+    st.just(3),
+    st.integers(6, 20),
+    st.integers(0, 30),
+    st.sampled_from(["", "", "a1", "b2", "rc1"]),
+)
+WORDS = st.text(st.sampled_from("3.13.5tdabrc+-@=<>~!,*/ -pythonlatestsystem\0\n\x1b٣"), max_size=20) | st.text(
+    max_size=30
+)
+
+
+@given(WORDS)
+def test_every_text_is_understood_or_refused(text):
+    try:
+        request = parse_request(text)
+    except BadRequest:
+        return
+    assert parse_request(str(request)) == request
+    assert request.alias is None or parse_request(request.alias).alias == request.alias
+    request.admits(Version(3, 13, 5), "default")
+
+
+@given(VERSIONS, VARIANTS, st.sampled_from(["", "cpython-", "python-", "cpython@", "python", "CPYTHON-"]))
+def test_a_release_means_itself_alone_however_it_is_written(version, variant, before):
+    request = parse_request(before + release_name(version, variant))
+    assert request.pins
+    assert request.admits(version, variant)
+    other = next(name for name in VARIANT_SUFFIX if name != variant)
+    assert not request.admits(version, other)
+    assert not request.admits(Version(version.major, version.minor, version.patch + 1, version.prerelease), variant)
+    assert not request.admits(Version(version.major, version.minor, version.patch, "b9"), variant)
+
+
+@given(VERSIONS, VARIANTS)
+def test_a_minor_means_all_its_releases_and_no_other_variant(version, variant):
+    alias = minor_alias(version, variant)
+    request = parse_request(alias)
+    assert request.alias == alias
+    for there in VARIANT_SUFFIX:
+        assert request.admits(version, there) is (there == variant)
+    assert not request.admits(Version(3, version.minor + 1, version.patch), variant)
+
+
+@given(VERSIONS)
+def test_an_exact_specifier_is_the_release(version):
+    exact = parse_request(f"=={version}")
+    assert (exact.pins, exact.numbers, exact.prerelease) == (True, *_parts(version))
+    assert exact.admits(version, "default")
+    assert not exact.admits(version, "freethreaded")
+
+
+def _parts(version: Version) -> tuple[tuple[int, int, int], str]:
+    return (version.major, version.minor, version.patch), version.prerelease
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.sampled_from(["<", "<=", ">", ">=", "!=", "=="]), VERSIONS), min_size=1, max_size=3),
+    VERSIONS,
+)
+def test_a_specifier_means_what_pep_440_says(clauses, version):
+    from packaging.specifiers import SpecifierSet
+
+    text = ",".join(f"{operator}{one}" for operator, one in clauses)
+    assert parse_request(text).admits(version, "default") is SpecifierSet(text).contains(str(version), prereleases=True)
+
+
+@given(st.lists(st.tuples(VERSIONS, VARIANTS), max_size=12), VERSIONS, VARIANTS)
+def test_the_best_is_admitted_and_final_where_any_is(candidates, version, variant):
+    for request in (parse_request(minor_alias(version, variant)), parse_request("latest"), parse_request(">=3.8")):
+        best = best_of(request, candidates)
+        admitted = [pair for pair in candidates if request.admits(*pair)]
+        assert (best is None) is (not admitted)
+        if best is None:
+            continue
+        assert best in admitted
+        finals = [pair for pair in admitted if pair[0].is_final]
+        assert best[0].is_final is bool(finals)
+        assert all(pair[0] <= best[0] for pair in finals or admitted)
+
+
+def test_a_named_pre_release_is_chosen_beside_its_final_release():
+    candidates = [(Version(3, 14, 0), "default"), (Version(3, 14, 0, "rc2"), "default")]
+    assert best_of(parse_request("3.14.0rc2"), candidates) == candidates[1]
+    assert best_of(parse_request("3.14.0"), candidates) == candidates[0]
+
+
+def test_a_request_shows_what_was_written():
+    assert str(parse_request(" CPython-3.13 ")) == "CPython-3.13"
+    assert Request("latest", "latest") == parse_request("latest")

@@ -1,0 +1,282 @@
+"""Where aliases point, and which runtime answers a request."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyman.core.moves import Swap, swaps
+from pyman.core.record import replace
+from pyman.core.request import parse_request
+from pyman.core.runtime import (
+    Alias,
+    choose,
+    executable_of,
+    is_alias_name,
+    is_shared,
+    origin_of,
+    parse_runtime_name,
+    pinned,
+    rollback_target,
+    wanted_aliases,
+)
+from pyman.core.version import VARIANT_SUFFIX, Version
+from stage.stores import aliases, runtime, settle, store
+
+NAMES = [
+    ("3.13.5", (Version(3, 13, 5), "default", None)),
+    ("3.14.2t", (Version(3, 14, 2), "freethreaded", None)),
+    ("3.14.0rc2d", (Version(3, 14, 0, "rc2"), "debug", None)),
+    ("3.13.15+20261101", (Version(3, 13, 15), "default", "20261101")),
+    ("3.14.2t+20261101", (Version(3, 14, 2), "freethreaded", "20261101")),
+    ("3.13", None),
+    ("3", None),
+    ("3.13.5+", None),
+    ("3.13.5+2026", None),
+    ("3.13.5+20261101x", None),
+    ("3.13.5-old", None),
+    ("python", None),
+    ("", None),
+    (".install-3.13.5", None),
+]
+
+
+@pytest.mark.parametrize(("name", "parsed"), NAMES, ids=str)
+def test_names_of_runtimes(name, parsed):
+    assert parse_runtime_name(name) == parsed
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("3", True), ("3.13", True), ("3.14t", True), ("3.14d", True), ("3.13.5", False), ("3t", False), ("x", False),
+     ("", False), ("3.13.5+20261101", False), ("3.14rc1", False)],
+)  # fmt: skip
+def test_names_of_aliases(name, is_one):
+    assert is_alias_name(name) is is_one
+
+
+RULES = [
+    # installed → aliases
+    ((), {}),
+    (("3.13.5",), {"3.13": "3.13.5", "3": "3.13"}),
+    (("3.13.5", "3.13.15"), {"3.13": "3.13.15", "3": "3.13"}),
+    (("3.13.15", "3.13.5@/pyenv"), {"3.13": "3.13.15", "3": "3.13"}),
+    # managed before adopted, however old
+    (("3.13.5", "3.13.15@/pyenv"), {"3.13": "3.13.5", "3": "3.13"}),
+    (("3.12.1@/usr", "3.12.0@/pyenv"), {"3.12": "3.12.1", "3": "3.12"}),
+    # final before pre-release, also an adopted one
+    (("3.14.0rc2",), {"3.14": "3.14.0rc2", "3": "3.14"}),
+    (("3.14.0rc2", "3.14.0rc1"), {"3.14": "3.14.0rc2", "3": "3.14"}),
+    (("3.14.0rc2", "3.14.0"), {"3.14": "3.14.0", "3": "3.14"}),
+    (("3.14.1rc1", "3.14.0@/pyenv"), {"3.14": "3.14.0", "3": "3.14"}),
+    # `3` prefers what is final
+    (("3.15.0a1", "3.13.5"), {"3.15": "3.15.0a1", "3.13": "3.13.5", "3": "3.13"}),
+    # a newer build goes before the older
+    (("3.13.15", "3.13.15+20261101"), {"3.13": "3.13.15+20261101", "3": "3.13"}),
+    # variants have aliases of their own
+    (("3.14.2", "3.14.3t", "3.14.1d"), {"3.14": "3.14.2", "3.14t": "3.14.3t", "3.14d": "3.14.1d", "3": "3.14"}),
+    (("3.13.5", "3.14.3t"), {"3.13": "3.13.5", "3.14t": "3.14.3t", "3": "3.13"}),
+    (("3.14.3t",), {"3.14t": "3.14.3t", "3": "3.14t"}),
+    # what is broken is nobody's target
+    (("3.13.5", "3.13.15!"), {"3.13": "3.13.5", "3": "3.13"}),
+    (("3.13.15!",), {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("installed", "wanted"), RULES, ids=lambda value: " ".join(value) or "nothing")
+def test_alias_rules(installed, wanted):
+    made = store(*installed, settled=False)
+    assert wanted_aliases(made) == wanted
+    assert aliases(settle(made)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("holds", "wanted"),
+    [({"3.13": "3.13.5"}, "3.13.5"), ({"3.13": "3.13.4"}, "3.13.15"), ({"3.13": "3.12.1"}, "3.13.15"),
+     ({"3.13": "3.13.9"}, "3.13.15"), ({"3.12": "3.13.5"}, "3.13.15")],
+    ids=["a hold", "of what is not there", "of another minor", "of what is broken", "on another alias"],
+)  # fmt: skip
+def test_a_hold_keeps_an_alias_where_it_can(holds, wanted):
+    made = store("3.13.5", "3.13.15", "3.13.9!", "3.12.1", holds=holds)
+    assert aliases(made)["3.13"] == wanted
+    assert aliases(made)["3.12"] == "3.12.1"
+
+
+@pytest.mark.parametrize(
+    ("default", "three"),
+    [("3.12", "3.12"), ("3.12.1", "3.12"), ("python-3.12", "3.12"), (">=3.11,<3.13", "3.12"), ("3.14t", "3.14t"),
+     ("3.9", "3.13"), ("latest", "3.13"), ("system", "3.13"), ("nonsense", "3.13"), ("/usr/bin/python3", "3.13"),
+     (None, "3.13"), ("3", "3.13")],
+)  # fmt: skip
+def test_3_leads_to_the_default_minor(default, three):
+    assert aliases(store("3.12.1", "3.13.5", "3.14.0t", default=default))["3"] == three
+
+
+def test_what_is_right_is_not_rewritten_and_what_lies_in_the_way_is_not_touched():
+    made = store("3.12.1", "3.13.5", "3.13.15")
+    assert swaps(made) == ()
+    stale = replace(made, aliases=(Alias("3.13", "3.13.5"), Alias("3.11", "3.11.2")), blocked=("3.12",))
+    assert swaps(stale) == (Swap("3.11", "3.11.2", None), Swap("3.13", "3.13.5", "3.13.15"), Swap("3", None, "3.13"))
+
+
+RUNTIMES = st.sets(
+    st.builds(
+        "{}.{}{}{}{}{}".format,
+        st.sampled_from(["3.12", "3.13"]),
+        st.integers(0, 3),
+        st.sampled_from(["", "", "rc1", "b2"]),
+        st.sampled_from(sorted(VARIANT_SUFFIX.values())),
+        st.sampled_from(["", "", "+20261101"]),
+        st.sampled_from(["", "", "!"]),
+    ),
+    max_size=9,
+)
+ADOPTED = st.sets(st.builds("{}.{}{}@/x".format, st.sampled_from(["3.12", "3.13"]), st.integers(4, 6),
+                            st.sampled_from(["", "rc1"])), max_size=3)  # fmt: skip
+
+
+def _distinct(names):
+    return {name.rstrip("!"): name for name in sorted(names)}.values()
+
+
+@given(RUNTIMES, ADOPTED)
+def test_an_alias_leads_to_a_final_release_where_there_is_one(managed, adopted):
+    made = store(*_distinct(managed), *adopted)
+    for name in aliases(made):
+        target = made.alias_target(name)
+        assert target is not None
+        assert target.whole
+        if name == "3":
+            continue
+        peers = [one for one in made.runtimes if one.whole and one.alias == name]
+        finals = [one for one in peers if one.version.is_final]
+        assert target.version.is_final is bool(finals)
+        mine = [one for one in finals or peers if one.is_managed]
+        assert target.is_managed is bool(mine)
+        assert all(one.version <= target.version for one in mine or finals or peers)
+    assert {one.alias for one in made.runtimes if one.whole} == set(aliases(made)) - {"3"}
+    assert swaps(made) == ()
+
+
+CHOICES = [
+    # request → home below runtimes/, policy
+    ("3.13", "3.13", "follow"),
+    ("3", "3.13", "follow"),
+    ("latest", "3.13", "follow"),
+    (">=3.11", "3.13", "follow"),
+    (">=3.11,<3.13", "3.12", "follow"),
+    ("~=3.13.5", "3.13", "follow"),
+    ("3.13.5", "3.13.5", "pin"),
+    ("==3.13.5", "3.13.5", "pin"),
+    ("==3.13.*", "3.13", "follow"),
+    # the newest that was named pins too: the user named it
+    ("3.13.15", "3.13.15", "pin"),
+    # pinned only because the alias's release does not satisfy it
+    ("<3.13.10,>=3.13", "3.13.5", "pin"),
+    ("3.14t", "3.14t", "follow"),
+    ("3.14", None, None),
+    ("3.12", "3.12", "follow"),
+    ("3.12.1", "3.12.1", "pin"),
+    # a pre-release alone, and beside a final one
+    ("3.15", "3.15", "follow"),
+    ("3.15.0b1", "3.15.0b1", "pin"),
+    ("3.15-dev", "3.15", "follow"),
+    ("3.9", None, None),
+    ("system", None, None),
+    ("pypy3.11", None, None),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "policy"), CHOICES, ids=str)
+def test_what_answers_a_request(text, place, policy):
+    made = store("3.11.2", "3.12.1@/pyenv/3.12.1", "3.13.5", "3.13.15", "3.14.2t", "3.15.0b1")
+    choice = choose(made, parse_request(text))
+    if place is None:
+        assert choice is None
+        return
+    assert choice is not None
+    assert choice.home == f"/store/runtimes/{place}/bin"
+    assert choice.policy == policy
+    assert choice.executable == f"{choice.home}/{executable_of(choice.version, choice.variant)[4:]}"
+    assert choice.through == place
+
+
+def test_a_held_alias_is_followed_where_it_fits_and_passed_by_where_it_does_not():
+    made = store("3.13.5", "3.13.15", holds={"3.13": "3.13.5"})
+    assert choose(made, parse_request("3.13")) == choose(made, parse_request(">=3.13"))
+    assert choose(made, parse_request("3.13")).release == "3.13.5"
+    newer = choose(made, parse_request(">=3.13.10"))
+    assert (newer.through, newer.policy) == ("3.13.15", "pin")
+
+
+def test_without_an_alias_the_release_itself_answers():
+    made = store("3.13.5", settled=False)
+    assert choose(made, parse_request("3.13")).through == "3.13.5"
+    dangling = replace(made, aliases=(Alias("3.13", "3.13.4"), Alias("3", "3.13")))
+    assert choose(dangling, parse_request("3")).through == "3.13.5"
+
+
+def test_the_newest_of_nothing_but_variants_is_what_3_means():
+    made = store("3.14.2t", "3.12.1d")
+    assert choose(made, parse_request("latest")).through == choose(made, parse_request("3")).through == "3.14t"
+
+
+def test_several_builds_of_one_release_are_one_release():
+    made = store("3.13.15", "3.13.15+20261101")
+    assert choose(made, parse_request("3.13.15")).through == "3.13.15+20261101"
+    assert pinned(made, made.runtime("3.13.15")).through == "3.13.15"
+
+
+@given(
+    RUNTIMES,
+    ADOPTED,
+    st.sampled_from(["3.12", "3.13", "3", "latest", ">=3.12", "3.13.2", "<3.13", "3.12t", "3.13-dev"]),
+)
+def test_an_answer_satisfies_its_request_and_is_no_pre_release_beside_a_final_one(managed, adopted, text):
+    made = store(*_distinct(managed), *adopted)
+    request = parse_request(text)
+    choice = choose(made, request)
+    usable = [one for one in made.runtimes if one.whole]
+    fitting = [one for one in usable if request.admits(one.version, one.variant)]
+    if request.alias != "3" and request.kind != "latest":
+        assert (choice is None) is (not fitting)
+    if choice is None:
+        return
+    assert choice.runtime in usable
+    if request.alias != "3" and request.kind != "latest":
+        assert choice.runtime in fitting
+    if any(one.version.is_final for one in fitting) and not request.prereleases:
+        assert choice.version.is_final
+    assert choice.policy == ("follow" if choice.through in aliases(made) else "pin")
+    if request.pins:
+        assert choice.policy == "pin"
+
+
+@pytest.mark.parametrize(
+    ("at", "back"),
+    [("3.13.15+20261101", "3.13.15"), ("3.13.15", "3.13.5"), ("3.13.5", "3.13.2"), ("3.13.2", None)],
+)  # fmt: skip
+def test_rollback_goes_one_lower_each_time(at, back):
+    made = store("3.13.15", "3.13.15+20261101", "3.13.5", "3.13.2@/pyenv", "3.13.9!", "3.12.9", holds={"3.13": at})
+    target = rollback_target(made, "3.13")
+    assert (target.name if target else None) == back
+
+
+@pytest.mark.parametrize(
+    ("target", "origin", "shared"),
+    [(None, "managed", False), ("/usr", "system", True), ("/usr/local", "system", True),
+     ("/home/me/.pyenv/versions/3.12.1", "pyenv", False), ("/home/me/.local/share/uv/python/cpython-3.13.5-x", "uv", False),
+     ("/home/me/.local/share/mise/installs/python/3.12.1", "mise", False), ("/home/me/.asdf/installs/python/3.12.1", "asdf", False),
+     ("/opt/homebrew/opt/python@3.12", "homebrew", False), ("/opt/homebrew", "homebrew", True),
+     ("/home/me/.local/share/pystand/3.12.1", "pystand", False), ("/srv/python", "path", False)],
+)  # fmt: skip
+def test_whose_a_runtime_is(target, origin, shared):
+    assert origin_of(target) == origin
+    assert is_shared(target) is shared
+
+
+def test_a_runtime_knows_its_names():
+    one = runtime("3.14.2t@/pyenv/versions/3.14.2t")
+    assert (one.alias, one.release, one.executable, one.is_managed) == ("3.14t", "3.14.2t", "bin/python3.14t", False)
+    made = store("3.14.2t", "3.13.5")
+    assert made.names_of(made.runtime("3.14.2t")) == ("3.14t",)
+    assert set(made.names_of(made.runtime("3.13.5"))) == {"3.13", "3"}

@@ -1,0 +1,43 @@
+"""Stores as values: what is installed, said in words, for tests of decisions."""
+
+from __future__ import annotations
+
+from pyman.core.moves import swaps
+from pyman.core.record import replace
+from pyman.core.runtime import Alias, Runtime, Store, parse_runtime_name
+
+ROOT = "/store"
+
+
+def runtime(text: str) -> Runtime:
+    """`3.13.5` is managed, `3.13.5@/usr` adopted from there, `3.13.5!` broken; `3.13.5+20261101` is a newer build."""
+    text, broken, _ = text.partition("!")
+    name, _, target = text.partition("@")
+    parsed = parse_runtime_name(name)
+    assert parsed is not None, name
+    version, variant, build = parsed
+    return Runtime(name, version, variant, f"{ROOT}/runtimes/{name}", target or None, build, not broken)
+
+
+def store(
+    *runtimes: str, holds: dict[str, str] | None = None, default: str | None = None, settled: bool = True
+) -> Store:
+    """A store of these runtimes; `settled` points every alias where the rules say."""
+    made = Store(ROOT, tuple(map(runtime, runtimes)), (), tuple((holds or {}).items()), default)
+    return settle(made) if settled else made
+
+
+def settle(made: Store) -> Store:
+    """The store once its aliases are swapped as decided."""
+    aliases = {alias.name: alias.target for alias in made.aliases}
+    for swap in swaps(made):
+        if swap.new is None:
+            del aliases[swap.alias]
+        else:
+            aliases[swap.alias] = swap.new
+    return replace(made, aliases=tuple(Alias(name, target) for name, target in aliases.items()))
+
+
+def aliases(made: Store) -> dict[str, str]:
+    """Every alias and its target."""
+    return {alias.name: alias.target for alias in made.aliases}
