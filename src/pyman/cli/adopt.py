@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pyman.cli.session import Session
+from pyman.cli.shell import keep_shims_current
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.show.notes import told_of_base
 from pyman.cli.verb import verb
@@ -105,6 +106,7 @@ def _adopt_all(session: Session, strangers: list[Stranger]) -> Answer:
         lines.append(f"adopted {runtime.name} from {stranger.prefix} ({stranger.origin})")
         lines += [f"  {line}" for line in told_of_base(stranger)]
         lines += [f"  {line}" for line in moved_lines(moves)]
+    keep_shims_current(session)
     data = {"changed": changed, "moved": moved_data(tuple(moved))}
     return Answer(data, tuple(lines), error=failure)
 

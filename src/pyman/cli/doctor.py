@@ -11,6 +11,7 @@ import typer
 from pyman.cli.examining import Examination, examine
 from pyman.cli.mending import FAILED, FIXED, Mended, is_for_fix, mend_store, mend_venv
 from pyman.cli.session import Session
+from pyman.cli.shell import keep_shims_current
 from pyman.cli.show.notes import short_path
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
@@ -62,6 +63,8 @@ def doctor(
         ]
         return _answer(session, seen, judged, fixed=0, planned=planned)
     mended = _fix(session, seen, foreign=foreign, yes=yes)
+    if seen.store.runtimes and os.path.isdir(session.places.shims):
+        keep_shims_current(session)
     after = examine(session, wanted, foreign=foreign, machine=not wanted)
     done = [(one.finding, FIXED, "") for one in mended if one.status == FIXED]
     failed = {(one.finding.path, one.finding.code): one.why for one in mended if one.status == FAILED}

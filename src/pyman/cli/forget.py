@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pyman.cli.session import Session
+from pyman.cli.shell import keep_shims_current
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.uninstall import to_remove
 from pyman.cli.verb import verb
@@ -53,6 +54,7 @@ def forget(
         moved += moves
         changed.append(runtime.name)
         lines += [f"forgot {runtime.name}; {runtime.target} stays as it is", *moved_lines(moves)]
+    keep_shims_current(session)
     return Answer({"changed": changed, "moved": moved_data(tuple(moved))}, tuple(lines))
 
 

@@ -9,6 +9,7 @@ import typer
 
 from pyman.cli import installing
 from pyman.cli.session import Session
+from pyman.cli.shell import keep_shims_current
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
@@ -74,6 +75,8 @@ def install(
         lines += got.said
         lines += moved_lines(got.moved)
         lines += installing.told_of_hold(session, got.runtime)
+    if any(not got.already for got in result.got):
+        keep_shims_current(session)
     data = {
         "installed": [installing.got_data(store, got) for got in result.got],
         "moved": moved_data(result.moved),

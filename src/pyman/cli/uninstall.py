@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pyman.cli.session import Session
+from pyman.cli.shell import keep_shims_current
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
@@ -63,6 +64,7 @@ def uninstall(
             f"removed {runtime.name}" if runtime.is_managed else f"forgot {runtime.name}; {runtime.target} stays"
         )
         lines += moved_lines(moves)
+    keep_shims_current(session)
     data = {
         "changed": [runtime.name for runtime in chosen],
         "removed": [{"version": str(runtime.version), "path": runtime.target or runtime.path} for runtime in chosen],

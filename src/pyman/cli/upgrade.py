@@ -9,6 +9,7 @@ import typer
 from pyman.cli import installing
 from pyman.cli.prune import remove_unused
 from pyman.cli.session import Session
+from pyman.cli.shell import keep_shims_current
 from pyman.cli.show.moves import moved_data, moved_lines, planned_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
@@ -74,6 +75,7 @@ def upgrade(
         gone, told = remove_unused(session, dry_run=False)
         removed = [{"version": str(runtime.version), "path": runtime.path, "bytes": size} for runtime, size in gone]
         lines += told
+    keep_shims_current(session)
     store = read_store(session.places.root)
     data = {
         "installed": [installing.got_data(store, got) for got in result.got],

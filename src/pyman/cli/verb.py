@@ -27,6 +27,9 @@ _SHARED = {
 }
 
 
+SHARED_NAMES = tuple(_SHARED)
+
+
 def verb(function: Callable[..., Answer]) -> Callable[..., int]:
     """Make a typer command of a function that takes a Session first and returns an Answer.
 

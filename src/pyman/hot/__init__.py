@@ -28,6 +28,7 @@ class Words:
 _SHARED = {"-q": ("quiet", False), "--quiet": ("quiet", False), "--root": ("root", True)}
 _OPTIONS = {
     "find": {**_SHARED, "--resolve": ("resolve", False)},
+    "init": {**_SHARED},
     "which": {**_SHARED, "--explain": ("explain", False)},
     "venv": {
         **_SHARED,

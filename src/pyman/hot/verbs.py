@@ -86,7 +86,18 @@ def _which(words: Words, places: Places, environ: Mapping[str, str]) -> Answer |
     return which(places, environ, working_directory(environ), name, explain="explain" in words.options)
 
 
-_VERBS = {"find": _find, "which": _which, "venv": _venv}
+def _init(words: Words, places: Places, _environ: Mapping[str, str]) -> Answer | None:
+    from pyman.core.answer import Answer
+    from pyman.core.init_script import init_script
+    from pyman.effects.shipped import shipped
+
+    if not words.arguments:
+        return None
+    text = init_script(words.arguments[0], places.shims, shipped("completions"))
+    return Answer({}, tuple(text.rstrip("\n").split("\n")), raw=True)
+
+
+_VERBS = {"init": _init, "find": _find, "which": _which, "venv": _venv}
 
 
 def working_directory(environ: Mapping[str, str]) -> str:
