@@ -51,7 +51,7 @@ else:
             inside = ", ".join(f"{name}={self.__dict__[name]!r}" for name in fields)
             return f"{cls.__name__}({inside})"
 
-        def __setattr__(self, name, value):
+        def __setattr__(self, name, value=None):
             raise AttributeError(f"{cls.__name__} does not change: {name}")
 
         cls.__init__ = __init__

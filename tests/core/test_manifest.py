@@ -1,0 +1,64 @@
+"""`pyman-runtime.toml`: what is written is read back, and nothing else is believed."""
+
+import tomllib
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyman.core.manifest import Manifest, manifest_fields, parse_manifest
+from pyman.core.record import replace
+from pyman.core.version import Version
+
+MANIFEST = Manifest(
+    Version(3, 13, 5),
+    "default",
+    "20260901",
+    "https://mirror.example/20260901/python.tar.gz",
+    "ab" * 32,
+    "2026-10-01T12:00:00Z",
+    "lib/python3.13",
+    "bin/python3.13",
+)
+TEXT = tomli_w.dumps(manifest_fields(MANIFEST))
+
+
+def test_what_is_written_is_read_back():
+    assert parse_manifest(TEXT) == MANIFEST
+    local = replace(MANIFEST, url=None, build=None, version=Version(3, 14, 0, "rc2"), variant="freethreaded")
+    assert parse_manifest(tomli_w.dumps(manifest_fields(local))) == local
+
+
+@given(st.text(max_size=40))
+def test_any_address_leaves_the_rest_readable(url):
+    text = tomli_w.dumps(manifest_fields(replace(MANIFEST, url=url)))
+    assert tomllib.loads(text)["url"] == url
+    read = parse_manifest(text)
+    assert read is not None
+    assert read.url in (url, None)
+    assert replace(read, url=url) == replace(MANIFEST, url=url)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('version = "3.13.5"', 'version = "3.13"'),
+        ('version = "3.13.5"', "version = 3"),
+        ('version = "3.13.5"\n', ""),
+        ('variant = "default"', 'variant = "fast"'),
+        ("lib/python3.13", "/lib/python3.13"),
+        ("lib/python3.13", "../lib"),
+        ("bin/python3.13", "bin/../../evil"),
+        ("bin/python3.13", ""),
+    ],
+)
+def test_what_pyman_did_not_write_is_no_manifest(old, new):
+    assert old in TEXT
+    assert parse_manifest(TEXT.replace(old, new)) is None
+
+
+@given(st.text(max_size=200) | st.lists(st.sampled_from(TEXT.splitlines()), max_size=9).map("\n".join))
+def test_any_text_is_read_or_not(text):
+    read = parse_manifest(text)
+    assert read is None or read.version.major == 3

@@ -1,0 +1,116 @@
+"""Who counts when several ask for a Python."""
+
+import pytest
+from stage.stores import store
+
+from pyman.core.runtime import choose
+from pyman.core.selection import (
+    ARGUMENT,
+    DEFAULT,
+    ENVIRONMENT,
+    NEWEST,
+    PROGRAM,
+    PYPROJECT_KEY,
+    Wish,
+    select,
+    select_for_program,
+)
+from pyman.errors import BadRequest
+
+FILE = "/project/.python-version"
+PROJECT = "/project/pyproject.toml"
+STORE = store("3.11.2", "3.12.1", "3.13.5", "3.13.15", "3.14.2t")
+
+
+def is_there(request):
+    return request.kind == "path" or choose(STORE, request) is not None
+
+
+def with_system(request):
+    return request.kind == "system" or is_there(request)
+
+
+def file(*words):
+    return Wish(FILE, words, tuple(range(1, len(words) + 1)))
+
+
+ORDER = [
+    ([Wish(ENVIRONMENT, ("3.12",)), file("3.11"), Wish(DEFAULT, ("3.13",))], ENVIRONMENT, "3.12"),
+    ([Wish(ENVIRONMENT, ()), file("3.11"), Wish(DEFAULT, ("3.13",))], FILE, "3.11"),
+    ([Wish(ENVIRONMENT, ()), file(), Wish(PROJECT, ("<3.13",), key=PYPROJECT_KEY)], PROJECT, "<3.13"),
+    ([Wish(ENVIRONMENT, ()), file(), Wish(DEFAULT, ("3.12",))], DEFAULT, "3.12"),
+    ([Wish(ENVIRONMENT, ()), file(), Wish(DEFAULT, ())], NEWEST, "latest"),
+    ([], NEWEST, "latest"),
+    # the first of several that is there, else the first, never the next place
+    ([file("3.9", "3.12.1", "3.13"), Wish(DEFAULT, ("3.13",))], FILE, "3.12.1"),
+    ([file("3.9", "3.8"), Wish(DEFAULT, ("3.13",))], FILE, "3.9"),
+]
+
+
+@pytest.mark.parametrize(("wishes", "source", "request_"), ORDER)
+def test_the_first_place_that_asks_counts(wishes, source, request_):
+    selection = select(wishes, is_there)
+    assert (selection.source, str(selection.request)) == (source, request_)
+
+
+def test_what_was_passed_over_is_named():
+    assert [str(one) for one in select([file("3.9", "3.12.9", "3.13")], is_there).missing] == ["3.9", "3.12.9"]
+    assert [str(one) for one in select([file("3.9", "3.8")], is_there).missing] == ["3.8"]
+
+
+@pytest.mark.parametrize(
+    ("words", "program", "source", "request_"),
+    [
+        (("3.12",), "3.12", FILE, "3.12"),
+        (("3.13.5",), "3.13", FILE, "3.13.5"),
+        (("3.11", "3.12.1"), "3.12", FILE, "3.12.1"),
+        (("3.12.9", "3.12.1"), "3.12", FILE, "3.12.1"),
+        (("3.12.9",), "3.12", FILE, "3.12.9"),
+        (("3.11",), "3.12", PROGRAM, "3.12"),
+        (("3",), "3.12", PROGRAM, "3.12"),
+        (("latest",), "3.12", PROGRAM, "3.12"),
+        ((">=3.12",), "3.12", PROGRAM, "3.12"),
+        (("3.14t",), "3.14", PROGRAM, "3.14"),
+        (("3.14t",), "3.14t", FILE, "3.14t"),
+        (("system",), "3.12", FILE, "system"),
+    ],
+)
+def test_a_program_with_a_minor_in_its_name(words, program, source, request_):
+    selection = select_for_program([file(*words), Wish(DEFAULT, ("3.12.1",))], program, with_system)
+    assert (selection.source, str(selection.request)) == (source, request_)
+
+
+def test_only_the_first_place_speaks_for_such_a_program():
+    asked = [Wish(ENVIRONMENT, ()), file("3.11"), Wish(DEFAULT, ("3.12.1",))]
+    assert select_for_program(asked, "3.12", is_there).source == PROGRAM
+    assert str(select_for_program([file("system")], "3.12", is_there).request) == "3.12"
+
+
+@pytest.mark.parametrize("choose_by", [select, lambda asked, there: select_for_program(asked, "3.12", there)])
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        (file("3.12", "nonsense"), f"{FILE}, line 2: `nonsense`"),
+        (file("3.12", "../evil"), f"{FILE}, line 2: `../evil` is a path"),
+        (Wish(PROJECT, ("x",), key=PYPROJECT_KEY), f"{PROJECT}, {PYPROJECT_KEY}: `x`"),
+        (Wish(PROJECT, ("./venv",), key=PYPROJECT_KEY), "is a path"),
+        (Wish(ENVIRONMENT, ("x y",)), f"{ENVIRONMENT}: `x y`"),
+        (Wish(DEFAULT, ("2.7",)), f"{DEFAULT}: Python 2.7 is too old"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_understood_is_an_error_and_never_passed_over(wish, says, choose_by):
+    with pytest.raises(BadRequest) as failure:
+        choose_by([wish, Wish(DEFAULT, ("3.12",))], is_there)
+    assert says in failure.value.message
+    assert failure.value.exit_status == 1
+
+
+def test_wrong_words_of_the_command_line_are_wrong_usage():
+    with pytest.raises(BadRequest) as failure:
+        select([Wish(ARGUMENT, ("nonsense",))], is_there)
+    assert failure.value.exit_status == 2
+
+
+def test_a_path_is_welcome_where_nobody_else_could_have_put_it():
+    for source in (ARGUMENT, ENVIRONMENT, DEFAULT):
+        assert select([Wish(source, ("./venv",))], is_there).request.kind == "path"
