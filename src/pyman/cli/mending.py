@@ -13,7 +13,7 @@ from pyman.core.moved import edits_of_move
 from pyman.core.plan import Plan
 from pyman.core.plans.move import through_other
 from pyman.core.plans.repair import PIPX_METADATA, plan_repair
-from pyman.core.record import record
+from pyman.core.record import record, replace
 from pyman.core.request import parse_request
 from pyman.core.runtime import Store
 from pyman.core.venv import VenvFacts
@@ -143,7 +143,12 @@ def mend_one(session: Session, path: str, finding: Finding, world: World) -> Non
     if facts is None:
         raise NotFound(f"{path} is no venv any more", hint="run `pyman doctor` again")
     if finding.action == actions.INSTALL:
-        _install(session, finding)
+        try:
+            _install(session, finding)
+        except PymanError:
+            # A pinned release that cannot be had again: the venv gets the alias, and follows from then on.
+            _relink(session, replace(finding, action=actions.RELINK), facts, store)
+            return
         store = read_store(session.places.root)
         again = World(store, world.uid, world.foreign, world.unfit, world.incompatible)
         rest = [one for one in diagnose_venv(facts, again) if one.action == actions.RELINK]

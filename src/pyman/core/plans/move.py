@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pyman.core.runtime import Runtime
     from pyman.core.version import Version
 
-_PATH_KEYS = ("home", "executable", "base-executable", "base-prefix", "base-exec-prefix")
-
 
 @record
 class Follower:
@@ -56,10 +54,9 @@ def through_other(
     """
     old, new = join(follower.runtimes, follower.through), join(follower.runtimes, name)
     changes: dict[str, str | None] = {}
-    for key in _PATH_KEYS:
-        value = follower.settings.values.get(key)
-        if value is not None and (value == old or value.startswith(old + "/")):
-            changes[key] = new + value[len(old) :]
+    home = follower.settings.values.get("home", "")
+    if home == old or home.startswith(old + "/"):
+        changes["home"] = new + home[len(old) :]
     follows = follow or follower.settings.policy == "follow"
     if follow and follower.settings.policy is not None:
         changes[POLICY] = "follow"
