@@ -85,17 +85,14 @@ def make_venv(
         options.system_site_packages,
         os.path.basename(cwd) if options.prompt == "." else options.prompt,
     )
-    layout = plan_layout(wish, choice, lib64=sys.maxsize > 2**32 and sys.platform != "darwin")
-    store = read_store(places.root)
-    fill = _seeder(places, path, layout, choice, store) if options.with_pip else None
     if there == "venv":
         from pyman.effects.set_aside import SetAside
 
         with SetAside(places, path, "clear") as old:
-            write_venv(path, layout, fill)
+            build_venv(places, wish, choice)
             old.keep_new()
     else:
-        write_venv(path, layout, fill)
+        build_venv(places, wish, choice)
     remember(places.root, path)
     alias = choice.through if choice.policy == "follow" else None
     data = {
@@ -107,6 +104,13 @@ def make_venv(
         "alias": alias,
     }
     return Answer(data, _lines(path, cwd, choice), notes=(_activation(path, cwd, environ),))
+
+
+def build_venv(places: Places, wish: VenvWish, choice: Choice) -> None:
+    """Put a venv in its place, whole. Raises PymanError where it cannot be made; nothing is left then."""
+    layout = plan_layout(wish, choice, lib64=sys.maxsize > 2**32 and sys.platform != "darwin")
+    store = read_store(places.root)
+    write_venv(wish.path, layout, _seeder(places, wish.path, layout, choice, store) if wish.with_pip else None)
 
 
 def _kept_request(request: Request, choice: Choice, options: VenvOptions) -> str:
