@@ -15,7 +15,7 @@ from pyman.core.origin import (
     local_source,
     needs_network,
     parse_direct_url,
-    reinstallation,
+    requirement_line,
 )
 from pyman.core.packages import Distribution, Package
 
@@ -86,7 +86,7 @@ def told(**values):
 )
 def test_each_kind_is_understood_and_written_as_a_line(values, origin, line):
     assert told(**values) == origin
-    answer = reinstallation(package(origin))
+    answer = requirement_line(package(origin))
     assert (answer.line, answer.reason) == (line, "")
     assert answer.source
     if not line.startswith("-e"):
@@ -105,7 +105,7 @@ def test_each_kind_is_understood_and_written_as_a_line(values, origin, line):
     ],
 )
 def test_what_came_from_an_index_is_asked_for_by_its_version(version, line):
-    answer = reinstallation(package(None, version))
+    answer = requirement_line(package(None, version))
     assert answer.line == line
     assert bool(answer.reason) is not bool(line)
 
@@ -135,7 +135,7 @@ def test_what_came_from_an_index_is_asked_for_by_its_version(version, line):
 )
 def test_what_cannot_be_understood_is_never_taken_from_the_index_instead(content):
     assert parse_direct_url(content) == UNKNOWN
-    answer = reinstallation(package(parse_direct_url(content)))
+    answer = requirement_line(package(parse_direct_url(content)))
     assert answer.line == ""
     assert "direct_url.json" in answer.reason
 
@@ -148,19 +148,19 @@ def test_what_uv_leaves_behind_a_url_is_told_apart():
 
 def test_a_subdirectory_that_no_requirement_can_name_is_a_reason():
     origin = told(url="https://h/x.zip", archive_info={}, subdirectory="my app")
-    assert "my app" in reinstallation(package(origin)).reason
+    assert "my app" in requirement_line(package(origin)).reason
 
 
 def test_hashes_that_are_none_are_left_out():
     origin = told(url="https://h/x.whl", archive_info={"hashes": {"sha256": "xyz", "sha512": 5}})
-    assert reinstallation(package(origin)).line == "spam @ https://h/x.whl"
+    assert requirement_line(package(origin)).line == "spam @ https://h/x.whl"
 
 
 def test_where_a_package_comes_from_again():
     editable = package(told(url="file:///src/a%23b", dir_info={"editable": True}))
     remote = package(told(url="https://h/x.whl", archive_info={}))
     assert local_source(editable) == "/src/a#b"
-    assert reinstallation(editable).line == "-e file:///src/a%23b"
+    assert requirement_line(editable).line == "-e file:///src/a%23b"
     assert not needs_network(editable)
     assert needs_network(remote)
     assert local_source(remote) == local_source(package(None)) == ""
@@ -194,7 +194,7 @@ _json = st.recursive(
 )
 @settings(max_examples=150)
 def test_any_json_gives_one_line_or_a_reason(values):
-    answer = reinstallation(package(told(**values)))
+    answer = requirement_line(package(told(**values)))
     assert bool(answer.line) is not bool(answer.reason)
     assert len(answer.line.splitlines()) <= 1
     assert not any(word.startswith("-") for word in answer.line.removeprefix("-e ").split())

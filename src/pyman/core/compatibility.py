@@ -142,6 +142,11 @@ class Move:
         reasons += self._missing_symbols(needs)
         return Verdict(tuple(dict.fromkeys(reasons)), tuple(dict.fromkeys(notes)))
 
+    def beginning(self, distribution: Distribution) -> tuple[Requirement, ...]:
+        """Return what a distribution requires under the new release and did not require under the old one."""
+        lines = distribution.requires_dist
+        return (self._packages.get(lines) or self._read_requirements(lines))[0]
+
     def _outgrows(self, request: Request) -> bool:
         return request.admits(self.old.version, self.old.variant) and not request.admits(
             self.new.version, self.new.variant

@@ -54,7 +54,7 @@ UNKNOWN = Origin("unknown")
 
 
 @record
-class Reinstallation:
+class RequirementLine:
     """How one package is put back, or why it cannot be: exactly one of `line` and `reason` is empty."""
 
     line: str = ""
@@ -145,35 +145,35 @@ def _is_plain(text: str) -> bool:
     return 0 < len(text) <= LONGEST_URL and text.isprintable() and not any(map(str.isspace, text))
 
 
-def reinstallation(package: Package) -> Reinstallation:
+def requirement_line(package: Package) -> RequirementLine:
     """Return the line that reinstalls exactly this package, or the reason why none does.
 
     Whether a local source still exists is not known here: see `local_source`.
     """
     name, origin = package.name, package.origin
     if not is_name(name):
-        return Reinstallation(reason="its name is none that an installer takes")
+        return RequirementLine(reason="its name is none that an installer takes")
     if origin is None:
         return _from_index(name, package.version)
     if origin.kind == "unknown":
-        return Reinstallation(reason="its `direct_url.json` cannot be understood")
+        return RequirementLine(reason="its `direct_url.json` cannot be understood")
     if any(character.isspace() or character in "&#\\" for character in origin.subdirectory):
-        return Reinstallation(reason=f"its subdirectory `{origin.subdirectory}` cannot be written in a requirement")
+        return RequirementLine(reason=f"its subdirectory `{origin.subdirectory}` cannot be written in a requirement")
     if origin.kind == "editable":
-        return Reinstallation(f"-e {_with_fragment(_quoted(origin.path), origin)}", f"editable, from {origin.path}")
+        return RequirementLine(f"-e {_with_fragment(file_url(origin.path), origin)}", f"editable, from {origin.path}")
     if origin.kind == "vcs":
         line = f"{name} @ {origin.system}+{origin.url}@{origin.commit}"
-        return Reinstallation(_with_fragment(line, origin), f"from {origin.url} at {origin.commit[:12]}")
-    url = _quoted(origin.path) if origin.path else origin.url
-    return Reinstallation(_with_fragment(f"{name} @ {url}", origin), f"from {origin.path or origin.url}")
+        return RequirementLine(_with_fragment(line, origin), f"from {origin.url} at {origin.commit[:12]}")
+    url = file_url(origin.path) if origin.path else origin.url
+    return RequirementLine(_with_fragment(f"{name} @ {url}", origin), f"from {origin.path or origin.url}")
 
 
-def _from_index(name: str, version: str) -> Reinstallation:
+def _from_index(name: str, version: str) -> RequirementLine:
     if _VERSION.fullmatch(version):
-        return Reinstallation(f"{name}=={version}", "from the index")
+        return RequirementLine(f"{name}=={version}", "from the index")
     if _ANY_VERSION.fullmatch(version):
-        return Reinstallation(f"{name}==={version}", "from the index")
-    return Reinstallation(reason=f"`{version}` is no version that an installer takes")
+        return RequirementLine(f"{name}==={version}", "from the index")
+    return RequirementLine(reason=f"`{version}` is no version that an installer takes")
 
 
 def _with_fragment(line: str, origin: Origin) -> str:
@@ -184,8 +184,8 @@ def _with_fragment(line: str, origin: Origin) -> str:
     return f"{line}#{'&'.join(parts)}" if parts else line
 
 
-def _quoted(path: str) -> str:
-    """Return the `file:` URL of a path: the one form that no requirements parser takes apart at spaces or `#`."""
+def file_url(path: str) -> str:
+    """Return the `file:` URL of an absolute path: the form that no requirements parser takes apart at spaces or `#`."""
     from urllib.parse import quote
 
     return "file://" + quote(path, safe="/", errors="surrogateescape")

@@ -98,6 +98,12 @@ def is_name(text: str) -> bool:
     return len(text) <= LONGEST_LINE and _NAME.fullmatch(text) is not None
 
 
+def name_in_requirement(line: str) -> str:
+    """Return the name at the start of a requirement, as it is written there; empty where none stands there."""
+    found = _NAME.match(line)
+    return found[0] if found is not None else ""
+
+
 def headers_of(content: bytes) -> bytes:
     """Return the part of METADATA before its first blank line: the rest is somebody's README."""
     end = content.find(b"\n\n")
