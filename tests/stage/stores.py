@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyman.core.catalogue import Build
 from pyman.core.moves import swaps
 from pyman.core.record import replace
 from pyman.core.runtime import Alias, Runtime, Store, parse_runtime_name
@@ -41,3 +42,25 @@ def settle(made: Store) -> Store:
 def aliases(made: Store) -> dict[str, str]:
     """Every alias and its target."""
     return {alias.name: alias.target for alias in made.aliases}
+
+
+def builds(*names: str, tag: str = "20261001") -> tuple[Build, ...]:
+    """Builds as a list has them: newest release first; `3.13.15+20261101` carries its own tag."""
+    made = []
+    for text in names:
+        parsed = parse_runtime_name(text)
+        assert parsed is not None, text
+        version, variant, build = parsed
+        made.append(
+            Build(
+                version,
+                variant,
+                build or tag,
+                "x86_64-unknown-linux-gnu",
+                f"/m/{text}.tar.gz",
+                "ab" * 32,
+                None,
+                "tar.gz",
+            )
+        )
+    return tuple(made)

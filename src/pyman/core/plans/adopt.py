@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyman.core.record import record
 from pyman.core.version import release_name
+from pyman.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ if TYPE_CHECKING:
 
 
 def decide(stranger: Stranger, store: Store) -> Adoption:
-    """Decide one Python: what is there and works is kept, managed or adopted."""
+    """Decide one Python: what is there and works is kept, managed or adopted.
+
+    Raises Refused where a folder of ours that is broken has the name.
+    """
     name = release_name(stranger.version, stranger.variant)
     same = [
         runtime
@@ -62,7 +66,12 @@ def decide(stranger: Stranger, store: Store) -> Adoption:
     kept = max((runtime for runtime in same if runtime.whole), key=lambda runtime: runtime.rank, default=None)
     if kept is not None:
         return KeepInstalled(stranger, kept)
-    broken = next((runtime for runtime in same if runtime.name == name and not runtime.is_managed), None)
+    broken = next((runtime for runtime in same if runtime.name == name), None)
+    if broken is not None and broken.is_managed:
+        raise Refused(
+            f"{broken.path} is there, and broken: it lacks its manifest",
+            hint=f"mend it with `pyman install {name}`, or remove it with `pyman uninstall {name}`",
+        )
     return Link(stranger, name, broken)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pyman.core.prefix_name import versions_in
 from pyman.core.record import record
 from pyman.core.request import best_of
 from pyman.core.runtime import Runtime
-from pyman.core.version import parse_version, release_name
+from pyman.core.version import release_name
 from pyman.errors import NotFound, PymanError
 
 TYPE_CHECKING = False
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pyman.core.request import Request
     from pyman.core.runtime import Store
     from pyman.core.version import Version
+
+
+_MOST_NAMED = 3
+_NEWEST = 1 << 20
 
 
 @record
@@ -123,10 +128,13 @@ def not_installable(request: Request) -> PymanError:
 
 
 def unknown_release(request: Request, builds: Sequence[Build]) -> NotFound:
-    """No build satisfies the request: name the nearest that exist."""
-    known = sorted({(build.version, build.variant) for build in builds}, key=lambda pair: pair[0].order)
+    """No build satisfies the request: name the nearest that exist, of its own variant where there are any."""
+    known = sorted({(build.version, build.variant) for build in builds}, key=lambda pair: pair[0].order, reverse=True)
     alike = [pair for pair in known if pair[1] == request.variant] or known
-    near = sorted(alike, key=lambda pair: _distance(request, pair[0]))[:3]
+    if not request.pins:
+        # Who asked for no patch release is shown the newest of each minor.
+        alike = list({pair[0].minor_name: pair for pair in reversed(alike)}.values())[::-1]
+    near = sorted(alike, key=lambda pair: _distance(request, pair[0]))[:_MOST_NAMED]
     names = ", ".join(f"`{release_name(*pair)}`" for pair in sorted(near, key=lambda pair: pair[0].order))
     return NotFound(
         f"there is no Python {request} to install for this machine",
@@ -137,11 +145,7 @@ def unknown_release(request: Request, builds: Sequence[Build]) -> NotFound:
 
 
 def _distance(request: Request, version: Version) -> tuple[int, ...]:
-    numbers = request.numbers or (version.major, version.minor, version.patch)
+    named = versions_in(request.specifier)
+    numbers = request.numbers or (named[0] if named else (_NEWEST, _NEWEST))
     mine = (version.major, version.minor, version.patch)
     return tuple(abs(asked - have) for asked, have in zip(numbers, mine, strict=False))
-
-
-def pinned_version(request: Request) -> Version | None:
-    """The release that a request names outright."""
-    return parse_version(".".join(map(str, request.numbers)) + request.prerelease) if request.pins else None

@@ -1,0 +1,166 @@
+"""What `install` does about each request, with the catalogue at hand and without."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stage.stores import builds, runtime, store
+
+from pyman.core.plans.install import (
+    Fetch,
+    Impossible,
+    Keep,
+    answer_is_known,
+    decide,
+    needs_catalogue,
+    without_network,
+)
+from pyman.core.request import best_of, parse_request
+from pyman.core.runtime import with_runtime
+from pyman.errors import NetworkError, NotFound, PymanError
+
+BUILDS = (
+    *builds("3.15.0b1", "3.14.2", "3.14.2t", "3.13.15", "3.12.12", tag="20261001"),
+    *builds("3.14.1", "3.13.14", "3.12.11", tag="20260901"),
+    *builds("3.13.5", "3.14.0rc2", "3.11.2", tag="20250801"),
+)
+
+DECISIONS = [
+    # installed, request → what
+    ((), "3.13", "fetch 3.13.15"),
+    ((), "3.13.5", "fetch 3.13.5"),
+    ((), "3", "fetch 3.14.2"),
+    ((), "latest", "fetch 3.14.2"),
+    ((), ">=3.11,<3.13", "fetch 3.12.12"),
+    ((), "==3.13.14", "fetch 3.13.14"),
+    ((), "3.14t", "fetch 3.14.2t"),
+    ((), "3.14.0rc2", "fetch 3.14.0rc2"),
+    ((), "3.15", "fetch 3.15.0b1"),
+    ((), "3.15-dev", "fetch 3.15.0b1"),
+    (("3.13.5",), "3.13", "fetch 3.13.15"),
+    (("3.13.5",), "3.13.5", "keep 3.13.5"),
+    (("3.13.15",), "3.13", "keep 3.13.15"),
+    # newer than the list knows
+    (("3.13.16",), "3.13", "keep 3.13.16"),
+    (("3.9.1",), "3.9", "keep 3.9.1"),
+    # an adopted one is fetched all the same, and gives way
+    (("3.13.15@/pyenv",), "3.13", "fetch 3.13.15 for 3.13.15"),
+    (("3.13.15@/pyenv",), "3.13.15", "fetch 3.13.15 for 3.13.15"),
+    # what is broken is fetched again
+    (("3.13.15!",), "3.13", "fetch 3.13.15 for 3.13.15"),
+    # a newer build of the same release is as good
+    (("3.13.15+20261101",), "3.13.15", "keep 3.13.15+20261101"),
+    (("3.14.2",), "3.14t", "fetch 3.14.2t"),
+    ((), "3.10", "no"),
+    ((), "3.13.99", "no"),
+    ((), "pypy3.11", "no"),
+]
+
+
+def told(decision):
+    match decision:
+        case Keep(_, runtime_):
+            return f"keep {runtime_.name}"
+        case Fetch(_, build, name, replaces):
+            assert name.startswith(build.release)
+            return f"fetch {name}" + (f" for {replaces.name}" if replaces else "")
+        case _:
+            return "no"
+
+
+@pytest.mark.parametrize(("installed", "text", "what"), DECISIONS, ids=str)
+def test_decisions(installed, text, what):
+    assert told(decide(parse_request(text), store(*installed), BUILDS)) == what
+
+
+@pytest.mark.parametrize(
+    ("installed", "text", "what"),
+    [(("3.13.15",), "3.13", "fetch 3.13.15 for 3.13.15"), (("3.13.5", "3.13.15"), "3.13.5", "fetch 3.13.5 for 3.13.5"),
+     (("3.13.15+20261101",), "3.13.15", "fetch 3.13.15+20261101 for 3.13.15+20261101"), ((), "3.13", "fetch 3.13.15"),
+     (("3.9.1",), "3.9", "no"), (("3.13.15@/pyenv",), "3.13", "fetch 3.13.15 for 3.13.15")],
+)  # fmt: skip
+def test_force_fetches_again_what_is_there(installed, text, what):
+    assert told(decide(parse_request(text), store(*installed), BUILDS, force=True)) == what
+
+
+REQUESTS = st.sampled_from(
+    ["3", "3.13", "3.13.5", "3.14t", "3.15", "latest", ">=3.12,<3.14", "3.14.0rc2", "~=3.13.5", "3.12"]
+)
+INSTALLED = st.sets(st.sampled_from(["3.13.5", "3.13.15", "3.13.14!", "3.14.2t", "3.12.12@/x", "3.15.0b1", "3.14.3"]))
+
+
+@given(REQUESTS, INSTALLED)
+def test_planning_again_on_the_planned_store_changes_nothing(text, installed):
+    request = parse_request(text)
+    before = store(*installed)
+    decision = decide(request, before, BUILDS)
+    if isinstance(decision, Fetch):
+        after = with_runtime(before, runtime(decision.name))
+        again = decide(request, after, BUILDS)
+        assert isinstance(again, Keep)
+        assert again.runtime.name == decision.name
+
+
+@given(REQUESTS, INSTALLED)
+def test_what_is_fetched_satisfies_the_request_and_nothing_better_is_known(text, installed):
+    request = parse_request(text)
+    decision = decide(request, store(*installed), BUILDS)
+    got = decision.build if isinstance(decision, Fetch) else decision.runtime
+    assert request.admits(got.version, got.variant)
+    best = best_of(request, [(build.version, build.variant) for build in BUILDS])
+    assert got.version >= best[0]
+
+
+@given(st.lists(REQUESTS, min_size=1, max_size=3), st.integers(1, len(BUILDS)))
+def test_reading_stops_only_where_nothing_older_can_change_the_answer(texts, count):
+    requests = [parse_request(text) for text in texts]
+    if answer_is_known(requests, BUILDS[:count]):
+        for request in requests:
+            assert decide(request, store(), BUILDS[:count]) == decide(request, store(), BUILDS)
+
+
+def test_reading_stops_early_for_what_people_mostly_ask():
+    assert answer_is_known([parse_request("3.13.15")], BUILDS[:4])
+    assert not answer_is_known([parse_request("3.13")], BUILDS[:5])
+    assert answer_is_known([parse_request("3.13")], BUILDS[:6])
+    assert not answer_is_known([parse_request("3.13"), parse_request("3.11")], BUILDS[:6])
+
+
+@pytest.mark.parametrize(
+    ("text", "installed", "force", "needed"),
+    [("3.13", ("3.13.15",), False, True), ("3.13.15", ("3.13.15",), False, False), ("3.13.15", ("3.13.15",), True, True),
+     ("==3.13.15", ("3.13.15",), False, False), ("3.13.15", ("3.13.15@/x",), False, True),
+     ("3.13.15", ("3.13.15!",), False, True), ("latest", ("3.13.15",), False, True)],
+)  # fmt: skip
+def test_a_named_release_that_is_there_needs_no_network(text, installed, force, needed):
+    assert needs_catalogue(parse_request(text), store(*installed), force=force) is needed
+
+
+def test_without_network_what_satisfies_the_request_is_kept_and_said():
+    error = NetworkError("mirror.example cannot be reached")
+    kept = without_network(parse_request("3.13"), store("3.13.5"), error)
+    assert isinstance(kept, Keep)
+    assert (kept.runtime.name, kept.because) == ("3.13.5", error.message)
+    assert without_network(parse_request("3.12"), store("3.13.5"), error) == Impossible(parse_request("3.12"), error)
+    other = without_network(parse_request("pypy3.11"), store("3.13.5"), error)
+    assert isinstance(other, Impossible)
+    assert other.error.code == "not-supported"
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [("3.13.99", "`3.13.5`, `3.13.14`, `3.13.15`"), ("3.10", "`3.11.2`, `3.12.12`, `3.13.15`"),
+     ("3.99", "`3.13.15`, `3.14.2`, `3.15.0b1`"), ("3.13t", "`3.14.2t`"), ("3.12.1", "`3.11.2`, `3.12.11`, `3.12.12`"),
+     (">=3.16", "`3.13.15`, `3.14.2`, `3.15.0b1`"), ("<3.11", "`3.11.2`, `3.12.12`, `3.13.15`")],
+)  # fmt: skip
+def test_the_nearest_that_exist_are_named(text, near):
+    decision = decide(parse_request(text), store(), BUILDS)
+    assert isinstance(decision, Impossible)
+    assert isinstance(decision.error, NotFound)
+    assert text in decision.error.message
+    assert f"the nearest that exist are {near};" in decision.error.hint
+
+
+def test_a_list_without_anything_names_nothing():
+    decision = decide(parse_request("3.13"), store(), ())
+    assert isinstance(decision.error, PymanError)
+    assert "nearest" not in decision.error.hint

@@ -1,0 +1,157 @@
+"""What the move of an alias means for a venv, as steps."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stage.stores import runtime
+
+from pyman.core.moves import Swap
+from pyman.core.plan import ReplaceFile, ReplaceLink, Verify
+from pyman.core.plans.move import (
+    AliasMove,
+    Follower,
+    follow_version,
+    plans_after,
+    plans_before,
+    through_other,
+    version_lines,
+)
+from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
+from pyman.core.version import Version
+
+RUNTIMES = "/store/runtimes"
+OLD, NEW = Version(3, 13, 5), Version(3, 13, 15)
+
+OURS = f"""\
+home = {RUNTIMES}/3.13/bin
+include-system-site-packages = false
+version = 3.13
+executable = {RUNTIMES}/3.13/bin/python3.13
+pyman-request = 3.13
+pyman-policy = follow
+"""
+STDLIB = f"""\
+home = {RUNTIMES}/3.13/bin
+version = 3.13.5
+executable = {RUNTIMES}/3.13/bin/python3.13
+command = {RUNTIMES}/3.13/bin/python3.13 -m venv /v
+"""
+VIRTUALENV = f"""\
+home = {RUNTIMES}/3.13/bin
+version = 3.13.5
+version_info = 3.13.5.final.0
+base-prefix = {RUNTIMES}/3.13
+base-exec-prefix = {RUNTIMES}/3.13
+base-executable = {RUNTIMES}/3.13/bin/python3.13
+"""
+UV = f"home = {RUNTIMES}/3.13/bin\nuv = 0.9\nversion_info = 3.13\n"
+
+
+def follower(text, through="3.13"):
+    text = text.replace(f"{RUNTIMES}/3.13/", f"{RUNTIMES}/{through}/")
+    link = ("python", f"{RUNTIMES}/{through}/bin/python3.13")
+    return Follower("/v", RUNTIMES, through, (link,), text.encode(), parse_pyvenv_cfg(text), None)
+
+
+def carried_out(one, plan):
+    """The venv once a plan was carried out."""
+    cfg, links, through = one.cfg, dict(one.links), one.through
+    for step in plan.steps:
+        match step:
+            case ReplaceFile():
+                assert step.old == cfg
+                cfg = step.new
+            case ReplaceLink(path, old, new):
+                name = path.rpartition("/")[2]
+                assert links[name] == old
+                links[name] = new
+                through = new[len(RUNTIMES) + 1 :].split("/")[0]
+    return Follower(one.path, RUNTIMES, through, tuple(links.items()), cfg, parse_pyvenv_cfg(cfg.decode()), None)
+
+
+@pytest.mark.parametrize("text", [OURS, STDLIB, VIRTUALENV, UV], ids=["ours", "stdlib", "virtualenv", "uv"])
+def test_held_back_and_forward_again(text):
+    before = follower(text)
+    behind = through_other(before, "3.13.5", OLD, held_back="3.13.5 numpy 1 needs <3.13.15", variant="default")
+    # the home goes down before the link, so that the newer binary never misses its newer library
+    assert [type(step) for step in behind.steps] == [ReplaceFile, ReplaceLink, Verify]
+    held = carried_out(before, behind)
+    assert held.through == "3.13.5"
+    assert held.settings.home == f"{RUNTIMES}/3.13.5/bin"
+    assert held.settings.held_back == ("3.13.5", "numpy 1 needs <3.13.15")
+    assert held.settings.policy == before.settings.policy
+    assert held.settings.get("version") in (None, "3.13.5")
+    forward = through_other(held, "3.13", NEW, held_back=None, variant="default")
+    assert [type(step) for step in forward.steps] == [ReplaceLink, ReplaceFile, Verify]
+    after = carried_out(held, forward)
+    assert (after.through, after.links, after.settings.home) == ("3.13", before.links, before.settings.home)
+    assert after.settings.held_back is None
+    expected = text.replace("version = 3.13.5", "version = 3.13.15").replace("3.13.5.final", "3.13.15.final")
+    assert after.cfg.decode() == expected
+    if text is OURS:
+        assert after.cfg == before.cfg
+    assert forward.steps[-1] == Verify("/v", NEW, "default", f"{RUNTIMES}/3.13/bin")
+
+
+def test_a_pinned_one_that_is_to_follow_says_so():
+    pinned = follower(OURS.replace("= follow", "= pin").replace("request = 3.13", "request = 3.13.5"), "3.13.5")
+    after = carried_out(pinned, through_other(pinned, "3.13", NEW, held_back=None, variant="default", follow=True))
+    assert after.settings.values == parse_pyvenv_cfg(OURS).values | {"executable": pinned.settings.values["executable"]}
+
+
+@pytest.mark.parametrize(
+    ("line", "version", "now"),
+    [
+        ("version = 3.13.5", NEW, {"version": "3.13.15"}),
+        ("version = 3.13", NEW, {}),
+        ("version_info = 3.13.5.final.0", NEW, {"version_info": "3.13.15.final.0"}),
+        ("version_info = 3.13.0.candidate.2", NEW, {"version_info": "3.13.15.final.0"}),
+        ("version_info = 3.13.5", NEW, {"version_info": "3.13.15"}),
+        ("version_info = 3.13", NEW, {}),
+        ("python-version = 3.13.5", NEW, {"python-version": "3.13.15"}),
+        ("version = 3.12.1", NEW, {}),
+        ("version = strange", NEW, {}),
+        ("home = /x", NEW, {}),
+    ],
+)
+def test_version_lines_keep_their_form(line, version, now):
+    assert version_lines(parse_pyvenv_cfg(line), version, None, None) == now
+
+
+def test_a_follower_whose_lines_name_the_minor_alone_is_not_touched():
+    assert follow_version(follower(OURS), NEW).steps == ()
+    [step] = follow_version(follower(STDLIB), NEW).steps
+    assert step.new.decode() == STDLIB.replace("3.13.5", "3.13.15")
+
+
+def test_the_steps_of_a_move():
+    ours, stdlib, held = follower(OURS), follower(STDLIB), follower(OURS, "3.13.5")
+    move = AliasMove(
+        Swap("3.13", "3.13.5", "3.13.15"),
+        runtime("3.13.5"),
+        runtime("3.13.15"),
+        along=(ours, stdlib),
+        behind=((ours, "why"),),
+        forward=(held,),
+    )
+    [before] = plans_before(move)
+    assert b"pyman-held-back = 3.13.5 why\n" in before.steps[0].new
+    after = plans_after(move)
+    assert [len(plan.steps) for plan in after] == [3, 1]
+    gone = AliasMove(Swap("3.13", "3.13.5", None), runtime("3.13.5"), None, along=(ours,))
+    assert plans_after(gone) == ()
+    first = AliasMove(Swap("3.13", None, "3.13.5"), None, runtime("3.13.5"))
+    assert plans_before(first) == ()
+
+
+@given(st.lists(st.sampled_from([*OURS.splitlines(), *VIRTUALENV.splitlines(), "# note", "", "x=y", "prompt = 'a'"])))
+def test_lines_that_are_not_about_the_runtime_stay_as_they_are(lines):
+    before = follower("\n".join(lines))
+    for plan in (
+        follow_version(before, NEW),
+        through_other(before, "3.13.5", OLD, held_back="3.13.5 x", variant="default"),
+    ):
+        after = carried_out(before, plan).cfg.decode().split("\n")
+        for line in lines:
+            if "3.13" not in line:
+                assert line in after
