@@ -1,0 +1,180 @@
+"""What pip and uv say when they fail, word for word, and what is made of it."""
+
+# ruff: noqa: RUF001 - the tools draw such signs
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pyman.core.installer_failure import blocking_packages, failure_reason, is_network_failure
+
+PIP_NO_VERSION = """\
+Looking in links: /wheels
+Processing /wheels/ham-3.0-py3-none-any.whl (from -r r.txt (line 1))
+ERROR: Could not find a version that satisfies the requirement Spam_Eggs==1.0 (from versions: 2.0)
+ERROR: No matching distribution found for Spam_Eggs==1.0
+"""
+PIP_OTHER_PYTHON = """\
+Processing /wheels/old-1.0-py3-none-any.whl (from -r r.txt (line 1))
+INFO: pip is looking at multiple versions of old to determine which version is compatible with other requirements.
+ERROR: Package 'old' requires a different Python: 3.13.5 not in '<3.13'
+"""
+PIP_WHEEL_FAILED = """\
+Processing /wheels/failwheel-1.0.tar.gz (from -r r.txt (line 1))
+  Getting requirements to build wheel: finished with status 'done'
+Processing /wheels/ham-3.0-py3-none-any.whl (from -r r.txt (line 2))
+Building wheels for collected packages: failwheel
+  Building wheel for failwheel (pyproject.toml): finished with status 'error'
+  error: subprocess-exited-with-error
+
+  × Building wheel for failwheel (pyproject.toml) did not run successfully.
+  │ exit code: 1
+  ╰─> [1 lines of output]
+      gcc: ham not found
+      [end of output]
+
+  note: This error originates from a subprocess, and is likely not a problem with pip.
+  ERROR: Failed building wheel for failwheel
+Failed to build failwheel
+ERROR: Failed to build installable wheels for some pyproject.toml based projects (failwheel, spam-eggs)
+"""
+PIP_METADATA_FAILED = """\
+Processing /wheels/ham-3.0-py3-none-any.whl (from -r r.txt (line 1))
+Processing /wheels/failmeta-1.0.tar.gz (from -r r.txt (line 1))
+  Preparing metadata (pyproject.toml): finished with status 'error'
+  error: subprocess-exited-with-error
+
+  × Preparing metadata (pyproject.toml) did not run successfully.
+  │ exit code: 1
+  ╰─> [13 lines of output]
+      RuntimeError: no metadata
+      [end of output]
+
+error: metadata-generation-failed
+
+× Encountered error while generating package metadata.
+╰─> See above for output.
+"""
+PIP_COLLECTING_FAILED = PIP_METADATA_FAILED.replace(
+    "Processing /wheels/failmeta-1.0.tar.gz", "Collecting failmeta==1.0"
+)
+PIP_HASH = """\
+Processing ./local dir/loc-1.0-py3-none-any.whl (from -r r.txt (line 1))
+ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated the package versions, please update the hashes. Otherwise, examine the package contents carefully; someone may have tampered with them.
+    loc@ file:///local%20dir/loc-1.0-py3-none-any.whl#sha256=aa from file:///local%20dir/loc-1.0-py3-none-any.whl#sha256=aa (from -r r.txt (line 1)):
+        Expected sha256 aa
+             Got        34465e3d46dd26183cbe2238e8f6b68cd579006c3f130218aa6e1d74cbf5ed59
+"""
+PIP_CONFLICT = """\
+ERROR: Cannot install ham==3.0 and spam-eggs==1.5 because these package versions have conflicting dependencies.
+
+The conflict is caused by:
+    The user requested ham==3.0
+"""
+UV_NO_VERSION = """\
+Using Python 3.13.5 environment at: v2
+error: No solution found when resolving dependencies
+  cause: Because there is no version of spam-eggs==1.0 and you require spam-eggs==1.0, we can conclude that your requirements are unsatisfiable.
+"""
+UV_NOT_THERE = UV_NO_VERSION.replace(
+    "there is no version of spam-eggs==1.0", "spam-eggs was not found in the package registry"
+)
+UV_NO_TAG = UV_NO_VERSION.replace(
+    "there is no version of spam-eggs==1.0",
+    "spam-eggs==1.0 has no wheels with a matching Python ABI tag (e.g., `cp313`)",
+)
+UV_OTHER_PYTHON = UV_NO_VERSION.replace(
+    "there is no version of spam-eggs==1.0",
+    "the current Python version (3.13.5) does not satisfy Python<3.13 and spam-eggs==1.0 depends on Python<3.13",
+)
+UV_DRAWN = """\
+  × No solution found when resolving dependencies:
+  ╰─▶ Because there is no version of
+      spam-eggs==1.0 and you require spam-eggs==1.0, we can conclude that your
+      requirements are unsatisfiable.
+"""
+UV_BUILD_FAILED = """\
+Resolved 2 packages in 115ms
+   Building failwheel==1.0
+error: Failed to build `failwheel==1.0`
+  cause: The build backend returned an error
+  cause: Call to `be.build_wheel` failed (exit status: 1)
+
+         [stderr]
+         gcc: ham not found
+"""
+UV_HASH = """\
+error: Failed to read `loc @ file:///local%20dir/loc-1.0-py3-none-any.whl#sha256=aa`
+  cause: Hash mismatch for `loc @ file:///local%20dir/loc-1.0-py3-none-any.whl#sha256=aa`
+"""
+ASKED = ("ham", "spam.eggs", "old", "failwheel", "failmeta", "loc", "build", "python", "error", "wheel")
+
+
+@pytest.mark.parametrize(
+    ("output", "names"),
+    [
+        (PIP_NO_VERSION, ("spam-eggs",)),
+        (PIP_OTHER_PYTHON, ("old",)),
+        (PIP_WHEEL_FAILED, ("failwheel", "spam-eggs")),
+        (PIP_METADATA_FAILED, ("failmeta",)),
+        (PIP_COLLECTING_FAILED, ("failmeta",)),
+        (PIP_HASH, ("loc",)),
+        (PIP_CONFLICT, ("ham", "spam-eggs")),
+        (UV_NO_VERSION, ("spam-eggs",)),
+        (UV_NOT_THERE, ("spam-eggs",)),
+        (UV_NO_TAG, ("spam-eggs",)),
+        (UV_OTHER_PYTHON, ("spam-eggs",)),
+        (UV_DRAWN, ("spam-eggs",)),
+        (UV_BUILD_FAILED, ("failwheel",)),
+        (UV_HASH, ("loc",)),
+        ("", ()),
+        ("ERROR: something else", ()),
+    ],
+)
+def test_the_packages_that_block_are_named(output, names):
+    assert blocking_packages(output, ASKED) == names
+
+
+def test_what_nobody_asked_for_does_not_block():
+    assert blocking_packages(PIP_NO_VERSION, ["ham"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (
+            PIP_NO_VERSION,
+            "Could not find a version that satisfies the requirement Spam_Eggs==1.0 (from versions: 2.0)",
+        ),
+        (PIP_OTHER_PYTHON, "Package 'old' requires a different Python: 3.13.5 not in '<3.13'"),
+        (PIP_WHEEL_FAILED, "Failed building wheel for failwheel"),
+        (PIP_METADATA_FAILED, "metadata-generation-failed"),
+        (UV_BUILD_FAILED, "Failed to build `failwheel==1.0`: The build backend returned an error"),
+        ("Killed\n", "Killed"),
+        ("", "it said nothing"),
+    ],
+)
+def test_one_line_says_why(output, reason):
+    assert failure_reason(output) == reason
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(...)': /simple/ham/",
+        "error: Request failed after 3 retries in 10.6s\n  cause: Failed to fetch: http://127.0.0.1:1/simple/ham/",
+        "fatal: unable to access 'https://h/x.git/': Could not resolve host: h",
+    ],
+)
+def test_a_network_that_is_out_of_reach_is_no_fault_of_a_package(output):
+    assert is_network_failure(output)
+    assert not is_network_failure(PIP_NO_VERSION + UV_NO_VERSION + UV_BUILD_FAILED)
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=50)
+def test_any_output_gives_an_answer(output):
+    assert set(blocking_packages(output, ASKED)) <= {"spam-eggs", *ASKED}
+    assert failure_reason(output)
