@@ -48,7 +48,7 @@ def run(words: list[str]) -> int:
         if command is None:
             raise UsageError(f"there is no command `{name}`", hint=_nearest(name))
         status = load(command).main(
-            args=[*shared, *rest],
+            args=[*shared, *_rewritten(command, rest)],
             prog_name=f"pyman {name}",
             complete_var="_PYMAN_NO_TYPER_COMPLETION",
             standalone_mode=False,
@@ -100,6 +100,13 @@ def split_words(words: list[str]) -> tuple[list[str], str | None, list[str]]:
 
 def _before_dashes(words: list[str]) -> list[str]:
     return words[: words.index("--")] if "--" in words else words
+
+
+def _rewritten(command: Command, words: list[str]) -> list[str]:
+    """The words of a verb whose grammar is more than options and arguments, in the form that typer understands."""
+    module, function = command.place
+    rewrite = getattr(getattr(importlib.import_module(module), function), "rewrite_words", None)
+    return rewrite(words) if rewrite is not None else words
 
 
 def load(command: Command) -> Any:

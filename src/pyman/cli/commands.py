@@ -43,6 +43,7 @@ COMMANDS = (
     Command("venv", "Make a venv that follows its minor version.", VENVS),
     Command("venvs", "Show every venv of this machine.", VENVS),
     Command("doctor", "Say what is wrong with venvs, and mend it.", VENVS),
+    Command("rebuild", "Make a venv anew with its packages.", VENVS),
     Command("register", "Make venvs known that pyman did not make.", VENVS, module="venvs"),
     Command("pin", "Keep a venv on one patch release.", VENVS),
     Command("follow", "Let a venv follow its minor version.", VENVS, module="pin"),

@@ -1,4 +1,4 @@
-"""`pyman run`: a command with the chosen Python first on PATH; and `pyman shim`, which the shims hand over to."""
+"""`pyman run`: a command with the chosen Python first on PATH."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import typer
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.program import is_of_python
-from pyman.core.runtime import is_shared
-from pyman.errors import BadRequest, NoPython, NotFound, UsageError
+from pyman.core.request import parse_request
+from pyman.core.runtime import Choice, is_shared
+from pyman.core.selection import ENVIRONMENT
+from pyman.core.shim_names import is_of_python
+from pyman.errors import BadRequest, NoPython, NotFound, PymanError, UsageError
 from pyman.hot.find import choose_here
-from pyman.hot.which import locate, replace_process
+from pyman.hot.which import Located, locate, replace_process
 
 
 @verb
@@ -35,25 +37,21 @@ def run(
     """
     if not command:
         raise UsageError("there is no command to run", hint="write it behind `--`: `pyman run -- python -V`")
+    name = command[0]
+    located = _of_python(session, name, python) if is_of_python(name) else None
+    choice = _chosen(session, python, located)
     environ = dict(session.environ)
     if python is not None:
-        environ["PYMAN_PYTHON"] = python
-    try:
-        choice = choose_here(session.places, environ, session.cwd)
-    except NotFound as error:
-        raise NoPython(error.message, hint=error.hint) from None
-    except BadRequest as error:
-        if python is None:
-            error.exit_status = NoPython.exit_status
-        raise
-    if choice.runtime is None or not is_shared(choice.runtime.target):
+        # What the command starts through a shim shall be the same Python, wherever it goes.
+        environ[ENVIRONMENT] = choice.executable if parse_request(python).kind == "path" else python
+    if not _is_shared(choice):
         # The bin of a shared prefix holds far more than its Python.
         environ["PATH"] = choice.home + os.pathsep + environ.get("PATH", os.defpath)
-    for name in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):
-        environ.pop(name, None)
-    name = command[0]
-    path = locate(session.places, environ, session.cwd, name).path if is_of_python(name) else _on_path(name, environ)
-    return replace_process(path, [name, *command[1:]], environ)
+    for variable in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):
+        environ.pop(variable, None)
+    if located is not None:
+        return replace_process(located.path, [located.path, *command[1:]], environ)
+    return replace_process(_on_path(name, environ), command, environ)
 
 
 run.context_settings = {"allow_interspersed_args": False}  # type: ignore[attr-defined]  # read by cli.app
@@ -62,7 +60,39 @@ run.context_settings = {"allow_interspersed_args": False}  # type: ignore[attr-d
 def _on_path(name: str, environ: dict[str, str]) -> str:
     import shutil
 
-    path = shutil.which(name, path=environ["PATH"])
+    path = shutil.which(name, path=environ.get("PATH", os.defpath))
     if path is None:
         raise NoPython(f"there is no program `{name}` on PATH", hint="look for a typing error", code="no-program")
     return path
+
+
+def _of_python(session: Session, name: str, python: str | None) -> Located:
+    """The program that the shim of this name would run. Raises NoPython and BadRequest, with the shim's status."""
+    try:
+        return locate(session.places, session.environ, session.cwd, name, python)
+    except PymanError as error:
+        raise _as_shim(error, python) from None
+
+
+def _chosen(session: Session, python: str | None, located: Located | None) -> Choice:
+    """The Python that comes first on PATH.
+
+    `python3.11` runs where 3.11 is, also in a folder that asks for what is not there: then it is that one.
+    """
+    try:
+        return choose_here(session.places, session.environ, session.cwd, python)
+    except PymanError as error:
+        if isinstance(error, NotFound) and located is not None and located.choice is not None:
+            return located.choice
+        raise _as_shim(error, python) from None
+
+
+def _as_shim(error: PymanError, python: str | None) -> PymanError:
+    """The failure with the status of a shim, but for wrong words of the command line."""
+    if python is None or not isinstance(error, BadRequest):
+        error.exit_status = NoPython.exit_status
+    return error
+
+
+def _is_shared(choice: Choice) -> bool:
+    return is_shared(os.path.dirname(choice.home) if choice.runtime is None else choice.runtime.target)

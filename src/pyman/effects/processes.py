@@ -26,6 +26,25 @@ def processes_in(runtime: str) -> tuple[Process, ...]:
     return tuple(Process(number, _command(number)) for number in running)
 
 
+def processes_of_venv(venv: str) -> tuple[Process, ...]:
+    """The processes that were started with the interpreter of a venv, or with one of its scripts."""
+    inside = venv.rstrip("/") + "/bin/"
+    try:
+        numbers = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    except OSError:
+        return ()
+    running = []
+    for number in numbers:
+        try:
+            with open(f"/proc/{number}/cmdline", "rb") as file:
+                words = file.read(_LONGEST_COMMAND * 8).split(b"\0")[:2]
+        except OSError:
+            continue
+        if number != os.getpid() and any(os.fsdecode(word).startswith(inside) for word in words):
+            running.append(Process(number, _command(number)))
+    return tuple(running)
+
+
 def _runs_from(pid: int, prefix: str) -> bool:
     try:
         program = os.readlink(f"/proc/{pid}/exe")
