@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from stage.mirror import mirror_folder
 
 PACKAGE = str(Path(__file__).resolve().parents[2] / "src")
 
@@ -53,6 +59,23 @@ class Home:
     def runtimes(self) -> Path:
         """The folder of runtimes and aliases."""
         return self.root / "runtimes"
+
+    def with_runtimes(self, *versions: str) -> Home:
+        """Put releases of the mirror into the store as `pyman install` would, in a fraction of its time.
+
+        Their files are hard links to those of one installation for the whole session: never write into one of them.
+        """
+        self.runtimes.mkdir(parents=True, exist_ok=True)
+        (self.root / "venvs").mkdir(exist_ok=True)
+        for version in versions:
+            link_tree(_installed_once(version), str(self.runtimes / version))
+        newest: dict[str, str] = {}
+        for version in sorted(versions, key=lambda text: [int(part) for part in text.split(".")]):
+            newest[version.rpartition(".")[0]] = version
+            newest["3"] = version.rpartition(".")[0]
+        for alias, target in newest.items():
+            os.symlink(target, self.runtimes / alias)
+        return self
 
     def pyman(self, *words: object, cwd: Path | None = None, status: int | None = 0, **environ: str) -> Result:
         """Run pyman; `status` is what it must answer, None for any."""
@@ -105,3 +128,23 @@ class Home:
             else:
                 found[name] = f"{path.stat().st_size} {path.stat().st_mode:o}"
         return found
+
+
+def link_tree(source: str, destination: str) -> None:
+    """Copy a folder, by hard links where the file system can."""
+    linked = subprocess.run(["cp", "-al", source, destination], capture_output=True, check=False)
+    if linked.returncode != 0:
+        shutil.rmtree(destination, ignore_errors=True)
+        shutil.copytree(source, destination, symlinks=True)
+
+
+@functools.cache
+def _installed_once(version: str) -> str:
+    """The folder of a runtime that pyman itself installed, with the bytecode of what every start imports."""
+    folder = tempfile.mkdtemp(prefix="pyman-test-runtime-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    home = Home(Path(folder), mirror_folder())
+    home.pyman("install", version)
+    place = home.runtimes / version
+    home.run(place / "bin/python3", "-c", "import ensurepip, json, runpy, ssl, subprocess, sysconfig, tempfile, venv")
+    return str(place)

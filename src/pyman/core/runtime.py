@@ -30,7 +30,7 @@ class Runtime:
     build: str | None = None
     """The tag of the release that a managed runtime was unpacked from."""
     whole: bool = True
-    """False where the folder lacks its manifest, or the link its target."""
+    """False where its interpreter or its manifest is missing, or the target of its link."""
 
     @property
     def is_managed(self) -> bool:

@@ -10,15 +10,20 @@ from pyman.core.runtime import (
     Alias,
     Runtime,
     Store,
+    executable_of,
     is_adopted_target,
     is_alias_name,
     parse_runtime_name,
 )
 from pyman.effects.files import read_text
+from pyman.errors import PymanError
 
 
 def read_store(root: str) -> Store:
-    """Look at the store. A root that is not there is an empty store."""
+    """Look at the store. A root that is not there is an empty store.
+
+    Raises PymanError where there is one that cannot be read: it may hold what is asked for.
+    """
     runtimes: list[Runtime] = []
     aliases: list[Alias] = []
     blocked: list[str] = []
@@ -26,24 +31,33 @@ def read_store(root: str) -> Store:
     folder = os.path.join(root, "runtimes")
     try:
         entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except FileNotFoundError:
         entries = []
+    except OSError as error:
+        raise PymanError(
+            f"the store {folder} cannot be read: {(error.strerror or str(error)).lower()}",
+            hint="mend it, or choose another folder with PYMAN_ROOT",
+            code="unreadable-store",
+        ) from error
     for entry in entries:
         name = entry.name
         if name.startswith("."):
             unfinished.append(name)
             continue
         parsed = parse_runtime_name(name)
-        link = os.readlink(entry.path) if entry.is_symlink() else None
+        try:
+            link = os.readlink(entry.path) if entry.is_symlink() else None
+        except OSError:
+            # Replaced or removed since the folder was listed: as if it had been removed a moment before.
+            continue
         if parsed is not None:
             version, variant, build = parsed
+            whole = os.access(os.path.join(entry.path, executable_of(version, variant)), os.X_OK)
             if link is None:
-                whole = os.access(os.path.join(entry.path, MANIFEST), os.R_OK)
+                whole = whole and os.access(os.path.join(entry.path, MANIFEST), os.R_OK)
                 runtimes.append(Runtime(name, version, variant, entry.path, None, build, whole))
             elif is_adopted_target(link):
-                runtime = Runtime(name, version, variant, entry.path, link)
-                whole = os.access(os.path.join(entry.path, runtime.executable), os.X_OK)
-                runtimes.append(runtime if whole else Runtime(name, version, variant, entry.path, link, None, False))
+                runtimes.append(Runtime(name, version, variant, entry.path, link, None, whole))
         elif is_alias_name(name):
             if link is None:
                 blocked.append(name)
