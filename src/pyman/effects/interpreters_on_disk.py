@@ -12,6 +12,7 @@ from pyman.core.runtime import MANIFEST
 from pyman.core.venv import Interpreter, OwnerLink, Way
 from pyman.core.version import Version, parse_version
 from pyman.effects.files import read_text
+from pyman.effects.standard_library import standard_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,17 +168,6 @@ def _read_interpreter(real: str, called: str) -> Interpreter | None:
         status.st_ino,
         status.st_uid,
     )
-
-
-def standard_library(prefix: str, minor: str, variant: str) -> str | None:
-    """The folder with `os.py` below a prefix; None where there is none. Fedora has it in `lib64`."""
-    name = f"python{minor}t" if variant == "freethreaded" else f"python{minor}"
-    for folder in ("lib", "lib64"):
-        library = f"{prefix}/{folder}/{name}"
-        if os.access(f"{library}/os.py", os.F_OK):
-            return library
-    archive = f"{prefix}/lib/python{minor.replace('.', '')}.zip"
-    return archive if os.access(archive, os.F_OK) else None
 
 
 def _minor_of_libraries(prefix: str) -> tuple[str, str]:

@@ -23,7 +23,8 @@ from pyman.core.venv import (
     named_folder,
 )
 from pyman.effects.files import NotReadable, read_bytes
-from pyman.effects.interpreters_on_disk import Bases, standard_library
+from pyman.effects.interpreters_on_disk import Bases
+from pyman.effects.standard_library import standard_library
 from pyman.effects.venv_contents import compare_copy, holds_compiled
 
 # A text file in place of `.venv` holds one path.

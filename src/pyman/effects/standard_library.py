@@ -1,0 +1,36 @@
+"""Where the standard library of a Python lies, told from its folders alone. Hot."""
+
+from __future__ import annotations
+
+import os
+
+
+def standard_library(prefix: str, minor: str, variant: str) -> str | None:
+    """The folder with `os.py` below a prefix; None where there is none. Fedora has it in `lib64`."""
+    name = f"python{minor}t" if variant == "freethreaded" else f"python{minor}"
+    for folder in ("lib", "lib64"):
+        library = f"{prefix}/{folder}/{name}"
+        if os.access(f"{library}/os.py", os.F_OK):
+            return library
+    archive = f"{prefix}/lib/python{minor.replace('.', '')}.zip"
+    return archive if os.access(archive, os.F_OK) else None
+
+
+def library_of(executable: str, minor: str, variant: str) -> str | None:
+    """The standard library that an interpreter finds: beside its path, else beside what that leads to."""
+    library = standard_library(os.path.dirname(os.path.dirname(executable)), minor, variant)
+    if library is None:
+        library = standard_library(os.path.dirname(os.path.dirname(os.path.realpath(executable))), minor, variant)
+    return library
+
+
+def libraries_below(prefix: str) -> list[str]:
+    """Every standard library below a prefix: that of a system may have several."""
+    found = []
+    for folder in ("lib", "lib64"):
+        try:
+            names = os.listdir(f"{prefix}/{folder}")
+        except OSError:
+            continue
+        found += [f"{prefix}/{folder}/{name}" for name in names if name.startswith("python3.")]
+    return [library for library in found if os.access(f"{library}/os.py", os.F_OK)]
