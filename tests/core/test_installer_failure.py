@@ -42,7 +42,7 @@ ERROR: Failed to build installable wheels for some pyproject.toml based projects
 """
 PIP_METADATA_FAILED = """\
 Processing /wheels/ham-3.0-py3-none-any.whl (from -r r.txt (line 1))
-Processing /wheels/failmeta-1.0.tar.gz (from -r r.txt (line 1))
+Processing /wheels/failmeta-1.0.tar.gz (from -r /my tmp/r.txt (line 5))
   Preparing metadata (pyproject.toml): finished with status 'error'
   error: subprocess-exited-with-error
 
@@ -57,9 +57,7 @@ error: metadata-generation-failed
 × Encountered error while generating package metadata.
 ╰─> See above for output.
 """
-PIP_COLLECTING_FAILED = PIP_METADATA_FAILED.replace(
-    "Processing /wheels/failmeta-1.0.tar.gz", "Collecting failmeta==1.0"
-)
+PIP_FOLDER_FAILED = PIP_METADATA_FAILED.replace("Processing /wheels/failmeta-1.0.tar.gz", "Collecting failmeta==1.0")
 PIP_HASH = """\
 Processing ./local dir/loc-1.0-py3-none-any.whl (from -r r.txt (line 1))
 ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated the package versions, please update the hashes. Otherwise, examine the package contents carefully; someone may have tampered with them.
@@ -119,7 +117,7 @@ ASKED = ("ham", "spam.eggs", "old", "failwheel", "failmeta", "loc", "build", "py
         (PIP_OTHER_PYTHON, ("old",)),
         (PIP_WHEEL_FAILED, ("failwheel", "spam-eggs")),
         (PIP_METADATA_FAILED, ("failmeta",)),
-        (PIP_COLLECTING_FAILED, ("failmeta",)),
+        (PIP_FOLDER_FAILED, ("failmeta",)),
         (PIP_HASH, ("loc",)),
         (PIP_CONFLICT, ("ham", "spam-eggs")),
         (UV_NO_VERSION, ("spam-eggs",)),

@@ -80,7 +80,7 @@ def told(**values):
         (
             {"url": "file:///repo", "vcs_info": {"vcs": "git", "commit_id": "abc123"}},
             Origin("vcs", "file:///repo", "/repo", system="git", commit="abc123"),
-            "spam @ git+file:///repo@abc123",
+            "git+file:///repo@abc123#egg=spam",
         ),
     ],
 )
@@ -89,7 +89,7 @@ def test_each_kind_is_understood_and_written_as_a_line(values, origin, line):
     answer = requirement_line(package(origin))
     assert (answer.line, answer.reason) == (line, "")
     assert answer.source
-    if not line.startswith("-e"):
+    if line.startswith("spam"):
         assert Requirement(line).name == "spam"
 
 

@@ -283,7 +283,6 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
                 plan.installer,
                 batch,
                 python,
-                names=plan.reinstallation.names,
                 environ=session.environ,
                 folder=project,
                 offline=session.offline,

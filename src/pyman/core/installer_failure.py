@@ -8,7 +8,7 @@ from pyman.core.packages import normalize_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 # Phrases of pip and uv before which, or after which, the name of the package stands that stopped them.
 _NAME = r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
@@ -32,10 +32,8 @@ _LISTS = (
     re.compile(r"Could not build wheels for ([A-Za-z0-9._, -]+?)(?:, which|, since|\.|\n)"),
     re.compile(r"Cannot install ([^\n]+?) because these package versions have conflicting dependencies"),
 )
-_WORKED_AT = re.compile(
-    rf"(?:Collecting|Obtaining|Processing|Building wheel for|Building|Updating) (?:\S*/)?{_NAME}"
-    r"(?:-[0-9][^-\s]*\.(?:tar|zip)|[=<>!~@ \n])"
-)
+# pip says of each requirement which line it comes from, but not which one it failed at.
+_LINE = re.compile(r"\(from .*-r .* \(line ([0-9]+)\)\)")
 _METADATA_FAILED = ("metadata-generation-failed", "subprocess-exited-with-error")
 _NETWORK = (
     "connection broken by",
@@ -55,8 +53,11 @@ _NETWORK = (
 _DRAWING = re.compile(r"\n\s*[│╰├]?[─▶]*[│]?\s+(?=\S)")
 
 
-def blocking_packages(output: str, asked: Iterable[str]) -> tuple[str, ...]:
-    """Return those of the packages asked for that a failed installation complains about, in its order, normalized."""
+def blocking_packages(output: str, asked: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the packages asked for that a failed installation complains about, in its order, normalized.
+
+    `asked` are their names in the order of the lines of the requirements file.
+    """
     known = {normalize_name(name) for name in asked}
     text = f"{output}\n{_DRAWING.sub(' ', output)}"
     places: list[tuple[int, str]] = []
@@ -69,9 +70,9 @@ def blocking_packages(output: str, asked: Iterable[str]) -> tuple[str, ...]:
     blocking = tuple(dict.fromkeys(name for name in names if name in known))
     if blocking or not any(sign in output for sign in _METADATA_FAILED):
         return blocking
-    # pip says only that some metadata could not be made; what it was at last is what it means.
-    begun = [normalize_name(_bare(found[1], known)) for found in _WORKED_AT.finditer(output)]
-    return tuple([name for name in begun if name in known][-1:])
+    # pip says only that some metadata could not be made: that of the requirement that it was at last.
+    lines = [int(number) for number in _LINE.findall(output)]
+    return (normalize_name(asked[lines[-1] - 1]),) if lines and 0 < lines[-1] <= len(asked) else ()
 
 
 def _bare(name: str, known: set[str]) -> str:

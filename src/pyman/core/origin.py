@@ -162,8 +162,10 @@ def requirement_line(package: Package) -> RequirementLine:
     if origin.kind == "editable":
         return RequirementLine(f"-e {_with_fragment(file_url(origin.path), origin)}", f"editable, from {origin.path}")
     if origin.kind == "vcs":
-        line = f"{name} @ {origin.system}+{origin.url}@{origin.commit}"
-        return RequirementLine(_with_fragment(line, origin), f"from {origin.url} at {origin.commit[:12]}")
+        source = f"{origin.system}+{origin.url}@{origin.commit}"
+        # A `name @` before a URL without a host is beyond pip before 24.1.
+        line = _with_fragment(source, origin, name) if origin.path else f"{name} @ {_with_fragment(source, origin)}"
+        return RequirementLine(line, f"from {origin.url} at {origin.commit[:12]}")
     url = file_url(origin.path) if origin.path else origin.url
     return RequirementLine(_with_fragment(f"{name} @ {url}", origin), f"from {origin.path or origin.url}")
 
@@ -176,9 +178,11 @@ def _from_index(name: str, version: str) -> RequirementLine:
     return RequirementLine(reason=f"`{version}` is no version that an installer takes")
 
 
-def _with_fragment(line: str, origin: Origin) -> str:
+def _with_fragment(line: str, origin: Origin, egg: str = "") -> str:
     digests = dict(origin.hashes)
     parts = [f"{name}={digests[name]}" for name in _COMPARED if name in digests][:1]
+    if egg:
+        parts.append(f"egg={egg}")
     if origin.subdirectory:
         parts.append(f"subdirectory={origin.subdirectory}")
     return f"{line}#{'&'.join(parts)}" if parts else line

@@ -28,6 +28,8 @@ class Batch:
 
     lines: tuple[str, ...] = ()
     """Lines of a requirements file."""
+    names: tuple[str, ...] = ()
+    """The normalized names that the lines are about, one each."""
     constraints: tuple[str, ...] = ()
     """Lines that say which versions may be taken, and install nothing."""
     dependencies: bool = False

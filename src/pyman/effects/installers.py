@@ -6,7 +6,6 @@ import os
 
 from pyman.core.installer_failure import blocking_packages, failure_reason, is_network_failure
 from pyman.core.package_installer import Batch, Installer, install_command, installer_environment, sync_command
-from pyman.core.packages import normalize_name
 from pyman.core.record import replace
 from pyman.effects.leash import run_on_leash
 from pyman.effects.observer import SILENT, Observer
@@ -73,7 +72,6 @@ def install(
     batch: Batch,
     python: str,
     *,
-    names: Iterable[str],
     environ: Mapping[str, str],
     folder: str,
     offline: bool = False,
@@ -81,8 +79,8 @@ def install(
 ) -> None:
     """Install a batch into the venv of the interpreter `python`.
 
-    `names` are the packages that the batch is about, `folder` is where settings of the project are looked for. Raises
-    CannotInstall with those that stopped it: all that can be found out by asking again without them.
+    `folder` is where settings of the project are looked for. Raises CannotInstall with the packages that stopped it:
+    all that can be found out by asking again without them.
     """
     if not batch.lines and not batch.file:
         return
@@ -96,10 +94,9 @@ def install(
         status, output = _run(installer, command, environment, folder, observer)
         if status == 0:
             return
-        asked = tuple(normalize_name(name) for name in names)
-        blocking = () if is_network_failure(output) else blocking_packages(output, asked)
+        blocking = () if is_network_failure(output) else blocking_packages(output, batch.names)
         if blocking:
-            blocking += _further(installer, batch, python, asked, blocking, environment, folder, temporary)
+            blocking += _further(installer, batch, python, blocking, environment, folder, temporary)
         raise _failure(installer, status, output, blocking)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -167,7 +164,6 @@ def _further(
     installer: Installer,
     batch: Batch,
     python: str,
-    asked: tuple[str, ...],
     blocking: tuple[str, ...],
     environment: dict[str, str],
     folder: str,
@@ -176,21 +172,18 @@ def _further(
     """Ask again without those that stopped it, until nobody else does: both tools stop at the first they meet."""
     found: tuple[str, ...] = ()
     for _ in range(_MOST_TRIALS):
-        lines = tuple(line for line in batch.lines if _name_of(line) not in (*blocking, *found))
-        if not lines or len(lines) == len(batch.lines):
+        apart = (*blocking, *found)
+        left = [pair for pair in zip(batch.lines, batch.names, strict=True) if pair[1] not in apart]
+        if not left:
             break
-        command = _command(installer, replace(batch, lines=lines), python, temporary, trial=True)
+        lines, names = zip(*left, strict=True)
+        command = _command(installer, replace(batch, lines=lines, names=names), python, temporary, trial=True)
         status, output = run_on_leash(command, environment, folder)
-        more = tuple(name for name in blocking_packages(output, asked) if name not in (*blocking, *found))
+        more = blocking_packages(output, names)
         if status == 0 or not more:
             break
         found += more
     return found
-
-
-def _name_of(line: str) -> str:
-    end = next((place for place, letter in enumerate(line) if letter in " =<>!~[@;"), len(line))
-    return normalize_name(line[:end])
 
 
 def _failure(installer: Installer, status: int, output: str, blocking: tuple[str, ...]) -> CannotInstall:

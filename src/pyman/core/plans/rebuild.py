@@ -65,15 +65,13 @@ class Reinstallation:
     @property
     def batches(self) -> tuple[Batch, ...]:
         """What is installed, call by call."""
-        exact = Batch(tuple(one.line for one in self.exact))
+        exact, resolved = (
+            Batch(tuple(one.line for one in part), tuple(one.normalized for one in part))
+            for part in (self.exact, self.resolved)
+        )
         pins = tuple(one.pin for one in self.exact if one.exact and one.pin)
-        resolved = Batch(tuple(one.line for one in self.resolved), pins, dependencies=True)
+        resolved = replace(resolved, constraints=pins, dependencies=True)
         return tuple(batch for batch in (exact, resolved) if batch.lines)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The normalized names of all that is put back."""
-        return tuple(one.normalized for one in (*self.exact, *self.resolved))
 
 
 @record
