@@ -73,6 +73,11 @@ class Reinstallation:
         resolved = replace(resolved, constraints=pins, dependencies=True)
         return tuple(batch for batch in (exact, resolved) if batch.lines)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The normalized names of all that is installed."""
+        return tuple(one.normalized for one in (*self.exact, *self.resolved))
+
 
 @record
 class Comparison:
