@@ -73,6 +73,8 @@ def test_what_was_passed_over_is_named():
         (("3.14t",), "3.14", PROGRAM, "3.14"),
         (("3.14t",), "3.14t", FILE, "3.14t"),
         (("system",), "3.12", FILE, "system"),
+        (("3.11", "system"), "3.12", FILE, "system"),
+        (("3.14.2t", "3.14t"), "3.14t", FILE, "3.14.2t"),
     ],
 )
 def test_a_program_with_a_minor_in_its_name(words, program, source, request_):
@@ -84,6 +86,11 @@ def test_only_the_first_place_speaks_for_such_a_program():
     asked = [Wish(ENVIRONMENT, ()), file("3.11"), Wish(DEFAULT, ("3.12.1",))]
     assert select_for_program(asked, "3.12", is_there).source == PROGRAM
     assert str(select_for_program([file("system")], "3.12", is_there).request) == "3.12"
+
+
+def test_a_path_counts_whatever_the_program_is_called():
+    selection = select_for_program([Wish(ENVIRONMENT, ("/usr/bin/python3",))], "3.12", is_there)
+    assert (selection.source, selection.request.kind) == (ENVIRONMENT, "path")
 
 
 @pytest.mark.parametrize("choose_by", [select, lambda asked, there: select_for_program(asked, "3.12", there)])

@@ -89,7 +89,7 @@ def _chosen(session: Session, python: str | None, located: Located | None) -> Ch
 
 def _as_shim(error: PymanError, python: str | None) -> PymanError:
     """The failure with the status of a shim, but for wrong words of the command line."""
-    if python is None or not isinstance(error, BadRequest):
+    if python is None or error.exit_status != BadRequest.exit_status:
         error.exit_status = NoPython.exit_status
     return error
 

@@ -70,27 +70,31 @@ def requests_of(wish: Wish) -> tuple[Request, ...]:
 def select_for_program(wishes: list[Wish], minor: str, is_there: Callable[[Request], bool]) -> Selection:
     """The wish that counts for a program like `python3.11`, whose name carries its minor.
 
-    What the first place says about that minor; else the system's, where it names the system; else the minor itself.
+    What the first place says about that minor; else the system's, where it names the system; else the minor itself,
+    so that a file which names 3.11.2 never leads to another 3.11. A path counts: only who looks knows its minor.
     """
     for wish in wishes:
         if not wish.words:
             continue
         requests = requests_of(wish)
-        same = tuple(
-            request
-            for request in requests
-            if request.kind == "release" and len(request.numbers) > 1 and _minor_of(request) == minor
-        )
+        same = tuple(request for request in requests if request.kind == "path" or _minor_of(request) == minor)
         if same:
             return _first_there(same, wish.source, is_there)
         system = next((request for request in requests if request.kind == "system"), None)
         if system is not None and is_there(system):
             return Selection(system, wish.source)
         break
+    return named_by_program(minor)
+
+
+def named_by_program(minor: str) -> Selection:
+    """The wish that a program's name is, where nobody says more about its minor."""
     return Selection(parse_request(minor), PROGRAM)
 
 
-def _minor_of(request: Request) -> str:
+def _minor_of(request: Request) -> str | None:
+    if request.kind != "release" or len(request.numbers) < 2:
+        return None
     return f"{request.numbers[0]}.{request.numbers[1]}{VARIANT_SUFFIX[request.variant]}"
 
 

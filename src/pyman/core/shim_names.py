@@ -1,14 +1,14 @@
-"""Which names get a shim, which Python a name stands for, and the text of the one file behind them all.
+"""Which names get a shim, what a name means in a Python, and the text of the one file behind them all.
 
-The shim itself is sh (`shims/python` in the repository); what is decided in here for `pyman shim` and `pyman which`
-is what it does, held together by the table in `tests/contract/version_files.py`. Hot.
+Which Python is meant, core/selection.py says. The shim itself is sh (`shims/python` in the repository); what is
+decided for `pyman shim` and `pyman which` is what it does, held together by the table in
+`tests/contract/version_files.py`. Hot.
 """
 
 from __future__ import annotations
 
-from pyman.core.request import Request, parse_request
 from pyman.core.shell_words import quote
-from pyman.core.version import VARIANT_SUFFIX, split_release
+from pyman.core.version import split_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def program_minor(program: str) -> str | None:
 
 
 def own_program(program: str, minor: str) -> str | None:
-    """Return the name by which an adopted Python has a program: always one that carries its minor.
+    """Return the name by which a Python that pyman did not unpack has a program: always one that carries its minor.
 
     The `python3` and `pip` of a prefix that others share may belong to another Python. None for what is no
     program of Python's own.
@@ -67,26 +67,9 @@ def own_program(program: str, minor: str) -> str | None:
     return None
 
 
-def requests_for(program: str, requests: tuple[Request, ...]) -> tuple[Request, ...]:
-    """Return the alternatives that count for a program, of which the first that is installed wins.
-
-    `python3.11` is what the file calls 3.11, if it does; else the system's where the file says `system`; else the
-    alias 3.11. A file that names 3.11.2 never leads to another 3.11. A path always counts.
-    """
-    minor = program_minor(program)
-    if minor is None or any(request.kind == "path" for request in requests):
-        return requests
-    named = tuple(request for request in requests if _minor_of(request) == minor)
-    if named:
-        return named
-    system = tuple(request for request in requests if request.kind == "system")
-    return (*system[:1], parse_request(minor))
-
-
-def _minor_of(request: Request) -> str | None:
-    if request.kind != "release" or len(request.numbers) < 2:
-        return None
-    return f"{request.numbers[0]}.{request.numbers[1]}{VARIANT_SUFFIX[request.variant]}"
+def is_of_python(program: str) -> bool:
+    """Return whether every Python has a program of this name: these are chosen as the shims choose."""
+    return program_minor(program) is not None or own_program(program, "") is not None
 
 
 def render_shim(template: str, root: str, command: str) -> str:

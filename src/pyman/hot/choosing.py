@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.runtime import choose
-from pyman.core.selection import DEFAULT, ENVIRONMENT, PYPROJECT_KEY, Wish
+from pyman.core.selection import ARGUMENT, DEFAULT, ENVIRONMENT, PYPROJECT_KEY, Wish
 from pyman.core.version_file import parse_version_file
 from pyman.effects.project_files import PYPROJECT, VERSION_FILE, read_project_file, upward
 from pyman.errors import BadRequest, NotFound
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 _SHIM_HEAD = b"#!/bin/sh\n# pyman shim:"
 
 
-def wishes(environ: Mapping[str, str], cwd: str, store: Store) -> list[Wish]:
+def wishes(environ: Mapping[str, str], cwd: str, store: Store, request: str | None = None) -> list[Wish]:
     """Everybody who may ask for a Python, in the order of DESIGN 9; who asks for nothing has no words.
 
+    `request` is what the command line asks for, which outranks them all: no one else is asked then.
     `.python-version` anywhere above outranks every `pyproject.toml`, which is not even read then. Raises BadRequest
     that names the file, and the line, of what cannot be understood.
     """
+    if request is not None:
+        return [Wish(ARGUMENT, (request,))]
     word = environ.get(ENVIRONMENT, "")
     found = [Wish(ENVIRONMENT, (word,) if word else ())]
     if not word:

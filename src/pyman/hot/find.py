@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.answer import Answer
-from pyman.core.selection import ARGUMENT, NEWEST, Wish, select
+from pyman.core.selection import NEWEST, select
 from pyman.effects.store import read_store
 from pyman.errors import NotFound
 from pyman.hot.choosing import choose_interpreter, is_there, wishes
@@ -35,15 +35,14 @@ def find(places: Places, environ: Mapping[str, str], cwd: str, request: str | No
     return Answer(data, (path,), raw=True)
 
 
-def choose_here(places: Places, environ: Mapping[str, str], cwd: str) -> Choice:
-    """The interpreter that this folder asks for. Raises as `find` does."""
-    return _choose(places, environ, cwd, None)[1]
+def choose_here(places: Places, environ: Mapping[str, str], cwd: str, request: str | None = None) -> Choice:
+    """The interpreter that a request names, else the one that this folder asks for. Raises as `find` does."""
+    return _choose(places, environ, cwd, request)[1]
 
 
 def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str | None) -> tuple[Selection, Choice]:
     store = read_store(places.root)
-    asked = [Wish(ARGUMENT, (request,))] if request is not None else wishes(environ, cwd, store)
-    selection = select(asked, is_there(store, environ))
+    selection = select(wishes(environ, cwd, store, request), is_there(store, environ))
     choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
     if choice is not None:
         return selection, choice

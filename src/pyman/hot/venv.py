@@ -8,7 +8,7 @@ import sys
 from pyman.core.answer import Answer
 from pyman.core.record import record, replace
 from pyman.core.runtime import pinned
-from pyman.core.selection import ARGUMENT, Wish, select
+from pyman.core.selection import select
 from pyman.core.venv_layout import VenvWish, plan_layout
 from pyman.core.version import minor_alias
 from pyman.effects.store import read_store
@@ -55,8 +55,7 @@ def choose_for_venv(
 ) -> tuple[Request, Choice]:
     """The interpreter of a new venv. Raises Missing where it would have to be installed first."""
     store = read_store(places.root)
-    asked = [Wish(ARGUMENT, (options.python,))] if options.python is not None else wishes(environ, cwd, store)
-    selection = select(asked, is_there(store, environ))
+    selection = select(wishes(environ, cwd, store, options.python), is_there(store, environ))
     choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
     if choice is None:
         raise Missing(selection.request)

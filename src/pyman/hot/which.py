@@ -5,9 +5,19 @@ from __future__ import annotations
 import os
 
 from pyman.core.answer import Answer
-from pyman.core.program import minor_of_program, program_in
 from pyman.core.record import record
-from pyman.core.selection import DEFAULT, NEWEST, PROGRAM, Selection, Wish, select, select_for_program
+from pyman.core.selection import (
+    DEFAULT,
+    NEWEST,
+    PROGRAM,
+    Selection,
+    Wish,
+    named_by_program,
+    select,
+    select_for_program,
+)
+from pyman.core.shim_names import own_program, program_minor
+from pyman.core.version import minor_alias
 from pyman.effects.store import read_store
 from pyman.errors import NoPython, PymanError
 from pyman.hot.choosing import choose_interpreter, is_there, system_program, wishes
@@ -54,14 +64,14 @@ def which(places: Places, environ: Mapping[str, str], cwd: str, name: str, *, ex
     return Answer({**data, "steps": list(steps)}, steps)
 
 
-def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str) -> Located:
-    """Find the program that `name` means in a folder, as the shim does.
+def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None) -> Located:
+    """Find the program that `name` means in a folder, as the shim does; `request` is what the command line asks for.
 
     Raises NoPython (127) where nothing can be run, and BadRequest where somebody's wish is not understood.
     """
     store = read_store(places.root)
-    asked = wishes(environ, cwd, store)
-    minor = minor_of_program(name)
+    asked = wishes(environ, cwd, store, request)
+    minor = program_minor(name)
     there = is_there(store, environ, name)
     selection = select(asked, there) if minor is None else select_for_program(asked, minor, there)
     if selection.request.kind == "system":
@@ -73,6 +83,10 @@ def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str) -> L
             )
         return Located(path, selection, tuple(asked), None)
     choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
+    if minor is not None and choice is not None and minor_alias(choice.version, choice.variant) != minor:
+        # A path that leads to another minor says nothing about this one.
+        selection = named_by_program(minor)
+        choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
     if choice is None:
         raise missing(store, selection)
     return Located(_program_of(choice, name), selection, tuple(asked), choice)
@@ -90,16 +104,22 @@ def missing(store: Store, selection: Selection) -> NoPython:
 
 
 def _program_of(choice: Choice, name: str) -> str:
-    own = program_in(choice.runtime, name) if choice.runtime is not None else name
-    if own is None:
-        raise NoPython(
-            f"`{name}` is none of the programs of Python {choice.release}, which pyman only adopted",
-            hint="make a venv that has it, with `pyman venv`",
-        )
-    path = os.path.join(choice.home, own)
+    if choice.runtime is not None and choice.runtime.is_managed:
+        path = os.path.join(choice.home, name)
+    else:
+        minor = minor_alias(choice.version, choice.variant)
+        own = own_program(name, minor)
+        if own is None:
+            raise NoPython(
+                f"`{name}` is none of the programs of Python {choice.release}, which pyman did not install",
+                hint="make a venv that has it, with `pyman venv`",
+            )
+        # An interpreter that a path named may be called anything.
+        path = choice.executable if own == f"python{minor}" else os.path.join(choice.home, own)
     if not os.path.isfile(path) or not os.access(path, os.X_OK):
         raise NoPython(
-            f"Python {choice.release} has no program `{own}`", hint="make a venv that has it, with `pyman venv`"
+            f"Python {choice.release} has no program `{os.path.basename(path)}`",
+            hint="make a venv that has it, with `pyman venv`",
         )
     return path
 
@@ -130,6 +150,8 @@ def explain_steps(located: Located, name: str) -> tuple[str, ...]:
         lines.append(f"{located.selection.request}: the first on PATH that is no shim, no venv's and not pyman's")
     elif choice.policy == "follow" and choice.through is not None:
         lines.append(f"{located.selection.request} follows {choice.through}, now {choice.release}")
+    elif choice.policy == "follow":
+        lines.append(f"{located.selection.request} is {choice.release} now, and whatever stands there later")
     else:
         lines.append(f"{located.selection.request} is {choice.release}, a patch release by name")
     lines.append(f"{name} runs {located.path}")

@@ -1,0 +1,84 @@
+"""Shims follow what is installed, whichever command changed it: tried with real Pythons."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+NAMES = ("idle3.{}", "pip3.{}", "pydoc3.{}", "python3.{}", "python3.{}-config")
+
+
+def shims(home):
+    """The minors that the names in the shims' folder carry; every name must be a shim that is whole."""
+    folder = home.root / "shims"
+    names = set(os.listdir(folder))
+    for name in names - {"python"}:
+        assert os.readlink(folder / name) == "python"
+    assert os.access(folder / "python", os.X_OK)
+    assert {"python", "python3", "pip", "pip3"} <= names
+    minors = {name[8:] for name in names if name.startswith("python3.") and not name.endswith("-config")}
+    assert {name for name in names if "3." in name} == {name.format(minor) for minor in minors for name in NAMES}
+    return minors
+
+
+def version(home, program):
+    """What runs where nothing but the shims is first on PATH."""
+    path = f"{home.root}/shims:{home.environ['PATH']}"
+    return home.run(
+        home.root / "shims" / program, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])", PATH=path
+    )
+
+
+def test_every_command_that_changes_what_is_installed(home):
+    other = f"{sys.version_info.minor}"
+    home.pyman("install", "3.13.5")
+    assert shims(home) == {"13"}
+    assert version(home, "python3") == "3.13.5"
+    assert version(home, "python3.13") == "3.13.5"
+
+    home.pyman("adopt", os.path.realpath(sys.executable))
+    assert shims(home) == {"13", other}
+    assert version(home, f"python3.{other}") == ".".join(map(str, sys.version_info[:3]))
+    adopted = ".".join(map(str, sys.version_info[:3]))
+    home.pyman("forget", adopted)
+    assert shims(home) == {"13"}
+
+    # What somebody spoilt is put right by the next change: here a name is gone, and the text is an older release's.
+    os.unlink(home.root / "shims/python3.13")
+    (home.root / "shims/python").write_text("#!/bin/sh\n# pyman shim: of old\nexit 9\n")
+    (home.root / "shims/mine").write_text("#!/bin/sh\n")
+    home.pyman("upgrade", "3.13")
+    os.unlink(home.root / "shims/mine")
+    assert shims(home) == {"13"}
+    assert version(home, "python3.13") == "3.13.15"
+
+    os.unlink(home.root / "shims/pip3.13")
+    os.symlink("python", home.root / "shims/python3.8")
+    home.pyman("doctor", "--fix", status=None)
+    assert shims(home) == {"13"}
+
+    home.pyman("uninstall", "3.13.5")
+    home.pyman("uninstall", "3.13.15")
+    assert shims(home) == set()
+    nothing = subprocess.run([home.root / "shims/python"], env=home.environ, capture_output=True, check=False)
+    assert nothing.returncode == 127
+    home.pyman("install", "3.11")
+    assert shims(home) == {"11"}
+
+
+def test_a_name_that_is_not_ours_in_the_folder_is_left_alone(home):
+    folder = home.root / "shims"
+    folder.mkdir(parents=True)
+    (folder / "pip3.13").write_text("#!/bin/sh\necho mine\n")
+    result = home.pyman("install", "3.13.15")
+    assert (folder / "pip3.13").read_text() == "#!/bin/sh\necho mine\n"
+    assert "pip3.13" not in result.err
+    assert "pip3.13" in home.pyman("shims").err
+    # In the place of the one file itself: the Python is installed, and that is said.
+    (folder / "python").unlink()
+    (folder / "python").write_text("mine\n")
+    result = home.pyman("install", "3.13.5")
+    assert "python is no shim of pyman's" in result.err
+    assert (folder / "python").read_text() == "mine\n"
+    assert home.json("list")["runtimes"][1]["version"] == "3.13.5"

@@ -1,0 +1,84 @@
+"""pyman, started once and forked for every command line: tables of hundreds of cases in seconds.
+
+    with Warm() as warm:
+        result = warm.pyman("which", "python", cwd=folder, environ={...})
+
+Every fork has arguments, environment, folder and streams of its own; only the start of the interpreter is shared.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+
+class Warm:
+    """The process that forks, while `with` lasts."""
+
+    def __enter__(self):
+        from stage.home import PACKAGE
+
+        self._process = subprocess.Popen(
+            [sys.executable, os.path.abspath(__file__)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={"PYTHONPATH": PACKAGE, "PATH": os.defpath},
+        )
+        self._folder = tempfile.TemporaryDirectory()
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._process.stdout.close()
+        self._folder.cleanup()
+
+    def pyman(self, *words, cwd, environ):
+        """Run one command line and return status, stdout and stderr, as of `subprocess.run`."""
+        streams = [os.path.join(self._folder.name, name) for name in ("out", "err")]
+        question = {"words": words, "cwd": cwd, "environ": environ, "streams": streams}
+        self._process.stdin.write(json.dumps(question).encode() + b"\n")
+        self._process.stdin.flush()
+        status = int(self._process.stdout.readline())
+        texts = []
+        for path in streams:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                texts.append(file.read())
+        return subprocess.CompletedProcess(words, status, *texts)
+
+
+def _serve():
+    # Loaded once, for all the forks.
+    import pyman.cli.app
+    import pyman.cli.run
+    import pyman.hot.verbs  # noqa: F401
+    from pyman.__main__ import main
+
+    for line in sys.stdin.buffer:
+        question = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            status = 70
+            try:
+                for number, path in enumerate([os.devnull, *question["streams"]]):
+                    flags = os.O_RDWR | (os.O_CREAT | os.O_TRUNC if number else 0)
+                    os.dup2(os.open(path, flags, 0o600), number)
+                os.chdir(question["cwd"])
+                os.environ.clear()
+                os.environ.update(question["environ"])
+                sys.argv = ["pyman", *question["words"]]
+                status = main()
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(status)
+        _, ended = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(ended)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _serve()
