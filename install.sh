@@ -518,7 +518,7 @@ uninstall_all() {
         say "removed pyman's own environment, $root/app"
     fi
     remove_apps ''
-    rm -rf -- "$root/.installing"
+    rm -rf -- "$root/.installing" "$root/.lock" "$root/.lock.d"
     kept=
     for runtime in "$root"/runtimes/*; do
         if [ -e "$runtime" ] || [ -h "$runtime" ]; then
@@ -529,7 +529,7 @@ uninstall_all() {
         say "kept: the Pythons in $root/runtimes, through which venvs may run:$kept"
         say "to remove them too: rm -r $(quoted "$root")"
     elif [ -d "$root" ]; then
-        rm -f -- "$root/default" "$root/holds" "$root/.lock"
+        rm -f -- "$root/default" "$root/holds"
         for record in "$root"/venvs/*; do
             [ ! -h "$record" ] || rm -f -- "$record"
         done
