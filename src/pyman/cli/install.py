@@ -15,13 +15,13 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.request import Request, parse_request
 from pyman.core.runtime import pinned
-from pyman.core.selection import select
+from pyman.core.selection import requests_of
 from pyman.effects.default import set_default
 from pyman.effects.local_archive import verified_archive
 from pyman.effects.runtimes import prepare_folders, unpack_runtime
 from pyman.effects.store import read_store
-from pyman.errors import UsageError
-from pyman.hot.choosing import is_there, wishes
+from pyman.errors import PymanError, UsageError
+from pyman.hot.choosing import wishes
 
 
 @verb
@@ -58,7 +58,7 @@ def install(
     if archive is not None:
         result = _install_archive(session, archive, force=force, check=not no_check)
     else:
-        asked = [parse_request(text) for text in requests or ()] or [_asked_here(session)]
+        asked = [parse_request(text) for text in requests or ()] or _asked_here(session)
         for request in asked:
             _refuse_what_has_no_build(request)
         result = installing.get(session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check)
@@ -66,7 +66,7 @@ def install(
     if default and result.got:
         set_default(session.places, result.got[0].request.text if archive is None else result.got[0].runtime.alias)
         store = read_store(session.places.root)
-    lines: list[str] = []
+    lines = moved_lines(result.settled)
     for got in result.got:
         choice = pinned(store, got.runtime)
         verb_done = "is installed already" if got.already else "is installed"
@@ -84,14 +84,22 @@ def install(
     return Answer(data, tuple(lines), error=result.error)
 
 
-def _asked_here(session: Session) -> Request:
-    """What the files of this folder ask for, else the newest."""
-    store = read_store(session.places.root)
-    return select(wishes(session.environ, session.cwd, store), is_there(store, session.environ)).request
+def _asked_here(session: Session) -> list[Request]:
+    """Everything that the first place asks for, else the newest: several versions in a file are all wanted."""
+    for wish in wishes(session.environ, session.cwd, read_store(session.places.root)):
+        requests = list(requests_of(wish))
+        if requests:
+            return [request for request in requests if request.kind != "system"] or requests
+    return [parse_request("latest")]
 
 
 def _refuse_what_has_no_build(request: Request) -> None:
-    if request.kind in ("path", "system"):
+    if request.kind == "system":
+        raise UsageError(
+            "`system` is on this machine already and cannot be installed",
+            hint="run `pyman adopt` to see which Pythons could be used through the store",
+        )
+    if request.kind == "path":
         raise UsageError(
             f"`{request}` is on this machine already and cannot be installed",
             hint=f"run `pyman adopt {request}` to use it through the store",
@@ -99,8 +107,12 @@ def _refuse_what_has_no_build(request: Request) -> None:
 
 
 def _install_archive(session: Session, text: str, *, force: bool, check: bool) -> installing.Installed:
-    path = installing.archive_of(text, session.cwd)
+    path = _archive_of(text, session.cwd)
     local = verified_archive(path, session.places.cache)
+    request = Request(os.path.basename(path), "path")
+    there = read_store(session.places.root).runtime(local.name) if local.name is not None else None
+    if there is not None and there.is_managed and there.whole and not force:
+        return installing.Installed((installing.Got(request, there, already=True),))
     session.observer.noted(local.told)
     prepare_folders(session.places)
     runtime, moved, already = unpack_runtime(
@@ -116,5 +128,12 @@ def _install_archive(session: Session, text: str, *, force: bool, check: bool) -
         check=check,
         observer=session.observer,
     )
-    request = Request(os.path.basename(path), "path")
     return installing.Installed((installing.Got(request, runtime, already, moved),))
+
+
+def _archive_of(text: str, cwd: str) -> str:
+    """The absolute path of a local archive. Raises PymanError where there is none."""
+    path = os.path.abspath(os.path.join(cwd, os.path.expanduser(text)))
+    if not os.path.isfile(path):
+        raise PymanError(f"there is no archive {path}", hint="name a file ending in .tar.gz", code="not-found")
+    return path

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
-
 from pyman.cli.session import Session
 from pyman.cli.show.notes import told_of_base
 from pyman.core.catalogue import Build, Catalogue, without_secrets
 from pyman.core.moves import Moved
 from pyman.core.plans import install as plan
-from pyman.core.record import record
+from pyman.core.record import record, replace
 from pyman.core.request import Request, best_of, parse_request
 from pyman.core.runtime import Runtime, Store, origin_of
 from pyman.effects.adopting import adopt
 from pyman.effects.catalogue_feed import CatalogueFeed
-from pyman.effects.download import fetch_all
+from pyman.effects.download import fetch, fetch_all
 from pyman.effects.http import Web
 from pyman.effects.machine import platform
 from pyman.effects.other_pythons import discover
-from pyman.effects.runtimes import prepare_folders, unpack_runtime
+from pyman.effects.runtimes import prepare_folders, tidy, unpack_runtime
 from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
 from pyman.errors import NetworkError, PymanError
@@ -45,15 +43,17 @@ class Got:
 
 @record
 class Installed:
-    """What became of all requests; `error` is the first that failed."""
+    """What became of all requests; `error` says of every one that failed why."""
 
     got: tuple[Got, ...]
     error: PymanError | None = None
+    settled: tuple[Moved, ...] = ()
+    """Moves that an earlier process had left undone when it was killed."""
 
     @property
     def moved(self) -> tuple[Moved, ...]:
         """All moves of aliases, in their order."""
-        return tuple(move for got in self.got for move in got.moved)
+        return (*self.settled, *(move for got in self.got for move in got.moved))
 
 
 def mirror_of(session: Session, mirror: str | None = None) -> str | None:
@@ -93,8 +93,10 @@ def get(
 ) -> Installed:
     """Install what is asked for: look once, decide each request, download side by side, unpack one after the other.
 
-    A request that fails does not undo the others. Raises nothing for a failed request: it is in the answer.
+    A request that fails does not stop the others. Raises nothing for a failed request: it is in the answer.
     """
+    requests = list(dict.fromkeys(requests))
+    settled = tidy(session.places, session.observer)
     store = read_store(session.places.root)
     asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
     builds: tuple[Build, ...] = ()
@@ -113,7 +115,7 @@ def get(
         else plan.decide(request, store, builds, force=force)
         for request in requests
     ]
-    return carry_out(session, decisions, may_adopt=may_adopt, check=check)
+    return replace(carry_out(session, decisions, may_adopt=may_adopt, check=check), settled=settled)
 
 
 def carry_out(
@@ -121,39 +123,67 @@ def carry_out(
 ) -> Installed:
     """Do what was decided: download side by side, unpack one after the other. Raises nothing for a failed request."""
     fetches = [decision for decision in decisions if isinstance(decision, plan.Fetch)]
-    archives: dict[Build, str] = {}
-    unreachable: NetworkError | None = None
-    if fetches:
-        prepare_folders(session.places)
-        try:
-            wanted = list(dict.fromkeys(fetch.build for fetch in fetches))
-            paths = fetch_all(wanted, session.places.cache, offline=session.offline, observer=session.observer)
-            archives = dict(zip(wanted, paths, strict=True))
-        except NetworkError as error:
-            unreachable = error
-        except PymanError as error:
-            return Installed((), error)
+    archives, failures = _download(session, list(dict.fromkeys(fetch.build for fetch in fetches)))
     got: list[Got] = []
+    errors: list[PymanError] = []
     for decision in decisions:
         try:
-            if isinstance(decision, plan.Keep):
-                said = (f"kept {decision.runtime.release}: {decision.because}",) if decision.because else ()
-                got.append(Got(decision.request, decision.runtime, already=True, said=said))
-            elif isinstance(decision, plan.Impossible):
-                if not isinstance(decision.error, NetworkError):
-                    raise decision.error
-                got.append(_adopt_instead(session, decision.request, decision.error, may_adopt=may_adopt))
-            elif unreachable is not None:
-                kept = plan.without_network(decision.request, read_store(session.places.root), unreachable)
-                if isinstance(kept, plan.Keep):
-                    got.append(Got(decision.request, kept.runtime, already=True, said=(f"kept: {kept.because}",)))
-                else:
-                    got.append(_adopt_instead(session, decision.request, unreachable, may_adopt=may_adopt))
-            else:
+            if isinstance(decision, plan.Fetch) and decision.build in failures:
+                got.append(_without(session, decision.request, failures[decision.build], may_adopt=may_adopt))
+            elif isinstance(decision, plan.Fetch):
                 got.append(_unpack(session, decision, archives[decision.build], check=check, force=force))
+            elif isinstance(decision, plan.Keep):
+                got.append(_keep(decision))
+            else:
+                got.append(_without(session, decision.request, decision.error, may_adopt=may_adopt))
         except PymanError as error:
-            return Installed(tuple(got), error)
-    return Installed(tuple(got))
+            errors.append(error)
+    return Installed(tuple(got), _together(errors))
+
+
+def _download(session: Session, builds: list[Build]) -> tuple[dict[Build, str], dict[Build, PymanError]]:
+    """Fetch archives side by side; returns their places, and why those that failed did."""
+    if not builds:
+        return {}, {}
+    prepare_folders(session.places)
+    cache, offline, observer = session.places.cache, session.offline, session.observer
+    try:
+        return dict(zip(builds, fetch_all(builds, cache, offline=offline, observer=observer), strict=True)), {}
+    except PymanError as error:
+        if len(builds) == 1:
+            return {}, {builds[0]: error}
+    # One of several failed, which broke off the others: now each by itself, going on with what it had.
+    archives: dict[Build, str] = {}
+    failures: dict[Build, PymanError] = {}
+    for build in builds:
+        try:
+            archives[build] = fetch(build, cache, offline=offline, observer=observer)
+        except PymanError as error:
+            failures[build] = error
+    return archives, failures
+
+
+def _keep(decision: plan.Keep) -> Got:
+    said = (f"kept {decision.runtime.release}: {decision.because}",) if decision.because else ()
+    return Got(decision.request, decision.runtime, already=True, said=said)
+
+
+def _without(session: Session, request: Request, error: PymanError, *, may_adopt: bool) -> Got:
+    """Do without upstream where it cannot be reached; any other failure is raised: it is no reason to adopt."""
+    if not isinstance(error, NetworkError):
+        raise error
+    kept = plan.without_network(request, read_store(session.places.root), error)
+    if isinstance(kept, plan.Keep):
+        return _keep(kept)
+    return _adopt_instead(session, request, error, may_adopt=may_adopt)
+
+
+def _together(errors: list[PymanError]) -> PymanError | None:
+    """One failure that tells of all; the first gives the code and the hint."""
+    if errors:
+        errors[0].message = "; ".join(dict.fromkeys(error.message for error in errors))
+        return errors[0]
+    return None
 
 
 def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> Got:
@@ -179,6 +209,13 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
     """Adopt a Python of this machine, since upstream cannot be reached. Raises the network's error where none fits."""
     if not may_adopt:
         raise error
+    store = read_store(session.places.root)
+    there = [runtime for runtime in store.runtimes if runtime.whole]
+    best = best_of(request, [(runtime.version, runtime.variant) for runtime in there])
+    if best is not None:
+        adopted = next(runtime for runtime in there if (runtime.version, runtime.variant) == best)
+        said = (f"kept {adopted.release} of {origin_of(adopted.target)}: {error.message}",)
+        return Got(request, adopted, already=True, said=said)
     strangers, _ = discover(session.places, session.environ)
     best = best_of(request, [(stranger.version, stranger.variant) for stranger in strangers])
     if best is None:
@@ -212,11 +249,3 @@ def got_data(store: Store, got: Got) -> dict[str, object]:
         "aliases": list(store.names_of(got.runtime)),
         "already": got.already,
     }
-
-
-def archive_of(text: str, cwd: str) -> str:
-    """The absolute path of a local archive. Raises PymanError where there is none."""
-    path = os.path.abspath(os.path.join(cwd, os.path.expanduser(text)))
-    if not os.path.isfile(path):
-        raise PymanError(f"there is no archive {path}", hint="name a file ending in .tar.gz", code="not-found")
-    return path

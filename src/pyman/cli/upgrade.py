@@ -18,6 +18,7 @@ from pyman.core.plans.install import Fetch, answer_is_known
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.runtime import Runtime, with_runtime
 from pyman.effects.move import as_planned, prepare
+from pyman.effects.runtimes import tidy
 from pyman.effects.store import read_manifest, read_store
 
 
@@ -49,6 +50,8 @@ def upgrade(
     minors = minors_to_upgrade(store, requests or ())
     if not minors:
         return Answer({"installed": [], "moved": []}, ("no Python is installed by pyman: run `pyman install`",))
+    settled = () if dry_run else tidy(session.places, session.observer)
+    store = read_store(session.places.root)
     known = installing.catalogue(session, mirror, lambda builds: answer_is_known(minors, builds))
     if known.stale:
         session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
@@ -62,7 +65,7 @@ def upgrade(
     if dry_run:
         return _dry_run(session, fetches, check=not no_check)
     result = installing.carry_out(session, fetches, may_adopt=False, check=not no_check, force=force)
-    lines: list[str] = []
+    lines = moved_lines(settled)
     for got in result.got:
         if not got.already:
             lines.append(f"Python {got.runtime.name} is installed")
@@ -79,7 +82,7 @@ def upgrade(
     store = read_store(session.places.root)
     data = {
         "installed": [installing.got_data(store, got) for got in result.got],
-        "moved": moved_data(result.moved),
+        "moved": moved_data((*settled, *result.moved)),
         "removed": removed,
     }
     return Answer(data, tuple(lines), error=result.error)

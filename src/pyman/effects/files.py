@@ -11,6 +11,9 @@ import stat
 SMALL_FILE = 1 << 20
 """Bytes. No file that pyman parses in one piece has a reason to be larger."""
 
+TEMPORARY = ".pyman-"
+"""Marks the name of what is about to replace something else; the process number follows."""
+
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -73,7 +76,7 @@ def read_own_text(path: str, limit: int = SMALL_FILE) -> str:
 def _beside(path: str) -> str:
     """Return a name in the same folder that no other process uses and that marks itself as work in progress."""
     folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name[:100]}.pyman-{os.getpid()}-{os.urandom(4).hex()}")
+    return os.path.join(folder, f".{name[:100]}{TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
 
 
 def write_all(descriptor: int, content: bytes) -> None:

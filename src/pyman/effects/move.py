@@ -17,6 +17,7 @@ from pyman.effects.apply import Transaction
 from pyman.effects.followers import read_followers
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
+from pyman.effects.places import cannot_write
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, Refused
 
@@ -60,7 +61,10 @@ def change_store(
             if swaps(change(now)) != wanted:
                 continue
             with Transaction(places) as transaction:
-                return _carry_out(places, transaction, moves, do, processes, force=force)
+                try:
+                    return _carry_out(places, transaction, moves, do, processes, force=force)
+                except OSError as error:
+                    raise cannot_write(places.root, error) from error
     raise PymanError("the store is being changed by others all the time", hint="run the same command again later")
 
 

@@ -6,18 +6,19 @@ import os
 import time
 
 from pyman.core.manifest import Manifest, manifest_fields
+from pyman.core.moves import swaps
 from pyman.core.plan import RemoveLink
 from pyman.core.runtime import MANIFEST, Runtime, executable_of, with_runtime, without_runtime
 from pyman.core.version import release_name
 from pyman.effects.files import replace_file
 from pyman.effects.lock import hold
-from pyman.effects.move import change_store
+from pyman.effects.move import change_store, settle_aliases
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, make_folder
 from pyman.effects.set_aside import recover
 from pyman.effects.store import read_store
-from pyman.effects.unfinished import WorkFolder, exchange, sweep
-from pyman.errors import BrokenRuntime
+from pyman.effects.unfinished import WorkFolder, exchange, sweep, sweep_temporaries
+from pyman.errors import BrokenRuntime, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,26 @@ def prepare_folders(places: Places) -> None:
     with hold(places.lock, what="the store"):
         sweep(places.runtimes)
         recover(places)
+        for folder in (places.root, places.runtimes, places.venvs):
+            sweep_temporaries(folder)
+
+
+def tidy(places: Places, observer: Observer = SILENT) -> tuple[Moved, ...]:
+    """Finish or undo what a process left that was killed, and return the moves of aliases that this makes.
+
+    Where everything is as it should be nothing is written, not even the lock: the store may be read-only. Raises
+    PymanError where something is to be done and fails.
+    """
+    store = read_store(places.root)
+    if not store.unfinished and not swaps(store):
+        return ()
+    try:
+        prepare_folders(places)
+        return settle_aliases(places, observer)
+    except PymanError as error:
+        if error.code == "read-only":
+            return ()
+        raise
 
 
 def unpack_runtime(
@@ -78,12 +99,16 @@ def unpack_runtime(
             inside = release_in_tree(work.tree)
             if version is None:
                 version, variant = inside.version, inside.variant
-            elif inside.version != version:
+            elif (inside.version, inside.variant) != (version, variant):
                 raise BrokenRuntime(
-                    f"the archive {os.path.basename(archive)} holds Python {inside.version}, not {version}",
+                    f"the archive {os.path.basename(archive)} holds Python "
+                    f"{release_name(inside.version, inside.variant)}, not {release_name(version, variant)}",
                     hint="tell whoever runs the mirror",
                 )
             name = name or release_name(version, variant)
+            there = read_store(places.root).runtime(name)
+            if there is not None and there.is_managed and there.whole and not replace:
+                return there, (), True
             final = os.path.join(places.runtimes, name)
             repair_prefix(work.tree, final)
             write_externally_managed(work.tree)
@@ -102,20 +127,28 @@ def unpack_runtime(
         except OSError as error:
             raise cannot_write(work.tree, error) from error
         runtime = Runtime(name, version, variant, final, None, build if "+" in name else None)
-        moved = change_store(
-            places,
-            lambda store: with_runtime(store, runtime),
-            lambda transaction: _give_name(work, final, transaction),
-            check=check,
-            force=force,
-            trees={name: work.tree},
-            observer=observer,
-        )
+        try:
+            moved = change_store(
+                places,
+                lambda store: with_runtime(store, runtime),
+                lambda transaction: _give_name(places, work, runtime, transaction, replace=replace),
+                check=check,
+                force=force,
+                trees={name: work.tree},
+                observer=observer,
+            )
+        except _IsThere:
+            return runtime, (), True
     return runtime, moved, False
 
 
-def _give_name(work: WorkFolder, final: str, transaction: Transaction) -> None:
+class _IsThere(Exception):
+    """Somebody else was faster, with the same runtime."""
+
+
+def _give_name(places: Places, work: WorkFolder, runtime: Runtime, transaction: Transaction, *, replace: bool) -> None:
     """Put the finished tree in its place; what was there is exchanged for it, and removed with the work folder."""
+    final = runtime.path
     try:
         os.rename(work.tree, final)
     except OSError:
@@ -124,6 +157,9 @@ def _give_name(work: WorkFolder, final: str, transaction: Transaction) -> None:
     else:
         transaction.undo_with(lambda: os.rename(final, work.tree))
         return
+    there = read_store(places.root).runtime(runtime.name)
+    if there is not None and there.is_managed and there.whole and not replace:
+        raise _IsThere
     if exchange(work.tree, final):
         transaction.undo_with(lambda: exchange(work.tree, final))
         return
@@ -141,6 +177,7 @@ def remove_runtime(
     A managed folder loses its name in one step and is deleted afterwards. An adopted one is forgotten: only the link
     goes. Raises PymanError where the store cannot be written.
     """
+    prepare_folders(places)
     target = runtime.target
     if target is not None:
         return change_store(

@@ -14,8 +14,9 @@ import os
 import socket
 
 from pyman.core.record import record
-from pyman.effects.files import SMALL_FILE, read_text, write_all
+from pyman.effects.files import SMALL_FILE, TEMPORARY, read_text, write_all
 from pyman.effects.lock import hold
+from pyman.effects.places import cannot_write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class WorkFolder:
         self._descriptor = -1
 
     def __enter__(self) -> Self:
+        """Raises PymanError where the folder cannot be made; nothing of it stays then."""
         if self._lock is None:
             self._make()
         else:
@@ -64,6 +66,15 @@ class WorkFolder:
         return self
 
     def _make(self) -> None:
+        try:
+            self._fill()
+        except BaseException as error:
+            self.__exit__()
+            if isinstance(error, OSError):
+                raise cannot_write(os.path.dirname(self.path), error) from error
+            raise
+
+    def _fill(self) -> None:
         os.mkdir(self.path, 0o700)
         note = os.path.join(self.path, NOTE)
         self._descriptor = os.open(note, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -76,7 +87,9 @@ class WorkFolder:
 
     def __exit__(self, *_exception: object) -> None:
         remove_tree(self.path)
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 def read_unfinished(folder: str) -> list[Unfinished]:
@@ -120,6 +133,19 @@ def sweep(folder: str) -> list[Unfinished]:
     return swept
 
 
+def sweep_temporaries(folder: str) -> None:
+    """Remove the files and links that dead processes were about to put in place of others (effects/files.py)."""
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(".") and TEMPORARY in name]
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(folder, name)
+        pid = name.rpartition(TEMPORARY)[2].partition("-")[0]
+        if pid.isdigit() and not _process_exists(pid) and (os.path.islink(path) or os.path.isfile(path)):
+            os.unlink(path)
+
+
 def _read_note(path: str) -> dict[str, str] | None:
     try:
         lines = read_text(path, SMALL_FILE).splitlines()
@@ -160,23 +186,37 @@ def _process_exists(pid: str) -> bool:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a folder and all below it, also what is read-only; links are removed, never followed."""
-    import shutil
+    """Remove a folder and all below it, also what is read-only; links are removed, never followed.
 
-    def make_writable(function: object, entry: str, _error: object) -> None:
-        parent = os.path.dirname(entry)
-        for folder in (parent, entry):
-            if os.path.isdir(folder) and not os.path.islink(folder):
-                os.chmod(folder, 0o700)
-        if function in (os.open, os.scandir, os.listdir):
-            shutil.rmtree(entry, ignore_errors=True)
-        elif os.path.lexists(entry):
-            os.rmdir(entry) if os.path.isdir(entry) and not os.path.islink(entry) else os.unlink(entry)
+    What is not there is fine. Raises OSError where something cannot be removed.
+    """
+    _remove_tree(path, set())
+
+
+def _remove_tree(path: str, tried: set[str]) -> None:
+    import shutil
+    import sys
+
+    def try_again(function: object, entry: str, _error: object) -> None:
+        """Make what refused writable, once."""
+        if entry in tried:
+            raise PermissionError(f"{entry} cannot be removed")
+        tried.add(entry)
+        is_folder = os.path.isdir(entry) and not os.path.islink(entry)
+        os.chmod(entry if is_folder else os.path.dirname(entry), 0o700)
+        if function in (os.unlink, os.rmdir):
+            os.chmod(os.path.dirname(entry), 0o700)
+            os.rmdir(entry) if function is os.rmdir else os.unlink(entry)
+        else:
+            _remove_tree(entry, tried)
 
     if os.path.islink(path) or os.path.isfile(path):
         os.unlink(path)
     elif os.path.isdir(path):
-        shutil.rmtree(path, onerror=make_writable)
+        if sys.version_info >= (3, 12):
+            shutil.rmtree(path, onexc=try_again)
+        else:
+            shutil.rmtree(path, onerror=try_again)
 
 
 def exchange(one: str, other: str) -> bool:
