@@ -21,6 +21,10 @@ Processing /wheels/old-1.0-py3-none-any.whl (from -r r.txt (line 1))
 INFO: pip is looking at multiple versions of old to determine which version is compatible with other requirements.
 ERROR: Package 'old' requires a different Python: 3.13.5 not in '<3.13'
 """
+PIP_18 = """\
+old requires Python '<3.6' but the running Python is 3.6.15
+No matching distribution found for ham==1.0 (from -r /tmp/x/requirements.txt (line 1))
+"""
 PIP_WHEEL_FAILED = """\
 Processing /wheels/failwheel-1.0.tar.gz (from -r r.txt (line 1))
   Getting requirements to build wheel: finished with status 'done'
@@ -115,6 +119,7 @@ ASKED = ("ham", "spam.eggs", "old", "failwheel", "failmeta", "loc", "build", "py
     [
         (PIP_NO_VERSION, ("spam-eggs",)),
         (PIP_OTHER_PYTHON, ("old",)),
+        (PIP_18, ("old", "ham")),
         (PIP_WHEEL_FAILED, ("failwheel", "spam-eggs")),
         (PIP_METADATA_FAILED, ("failmeta",)),
         (PIP_FOLDER_FAILED, ("failmeta",)),
@@ -151,6 +156,7 @@ def test_what_nobody_asked_for_does_not_block():
         (PIP_METADATA_FAILED, "metadata-generation-failed"),
         (UV_BUILD_FAILED, "Failed to build `failwheel==1.0`: The build backend returned an error"),
         ("Killed\n", "Killed"),
+        (PIP_18, "No matching distribution found for ham==1.0"),
         ("", "it said nothing"),
     ],
 )

@@ -18,6 +18,7 @@ _PHRASES = tuple(
         rf"No matching distribution found for {_NAME}",
         rf"find a version that satisfies the requirement {_NAME}",
         rf"Package '{_NAME}' requires a different Python",
+        rf"{_NAME} requires Python '\S+' but the running Python is",
         rf"Failed building wheel for {_NAME}",
         rf"[Ff]ailed to (?:build|read|download|fetch|download and build|parse metadata of) [`'\"]{_NAME}",
         rf"(?:no versions? of|There are no versions of) {_NAME}",
@@ -48,6 +49,7 @@ _NETWORK = (
     "operation timed out",
     "Read timed out",
     "Could not resolve host",
+    "fatal: unable to access",
 )
 # uv draws its explanations between lines, and breaks them where a terminal would.
 _DRAWING = re.compile(r"\n\s*[│╰├]?[─▶]*[│]?\s+(?=\S)")
@@ -96,5 +98,10 @@ def failure_reason(output: str) -> str:
             continue
         at = lines.index(told[0])
         causes = [line.removeprefix("cause: ") for line in lines[at + 1 : at + 2] if line.startswith("cause: ")]
-        return ": ".join([told[0].removeprefix(start), *causes])[:400]
-    return lines[-1][:400] if lines else "it said nothing"
+        return _shortened(": ".join([told[0].removeprefix(start), *causes]))
+    return _shortened(lines[-1]) if lines else "it said nothing"
+
+
+def _shortened(reason: str) -> str:
+    # Which line of which temporary file it was tells nobody anything.
+    return _LINE.sub("", reason).strip()[:400]

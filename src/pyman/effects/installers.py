@@ -147,7 +147,7 @@ def _run(
     def listen(line: str) -> None:
         nonlocal task
         words = line.strip()[:_LONGEST_WORDS]
-        if words and line[:1] not in " \t":
+        if words:
             following = f"{installer.kind}: {words}"
             if following != task:
                 observer.began(following, None)
