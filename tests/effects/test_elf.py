@@ -11,7 +11,7 @@ import sysconfig
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stage.real_runtimes import unpack
+from stage.mirror import runtime_tree
 
 from pyman.effects.elf import defined_symbols, exported_symbols, is_elf, undefined_symbols
 
@@ -21,9 +21,8 @@ needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc 
 
 
 @pytest.fixture(scope="session")
-def interpreters(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("interpreters")
-    return {release: f"{unpack(release, folder, 'bin')}/bin/python3.13" for release in ("3.13.5", "3.13.15")}
+def interpreters():
+    return {release: f"{runtime_tree(release)}/bin/python3.13" for release in ("3.13.5", "3.13.15")}
 
 
 def compile_shared(folder, source, *options):

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from stage.index import fetch_wheels, unzip_wheels
-from stage.real_runtimes import unpack
+from stage.mirror import runtime_tree
 from stage.wheels import install_distribution
 
 from pyman.core.compatibility import Move, Release, Verdict, marker_environment
@@ -32,9 +32,8 @@ PyMODINIT_FUNC PyInit_needy(void) { return PyModule_Create(&module); }
 
 
 @pytest.fixture(scope="session")
-def runtimes(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runtimes")
-    return {release: unpack(release, folder, "bin", "include") for release in ("3.13.5", "3.13.15")}
+def runtimes():
+    return {release: runtime_tree(release) for release in ("3.13.5", "3.13.15")}
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +134,7 @@ def both_ways(site_packages, releases):
     return check(site_packages, old, new), check(site_packages, new, old)
 
 
-@pytest.mark.parametrize("project", ["numpy", "lxml", "cryptography", "pillow"])
+@pytest.mark.parametrize("project", ["numpy", "lxml", "cryptography", "pillow", "shiboken6"])
 def test_real_compiled_wheels_are_not_held_back(tmp_path, tmp_path_factory, releases, project):
     unzip_wheels(str(tmp_path), fetch_wheels(str(tmp_path_factory.mktemp("wheels")), project))
     assert Reader().read(str(tmp_path)).distributions[0].compiled
