@@ -38,7 +38,7 @@ from pyman.effects.venv_records import remember
 from pyman.effects.venvs_on_disk import read_venv
 from pyman.errors import NotFound, PymanError, Refused
 from pyman.hot.choosing import choose_interpreter
-from pyman.hot.venv import build_venv
+from pyman.hot.making import build_venv
 
 KEPT_FILES = ("pipx_metadata.json", "uv-receipt.toml")
 """What other tools keep at the top of a venv, and would miss."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -10,7 +11,15 @@ from pyman.cli import installing
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.hot.venv import Missing, VenvOptions, choose_for_venv, make_venv
+from pyman.core.record import replace
+from pyman.errors import NotFound
+from pyman.hot.venv import Missing, VenvOptions, make_venv, place_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyman.core.package_installer import Installer
 
 
 @verb
@@ -27,7 +36,13 @@ def venv(
     system_site_packages: Annotated[
         bool, typer.Option("--system-site-packages", help="Let the base Python's packages be imported.")
     ] = False,
-    prompt: Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="What the prompt shows.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", metavar="TEXT", help="What the prompt shows; `.` for this folder's name.")
+    ] = None,
+    requirements: Annotated[
+        list[str] | None,
+        typer.Option("--requirement", "-r", metavar="FILE", help="Install what it names, with uv or else pip."),
+    ] = None,
 ) -> Answer:
     """Make a venv that names a minor version, so that the next patch release reaches it by itself.
 
@@ -38,10 +53,17 @@ def venv(
         pyman venv -p 3.12 env
         pyman venv -p '>=3.11,<3.14' --prompt work
         pyman venv --pin
+        pyman venv -r requirements.txt
     """
     options = VenvOptions(folder, python, pin, not without_pip, system_site_packages, prompt, clear)
+    install, notes = None, ()
+    if requirements:
+        files = tuple(_requirements_file(session, file) for file in requirements)
+        installer = _find_installer(session, place_of(folder, session.cwd), with_pip=not without_pip)
+        install = _installation(session, installer, files)
+        notes = (f"installed what {' and '.join(requirements)} asks for with {installer.kind}",)
     try:
-        request, choice = choose_for_venv(session.places, session.environ, session.cwd, options)
+        answer = make_venv(session.places, session.environ, session.cwd, options, install, session.observer)
     except Missing as missing:
         if no_install:
             raise
@@ -52,5 +74,49 @@ def venv(
         for got in installed.got:
             for line in (*got.said, f"Python {got.runtime.release} is installed"):
                 session.observer.noted(line)
-        request, choice = choose_for_venv(session.places, session.environ, session.cwd, options)
-    return make_venv(session.places, session.environ, session.cwd, options, request, choice)
+        answer = make_venv(session.places, session.environ, session.cwd, options, install, session.observer)
+    return replace(answer, lines=(*answer.lines, *notes))
+
+
+def _requirements_file(session: Session, text: str) -> str:
+    path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(text)))
+    if not os.path.exists(path) or os.path.isdir(path):
+        raise NotFound(f"there is no file {path}", hint="name a requirements file")
+    return path
+
+
+def _find_installer(session: Session, venv: str, *, with_pip: bool) -> Installer:
+    """The program that installs: none that the project, or what lies in it, could have brought along."""
+    from pyman.effects.installers import find_installer
+
+    # In the home folder everything is the user's own, the usual place of uv too.
+    project = os.path.realpath(session.cwd).rstrip("/") + "/"
+    outside = (venv,) if (os.path.realpath(session.places.home) + "/").startswith(project) else (venv, session.cwd)
+    search_path = session.environ.get("PATH", "")
+    if not with_pip:
+        try:
+            return find_installer("uv", search_path, "", outside=outside)
+        except NotFound as error:
+            raise NotFound(error.message, hint="leave `--without-pip` away, or install uv", code=error.code) from None
+    return find_installer("auto", search_path, os.path.join(venv, "bin", "python"), outside=outside)
+
+
+def _installation(session: Session, installer: Installer, files: tuple[str, ...]) -> Callable[[str], None]:
+    """What puts the packages into the new venv."""
+
+    def install_into(venv: str) -> None:
+        from pyman.core.package_installer import Batch
+        from pyman.effects.installers import install
+
+        batch = Batch(dependencies=True, file=files[0], more_files=files[1:])
+        install(
+            installer,
+            batch,
+            os.path.join(venv, "bin", "python"),
+            environ=session.environ,
+            folder=session.cwd,
+            offline=session.offline,
+            observer=session.observer,
+        )
+
+    return install_into

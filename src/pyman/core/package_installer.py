@@ -36,6 +36,8 @@ class Batch:
     """True where what they need is found and installed too, False where they are all there is."""
     file: str = ""
     """A requirements file of the user's, or `pylock.toml` for uv, instead of lines."""
+    more_files: tuple[str, ...] = ()
+    """Further requirements files, to be satisfied together with it."""
 
 
 # What would make the tool install something else, or elsewhere, than it is told to. Where packages are looked for,
@@ -131,7 +133,9 @@ def install_command(
     command += [] if batch.dependencies else ["--no-deps"]
     command += ["--dry-run"] if trial else []
     command += ["--constraint", constraints] if constraints else []
-    return [*command, "--requirement", batch.file or requirements]
+    for file in (batch.file or requirements, *batch.more_files):
+        command += ["--requirement", file]
+    return command
 
 
 def sync_command(installer: Installer, project: str, python: str) -> list[str]:

@@ -1,4 +1,14 @@
-"""What a new venv consists of: the layout that `python -m venv` of the same interpreter writes. Hot."""
+"""What a new venv consists of: the layout that `python -m venv` of the same interpreter writes. Hot.
+
+What CPython's Lib/venv/__init__.py and the scheme `posix_venv` of Lib/sysconfig make of each minor:
+
+    3.6      bin/python, bin/python3; include; lib/python3.X/site-packages; lib64 -> lib on 64-bit Linux
+    3.9      bin/python3.X too (bpo-39656)
+    3.11     include/python3.X with the ABI flags (bpo-45413)
+    3.13     lib/python3.Xt for free-threaded builds
+    3.14     include alone again (gh-127724); bin/𝜋thon, in this minor only (gh-119535)
+    3.15     no link lib64; where the standard library lies in lib64, so does a second site-packages (gh-133951)
+"""
 
 from __future__ import annotations
 
@@ -7,6 +17,7 @@ from posixpath import basename, join
 from pyman.core.pyvenv_cfg import POLICY, REQUEST, render
 from pyman.core.record import record
 from pyman.core.version import VARIANT_SUFFIX
+from pyman.errors import BadRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +42,7 @@ class VenvLayout:
     """Every folder, link and file of a venv without packages; paths are relative to it."""
 
     folders: tuple[str, ...]
+    """Parents first."""
     links: tuple[tuple[str, str], ...]
     """Pairs of a name and the text of the link."""
     files: tuple[tuple[str, str], ...]
@@ -40,51 +52,75 @@ class VenvLayout:
     """What the activation scripts show."""
 
 
-def plan_layout(wish: VenvWish, choice: Choice, *, lib64: bool) -> VenvLayout:
+def plan_layout(wish: VenvWish, choice: Choice, *, lib64: bool, platlib: str = "lib") -> VenvLayout:
     """Lay out a venv.
 
-    `lib64` is true where CPython makes that link: 64-bit, and not macOS (Lib/venv/__init__.py). The version line of
-    a venv that follows names the minor alone: uv and pre-commit throw a venv away whose file names another patch
-    release than runs.
+    `lib64` is true where CPython makes that link before 3.15: 64-bit, and not macOS. `platlib` is the folder of the
+    prefix in which the standard library lies: `lib`, or `lib64` as Fedora has it. The version line of a venv that
+    follows names the minor alone: uv and pre-commit throw a venv away whose file names another patch release than
+    runs. Raises BadRequest for an interpreter whose path no `pyvenv.cfg` can hold.
     """
     version, suffix = choice.version, VARIANT_SUFFIX[choice.variant]
-    thread = "t" if choice.variant == "freethreaded" else ""
-    minor = version.minor_name
-    library = f"lib/python{minor}{thread}"
+    minor, number = version.minor_name, (version.major, version.minor)
+    library = f"python{minor}{'t' if suffix == 't' else ''}"
+    folders = ["bin", "include"]
+    if (3, 11) <= number < (3, 14):
+        folders.append(f"include/python{minor}{suffix}")
+    folders += ["lib", f"lib/{library}", f"lib/{library}/site-packages"]
+    if number >= (3, 15) and platlib != "lib":
+        folders += [platlib, f"{platlib}/{library}", f"{platlib}/{library}/site-packages"]
+
     names = ["python3"]
-    if (version.major, version.minor) >= (3, 9):
+    if number >= (3, 9):
         names.append(f"python{minor}")
     if suffix:
         names.append(f"python{minor}{suffix}")
+    if number == (3, 14):
+        names.append("𝜋thon")
     links = [("bin/python", choice.executable), *((f"bin/{name}", "python") for name in names)]
-    if lib64:
+    if lib64 and number < (3, 15):
         links.append(("lib64", "lib"))
-    include = f"include/python{minor}{thread}" if (version.major, version.minor) >= (3, 11) else "include"
-    settings = [
-        ("home", choice.home),
-        ("include-system-site-packages", "true" if wish.system_site_packages else "false"),
-        ("version", minor if choice.policy == "follow" else str(version)),
-        ("executable", choice.executable),
-        ("command", _one_line(f"pyman venv {wish.path}")),
-    ]
-    if wish.prompt is not None:
-        settings.append(("prompt", repr(wish.prompt)))
-    settings += [(REQUEST, _one_line(wish.request)), (POLICY, choice.policy)]
+
     return VenvLayout(
-        folders=("bin", *_with_parents(include), *_with_parents(f"{library}/site-packages")),
+        folders=tuple(folders),
         links=tuple(links),
-        files=((".gitignore", "*\n"), ("pyvenv.cfg", render(settings))),
-        site_packages=join(library, "site-packages"),
+        files=((".gitignore", "*\n"), ("pyvenv.cfg", _settings(wish, choice))),
+        site_packages=join("lib", library, "site-packages"),
         prompt=wish.prompt if wish.prompt is not None else basename(wish.path),
     )
 
 
-def _with_parents(path: str) -> tuple[str, ...]:
-    parts = path.split("/")
-    return tuple("/".join(parts[: count + 1]) for count in range(len(parts)))
+def _settings(wish: VenvWish, choice: Choice) -> str:
+    """The text of `pyvenv.cfg`. Raises BadRequest where the interpreter's path cannot stand in one."""
+    lines = [
+        ("home", choice.home),
+        ("include-system-site-packages", "true" if wish.system_site_packages else "false"),
+        ("version", choice.version.minor_name if choice.policy == "follow" else str(choice.version)),
+        ("executable", choice.executable),
+        ("command", _one_line(f"pyman venv {wish.path}")),
+    ]
+    if wish.prompt is not None:
+        lines.append(("prompt", repr(wish.prompt)))
+    lines += [(REQUEST, _one_line(wish.request)), (POLICY, choice.policy)]
+    try:
+        text = render(lines)
+        # `site` reads the file as strict UTF-8, at every start.
+        text.encode("utf-8")
+    except ValueError:
+        raise BadRequest(
+            f"no venv can name the interpreter {choice.executable}: its path has a line break, white space at its end, "
+            "or bytes that are no UTF-8",
+            hint="give its folder another name",
+            exit_status=1,
+        ) from None
+    return text
 
 
 def _one_line(text: str) -> str:
-    return (
-        text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r") if "\n" in text or "\r" in text else text
-    )
+    """Write what a line cannot hold as Python would: paths may have line ends, and bytes that are no text."""
+    if text.isprintable() and text == text.strip():
+        return text
+    return "".join(
+        letter if letter.isprintable() and letter != "\\" else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    ).strip()

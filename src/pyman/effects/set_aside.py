@@ -7,19 +7,22 @@ the next pyman, which puts the old venv back, or drops it where the new one was 
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pyman.effects.files import read_text, replace_file
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, make_folder
+from pyman.effects.undisturbed import Undisturbed
 from pyman.effects.unfinished import WorkFolder, read_unfinished, remove_tree
+from pyman.effects.venv_place import UNFINISHED, work_name
 from pyman.effects.venv_records import record_name
 from pyman.errors import PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Self
 
 JOURNAL = "journal"
 _GOOD = "good"
@@ -32,7 +35,7 @@ class SetAside:
         self.venv = venv
         self._observer = observer
         folder, name = os.path.split(venv)
-        self.aside = os.path.join(folder, f".{name[:80]}.pyman-old-{os.getpid()}-{os.urandom(3).hex()}")
+        self.aside = os.path.join(folder, f"{work_name(name, 'old')}{os.getpid()}-{os.urandom(3).hex()}")
         self._places = places
         self._work: WorkFolder | None = WorkFolder(places.venvs, operation, record_name(venv), places.lock)
         self._kept = False
@@ -42,10 +45,15 @@ class SetAside:
         self._begin_journal()
         try:
             os.rename(self.venv, self.aside)
-        except OSError as error:
+            return self
+        except BaseException as error:
+            # An interrupt may come when it has its other name already.
+            if os.path.lexists(self.aside):
+                os.rename(self.aside, self.venv)
             self._end_journal()
-            raise cannot_write(self.venv, error) from error
-        return self
+            if isinstance(error, OSError):
+                raise _cannot_move(self.venv, error) from error
+            raise
 
     def _begin_journal(self) -> None:
         work = self._work
@@ -71,20 +79,29 @@ class SetAside:
     def keep_new(self) -> None:
         """Say that the new venv is good: from here on a crash drops the old one instead of putting it back."""
         if self._work is not None:
-            replace_file(os.path.join(self._work.path, _GOOD), b"", durable=True)
+            try:
+                replace_file(os.path.join(self._work.path, _GOOD), b"", durable=True)
+            except OSError as error:
+                raise cannot_write(self._work.path, error) from error
         self._kept = True
+        remove_tree(os.path.join(self.venv, UNFINISHED))
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
     ) -> None:
         # A second ctrl-C must not cut the way back short.
-        with _Undisturbed():
+        with Undisturbed():
             try:
                 if self._kept:
                     remove_tree(self.aside)
                 else:
                     _put_back(self.venv, self.aside)
             except OSError as trouble:
+                if self._kept:
+                    raise PymanError(
+                        f"the old venv could not be removed from {self.aside}: {trouble}",
+                        hint="remove it yourself; the new one is whole",
+                    ) from trouble
                 if isinstance(error, PymanError):
                     error.message += f"; the old venv lies in {self.aside}: {trouble}"
                     return
@@ -98,7 +115,8 @@ class SetAside:
 def recover(places: Places) -> tuple[str, ...]:
     """Put back, or drop, what dead processes had set aside; returns the venvs concerned.
 
-    The caller holds the store's lock. Raises nothing: what cannot be mended now is left for the next time.
+    What somebody else has made in the place since then stays, and so does the old one, under its other name. The
+    caller holds the store's lock. Raises nothing: what cannot be mended now is left for the next time.
     """
     mended = []
     for work in read_unfinished(places.venvs):
@@ -108,15 +126,23 @@ def recover(places: Places) -> tuple[str, ...]:
         try:
             if places_named is not None:
                 venv, aside = places_named
+                mark = os.path.join(venv, UNFINISHED)
                 if os.path.exists(os.path.join(work.path, _GOOD)):
+                    remove_tree(mark)
                     remove_tree(aside)
-                elif os.path.lexists(aside):
+                elif os.path.lexists(aside) and (not os.path.lexists(venv) or os.path.lexists(mark)):
                     _put_back(venv, aside)
                 mended.append(venv)
             remove_tree(work.path)
         except OSError:
             continue
     return tuple(mended)
+
+
+def is_set_aside(places: Places, venv: str) -> bool:
+    """True while a living process has this venv set aside."""
+    name = record_name(venv)
+    return any(work.alive and work.subject == name for work in read_unfinished(places.venvs))
 
 
 def read_journal(work: str) -> tuple[str, str] | None:
@@ -128,7 +154,7 @@ def read_journal(work: str) -> tuple[str, str] | None:
     if len(lines) != 3:
         return None
     venv, aside = lines[0], lines[1]
-    ours = os.path.basename(aside).startswith(f".{os.path.basename(venv)[:80]}.pyman-old-")
+    ours = os.path.basename(aside).startswith(work_name(os.path.basename(venv), "old"))
     return (venv, aside) if ours and os.path.dirname(venv) == os.path.dirname(aside) else None
 
 
@@ -144,32 +170,24 @@ def _put_back(venv: str, aside: str) -> None:
 
 
 def _refuse_what_cannot_move(venv: str) -> None:
-    status = os.lstat(venv)
+    try:
+        status = os.lstat(venv)
+    except OSError as error:
+        raise Refused(f"{venv} is not there any more: {error.strerror}", hint="look at it, then try again") from error
     if status.st_uid != os.geteuid():
         raise Refused(f"{venv} belongs to another user", hint="let its owner run pyman", code="not-yours")
     if os.path.ismount(venv):
-        raise Refused(
-            f"{venv} is a mount point and cannot be moved", hint="make the venv in a folder of it", code="mount"
-        )
+        raise _mounted(venv)
 
 
-class _Undisturbed:
-    """Keeps signals that would end the process waiting until the work is done."""
+def _cannot_move(venv: str, error: OSError) -> PymanError:
+    if error.errno in (errno.EBUSY, errno.EXDEV):
+        return _mounted(venv)
+    told = cannot_write(venv, error)
+    if told.code == "read-only":
+        told.hint = f"{os.path.dirname(venv)} must be writable, because the old venv is kept there meanwhile"
+    return told
 
-    def __enter__(self) -> None:
-        import signal
-        import threading
 
-        self._waiting: list[int] = []
-        self._before: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                self._before[number] = signal.signal(number, lambda got, _frame: self._waiting.append(got))
-
-    def __exit__(self, *_: object) -> None:
-        import signal
-
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        for number in self._waiting[:1]:
-            os.kill(os.getpid(), number)
+def _mounted(venv: str) -> Refused:
+    return Refused(f"{venv} is a mount point and cannot be moved", hint="make the venv in a folder of it", code="mount")

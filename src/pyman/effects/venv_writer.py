@@ -5,131 +5,191 @@ from __future__ import annotations
 import errno
 import os
 
+from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.activation import activation_scripts
-from pyman.effects.files import write_all
-from pyman.effects.places import cannot_write, make_folder
+from pyman.effects.places import cannot_write
+from pyman.effects.sharing import write_new
+from pyman.effects.venv_place import INSIDE, NAMES, UNFINISHED, lock_folder, work_name
 from pyman.errors import PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
 
     from pyman.core.venv_layout import VenvLayout
 
-CFG = "pyvenv.cfg"
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def what_is_there(path: str) -> str:
-    """Say what has the name of a new venv: `nothing`, `empty`, `venv`, `folder`, `mount`, `file`, `root`."""
-    try:
-        entries = os.listdir(path)
-    except FileNotFoundError:
-        return "file" if os.path.islink(path) else "nothing"
-    except NotADirectoryError:
-        return "file"
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    if os.path.dirname(path) == path:
-        return "root"
-    if CFG in entries:
-        return "mount" if os.path.ismount(path) else "venv"
-    return "folder" if entries else "empty"
+class NewVenv:
+    """A venv in the making, at an absolute path where nothing or an empty folder is.
 
+    Entering prepares it beside its place, `put` gives it its name in one step, `keep` ends it well. Leaving the `with`
+    block otherwise removes all of it, and the folders above that were made for it. A process that is killed leaves what
+    `clear_left_behind` removes. `fill` puts packages into the unfinished venv, whose place it is given. Whatever the
+    system refuses is raised as a PymanError.
 
-def write_venv(path: str, layout: VenvLayout, fill: Callable[[str], None] | None = None) -> None:
-    """Make a venv at an absolute path where nothing or an empty folder is.
-
-    `fill` puts packages into the unfinished venv, which it is given the place of. The venv appears in one step, whole;
-    whatever goes wrong before leaves nothing behind. Raises PymanError as the system's refusal is best told.
+    Where the folder is there and its parent cannot be written, or a shell stands in it, the venv is prepared inside of
+    it and moved up, `pyvenv.cfg` last: without that file it is no venv yet.
     """
-    parent, name = os.path.split(path)
-    make_folder(parent)
-    start = f".{name[:80]}.pyman-new-"
-    _sweep(parent, start)
-    work = os.path.join(parent, f"{start}{os.getpid()}-{os.urandom(3).hex()}")
-    try:
-        os.mkdir(work, 0o777)
+
+    def __init__(self, path: str, layout: VenvLayout, fill: Callable[[str], None] | None = None) -> None:
+        self.path = path
+        self._layout = layout
+        self._fill = fill
+        self._work = ""
+        self._lock = -1
+        self._made: list[str] = []
+        self._put: list[str] = []
+        self._putting = False
+        self._kept = False
+
+    def __enter__(self) -> Self:
         try:
-            _write(work, path, layout)
-            if fill is not None:
-                fill(work)
-            _put(work, path)
-        except BaseException:
-            from pyman.effects.unfinished import remove_tree
+            self._begin()
+            write_layout(self._work, self.path, self._layout)
+            if self._fill is not None:
+                self._fill(self._work)
+        except BaseException as error:
+            self._take_back()
+            raise self._told(error) from error
+        return self
 
-            remove_tree(work)
-            raise
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise PymanError(f"the path {path} is too long for this system", hint="choose a shorter one") from error
-        raise cannot_write(path, error) from error
+    def _begin(self) -> None:
+        parent, name = os.path.split(self.path)
+        self._make_parents(parent)
+        inside = _is_here(self.path)
+        while True:
+            folder, start = (self.path, INSIDE) if inside else (parent, work_name(name, "new"))
+            work = os.path.join(folder, f"{start}{os.getpid()}-{os.urandom(3).hex()}")
+            try:
+                os.mkdir(work, 0o777)
+            except OSError as error:
+                if inside or error.errno not in _REFUSALS or not os.path.isdir(self.path):
+                    raise
+                inside = True
+                continue
+            self._work = work
+            lock = lock_folder(work)
+            if lock is not None:
+                self._lock = lock
+                return
 
+    def _make_parents(self, folder: str) -> None:
+        missing = []
+        while not os.path.isdir(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for path in reversed(missing):
+            try:
+                os.mkdir(path)
+            except FileExistsError:
+                if not os.path.isdir(path):
+                    raise PymanError(
+                        f"{path} is no folder", hint="choose another folder", code="not-a-folder"
+                    ) from None
+            else:
+                self._made.append(path)
 
-def _sweep(parent: str, start: str) -> None:
-    """Remove what a process left that was killed while it made a venv of this name here."""
-    try:
-        left = [name for name in os.listdir(parent) if name.startswith(start)]
-    except OSError:
-        return
-    for name in left:
+    def put(self, *, unfinished: bool = False) -> None:
+        """Give the venv its name. With `unfinished` it says so in a file until it is kept."""
         try:
-            os.kill(int(name.removeprefix(start).split("-")[0]), 0)
-        except ProcessLookupError:
-            from pyman.effects.unfinished import remove_tree
-
-            remove_tree(os.path.join(parent, name))
-        except (ValueError, OverflowError, OSError):
-            continue  # It lives, or is none of ours.
-
-
-def _write(work: str, path: str, layout: VenvLayout) -> None:
-    for folder in layout.folders:
-        os.mkdir(f"{work}/{folder}")
-    for link, target in layout.links:
-        os.symlink(target, f"{work}/{link}")
-    for file, text in layout.files:
-        _write_file(f"{work}/{file}", os.fsencode(text))
-    for name, content in activation_scripts(path, layout.prompt).items():
-        _write_file(f"{work}/bin/{name}", content)
-
-
-def _write_file(path: str, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        write_all(descriptor, content)
-    finally:
-        os.close(descriptor)
-
-
-def _put(work: str, path: str) -> None:
-    """Give the finished venv its name.
-
-    An empty folder makes way in the same step. One that cannot, a mount point or the folder that a shell stands in,
-    is filled instead, `pyvenv.cfg` last: without it the folder is no venv yet.
-    """
-    if not os.path.isdir(path) or not (os.path.islink(path) or os.path.ismount(path) or _is_here(path)):
-        try:
-            os.rename(work, path)
+            if unfinished:
+                write_new(f"{self._work}/{UNFINISHED}", b"")
+            self._putting = True
+            if os.path.dirname(self._work) == self.path:
+                self._move_up()
+            else:
+                os.rename(self._work, self.path)
+                self._put.append(self.path)
         except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise Refused(
-                    f"{path} was made by somebody else meanwhile", hint="look at it, then try again"
-                ) from error
-            raise
-        return
-    moved: list[str] = []
-    try:
-        for name in sorted(os.listdir(work), key=lambda name: name == CFG):
-            os.rename(f"{work}/{name}", f"{path}/{name}")
-            moved.append(name)
-    except BaseException:
-        for name in moved:
-            os.rename(f"{path}/{name}", f"{work}/{name}")
-        raise
-    os.rmdir(work)
+            raise self._told(error) from error
+
+    def _move_up(self) -> None:
+        names = sorted(os.listdir(self._work), key=lambda name: name == FILE_NAME)
+        # Who is killed in between leaves word of what is his.
+        write_new(f"{self._work}/{NAMES}", os.fsencode("\0".join(names)))
+        for name in names:
+            os.rename(f"{self._work}/{name}", f"{self.path}/{name}")
+            self._put.append(f"{self.path}/{name}")
+        os.unlink(f"{self._work}/{NAMES}")
+        os.rmdir(self._work)
+        os.close(self._lock)
+        self._lock = lock_folder(self.path) or -1
+
+    def leave(self) -> None:
+        """Leave the venv in its place as it is, unfinished: who set the old one aside answers for it."""
+        self._kept = True
+
+    def keep(self) -> None:
+        """Say that the venv is good."""
+        self._kept = True
+        try:
+            os.unlink(f"{self.path}/{UNFINISHED}")
+        except FileNotFoundError:
+            pass  # It was never unfinished under this name.
+        except OSError as error:
+            raise self._told(error) from error
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
+    ) -> None:
+        if not self._kept:
+            self._take_back()
+        elif self._lock >= 0:
+            os.close(self._lock)
+
+    def _take_back(self) -> None:
+        from pyman.effects.undisturbed import Undisturbed
+        from pyman.effects.unfinished import remove_tree
+
+        with Undisturbed():
+            try:
+                for path in (*self._put, self._work):
+                    if path:
+                        remove_tree(path)
+                for folder in reversed(self._made):
+                    os.rmdir(folder)
+            except OSError:
+                pass  # A folder that somebody else uses already, or a disk that is gone: the first failure is told.
+            if self._lock >= 0:
+                os.close(self._lock)
+                self._lock = -1
+
+    def _told(self, error: BaseException) -> BaseException:
+        """The failure to report for one of the system's."""
+        if not isinstance(error, OSError):
+            return error
+        if error.errno == errno.ENAMETOOLONG:
+            return PymanError(f"the path {self.path} is too long for this system", hint="choose a shorter one")
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and self._putting:
+            return Refused(
+                f"{self.path} was made by somebody else meanwhile", hint="look at it, then try again", code="exists"
+            )
+        if error.errno in (errno.EBUSY, errno.EXDEV):
+            return Refused(f"{self.path} is a mount point", hint="make the venv in a folder of it", code="mount")
+        told = cannot_write(self.path, error)
+        if told.code == "read-only":
+            told.hint = "choose a folder that you may write to"
+        return told
+
+
+def write_layout(folder: str, path: str, layout: VenvLayout) -> None:
+    """Write everything but the packages into an empty folder; `path` is the place that the venv will have."""
+    for name in layout.folders:
+        os.mkdir(f"{folder}/{name}")
+    for link, target in layout.links:
+        os.symlink(target, f"{folder}/{link}")
+    for file, text in layout.files:
+        write_new(f"{folder}/{file}", os.fsencode(text))
+    for name, content in activation_scripts(path, layout.prompt).items():
+        write_new(f"{folder}/bin/{name}", content)
 
 
 def _is_here(path: str) -> bool:
+    """True for the folder that this process, and so the user's shell, stands in: it must stay the same folder."""
     try:
         return os.path.samefile(path, ".")
     except OSError:

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import os
-import sys
 
+from pyman.core.activation import quote_csh, quote_fish, quote_sh
 from pyman.core.answer import Answer
 from pyman.core.record import record, replace
 from pyman.core.runtime import pinned
 from pyman.core.selection import select
-from pyman.core.venv_layout import VenvWish, plan_layout
+from pyman.core.venv_layout import VenvWish
 from pyman.core.version import minor_alias
+from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
-from pyman.effects.venv_records import remember
-from pyman.effects.venv_writer import what_is_there, write_venv
-from pyman.errors import NotFound, Refused
+from pyman.effects.venv_place import being_made, clear_left_behind, what_is_there
+from pyman.errors import NotFound, PymanError, Refused
 from pyman.hot.choosing import choose_interpreter, is_there, wishes
+from pyman.hot.making import AliasMoved, Making
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pyman.core.request import Request
-    from pyman.core.runtime import Choice, Store
-    from pyman.core.venv_layout import VenvLayout
+    from pyman.core.runtime import Choice
     from pyman.effects.places import Places
+
+_ATTEMPTS = 10
+"""An alias that moves more often than that while one venv is made is no coincidence."""
+
+_FISH, _CSH, _SH, _POWERSHELL = ("fish",), ("csh", "tcsh"), ("sh", "dash", "ash", "ksh", "busybox"), ("pwsh",)
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@")
 
 
 @record
@@ -67,49 +73,128 @@ def choose_for_venv(
 
 
 def make_venv(
-    places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions, request: Request, choice: Choice
+    places: Places,
+    environ: Mapping[str, str],
+    cwd: str,
+    options: VenvOptions,
+    install: Callable[[str], None] | None = None,
+    observer: Observer = SILENT,
 ) -> Answer:
     """Make the venv and say what was done.
 
-    Raises Refused where something is in its place, and PymanError where it cannot be written.
+    `install` puts the packages that the user wants into it, at its place; if it fails nothing is left. Raises Missing
+    where a Python would have to be installed first, Refused where something is in its place, and PymanError where it
+    cannot be written.
     """
-    path = os.path.abspath(os.path.join(cwd, options.folder))
-    if os.path.isdir(path) and os.path.islink(path):
+    path = place_of(options.folder, cwd)
+    there = free_place(places, path, clear=options.clear)
+    for _ in range(_ATTEMPTS):
+        request, choice = choose_for_venv(places, environ, cwd, options)
+        wish = VenvWish(
+            path,
+            _kept_request(request, choice, options),
+            options.with_pip,
+            options.system_site_packages,
+            os.path.basename(cwd) if options.prompt == "." else options.prompt,
+        )
+        try:
+            making = Making(places, wish, choice, observer)
+            if there == "venv":
+                _replace(places, making, path, install)
+            else:
+                making.make(install)
+        except AliasMoved:
+            continue
+        data = {
+            "path": path,
+            "python": str(choice.version),
+            "request": wish.request,
+            "policy": choice.policy,
+            "home": choice.home,
+            "alias": choice.through if choice.policy == "follow" else None,
+        }
+        shown = _shown(path, cwd)
+        return Answer(data, _lines(shown, choice), notes=(f"activate it with: {_activation(shown, environ)}",))
+    raise PymanError("the alias is moved by others all the time", hint="run the same command again later")
+
+
+def _replace(places: Places, making: Making, path: str, install: Callable[[str], None] | None) -> None:
+    """Make a venv in the place of one that is back if anything fails."""
+    from pyman.effects.set_aside import SetAside
+
+    with SetAside(places, path, "clear") as old:
+        making.make(install, old.keep_new)
+
+
+def place_of(folder: str, cwd: str) -> str:
+    """The absolute path of a new venv. Raises Refused for one that cannot work."""
+    if not os.path.isabs(folder):
+        try:
+            os.getcwd()
+        except OSError:
+            raise PymanError("the folder that you are in is gone", hint="go to another one first") from None
+    path = os.path.abspath(os.path.join(cwd, folder))
+    if os.path.islink(path) and os.path.isdir(path):
         path = os.path.realpath(path)
-    there = refuse_what_is_there(path, clear=options.clear)
-    wish = VenvWish(
-        path,
-        _kept_request(request, choice, options),
-        options.with_pip,
-        options.system_site_packages,
-        os.path.basename(cwd) if options.prompt == "." else options.prompt,
-    )
+    if os.pathsep in path:
+        raise Refused(
+            f"{path} holds `{os.pathsep}`, which parts the folders of PATH: a venv there could not be activated",
+            hint="choose a folder without it",
+            code="path-separator",
+        )
+    return path
+
+
+def free_place(places: Places, path: str, *, clear: bool) -> str:
+    """Say what is in the place of a new venv: `nothing`, `empty`, or with `clear` a `venv`.
+
+    What dead processes left of a venv that they were making is removed first, and an old one put back that they had
+    set aside. Raises Refused unless a venv may be made there.
+    """
+    if clear_left_behind(path):
+        _put_back(places, path)
+    there = what_is_there(path)
+    if there == "unfinished":
+        from pyman.effects.unfinished import remove_tree
+
+        remove_tree(path)
+        there = "nothing"
+    if there not in ("root", "nothing") and os.path.realpath(path) == os.path.realpath(places.home):
+        there = "home"
+    if there in ("nothing", "empty") or (there == "venv" and clear):
+        return there
     if there == "venv":
-        from pyman.effects.set_aside import SetAside
+        raise Refused(
+            f"{path} is a venv already",
+            hint="use `--clear` to make it anew, or `pyman doctor --fix` to mend it",
+            code="exists",
+        )
+    if there == "link":
+        raise Refused(
+            f"{path} is a link to {os.readlink(path)}, which does not exist",
+            hint="remove the link, or choose another name",
+            code="not-a-folder",
+        )
+    words, code = {
+        "file": ("is no folder", "not-a-folder"),
+        "mount": ("is a mount point", "mount"),
+        "home": ("is your home folder", "home"),
+    }.get(there, ("is not empty and no venv; nothing was touched", "not-empty"))
+    raise Refused(f"{path} {words}", hint="choose another folder", code=code)
 
-        with SetAside(places, path, "clear") as old:
-            build_venv(places, wish, choice)
-            old.keep_new()
-    else:
-        build_venv(places, wish, choice)
-    remember(places.root, path)
-    alias = choice.through if choice.policy == "follow" else None
-    data = {
-        "path": path,
-        "python": str(choice.version),
-        "request": wish.request,
-        "policy": choice.policy,
-        "home": choice.home,
-        "alias": alias,
-    }
-    return Answer(data, _lines(path, cwd, choice), notes=(_activation(path, cwd, environ),))
 
+def _put_back(places: Places, path: str) -> None:
+    """Undo what a dead process had begun with a venv. Raises Refused while a living one is at it."""
+    from pyman.effects.lock import hold
+    from pyman.effects.set_aside import is_set_aside, recover
 
-def build_venv(places: Places, wish: VenvWish, choice: Choice) -> None:
-    """Put a venv in its place, whole. Raises PymanError where it cannot be made; nothing is left then."""
-    layout = plan_layout(wish, choice, lib64=sys.maxsize > 2**32 and sys.platform != "darwin")
-    store = read_store(places.root)
-    write_venv(wish.path, layout, _seeder(places, wish.path, layout, choice, store) if wish.with_pip else None)
+    try:
+        with hold(places.lock):
+            recover(places)
+    except PymanError:
+        pass  # A store that cannot be written: the old venv stays where it is.
+    if is_set_aside(places, path):
+        raise being_made(path)
 
 
 def _kept_request(request: Request, choice: Choice, options: VenvOptions) -> str:
@@ -121,68 +206,15 @@ def _kept_request(request: Request, choice: Choice, options: VenvOptions) -> str
     return request.text
 
 
-def refuse_what_is_there(path: str, *, clear: bool) -> str:
-    """Say what is in the place of a new venv. Raises Refused unless one may be made there."""
-    there = what_is_there(path)
-    if there in ("nothing", "empty") or (there == "venv" and clear):
-        return there
-    if there == "venv":
-        raise Refused(
-            f"{path} is a venv already",
-            hint="use `--clear` to make it anew, or `pyman doctor --fix` to mend it",
-            code="exists",
-        )
-    if there == "file":
-        raise Refused(f"{path} is no folder", hint="choose another name", code="not-a-folder")
-    if there == "mount":
-        raise Refused(f"{path} is a mount point", hint="choose another folder", code="mount")
-    raise Refused(
-        f"{path} is not empty and no venv; nothing was touched", hint="choose another folder", code="not-empty"
-    )
+def _shown(path: str, cwd: str) -> str:
+    """The path as the user would write it."""
+    if not path.startswith(cwd.rstrip("/") + "/"):
+        return path
+    shown = os.path.relpath(path, cwd)
+    return f"./{shown}" if shown.startswith("-") else shown
 
 
-def _seeder(places: Places, path: str, layout: VenvLayout, choice: Choice, store: Store) -> Callable[[str], None]:
-    """What puts pip into the unfinished venv, whose scripts name the place that it will have."""
-
-    def fill(work: str) -> None:
-        from pyman.core.seeding import SeedTarget
-        from pyman.effects.seed import seed
-
-        target = SeedTarget(
-            site_packages=os.path.join(work, layout.site_packages),
-            scripts=os.path.join(work, "bin"),
-            python=os.path.join(path, "bin", "python"),
-            version=choice.version,
-            variant=choice.variant,
-            executable=choice.executable,
-            libraries=_libraries(choice, store),
-        )
-        seed(target, places.cache)
-
-    return fill
-
-
-def _libraries(choice: Choice, store: Store) -> tuple[str, ...]:
-    """The standard library of the interpreter, then those of all others, which may lend it their wheels."""
-    prefixes = [os.path.dirname(choice.home)]
-    prefixes += [runtime.path for runtime in store.runtimes if runtime.whole and runtime != choice.runtime]
-    return tuple(library for prefix in prefixes for library in _libraries_of(prefix))
-
-
-def _libraries_of(prefix: str) -> list[str]:
-    found = []
-    for folder in ("lib", "lib64"):
-        try:
-            names = os.listdir(os.path.join(prefix, folder))
-        except OSError:
-            continue
-        places = [os.path.join(prefix, folder, name) for name in names if name.startswith("python3.")]
-        found += [place for place in places if os.path.exists(os.path.join(place, "os.py"))]
-    return found
-
-
-def _lines(path: str, cwd: str, choice: Choice) -> tuple[str, ...]:
-    shown = os.path.relpath(path, cwd) if path.startswith(cwd.rstrip("/") + "/") else path
+def _lines(shown: str, choice: Choice) -> tuple[str, ...]:
     first = f"made {shown} with Python {choice.release}"
     if choice.policy == "follow" and choice.through is not None:
         return (first, f"it follows {choice.through}, now {choice.release}: home is {choice.home}")
@@ -191,11 +223,17 @@ def _lines(path: str, cwd: str, choice: Choice) -> tuple[str, ...]:
     return (first, f"it is pinned to {choice.release}: home is {choice.home}")
 
 
-def _activation(path: str, cwd: str, environ: Mapping[str, str]) -> str:
+def _activation(shown: str, environ: Mapping[str, str]) -> str:
+    """The line that activates the venv in the user's shell."""
     shell = os.path.basename(environ.get("SHELL", ""))
-    ending = {"fish": ".fish", "csh": ".csh", "tcsh": ".csh"}.get(shell, "")
-    shown = os.path.relpath(path, cwd) if path.startswith(cwd.rstrip("/") + "/") else path
+    word, ending, quote = "source", "", quote_sh
+    if shell in _FISH:
+        ending, quote = ".fish", quote_fish
+    elif shell in _CSH:
+        ending, quote = ".csh", quote_csh
+    elif shell in _POWERSHELL:
+        return f". {quote_sh(f'{shown}/bin/Activate.ps1')}"
+    elif shell in _SH:
+        word = "."
     script = f"{shown}/bin/activate{ending}"
-    if not all(character.isalnum() or character in "/._-+@" for character in script):
-        script = "'" + script.replace("'", "'\\''") + "'"
-    return f"activate it with: source {script}" if shell not in ("sh", "dash") else f"activate it with: . {script}"
+    return f"{word} {script if _PLAIN.issuperset(script) else quote(script)}"

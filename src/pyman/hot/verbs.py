@@ -58,7 +58,10 @@ def _find(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | 
 
 
 def _venv(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
-    from pyman.hot.venv import Missing, VenvOptions, choose_for_venv, make_venv
+    from pyman.effects.observer import SILENT
+    from pyman.hot.listener import Listener
+    from pyman.hot.termination import Termination
+    from pyman.hot.venv import Missing, VenvOptions, make_venv
 
     check_owner(places.cache)
     given = words.options
@@ -70,13 +73,13 @@ def _venv(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | 
         system_site_packages="system-site-packages" in given,
         prompt=given.get("prompt"),
     )
-    cwd = working_directory(environ)
     try:
-        request, choice = choose_for_venv(places, environ, cwd, options)
+        with Termination():
+            listener = SILENT if "quiet" in given else Listener()
+            return make_venv(places, environ, working_directory(environ), options, observer=listener)
     except Missing:
         # It can be installed, which takes more than is loaded here.
         return None
-    return make_venv(places, environ, cwd, options, request, choice)
 
 
 def _which(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
