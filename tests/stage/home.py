@@ -70,10 +70,12 @@ class Home:
         for version in versions:
             link_tree(_installed_once(version), str(self.runtimes / version))
         newest: dict[str, str] = {}
-        for version in sorted(versions, key=lambda text: [int(part) for part in text.split(".")]):
+        installed = [path.name for path in self.runtimes.iterdir() if path.name.count(".") == 2]
+        for version in sorted(installed, key=lambda text: [int(part) for part in text.split(".")]):
             newest[version.rpartition(".")[0]] = version
             newest["3"] = version.rpartition(".")[0]
         for alias, target in newest.items():
+            (self.runtimes / alias).unlink(missing_ok=True)
             os.symlink(target, self.runtimes / alias)
         return self
 

@@ -11,15 +11,16 @@ import os
 
 from pyman.core.prefix_name import policy_of_path
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
-from pyman.core.record import record
+from pyman.core.record import record, replace
 from pyman.core.runtime import Choice, pinned, through_alias
 from pyman.effects.files import read_text
-from pyman.errors import BadRequest, NotFound
+from pyman.errors import BadRequest, NoPython, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyman.core.pyvenv_cfg import Settings
     from pyman.core.runtime import Store
     from pyman.core.version import Version
 
@@ -45,10 +46,7 @@ def resolve_path(text: str, store: Store, environ: Mapping[str, str], cwd: str, 
     if not os.path.lexists(path):
         raise NotFound(f"{path} does not exist", hint="name an interpreter, a venv or the folder of a Python")
     if os.path.dirname(path) == os.path.join(store.root, "shims"):
-        raise BadRequest(
-            f"{path} is a shim, which stands for whatever the folder it is called in asks for",
-            hint="leave the path away to use just that",
-        )
+        return _behind_shim(path, store, environ, cwd, cache)
     found = _to_base(path, None)
     mine = _in_store(found, store)
     if mine is not None:
@@ -62,12 +60,42 @@ def absolute(text: str, environ: Mapping[str, str], cwd: str) -> str:
         text = environ.get("HOME", "~") + text[1:]
     elif text.startswith("~"):
         text = os.path.expanduser(text)
-    joined = os.path.join(cwd, text)
-    # `a/link/../b` is not `a/b`: what follows a link is resolved by the system, not by cutting text.
-    if ".." in joined.split("/"):
-        folder, name = os.path.split(joined)
-        return joined if name in ("..", "") else os.path.join(os.path.realpath(folder), name)
-    return os.path.normpath(joined)
+    return _joined(cwd, text)
+
+
+def _joined(folder: str, text: str) -> str:
+    """A path from an absolute folder on, without `.` and `..`, all its links kept but those that a `..` leaves."""
+    path = "/"
+    for name in os.path.join(folder, text).split("/"):
+        if name == "..":
+            # What lies above a link is where the link leads, not where it stands.
+            path = os.path.dirname(os.path.realpath(path) if os.path.islink(path) else path)
+        elif name not in ("", "."):
+            path = os.path.join(path, name)
+    return path
+
+
+def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, cache: str) -> Choice:
+    """The interpreter that a shim would run in this folder.
+
+    Raises NotFound where that is none, and what choosing raises.
+    """
+    from pyman.core.selection import ENVIRONMENT
+    from pyman.hot.which import located_in
+
+    def is_shim(word: str | None) -> bool:
+        return os.path.dirname(absolute(word or "/", environ, cwd)) == os.path.dirname(path)
+
+    # Where a shim is what is asked for it stands for what is asked for besides, else it would stand for itself.
+    if is_shim(store.default):
+        store = replace(store, default=None)
+    if is_shim(environ.get(ENVIRONMENT)):
+        environ = {key: value for key, value in environ.items() if key != ENVIRONMENT}
+    try:
+        located = located_in(store, cache, environ, cwd, os.path.basename(path))
+    except NoPython as error:
+        raise NotFound(f"the shim {path} has nothing to run: {error.message}", hint=error.hint) from None
+    return located.choice or resolve_path(located.path, store, environ, cwd, cache)
 
 
 def _to_base(path: str, policy: str | None) -> Found:
@@ -88,7 +116,7 @@ def _to_base(path: str, policy: str | None) -> Found:
                     hint="name an interpreter, a venv or the folder of a Python",
                 )
             return Found(path, policy)
-        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+        path = _joined(os.path.dirname(path), os.readlink(path))
         if not os.path.lexists(path):
             raise NotFound(f"the link leads to {path}, which does not exist", hint="`pyman doctor` says what is broken")
     raise BadRequest(f"{path} leads round in a circle", hint="name the interpreter itself")
@@ -102,14 +130,27 @@ def _base_of_venv(venv: str, policy: str | None) -> tuple[str, str | None]:
         raise BadRequest(f"{venv}/{FILE_NAME} cannot be read: {error}", hint="name another interpreter") from None
     if settings.home is None:
         raise BadRequest(f"{venv}/{FILE_NAME} names no home", hint="run `pyman doctor --fix` on it, or name another")
-    named = os.path.basename(settings.values.get("executable", ""))
-    home = os.path.normpath(os.path.join(venv, settings.home))
-    for name in (named, *_names_in(home)):
-        if name and os.path.exists(os.path.join(home, name)):
+    home = _joined(venv, settings.home)
+    for name in (*_names_for(venv, settings), *_names_in(home)):
+        if os.path.exists(os.path.join(home, name)):
             return os.path.join(home, name), policy or settings.policy
     raise NotFound(
         f"the Python that {venv} was made from is gone from {home}", hint=f"run `pyman doctor --fix {venv}` to mend it"
     )
+
+
+def _names_for(venv: str, settings: Settings) -> list[str]:
+    """What a venv's interpreter may be called in `home`, which may hold several: by its settings, link, library."""
+    names = [os.path.basename(settings.values.get("executable", ""))]
+    try:
+        names.append(os.path.basename(os.readlink(os.path.join(venv, "bin", "python"))))
+    except OSError:
+        pass  # A copy, or none at all.
+    try:
+        names += sorted(os.listdir(os.path.join(venv, "lib")))
+    except OSError:
+        pass
+    return [name for name in names if _is_interpreter_name(name)]
 
 
 def _names_in(folder: str) -> list[str]:

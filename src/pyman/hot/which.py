@@ -69,7 +69,13 @@ def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, requ
 
     Raises NoPython (127) where nothing can be run, and BadRequest where somebody's wish is not understood.
     """
-    store = read_store(places.root)
+    return located_in(read_store(places.root), places.cache, environ, cwd, name, request)
+
+
+def located_in(
+    store: Store, cache: str, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None
+) -> Located:
+    """Find a program as `locate` does, in a store that was read."""
     asked = wishes(environ, cwd, store, request)
     minor = program_minor(name)
     there = is_there(store, environ, name)
@@ -82,11 +88,11 @@ def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, requ
                 hint="choose another Python with `pyman use`",
             )
         return Located(path, selection, tuple(asked), None)
-    choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
+    choice = choose_interpreter(store, selection.request, environ, cwd, cache)
     if minor is not None and choice is not None and minor_alias(choice.version, choice.variant) != minor:
         # A path that leads to another minor says nothing about this one.
         selection = named_by_program(minor)
-        choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
+        choice = choose_interpreter(store, selection.request, environ, cwd, cache)
     if choice is None:
         raise missing(store, selection)
     return Located(_program_of(choice, name), selection, tuple(asked), choice)

@@ -1,0 +1,311 @@
+"""Moving an alias on a real store: nobody who starts meanwhile fails, and what fails leaves everything as it was."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from pyman.core.runtime import with_hold
+from pyman.effects.holds import set_hold
+from pyman.effects.move import change_store, settle_aliases
+from pyman.effects.places import read_places
+from pyman.effects.store import read_store
+from pyman.errors import PymanError, Refused
+
+_MUTATIONS = ("open", "os.rename", "os.symlink", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.link")
+
+
+@pytest.fixture
+def store(home):
+    """Two releases of one minor; the alias leads to the newer."""
+    return home.with_runtimes("3.13.5", "3.13.15")
+
+
+def places_of(home):
+    return read_places(home.environ)
+
+
+def make_venv(home, name, *words):
+    home.pyman("venv", name, "--without-pip", *words)
+    return home.project / name
+
+
+def add_package(venv, name, **fields):
+    """What an installer leaves of a package: its metadata."""
+    folder = next((venv / "lib").glob("python3.*")) / "site-packages" / f"{name}-1.0.dist-info"
+    folder.mkdir()
+    text = "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in fields.items())
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{text}\n")
+
+
+def version_of(venv):
+    process = subprocess.run(
+        [venv / "bin/python", "-I", "-c", "import platform; print(platform.python_version())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return process.stdout.strip()
+
+
+def cfg_of(venv):
+    return (venv / "pyvenv.cfg").read_text()
+
+
+def test_no_start_fails_while_the_alias_moves_hundreds_of_times(store):
+    venv = make_venv(store, "v")
+    places = places_of(store)
+    os.unlink(next(iter((store.root / "venvs").iterdir())))
+    stop = threading.Event()
+    moves = 0
+    failures: list[PymanError] = []
+
+    def move():
+        nonlocal moves
+        try:
+            while not stop.is_set():
+                set_hold(places, "3.13", "3.13.5")
+                set_hold(places, "3.13", None)
+                moves += 2
+        except PymanError as error:  # told below, in the thread that can fail the test
+            failures.append(error)
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    seen = set()
+    try:
+        while moves < 300 and mover.is_alive():
+            seen.add(version_of(venv))
+    finally:
+        stop.set()
+        mover.join()
+    assert not failures
+    assert moves >= 300
+    assert seen <= {"3.13.5", "3.13.15"}
+
+
+def test_an_alias_that_is_right_is_not_rewritten(store):
+    before = {name: os.lstat(store.runtimes / name) for name in ("3", "3.13")}
+    assert settle_aliases(places_of(store)) == ()
+    for name, status in before.items():
+        now = os.lstat(store.runtimes / name)
+        assert (now.st_ino, now.st_mtime_ns) == (status.st_ino, status.st_mtime_ns)
+
+
+def test_a_folder_in_the_place_of_an_alias_is_never_touched(store):
+    os.unlink(store.runtimes / "3.13")
+    (store.runtimes / "3.13").mkdir()
+    (store.runtimes / "3.13" / "mine").write_text("")
+    settle_aliases(places_of(store))
+    assert (store.runtimes / "3.13" / "mine").exists()
+    assert read_store(str(store.root)).blocked == ("3.13",)
+
+
+def test_aliases_are_relative_and_owned_by_the_rules(store):
+    os.unlink(store.runtimes / "3.13")
+    os.symlink(store.runtimes / "3.13.5", store.runtimes / "3.13")
+    os.symlink("3.12.1", store.runtimes / "3.12")
+    moved = settle_aliases(places_of(store))
+    assert [(move.alias, move.new) for move in moved] == [("3.12", None), ("3.13", "3.13.15")]
+    assert os.readlink(store.runtimes / "3.13") == "3.13.15"
+    assert not os.path.lexists(store.runtimes / "3.12")
+
+
+def test_everyone_is_counted_held_back_and_brought_forward_again(store):
+    places = places_of(store)
+    set_hold(places, "3.13", "3.13.5")
+    follows, pinned, misfit = make_venv(store, "a"), make_venv(store, "b", "--pin"), make_venv(store, "c")
+    stdlib = store.project / "d"
+    store.run(store.runtimes / "3.13/bin/python3", "-m", "venv", "--without-pip", stdlib)
+    store.pyman("register", stdlib)
+    add_package(misfit, "picky", Requires_Python="<3.13.10")
+
+    [moved] = set_hold(places, "3.13", None)
+    assert (moved.alias, moved.old, moved.new) == ("3.13", "3.13.5", "3.13.15")
+    assert (moved.followed, moved.pinned) == (2, 1)
+    [held] = moved.held_back
+    assert held.path == str(misfit)
+    assert "picky" in held.reason
+    assert [version_of(venv) for venv in (follows, stdlib, pinned, misfit)] == [
+        "3.13.15",
+        "3.13.15",
+        "3.13.5",
+        "3.13.5",
+    ]
+    assert "version = 3.13.15\n" in cfg_of(stdlib)
+    assert "pyman-held-back = 3.13.5 " in cfg_of(misfit)
+    assert "pyman-policy = follow\n" in cfg_of(misfit)
+
+    # tried again at every move: still in vain
+    set_hold(places, "3.13", "3.13.5")
+    [moved] = set_hold(places, "3.13", None)
+    assert [one.path for one in moved.held_back] == [str(misfit)]
+    # and no more once it fits
+    for metadata in misfit.rglob("METADATA"):
+        metadata.write_text(metadata.read_text().replace("<3.13.10", "<3.14"))
+    set_hold(places, "3.13", "3.13.5")
+    [moved] = set_hold(places, "3.13", None)
+    assert (moved.followed, moved.held_back) == (3, ())
+    assert version_of(misfit) == "3.13.15"
+    assert "held-back" not in cfg_of(misfit)
+
+
+def test_without_the_check_all_go_along(store):
+    places = places_of(store)
+    set_hold(places, "3.13", "3.13.5")
+    misfit = make_venv(store, "c")
+    add_package(misfit, "picky", Requires_Python="<3.13.10")
+    [moved] = set_hold(places, "3.13", None, check=False)
+    assert (moved.followed, moved.held_back) == (1, ())
+    assert version_of(misfit) == "3.13.15"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a venv to somebody else")
+def test_a_venv_that_does_not_fit_and_cannot_be_held_back_stops_the_move(store):
+    places = places_of(store)
+    set_hold(places, "3.13", "3.13.5")
+    misfit = make_venv(store, "c")
+    add_package(misfit, "picky", Requires_Python="<3.13.10")
+    os.chown(misfit, 65534, -1)
+    before = store.tree()
+    with pytest.raises(Refused) as refused:
+        set_hold(places, "3.13", None)
+    assert refused.value.code == "cannot-hold-back"
+    assert str(misfit) in refused.value.message
+    assert "--force" in refused.value.hint
+    assert store.tree() == before
+    set_hold(places, "3.13", None, force=True)
+    assert os.readlink(store.runtimes / "3.13") == "3.13.15"
+
+
+class Faults:
+    """Makes the n-th change of the file system below a folder fail, once, as a disk does.
+
+    An audit hook cannot be taken back, so there is one for the session, which does nothing unless it is armed.
+    """
+
+    def __init__(self):
+        self.folder = None
+        self.left = 0
+        sys.addaudithook(self.hook)
+
+    def hook(self, event, arguments):
+        if self.folder is None or event not in _MUTATIONS or threading.current_thread() is not threading.main_thread():
+            return
+        if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
+            return
+        path = arguments[0]
+        if isinstance(path, str) and path.startswith(self.folder):
+            self.left -= 1
+            if self.left == 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    def arm(self, folder, number):
+        self.folder, self.left = str(folder), number
+
+    def disarm(self):
+        """Return whether the fault has struck."""
+        self.folder = None
+        return self.left <= 0
+
+
+@pytest.fixture(scope="module")
+def faults():
+    return Faults()
+
+
+def test_a_fault_at_any_step_leaves_everything_as_it_was(store, faults):
+    places = places_of(store)
+    set_hold(places, "3.13", "3.13.5")
+    make_venv(store, "a")
+    misfit = make_venv(store, "c")
+    add_package(misfit, "picky", Requires_Python="<3.13.10")
+    before = contents(store)
+    struck = 0
+    for number in range(1, 200):
+        faults.arm(store.path, number)
+        try:
+            set_hold(places, "3.13", None)
+        except PymanError as error:
+            assert faults.disarm()
+            struck += 1
+            assert contents(store) == before, (number, error)
+            continue
+        except BaseException:
+            faults.disarm()
+            raise
+        if not faults.disarm():
+            break
+        # The fault struck where it does no harm (the note of a lock): what was to be done was done.
+        assert os.readlink(store.runtimes / "3.13") == "3.13.15"
+        set_hold(places, "3.13", "3.13.5", check=False)
+        for name in ("pyvenv.cfg", "bin/python"):
+            assert os.path.lexists(misfit / name)
+        before = contents(store)
+    assert struck >= 6
+    assert os.readlink(store.runtimes / "3.13") == "3.13.15"
+
+
+def contents(home):
+    """Links and settings below the home, the runtimes' own files left out: they never change."""
+    found = {}
+    for top, folders, files in os.walk(home.path):
+        if os.path.dirname(top) == str(home.runtimes):
+            folders.clear()
+            continue
+        for name in (*folders, *files):
+            path = os.path.join(top, name)
+            if os.path.islink(path):
+                found[path] = os.readlink(path)
+            elif os.path.isfile(path) and not name.startswith(".lock") and "/.cache/" not in path:
+                with open(path, "rb") as file:
+                    found[path] = file.read()
+    return found
+
+
+def test_a_change_that_fails_takes_the_moves_back(store):
+    before = contents(store)
+
+    def fail(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(PymanError) as failure:
+        change_store(places_of(store), lambda now: with_hold(now, "3.13", "3.13.5"), fail)
+    assert failure.value.code == "disk-full"
+    assert contents(store) == before
+
+
+def test_changes_at_the_same_time_all_count(store):
+    store.with_runtimes("3.11.2")
+    places = places_of(store)
+
+    def hold(alias, name):
+        for _ in range(20):
+            set_hold(places, alias, name)
+            set_hold(places, alias, None)
+        set_hold(places, alias, name)
+
+    threads = [threading.Thread(target=hold, args=pair) for pair in (("3.13", "3.13.5"), ("3.11", "3.11.2"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    made = read_store(str(store.root))
+    assert set(made.holds) == {("3.13", "3.13.5"), ("3.11", "3.11.2")}
+    assert made.alias_target("3.13").name == "3.13.5"
+
+
+def test_a_process_that_runs_through_the_alias_is_named(store):
+    venv = make_venv(store, "v")
+    with subprocess.Popen(
+        [venv / "bin/python", "-c", "print('up', flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        [moved] = set_hold(places_of(store), "3.13", "3.13.5")
+        process.stdin.close()
+    assert [one.pid for one in moved.processes] == [process.pid]
