@@ -15,7 +15,9 @@ from stage.mirror import mirror_folder
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings of whoever runs the suite."""
     for name in list(os.environ):
-        if name.startswith(("PYMAN_", "UV_PYTHON", "PYENV", "VIRTUAL_ENV", "PYTHONHOME", "PYTHONDONTWRITE", "XDG_")) and not name.startswith("PYMAN_TEST"):
+        if name.startswith(
+            ("PYMAN_", "UV_PYTHON", "PYENV", "VIRTUAL_ENV", "PYTHONHOME", "PYTHONDONTWRITE", "XDG_")
+        ) and not name.startswith("PYMAN_TEST"):
             monkeypatch.delenv(name)
 
 

@@ -12,6 +12,7 @@ import tomllib
 
 import pytest
 from packaging.requirements import Requirement
+
 from stage.mirror import mirror_folder
 from stage.server import Server
 

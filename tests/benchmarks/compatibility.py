@@ -17,11 +17,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir, "src"))
 
-from stage.wheels import install_distribution
-
 from pyman.core.compatibility import Move, Release, marker_environment
 from pyman.core.version import parse_version
 from pyman.effects.installed import Reader
+from stage.wheels import install_distribution
 
 PACKAGES = 30
 SYMBOLS = frozenset({"PyList_New", "_PyType_AllocNoTrack"})

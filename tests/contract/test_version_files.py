@@ -3,10 +3,10 @@
 import os
 
 import pytest
-from contract.version_files import CASES, make_store, started
-from stage.warm import Warm
 
+from contract.version_files import CASES, make_store, started
 from pyman.core.shim_names import is_of_python
+from stage.warm import Warm
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 """Whether somebody else's Python gets a link, and under which name."""
 
 import pytest
-from stage.stores import store
 
 from pyman.core.plans.adopt import KeepInstalled, Link, Stranger, decide, left_behind
 from pyman.core.version import Version
 from pyman.errors import Refused
+from stage.stores import store
 
 STRANGER = Stranger("/home/me/.pyenv/versions/3.12.1", Version(3, 12, 1), "default", "pyenv")
 

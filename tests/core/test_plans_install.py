@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stage.stores import builds, runtime, store
 
 from pyman.core.plans.install import (
     Fetch,
@@ -17,6 +16,7 @@ from pyman.core.plans.install import (
 from pyman.core.request import best_of, parse_request
 from pyman.core.runtime import with_runtime
 from pyman.errors import NetworkError, NotFound, PymanError
+from stage.stores import builds, runtime, store
 
 BUILDS = (
     *builds("3.15.0b1", "3.14.2", "3.14.2t", "3.13.15", "3.12.12", tag="20261001"),

@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stage.stores import runtime
 
 from pyman.core.moves import Swap
 from pyman.core.plan import ReplaceFile, ReplaceLink, Verify
@@ -18,6 +17,7 @@ from pyman.core.plans.move import (
 )
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.version import Version
+from stage.stores import runtime
 
 RUNTIMES = "/store/runtimes"
 OLD, NEW = Version(3, 13, 5), Version(3, 13, 15)

@@ -1,12 +1,12 @@
 """Who needs a runtime, and what may go."""
 
 import pytest
-from stage.stores import runtime, store
 
 from pyman.core.moves import Process
 from pyman.core.plans.move import Follower
 from pyman.core.plans.removal import aliases_without_way_back, needs, prunable
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
+from stage.stores import runtime, store
 
 
 def venv(path, through, text=""):

@@ -1,13 +1,13 @@
 """What `upgrade` does about each minor."""
 
 import pytest
-from stage.stores import builds, runtime, store
 
 from pyman.core.plans.install import Fetch, Keep
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.request import parse_request
 from pyman.core.runtime import with_runtime
 from pyman.errors import BadRequest, NotFound, Refused
+from stage.stores import builds, runtime, store
 
 BUILDS = (
     *builds("3.14.2", "3.14.2t", "3.13.15", tag="20261001"),

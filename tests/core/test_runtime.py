@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stage.stores import aliases, runtime, settle, store
 
 from pyman.core.moves import Swap, swaps
 from pyman.core.record import replace
@@ -21,6 +20,7 @@ from pyman.core.runtime import (
     wanted_aliases,
 )
 from pyman.core.version import VARIANT_SUFFIX, Version
+from stage.stores import aliases, runtime, settle, store
 
 NAMES = [
     ("3.13.5", (Version(3, 13, 5), "default", None)),

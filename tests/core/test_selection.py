@@ -1,7 +1,6 @@
 """Who counts when several ask for a Python."""
 
 import pytest
-from stage.stores import store
 
 from pyman.core.runtime import choose
 from pyman.core.selection import (
@@ -16,6 +15,7 @@ from pyman.core.selection import (
     select_for_program,
 )
 from pyman.errors import BadRequest
+from stage.stores import store
 
 FILE = "/project/.python-version"
 PROJECT = "/project/pyproject.toml"

@@ -14,13 +14,13 @@ import threading
 import zlib
 
 import pytest
-from stage.mirror import archive_path, runtime_tree
 
 from pyman.core.archive_rules import Limits
 from pyman.core.version import Version
 from pyman.effects.archive import release_in_tree, release_of, unpack
 from pyman.effects.observer import Observer
 from pyman.errors import IntegrityError, NotFound, PymanError
+from stage.mirror import archive_path, runtime_tree
 
 END = bytes(1024)
 

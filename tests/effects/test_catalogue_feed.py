@@ -7,8 +7,6 @@ import subprocess
 import sys
 
 import pytest
-from stage.mirror import mirror_folder
-from stage.server import LOGIN_PAGE, Server, cut, instead, login_page, redirect, stall, status, without_length
 
 from pyman.core.catalogue import release_names
 from pyman.effects.catalogue_feed import CatalogueFeed
@@ -16,6 +14,8 @@ from pyman.effects.catalogue_source import find_source
 from pyman.effects.http import Web
 from pyman.effects.observer import Observer
 from pyman.errors import NetworkError, Offline, UsageError
+from stage.mirror import mirror_folder
+from stage.server import LOGIN_PAGE, Server, cut, instead, login_page, redirect, stall, status, without_length
 
 LINUX = "x86_64-unknown-linux-gnu"
 OTHERS = ("aarch64-apple-darwin", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl")

@@ -4,7 +4,6 @@ import os
 import shutil
 
 import pytest
-from stage.venvs import make_prefix, make_venv, write
 
 from pyman.core.diagnosis import World, diagnose_gone, diagnose_venv, state_of_venv
 from pyman.core.finding import SEVERITIES, Finding, worst_first
@@ -18,6 +17,7 @@ from pyman.core.version import Version
 from pyman.effects.files import read_bytes, replace_file, replace_link
 from pyman.effects.store import read_store
 from pyman.effects.venvs_on_disk import read_venv
+from stage.venvs import make_prefix, make_venv, write
 
 
 class Place:

@@ -11,11 +11,11 @@ from importlib import metadata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stage.wheels import build_wheel, install_distribution
 
 from pyman.core.origin import UNKNOWN, Origin
 from pyman.core.packages import Package
 from pyman.effects.dist_info import read_distributions, read_packages, record_paths
+from stage.wheels import build_wheel, install_distribution
 
 
 @pytest.fixture

@@ -9,6 +9,14 @@ import sys
 import threading
 
 import pytest
+
+from pyman.core.catalogue import Build
+from pyman.core.version import Version
+from pyman.effects.catalogue_feed import CatalogueFeed
+from pyman.effects.download import discard, fetch, fetch_all
+from pyman.effects.http import Web
+from pyman.effects.observer import Observer
+from pyman.errors import IntegrityError, NetworkError, Offline, PymanError
 from stage.mirror import archive_path, mirror_folder
 from stage.server import (
     LOGIN_PAGE,
@@ -24,14 +32,6 @@ from stage.server import (
     without_ranges,
     wrong_range,
 )
-
-from pyman.core.catalogue import Build
-from pyman.core.version import Version
-from pyman.effects.catalogue_feed import CatalogueFeed
-from pyman.effects.download import discard, fetch, fetch_all
-from pyman.effects.http import Web
-from pyman.effects.observer import Observer
-from pyman.errors import IntegrityError, NetworkError, Offline, PymanError
 
 SOURCE = os.path.join(os.path.dirname(__file__), "..", "..", "src")
 LINUX = "x86_64-unknown-linux-gnu"

@@ -11,9 +11,9 @@ import sysconfig
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stage.mirror import runtime_tree
 
 from pyman.effects.elf import defined_symbols, exported_symbols, is_elf, undefined_symbols
+from stage.mirror import runtime_tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ELF is the format of Linux")
 

@@ -10,13 +10,13 @@ import sys
 import threading
 
 import pytest
-from stage.proxy import Proxy
-from stage.server import Server, cut, redirect, silence, stall, status, without_length
 
 from pyman.effects.http import Web
 from pyman.effects.http_failures import PassingError
 from pyman.effects.observer import Observer
 from pyman.errors import NetworkError, Offline, UsageError
+from stage.proxy import Proxy
+from stage.server import Server, cut, redirect, silence, stall, status, without_length
 
 CONTENT = bytes(range(256)) * 1000
 

@@ -9,14 +9,14 @@ import subprocess
 import sys
 
 import pytest
-from stage.index import fetch_wheels, unzip_wheels
-from stage.mirror import runtime_tree
-from stage.wheels import install_distribution
 
 from pyman.core.compatibility import Move, Release, Verdict, marker_environment
 from pyman.core.version import parse_version
 from pyman.effects.elf import exported_symbols
 from pyman.effects.installed import Reader
+from stage.index import fetch_wheels, unzip_wheels
+from stage.mirror import runtime_tree
+from stage.wheels import install_distribution
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ELF is the format of Linux")
 

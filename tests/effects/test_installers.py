@@ -10,8 +10,6 @@ import sys
 import sysconfig
 
 import pytest
-from stage.package_index import PackageIndex
-from stage.wheels import build_wheel
 
 from pyman.core.compatibility import Release, marker_environment
 from pyman.core.lock_file import requirements_of_pylock
@@ -23,6 +21,8 @@ from pyman.effects.dist_info import read_packages
 from pyman.effects.installers import CannotInstall, find_installer, find_on_path, install, sync
 from pyman.effects.observer import Observer
 from pyman.errors import NotFound
+from stage.package_index import PackageIndex
+from stage.wheels import build_wheel
 
 VERSION = platform.python_version()
 HERE = Release(

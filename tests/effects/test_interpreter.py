@@ -11,11 +11,11 @@ import sys
 import sysconfig
 
 import pytest
-from stage.mirror import copy_of_tree, runtime_tree
 
 from pyman.core.version import Version
 from pyman.effects.interpreter import ask, ask_once, smoke_test
 from pyman.errors import BrokenRuntime, Refused
+from stage.mirror import copy_of_tree, runtime_tree
 
 PYENV = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")))
 

@@ -3,9 +3,9 @@
 import os
 
 import pytest
-from stage.venvs import make_venv
 
 from pyman.effects.known_places import find_known_venvs, known_places
+from stage.venvs import make_venv
 
 
 def folders(environ, home="/h", platform="linux"):

@@ -6,14 +6,14 @@ import os
 import subprocess
 
 import pytest
-from stage.interpreters import PYENV
-from stage.mirror import runtime_tree
-from stage.venvs import call, peer
 
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, PymanError
 from pyman.hot.paths import absolute, resolve_path
+from stage.interpreters import PYENV
+from stage.mirror import runtime_tree
+from stage.venvs import call, peer
 
 OUTSIDE = "3.13.5"
 

@@ -12,11 +12,11 @@ import subprocess
 import sys
 
 import pytest
-from stage.mirror import copy_of_tree, runtime_tree
 
 from pyman.effects.files import replace_link
 from pyman.effects.prefix import repair_prefix, write_externally_managed
 from pyman.errors import IntegrityError
+from stage.mirror import copy_of_tree, runtime_tree
 
 TELL = "import json, sysconfig; print(json.dumps(sysconfig.get_config_vars()))"
 

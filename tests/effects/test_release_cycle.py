@@ -3,11 +3,11 @@ import json
 import os
 
 import pytest
-from stage.server import Server, cut, login_page, redirect, stall, status
 
 from pyman.core.release_cycle import state
 from pyman.effects.http import Web
 from pyman.effects.release_cycle import published_cycles, today
+from stage.server import Server, cut, login_page, redirect, stall, status
 
 PATH = "/api/release-cycle.json"
 DAY = 86400

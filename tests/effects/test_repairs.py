@@ -4,9 +4,6 @@ import os
 import shutil
 
 import pytest
-from stage.real_runtimes import unpack
-from stage.venvs import call, peer, write
-from stage.wheels import build_wheel
 
 from pyman.core.diagnosis import World, diagnose_venv
 from pyman.core.moved import edits_of_move
@@ -17,6 +14,9 @@ from pyman.effects.places import Places
 from pyman.effects.store import read_store
 from pyman.effects.venvs_on_disk import read_venv
 from pyman.errors import PymanError
+from stage.real_runtimes import unpack
+from stage.venvs import call, peer, write
+from stage.wheels import build_wheel
 
 TOOLS = ["venv", "virtualenv", "uv"]
 

@@ -4,10 +4,10 @@ import os
 import shutil
 
 import pytest
-from stage.venvs import make_prefix, write
 
 from pyman.effects.runtime_states import read_interrupted, read_runtime_states
 from pyman.effects.store import read_store
+from stage.venvs import make_prefix, write
 
 
 @pytest.fixture

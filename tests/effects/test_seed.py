@@ -13,8 +13,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from stage.interpreters import from_mirror, from_system
-from stage.seeds import call, check_record, make, state_of, target_of
 
 from pyman.core.seeding import SeedTarget
 from pyman.effects import seed as seed_module
@@ -22,6 +20,8 @@ from pyman.effects.observer import Observer
 from pyman.effects.prepared_seed import read_prepared
 from pyman.effects.seed import seed
 from pyman.errors import BrokenRuntime, NotFound, Refused
+from stage.interpreters import from_mirror, from_system
+from stage.seeds import call, check_record, make, state_of, target_of
 
 
 class Listener(Observer):

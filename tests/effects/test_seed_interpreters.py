@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from stage.interpreters import MIRROR, PYENV, from_mirror, from_prefix
 from stage.seeds import call, check_record, files_of, make
 

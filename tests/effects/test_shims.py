@@ -5,12 +5,12 @@ import stat
 import subprocess
 
 import pytest
-from stage.fake_store import FakeStore
 
 from pyman.core.shim_names import shim_names
 from pyman.effects.shims import pyman_command, read_shims, wanted_text, write_shims
 from pyman.effects.shipped import shipped
 from pyman.errors import PymanError, Refused
+from stage.fake_store import FakeStore
 
 NAMES = shim_names(["3.11", "3.13"])
 

@@ -6,7 +6,6 @@ import os
 import threading
 
 import pytest
-from stage.fake_store import FakeStore, fill_prefix
 
 from pyman.core.manifest import Manifest
 from pyman.core.runtime import Alias
@@ -14,6 +13,7 @@ from pyman.core.version import Version
 from pyman.effects.files import replace_link
 from pyman.effects.store import read_manifest, read_store
 from pyman.errors import PymanError
+from stage.fake_store import FakeStore, fill_prefix
 
 
 @pytest.fixture

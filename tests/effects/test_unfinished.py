@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-from stage.home import PACKAGE
 
 from pyman.effects.unfinished import (
     Unfinished,
@@ -20,6 +19,7 @@ from pyman.effects.unfinished import (
     sweep_temporaries,
 )
 from pyman.errors import PymanError
+from stage.home import PACKAGE
 
 _WORKER = """
 import os, sys

@@ -6,7 +6,6 @@ import subprocess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stage.venvs import make_venv
 
 from pyman.effects.venv_records import (
     GONE,
@@ -19,6 +18,7 @@ from pyman.effects.venv_records import (
     state_of,
 )
 from pyman.errors import PymanError
+from stage.venvs import make_venv
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from stage.home import PACKAGE
-from stage.venvs import make_venv, write
 
 from pyman.effects import venv_search
 from pyman.effects.folder_walk import Walk
 from pyman.effects.observer import Observer
 from pyman.effects.venv_search import search_venvs
+from stage.home import PACKAGE
+from stage.venvs import make_venv, write
 
 
 @pytest.fixture

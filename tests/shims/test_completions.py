@@ -9,11 +9,11 @@ import subprocess
 
 import pexpect
 import pytest
-from stage.command_table import FOLDER, TABLE
-from stage.fake_store import FakeStore
 
 from pyman.core.completion_scripts import KINDS, completion_scripts
 from pyman.core.init_script import init_script
+from stage.command_table import FOLDER, TABLE
+from stage.fake_store import FakeStore
 
 FILES = {"bash": "pyman.bash", "zsh": "_pyman", "fish": "pyman.fish"}
 PRESENT = [shell for shell in FILES if shutil.which(shell)]

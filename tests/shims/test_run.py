@@ -6,6 +6,7 @@ import os
 import sys
 
 import pytest
+
 from contract.version_files import Case, make_store
 from stage.warm import Warm
 

@@ -10,14 +10,14 @@ import socket
 import subprocess
 
 import pytest
-from contract.version_files import CASES, PYTHON_12, Case, make_store, started
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stage.fake_store import write_program
-from stage.mirror import runtime_tree
 
+from contract.version_files import CASES, PYTHON_12, Case, make_store, started
 from pyman.core.request import parse_request
 from pyman.core.version_file import parse_version_file
+from stage.fake_store import write_program
+from stage.mirror import runtime_tree
 
 TEMPLATE = os.path.join(os.path.dirname(__file__), "..", "..", "shims", "python")
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"], "zsh": ["zsh", "-f"]}

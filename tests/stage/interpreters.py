@@ -8,9 +8,9 @@ import os
 import subprocess
 
 import pytest
-from stage.mirror import runtime_tree
 
 from pyman.core.version import parse_version
+from stage.mirror import runtime_tree
 
 MIRROR = ("3.11.2", "3.13.5", "3.13.15")
 PYENV = tuple(sorted(glob.glob(os.path.expanduser(os.environ.get("PYENV_ROOT", "~/.pyenv") + "/versions/3.*"))))
