@@ -54,6 +54,8 @@ COMMANDS = (
     Command("init", "Print what a shell's start-up file needs.", SHELL, module="shell"),
     Command("completions", "Print a completion script.", SHELL, module="shell"),
     Command("shims", "Put the shims in place.", SHELL, module="shell"),
+    Command("mirror", "Make a mirror for machines without a network.", SHELL),
+    Command("cache", "Show or clean what pyman keeps for later.", SHELL),
     Command("rehash", "pyenv's word for `shims`.", SHELL, module="shell", hidden=True),
     Command("local", "pyenv's word for `use`.", CHOOSING, module="use", hidden=True),
     Command("global", "pyenv's word for `use --global`.", CHOOSING, function="global_", module="use", hidden=True),

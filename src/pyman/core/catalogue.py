@@ -114,7 +114,7 @@ def parse_release(line: str | bytes, base: str, platform: str) -> list[Build]:
         raise WrongShape("is not JSON") from None
     if not isinstance(release, dict) or not isinstance(release.get("artifacts"), list):
         raise WrongShape("is no release with artifacts")
-    version, tag = _split_version(release.get("version"))
+    version, tag = split_version(release.get("version"))
     best: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
     for artifact in release["artifacts"]:
         found = _classify(artifact, platform, tag)
@@ -161,7 +161,8 @@ def without_secrets(url: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
 
 
-def _split_version(text: object) -> tuple[Version, str]:
+def split_version(text: object) -> tuple[Version, str]:
+    """Split the version of a line, `3.13.15+20261001`, into the release and its tag. Raises WrongShape."""
     if not isinstance(text, str):
         raise WrongShape("has no version")
     name, _, tag = text.partition("+")

@@ -44,14 +44,19 @@ class CatalogueFeed:
         observer: Observer = SILENT,
         web: Web | None = None,
         clock: Callable[[], float] = time.time,
+        offered: bool = True,
     ) -> None:
-        """`source` as for `find_source`; `cache` is the folder of pyman's cache, which need not exist."""
+        """`source` as for `find_source`; `cache` is the folder of pyman's cache, which need not exist.
+
+        `offered` is False for the platform of another machine: the shells here do not complete its releases.
+        """
         self._source = find_source(source)
         self._platform = platform
         self._web = web or Web(offline=offline, observer=observer)
         self._observer = observer
         self._clock = clock
         self._cache = CatalogueCache(cache, self._source.cache_name, platform)
+        self._offered = offered
 
     def releases(self, enough: Enough | None = None, *, max_age: float = 0.0) -> Catalogue:
         """Return the builds that are known.
@@ -96,8 +101,12 @@ class CatalogueFeed:
                 f"the mirror {self._source.name} has no index.ndjson that can be read: {error.strerror or error}",
                 hint="name the folder that holds index.ndjson, or its web address",
             ) from error
-        self._cache.write_available(known.builds, complete=known.complete)
+        self._offer(known)
         return self._catalogue(known, stale=False)
+
+    def _offer(self, known: CachedList) -> None:
+        if self._offered:
+            self._cache.write_available(known.builds, complete=known.complete)
 
     def _ask(self, cached: CachedList | None, enough: Enough | None) -> Catalogue:
         self._observer.began(_TASK, None)
@@ -105,7 +114,7 @@ class CatalogueFeed:
             known = self._web.transfer(_TASK, self._source.indexes, lambda url: self._ask_one(url, cached, enough))
         finally:
             self._observer.finished(_TASK)
-        self._cache.write_available(known.builds, complete=known.complete)
+        self._offer(known)
         return self._catalogue(known, stale=False)
 
     def _ask_one(self, url: str, cached: CachedList | None, enough: Enough | None) -> CachedList:

@@ -22,8 +22,11 @@ def read_needs(places: Places, store: Store, runtime: Runtime) -> tuple[Need, ..
     return needs(runtime, store, followers, unreachable, processes_in(runtime.path))
 
 
-def size_of(folder: str) -> int:
-    """The bytes that a folder takes on the disk; hard-linked files count once."""
+def size_of(folder: str, *, alone: bool = False) -> int:
+    """The bytes that a folder takes on the disk; hard-linked files count once, and with `alone` not at all.
+
+    That is what removing it frees, as far as the other names of a file lie elsewhere.
+    """
     total = 0
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
@@ -35,7 +38,7 @@ def size_of(folder: str) -> int:
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
                     if status.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
-                        if (status.st_dev, status.st_ino) in seen:
+                        if alone or (status.st_dev, status.st_ino) in seen:
                             continue
                         seen.add((status.st_dev, status.st_ino))
                     total += status.st_blocks * 512

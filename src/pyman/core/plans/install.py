@@ -127,7 +127,7 @@ def not_installable(request: Request) -> PymanError:
     )
 
 
-def unknown_release(request: Request, builds: Sequence[Build]) -> NotFound:
+def unknown_release(request: Request, builds: Sequence[Build], machine: str = "this machine") -> NotFound:
     """No build satisfies the request: name the nearest that exist, of its own variant where there are any."""
     known = sorted({(build.version, build.variant) for build in builds}, key=lambda pair: pair[0].order, reverse=True)
     alike = [pair for pair in known if pair[1] == request.variant] or known
@@ -137,7 +137,7 @@ def unknown_release(request: Request, builds: Sequence[Build]) -> NotFound:
     near = sorted(alike, key=lambda pair: _distance(request, pair[0]))[:_MOST_NAMED]
     names = ", ".join(f"`{release_name(*pair)}`" for pair in sorted(near, key=lambda pair: pair[0].order))
     return NotFound(
-        f"there is no Python {request} to install for this machine",
+        f"there is no Python {request} to install for {machine}",
         hint=f"the nearest that exist are {names}; see `pyman list --available`"
         if near
         else "see `pyman list --available`",

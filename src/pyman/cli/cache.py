@@ -1,0 +1,68 @@
+"""`pyman cache`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pyman.cli.session import Session
+from pyman.cli.show.sizes import megabytes
+from pyman.cli.verb import verb
+from pyman.core.answer import Answer, Table
+from pyman.core.cache_contents import KINDS
+from pyman.effects.cache_folder import clean_cache, read_cache
+
+
+class What(StrEnum):
+    """What to do with the cache."""
+
+    dir = "dir"
+    clean = "clean"
+
+
+@verb
+def cache(
+    session: Session,
+    what: Annotated[
+        What | None, typer.Argument(metavar="[dir|clean]", help="Print its folder alone, or remove what is in it.")
+    ] = None,
+) -> Answer:
+    """Show what pyman keeps so as not to fetch or unpack it again: archives, lists of builds, unpacked pip.
+
+    Everything in it may be removed at any time. `clean` removes what pyman put there, but for what another process is
+    making just now, and nothing else.
+
+    Examples:
+        pyman cache
+        pyman cache dir
+        pyman cache clean
+    """
+    folder = session.places.cache
+    if what == What.dir:
+        return Answer({"path": folder, "changed": []}, (folder,), raw=True)
+    if what == What.clean:
+        return _clean(folder)
+    found = read_cache(folder)
+    sizes = dict.fromkeys(KINDS, 0)
+    for entry in found.entries:
+        sizes[entry.name.kind] += entry.size
+    data = {
+        "path": folder,
+        "kinds": [{"kind": kind, "bytes": size} for kind, size in sizes.items()],
+        "bytes": sum(sizes.values()),
+        "changed": [],
+    }
+    rows = tuple((kind, megabytes(size)) for kind, size in sizes.items() if size)
+    notes = ("`pyman cache clean` removes it",) if rows else ()
+    return Answer(data, (f"{megabytes(sum(sizes.values()))} in {folder}",), Table(("What", "Size"), rows), notes)
+
+
+def _clean(folder: str) -> Answer:
+    cleaned = clean_cache(folder)
+    left = read_cache(folder).foreign
+    notes = (*cleaned.busy, *(f"{path} is not pyman's, and was left alone" for path in left))
+    data = {"changed": list(cleaned.removed), "freed": cleaned.freed, "kept": list(cleaned.busy)}
+    line = f"freed {megabytes(cleaned.freed)} in {folder}" if cleaned.removed else f"there is nothing in {folder}"
+    return Answer(data, (line,), notes=notes)

@@ -1,0 +1,99 @@
+"""`pyman mirror`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pyman.cli.installing import mirror_of
+from pyman.cli.session import Session
+from pyman.cli.verb import verb
+from pyman.core.answer import Answer
+from pyman.core.mirror_index import INDEX, mirrored
+from pyman.core.plans.install import answer_is_known
+from pyman.core.plans.mirror import refuse_what_has_no_build, wanted_builds
+from pyman.core.request import parse_request
+from pyman.core.target import is_triple
+from pyman.effects.catalogue_feed import CatalogueFeed
+from pyman.effects.machine import platform as this_platform
+from pyman.effects.mirror_folder import add_archives
+from pyman.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.catalogue import Build
+    from pyman.core.request import Request
+
+
+@verb
+def mirror(
+    session: Session,
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The mirror's folder: a new one, or one to add to.")],
+    requests: Annotated[list[str], typer.Argument(metavar="REQUEST...", help="What to put into it, as for `install`.")],
+    platforms: Annotated[
+        list[str] | None,
+        typer.Option("--platform", metavar="PLATFORM", help="Mirror for this platform; may be repeated."),
+    ] = None,
+) -> Answer:
+    """Make a mirror of a few Pythons in a folder, for machines that have no network; or add to one.
+
+    The folder can be copied, mounted or put behind a web server as it is. It has the places and lists of upstream's,
+    and everything in it is checked before it is named. Archives come from upstream, or from the mirror in use.
+
+    Examples:
+        pyman mirror /srv/pythons 3.13 3.12
+        pyman mirror /srv/pythons 3.13 --platform aarch64-unknown-linux-gnu --platform x86_64-unknown-linux-gnu
+        PYMAN_MIRROR=/srv/pythons pyman install 3.13
+    """
+    asked = [parse_request(text) for text in requests]
+    for request in asked:
+        refuse_what_has_no_build(request)
+    here = this_platform()
+    wanted: list[Build] = []
+    for name in dict.fromkeys(platforms or [here]):
+        if not is_triple(name):
+            raise UsageError(f"`{name}` is no platform", hint=f"name one as upstream does: this machine is {here}")
+        wanted += wanted_builds(asked, _known(session, name, asked, offered=name == here), name)
+    place = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))
+    archives = [mirrored(build) for build in wanted]
+    added = add_archives(place, archives, offline=session.offline, observer=session.observer)
+    data = {
+        "changed": list(added),
+        "path": place,
+        "archives": [
+            {
+                "version": str(archive.build.version),
+                "variant": archive.build.variant,
+                "platform": archive.build.platform,
+                "path": os.path.join(place, archive.place),
+                "already": os.path.join(place, archive.place) not in added,
+            }
+            for archive in archives
+        ],
+    }
+    lines = []
+    for archive in archives:
+        verb_done = "added" if os.path.join(place, archive.place) in added else "is there already"
+        lines.append(f"{archive.build.release} for {archive.build.platform} {verb_done}")
+    note = (
+        f"install from it with `PYMAN_MIRROR={place} pyman install`, or put it behind a web server: {INDEX} is its list"
+    )
+    return Answer(data, tuple(lines), notes=(note,))
+
+
+def _known(session: Session, platform: str, requests: list[Request], *, offered: bool) -> tuple[Build, ...]:
+    """The builds for a platform, as many as the requests need."""
+    feed = CatalogueFeed(
+        mirror_of(session),
+        platform,
+        session.places.cache,
+        offline=session.offline,
+        observer=session.observer,
+        offered=offered,
+    )
+    known = feed.releases(lambda builds: answer_is_known(requests, builds))
+    if known.stale:
+        session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
+    return known.builds

@@ -1,0 +1,157 @@
+"""The cache folder: what pyman has put there, and taking it away. Nothing else is touched, whatever lies there."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.cache_contents import FOLDERS, Name, name_in_cache
+from pyman.core.record import record
+from pyman.effects.lock import hold
+from pyman.effects.observer import Observer
+from pyman.effects.removal import size_of
+from pyman.effects.unfinished import remove_tree, sweep_temporaries
+from pyman.errors import PymanError
+
+_NO_WAITING = 0.0
+
+
+class _Holder(Observer):
+    """Hears who has a lock."""
+
+    name = "another process"
+
+    def waiting(self, what: str, holder: str) -> None:
+        del what
+        self.name = holder
+
+
+@record
+class Entry:
+    """One thing in the cache."""
+
+    path: str
+    name: Name
+    size: int
+    """Bytes on the disk."""
+
+
+@record
+class Cache:
+    """What lies in the cache folder."""
+
+    folder: str
+    entries: tuple[Entry, ...] = ()
+    foreign: tuple[str, ...] = ()
+    """Paths that are not pyman's."""
+
+
+@record
+class Cleaned:
+    """What was removed."""
+
+    removed: tuple[str, ...]
+    freed: int
+    """Bytes; files that venvs share with the cache stay with the venvs, and free nothing."""
+    busy: tuple[str, ...]
+    """What was kept, and why, one sentence each."""
+
+
+def read_cache(folder: str) -> Cache:
+    """Look at the cache; a folder that is not there holds nothing. Raises PymanError where it cannot be read."""
+    entries: list[Entry] = []
+    foreign: list[str] = []
+    for below in FOLDERS:
+        place = os.path.join(folder, below) if below else folder
+        if os.path.islink(place) and below:
+            # Whoever put a link there keeps what is behind it.
+            foreign.append(place)
+            continue
+        for name in _names(place):
+            path = os.path.join(place, name)
+            known = name_in_cache(below, name)
+            if known is not None:
+                entries.append(Entry(path, known, _size(path)))
+            elif below or name not in FOLDERS:
+                foreign.append(path)
+    return Cache(folder, tuple(entries), tuple(foreign))
+
+
+def clean_cache(folder: str) -> Cleaned:
+    """Remove what pyman keeps in the cache, but for what another process is making.
+
+    Raises PymanError where something cannot be removed.
+    """
+    for below in FOLDERS:
+        sweep_temporaries(os.path.join(folder, below) if below else folder)
+    cache = read_cache(folder)
+    together: dict[tuple[str, str], list[Entry]] = {}
+    for entry in cache.entries:
+        together.setdefault((os.path.dirname(entry.path), entry.name.subject), []).append(entry)
+    removed: list[str] = []
+    busy: list[str] = []
+    freed = 0
+    for (place, subject), entries in together.items():
+        lock = entries[0].name.lock
+        holder = _Holder()
+        try:
+            if not lock:
+                freed += _remove(entries, removed)
+                continue
+            with hold(os.path.join(place, lock), holder, what=subject, timeout=_NO_WAITING):
+                freed += _remove(entries, removed)
+                # It may have been made just now, to be held.
+                _unlink(os.path.join(place, lock))
+        except PymanError as error:
+            if error.code != "locked":
+                raise
+            busy.append(f"{os.path.join(place, subject)} was kept: {holder.name} is at it")
+        except OSError as error:
+            raise PymanError(
+                f"{error.filename or place} cannot be removed: {error.strerror}", hint="see who may write there"
+            ) from error
+    for below in (*FOLDERS[1:], ""):
+        try:
+            os.rmdir(os.path.join(folder, below) if below else folder)
+        except OSError:
+            pass  # not empty, or not there
+    return Cleaned(tuple(removed), freed, tuple(busy))
+
+
+def _names(place: str) -> list[str]:
+    try:
+        return sorted(os.listdir(place))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise PymanError(f"{place} cannot be read: {error.strerror}", hint="make it readable") from error
+
+
+def _size(path: str, *, alone: bool = False) -> int:
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return 0
+    if not os.path.isdir(path) or os.path.islink(path):
+        return 0 if alone and status.st_nlink > 1 else status.st_blocks * 512
+    return status.st_blocks * 512 + size_of(path, alone=alone)
+
+
+def _remove(entries: list[Entry], removed: list[str]) -> int:
+    freed = 0
+    for entry in entries:
+        if os.path.basename(entry.path).startswith(entry.name.lock or "/"):
+            continue
+        freed += _size(entry.path, alone=True)
+        if os.path.isdir(entry.path) and not os.path.islink(entry.path):
+            remove_tree(entry.path)
+        else:
+            _unlink(entry.path)
+        removed.append(entry.path)
+    return freed
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # somebody else was first

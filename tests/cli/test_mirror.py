@@ -1,0 +1,205 @@
+"""`pyman mirror`: made from the real archives, and from a server that misbehaves; installed from by others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from stage.home import Home
+from stage.mirror import mirror_folder
+from stage.server import Server, instead, stall, status
+
+LINUX, ARM, MAC = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "aarch64-apple-darwin"
+
+
+def another_home(tmp_path, mirror):
+    (tmp_path / "another").mkdir()
+    return Home(tmp_path / "another", mirror)
+
+
+def content(version, platform):
+    return f"no archive, but nobody unpacks it: {version} {platform}\n".encode() * 5000
+
+
+@pytest.fixture
+def upstream():
+    """Three releases for three platforms, behind a server."""
+    with Server() as server:
+        lines = []
+        for version, tag in (("3.14.1", "20261001"), ("3.13.9", "20261001"), ("3.13.8", "20260901")):
+            artifacts = []
+            for platform in (LINUX, ARM, MAC):
+                name = f"{tag}/cpython-{version}%2B{tag}-{platform}-install_only_stripped.tar.gz"
+                server.files["/" + name.replace("%2B", "+")] = content(version, platform)
+                digest = hashlib.sha256(content(version, platform)).hexdigest()
+                artifacts.append({"platform": platform, "variant": "install_only_stripped", "url": name,
+                                  "archive_format": "tar.gz", "sha256": digest})  # fmt: skip
+            lines.append({"version": f"{version}+{tag}", "date": "x", "artifacts": artifacts})
+        server.files["/index.ndjson"] = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        yield server
+
+
+@pytest.fixture
+def user(tmp_path, upstream):
+    return Home(tmp_path, upstream.url)
+
+
+def place(folder, version, tag, platform):
+    return folder / tag / f"cpython-{version}+{tag}-{platform}-install_only_stripped.tar.gz"
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_another_machine_installs_from_it_as_a_folder_and_over_http(home, tmp_path):
+    folder = tmp_path / "mirror of mine"
+    first = home.json("mirror", folder, "3.13.5")
+    assert [os.path.isfile(path) for path in first["changed"]] == [True]
+    again = home.pyman("mirror", folder, "3.13.5", "3.13")
+    assert again.out == f"3.13.5 for {LINUX} is there already\n3.13.15 for {LINUX} added\n"
+    assert str(folder) in again.err
+    # What was made is what upstream has: the same places, the same sums.
+    real = mirror_folder()
+    for name in files(folder) - {"index.ndjson", ".pyman-mirror/lock", "20260901/SHA256SUMS"}:
+        with open(f"{real}/{name}", "rb") as one, open(folder / name, "rb") as other:
+            assert one.read() == other.read()
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder / "20260901", check=True)
+
+    other = another_home(tmp_path, str(folder))
+    assert other.json("install", "3.13.5", "--offline")["installed"][0]["version"] == "3.13.5"
+    with Server(str(folder)) as server:
+        upgraded = other.json("upgrade", PYMAN_MIRROR=server.url)
+    assert upgraded["installed"][0]["version"] == "3.13.15"
+    assert other.run(other.runtimes / "3.13/bin/python3.13", "-V") == "Python 3.13.15"
+    failed = other.pyman("install", "3.11", "--no-adopt", status=1)
+    assert "3.11" in failed.err
+
+
+def test_for_other_platforms(user, tmp_path, upstream):
+    folder = tmp_path / "mirror"
+    answer = user.json("mirror", folder, "3.13", "--platform", ARM, "--platform", MAC)
+    assert {(one["version"], one["platform"], one["already"]) for one in answer["archives"]} == {
+        ("3.13.9", ARM, False), ("3.13.9", MAC, False),
+    }  # fmt: skip
+    assert files(folder) == {
+        "index.ndjson",
+        "20261001/SHA256SUMS",
+        ".pyman-mirror/lock",
+        *(str(place(folder, "3.13.9", "20261001", one).relative_to(folder)) for one in (ARM, MAC)),
+    }
+    user.pyman("mirror", folder, "3.14", "3.13.8")
+    lines = [json.loads(line) for line in (folder / "index.ndjson").read_text().splitlines()]
+    assert [line["version"] for line in lines] == ["3.14.1+20261001", "3.13.9+20261001", "3.13.8+20260901"]
+    assert [len(line["artifacts"]) for line in lines] == [1, 2, 1]
+    # The shells here complete what this machine can have, and only that was asked for this machine.
+    assert (user.cache / "available").read_text().split() == ["3.14.1", "3.13.9", "3.13.8"]
+    assert place(folder, "3.13.8", "20260901", LINUX).read_bytes() == content("3.13.8", LINUX)
+
+
+def test_a_second_time_nothing_is_fetched_and_nothing_written(user, tmp_path, upstream):
+    folder = tmp_path / "mirror"
+    user.pyman("mirror", folder, "3.13")
+    before = {path: path.stat().st_ino for path in folder.rglob("*") if path.is_file()}
+    archive = "/" + str(place(folder, "3.13.9", "20261001", LINUX).relative_to(folder))
+    assert len(upstream.requests(archive)) == 1
+    assert user.json("mirror", folder, "3.13")["changed"] == []
+    assert len(upstream.requests(archive)) == 1
+    assert {path: path.stat().st_ino for path in folder.rglob("*") if path.is_file()} == before
+    # One that was spoilt, or taken away, is fetched again.
+    place(folder, "3.13.9", "20261001", LINUX).write_bytes(b"spoilt")
+    assert len(user.json("mirror", folder, "3.13")["changed"]) == 1
+    place(folder, "3.13.9", "20261001", LINUX).unlink()
+    user.pyman("mirror", folder, "3.14")
+    assert "3.13.9" not in (folder / "index.ndjson").read_text()
+
+
+def test_one_that_is_cut_off_goes_on_and_is_not_named_before_it_is_whole(user, tmp_path, upstream):
+    folder = tmp_path / "mirror"
+    archive = "/" + str(place(folder, "3.13.9", "20261001", LINUX).relative_to(folder))
+    upstream.fault(archive, stall(after=100_000))
+    command = [sys.executable, "-m", "pyman", "mirror", str(folder), "3.13"]
+    with subprocess.Popen(command, env=user.environ, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        assert upstream.stalled.wait(30)
+        process.kill()
+    assert not any(path.name in ("index.ndjson", "SHA256SUMS") for path in folder.rglob("*"))
+    upstream.heal()
+    user.pyman("mirror", folder, "3.13")
+    assert place(folder, "3.13.9", "20261001", LINUX).read_bytes() == content("3.13.9", LINUX)
+    assert files(folder) == {
+        "index.ndjson", "20261001/SHA256SUMS", ".pyman-mirror/lock", archive[1:],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [(instead(b"x" * 200_000), "sha256"), (status(404), "404")],
+    ids=["another content", "not there"],
+)
+def test_what_cannot_be_had_leaves_the_mirror_as_it_was(user, tmp_path, upstream, fault, said):
+    folder = tmp_path / "mirror"
+    user.pyman("mirror", folder, "3.13.8")
+    before = {name: (folder / name).read_bytes() for name in files(folder)}
+    archive = "/" + str(place(folder, "3.13.9", "20261001", LINUX).relative_to(folder))
+    upstream.fault(archive, fault)
+    assert said in user.pyman("mirror", folder, "3.13", status=1).err
+    after = {name: (folder / name).read_bytes() for name in files(folder) if not name.startswith(".pyman-mirror")}
+    assert after.items() <= before.items()
+    assert len(after) == len(before) - 1
+
+
+@pytest.mark.parametrize("line", ["nonsense\n", '{"version": "3.13.5+20260901"}\n', "<!DOCTYPE html>\n"])
+def test_a_list_that_is_none_is_not_overwritten(user, tmp_path, upstream, line):
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    (folder / "index.ndjson").write_text(line)
+    failed = user.json("mirror", folder, "3.13", status=1)
+    assert failed["error"]["code"] == "not-a-mirror"
+    assert "line 1" in failed["error"]["message"]
+    assert (folder / "index.ndjson").read_text() == line
+    assert (
+        upstream.requests("/20261001/cpython-3.13.9+20261001-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz")
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "status_", "said"),
+    [
+        (["3.9"], 1, "there is no Python 3.9 to install for"),
+        (["3.13", "--platform", "x86_64"], 2, "`x86_64` is no platform"),
+        (["3.13", "--platform", "riscv64-unknown-linux-gnu"], 1, "riscv64-unknown-linux-gnu"),
+        (["./venv"], 2, "names no build"),
+        (["system"], 2, "names no build"),
+        (["pypy3.11"], 1, "CPython only"),
+        (["x y"], 2, "names no Python"),
+        ([], 2, "REQUEST"),
+    ],
+)
+def test_wrong_words_make_nothing(user, tmp_path, words, status_, said):
+    folder = tmp_path / "mirror"
+    assert said in user.pyman("mirror", folder, *words, status=status_).err
+    assert not folder.exists()
+
+
+def test_two_at_once_lose_nothing(user, tmp_path):
+    folder = tmp_path / "mirror"
+    running = [
+        subprocess.Popen([sys.executable, "-m", "pyman", "mirror", str(folder), request], env=user.environ)
+        for request in ("3.14", "3.13", "3.13.8")
+    ]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    text = (folder / "index.ndjson").read_text()
+    assert all(version in text for version in ("3.14.1", "3.13.9", "3.13.8"))
+    assert len(files(folder)) == 3 + 2 + 1 + 1
+
+
+def test_a_folder_that_cannot_be_written(user, tmp_path):
+    (tmp_path / "file").write_text("x")
+    failed = user.pyman("mirror", tmp_path / "file", "3.13", status=1)
+    assert str(tmp_path / "file") in failed.err
