@@ -2,8 +2,8 @@
 
 What CPython's Lib/venv/__init__.py and the scheme `posix_venv` of Lib/sysconfig make of each minor:
 
-    3.6      bin/python, bin/python3; include; lib/python3.X/site-packages; lib64 -> lib on 64-bit Linux
-    3.9      bin/python3.X too (bpo-39656)
+    3.6      bin/python, bin/python3 and, before 3.9 if it was started by that name, bin/python3.X; include;
+             lib/python3.X/site-packages; lib64 -> lib on 64-bit Linux
     3.11     include/python3.X with the ABI flags (bpo-45413)
     3.13     lib/python3.Xt for free-threaded builds
     3.14     include alone again (gh-127724); bin/𝜋thon, in this minor only (gh-119535)
@@ -70,9 +70,7 @@ def plan_layout(wish: VenvWish, choice: Choice, *, lib64: bool, platlib: str = "
     if number >= (3, 15) and platlib != "lib":
         folders += [platlib, f"{platlib}/{library}", f"{platlib}/{library}/site-packages"]
 
-    names = ["python3"]
-    if number >= (3, 9):
-        names.append(f"python{minor}")
+    names = ["python3", f"python{minor}"]
     if suffix:
         names.append(f"python{minor}{suffix}")
     if number == (3, 14):
