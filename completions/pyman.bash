@@ -1,6 +1,6 @@
 # Completes pyman's words in bash. Generated from the command table: change that, not this file.
 #
-# shellcheck shell=bash disable=SC2053
+# shellcheck shell=bash disable=SC2016,SC2053
 
 # Adds the names in a folder of the store that fit: __pyman_names runtimes '*.*.*'
 __pyman_names() {
@@ -87,32 +87,32 @@ __pyman_values() {
 __pyman_verbs() {
     values+=(
         'install'$'\t''Install Pythons, and move their aliases'
-        'upgrade'$'\t''Install the newest patch releases, and move the venvs that follow'
-        'uninstall'$'\t''Remove Pythons that nothing needs'
-        'prune'$'\t''Remove all Pythons that nothing needs'
-        'hold'$'\t''Keep an alias at a release'
-        'unhold'$'\t''Let an alias move again'
-        'rollback'$'\t''Go back to the release before'
+        'upgrade'$'\t''Bring every minor to its newest patch release'
+        'hold'$'\t''Keep an alias at one patch release'
+        'unhold'$'\t''Let an alias go to the newest release again'
+        'rollback'$'\t''Point an alias at the release before, and hold it there'
+        'prune'$'\t''Remove the releases that nothing uses'
+        'uninstall'$'\t''Remove a Python that nothing needs'
         'adopt'$'\t''Use Pythons of pyenv, uv, the system… through the store'
         'forget'$'\t''Drop the link to an adopted Python, or the record of a venv'
         'list'$'\t''Show what is installed, or what could be'
         'info'$'\t''Explain one Python or one venv'
         'venv'$'\t''Make a venv that follows its minor version'
-        'venvs'$'\t''List every known venv, or search folders for them'
-        'register'$'\t''Remember venvs that another tool made'
-        'pin'$'\t''Pin a venv to a patch release'
+        'venvs'$'\t''Show every venv of this machine'
+        'doctor'$'\t''Say what is wrong with venvs, and mend it'
+        'rebuild'$'\t''Make a venv anew with its packages'
+        'register'$'\t''Make venvs known that pyman did not make'
+        'pin'$'\t''Keep a venv on one patch release'
         'follow'$'\t''Let a venv follow its minor version'
-        'doctor'$'\t''Find what is wrong, and mend it'
-        'rebuild'$'\t''Make venvs anew, with their packages'
         'use'$'\t''Choose the Python of this folder, or the default'
         'find'$'\t''Print the path of an interpreter'
         'which'$'\t''Print the program that a name runs here'
         'run'$'\t''Run a command with a Python first on PATH'
-        'init'$'\t''Print the lines for a shell'\''s start-up file'
-        'completions'$'\t''Print the completion script of a shell'
-        'shims'$'\t''Put the shims in place again'
+        'init'$'\t''Print what a shell'\''s start-up file needs'
+        'completions'$'\t''Print a completion script'
+        'shims'$'\t''Put the shims in place'
         'mirror'$'\t''Make a mirror for machines without a network'
-        'cache'$'\t''Show or clean the cache'
+        'cache'$'\t''Show or clean what pyman keeps for later'
     )
 }
 
@@ -122,88 +122,101 @@ __pyman_options() {
             '--version'$'\t''Print pyman'\''s own version'
         ) ;;
         install) values+=(
-            '--from'$'\t''Install a local archive'
-            '--mirror'$'\t''Get it from this folder or URL'
-            '--force'$'\t''Go ahead all the same'
-            '--no-adopt'$'\t''Never fall back on a Python of the machine'
-            '--no-check'$'\t''Move aliases without checking the venvs that follow'
-            '--default'$'\t''Make it the default'
+            '--from'$'\t''Install a local archive instead of downloading'
+            '--mirror'$'\t''A folder or URL with an index.ndjson'
+            '--force'$'\t''Install again what is there'
+            '--no-adopt'$'\t''Fail rather than adopt a Python when upstream is out of reach'
+            '--no-check'$'\t''Move aliases without checking the venvs'
+            '--default'$'\t''Make the first one the default'
         ) ;;
         upgrade) values+=(
-            '--dry-run'$'\t''Show what would be done'
-            '--no-check'$'\t''Move aliases without checking the venvs that follow'
-            '--force'$'\t''Go ahead all the same'
-            '--prune'$'\t''Remove what nothing needs any more'
+            '--dry-run'$'\t''Only show what would move, and who would stay'
+            '--no-check'$'\t''Move aliases without checking the venvs'
+            '--force'$'\t''Move also where a venv that does not fit cannot be held back'
+            '--prune'$'\t''Remove afterwards what nothing uses any more'
+            '--mirror'$'\t''A folder or URL with an index.ndjson'
         ) ;;
-        uninstall) values+=(
-            '--relink'$'\t''Move the venvs first'
-            '--force'$'\t''Go ahead all the same'
+        hold) values+=(
+            '--no-check'$'\t''Move the alias without checking the venvs'
+            '--force'$'\t''Move it also where a venv that does not fit cannot be held back'
+        ) ;;
+        unhold) values+=(
+            '--no-check'$'\t''Move the alias without checking the venvs'
+            '--force'$'\t''Move it also where a venv that does not fit cannot be held back'
+        ) ;;
+        rollback) values+=(
+            '--no-check'$'\t''Move the alias without checking the venvs'
+            '--force'$'\t''Move it also where a venv that does not fit cannot be held back'
         ) ;;
         prune) values+=(
-            '--dry-run'$'\t''Show what would be done'
-            '--force'$'\t''Go ahead all the same'
+            '--dry-run'$'\t''Only show what would go'
+            '--force'$'\t''Do not keep what only unreachable venvs may need'
+        ) ;;
+        uninstall) values+=(
+            '--relink'$'\t''Move the venvs that need it to their alias first'
+            '--force'$'\t''Remove it although venvs or processes need it'
         ) ;;
         adopt) values+=(
-            '--all'$'\t''Take all there are'
+            '--all'$'\t''Adopt every Python of this machine'
         ) ;;
         list) values+=(
-            '--available'$'\t''Show what can be installed'
-            '--outdated'$'\t''Show what has a newer patch release'
-            '--all'$'\t''Take all there are'
+            '--available'$'\t''Show what could be installed'
+            '--outdated'$'\t''Show what a newer patch release exists for'
+            '--all'$'\t''With --available: every patch release'
         ) ;;
         venv) values+=(
-            '--python'$'\t''Use this Python'
-            '--pin'$'\t''Pin it to the patch release'
-            '--clear'$'\t''Make an existing venv anew'
+            '--python'$'\t''A version, range or path'
+            '--pin'$'\t''Stay on the patch release of today'
+            '--clear'$'\t''Replace the venv that is there'
             '--without-pip'$'\t''Leave pip out'
-            '--no-install'$'\t''Never install a Python that is missing'
-            '--system-site-packages'$'\t''Let it see the packages of its Python'
-            '--prompt'$'\t''Show this text while it is active'
-            '-r'$'\t''Install the requirements in this file'
+            '--no-install'$'\t''Fail rather than install a Python'
+            '--system-site-packages'$'\t''Let the base Python'\''s packages be imported'
+            '--prompt'$'\t''What the prompt shows; `.` for this folder'\''s name'
+            '--requirement'$'\t''Install what it names, with uv or else pip'
         ) ;;
         venvs) values+=(
-            '--size'$'\t''Count their bytes'
-            '--python'$'\t''Only those of this Python'
-            '--remove'$'\t''Delete a venv'
+            '--size'$'\t''Measure how much room each takes'
+            '--python'$'\t''Only those that run such a Python'
+            '--remove'$'\t''Delete the venvs that are named, and forget them'
         ) ;;
         doctor) values+=(
-            '--fix'$'\t''Repair what can be repaired'
-            '--dry-run'$'\t''Show what would be done'
-            '--foreign'$'\t''Also those of pipx, poetry and others'
+            '--fix'$'\t''Repair what has an automatic repair'
+            '--dry-run'$'\t''Show what --fix would do'
+            '--foreign'$'\t''Repair also what pipx, poetry and other tools own'
             '--yes'$'\t''Answer every question with yes'
         ) ;;
         rebuild) values+=(
-            '--all'$'\t''Take all there are'
-            '--python'$'\t''Use this Python'
-            '--from'$'\t''Install what this lock or file says'
-            '--allow-newer'$'\t''Take newer versions where the old cannot be had'
-            '--force'$'\t''Go ahead all the same'
-            '--dry-run'$'\t''Show what would be done'
-            '--installer'$'\t''Use this installer'
+            '--all'$'\t''All that `pyman doctor` says need it'
+            '--python'$'\t''Another Python; default: the same minor'
+            '--from'$'\t''`lock`, or a requirements file, instead of what was there'
+            '--allow-newer'$'\t''Allow other versions where one cannot be had'
+            '--force'$'\t''Rebuild also where a relink would do'
+            '--dry-run'$'\t''Only show the plan'
+            '--installer'$'\t''What installs packages'
         ) ;;
         use) values+=(
-            '--global'$'\t''Choose the default'
+            '--global'$'\t''Set the default of this user instead'
         ) ;;
         find) values+=(
-            '--resolve'$'\t''Follow every link'
+            '--resolve'$'\t''Print the path of the patch release itself'
         ) ;;
         which) values+=(
-            '--explain'$'\t''Say why, step by step'
+            '--explain'$'\t''Show every step of the choice'
         ) ;;
         run) values+=(
-            '--python'$'\t''Use this Python'
+            '--python'$'\t''A version, range or path'
         ) ;;
         mirror) values+=(
-            '--platform'$'\t''For this platform too'
+            '--platform'$'\t''Mirror for this platform; may be repeated'
         ) ;;
     esac
     values+=(
         '--json'$'\t''Print one JSON object instead of text'
         '--quiet'$'\t''Print results and errors only'
         '--verbose'$'\t''Say more about what is done'
-        '--root'$'\t''Use the store in this folder'
+        '--root'$'\t''Use the store in DIR instead of PYMAN_ROOT'
         '--offline'$'\t''Use no network at all'
-        '--help'$'\t''Explain this command'
+        '--help'$'\t''Explain the command'
     )
 }
 
@@ -213,11 +226,11 @@ __pyman_option() {
         *:--root) kind='folder' ;;
         install:--from) kind='file' ;;
         install:--mirror) kind='folder' ;;
+        upgrade:--mirror) kind='folder' ;;
         venv:-p | venv:--python) kind='request' ;;
         venv:--prompt) kind='text' ;;
-        venv:-r) kind='file' ;;
-        venvs:--python) kind='request' ;;
-        venvs:--remove) kind='venv' ;;
+        venv:-r | venv:--requirement) kind='file' ;;
+        venvs:-p | venvs:--python) kind='request' ;;
         rebuild:-p | rebuild:--python) kind='request' ;;
         rebuild:--from) kind='file' ;;
         rebuild:--installer) kind='choice:auto,uv,pip' ;;
@@ -229,25 +242,25 @@ __pyman_option() {
 __pyman_argument() {
     kind=''
     case $1:$2 in
-        install:*) kind='request' ;;
+        install:*) kind='available' ;;
         upgrade:*) kind='alias' ;;
-        uninstall:*) kind='installed|alias' ;;
         hold:0) kind='alias' ;;
         hold:1) kind='installed' ;;
         unhold:0) kind='alias' ;;
         rollback:0) kind='alias' ;;
-        adopt:*) kind='folder' ;;
+        uninstall:*) kind='installed|alias' ;;
+        adopt:*) kind='file' ;;
         forget:*) kind='installed|venv' ;;
         info:0) kind='installed|alias|venv' ;;
         venv:0) kind='folder' ;;
-        venvs:*) kind='folder' ;;
+        venvs:*) kind='venv' ;;
+        doctor:*) kind='folder' ;;
+        rebuild:*) kind='venv' ;;
         register:*) kind='folder' ;;
         pin:0) kind='venv' ;;
         pin:1) kind='installed' ;;
         follow:0) kind='venv' ;;
-        doctor:*) kind='folder' ;;
-        rebuild:*) kind='venv' ;;
-        use:0) kind='request' ;;
+        use:*) kind='request' ;;
         find:0) kind='request' ;;
         which:0) kind='program' ;;
         run:0) kind='command' ;;

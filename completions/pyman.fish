@@ -70,7 +70,7 @@ function __pyman_values
 end
 
 function __pyman_verbs
-    printf '%s\n' install\t'Install Pythons, and move their aliases' upgrade\t'Install the newest patch releases, and move the venvs that follow' uninstall\t'Remove Pythons that nothing needs' prune\t'Remove all Pythons that nothing needs' hold\t'Keep an alias at a release' unhold\t'Let an alias move again' rollback\t'Go back to the release before' adopt\t'Use Pythons of pyenv, uv, the system… through the store' forget\t'Drop the link to an adopted Python, or the record of a venv' list\t'Show what is installed, or what could be' info\t'Explain one Python or one venv' venv\t'Make a venv that follows its minor version' venvs\t'List every known venv, or search folders for them' register\t'Remember venvs that another tool made' pin\t'Pin a venv to a patch release' follow\t'Let a venv follow its minor version' doctor\t'Find what is wrong, and mend it' rebuild\t'Make venvs anew, with their packages' use\t'Choose the Python of this folder, or the default' find\t'Print the path of an interpreter' which\t'Print the program that a name runs here' run\t'Run a command with a Python first on PATH' init\t'Print the lines for a shell\'s start-up file' completions\t'Print the completion script of a shell' shims\t'Put the shims in place again' mirror\t'Make a mirror for machines without a network' cache\t'Show or clean the cache'
+    printf '%s\n' install\t'Install Pythons, and move their aliases' upgrade\t'Bring every minor to its newest patch release' hold\t'Keep an alias at one patch release' unhold\t'Let an alias go to the newest release again' rollback\t'Point an alias at the release before, and hold it there' prune\t'Remove the releases that nothing uses' uninstall\t'Remove a Python that nothing needs' adopt\t'Use Pythons of pyenv, uv, the system… through the store' forget\t'Drop the link to an adopted Python, or the record of a venv' list\t'Show what is installed, or what could be' info\t'Explain one Python or one venv' venv\t'Make a venv that follows its minor version' venvs\t'Show every venv of this machine' doctor\t'Say what is wrong with venvs, and mend it' rebuild\t'Make a venv anew with its packages' register\t'Make venvs known that pyman did not make' pin\t'Keep a venv on one patch release' follow\t'Let a venv follow its minor version' use\t'Choose the Python of this folder, or the default' find\t'Print the path of an interpreter' which\t'Print the program that a name runs here' run\t'Run a command with a Python first on PATH' init\t'Print what a shell\'s start-up file needs' completions\t'Print a completion script' shims\t'Put the shims in place' mirror\t'Make a mirror for machines without a network' cache\t'Show or clean what pyman keeps for later'
 end
 
 function __pyman_options
@@ -78,37 +78,43 @@ function __pyman_options
         case ''
             printf '%s\n' --version\t'Print pyman\'s own version'
         case install
-            printf '%s\n' --from\t'Install a local archive' --mirror\t'Get it from this folder or URL' --force\t'Go ahead all the same' --no-adopt\t'Never fall back on a Python of the machine' --no-check\t'Move aliases without checking the venvs that follow' --default\t'Make it the default'
+            printf '%s\n' --from\t'Install a local archive instead of downloading' --mirror\t'A folder or URL with an index.ndjson' --force\t'Install again what is there' --no-adopt\t'Fail rather than adopt a Python when upstream is out of reach' --no-check\t'Move aliases without checking the venvs' --default\t'Make the first one the default'
         case upgrade
-            printf '%s\n' --dry-run\t'Show what would be done' --no-check\t'Move aliases without checking the venvs that follow' --force\t'Go ahead all the same' --prune\t'Remove what nothing needs any more'
-        case uninstall
-            printf '%s\n' --relink\t'Move the venvs first' --force\t'Go ahead all the same'
+            printf '%s\n' --dry-run\t'Only show what would move, and who would stay' --no-check\t'Move aliases without checking the venvs' --force\t'Move also where a venv that does not fit cannot be held back' --prune\t'Remove afterwards what nothing uses any more' --mirror\t'A folder or URL with an index.ndjson'
+        case hold
+            printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back'
+        case unhold
+            printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back'
+        case rollback
+            printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back'
         case prune
-            printf '%s\n' --dry-run\t'Show what would be done' --force\t'Go ahead all the same'
+            printf '%s\n' --dry-run\t'Only show what would go' --force\t'Do not keep what only unreachable venvs may need'
+        case uninstall
+            printf '%s\n' --relink\t'Move the venvs that need it to their alias first' --force\t'Remove it although venvs or processes need it'
         case adopt
-            printf '%s\n' --all\t'Take all there are'
+            printf '%s\n' --all\t'Adopt every Python of this machine'
         case list
-            printf '%s\n' --available\t'Show what can be installed' --outdated\t'Show what has a newer patch release' --all\t'Take all there are'
+            printf '%s\n' --available\t'Show what could be installed' --outdated\t'Show what a newer patch release exists for' --all\t'With --available: every patch release'
         case venv
-            printf '%s\n' -p\t'Use this Python' --python\t'Use this Python' --pin\t'Pin it to the patch release' --clear\t'Make an existing venv anew' --without-pip\t'Leave pip out' --no-install\t'Never install a Python that is missing' --system-site-packages\t'Let it see the packages of its Python' --prompt\t'Show this text while it is active' -r\t'Install the requirements in this file'
+            printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path' --pin\t'Stay on the patch release of today' --clear\t'Replace the venv that is there' --without-pip\t'Leave pip out' --no-install\t'Fail rather than install a Python' --system-site-packages\t'Let the base Python\'s packages be imported' --prompt\t'What the prompt shows; `.` for this folder\'s name' -r\t'Install what it names, with uv or else pip' --requirement\t'Install what it names, with uv or else pip'
         case venvs
-            printf '%s\n' --size\t'Count their bytes' --python\t'Only those of this Python' --remove\t'Delete a venv'
+            printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --remove\t'Delete the venvs that are named, and forget them'
         case doctor
-            printf '%s\n' --fix\t'Repair what can be repaired' --dry-run\t'Show what would be done' --foreign\t'Also those of pipx, poetry and others' --yes\t'Answer every question with yes'
+            printf '%s\n' --fix\t'Repair what has an automatic repair' --dry-run\t'Show what --fix would do' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes'
         case rebuild
-            printf '%s\n' --all\t'Take all there are' -p\t'Use this Python' --python\t'Use this Python' --from\t'Install what this lock or file says' --allow-newer\t'Take newer versions where the old cannot be had' --force\t'Go ahead all the same' --dry-run\t'Show what would be done' --installer\t'Use this installer'
+            printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'`lock`, or a requirements file, instead of what was there' --allow-newer\t'Allow other versions where one cannot be had' --force\t'Rebuild also where a relink would do' --dry-run\t'Only show the plan' --installer\t'What installs packages'
         case use
-            printf '%s\n' --global\t'Choose the default'
+            printf '%s\n' --global\t'Set the default of this user instead'
         case find
-            printf '%s\n' --resolve\t'Follow every link'
+            printf '%s\n' --resolve\t'Print the path of the patch release itself'
         case which
-            printf '%s\n' --explain\t'Say why, step by step'
+            printf '%s\n' --explain\t'Show every step of the choice'
         case run
-            printf '%s\n' -p\t'Use this Python' --python\t'Use this Python'
+            printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path'
         case mirror
-            printf '%s\n' --platform\t'For this platform too'
+            printf '%s\n' --platform\t'Mirror for this platform; may be repeated'
     end
-    printf '%s\n' --json\t'Print one JSON object instead of text' -q\t'Print results and errors only' --quiet\t'Print results and errors only' -v\t'Say more about what is done' --verbose\t'Say more about what is done' --root\t'Use the store in this folder' --offline\t'Use no network at all' -h\t'Explain this command' --help\t'Explain this command'
+    printf '%s\n' --json\t'Print one JSON object instead of text' -q\t'Print results and errors only' --quiet\t'Print results and errors only' -v\t'Say more about what is done' --verbose\t'Say more about what is done' --root\t'Use the store in DIR instead of PYMAN_ROOT' --offline\t'Use no network at all' -h\t'Explain the command' --help\t'Explain the command'
 end
 
 function __pyman_option
@@ -119,16 +125,16 @@ function __pyman_option
             echo 'file'
         case 'install:--mirror'
             echo 'folder'
+        case 'upgrade:--mirror'
+            echo 'folder'
         case 'venv:-p' 'venv:--python'
             echo 'request'
         case 'venv:--prompt'
             echo 'text'
-        case 'venv:-r'
+        case 'venv:-r' 'venv:--requirement'
             echo 'file'
-        case 'venvs:--python'
+        case 'venvs:-p' 'venvs:--python'
             echo 'request'
-        case 'venvs:--remove'
-            echo 'venv'
         case 'rebuild:-p' 'rebuild:--python'
             echo 'request'
         case 'rebuild:--from'
@@ -145,11 +151,9 @@ end
 function __pyman_argument
     switch $argv[1]:$argv[2]
         case 'install:*'
-            echo 'request'
+            echo 'available'
         case 'upgrade:*'
             echo 'alias'
-        case 'uninstall:*'
-            echo 'installed|alias'
         case hold:0
             echo 'alias'
         case hold:1
@@ -158,8 +162,10 @@ function __pyman_argument
             echo 'alias'
         case rollback:0
             echo 'alias'
+        case 'uninstall:*'
+            echo 'installed|alias'
         case 'adopt:*'
-            echo 'folder'
+            echo 'file'
         case 'forget:*'
             echo 'installed|venv'
         case info:0
@@ -167,7 +173,11 @@ function __pyman_argument
         case venv:0
             echo 'folder'
         case 'venvs:*'
+            echo 'venv'
+        case 'doctor:*'
             echo 'folder'
+        case 'rebuild:*'
+            echo 'venv'
         case 'register:*'
             echo 'folder'
         case pin:0
@@ -176,11 +186,7 @@ function __pyman_argument
             echo 'installed'
         case follow:0
             echo 'venv'
-        case 'doctor:*'
-            echo 'folder'
-        case 'rebuild:*'
-            echo 'venv'
-        case use:0
+        case 'use:*'
             echo 'request'
         case find:0
             echo 'request'

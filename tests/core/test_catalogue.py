@@ -14,6 +14,7 @@ from pyman.core.catalogue import (
     GITHUB_PREFIX,
     Build,
     WrongShape,
+    offered_names,
     parse_release,
     release_line,
     release_names,
@@ -282,6 +283,7 @@ def test_release_names_are_sorted_by_version_and_given_once():
         ]
     ]
     assert release_names(builds) == ["3.14.0", "3.14.0t", "3.14.0rc1", "3.9.2"]
+    assert offered_names(builds) == ["3.14", "3.14.0", "3.14t", "3.14.0t", "3.14.0rc1", "3.9", "3.9.2"]
 
 
 def test_what_is_shown_of_an_address_has_no_secrets():

@@ -10,6 +10,7 @@ import subprocess
 import pexpect
 import pytest
 
+from pyman.cli.commands import COMMANDS
 from pyman.core.completion_scripts import KINDS, completion_scripts
 from pyman.core.init_script import init_script
 from stage.command_table import FOLDER, TABLE
@@ -43,7 +44,7 @@ class Home:
                 pass
         os.mkdir(f"{folder}/cache")
         with open(f"{folder}/cache/available", "w", encoding="utf-8") as file:
-            file.write("3.15.0a7\n3.14.4\n$(touch pwned)\n3.12.9\n")
+            file.write("3.15\n3.15.0a7\n3.14\n3.14.4\n$(touch pwned)\n3.12\n3.12.9\n")
         self.work = f"{folder}/work"
         os.makedirs(f"{self.work}/subfolder")
         with open(f"{self.work}/some.tar.gz", "w", encoding="utf-8"):
@@ -102,15 +103,32 @@ CASES = [
     ("pyman hold 3.13 3.13.5 ", set()),
     ("pyman uninstall 3.13", {"3.13", "3.13.5", "3.13.15"}),
     ("pyman uninstall 3.11.2 3.14", {"3.14t", "3.14.2t"}),
-    ("pyman install 3.14", {"3.14t", "3.14.2t", "3.14.4"}),
-    ("pyman venv -p 3.12", {"3.12.9"}),
+    ("pyman install 3.14", {"3.14", "3.14.4"}),
+    ("pyman mirror folder 3.14", {"3.14", "3.14.4"}),
+    ("pyman install --from some", {"some.tar.gz"}),
+    ("pyman venv -p 3.12", {"3.12", "3.12.9"}),
     (
         "pyman venv --python 3.1",
-        {"3.11", "3.13", "3.14t", "3.11.2", "3.13.5", "3.13.15", "3.14.2t", "3.15.0a7", "3.14.4", "3.12.9"},
+        {
+            "3.11",
+            "3.13",
+            "3.14t",
+            "3.11.2",
+            "3.13.5",
+            "3.13.15",
+            "3.14.2t",
+            "3.15",
+            "3.15.0a7",
+            "3.14",
+            "3.14.4",
+            "3.12",
+            "3.12.9",
+        },
     ),
     ("pyman use s", {"system"}),
     ("pyman which p", {"python", "pip3.13"}),
     ("pyman --root /nowhere hold ", set()),
+    ("pyman run -- ls so", {"some.tar.gz"}),
     ("pyman prune ", set()),
     ("pyman nothing ", set()),
 ]
@@ -145,23 +163,27 @@ def test_a_root_on_the_command_line_counts(shell, home, tmp_path):
 @pytest.mark.parametrize("shell", LISTED)
 def test_without_store_and_cache(shell, home):
     nothing = {"PYMAN_ROOT": "/nowhere", "PYMAN_CACHE_DIR": "/nowhere"}
-    assert words(ask(shell, home, "pyman install ", **nothing)) == {"latest", "system"}
-    assert words(ask(shell, home, "pyman install ", PYMAN_ROOT="", PYMAN_CACHE_DIR="")) == {"latest", "system"}
+    assert words(ask(shell, home, "pyman use ", **nothing)) == {"latest", "system"}
+    assert words(ask(shell, home, "pyman use ", PYMAN_ROOT="", PYMAN_CACHE_DIR="")) == {"latest", "system"}
+    assert words(ask(shell, home, "pyman install ", **nothing)) == set()
 
 
 def test_bash_shows_descriptions_in_a_list_only(home):
     if "bash" not in PRESENT:
         pytest.skip("no bash")
     listed = ask("bash", home, "pyman un", COMP_TYPE="63")
-    assert listed == ["uninstall  (Remove Pythons that nothing needs)", "unhold     (Let an alias move again)"]
-    assert ask("bash", home, "pyman un", COMP_TYPE="9") == ["uninstall", "unhold"]
+    assert listed == [
+        "unhold     (Let an alias go to the newest release again)",
+        "uninstall  (Remove a Python that nothing needs)",
+    ]
+    assert ask("bash", home, "pyman un", COMP_TYPE="9") == ["unhold", "uninstall"]
     assert ask("bash", home, "pyman unh", COMP_TYPE="63") == ["unhold"]
 
 
 def test_fish_shows_descriptions(home):
     if "fish" not in PRESENT:
         pytest.skip("no fish")
-    assert "unhold\tLet an alias move again" in ask("fish", home, "pyman un")
+    assert "unhold\tLet an alias go to the newest release again" in ask("fish", home, "pyman un")
     assert "3.14.4\tavailable release" in ask("fish", home, "pyman install 3.14")
 
 
@@ -224,7 +246,7 @@ def test_typed_at_a_terminal(shell, home, terminal):
     child = terminal(shell)
     assert typed(child, "pyman insta\t") == "<install>"
     assert typed(child, "pyman doctor --forei\t") == "<doctor><--foreign>"
-    assert typed(child, "pyman venv -p 3.12\t") == "<venv><-p><3.12.9>"
+    assert typed(child, "pyman venv -p 3.12.\t") == "<venv><-p><3.12.9>"
     assert typed(child, "pyman uninstall 3.11.\t") == "<uninstall><3.11.2>"
     assert typed(child, "pyman --root /nowhere rollb\t 3.13") == "<--root></nowhere><rollback><3.13>"
     assert typed(child, "pyman rollback 3.14\t") == "<rollback><3.14t>"
@@ -241,7 +263,7 @@ def test_typed_at_a_terminal(shell, home, terminal):
 def test_zsh_lists_descriptions(terminal):
     child = terminal("zsh")
     child.send("pyman un\t\t")
-    child.expect("unhold +-- Let an alias move again")
+    child.expect("unhold +-- Let an alias go to the newest release again")
     child.send("\x15pyman hold 3.13 3.13.\t\t")
     child.expect("3\\.13\\.5 +3\\.13\\.15")
     child.send("\x15pyman doctor --d\t\t\x15pyman venv --py\t\x15pyman install 3.1\t\t")
@@ -252,7 +274,7 @@ def test_zsh_lists_descriptions(terminal):
 def test_bash_lists_descriptions(terminal):
     child = terminal("bash")
     child.send("pyman un\t\t")
-    child.expect("unhold +\\(Let an alias move again\\)")
+    child.expect("unhold +\\(Let an alias go to the newest release again\\)")
 
 
 # --- the files ---
@@ -271,8 +293,12 @@ def test_shellcheck_has_nothing_to_say():
     subprocess.run(["shellcheck", f"{completions_folder()}/pyman.bash"], check=True)
 
 
-def test_the_table_uses_kinds_that_exist():
-    places = [place for command in TABLE.commands for place in (*command.options, *command.arguments)]
-    for place in (*places, *TABLE.shared, *TABLE.alone):
+def test_the_table_says_something_of_everything():
+    """A kind that exists for each value, and a description for each verb and option that is not hidden."""
+    assert [command.name for command in TABLE.commands] == [one.name for one in COMMANDS if not one.hidden]
+    options = [option for command in TABLE.commands for option in (*command.options, *TABLE.shared, *TABLE.alone)]
+    assert all(option.summary and all(name.startswith("-") for name in option.names) for option in options)
+    assert all(command.summary for command in TABLE.commands)
+    for place in (*options, *(argument for command in TABLE.commands for argument in command.arguments)):
         assert not place.value or set(place.value.split("|")) <= set(KINDS)
         assert bool(place.choices) == (place.value == "choice")

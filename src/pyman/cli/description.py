@@ -9,13 +9,13 @@ from pyman.cli.commands import COMMANDS
 from pyman.cli.verb import SHARED_NAMES
 from pyman.core.completion_scripts import ArgumentWords, CommandTable, CommandWords, OptionWords
 
-# What stands for a value in the help, and what can be completed in its place.
+# What stands for a value in the help, and what can be completed in its place. A value in small letters is itself.
 _KINDS = {
     "REQUEST": "request",
     "DIR": "folder",
     "FILE": "file",
     "URL": "folder",
-    "PATH": "folder",
+    "PATH": "file",
     "VENV": "venv",
     "ALIAS": "alias",
     "VERSION": "installed",
@@ -29,12 +29,13 @@ _KINDS = {
 }
 # A few arguments want less than their name would allow.
 _NARROWER = {
-    ("uninstall", "REQUEST"): "installed",
+    ("uninstall", "REQUEST"): "installed|alias",
     ("upgrade", "REQUEST"): "alias",
     ("forget", "REQUEST"): "installed",
     ("install", "REQUEST"): "available",
+    ("mirror", "REQUEST"): "available",
+    ("info", "RUNTIME"): "installed|alias",
     ("venvs", "DIR"): "venv",
-    ("run", "REQUEST"): "request",
 }
 
 
@@ -48,8 +49,10 @@ def describe() -> CommandTable:
         loaded = load(command)
         options, arguments, common = [], [], []
         for parameter in loaded.params:
+            if getattr(parameter, "hidden", False):
+                continue
             if parameter.param_type_name == "argument":
-                arguments.append(_argument(command.name, parameter))
+                arguments += _arguments(command.name, parameter)
             elif parameter.name in SHARED_NAMES:
                 common.append(_option(command.name, parameter))
             else:
@@ -59,26 +62,25 @@ def describe() -> CommandTable:
     return CommandTable(tuple(commands), shared, (OptionWords(("--version",), "Print pyman's own version."),))
 
 
-def _argument(verb: str, parameter: Any) -> ArgumentWords:
-    metavar = (parameter.metavar or parameter.name.upper()).strip("[]")
-    many = metavar.endswith("...")
-    choices = _choices(parameter)
-    kind = "choice" if choices else _kind(verb, metavar.removesuffix("..."))
-    return ArgumentWords(kind, many, choices)
+def _arguments(verb: str, parameter: Any) -> tuple[ArgumentWords, ...]:
+    kind, choices = _value(verb, parameter.metavar or parameter.name.upper())
+    if kind == "command":
+        # What stands behind a program is that program's own: files, as a rule.
+        return ArgumentWords("command"), ArgumentWords("file", many=True)
+    return (ArgumentWords(kind, parameter.nargs == -1, choices),)
 
 
 def _option(verb: str, parameter: Any) -> OptionWords:
     names = tuple(sorted(parameter.opts, key=len))
     if parameter.is_flag:
         return OptionWords(names, parameter.help or "")
-    choices = _choices(parameter)
-    kind = "choice" if choices else _kind(verb, (parameter.metavar or "TEXT").strip("[]").removesuffix("..."))
+    kind, choices = _value(verb, parameter.metavar or "TEXT")
     return OptionWords(names, parameter.help or "", kind, choices)
 
 
-def _choices(parameter: Any) -> tuple[str, ...]:
-    return tuple(str(getattr(choice, "value", choice)) for choice in getattr(parameter.type, "choices", ()))
-
-
-def _kind(verb: str, metavar: str) -> str:
-    return "|".join(dict.fromkeys(_NARROWER.get((verb, part)) or _KINDS[part] for part in metavar.split("|")))
+def _value(verb: str, metavar: str) -> tuple[str, tuple[str, ...]]:
+    """Kinds and choices: `REQUEST|VENV` stands for one of either, `auto|uv|pip` is what may be written."""
+    words = tuple(metavar.strip("[]").removesuffix("...").split("|"))
+    if all(word.islower() for word in words):
+        return "choice", words
+    return "|".join(dict.fromkeys(_NARROWER.get((verb, word)) or _KINDS[word] for word in words)), ()

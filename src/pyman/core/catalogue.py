@@ -11,7 +11,7 @@ from __future__ import annotations
 from posixpath import join
 
 from pyman.core.record import record
-from pyman.core.version import Version, parse_version, release_name
+from pyman.core.version import VARIANT_SUFFIX, Version, parse_version, release_name, split_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,6 +150,18 @@ def release_names(builds: Iterable[Build]) -> list[str]:
     for build in builds:
         names[build.release] = (build.version.order, build.variant == "default")
     return sorted(names, key=names.__getitem__, reverse=True)
+
+
+def offered_names(builds: Iterable[Build]) -> list[str]:
+    """Return what can be written to have one of these builds: each minor, and behind it its releases."""
+    names: dict[str, None] = {}
+    for name in release_names(builds):
+        split = split_release(name)
+        if split is not None:
+            numbers, _, variant = split
+            names[f"{numbers[0]}.{numbers[1]}{VARIANT_SUFFIX[variant]}"] = None
+        names[name] = None
+    return list(names)
 
 
 def without_secrets(url: str) -> str:

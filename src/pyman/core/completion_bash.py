@@ -9,7 +9,7 @@ from pyman.core.shell_words import quote
 _HEAD = """\
 # Completes pyman's words in bash. Generated from the command table: change that, not this file.
 #
-# shellcheck shell=bash disable=SC2053
+# shellcheck shell=bash disable=SC2016,SC2053
 
 # Adds the names in a folder of the store that fit: __pyman_names runtimes '*.*.*'
 __pyman_names() {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 
-from pyman.core.catalogue import parse_release, release_line, release_names
+from pyman.core.catalogue import offered_names, parse_release, release_line
 from pyman.core.record import record
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.places import make_folder
@@ -93,11 +93,11 @@ class CatalogueCache:
             pass  # as the docstring of the module says
 
     def write_available(self, builds: Sequence[Build], *, complete: bool) -> None:
-        """Write `<cache>/available` for the shells' completion: one release a line, the highest version first.
+        """Write `<cache>/available` for the shells' completion: minors and releases, one a line, the highest first.
 
         Where only a part of the list is known, what the file already has stays.
         """
-        names = release_names(builds)
+        names = offered_names(builds)
         try:
             before = read_bytes(self._available).decode()
         except (OSError, ValueError):
