@@ -9,16 +9,21 @@ from typing import Annotated
 import typer
 
 from pyman.cli.examining import Examination, examine
-from pyman.cli.mending import FAILED, FIXED, Mended, is_for_fix, mend_store, mend_venv
 from pyman.cli.session import Session
-from pyman.cli.shell import keep_shims_current
-from pyman.cli.show.notes import short_path
+from pyman.cli.show.findings import Judged, answer
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer, Table
-from pyman.core.finding import INFO, Finding, worst_first
+from pyman.core.answer import Answer
+from pyman.core.escape import visible
+from pyman.core.finding import Finding, worst_first
+from pyman.core.record import replace
 from pyman.errors import PymanError
 
-_COULD_NOT_LOOK = 2
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COULD_NOT_LOOK = 2
+"""The exit status where nothing can be said about anything."""
 
 
 @verb
@@ -44,112 +49,106 @@ def doctor(
         pyman doctor --fix
         pyman doctor ~/projects --dry-run
     """
-    wanted = folders or []
-    missing = next((folder for folder in wanted if not os.path.exists(os.path.join(session.cwd, folder))), None)
-    if missing is not None:
-        raise PymanError(
-            f"{missing} does not exist", hint="name folders to search", code="not-found", exit_status=_COULD_NOT_LOOK
-        )
+    wanted = [os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder))) for folder in folders or ()]
+
+    def look() -> Examination:
+        return examine(session, wanted, foreign=foreign, machine=not wanted, record=not dry_run)
+
     try:
-        seen = examine(session, wanted, foreign=foreign, machine=not wanted)
+        _refuse_what_cannot_be_searched(wanted)
+        seen = look()
     except PymanError as error:
-        error.exit_status = _COULD_NOT_LOOK
+        error.exit_status = COULD_NOT_LOOK
         raise
-    if not fix or dry_run:
-        planned = dry_run
+    allowed = _asking(session, yes=yes)
+    if dry_run or not fix:
         judged = [
-            (finding, "planned" if planned and is_for_fix(finding) else "open", "")
+            Judged(finding, "planned" if dry_run and _would_be_done(session, finding, yes=yes) else "open")
             for finding in worst_first(seen.findings)
         ]
-        return _answer(session, seen, judged, fixed=0, planned=planned)
-    mended = _fix(session, seen, foreign=foreign, yes=yes)
-    if seen.store.runtimes and os.path.isdir(session.places.shims):
-        keep_shims_current(session)
-    after = examine(session, wanted, foreign=foreign, machine=not wanted)
-    done = [(one.finding, FIXED, "") for one in mended if one.status == FIXED]
-    failed = {(one.finding.path, one.finding.code): one.why for one in mended if one.status == FAILED}
-    left = [
-        (
-            finding,
-            FAILED if (finding.path, finding.code) in failed else "open",
-            failed.get((finding.path, finding.code), ""),
-        )
-        for finding in worst_first(after.findings)
-    ]
-    return _answer(session, after, [*left, *done], fixed=len(done), planned=False)
+        return answer(session, seen, judged, dry_run=dry_run)
+    return answer(session, *_fix(session, seen, look, allowed, foreign=foreign))
 
 
-def _fix(session: Session, seen: Examination, *, foreign: bool, yes: bool) -> list[Mended]:
+doctor.status_without_session = COULD_NOT_LOOK  # type: ignore[attr-defined]  # read by cli.verb
+
+
+def _refuse_what_cannot_be_searched(folders: list[str]) -> None:
+    for folder in folders:
+        if not os.path.lexists(folder):
+            raise PymanError(f"{folder} does not exist", hint="name folders to search", code="not-found")
+        if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+            raise PymanError(f"{folder} cannot be searched", hint="let whoever owns it search it", code="unreadable")
+
+
+def _can_ask(session: Session) -> bool:
+    return sys.stdin.isatty() and not session.json
+
+
+def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
     def allowed(finding: Finding) -> bool:
-        if yes:
-            return True
-        if not sys.stdin.isatty() or session.json:
-            return False
-        return typer.confirm(f"{finding.path}: {finding.message}; {finding.repair}?", err=True)
+        if yes or not _can_ask(session):
+            return yes
+        return typer.confirm(visible(f"{finding.path}: {finding.message}; {finding.repair}?"), err=True)
+
+    return allowed
+
+
+def _would_be_done(session: Session, finding: Finding, *, yes: bool) -> bool:
+    from pyman.cli.mending import is_for_fix
+
+    return is_for_fix(finding) and (yes or not finding.asks or _can_ask(session))
+
+
+def _fix(
+    session: Session,
+    seen: Examination,
+    look: Callable[[], Examination],
+    allowed: Callable[[Finding], bool],
+    *,
+    foreign: bool,
+) -> tuple[Examination, list[Judged]]:
+    """Mend the store, then one venv after the other; what was not touched is not looked at again."""
+    from pyman.cli.mending import FAILED, FIXED, forget_gone, is_for_fix, mend_store, mend_venv
+    from pyman.cli.shell import keep_shims_current
+    from pyman.core.listed_venv import list_venv
+    from pyman.effects.fitness import Fitness
+    from pyman.effects.store import read_store
 
     mended = mend_store(session, seen.findings, allowed)
     if any(one.status == FIXED for one in mended):
         # A runtime that is back, or an alias that leads somewhere again, changes what is wrong with venvs.
-        paths = [facts.path for facts in seen.inventory.venvs]
-        again = examine(session, paths, foreign=foreign, machine=False) if paths else seen
-        seen = Examination(again.store, seen.inventory, (*again.findings, *_records(seen)), again.world)
-    for path in dict.fromkeys(finding.path for finding in seen.findings if finding.kind == "venv"):
-        own = tuple(finding for finding in seen.findings if finding.path == path)
-        mended += mend_venv(session, path, own, seen.world, allowed)
-    return mended
-
-
-def _records(seen: Examination) -> tuple[Finding, ...]:
-    return tuple(finding for finding in seen.findings if finding.code == "gone")
-
-
-def _answer(
-    session: Session, seen: Examination, judged: list[tuple[Finding, str, str]], *, fixed: int, planned: bool
-) -> Answer:
-    still = [finding for finding, status, _ in judged if status != FIXED]
-    open_count = sum(finding.is_open for finding in still)
-    checked = len(seen.inventory.venvs)
-    findings = [
-        {
-            "code": finding.code,
-            "severity": finding.severity,
-            "kind": finding.kind,
-            "path": finding.path,
-            "message": finding.message,
-            "repair": finding.repair,
-            "status": status,
-        }
-        for finding, status, _ in judged
-    ]
-    rows = tuple(_row(session, seen, finding, status, why) for finding, status, why in judged)
-    data = {"findings": findings, "summary": {"checked": checked, "open": open_count, "fixed": fixed}}
-    table = Table(("Where", "Python", "State", "What is wrong", "Repair"), rows)
-    lines = _summary(checked, still, fixed)
-    notes = [f"{short_path(session, folder)} could not be searched" for folder in seen.inventory.unreadable[:5]]
-    if not planned and any(is_for_fix(finding) for finding in still) and not fixed:
-        notes.append("`pyman doctor --fix` does the repairs; `--dry-run` shows them first")
-    return Answer(data, tuple(lines), table=table, notes=tuple(notes), status=1 if open_count else 0)
-
-
-def _row(session: Session, seen: Examination, finding: Finding, status: str, why: str) -> tuple[str, ...]:
-    facts = seen.facts(finding.path) if finding.kind == "venv" else None
-    python = str(facts.python) if facts is not None and facts.python is not None else ""
-    state = f"{finding.severity} {finding.code}" if status in ("open", "planned") else f"{status} {finding.code}"
-    repair = f"failed: {why}" if why else (finding.repair or "")
-    return (short_path(session, finding.path), python, state, finding.message, repair)
-
-
-def _summary(checked: int, still: list[Finding], fixed: int) -> list[str]:
-    venvs = "1 venv" if checked == 1 else f"{checked} venvs"
-    sick = {finding.path for finding in still if finding.kind == "venv" and finding.severity != INFO}
-    told = [f"{fixed} repaired"] if fixed else []
-    if not any(finding.is_open for finding in still):
-        if checked == 0:
-            return ["no venv is known here, and nothing else is wrong", *told]
-        healthy = "the only venv is healthy" if checked == 1 else f"all {venvs} are healthy"
-        return [", ".join([*told, healthy])]
-    others = sum(finding.is_open for finding in still if finding.kind != "venv")
-    parts = [*told, f"{len(sick)} of {venvs} need attention" if sick else f"{venvs} are healthy"]
-    if others:
-        parts.append(f"{others} more about the store and the machine")
-    return [", ".join(parts)]
+        seen = look()
+    fitness = Fitness(session.places.cache)
+    left: dict[str, tuple[Finding, ...]] = {}
+    for finding in seen.findings:
+        if finding.kind == "venv":
+            left[finding.path] = (*left.get(finding.path, ()), finding)
+    others = tuple(finding for finding in seen.findings if finding.kind != "venv")
+    venvs = {venv.path: venv for venv in seen.venvs}
+    waiting = [path for path, found in left.items() if any(map(is_for_fix, found))]
+    task = f"mending {len(waiting)} venvs"
+    session.observer.began(task, None)
+    for path in waiting:
+        if left[path][0].code == "gone":
+            mended.append(forget_gone(session, left.pop(path)[0]))
+            continue
+        outcome = mend_venv(session, path, allowed, foreign=foreign, fitness=fitness)
+        mended += outcome.mended
+        left[path] = outcome.left
+        if outcome.facts is not None:
+            venvs[path] = list_venv(outcome.facts, outcome.left)
+    session.observer.finished(task)
+    fitness.remember(all_asked=False)
+    if others and read_store(session.places.root) != seen.store:
+        # A release was installed for a venv: what is wrong with the store is another thing now.
+        others = tuple(finding for finding in look().findings if finding.kind != "venv")
+    if seen.store.runtimes and os.path.isdir(session.places.shims):
+        keep_shims_current(session)
+    failed = {(one.finding.path, one.finding.code): one.why for one in mended if one.status == FAILED}
+    judged = []
+    for finding in worst_first((*others, *(finding for found in left.values() for finding in found))):
+        why = failed.get((finding.path, finding.code))
+        judged.append(Judged(finding, "open") if why is None else Judged(finding, "failed", why))
+    judged += [Judged(one.finding, "fixed") for one in mended if one.status == FIXED]
+    return replace(seen, venvs=tuple(venvs.values())), judged

@@ -16,12 +16,13 @@ from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.diagnosis import diagnose_venv, state_of_venv
+from pyman.core.listed_venv import ListedVenv
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store, choose, is_shared, origin_of
 from pyman.core.venv import VenvFacts
+from pyman.effects.inventory import read_one
 from pyman.effects.removal import read_needs, size_of
 from pyman.effects.store import read_manifest, read_store
-from pyman.effects.venvs_on_disk import read_venv
 from pyman.errors import NotFound
 
 
@@ -43,7 +44,7 @@ def info(
     if subject is not None:
         path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(subject)))
         if "/" in subject or subject.startswith((".", "~")) or os.path.lexists(os.path.join(path, "pyvenv.cfg")):
-            if read_venv(path) is not None:
+            if read_one(session.places, path) is not None:
                 return _about_venv(session, store, path)
             runtime = _runtime_at(store, path)
             if runtime is None:
@@ -72,9 +73,7 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
     needs = read_needs(session.places, store, runtime)
     names = store.names_of(runtime)
     manifest = read_manifest(runtime)
-    venvs = sorted(
-        {facts.path for facts in examine(session, machine=False).inventory.venvs if _runs_on(facts, runtime)}
-    )
+    venvs = sorted({venv.path for venv in examine(session, machine=False).venvs if _runs_on(venv, runtime)})
     data = {
         **describe(store, runtime, len(venvs)),
         "name": runtime.name,
@@ -106,16 +105,15 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
     return Answer(data, tuple(lines))
 
 
-def _runs_on(facts: VenvFacts, runtime: Runtime) -> bool:
-    running = facts.running
-    if running is None:
+def _runs_on(venv: ListedVenv, runtime: Runtime) -> bool:
+    if venv.base is None:
         return False
     prefix = os.path.realpath(runtime.path).rstrip("/")
-    return running.path.startswith(prefix + "/") and (running.version is None or running.version == runtime.version)
+    return venv.base.path.startswith(prefix + "/") and venv.python in (None, runtime.version)
 
 
 def _about_venv(session: Session, store: Store, path: str) -> Answer:
-    facts = read_venv(path)
+    facts = read_one(session.places, path)
     if facts is None:
         raise NotFound(f"there is no venv at {path}", hint="see `pyman venvs`")
     findings = diagnose_venv(facts, judge(session, store, [facts]))
@@ -123,8 +121,8 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     chain = [step for step in (facts.way.chain if facts.way is not None else ()) if step]
     others = [
         other.path
-        for other in examine(session, machine=False).inventory.venvs
-        if other.path != facts.path and other.running is not None and other.running == facts.running
+        for other in examine(session, machine=False).venvs
+        if other.path != facts.path and other.base is not None and other.base == facts.running
     ]
     data = {
         "path": facts.path,

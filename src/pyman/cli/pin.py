@@ -10,6 +10,7 @@ import typer
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
+from pyman.core.owner_command import owner_command
 from pyman.core.plan import Plan, ReplaceFile
 from pyman.core.plans.repair import relink_steps
 from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, edit
@@ -19,11 +20,11 @@ from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store
 from pyman.core.venv import VenvFacts
 from pyman.effects.apply import Transaction
+from pyman.effects.inventory import read_one
 from pyman.effects.lock import hold
 from pyman.effects.store import read_store
 from pyman.effects.venv_records import remember
-from pyman.effects.venvs_on_disk import read_venv
-from pyman.errors import NotFound, Refused
+from pyman.errors import NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ def pin(
         pyman pin
         pyman pin .venv 3.13.5
     """
-    facts = named_venv(session, venv)
+    if version is None and venv is not None and _names_release(session, venv):
+        # `pyman pin 3.13.5` means the default venv.
+        venv, version = None, venv
+    facts = _own_venv(session, venv)
     store = read_store(session.places.root)
     runtime = _release(store, facts, version)
     _link(session, facts, store_target(store, runtime, runtime.name), runtime.release, "pin")
@@ -61,7 +65,7 @@ def follow(session: Session, venv: _VENV = None) -> Answer:
         pyman follow
         pyman follow ~/projects/shop/.venv
     """
-    facts = named_venv(session, venv)
+    facts = _own_venv(session, venv)
     store = read_store(session.places.root)
     alias = wanted_alias(facts)
     runtime = store.alias_target(alias) if alias is not None else None
@@ -81,12 +85,29 @@ def named_venv(session: Session, text: str | None) -> VenvFacts:
     """
     named = text or session.environ.get("VIRTUAL_ENV") or ".venv"
     path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(named)))
-    facts = read_venv(path)
+    facts = read_one(session.places, path)
     if facts is None:
         raise NotFound(f"there is no venv at {path}", hint="name one, or make one with `pyman venv`")
     if facts.uid != os.geteuid():
         raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code="not-yours")
     return facts
+
+
+def _own_venv(session: Session, text: str | None) -> VenvFacts:
+    """The same, where it is no other tool's: that would undo what was written."""
+    facts = named_venv(session, text)
+    if facts.foreign:
+        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code="foreign")
+    return facts
+
+
+def _names_release(session: Session, text: str) -> bool:
+    if "/" in text or os.path.lexists(os.path.join(session.cwd, text)):
+        return False
+    try:
+        return parse_request(text).pins
+    except PymanError:
+        return False
 
 
 def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:

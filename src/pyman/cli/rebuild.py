@@ -27,6 +27,7 @@ from pyman.core.finding import REBUILD, RELINK
 from pyman.core.packages import normalize_name
 from pyman.core.relink import wanted_alias
 from pyman.core.venv import VenvFacts
+from pyman.effects.inventory import read_one
 from pyman.errors import PymanError, UsageError
 
 _INSTALLERS = ("auto", "uv", "pip")
@@ -129,8 +130,8 @@ rebuild.rewrite_words = _names_after_allow_newer  # type: ignore[attr-defined]  
 
 def _needing(session: Session) -> list[VenvFacts]:
     seen = examine(session, machine=False)
-    paths = {finding.path for finding in seen.findings if finding.action == REBUILD}
-    return [facts for facts in seen.inventory.venvs if facts.path in paths]
+    paths = dict.fromkeys(finding.path for finding in seen.findings if finding.action == REBUILD)
+    return [facts for path in paths if (facts := read_one(session.places, path)) is not None]
 
 
 def _needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:
@@ -156,7 +157,6 @@ def _relink(session: Session, facts: VenvFacts, lines: list[str], *, dry_run: bo
     """Same minor, same ABI: a relink is all that is needed."""
     from pyman.cli.examining import judge
     from pyman.effects.store import read_store
-    from pyman.effects.venvs_on_disk import read_venv
 
     world = judge(session, read_store(session.places.root), [facts], foreign=True)
     findings = diagnose_venv(facts, world)
@@ -167,12 +167,12 @@ def _relink(session: Session, facts: VenvFacts, lines: list[str], *, dry_run: bo
         lines.append(f"{shown}: {told}; `--force` makes it anew all the same")
         after = facts
     else:
-        mended = mend_venv(session, facts.path, findings, world, lambda _: False)
-        failure = next((one for one in mended if one.status == "failed"), None)
+        outcome = mend_venv(session, facts.path, lambda _: False, foreign=True)
+        failure = next((one for one in outcome.mended if one.status == "failed"), None)
         if failure is not None:
             raise PymanError(f"{facts.path} could not be mended: {failure.why}", hint="use `--force` to make it anew")
         lines.append(f"{shown}: same minor, so it was mended in place, with its packages")
-        after = read_venv(facts.path) or facts
+        after = outcome.facts or facts
     old = str(facts.python) if facts.python is not None else None
     new = str(after.python) if after.python is not None else None
     return {"path": facts.path, "from": old, "to": new, "packages": 0, "added": [], "removed": [], "changed": []}

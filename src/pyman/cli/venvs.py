@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from pyman.cli.show.notes import short_path
 from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
-from pyman.core.diagnosis import state_of_venv
+from pyman.core.listed_venv import ListedVenv
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
 from pyman.effects.inventory import is_own, take_inventory
@@ -21,7 +22,7 @@ from pyman.effects.removal import size_of
 from pyman.effects.set_aside import SetAside
 from pyman.effects.venv_records import UNREACHABLE, forget, record_name
 from pyman.effects.venvs_on_disk import read_venv
-from pyman.errors import NotFound, Refused, UsageError
+from pyman.errors import NotFound, PymanError, Refused, UsageError
 
 
 @verb
@@ -44,43 +45,38 @@ def venvs(
         pyman venvs --python 3.12
         pyman venvs --remove ~/old/.venv
     """
+    wanted = [_absolute(session, folder) for folder in folders or ()]
     if remove:
-        if not folders:
+        if not wanted:
             raise UsageError("`--remove` takes the venvs to delete", hint="name them: `pyman venvs --remove DIR`")
-        return _remove(session, folders)
-    _refuse_missing(session, folders or [])
-    seen = examine(session, folders or (), machine=False)
+        return _remove(session, wanted)
+    _refuse_missing(wanted)
     request = parse_request(python) if python is not None else None
-    chosen = [facts for facts in seen.inventory.venvs if request is None or _runs(facts, request)]
-    sizes = {facts.path: size_of(facts.folder) for facts in chosen} if size else {}
-    records = []
-    rows = []
-    for facts in chosen:
-        state = state_of_venv(seen.findings, facts.path)
-        record: dict[str, object] = {
-            "path": facts.path,
-            "creator": facts.creator,
-            "request": facts.request,
-            "policy": facts.policy,
-            "python": str(facts.python) if facts.python is not None else None,
-            "link": facts.link_kind,
-            "state": state,
-        }
-        if size:
-            record["bytes"] = sizes[facts.path]
-        records.append(record)
-        room = (megabytes(sizes[facts.path]),) if size else ()
-        shown = short_path(session, facts.path)
-        rows.append((shown, facts.creator, str(facts.python or "?"), _follows(facts), *room, state))
+    seen = examine(session, wanted, machine=False)
+    chosen = [venv for venv in seen.venvs if request is None or _runs(session, venv, request)]
+    sizes = {venv.path: size_of(venv.folder) for venv in chosen} if size else {}
+    data = [_data(venv) | ({"bytes": sizes[venv.path]} if size else {}) for venv in chosen]
     notes = []
     if request is None:
-        for known, how in seen.inventory.absent:
+        for known, how in seen.absent:
             if how == UNREACHABLE:
-                notes.append(f"{known.path} cannot be reached: is its disk mounted?")
-    if not rows:
+                notes.append(f"{short_path(session, known.path)} cannot be reached: is its disk mounted?")
+    notes += [f"{short_path(session, folder)} could not be searched" for folder in seen.unreadable[:5]]
+    if not chosen:
         notes.append("no venv is known" if request is None else f"no venv runs {request}")
+    rows = [
+        (
+            short_path(session, venv.path),
+            venv.creator,
+            str(venv.python or "?"),
+            _follows(venv),
+            *((megabytes(sizes[venv.path]),) if size else ()),
+            venv.state,
+        )
+        for venv in (chosen if not session.json else ())
+    ]
     head = ("Venv", "Made by", "Python", "Follows", *(("Size",) if size else ()), "State")
-    return Answer({"venvs": records}, table=Table(head, tuple(rows)), notes=tuple(notes))
+    return Answer({"venvs": data}, table=Table(head, tuple(rows)), notes=tuple(notes))
 
 
 @verb
@@ -94,51 +90,87 @@ def register(
         pyman register .venv
         pyman register ~/projects
     """
-    _refuse_missing(session, folders)
-    found = take_inventory(session.places, session.environ, session.cwd, folders, observer=session.observer)
-    if not found.venvs:
+    wanted = [_absolute(session, folder) for folder in folders]
+    _refuse_missing(wanted)
+    inventory = take_inventory(session.places, session.environ, session.cwd, wanted, observer=session.observer)
+    paths = [facts.path for facts in inventory.read()]
+    if not paths:
         raise NotFound(f"there is no venv in {', '.join(folders)}", hint="a venv has a file pyvenv.cfg")
-    lines = tuple(f"{short_path(session, facts.path)} is known" for facts in found.venvs)
-    return Answer({"changed": [facts.path for facts in found.venvs]}, lines)
+    return Answer({"changed": paths}, tuple(f"{short_path(session, path)} is known" for path in paths))
 
 
-def _refuse_missing(session: Session, folders: list[str]) -> None:
+def _absolute(session: Session, folder: str) -> str:
+    return os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))
+
+
+def _refuse_missing(folders: list[str]) -> None:
     for folder in folders:
-        if not os.path.lexists(os.path.join(session.cwd, folder)):
+        if not os.path.lexists(folder):
             raise NotFound(f"{folder} does not exist", hint="name a venv or a folder to search")
 
 
-def _runs(facts: VenvFacts, request: Request) -> bool:
-    running = facts.running
-    if running is None or running.version is None:
-        return request.alias is not None and facts.alias == request.alias
-    return request.admits(running.version, running.variant)
+def _data(venv: ListedVenv) -> dict[str, object]:
+    return {
+        "path": venv.path,
+        "creator": venv.creator,
+        "request": venv.request,
+        "policy": venv.policy,
+        "python": str(venv.python) if venv.python is not None else None,
+        "link": venv.link,
+        "state": venv.state,
+    }
 
 
-def _follows(facts: VenvFacts) -> str:
-    if facts.policy == "pin":
+def _runs(session: Session, venv: ListedVenv, request: Request) -> bool:
+    if request.kind != "path":
+        return venv.runs(request)
+    place = os.path.realpath(_absolute(session, request.text))
+    return venv.base is not None and (venv.base.path == place or venv.base.path.startswith(f"{place}/"))
+
+
+def _follows(venv: ListedVenv) -> str:
+    if venv.policy == "pin":
         return "pinned"
-    held = facts.settings.held_back
-    if held is not None:
-        return f"held back on {held[0]}"
-    return {"alias": facts.alias or "", "patch": "a patch release", "external": "external", "broken": ""}[
-        facts.link_kind
-    ]
+    if venv.held_back is not None:
+        return f"held back on {venv.held_back}"
+    return {"alias": venv.alias or "", "patch": "a patch release", "external": "external", "broken": ""}[venv.link]
 
 
-def _remove(session: Session, folders: list[str]) -> Answer:
-    changed = []
-    for folder in folders:
-        path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))
-        facts = read_venv(path)
-        if facts is None:
-            raise NotFound(f"{path} is no venv; nothing was touched", hint="see `pyman venvs`")
-        if facts.foreign:
-            raise Refused(f"{path} belongs to {facts.creator}", hint=f"remove it with {facts.creator}", code="foreign")
-        if is_own(path):
-            raise Refused(f"{path} is what pyman runs in", hint="install.sh --uninstall removes pyman")
-        with SetAside(session.places, facts.folder, "remove", session.observer) as old:
-            old.keep_new()
-        forget(session.places.root, record_name(path))
-        changed.append(path)
-    return Answer({"changed": changed}, tuple(f"removed {short_path(session, path)}" for path in changed))
+def _remove(session: Session, paths: list[str]) -> Answer:
+    """Delete venvs; nothing is touched unless each of them may be."""
+    chosen = [_removable(path) for path in dict.fromkeys(paths)]
+    changed: list[str] = []
+    failure: PymanError | None = None
+    for facts in chosen:
+        try:
+            _delete(session, facts)
+        except PymanError as error:
+            failure = error
+            break
+        changed.append(facts.path)
+    lines = tuple(f"removed {short_path(session, path)}" for path in changed)
+    return Answer({"changed": changed}, lines, error=failure)
+
+
+def _removable(path: str) -> VenvFacts:
+    facts = read_venv(path)
+    if facts is None:
+        raise NotFound(f"{path} is no venv; nothing was touched", hint="see `pyman venvs`")
+    if facts.foreign:
+        raise Refused(f"{path} belongs to {facts.creator}", hint=f"remove it with {facts.creator}", code="foreign")
+    if is_own(path):
+        raise Refused(f"{path} is what pyman runs in", hint="install.sh --uninstall removes pyman", code="own")
+    if facts.uid != os.geteuid():
+        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code="not-yours")
+    return facts
+
+
+def _delete(session: Session, facts: VenvFacts) -> None:
+    names = {record_name(facts.path), record_name(facts.folder)}
+    with SetAside(session.places, facts.folder, "remove", session.observer) as old:
+        old.keep_new()
+    if facts.path != facts.folder and not stat.S_ISDIR(os.lstat(facts.path).st_mode):
+        # A link, or a file that named it: it would lead nowhere now.
+        os.unlink(facts.path)
+    for name in names:
+        forget(session.places.root, name)

@@ -10,6 +10,7 @@ import typer
 
 from pyman.cli.session import open_session
 from pyman.cli.show.answer import show
+from pyman.errors import PymanError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,11 @@ def verb(function: Callable[..., Answer]) -> Callable[..., int]:
     @functools.wraps(function)
     def command(**given: Any) -> int:
         shared = {name: given.pop(name) for name in _SHARED}
-        session = open_session(**shared)
+        try:
+            session = open_session(**shared)
+        except PymanError as error:
+            error.exit_status = getattr(command, "status_without_session", error.exit_status)
+            raise
         return show(function(session, **given), json=session.json, quiet=session.quiet)
 
     hints = get_type_hints(function, include_extras=True)

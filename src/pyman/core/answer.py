@@ -18,6 +18,8 @@ class Table:
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    details: tuple[str, ...] = ()
+    """One sentence about each row, or none at all: under the rows on a terminal, the last column in a pipe."""
 
 
 @record

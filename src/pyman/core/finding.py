@@ -33,6 +33,7 @@ SEVERITIES = {
     "end-of-life": WARNING,
     "update-available": INFO,
     "path-order": WARNING,
+    "no-certificates": INFO,
 }
 """In the order of the table: of a venv's findings about its interpreter the first that applies is the one."""
 

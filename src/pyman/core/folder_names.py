@@ -17,12 +17,12 @@ def version_in_name(name: str) -> tuple[tuple[int, ...], str, str] | None:
     `cpython@3.13.5` (pdm), `python@3.13` and `3.13.5_1` (Homebrew), `3.15-dev` (pyenv).
     """
     text = name.lower()
-    for prefix in _PREFIXES:
-        if text.startswith(prefix):
-            text = text[len(prefix) :]
-            break
     if not text[:1].isdigit():
-        return None
+        if not text.startswith(_PREFIXES):
+            return None
+        text = text[len(next(prefix for prefix in _PREFIXES if text.startswith(prefix))) :]
+        if not text[:1].isdigit():
+            return None
     variant = next((known for ending, known in _LONG_VARIANTS if ending in text), None)
     end = min((position for mark in "-+_" if (position := text.find(mark)) >= 0), default=len(text))
     split = split_release(text[:end])

@@ -38,6 +38,8 @@ class RuntimeState:
     """The release that its files name; None where they do not."""
     failure: str | None = None
     """Why its smoke test failed; None where it passed, or nothing had changed since it did."""
+    without_certificates: tuple[str, ...] = ()
+    """Where it looks for certificates, if there are none."""
 
 
 @record
@@ -93,6 +95,22 @@ def _diagnose_runtime(state: RuntimeState) -> Finding | None:
         return Finding("runtime-broken", "runtime", runtime.path, trouble, "install it again", REINSTALL, runtime.name)
     return Finding(
         "runtime-broken", "runtime", runtime.path, trouble, f"mend {runtime.target} with the tool it belongs to"
+    )
+
+
+def diagnose_certificates(states: Iterable[RuntimeState], bundle: str | None) -> tuple[Finding, ...]:
+    """Say which runtimes find no certificates, so that all their https fails. `bundle` is the system's, if any."""
+    repair = f"set SSL_CERT_FILE={bundle}" if bundle is not None else "install the system's ca-certificates"
+    return tuple(
+        Finding(
+            "no-certificates",
+            "runtime",
+            state.runtime.path,
+            f"it finds no certificates in {' or '.join(state.without_certificates)}, so https fails in it",
+            repair,
+        )
+        for state in states
+        if state.without_certificates
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pyman.core.request import Request
     from pyman.core.version import Version
+    from pyman.effects.installed import Reader
 
 _LARGEST_MEMORY = 16 << 20
 
@@ -52,6 +53,7 @@ class Fitness:
         self._file = os.path.join(cache, "checks")
         self._known = self._recall()
         self._kept: dict[str, str] = {}
+        self._moves: dict[tuple[Base, Base], tuple[Move, Reader]] = {}
 
     def reasons(self, questions: Iterable[Question]) -> dict[str, str]:
         """The venvs that do not fit, by path, with the reason."""
@@ -70,10 +72,12 @@ class Fitness:
         return found
 
     def _check(self, old: Base, new: Base, asked: list[tuple[Question, str]]) -> dict[str, str]:
-        from pyman.effects.installed import Reader
+        if (old, new) not in self._moves:
+            from pyman.effects.installed import Reader
 
-        move = Move(read_release(old), read_release(new))
-        reader = Reader(move.lost_symbols)
+            move = Move(read_release(old), read_release(new))
+            self._moves[old, new] = move, Reader(move.lost_symbols)
+        move, reader = self._moves[old, new]
         found = {}
         installed = reader.read_each(question.site_packages for question, _ in asked)
         for (question, key), one in zip(asked, installed, strict=True):
@@ -85,16 +89,21 @@ class Fitness:
                 found[question.path] = reason
         return found
 
-    def remember(self) -> None:
-        """Keep the answers for the next time; a cache that cannot be written is no failure."""
-        if self._kept == self._known:
+    def remember(self, *, all_asked: bool) -> None:
+        """Keep the answers for the next time; a cache that cannot be written is no failure.
+
+        `all_asked` drops those that nobody asked for now: their venvs are gone, or have changed since.
+        """
+        kept = self._kept if all_asked else self._known | self._kept
+        if kept == self._known:
             return
-        text = "".join(f"{key}\t{reason}\n" for key, reason in self._kept.items())
+        text = "".join(f"{key}\t{reason}\n" for key, reason in kept.items())
         try:
             make_folder(os.path.dirname(self._file))
             replace_file(self._file, text.encode("utf-8", "surrogateescape"), 0o600)
         except (OSError, PymanError):
             return
+        self._known = kept
 
     def _recall(self) -> dict[str, str]:
         try:

@@ -98,6 +98,23 @@ def smoke_test(tree_python: str, expected: Version, variant: str, tree: str, *, 
         )
 
 
+def certificate_places(executable: str, *, timeout: float = 10.0) -> tuple[str, ...]:
+    """Where an interpreter looks for the certificates that it trusts: a file and a folder; () where it does not say.
+
+    Started as `ask` starts it.
+    """
+    output, _, status = _run([executable, "-I", "-S", "-B", "-c", _CERTIFICATES], timeout)
+    places = output.split(b"\0")
+    return tuple(map(os.fsdecode, places)) if status == 0 and len(places) == 2 else ()
+
+
+_CERTIFICATES = """
+import _ssl, os
+_, file, _, folder = _ssl.get_default_verify_paths()
+os.write(1, os.fsencode(file) + b"\\0" + os.fsencode(folder))
+"""
+
+
 def _answer(executable: str, modules: tuple[str, ...], timeout: float) -> list[str]:
     """Start an interpreter and return the fields of its answer."""
     cookie = f"pyman-{os.urandom(12).hex()}"

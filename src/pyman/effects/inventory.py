@@ -5,33 +5,84 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.record import record
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.effects.base_release import BaseReleases
 from pyman.effects.interpreters_on_disk import Bases
 from pyman.effects.known_places import find_known_venvs
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.venv_records import PRESENT, KnownVenv, known_venvs, remember, resolve_folder, state_of
+from pyman.effects.venv_records import GONE, PRESENT, UNREACHABLE, KnownVenv, known_venvs, record_name, remember
+from pyman.effects.venv_records import state_of as state_of_record
 from pyman.effects.venv_search import search_venvs
 from pyman.effects.venvs_on_disk import read_venv
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pyman.core.venv import VenvFacts
     from pyman.effects.places import Places
 
 _USUAL = (".venv", "venv")
+_OF_TESTERS = (".tox", ".nox")
 
 
-@record
 class Inventory:
-    """What was found."""
+    """Where the venvs are. Made by `take_inventory`."""
 
-    venvs: tuple[VenvFacts, ...]
-    absent: tuple[tuple[KnownVenv, str], ...] = ()
-    """Records whose venv is not there: `gone`, or `unreachable` with its whole folder."""
-    unreadable: tuple[str, ...] = ()
-    """Folders that could not be searched."""
+    def __init__(
+        self,
+        places: Places,
+        known: dict[str, KnownVenv],
+        paths: Iterable[str],
+        unreadable: tuple[str, ...],
+        record: bool,
+    ) -> None:
+        self._places = places
+        self._known = known
+        self._paths = paths
+        self._record = record
+        self.unreadable = unreadable
+        """Folders that could not be searched."""
+        self.absent: list[tuple[KnownVenv, str]] = []
+        """Records whose venv is not there: `gone`, or `unreachable` with its whole folder. Complete after `read`."""
+
+    def read(self) -> Iterator[VenvFacts]:
+        """Read one venv after the other, and record those that were not known.
+
+        One that goes by two names, because `.venv` is a link to it or a file that names it, is read once.
+        """
+        bases, releases = Bases(), BaseReleases(self._places.cache)
+        unique = {name: known.path for name, known in self._known.items()}
+        for path in self._paths:
+            unique.setdefault(record_name(path), path)
+        folders: set[str] = set()
+        pointers: list[VenvFacts] = []
+        for name, path in sorted(unique.items(), key=lambda item: item[1]):
+            if is_own(path):
+                continue
+            facts = read_venv(path, bases)
+            if facts is None:
+                if name in self._known:
+                    self._absent(self._known[name])
+                continue
+            if name not in self._known and self._record:
+                remember(self._places.root, path)
+            if facts.folder != facts.path:
+                pointers.append(facts)
+                continue
+            folders.add(facts.folder)
+            yield releases.complete(facts)
+        for facts in pointers:
+            if facts.folder not in folders:
+                folders.add(facts.folder)
+                yield releases.complete(facts)
+
+    def _absent(self, known: KnownVenv) -> None:
+        state = state_of_record(known.path)
+        if state == PRESENT:
+            # A folder without its file is none any more; a link may lead to a disk that is not mounted.
+            state = state_of_record(os.path.realpath(known.path)) if os.path.islink(known.path) else GONE
+        self.absent.append((known, UNREACHABLE if state == UNREACHABLE else GONE))
 
 
 def take_inventory(
@@ -41,57 +92,63 @@ def take_inventory(
     folders: Iterable[str] = (),
     searched: Iterable[str] = (),
     observer: Observer = SILENT,
+    *,
+    record: bool = True,
 ) -> Inventory:
-    """Read every known venv, and record those that were not known.
+    """Find every known venv, and those that nobody has told of.
 
     With `folders` only what lies below these, searched to the bottom. Else the records, the current folder, the
-    folders of the settings (`searched`) and the places where other tools keep theirs.
+    folders of the settings (`searched`) and the places where other tools keep theirs. With `record` those that were
+    not known are recorded when they are read.
     """
-    given = [os.path.join(cwd, folder) for folder in folders]
-    absent: list[tuple[KnownVenv, str]] = []
+    given = [os.path.abspath(os.path.join(cwd, os.path.expanduser(folder))) for folder in folders]
+    records = known_venvs(places.root)
     unreadable: tuple[str, ...] = ()
-    recorded: dict[str, str] = {}
-    for known in known_venvs(places.root):
-        state = state_of(known.path)
-        if state == PRESENT:
-            recorded[resolve_folder(known.path)] = known.path
-        elif not given or any(_is_below(known.path, folder) for folder in given):
-            absent.append((known, state))
     if given:
-        found = search_venvs((os.path.abspath(folder) for folder in given), observer)
-        paths, unreadable = list(found.venvs), found.unreadable
-    else:
-        paths = [*recorded.values(), *_here(cwd), *find_known_venvs(environ, places.home)]
-        wanted = [os.path.abspath(os.path.join(places.home, os.path.expanduser(folder))) for folder in searched]
-        if wanted:
-            found = search_venvs(wanted, observer)
-            paths += found.venvs
-            unreadable = found.unreadable
-    unique = {resolve_folder(path): path for path in paths}
-    bases = Bases()
-    venvs = []
-    for place, path in sorted(unique.items()):
-        facts = None if is_own(path) else read_venv(path, bases)
-        if facts is None:
-            continue
-        venvs.append(facts)
-        if place not in recorded:
-            remember(places.root, path)
-    return Inventory(tuple(venvs), tuple(absent), unreadable)
+        found = search_venvs(given, observer)
+        here = set(found.venvs)
+        known = {one.name: one for one in records if one.path in here or any(_is_below(one.path, top) for top in given)}
+        return Inventory(places, known, found.venvs, found.unreadable, record=record)
+    paths = [*_here(cwd), *find_known_venvs(environ, places.home)]
+    wanted = [os.path.abspath(os.path.join(places.home, os.path.expanduser(folder))) for folder in searched]
+    if wanted:
+        found = search_venvs(wanted, observer)
+        paths += found.venvs
+        unreadable = found.unreadable
+    return Inventory(places, {one.name: one for one in records}, paths, unreadable, record=record)
+
+
+def read_one(places: Places, path: str) -> VenvFacts | None:
+    """Read one venv with the release that runs, as `Inventory.read` reads each; None where there is none."""
+    facts = read_venv(path)
+    return BaseReleases(places.cache).complete(facts) if facts is not None else None
 
 
 def is_own(path: str) -> bool:
     """True for the venv that pyman itself runs in: it is left alone, its installer looks after it."""
     try:
-        return os.path.samefile(path, sys.prefix)
+        return os.path.samestat(os.stat(path), os.stat(sys.prefix))
     except OSError:
         return False
 
 
 def _here(cwd: str) -> list[str]:
-    return [path for name in _USUAL if os.path.lexists(path := os.path.join(cwd, name))]
+    """The current folder where it is a venv, and those in it; `.venv` may also be a link or a file that names one."""
+    folders = [cwd]
+    for folder in (cwd, *(os.path.join(cwd, name) for name in _OF_TESTERS)):
+        folders += _folders(folder)
+    found = [path for name in _USUAL if os.path.lexists(path := os.path.join(cwd, name))]
+    return found + [folder for folder in folders if os.access(os.path.join(folder, FILE_NAME), os.F_OK)]
+
+
+def _folders(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
 
 
 def _is_below(path: str, folder: str) -> bool:
-    above = os.path.abspath(folder).rstrip("/") + "/"
-    return path.startswith(above) or os.path.realpath(path).startswith(os.path.realpath(folder).rstrip("/") + "/")
+    above = folder.rstrip("/") + "/"
+    return path == folder or path.startswith(above) or os.path.realpath(path).startswith(os.path.realpath(folder) + "/")

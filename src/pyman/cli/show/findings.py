@@ -1,0 +1,148 @@
+"""What doctor found, for people and for programs."""
+
+from __future__ import annotations
+
+import sys
+
+from pyman.cli.session import Session
+from pyman.cli.show.notes import short_path
+from pyman.core.answer import Answer, Table
+from pyman.core.finding import SEVERITIES, Finding
+from pyman.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyman.cli.examining import Examination
+
+_MOST_ROWS = 12
+"""Of venvs that have the same, on a terminal: what is wrong shall be read in one look."""
+_ORDER = {code: number for number, code in enumerate(SEVERITIES)}
+_WORST = {"error": 0, "warning": 1, "info": 2}
+
+
+@record
+class Judged:
+    """A finding and what became of it."""
+
+    finding: Finding
+    status: str
+    """`open`, `fixed`, `failed` or `planned`."""
+    why: str = ""
+    """Why its repair failed."""
+
+    @property
+    def is_open(self) -> bool:
+        """True where it counts for the exit status."""
+        return self.status != "fixed" and self.finding.is_open
+
+    @property
+    def message(self) -> str:
+        """What is wrong, and why it still is."""
+        return f"{self.finding.message}; it could not be repaired: {self.why}" if self.why else self.finding.message
+
+
+def answer(session: Session, seen: Examination, judged: list[Judged], *, dry_run: bool = False) -> Answer:
+    """The answer of `pyman doctor`, its keys those of DESIGN 11."""
+    still_open = sum(one.is_open for one in judged)
+    fixed = sum(one.status == "fixed" for one in judged)
+    data = {
+        "findings": [_data(one) for one in judged],
+        "summary": {"checked": len(seen.venvs), "open": still_open, "fixed": fixed},
+    }
+    if session.json:
+        return Answer(data, status=1 if still_open else 0)
+    notes = [f"{short_path(session, folder)} could not be searched" for folder in seen.unreadable[:5]]
+    if len(seen.unreadable) > len(notes):
+        notes.append(f"{len(seen.unreadable) - len(notes)} more folders could not be searched")
+    if not dry_run and not fixed and any(_is_for_fix(one) for one in judged):
+        notes.append("`pyman doctor --fix` does the repairs; `--dry-run` shows them first")
+    return Answer(
+        data,
+        (_summary(seen, judged, still_open, fixed),),
+        table=_table(session, seen, judged),
+        notes=tuple(notes),
+        status=1 if still_open else 0,
+    )
+
+
+def _is_for_fix(judged: Judged) -> bool:
+    from pyman.cli.mending import is_for_fix
+
+    return judged.status == "open" and is_for_fix(judged.finding)
+
+
+def _data(judged: Judged) -> dict[str, object]:
+    finding = judged.finding
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "kind": finding.kind,
+        "path": finding.path,
+        "message": judged.message,
+        "repair": finding.repair,
+        "status": judged.status,
+    }
+
+
+def _table(session: Session, seen: Examination, judged: list[Judged]) -> Table:
+    """Worst first, and what has the same cause and the same repair together."""
+    pythons = {venv.path: str(venv.python) for venv in seen.venvs if venv.python is not None}
+    groups: dict[tuple[str, ...], list[Judged]] = {}
+    for one in judged:
+        finding = one.finding
+        groups.setdefault((one.status, finding.code, finding.repair or "", one.message), []).append(one)
+    most = _MOST_ROWS if sys.stdout.isatty() and not session.verbose else len(judged)
+    rows: list[tuple[str, ...]] = []
+    details: list[str] = []
+    for same in sorted(groups.values(), key=lambda group: _rank(group[0])):
+        for one in same[:most]:
+            finding = one.finding
+            python = pythons.get(finding.path, "") if finding.kind == "venv" else ""
+            repair = "" if one.status == "failed" else finding.repair or ""
+            rows.append((short_path(session, finding.path), python, _state(one), _shortened(session, repair)))
+        if len(same) > most:
+            rows.append((f"and {len(same) - most} more: see `-v`", "", "", ""))
+        details += [_shortened(session, same[0].message)] * (len(rows) - len(details))
+    return Table(("Where", "Python", "State", "Repair"), tuple(rows), tuple(details))
+
+
+def _rank(judged: Judged) -> tuple[object, ...]:
+    finding = judged.finding
+    return (
+        judged.status == "fixed",
+        _WORST[finding.severity],
+        _ORDER[finding.code],
+        finding.repair or "",
+        judged.message,
+    )
+
+
+def _state(judged: Judged) -> str:
+    word = judged.status if judged.status in ("fixed", "failed") else judged.finding.severity
+    return f"{word} {judged.finding.code}"
+
+
+def _shortened(session: Session, text: str) -> str:
+    return text.replace(session.places.home.rstrip("/") + "/", "~/")
+
+
+def _summary(seen: Examination, judged: Iterable[Judged], still_open: int, fixed: int) -> str:
+    count = len(seen.venvs)
+    venvs = "1 venv" if count == 1 else f"{count} venvs"
+    told = [f"{fixed} repaired"] if fixed else []
+    if not still_open:
+        if not count:
+            return ", ".join([*told, "no venv is known here, and nothing else is wrong"])
+        return ", ".join([*told, "the only venv is healthy" if count == 1 else f"all {venvs} are healthy"])
+    sick = {one.finding.path for one in judged if one.is_open and one.finding.kind == "venv"}
+    others = sum(one.is_open and one.finding.kind != "venv" for one in judged)
+    if sick:
+        told.append("the only venv needs attention" if count == 1 else f"{len(sick)} of {venvs} need attention")
+    elif count:
+        told.append("the only venv is healthy" if count == 1 else f"all {venvs} are healthy")
+    if others:
+        more = "more " if sick else ""
+        told.append(f"{others} {more}{'finding' if others == 1 else 'findings'} about the store and the machine")
+    return ", ".join(told)
