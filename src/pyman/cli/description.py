@@ -47,7 +47,9 @@ def describe() -> CommandTable:
         if command.hidden:
             continue
         loaded = load(command)
-        options, arguments, common = [], [], []
+        options: list[OptionWords] = []
+        arguments: list[ArgumentWords] = []
+        common: list[OptionWords] = []
         for parameter in loaded.params:
             if getattr(parameter, "hidden", False):
                 continue
