@@ -9,9 +9,9 @@ from pyman.core.plan import ReplaceFile, ReplaceLink, Verify
 from pyman.core.plans.move import (
     AliasMove,
     Follower,
-    follow_version,
-    plans_after,
-    plans_before,
+    brought_along,
+    kept_behind,
+    onto_alias,
     through_other,
     version_lines,
 )
@@ -50,7 +50,7 @@ UV = f"home = {RUNTIMES}/3.13/bin\nuv = 0.9\nversion_info = 3.13\n"
 def follower(text, through="3.13"):
     text = text.replace(f"{RUNTIMES}/3.13/", f"{RUNTIMES}/{through}/")
     link = ("python", f"{RUNTIMES}/{through}/bin/python3.13")
-    return Follower("/v", RUNTIMES, through, (link,), text.encode(), parse_pyvenv_cfg(text), None)
+    return Follower("/v", RUNTIMES, through, text.encode(), links=(link,))
 
 
 def carried_out(one, plan):
@@ -66,7 +66,7 @@ def carried_out(one, plan):
                 assert links[name] == old
                 links[name] = new
                 through = new[len(RUNTIMES) + 1 :].split("/")[0]
-    return Follower(one.path, RUNTIMES, through, tuple(links.items()), cfg, parse_pyvenv_cfg(cfg.decode()), None)
+    return Follower(one.path, RUNTIMES, through, cfg, links=tuple(links.items()))
 
 
 @pytest.mark.parametrize("text", [OURS, STDLIB, VIRTUALENV, UV], ids=["ours", "stdlib", "virtualenv", "uv"])
@@ -119,36 +119,27 @@ def test_version_lines_keep_their_form(line, version, now):
 
 
 def test_a_follower_whose_lines_name_the_minor_alone_is_not_touched():
-    assert follow_version(follower(OURS), NEW).steps == ()
-    [step] = follow_version(follower(STDLIB), NEW).steps
+    assert onto_alias(follower(OURS), "3.13", NEW, "default").steps == ()
+    [step] = onto_alias(follower(STDLIB), "3.13", NEW, "default").steps
     assert step.new.decode() == STDLIB.replace("3.13.5", "3.13.15")
 
 
 def test_the_steps_of_a_move():
     ours, stdlib, held = follower(OURS), follower(STDLIB), follower(OURS, "3.13.5")
-    move = AliasMove(
-        Swap("3.13", "3.13.5", "3.13.15"),
-        runtime("3.13.5"),
-        runtime("3.13.15"),
-        along=(ours, stdlib),
-        behind=((ours, "why"),),
-        forward=(held,),
-    )
-    [before] = plans_before(move)
-    assert b"pyman-held-back = 3.13.5 why\n" in before.steps[0].new
-    after = plans_after(move)
-    assert [len(plan.steps) for plan in after] == [3, 1]
-    gone = AliasMove(Swap("3.13", "3.13.5", None), runtime("3.13.5"), None, along=(ours,))
-    assert plans_after(gone) == ()
+    move = AliasMove(Swap("3.13", "3.13.5", "3.13.15"), runtime("3.13.5"), runtime("3.13.15"))
+    assert b"pyman-held-back = 3.13.5 why\n" in kept_behind(move, ours, "why").steps[0].new
+    assert [len(brought_along(move, one).steps) for one in (held, ours, stdlib)] == [3, 0, 1]
+    gone = AliasMove(Swap("3.13", "3.13.5", None), runtime("3.13.5"), None)
+    assert brought_along(gone, ours).steps == ()
     first = AliasMove(Swap("3.13", None, "3.13.5"), None, runtime("3.13.5"))
-    assert plans_before(first) == ()
+    assert kept_behind(first, ours, "why").steps == ()
 
 
 @given(st.lists(st.sampled_from([*OURS.splitlines(), *VIRTUALENV.splitlines(), "# note", "", "x=y", "prompt = 'a'"])))
 def test_lines_that_are_not_about_the_runtime_stay_as_they_are(lines):
     before = follower("\n".join(lines))
     for plan in (
-        follow_version(before, NEW),
+        onto_alias(before, "3.13", NEW, "default"),
         through_other(before, "3.13.5", OLD, held_back="3.13.5 x", variant="default"),
     ):
         after = carried_out(before, plan).cfg.decode().split("\n")

@@ -5,12 +5,11 @@ import pytest
 from pyman.core.moves import Process
 from pyman.core.plans.move import Follower
 from pyman.core.plans.removal import aliases_without_way_back, needs, prunable
-from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from stage.stores import runtime, store
 
 
 def venv(path, through, text=""):
-    return Follower(path, "/store/runtimes", through, (), text.encode(), parse_pyvenv_cfg(text), None)
+    return Follower(path, "/store/runtimes", through, text.encode())
 
 
 FOLLOWING = venv("/a", "3.13", "pyman-policy = follow\n")

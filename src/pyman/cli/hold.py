@@ -88,7 +88,7 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
 def _alias_name(store: Store, text: str) -> str:
     if not is_alias_name(text) or text == "3":
         raise BadRequest(f"`{text}` is no alias of a minor version", hint="write a minor: `3.13`, `3.14t`")
-    if all(runtime.alias != text for runtime in store.runtimes):
+    if all(runtime.alias != text for runtime in store.runtimes) and store.held(text) is None:
         raise NotFound(f"no Python {text} is installed", hint=f"run `pyman install {text}`")
     return text
 

@@ -18,7 +18,8 @@ from pyman.core.runtime import pinned
 from pyman.core.selection import requests_of
 from pyman.effects.default import set_default
 from pyman.effects.local_archive import verified_archive
-from pyman.effects.runtimes import prepare_folders, unpack_runtime
+from pyman.effects.new_runtimes import Archive, unpack_runtime
+from pyman.effects.runtimes import prepare_folders
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, UsageError
 from pyman.hot.choosing import wishes
@@ -115,19 +116,8 @@ def _install_archive(session: Session, text: str, *, force: bool, check: bool) -
         return installing.Installed((installing.Got(request, there, already=True),))
     session.observer.noted(local.told)
     prepare_folders(session.places)
-    runtime, moved, already = unpack_runtime(
-        session.places,
-        path,
-        name=local.name,
-        version=local.version,
-        variant=local.variant,
-        build=local.build,
-        url=None,
-        sha256=local.sha256,
-        replace=force,
-        check=check,
-        observer=session.observer,
-    )
+    found = Archive(path, local.name, local.version, local.variant, local.build, None, local.sha256, force)
+    runtime, moved, already = unpack_runtime(session.places, found, check=check, force=force, observer=session.observer)
     return installing.Installed((installing.Got(request, runtime, already, moved),))
 
 

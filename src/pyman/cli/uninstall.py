@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -12,16 +13,16 @@ from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.moves import Moved
-from pyman.core.plans.move import through_other
+from pyman.core.plans.move import Follower
 from pyman.core.plans.removal import Need
+from pyman.core.record import record
 from pyman.core.request import parse_request
-from pyman.core.runtime import Runtime, Store, without_runtime
-from pyman.effects.apply import Transaction
-from pyman.effects.holds import set_hold
-from pyman.effects.removal import read_needs
+from pyman.core.runtime import Runtime, Store, wanted_aliases, without_runtime
+from pyman.effects.followers import complete
+from pyman.effects.removal import read_needs, sort_for_relink
 from pyman.effects.runtimes import remove_runtime
 from pyman.effects.store import read_store
-from pyman.errors import NotFound, Refused
+from pyman.errors import NotFound, PymanError, Refused
 
 _MOST_LISTED = 10
 
@@ -43,34 +44,100 @@ def uninstall(
         pyman uninstall 3.13.5 --relink
     """
     store = read_store(session.places.root)
-    chosen = [to_remove(store, text) for text in requests]
+    chosen = list({runtime.name: runtime for runtime in (to_remove(store, text) for text in requests)}.values())
+    going = [_look(session, store, runtime, chosen, relink=relink, force=force) for runtime in chosen]
+    if not force and any(one.needed for one in going):
+        return _refused(going, relink=relink)
+    changed: list[Runtime] = []
     moved: list[Moved] = []
     lines: list[str] = []
-    for runtime in chosen:
-        store = read_store(session.places.root)
-        needed = read_needs(session.places, store, runtime)
-        if relink:
-            lines += _relink(session, store, runtime, needed)
-            needed = read_needs(session.places, store, runtime)
-        if needed and not force:
-            raise _in_use(runtime, needed)
-        for need in needed:
-            if need.why == "hold":
-                # A hold of what is gone would hold nothing.
-                moved += set_hold(session.places, need.who, None, session.observer, force=True)
-        moves = remove_runtime(session.places, runtime, force=force, observer=session.observer)
+    failure: PymanError | None = None
+    for one in going:
+        runtime = one.runtime
+        try:
+            moves = remove_runtime(session.places, runtime, relink=one.relinked, force=force, observer=session.observer)
+        except PymanError as error:
+            failure = error
+            break
+        changed.append(runtime)
         moved += moves
+        lines += [f"{need.who} is not held any more" for need in one.needed if need.why == "hold"]
+        for follower in one.relinked:
+            was = "was pinned and now follows" if follower.is_pinned else "now follows"
+            lines.append(f"{follower.path} {was} {runtime.alias}")
         lines.append(
             f"removed {runtime.name}" if runtime.is_managed else f"forgot {runtime.name}; {runtime.target} stays"
         )
         lines += moved_lines(moves)
     keep_shims_current(session)
     data = {
-        "changed": [runtime.name for runtime in chosen],
-        "removed": [{"version": str(runtime.version), "path": runtime.target or runtime.path} for runtime in chosen],
+        "changed": [runtime.name for runtime in changed],
+        "removed": [{"version": str(runtime.version), "path": runtime.target or runtime.path} for runtime in changed],
         "moved": moved_data(tuple(moved)),
+        "needed": [],
     }
-    return Answer(data, tuple(lines))
+    return Answer(data, tuple(lines), error=failure)
+
+
+@record
+class _Going:
+    """A runtime that is to go, and who needs it."""
+
+    runtime: Runtime
+    needed: tuple[Need, ...]
+    relinked: tuple[Follower, ...] = ()
+    """The venvs that are linked to its alias first."""
+
+
+def _look(
+    session: Session, store: Store, runtime: Runtime, chosen: list[Runtime], *, relink: bool, force: bool
+) -> _Going:
+    """See who needs a runtime, once the others that were chosen are gone."""
+    rest = store
+    for other in chosen:
+        if other.name != runtime.name:
+            rest = without_runtime(rest, other.name)
+    needed = read_needs(session.places, rest, runtime)
+    linked = [need for need in needed if need.follower is not None and need.follower.through == runtime.name]
+    if not relink or not linked:
+        return _Going(runtime, needed)
+    left = without_runtime(rest, runtime.name)
+    target = left.runtime(wanted_aliases(left).get(runtime.alias, ""))
+    if target is None:
+        raise Refused(
+            f"there is no other Python {runtime.alias} to move the venvs to",
+            hint=f"run `pyman install {runtime.alias}` first",
+            code="in-use",
+        )
+    movable, needed = sort_for_relink(needed, runtime, target)
+    if force:
+        # What does not fit would not run at all without the runtime.
+        movable = (*movable, *(need for need in needed if need in linked and need.follower and need.follower.writable))
+    program = os.path.join(runtime.path, runtime.executable)
+    return _Going(runtime, needed, tuple(complete(need.follower, program) for need in movable if need.follower))
+
+
+def _refused(going: list[_Going], *, relink: bool) -> Answer:
+    """Nothing is removed: who needs what, for people and for programs."""
+    told = []
+    for one in going:
+        if one.needed:
+            shown = "; ".join(need.told for need in one.needed[:_MOST_LISTED])
+            more = f"; and {len(one.needed) - _MOST_LISTED} more" if len(one.needed) > _MOST_LISTED else ""
+            told.append(f"{one.runtime.name} is needed: {shown}{more}")
+    movable = not relink and any(need.follower for one in going for need in one.needed if need.why != "follows")
+    hint = "`--force` removes it all the same"
+    error = Refused(
+        "; ".join(told),
+        hint=f"`--relink` moves the venvs to their alias first, {hint}" if movable else hint,
+        code="in-use",
+    )
+    needed = [
+        {"version": one.runtime.name, "why": need.why, "who": need.who, "reason": need.unfit or None}
+        for one in going
+        for need in one.needed
+    ]
+    return Answer({"changed": [], "removed": [], "moved": [], "needed": needed}, error=error)
 
 
 def to_remove(store: Store, text: str) -> Runtime:
@@ -89,43 +156,3 @@ def to_remove(store: Store, text: str) -> Runtime:
         names = ", ".join(runtime.name for runtime in fitting)
         raise Refused(f"{text} could be any of {names}", hint="name the patch release", code="ambiguous")
     return fitting[0]
-
-
-def _relink(session: Session, store: Store, runtime: Runtime, needed: tuple[Need, ...]) -> list[str]:
-    """Move the venvs that are linked to a runtime to the alias; a pinned one then follows, and that is said."""
-    rest = without_runtime(store, runtime.name)
-    target = max(
-        (one for one in rest.runtimes if one.alias == runtime.alias and one.whole),
-        key=lambda one: one.rank,
-        default=None,
-    )
-    if target is None:
-        raise Refused(
-            f"there is no other Python {runtime.alias} to move the venvs to",
-            hint=f"run `pyman install {runtime.alias}` first",
-        )
-    lines = []
-    present = store.alias_target(runtime.alias)
-    for need in needed:
-        if need.follower is None or need.follower.through != runtime.name or present is None:
-            continue
-        # While the alias still leads to what is removed, the venv is put on it; the move then checks it.
-        with Transaction(session.places) as transaction:
-            transaction.take(
-                through_other(
-                    need.follower, runtime.alias, present.version, held_back=None, variant=present.variant, follow=True
-                )
-            )
-        was = "was pinned and now follows" if need.follower.is_pinned else "now follows"
-        lines.append(f"{need.who} {was} {runtime.alias}")
-    return lines
-
-
-def _in_use(runtime: Runtime, needed: tuple[Need, ...]) -> Refused:
-    shown = "; ".join(need.told for need in needed[:_MOST_LISTED])
-    more = f"; and {len(needed) - _MOST_LISTED} more" if len(needed) > _MOST_LISTED else ""
-    return Refused(
-        f"{runtime.name} is needed: {shown}{more}",
-        hint="`--relink` moves the venvs to their alias first, `--force` removes it all the same",
-        code="in-use",
-    )

@@ -13,12 +13,13 @@ from pyman.cli.shell import keep_shims_current
 from pyman.cli.show.moves import moved_data, moved_lines, planned_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.moves import Moved, swaps
+from pyman.core.moves import swaps
 from pyman.core.plans.install import Fetch, answer_is_known
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.runtime import Runtime, with_runtime
-from pyman.effects.move import as_planned, prepare
-from pyman.effects.runtimes import tidy
+from pyman.effects.move import as_planned
+from pyman.effects.prepared_moves import prepare
+from pyman.effects.runtimes import prepare_folders, tidy
 from pyman.effects.store import read_manifest, read_store
 
 
@@ -46,12 +47,12 @@ def upgrade(
         pyman upgrade
         pyman upgrade 3.13 --prune
     """
+    settled = () if dry_run else tidy(session.places, session.observer)
     store = read_store(session.places.root)
     minors = minors_to_upgrade(store, requests or ())
     if not minors:
-        return Answer({"installed": [], "moved": []}, ("no Python is installed by pyman: run `pyman install`",))
-    settled = () if dry_run else tidy(session.places, session.observer)
-    store = read_store(session.places.root)
+        nothing = "no Python is installed by pyman: run `pyman install`"
+        return Answer({"installed": [], "moved": moved_data(settled), "removed": []}, (nothing,))
     known = installing.catalogue(session, mirror, lambda builds: answer_is_known(minors, builds))
     if known.stale:
         session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
@@ -64,11 +65,13 @@ def upgrade(
     fetches = [decision for decision in decisions if isinstance(decision, Fetch)]
     if dry_run:
         return _dry_run(session, fetches, check=not no_check)
-    result = installing.carry_out(session, fetches, may_adopt=False, check=not no_check, force=force)
     lines = moved_lines(settled)
+    result = installing.Installed(())
+    if fetches:
+        prepare_folders(session.places)
+        result = installing.get_together(session, fetches, check=not no_check, force=force)
     for got in result.got:
-        if not got.already:
-            lines.append(f"Python {got.runtime.name} is installed")
+        lines.append(f"Python {got.runtime.name} is installed" + (" already" if got.already else ""))
         lines += moved_lines(got.moved)
         lines += installing.told_of_hold(session, got.runtime)
     if not fetches:
@@ -99,11 +102,15 @@ def _dry_run(session: Session, fetches: list[Fetch], *, check: bool) -> Answer:
         )
         after = with_runtime(after, runtime)
         lines.append(f"would install {fetch.name}")
-    moves = [prepare(session.places, swap, before, after, check=check, trees={}) for swap in swaps(after)]
-    moved: list[Moved] = [as_planned(move) for move in moves if move.swap.alias != "3"]
-    lines += planned_lines(tuple(moved))
-    if not fetches:
+    moves = prepare(session.places, before, after, swaps(after), check=check, trees={})
+    moved = tuple(as_planned(move) for move in moves if move.swap.alias != "3")
+    lines += planned_lines(moved)
+    for move in moves:
+        lines += [f"  would stop it, without `--force`: {one.path}: {reason}" for one, reason in move.stuck]
+    for fetch in fetches:
+        lines += installing.told_of_hold(session, Runtime(fetch.name, fetch.build.version, fetch.build.variant, ""))
+    if not fetches and not moved:
         lines.append("everything is the newest already")
     elif check and any(move.followed for move in moved):
         lines.append("compiled packages are checked once the new release is there")
-    return Answer({"installed": [], "moved": moved_data(tuple(moved))}, tuple(lines))
+    return Answer({"installed": [], "moved": moved_data(moved), "removed": []}, tuple(lines))

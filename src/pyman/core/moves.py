@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @record
 class Swap:
-    """One alias that does not point where it should. `to` is None where nothing is left for it to point at."""
+    """One alias that does not point where it should. `new` is None where nothing is left for it to point at."""
 
     alias: str
     old: str | None
@@ -47,6 +47,8 @@ class Process:
 
     pid: int
     command: str
+    through: str = ""
+    """The name in the store by which it was started; empty where nothing tells."""
 
 
 @record
@@ -60,4 +62,6 @@ class Moved:
     pinned: int = 0
     held_back: tuple[Held, ...] = ()
     processes: tuple[Process, ...] = ()
-    """Those that run through the alias."""
+    """Those that ran through the alias when it moved."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """What could not be checked, or not be brought up to date: pairs of a venv's path and a sentence."""

@@ -36,6 +36,7 @@ def adopt(
         lambda store: with_runtime(store, runtime),
         lambda transaction: transaction.take_step(ReplaceLink(path, old, stranger.prefix)),
         check=check,
+        trees={decision.name: stranger.prefix},
         observer=observer,
     )
     return runtime, moved, None

@@ -8,6 +8,7 @@ import stat
 from pyman.core.plan import CopyProgram, Forget, Plan, Remember, RemoveLink, ReplaceFile, ReplaceLink, Verify
 from pyman.effects.files import read_bytes, replace_file, replace_link
 from pyman.effects.places import Places, cannot_write
+from pyman.effects.undisturbed import Undisturbed
 from pyman.effects.venv_records import forget, remember
 from pyman.errors import PymanError, Refused
 
@@ -30,20 +31,38 @@ class Transaction:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
-        if kind is None:
-            return
+        if kind is not None:
+            self._go_back(0, error)
+
+    def _go_back(self, mark: int, error: BaseException | None) -> None:
+        """Undo what was done since `mark`; a second ctrl-C does not cut the way back short."""
         failed: list[str] = []
-        for undo in reversed(self._undo):
-            try:
-                undo()
-            except OSError as trouble:
-                failed.append(str(trouble))
+        with Undisturbed():
+            while len(self._undo) > mark:
+                try:
+                    self._undo.pop()()
+                except OSError as trouble:
+                    failed.append(str(trouble))
         if failed and isinstance(error, PymanError):
             error.message += f", and not everything could be put back: {'; '.join(failed)}"
+
+    def do(self, act: Callable[[], object]) -> None:
+        """Do something that is no step, and adds its own undo; no signal comes between the two."""
+        with Undisturbed():
+            act()
 
     def undo_with(self, undo: Callable[[], object]) -> None:
         """Add the undo of something that was done outside of steps."""
         self._undo.append(undo)
+
+    def attempt(self, plan: Plan) -> None:
+        """Take a plan whole or not at all, while what was taken before stays. Raises PymanError where it cannot be."""
+        mark = len(self._undo)
+        try:
+            self.take(plan)
+        except PymanError as error:
+            self._go_back(mark, error)
+            raise
 
     def take(self, plan: Plan) -> None:
         """Take every step of a plan. Raises PymanError where one cannot be taken."""
@@ -52,28 +71,37 @@ class Transaction:
 
     def take_step(self, step: Step) -> None:
         """Take one step. Raises PymanError where the system refuses it, or what is there is not what was read."""
-        try:
-            match step:
-                case ReplaceFile():
-                    self._replace_file(step)
-                case ReplaceLink():
-                    self._replace_link(step)
-                case RemoveLink():
-                    _expect_link(step.path, step.old)
-                    os.unlink(step.path)
-                    self._undo.append(lambda: os.symlink(step.old, step.path))
-                case CopyProgram():
-                    self._copy_program(step)
-                case Verify():
-                    from pyman.effects.verification import verify
+        if isinstance(step, Verify):
+            from pyman.effects.verification import verify
 
-                    verify(step)
-                case Forget():
-                    forget(self._places.root, step.record)
-                case Remember():
-                    remember(self._places.root, step.venv)
+            try:
+                verify(step)
+            except OSError as error:
+                raise PymanError(f"{step.venv} cannot be read any more: {error.strerror or error}") from error
+            return
+        try:
+            self.do(lambda: self._take(step))
         except OSError as error:
             raise cannot_write(getattr(step, "path", "the store"), error) from error
+
+    def _take(self, step: Step) -> None:
+        match step:
+            case ReplaceFile():
+                self._replace_file(step)
+            case ReplaceLink():
+                self._replace_link(step)
+            case RemoveLink():
+                _expect_link(step.path, step.old)
+                os.unlink(step.path)
+                self._undo.append(lambda: os.symlink(step.old, step.path))
+            case CopyProgram():
+                self._copy_program(step)
+            case Forget():
+                forget(self._places.root, step.record)
+            case Remember():
+                remember(self._places.root, step.venv)
+            case Verify():
+                pass  # Starts a program, so it is taken where signals come through.
 
     def _replace_file(self, step: ReplaceFile) -> None:
         status = os.lstat(step.path)
@@ -97,9 +125,14 @@ class Transaction:
     def _copy_program(self, step: CopyProgram) -> None:
         status = os.lstat(step.path)
         _expect_own(step.path, status)
-        before, now = (_read_program(path) for path in (step.path, step.source))
-        replace_file(step.path, now, 0o755)
-        self._undo.append(lambda: replace_file(step.path, before, stat.S_IMODE(status.st_mode)))
+        mode = stat.S_IMODE(status.st_mode)
+        before = _read_program(step.path) if step.before is None else None
+        replace_file(step.path, _read_program(step.source), 0o755)
+
+        def undo() -> None:
+            replace_file(step.path, before if before is not None else _read_program(step.before or ""), mode)
+
+        self._undo.append(undo)
 
 
 _LARGEST_PROGRAM = 128 << 20

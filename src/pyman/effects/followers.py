@@ -1,74 +1,203 @@
-"""The known venvs that the move of an alias concerns, told from their links and settings: nothing of them is run."""
+"""The known venvs that go through names of the store, told from their links and settings: nothing of them is run."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
-from pyman.core.plans.move import Follower
+from pyman.core.plans.move import Follower, may_need_work
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
-from pyman.effects.files import read_bytes
-from pyman.effects.venv_records import known_venvs
+from pyman.core.record import record, replace
+from pyman.effects.files import SMALL_FILE, read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Mapping
+
+_MOST_LINKS = 8
+_LONGEST_PATH = 4096  # what a text file in the place of `.venv` may hold
+_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
-def read_followers(root: str, names: Iterable[str]) -> tuple[Follower, ...]:
-    """The known venvs that go through one of these names of the store; what cannot be read is none of them."""
-    wanted = frozenset(names)
+@record
+class Followers:
+    """Venvs that go through the store."""
+
+    each: tuple[Follower, ...]
+    others: Mapping[str, int]
+    """How many more go through a name, and have nothing in them that goes stale; by that name."""
+
+
+def read_followers(root: str, concerns: Callable[[str], bool], counted: Mapping[str, str] | None = None) -> Followers:
+    """The known venvs that go through names of the store which `concerns` admits.
+
+    Those that go through a name in `counted`, which tells its minor, are only counted where nothing in them goes stale.
+    """
+    folder = os.path.join(root, "venvs")
     runtimes = os.path.join(root, "runtimes")
-    found = []
-    for known in known_venvs(root):
-        follower = read_follower(known.path, runtimes, wanted)
+    inside = _inside(runtimes)
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return Followers((), {})
+    wanted: dict[str, tuple[bool, str | None]] = {}
+    found: list[Follower] = []
+    others: dict[str, int] = {}
+    for name in names:
+        if name.startswith("."):
+            continue
+        place = f"{folder}/{name}"
+        try:
+            link = os.readlink(f"{place}/bin/python")
+        except OSError:
+            link = ""
+        through = ""
+        if link.startswith(inside):
+            start = next(start for start in inside if link.startswith(start))
+            through = link[len(start) : link.find("/", len(start))]
+            if through not in wanted:
+                wanted[through] = concerns(through), (counted or {}).get(through)
+            concerned, minor = wanted[through]
+            if not concerned:
+                continue
+            if minor is not None and not _needs_work(place, minor):
+                others[through] = others.get(through, 0) + 1
+                continue
+        follower = _read(place, inside, concerns)
         if follower is not None:
             found.append(follower)
-    return tuple(found)
+    return Followers(tuple(found), others)
 
 
-def read_follower(venv: str, runtimes: str, wanted: frozenset[str]) -> Follower | None:
-    """One venv, if it goes through one of the wanted names."""
+def read_follower(venv: str, runtimes: str, concerns: Callable[[str], bool]) -> Follower | None:
+    """One venv with all that is needed to change it, if it goes through a name that `concerns` admits."""
+    folder = _folder_of(venv)
+    follower = _follower(venv, folder, _inside(runtimes), concerns) if folder is not None else None
     try:
-        through, links = _links(venv, runtimes + "/")
-        if through not in wanted:
-            return None
-        cfg = read_bytes(os.path.join(venv, FILE_NAME))
+        return complete(follower, None) if follower is not None else None
     except OSError:
         return None
-    settings = parse_pyvenv_cfg(cfg.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"))
-    return Follower(venv, runtimes, through, links, cfg, settings, _site_packages(venv), _is_writable(venv))
 
 
-def _links(venv: str, inside: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The name of the store that a venv goes through, and its links that go there."""
-    through = ""
-    links = []
-    folder = os.path.join(venv, "bin")
-    for name in os.listdir(folder):
+def _inside(runtimes: str) -> tuple[str, ...]:
+    """How paths in the store begin: some tools write paths down with all links in them resolved."""
+    return tuple(dict.fromkeys((runtimes + "/", os.path.realpath(runtimes) + "/")))
+
+
+def _needs_work(venv: str, minor: str) -> bool:
+    """True where the file of a venv that follows may name a release, which then goes stale; made to be quick."""
+    try:
+        descriptor = os.open(f"{venv}/{FILE_NAME}", _READ_FLAGS)
+    except OSError:
+        return True
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > SMALL_FILE:
+            return True
+        return may_need_work(os.read(descriptor, status.st_size + 1), minor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(place: str, inside: tuple[str, ...], concerns: Callable[[str], bool]) -> Follower | None:
+    try:
+        path = os.readlink(place)
+    except OSError:
+        return None
+    folder = _folder_of(path) if path.startswith("/") else None
+    return _follower(path, folder, inside, concerns) if folder is not None else None
+
+
+def _folder_of(path: str) -> str | None:
+    """Where a venv really lies: in the place of `.venv` may be a text file that holds a path (uv)."""
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            return path
+        text = read_bytes(path, _LONGEST_PATH).decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip()
+    except OSError:
+        return None
+    if not text or "\n" in text or "\0" in text:
+        return None
+    return os.path.realpath(os.path.join(os.path.dirname(path), text))
+
+
+def _follower(path: str, folder: str, inside: tuple[str, ...], concerns: Callable[[str], bool]) -> Follower | None:
+    cfg = b""
+    try:
+        cfg = read_bytes(f"{folder}/{FILE_NAME}")
+    except FileNotFoundError:
+        return None
+    except OSError:
+        pass  # What it says is not known; that it goes through a name is.
+    way, copied = _way_out(f"{folder}/bin", inside)
+    if copied:
+        home = parse_pyvenv_cfg(cfg.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")).home
+        way = f"{home}/python" if home is not None else ""
+    start = next((start for start in inside if way.startswith(start)), None)
+    if start is None:
+        return None
+    through = way[len(start) :].partition("/")[0]
+    if not concerns(through):
+        return None
+    return Follower(
+        path,
+        start[:-1],
+        through,
+        cfg,
+        folder if folder != path else "",
+        copies=("python",) if copied else (),
+        writable=bool(cfg) and _is_writable(folder),
+    )
+
+
+def _way_out(folder: str, inside: tuple[str, ...]) -> tuple[str, bool]:
+    """The first path in the store that `python` of a venv's `bin` leads to; and whether it is a copy instead."""
+    path = f"{folder}/python"
+    for _ in range(_MOST_LINKS):
+        if path.startswith(inside):
+            return path, False
+        try:
+            target = os.readlink(path)
+        except OSError as error:
+            return "", error.errno == errno.EINVAL and os.path.dirname(path) == folder
+        path = os.path.join(os.path.dirname(path), target)
+    return "", False
+
+
+def complete(follower: Follower, program: str | None) -> Follower:
+    """Look up what is needed to change a venv: its links, and which of its files are copies of `program`, or of any."""
+    folder = os.path.join(follower.place, "bin")
+    links: list[tuple[str, str]] = []
+    copies: list[str] = []
+    for name in sorted(os.listdir(folder)):
         if not name.startswith("python"):
             continue
+        path = f"{folder}/{name}"
         try:
-            target = os.readlink(f"{folder}/{name}")
+            target = os.readlink(path)
         except OSError:
+            if follower.copies and (program is None or _is_copy(path, program)):
+                copies.append(name)
             continue
-        if target.startswith(inside):
+        if "/" in target and os.path.dirname(target) not in (folder, "."):
             links.append((name, target))
-            if name == "python" or not through:
-                through = target[len(inside) :].split("/")[0]
-    return through, tuple(sorted(link for link in links if link[1].startswith(f"{inside}{through}/")))
+    return replace(follower, links=tuple(links), copies=tuple(copies))
 
 
-def _site_packages(venv: str) -> str | None:
-    library = os.path.join(venv, "lib")
+def _is_copy(path: str, program: str) -> bool:
+    import filecmp
+
     try:
-        names = [name for name in os.listdir(library) if name.startswith("python3.")]
+        return filecmp.cmp(path, program, shallow=False)
     except OSError:
-        return None
-    return os.path.join(library, names[0], "site-packages") if names else None
+        return False
 
 
-def _is_writable(venv: str) -> bool:
+def _is_writable(folder: str) -> bool:
     try:
-        return os.lstat(venv).st_uid == os.geteuid() and os.access(os.path.join(venv, "bin"), os.W_OK)
+        return os.stat(folder).st_uid == os.geteuid() and all(
+            os.access(each, os.W_OK) for each in (folder, f"{folder}/bin")
+        )
     except OSError:
         return False

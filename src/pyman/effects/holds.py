@@ -50,5 +50,9 @@ def write_holds(places: Places, alias: str, name: str | None, transaction: Trans
     except FileNotFoundError:
         before = None
     text = "".join(f"{held} {target}\n" for held, target in sorted(holds))
-    replace_file(path, text.encode(), durable=True)
-    transaction.undo_with(lambda: os.unlink(path) if before is None else replace_file(path, before))
+
+    def write() -> None:
+        replace_file(path, text.encode(), durable=True)
+        transaction.undo_with(lambda: os.unlink(path) if before is None else replace_file(path, before))
+
+    transaction.do(write)

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.moves import Held, Moved, Process, Swap, swaps
+from pyman.core.moves import Held, Moved, Process, swaps
 from pyman.core.plan import RemoveLink, ReplaceLink
-from pyman.core.plans.move import AliasMove, plans_after, plans_before
 from pyman.core.record import replace
 from pyman.effects.apply import Transaction
-from pyman.effects.followers import read_followers
 from pyman.effects.lock import hold
+from pyman.effects.move_journal import MoveJournal, end_moves
+from pyman.effects.moving_venvs import bring_along, cannot_hold_back, keep_behind, refresh_copies
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write
+from pyman.effects.prepared_moves import prepare
 from pyman.effects.store import read_store
-from pyman.errors import PymanError, Refused
+from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyman.core.plans.move import AliasMove
     from pyman.core.runtime import Store
     from pyman.effects.places import Places
 
@@ -48,62 +50,40 @@ def change_store(
     """
     for _ in range(_MOST_LOOKS):
         before = read_store(places.root)
+        if any(name.startswith(".move-") for name in before.unfinished):
+            with hold(places.lock, observer, what="the store"):
+                end_moves(places)
         after = change(before)
         wanted = swaps(after)
-        moves = [prepare(places, swap, before, after, check=check, trees=trees or {}) for swap in wanted]
-        _refuse_what_cannot_stay(moves, force=force)
+        moves = prepare(places, before, after, wanted, check=check, trees=trees or {})
+        moves = [_with_what_is_stuck(move, force=force) for move in moves]
         processes = {move.swap.alias: _running(move, observer) for move in moves}
-        for move in moves:
-            for note in move.notes:
-                observer.noted(note)
         with hold(places.lock, observer, what="the store"):
             now = read_store(places.root)
             if swaps(change(now)) != wanted:
                 continue
-            with Transaction(places) as transaction:
-                try:
-                    return _carry_out(places, transaction, moves, do, processes, force=force)
-                except OSError as error:
-                    raise cannot_write(places.root, error) from error
+            try:
+                with MoveJournal(places, moves), Transaction(places) as transaction:
+                    moves = _carry_out(places, transaction, moves, do, now, force=force)
+            except OSError as error:
+                raise cannot_write(places.runtimes, error) from error
+        return tuple(as_planned(move, processes[move.swap.alias]) for move in moves if move.swap.alias != "3")
     raise PymanError("the store is being changed by others all the time", hint="run the same command again later")
 
 
-def settle_aliases(places: Places, observer: Observer = SILENT, *, check: bool = True) -> tuple[Moved, ...]:
+def settle_aliases(
+    places: Places, observer: Observer = SILENT, *, check: bool = True, force: bool = False
+) -> tuple[Moved, ...]:
     """Point every alias where the rules say, changing nothing else."""
-    return change_store(places, lambda store: store, lambda _: None, check=check, observer=observer)
+    return change_store(places, lambda store: store, lambda _: None, check=check, force=force, observer=observer)
 
 
-def prepare(
-    places: Places, swap: Swap, before: Store, after: Store, *, check: bool, trees: dict[str, str]
-) -> AliasMove:
-    """Look at the venvs that the move of one alias concerns, and decide what becomes of each."""
-    old = before.alias_target(swap.alias)
-    new = after.runtime(swap.new) if swap.new is not None else None
-    if swap.alias == "3" or old is None:
-        return AliasMove(swap, old, new)
-    relatives = [runtime.name for runtime in before.runtimes if runtime.alias == swap.alias]
-    concerned = read_followers(places.root, (swap.alias, *relatives))
-    along = tuple(one for one in concerned if one.through == swap.alias)
-    pinned = tuple(one for one in concerned if one.through != swap.alias and one.is_pinned)
-    waiting = tuple(one for one in concerned if one.through != swap.alias and not one.is_pinned and one.is_held_back)
-    move = AliasMove(swap, old, new, along, forward=waiting, pinned=pinned)
-    if not check or new is None or not (along or waiting):
-        return move
-    from pyman.effects.move_check import check_followers
-
-    return check_followers(move, before, trees)
-
-
-def _refuse_what_cannot_stay(moves: list[AliasMove], *, force: bool) -> None:
-    """A venv that does not fit and cannot be held back stops the move: it would break."""
-    stuck = [(one, reason) for move in moves for one, reason in move.behind if not one.writable]
-    if stuck and not force:
-        paths = ", ".join(one.path for one, _ in stuck[:3])
-        raise Refused(
-            f"{paths} does not fit the new release ({stuck[0][1]}) and cannot be held back, because it is not writable",
-            hint="use `--force` to move the alias all the same",
-            code="cannot-hold-back",
-        )
+def _with_what_is_stuck(move: AliasMove, *, force: bool) -> AliasMove:
+    """A venv that does not fit and cannot be held back stops the move; with `force` it goes along, and that is said."""
+    if move.stuck and not force:
+        raise cannot_hold_back(", ".join(one.path for one, _ in move.stuck[:3]), move, move.stuck[0][1])
+    notes = tuple((follower.path, f"goes along: {reason}") for follower, reason in move.stuck)
+    return replace(move, notes=(*move.notes, *notes))
 
 
 def _carry_out(
@@ -111,71 +91,61 @@ def _carry_out(
     transaction: Transaction,
     moves: list[AliasMove],
     do: Callable[[Transaction], None],
-    processes: dict[str, tuple[Process, ...]],
+    now: Store,
     *,
     force: bool,
-) -> tuple[Moved, ...]:
-    for move in moves:
-        for plan in plans_before(_only_writable(move)):
-            transaction.take(plan)
-    going = [move for move in moves if move.swap.new is None]
-    staying = [move for move in moves if move.swap.new is not None]
+) -> list[AliasMove]:
+    """Move what leads to something that is there already first: so a runtime that goes is not missed for an instant."""
+    there = {runtime.name for runtime in now.runtimes if runtime.whole} | {alias.name for alias in now.aliases}
+    ready = {move.swap.alias for move in moves if move.swap.new in there}
+    gone = {move.swap.alias for move in moves if move.swap.new is None}
+    moves = [keep_behind(transaction, move, force=force) for move in moves]
+    moves = [_swap(places, transaction, move) if move.swap.alias in ready else move for move in moves]
     do(transaction)
-    for move in (*staying, *going):
-        _swap(places, transaction, move.swap)
-    for move in moves:
-        for plan in plans_after(_only_writable(move)):
-            try:
-                with Transaction(places) as own:
-                    own.take(plan)
-            except PymanError:
-                # The alias has moved and the venv runs; what could not be brought up to date is what doctor finds.
-                if not force and len(plan.steps) > 1:
-                    raise
-    return tuple(as_planned(move, processes[move.swap.alias]) for move in moves if move.swap.alias != "3")
+    moves = [move if move.swap.alias in ready | gone else _swap(places, transaction, move) for move in moves]
+    moves = [_swap(places, transaction, move) if move.swap.alias in gone else move for move in moves]
+    return [bring_along(transaction, move) for move in moves]
 
 
-def _swap(places: Places, transaction: Transaction, swap: Swap) -> None:
+def _swap(places: Places, transaction: Transaction, move: AliasMove) -> AliasMove:
+    """Point an alias elsewhere; no copied interpreter runs with a newer library than its own at any instant."""
+    swap = move.swap
     path = os.path.join(places.runtimes, swap.alias)
-    if swap.new is None and swap.old is not None:
-        transaction.take_step(RemoveLink(path, swap.old))
-    elif swap.new is not None:
+    if move.goes_up:
+        move = refresh_copies(transaction, move)
+    if swap.new is not None:
         transaction.take_step(ReplaceLink(path, swap.old, swap.new))
-
-
-def _only_writable(move: AliasMove) -> AliasMove:
-    return replace(
-        move,
-        along=tuple(one for one in move.along if one.writable),
-        behind=tuple(pair for pair in move.behind if pair[0].writable),
-        forward=tuple(one for one in move.forward if one.writable),
-    )
+    elif swap.old is not None:
+        transaction.take_step(RemoveLink(path, swap.old))
+    return move if move.goes_up else refresh_copies(transaction, move)
 
 
 def _running(move: AliasMove, observer: Observer) -> tuple[Process, ...]:
     """Name the processes that run through the alias: what they import afterwards comes from the new release."""
-    if move.old is None or move.swap.new is None or not (move.along or move.behind):
+    if move.old is None or move.swap.alias == "3":
         return ()
     from pyman.effects.processes import processes_in
 
-    running = processes_in(move.old.path)
+    alias = move.swap.alias
+    running = tuple(one for one in processes_in(move.old) if one.through in ("", "3", alias))
     for process in running:
         observer.noted(
-            f"process {process.pid} ({process.command}) runs {move.old.release} through {move.swap.alias}:"
-            " what it imports from now on comes from the new release, so start it again"
+            f"process {process.pid} ({process.command}) runs {move.old.release} through {alias}:"
+            " what it imports from now on comes from the new release"
         )
     return running
 
 
 def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
-    """What a move means for the venvs, once it goes as it was prepared."""
-    held = (*move.behind, *move.still)
+    """What a move means for the venvs, as it was prepared or carried out."""
+    following = len(move.along) + len(move.forward) + len(move.stuck) + move.others
     return Moved(
         move.swap.alias,
         move.swap.old,
         move.swap.new,
-        followed=len(move.along) + len(move.forward),
+        followed=following if move.swap.new is not None else 0,
         pinned=len(move.pinned),
-        held_back=tuple(Held(one.path, reason) for one, reason in held),
+        held_back=tuple(Held(follower.path, reason) for follower, reason in (*move.behind, *move.still)),
         processes=processes,
+        notes=move.notes,
     )

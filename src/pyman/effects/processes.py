@@ -7,23 +7,28 @@ import sys
 
 from pyman.core.moves import Process
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.runtime import Runtime
+
 _LONGEST_COMMAND = 200
+_MOST_LINKS = 8
 
 
-def processes_in(runtime: str) -> tuple[Process, ...]:
-    """The processes of this machine whose program, or a library that they have loaded, lies in a runtime.
+def processes_in(runtime: Runtime) -> tuple[Process, ...]:
+    """The processes of this machine that run a runtime, or a copy or an embedding of it.
 
     What belongs to others and cannot be looked into is left out: nobody can tell.
     """
-    prefix = os.path.realpath(runtime) + "/"
+    own = _Own(runtime)
     if sys.platform == "darwin":
-        return _told_by_ps(prefix)
+        return _told_by_ps(own)
     try:
         numbers = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit())
     except OSError:
         return ()
-    running = [number for number in numbers if number != os.getpid() and _runs_from(number, prefix)]
-    return tuple(Process(number, _command(number)) for number in running)
+    running = [number for number in numbers if number != os.getpid() and _runs(number, own)]
+    return tuple(_describe(number, own) for number in running)
 
 
 def processes_of_venv(venv: str) -> tuple[Process, ...]:
@@ -35,42 +40,76 @@ def processes_of_venv(venv: str) -> tuple[Process, ...]:
         return ()
     running = []
     for number in numbers:
-        try:
-            with open(f"/proc/{number}/cmdline", "rb") as file:
-                words = file.read(_LONGEST_COMMAND * 8).split(b"\0")[:2]
-        except OSError:
-            continue
-        if number != os.getpid() and any(os.fsdecode(word).startswith(inside) for word in words):
-            running.append(Process(number, _command(number)))
+        words = _words(number)
+        if number != os.getpid() and any(os.fsdecode(word).startswith(inside) for word in words[:2]):
+            running.append(Process(number, _shown(words)))
     return tuple(running)
 
 
-def _runs_from(pid: int, prefix: str) -> bool:
+class _Own:
+    """What tells that a process runs a runtime: a prefix like `/usr` holds far more than one Python."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        prefix, name = os.path.realpath(runtime.path), os.path.basename(runtime.executable)
+        self.program = os.path.realpath(os.path.join(prefix, runtime.executable))
+        self.inside = os.path.dirname(runtime.path) + "/"
+        self.loaded = tuple(
+            f"{prefix}/{part}"
+            for part in (f"lib/lib{name}.so", f"lib/lib{name}.dylib", f"lib/{name.removesuffix('d')}/")
+        )
+
+
+def _runs(pid: int, own: _Own) -> bool:
     try:
-        program = os.readlink(f"/proc/{pid}/exe")
+        program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
     except OSError:
         return False
-    if program.startswith(prefix):
+    if program == own.program:
         return True
-    if "python" not in os.path.basename(program) and "uwsgi" not in program:
+    # Copied interpreters, and programs that embed one.
+    name = os.path.basename(program)
+    if "python" not in name and "wsgi" not in name:
         return False
     try:
         with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as maps:
-            return any(prefix in line for line in maps)
+            return any(start in line for line in maps for start in own.loaded)
     except OSError:
         return False
 
 
-def _command(pid: int) -> str:
+def _describe(pid: int, own: _Own) -> Process:
+    words = _words(pid)
+    return Process(pid, _shown(words), _started_through(pid, os.fsdecode(words[0]), own))
+
+
+def _words(pid: int) -> list[bytes]:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read(_LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
+            return file.read(_LONGEST_COMMAND * 8).rstrip(b"\0").split(b"\0")
     except OSError:
-        return "?"
-    return " ".join(word.decode("utf-8", "replace") for word in words)
+        return [b"?"]
 
 
-def _told_by_ps(prefix: str) -> tuple[Process, ...]:
+def _shown(words: list[bytes]) -> str:
+    return b" ".join(words)[:_LONGEST_COMMAND].decode("utf-8", "replace")
+
+
+def _started_through(pid: int, word: str, own: _Own) -> str:
+    """The name in the store that the first word of a command leads through; empty for a bare name, or any other way."""
+    if "/" not in word:
+        return ""
+    try:
+        path = os.path.join(os.readlink(f"/proc/{pid}/cwd"), word)
+        for _ in range(_MOST_LINKS):
+            if path.startswith(own.inside):
+                return path[len(own.inside) :].partition("/")[0]
+            path = os.path.join(os.path.dirname(path), os.readlink(path))
+    except OSError:
+        pass  # It ends outside, or is gone by now.
+    return ""
+
+
+def _told_by_ps(own: _Own) -> tuple[Process, ...]:
     import subprocess
 
     try:
@@ -82,6 +121,6 @@ def _told_by_ps(prefix: str) -> tuple[Process, ...]:
     found = []
     for line in answer.splitlines():
         words = line.split(None, 2)
-        if len(words) == 3 and os.path.realpath(words[1]).startswith(prefix) and int(words[0]) != os.getpid():
+        if len(words) == 3 and os.path.realpath(words[1]) == own.program and int(words[0]) != os.getpid():
             found.append(Process(int(words[0]), words[2][:_LONGEST_COMMAND]))
     return tuple(found)

@@ -1,32 +1,32 @@
-"""Managed runtimes: unpacked beside their place, tried, and given their name in one step. They never change after."""
+"""Managed runtimes in their folder: what was cut off is ended, what goes loses its name in one step."""
 
 from __future__ import annotations
 
 import os
-import time
 
-from pyman.core.manifest import Manifest, manifest_fields
 from pyman.core.moves import swaps
 from pyman.core.plan import RemoveLink
-from pyman.core.runtime import MANIFEST, Runtime, executable_of, with_runtime, without_runtime
-from pyman.core.version import release_name
-from pyman.effects.files import replace_file
+from pyman.core.plans.move import through_other
+from pyman.core.runtime import with_hold, without_runtime
+from pyman.effects.holds import write_holds
 from pyman.effects.lock import hold
 from pyman.effects.move import change_store, settle_aliases
+from pyman.effects.move_journal import end_moves
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.places import Places, cannot_write, make_folder
+from pyman.effects.places import Places, make_folder
 from pyman.effects.set_aside import recover
 from pyman.effects.store import read_store
-from pyman.effects.unfinished import WorkFolder, exchange, sweep, sweep_temporaries
-from pyman.errors import BrokenRuntime, PymanError
+from pyman.effects.unfinished import WorkFolder, sweep, sweep_temporaries
+from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.moves import Moved
-    from pyman.core.version import Version
-    from pyman.effects.apply import Transaction
+    from collections.abc import Iterable
 
-STDLIB_MARK = "os.py"
+    from pyman.core.moves import Moved
+    from pyman.core.plans.move import Follower
+    from pyman.core.runtime import Runtime, Store
+    from pyman.effects.apply import Transaction
 
 
 def prepare_folders(places: Places) -> None:
@@ -37,6 +37,7 @@ def prepare_folders(places: Places) -> None:
     make_folder(places.runtimes)
     make_folder(places.venvs)
     with hold(places.lock, what="the store"):
+        end_moves(places)
         sweep(places.runtimes)
         recover(places)
         for folder in (places.root, places.runtimes, places.venvs):
@@ -61,165 +62,63 @@ def tidy(places: Places, observer: Observer = SILENT) -> tuple[Moved, ...]:
         raise
 
 
-def unpack_runtime(
+def remove_runtime(
     places: Places,
-    archive: str,
+    runtime: Runtime,
     *,
-    name: str | None,
-    version: Version | None,
-    variant: str,
-    build: str | None,
-    url: str | None,
-    sha256: str,
-    replace: bool = False,
+    relink: Iterable[Follower] = (),
     check: bool = True,
     force: bool = False,
     observer: Observer = SILENT,
-) -> tuple[Runtime, tuple[Moved, ...], bool]:
-    """Unpack a verified archive as a runtime, and move the aliases that this moves.
-
-    Returns the runtime, the moves, and whether another process had put the same runtime there meanwhile. Without
-    `name` and `version` the archive's own headers say what it is. Killed at any instant, it leaves the store as it
-    was. Raises IntegrityError, BrokenRuntime, or PymanError for a full disk.
-    """
-    from pyman.effects.archive import release_in_tree, unpack
-    from pyman.effects.interpreter import smoke_test
-    from pyman.effects.prefix import repair_prefix, write_externally_managed
-
-    subject = name or "archive"
-    with (
-        hold(os.path.join(places.root, f".lock-{subject}"), observer, what=f"Python {subject}"),
-        WorkFolder(places.runtimes, "install", subject, places.lock) as work,
-    ):
-        there = read_store(places.root).runtime(name) if name is not None else None
-        if there is not None and there.is_managed and there.whole and not replace:
-            return there, (), True
-        try:
-            unpack(archive, work.tree, observer, subject)
-            inside = release_in_tree(work.tree)
-            if version is None:
-                version, variant = inside.version, inside.variant
-            elif (inside.version, inside.variant) != (version, variant):
-                raise BrokenRuntime(
-                    f"the archive {os.path.basename(archive)} holds Python "
-                    f"{release_name(inside.version, inside.variant)}, not {release_name(version, variant)}",
-                    hint="tell whoever runs the mirror",
-                )
-            name = name or release_name(version, variant)
-            there = read_store(places.root).runtime(name)
-            if there is not None and there.is_managed and there.whole and not replace:
-                return there, (), True
-            final = os.path.join(places.runtimes, name)
-            repair_prefix(work.tree, final)
-            write_externally_managed(work.tree)
-            manifest = Manifest(
-                version,
-                variant,
-                build,
-                url,
-                sha256,
-                _now(),
-                _library(work.tree, version),
-                executable_of(version, variant),
-            )
-            _write_manifest(work.tree, manifest)
-            smoke_test(os.path.join(work.tree, manifest.executable), version, variant, work.tree)
-        except OSError as error:
-            raise cannot_write(work.tree, error) from error
-        runtime = Runtime(name, version, variant, final, None, build if "+" in name else None)
-        try:
-            moved = change_store(
-                places,
-                lambda store: with_runtime(store, runtime),
-                lambda transaction: _give_name(places, work, runtime, transaction, replace=replace),
-                check=check,
-                force=force,
-                trees={name: work.tree},
-                observer=observer,
-            )
-        except _IsThere:
-            return runtime, (), True
-    return runtime, moved, False
-
-
-class _IsThere(Exception):
-    """Somebody else was faster, with the same runtime."""
-
-
-def _give_name(places: Places, work: WorkFolder, runtime: Runtime, transaction: Transaction, *, replace: bool) -> None:
-    """Put the finished tree in its place; what was there is exchanged for it, and removed with the work folder."""
-    final = runtime.path
-    try:
-        os.rename(work.tree, final)
-    except OSError:
-        if not os.path.lexists(final):
-            raise
-    else:
-        transaction.undo_with(lambda: os.rename(final, work.tree))
-        return
-    there = read_store(places.root).runtime(runtime.name)
-    if there is not None and there.is_managed and there.whole and not replace:
-        raise _IsThere
-    if exchange(work.tree, final):
-        transaction.undo_with(lambda: exchange(work.tree, final))
-        return
-    os.rename(final, work.old)
-    transaction.undo_with(lambda: os.rename(work.old, final))
-    os.rename(work.tree, final)
-    transaction.undo_with(lambda: os.rename(final, work.tree))
-
-
-def remove_runtime(
-    places: Places, runtime: Runtime, *, check: bool = True, force: bool = False, observer: Observer = SILENT
 ) -> tuple[Moved, ...]:
     """Take a runtime out of the store, and move the aliases that this moves.
 
     A managed folder loses its name in one step and is deleted afterwards. An adopted one is forgotten: only the link
-    goes. Raises PymanError where the store cannot be written.
+    goes. The venvs in `relink` are linked to its alias before, a pinned one follows from then on; a hold of the runtime
+    is let go. Raises Refused and PymanError as `change_store` does: then nothing has changed.
     """
     prepare_folders(places)
+
+    def change(store: Store) -> Store:
+        for alias in _held_at(store, runtime):
+            store = with_hold(store, alias, None)
+        return without_runtime(store, runtime.name)
+
+    def let_go(transaction: Transaction) -> None:
+        store = read_store(places.root)
+        target = store.alias_target(runtime.alias)
+        if target is not None:
+            for follower in relink:
+                transaction.take(
+                    through_other(
+                        follower, runtime.alias, target.version, held_back=None, variant=target.variant, follow=True
+                    )
+                )
+        for alias in _held_at(store, runtime):
+            write_holds(places, alias, None, transaction)
+
     target = runtime.target
     if target is not None:
-        return change_store(
-            places,
-            lambda store: without_runtime(store, runtime.name),
-            lambda transaction: transaction.take_step(RemoveLink(runtime.path, target)),
-            check=check,
-            force=force,
-            observer=observer,
-        )
+
+        def forget(transaction: Transaction) -> None:
+            let_go(transaction)
+            transaction.take_step(RemoveLink(runtime.path, target))
+
+        return change_store(places, change, forget, check=check, force=force, observer=observer)
 
     with WorkFolder(places.runtimes, "remove", runtime.name, places.lock) as work:
 
-        def take_away(transaction: Transaction) -> None:
-            os.rename(runtime.path, work.old)
-            transaction.undo_with(lambda: os.rename(work.old, runtime.path))
+        def remove(transaction: Transaction) -> None:
+            def take_name() -> None:
+                os.rename(runtime.path, work.old)
+                transaction.undo_with(lambda: os.rename(work.old, runtime.path))
 
-        return change_store(
-            places,
-            lambda store: without_runtime(store, runtime.name),
-            take_away,
-            check=check,
-            force=force,
-            observer=observer,
-        )
+            let_go(transaction)
+            transaction.do(take_name)
+
+        return change_store(places, change, remove, check=check, force=force, observer=observer)
 
 
-def _write_manifest(tree: str, manifest: Manifest) -> None:
-    import tomli_w
-
-    replace_file(os.path.join(tree, MANIFEST), tomli_w.dumps(manifest_fields(manifest)).encode())
-
-
-def _library(tree: str, version: Version) -> str:
-    for suffix in ("", "t", "d", "td"):
-        library = f"lib/python{version.minor_name}{suffix}"
-        if os.path.exists(os.path.join(tree, library, STDLIB_MARK)):
-            return library
-    raise BrokenRuntime(
-        f"the archive holds no standard library lib/python{version.minor_name}", hint="it is no CPython archive"
-    )
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+def _held_at(store: Store, runtime: Runtime) -> tuple[str, ...]:
+    """The aliases that a hold keeps at a runtime."""
+    return tuple(alias for alias, name in store.holds if name == runtime.name)

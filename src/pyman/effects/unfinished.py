@@ -33,7 +33,7 @@ class Unfinished:
 
     path: str
     operation: str
-    """`install` or `remove`."""
+    """`install`, `remove` or `move`."""
     subject: str
     """The name in `runtimes/` that it is about."""
     alive: bool
@@ -105,7 +105,11 @@ def read_unfinished(folder: str) -> list[Unfinished]:
         note = _read_note(os.path.join(entry.path, NOTE))
         if note is None:
             words = entry.name[1:].split("-")
-            if words[0] in ("install", "remove") and len(words) > 3 and not _is_alive(entry.path, words[-2], ""):
+            if (
+                words[0] in ("install", "remove", "move")
+                and len(words) > 3
+                and not _is_alive(entry.path, words[-2], "")
+            ):
                 # Cut off between making the folder and writing the note.
                 found.append(Unfinished(entry.path, words[0], "-".join(words[1:-2]), alive=False))
             continue

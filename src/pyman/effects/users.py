@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
+from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.runtime import Store
+from pyman.effects.files import read_text
 from pyman.effects.venv_records import known_venvs
+
+_MOST_LINKS = 4
 
 
 def count_users(root: str, store: Store) -> dict[str, int]:
@@ -20,9 +25,8 @@ def count_users(root: str, store: Store) -> dict[str, int]:
 
 def runtime_of(venv: str, store: Store) -> str | None:
     """The runtime that the link of a venv leads to; None where it leads elsewhere."""
-    try:
-        link = os.readlink(os.path.join(venv, "bin", "python"))
-    except OSError:
+    link = _way_out(venv)
+    if link is None:
         return None
     inside = os.path.join(store.root, "runtimes") + "/"
     if link.startswith(inside):
@@ -35,3 +39,22 @@ def runtime_of(venv: str, store: Store) -> str | None:
         if real.startswith(os.path.realpath(runtime.path) + "/"):
             return runtime.name
     return None
+
+
+def _way_out(venv: str) -> str | None:
+    """The first path outside of a venv that its `python` leads to; by its `home` where that is a copy."""
+    path = os.path.join(venv, "bin", "python")
+    try:
+        link = os.readlink(path)
+        for _ in range(_MOST_LINKS):
+            if "/" in link:
+                return os.path.join(venv, "bin", link)
+            link = os.readlink(os.path.join(venv, "bin", link))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            return None
+    try:
+        home = parse_pyvenv_cfg(read_text(os.path.join(venv, FILE_NAME))).home
+    except OSError:
+        return None
+    return os.path.join(home, "python") if home is not None and home.startswith("/") else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pyman.core.moves import Moved
 
+_MOST_NOTES = 10
+
 
 def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
     """The key `moved` of DESIGN 11."""
@@ -15,6 +17,7 @@ def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
             "venvs": {"followed": move.followed, "pinned": move.pinned, "held_back": len(move.held_back)},
             "held_back": [{"path": held.path, "reason": held.reason} for held in move.held_back],
             "processes": [{"pid": process.pid, "command": process.command} for process in move.processes],
+            "notes": [{"path": path, "note": note} for path, note in move.notes],
         }
         for move in moved
     ]
@@ -36,7 +39,20 @@ def moved_lines(moved: tuple[Moved, ...]) -> list[str]:
             counts += [f"{_venvs(len(move.held_back))} held back"] if move.held_back else []
             lines += ["  " + ", ".join(counts)] if counts else []
         lines += [f"  held back: {held.path}: {held.reason}" for held in move.held_back]
+        lines += [f"  {note}" for note in _notes(move)]
+        lines += [
+            f"  process {process.pid} still runs {move.old}, so start it again: {process.command}"
+            for process in move.processes
+        ]
     return lines
+
+
+def _notes(move: Moved) -> list[str]:
+    """What could not be checked: of many venvs, the first."""
+    told = [f"{path}: {note}" for path, note in move.notes[:_MOST_NOTES]]
+    return told + (
+        [f"and {len(move.notes) - _MOST_NOTES} more notes: see `--json`"] if move.notes[_MOST_NOTES:] else []
+    )
 
 
 def planned_lines(moved: tuple[Moved, ...]) -> list[str]:
@@ -47,6 +63,7 @@ def planned_lines(moved: tuple[Moved, ...]) -> list[str]:
         counts = [f"{_venvs(move.followed)} would follow", f"{_venvs(move.pinned)} pinned"]
         lines.append("  " + ", ".join([*counts, f"{_venvs(len(move.held_back))} would be held back"]))
         lines += [f"  would be held back: {held.path}: {held.reason}" for held in move.held_back]
+        lines += [f"  {note}" for note in _notes(move)]
     return lines
 
 

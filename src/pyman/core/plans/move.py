@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from posixpath import join
+from posixpath import basename, join
 
-from pyman.core.plan import Plan, ReplaceFile, ReplaceLink, Verify
-from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, VERSION_KEYS, Settings, edit
+from pyman.core.plan import CopyProgram, Plan, ReplaceFile, ReplaceLink, Verify
+from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, VERSION_KEYS, Settings, edit, parse_pyvenv_cfg
 from pyman.core.record import record
+from pyman.core.runtime import executable_of, parse_runtime_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.moves import Swap
+    from pyman.core.plan import Step
     from pyman.core.runtime import Runtime
     from pyman.core.version import Version
 
 
 @record
 class Follower:
-    """A known venv that the move of an alias concerns."""
+    """A known venv that goes through a name of the store."""
 
     path: str
+    """As it is recorded."""
     runtimes: str
     """The store's folder of runtimes, as the venv writes it."""
     through: str
     """The name in it that the venv goes through: an alias, or a patch release."""
-    links: tuple[tuple[str, str], ...]
-    """The links in its `bin` that go there: name and target."""
-    cfg: bytes
-    """Its `pyvenv.cfg`."""
-    settings: Settings
-    site_packages: str | None
+    cfg: bytes = b""
+    """Its `pyvenv.cfg`; empty where that cannot be read."""
+    folder: str = ""
+    """Where it really lies; empty where that is its path."""
+    links: tuple[tuple[str, str], ...] = ()
+    """The links in its `bin` that lead out of it: name and target. Looked up for those that are to be changed."""
+    copies: tuple[str, ...] = ()
+    """The names in its `bin` that are copies of the interpreter: such a venv goes by its `home` alone."""
     writable: bool = True
+
+    @property
+    def settings(self) -> Settings:
+        """What its `pyvenv.cfg` says."""
+        return parse_pyvenv_cfg(self.cfg.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"))
+
+    @property
+    def place(self) -> str:
+        """The folder to write into."""
+        return self.folder or self.path
 
     @property
     def is_held_back(self) -> bool:
@@ -42,50 +57,68 @@ class Follower:
         """True where the user wants the patch release that it runs."""
         return self.settings.policy == "pin"
 
+    @property
+    def is_split(self) -> bool:
+        """True where `home` goes through another name of the store than the link: the library of another release."""
+        home = self.settings.home or ""
+        inside = self.runtimes + "/"
+        return home.startswith(inside) and home[len(inside) :].partition("/")[0] != self.through
+
 
 def through_other(
     follower: Follower, name: str, version: Version, *, held_back: str | None, variant: str, follow: bool = False
 ) -> Plan:
     """Make a venv go through another name of the store, keeping every other line of its settings.
 
-    Going up the link is replaced first, so that at no instant an older interpreter runs with a newer library; the
-    caller says with `held_back` why a venv stays behind, None where it comes forward. `follow` makes a pinned one
-    follow from now on.
+    Going up the link is replaced first, going down `home`, so that at no instant an older interpreter runs with a
+    newer library. The caller says with `held_back` why a venv stays behind, None where it comes forward. `follow`
+    makes a pinned one follow from now on.
     """
+    settings = follower.settings
     old, new = join(follower.runtimes, follower.through), join(follower.runtimes, name)
-    changes: dict[str, str | None] = {}
-    home = follower.settings.values.get("home", "")
-    if home == old or home.startswith(old + "/"):
-        changes["home"] = new + home[len(old) :]
-    follows = follow or follower.settings.policy == "follow"
-    if follow and follower.settings.policy is not None:
+    program = executable_of(version, variant)
+    pinned = settings.policy == "pin"
+    changes: dict[str, str | None] = {"home": join(new, "bin"), HELD_BACK: held_back}
+    if follow and pinned:
         changes[POLICY] = "follow"
         changes[REQUEST] = name
+    follows = settings.policy == "follow" or (follow and pinned)
     shown = version.minor_name if held_back is None and follows else str(version)
-    changes |= version_lines(follower.settings, version, follower.settings.get("version"), shown)
-    changes[HELD_BACK] = held_back
-    text = follower.cfg.decode("utf-8", "surrogateescape")
-    cfg = ReplaceFile(
-        join(follower.path, "pyvenv.cfg"), follower.cfg, edit(text, changes).encode("utf-8", "surrogateescape")
-    )
-    links = [
-        ReplaceLink(join(follower.path, "bin", link), target, new + target[len(old) :])
-        for link, target in follower.links
-    ]
-    check = Verify(follower.path, version, variant, join(new, "bin"))
-    return Plan((cfg, *links, check) if held_back is not None else (*links, cfg, check))
+    changes |= version_lines(settings, version, settings.get("version"), shown)
+    files: list[Step] = [*_edited(follower, changes)]
+    links: list[Step] = []
+    for link, target in follower.links:
+        inside = target[len(old) + 1 :] if target.startswith(old + "/") else program
+        if target != join(new, inside):
+            links.append(ReplaceLink(join(follower.place, "bin", link), target, join(new, inside)))
+    if held_back is None:
+        links += refreshed(follower, join(new, program), join(old, program))
+    check = Verify(follower.place, version, variant, join(new, "bin"))
+    named = parse_runtime_name(follower.through)
+    down = held_back is not None or (named is not None and named[0] > version)
+    return Plan((*files, *links, check) if down else (*links, *files, check))
 
 
-def follow_version(follower: Follower, version: Version) -> Plan:
-    """Bring the version lines of a venv up to the release that runs; nothing where they name the minor alone."""
-    changes = version_lines(follower.settings, version, None, None)
-    if not changes:
-        return Plan()
-    text = follower.cfg.decode("utf-8", "surrogateescape")
-    new = edit(text, changes).encode("utf-8", "surrogateescape")
-    if new == follower.cfg:
-        return Plan()
-    return Plan((ReplaceFile(join(follower.path, "pyvenv.cfg"), follower.cfg, new),))
+def refreshed(follower: Follower, program: str, before: str) -> tuple[CopyProgram, ...]:
+    """Copy the interpreter anew into a venv that holds copies of it; `before` is what they are copies of now."""
+    return tuple(CopyProgram(join(follower.place, "bin", name), program, before) for name in follower.copies)
+
+
+def onto_alias(follower: Follower, alias: str, version: Version, variant: str) -> Plan:
+    """Bring a venv that goes along up to the release that its alias has now; nothing where all is right already.
+
+    What an earlier move left half done is done: link and `home` go through the alias, and nothing says held back.
+    """
+    if follower.through == alias and not follower.is_held_back and not follower.is_split:
+        return Plan(_edited(follower, version_lines(follower.settings, version, None, None)))
+    if follower.through == "3" and not follower.is_split:
+        return Plan(_edited(follower, version_lines(follower.settings, version, None, None)))
+    return through_other(follower, alias, version, held_back=None, variant=variant)
+
+
+def may_need_work(cfg: bytes, minor: str) -> bool:
+    """False for a file that names no patch release of its minor anywhere: nothing in it goes stale. Quick."""
+    return f"{minor}.".encode() in cfg or HELD_BACK.encode() in cfg
 
 
 def version_lines(
@@ -114,6 +147,15 @@ def version_lines(
     return changes
 
 
+def _edited(follower: Follower, changes: dict[str, str | None]) -> tuple[ReplaceFile, ...]:
+    """The step that changes lines of a venv's file; none where they are as they should be."""
+    if not changes:
+        return ()
+    text = follower.cfg.decode("utf-8", "surrogateescape")
+    new = edit(text, changes).encode("utf-8", "surrogateescape")
+    return (ReplaceFile(join(follower.place, "pyvenv.cfg"), follower.cfg, new),) if new != follower.cfg else ()
+
+
 @record
 class AliasMove:
     """The move of one alias with all that it means, decided and not yet done."""
@@ -122,36 +164,52 @@ class AliasMove:
     old: Runtime | None
     new: Runtime | None
     along: tuple[Follower, ...] = ()
-    """They follow, and their version lines are brought up to date."""
+    """They follow, and are brought up to date."""
+    others: int = 0
+    """How many follow beside those, and need nothing done."""
     behind: tuple[tuple[Follower, str], ...] = ()
     """They do not fit the new release: held back on the old one, with the reason."""
+    stuck: tuple[tuple[Follower, str], ...] = ()
+    """They do not fit, and cannot be held back: they stop the move."""
     forward: tuple[Follower, ...] = ()
     """They were held back before, and fit now."""
     still: tuple[tuple[Follower, str], ...] = ()
-    """They were held back before, and still do not fit."""
+    """They were held back before, and stay so."""
     pinned: tuple[Follower, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What could not be checked."""
+    to_minor: tuple[tuple[Follower, Runtime], ...] = ()
+    """They go through `3`, which is about to lead to another minor: they get the alias of their own."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """What could not be checked or done: pairs of a venv and a sentence."""
+
+    @property
+    def goes_up(self) -> bool:
+        """True where the new release is newer than the old one."""
+        return self.old is not None and self.new is not None and self.new.version > self.old.version
 
 
-def plans_before(move: AliasMove) -> tuple[Plan, ...]:
-    """What is done to venvs before the alias moves: those that do not fit stay on the old release."""
-    if move.old is None:
-        return ()
+def kept_behind(move: AliasMove, follower: Follower, reason: str) -> Plan:
+    """Keep a venv on the release that its alias leaves."""
     old = move.old
-    return tuple(
-        through_other(follower, old.name, old.version, held_back=f"{old.version} {reason}", variant=old.variant)
-        for follower, reason in move.behind
-    )
+    if old is None:
+        return Plan()
+    return through_other(follower, old.name, old.version, held_back=f"{old.version} {reason}", variant=old.variant)
 
 
-def plans_after(move: AliasMove) -> tuple[Plan, ...]:
-    """What is done to venvs once the alias has moved."""
-    if move.new is None:
-        return ()
+def brought_along(move: AliasMove, follower: Follower) -> Plan:
+    """Bring a venv up to the release that its alias leads to now."""
     new = move.new
-    forward = tuple(
-        through_other(follower, move.swap.alias, new.version, held_back=None, variant=new.variant)
-        for follower in move.forward
-    )
-    return (*forward, *(plan for plan in (follow_version(one, new.version) for one in move.along) if plan.steps))
+    return onto_alias(follower, move.swap.alias, new.version, new.variant) if new is not None else Plan()
+
+
+def copies_of(move: AliasMove, follower: Follower) -> tuple[CopyProgram, ...]:
+    """Refresh the copies of the interpreter that a venv which goes along holds."""
+    old, new = move.old, move.new
+    if old is None or new is None:
+        return ()
+    before = join(follower.runtimes, old.name, old.executable)
+    return refreshed(follower, join(follower.runtimes, new.name, new.executable), before)
+
+
+def library_name(runtime: Runtime) -> str:
+    """The folder that holds the packages for a runtime: `python3.13`, `python3.13t`; debug builds share the first."""
+    return basename(runtime.executable).removesuffix("d")

@@ -22,10 +22,13 @@ class Need:
     who: str
     """The path of a venv, the name of an alias, a process."""
     follower: Follower | None = None
+    unfit: str = ""
+    """Why the venv cannot be moved to another release."""
 
     @property
     def told(self) -> str:
         """The reason as a line of a list."""
+        more = f" and does not fit the other release: {self.unfit}" if self.unfit else ""
         return {
             "follows": f"{self.who} follows its alias",
             "pinned": f"{self.who} is pinned to it",
@@ -34,7 +37,7 @@ class Need:
             "unreachable": f"{self.who} cannot be reached, so nobody can tell",
             "process": f"process {self.who} runs it",
             "hold": f"{self.who} is held at it",
-        }[self.why]
+        }[self.why] + more
 
 
 def needs(
@@ -52,11 +55,13 @@ def needs(
     last = all(
         other.name == runtime.name or not other.whole for other in store.runtimes if other.alias == runtime.alias
     )
+    major = store.alias_target("3")
+    ways = (runtime.alias, "3") if major is not None and major.alias == runtime.alias else (runtime.alias,)
     for follower in followers:
         if follower.through == runtime.name:
             why = "pinned" if follower.is_pinned else "held back" if follower.is_held_back else "linked"
             found.append(Need(why, follower.path, follower))
-        elif follower.through == runtime.alias and last:
+        elif follower.through in ways and last:
             found.append(Need("follows", follower.path, follower))
     found += [Need("unreachable", path) for path in unreachable]
     found += [Need("process", f"{process.pid} ({process.command})") for process in processes]
