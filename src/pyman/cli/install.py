@@ -76,7 +76,7 @@ def install(
         lines += got.said
         lines += moved_lines(got.moved)
         lines += installing.told_of_hold(session, got.runtime)
-    if any(not got.already for got in result.got):
+    if result.got:
         keep_shims_current(session)
     data = {
         "installed": [installing.got_data(store, got) for got in result.got],

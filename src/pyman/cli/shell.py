@@ -16,7 +16,7 @@ from pyman.core.shim_names import shim_names
 from pyman.effects.files import read_text
 from pyman.effects.lock import hold
 from pyman.effects.places import make_folder
-from pyman.effects.shims import pyman_command, read_shims, write_shims
+from pyman.effects.shims import are_current, pyman_command, read_shims, write_shims
 from pyman.effects.shipped import shipped
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, UsageError
@@ -84,10 +84,16 @@ def _shims(session: Session) -> Answer:
 
 def refresh_shims(session: Session) -> tuple[str, ...]:
     """Make the shims those of the minors that are installed. Raises PymanError where that is not possible."""
-    store = read_store(session.places.root)
-    make_folder(session.places.root)
+    root, command = session.places.root, pyman_command()
+    if are_current(root, _wanted(root), command):
+        return ()
+    make_folder(root)
     with hold(session.places.lock, session.observer, what="the store"):
-        return write_shims(session.places.root, shim_names(alias.name for alias in store.aliases), pyman_command())
+        return write_shims(root, _wanted(root), command)
+
+
+def _wanted(root: str) -> tuple[str, ...]:
+    return shim_names(alias.name for alias in read_store(root).aliases)
 
 
 def keep_shims_current(session: Session) -> None:

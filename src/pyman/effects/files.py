@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import stat
 
+from pyman.effects.alive import is_alive
+
 SMALL_FILE = 1 << 20
 """Bytes. No file that pyman parses in one piece has a reason to be larger."""
 
@@ -74,9 +76,23 @@ def read_own_text(path: str, limit: int = SMALL_FILE) -> str:
 
 
 def _beside(path: str) -> str:
-    """Return a name in the same folder that no other process uses and that marks itself as work in progress."""
+    """Return a name in the same folder that no other process uses and that marks itself as work in progress.
+
+    What a process left there that was killed while it replaced the same thing is removed first.
+    """
     folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name[:100]}{TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
+    start = f".{name[:100]}{TEMPORARY}"
+    for left in os.listdir(folder or "."):
+        if left.startswith(start) and not is_alive(left[len(start) :].partition("-")[0]):
+            _unlink(os.path.join(folder, left))
+    return os.path.join(folder, f"{start}{os.getpid()}-{os.urandom(4).hex()}")
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # Somebody else was faster, or it is no file of ours; what is to be done does not depend on it.
 
 
 def write_all(descriptor: int, content: bytes) -> None:
@@ -103,7 +119,7 @@ def replace_file(path: str, content: bytes, mode: int = 0o644, *, durable: bool 
             os.close(descriptor)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        _unlink(temporary)
         raise
 
 
@@ -117,5 +133,5 @@ def replace_link(path: str, target: str) -> None:
     try:
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        _unlink(temporary)
         raise

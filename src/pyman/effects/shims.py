@@ -40,7 +40,7 @@ def read_shims(root: str) -> Shims:
     except (FileNotFoundError, NotADirectoryError):
         return Shims(folder)
     except OSError as error:
-        raise PymanError(f"{folder} cannot be read: {error.strerror}", hint="make it readable") from error
+        raise _unreadable(folder, error) from error
     text = _shim_text(os.path.join(folder, TEMPLATE))
     names: list[str] = []
     foreign: list[str] = []
@@ -49,7 +49,10 @@ def read_shims(root: str) -> Shims:
             continue
         path = os.path.join(folder, name)
         if os.path.islink(path):
-            ours = os.readlink(path) == TEMPLATE and name != TEMPLATE
+            try:
+                ours = os.readlink(path) == TEMPLATE and name != TEMPLATE
+            except OSError as error:
+                raise _unreadable(path, error) from error
         else:
             ours = _shim_text(path) is not None
         (names if ours else foreign).append(name)
@@ -59,6 +62,16 @@ def read_shims(root: str) -> Shims:
 def wanted_text(root: str, command: str) -> str:
     """Return the text that the shims of a store should have. `command` is pyman's own path, or empty."""
     return render_shim(read_text(shipped("shims", TEMPLATE), _LARGEST_SHIM), root, command)
+
+
+def are_current(root: str, names: tuple[str, ...], command: str) -> bool:
+    """Say whether the shims are as `write_shims` would make them. Raises PymanError where they cannot be read."""
+    present = read_shims(root)
+    return (
+        present.text == wanted_text(root, command)
+        and os.access(os.path.join(present.folder, TEMPLATE), os.X_OK)
+        and {*names, TEMPLATE} - {*present.foreign} == {*present.names}
+    )
 
 
 def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, ...]:
@@ -102,6 +115,11 @@ def pyman_command() -> str:
         if os.path.basename(path) == "pyman" and os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return ""
+
+
+def _unreadable(path: str, error: OSError) -> PymanError:
+    reason = (error.strerror or str(error)).lower()
+    return PymanError(f"{path} cannot be read: {reason}", hint="see that its folder can be read")
 
 
 def _shim_text(path: str) -> str | None:

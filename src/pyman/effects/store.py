@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pyman.core.manifest import Manifest, parse_manifest
@@ -15,7 +16,7 @@ from pyman.core.runtime import (
     is_alias_name,
     parse_runtime_name,
 )
-from pyman.effects.files import read_text
+from pyman.effects.files import NotReadable, read_text
 from pyman.errors import PymanError
 
 
@@ -34,11 +35,7 @@ def read_store(root: str) -> Store:
     except FileNotFoundError:
         entries = []
     except OSError as error:
-        raise PymanError(
-            f"the store {folder} cannot be read: {(error.strerror or str(error)).lower()}",
-            hint="mend it, or choose another folder with PYMAN_ROOT",
-            code="unreadable-store",
-        ) from error
+        raise _unreadable(folder, error) from error
     for entry in entries:
         name = entry.name
         if name.startswith("."):
@@ -47,7 +44,9 @@ def read_store(root: str) -> Store:
         parsed = parse_runtime_name(name)
         try:
             link = os.readlink(entry.path) if entry.is_symlink() else None
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EINVAL):
+                raise _unreadable(entry.path, error) from error
             # Replaced or removed since the folder was listed: as if it had been removed a moment before.
             continue
         if parsed is not None:
@@ -76,6 +75,14 @@ def read_store(root: str) -> Store:
     )
 
 
+def _unreadable(path: str, error: OSError) -> PymanError:
+    return PymanError(
+        f"the store {path} cannot be read: {(error.strerror or str(error)).lower()}",
+        hint="mend it, or choose another folder with PYMAN_ROOT",
+        code="unreadable-store",
+    )
+
+
 def _read_holds(path: str) -> list[tuple[str, str]]:
     holds = []
     for line in _lines(path):
@@ -92,8 +99,11 @@ def _read_default(path: str) -> str | None:
 def _lines(path: str) -> list[str]:
     try:
         return read_text(path).splitlines()
-    except OSError:
+    except (FileNotFoundError, NotReadable):
         return []
+    except OSError as error:
+        # Not as if there were none: the next change would write that down.
+        raise _unreadable(path, error) from error
 
 
 def read_manifest(runtime: Runtime) -> Manifest | None:

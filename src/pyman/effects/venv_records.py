@@ -83,32 +83,51 @@ def remember(root: str, path: str) -> str | None:
 
 
 def forget(root: str, name: str) -> bool:
-    """Remove a record; False where there is none. Raises OSError where it cannot be removed."""
+    """Remove a record; False where there is none. Raises PymanError where it cannot be removed."""
+    path = os.path.join(root, "venvs", name)
     try:
-        os.unlink(os.path.join(root, "venvs", name))
+        os.unlink(path)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise cannot_write(path, error) from error
     return True
 
 
 def known_venvs(root: str) -> tuple[KnownVenv, ...]:
-    """All records, by name. What is no absolute link in that folder is not one."""
+    """All records, by name. What is no absolute link in that folder is not one.
+
+    Raises PymanError where they cannot be read: nobody may take them for none.
+    """
     folder = os.path.join(root, "venvs")
     try:
         names = sorted(os.listdir(folder))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
+    except OSError as error:
+        raise _unreadable(folder, error) from error
     found = []
     for name in names:
         if name.startswith("."):
             continue
+        path = f"{folder}/{name}"
         try:
-            target = os.readlink(f"{folder}/{name}")
-        except OSError:
-            continue
+            target = os.readlink(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EINVAL):
+                raise _unreadable(path, error) from error
+            continue  # Forgotten since the folder was listed, or no link.
         if target.startswith("/"):
             found.append(KnownVenv(name, target))
     return tuple(found)
+
+
+def _unreadable(path: str, error: OSError) -> PymanError:
+    return PymanError(
+        f"the record {path} cannot be read: {(error.strerror or str(error)).lower()}",
+        hint="mend it, or choose another folder with PYMAN_ROOT",
+        code="unreadable-store",
+    )
 
 
 def state_of(path: str) -> str:
