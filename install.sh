@@ -513,12 +513,13 @@ uninstall_all() {
         [ "$(readlink -- "$record" 2>/dev/null)" != "$root/demo" ] || rm -f -- "$record"
     done
     [ ! -f "$root/demo/made-by-install.sh" ] || rm -rf -- "$root/demo"
+    rmdir -- "$root/venvs" 2>/dev/null || :
     if [ -h "$root/app" ]; then
         rm -f -- "$root/app"
         say "removed pyman's own environment, $root/app"
     fi
     remove_apps ''
-    rm -rf -- "$root/.installing" "$root/.lock" "$root/.lock.d"
+    rm -rf -- "$root/.installing" "$root/.lock" "$root"/.lock[.-]*
     kept=
     for runtime in "$root"/runtimes/*; do
         if [ -e "$runtime" ] || [ -h "$runtime" ]; then

@@ -196,14 +196,32 @@ def test_the_users_own_settings_do_not_reach_pymans_python(installed):
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_once_more_brings_it_up_to_date_in_place(installed):
+def demo(person):
+    """What the venv that install.sh makes to show it runs, and what it follows."""
+    with open(f"{person.root}/demo/pyvenv.cfg", encoding="utf-8") as file:
+        home = next(line.split(" = ")[1].strip() for line in file if line.startswith("home = "))
+    version = "import platform; print(platform.python_version())"
+    result = subprocess.run(
+        [f"{person.root}/demo/bin/python", "-c", version], capture_output=True, text=True, check=True
+    )
+    return result.stdout.strip(), home
+
+
+def test_once_more_brings_it_up_to_date_in_place_and_adopts_where_nothing_can_be_fetched(installed):
     before = app_of(installed)
-    result = installed.install("--python", sys.executable)
+    minor = "{}.{}".format(*sys.version_info)
+    base = os.path.dirname(os.path.realpath(sys.executable))
+    result = installed.install("--python", sys.executable, minor, PYMAN_OFFLINE="1", PATH=f"{installed.tools}:{base}")
     assert result.returncode == 0, result.stderr
     assert app_of(installed) != before
     assert not os.path.exists(before)
     assert installed.pyman("--version").returncode == 0
     assert not os.path.exists(f"{installed.root}/.installing")
+    assert "adopted" in result.stdout
+    assert "the network is not allowed" in result.stdout
+    version, home = demo(installed)
+    assert version.startswith(f"{minor}.")
+    assert home == f"{installed.root}/runtimes/{minor}/bin"
 
 
 def test_an_upgrade_that_fails_leaves_the_old_one(installed):
@@ -228,12 +246,20 @@ def test_the_launcher_survives_its_python_and_install_mends_it(installed):
     assert "error: the Python that pyman runs on is gone: /gone/bin/python3.11\n" in result.stderr
     assert "install.sh" in result.stderr
     command = result.stderr.partition("mend it with `")[2].partition("`;")[0]
+    # And the whole set-up: a Python from upstream, here a mirror, shims and a venv to show it.
     mended = subprocess.run(
-        ["/bin/sh", "-c", f"{command} --python {sys.executable}"], env=installed.environment, capture_output=True,
-        text=True, check=False,
+        ["/bin/sh", "-c", f"{command} --python {sys.executable} 3.13"],
+        env=installed.environment | {"PYMAN_MIRROR": mirror_folder()}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert mended.returncode == 0, mended.stderr
     assert installed.pyman("--version").returncode == 0
+    assert "Python 3.13.15 is installed" in mended.stdout
+    assert demo(installed) == ("3.13.15", f"{installed.root}/runtimes/3.13/bin")
+    shim = subprocess.run(
+        [f"{installed.root}/shims/python3.13", "-V"], env=installed.environment, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert shim.stdout == "Python 3.13.15\n"
 
 
 def test_a_python_of_another_minor_in_its_place_is_told(installed):
@@ -383,6 +409,7 @@ def test_offline_nothing_is_fetched(person):
 
 
 def test_uninstalling_says_what_it_keeps(installed):
+    shutil.rmtree(f"{installed.root}/runtimes", ignore_errors=True)
     os.makedirs(f"{installed.root}/runtimes/3.13.5")
     os.makedirs(f"{installed.root}/shims", exist_ok=True)
     shutil.copy(f"{CHECKOUT}/shims/python", f"{installed.root}/shims/python")
