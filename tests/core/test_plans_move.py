@@ -10,12 +10,15 @@ from pyman.core.plans.move import (
     AliasMove,
     Follower,
     brought_along,
+    copies_of,
     kept_behind,
+    may_need_work,
     onto_alias,
     through_other,
     version_lines,
 )
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
+from pyman.core.record import replace
 from pyman.core.version import Version
 from stage.stores import runtime
 
@@ -86,7 +89,7 @@ def test_held_back_and_forward_again(text):
     after = carried_out(held, forward)
     assert (after.through, after.links, after.settings.home) == ("3.13", before.links, before.settings.home)
     assert after.settings.held_back is None
-    expected = text.replace("version = 3.13.5", "version = 3.13.15").replace("3.13.5.final", "3.13.15.final")
+    expected = text.replace("version = 3.13.5", "version = 3.13").replace("3.13.5.final", "3.13.15.final")
     assert after.cfg.decode() == expected
     if text is OURS:
         assert after.cfg == before.cfg
@@ -102,26 +105,28 @@ def test_a_pinned_one_that_is_to_follow_says_so():
 @pytest.mark.parametrize(
     ("line", "version", "now"),
     [
-        ("version = 3.13.5", NEW, {"version": "3.13.15"}),
+        ("version = 3.13.5", NEW, {"version": "3.13"}),
         ("version = 3.13", NEW, {}),
         ("version_info = 3.13.5.final.0", NEW, {"version_info": "3.13.15.final.0"}),
-        ("version_info = 3.13.0.candidate.2", NEW, {"version_info": "3.13.15.final.0"}),
-        ("version_info = 3.13.5", NEW, {"version_info": "3.13.15"}),
+        ("version_info = 3.13.0.candidate.2", NEW, {}),
+        ("version = 3.13.0rc2", NEW, {}),
+        ("version_info = 3.13.5", NEW, {"version_info": "3.13"}),
         ("version_info = 3.13", NEW, {}),
-        ("python-version = 3.13.5", NEW, {"python-version": "3.13.15"}),
+        ("python-version = 3.13.5", NEW, {"python-version": "3.13"}),
         ("version = 3.12.1", NEW, {}),
         ("version = strange", NEW, {}),
         ("home = /x", NEW, {}),
     ],
 )
-def test_version_lines_keep_their_form(line, version, now):
-    assert version_lines(parse_pyvenv_cfg(line), version, None, None) == now
+def test_version_lines_of_one_that_follows(line, version, now):
+    assert version_lines(parse_pyvenv_cfg(line), version, follows=True) == now
+    assert may_need_work(line.encode(), version.minor_name) or not now
 
 
 def test_a_follower_whose_lines_name_the_minor_alone_is_not_touched():
     assert onto_alias(follower(OURS), "3.13", NEW, "default").steps == ()
     [step] = onto_alias(follower(STDLIB), "3.13", NEW, "default").steps
-    assert step.new.decode() == STDLIB.replace("3.13.5", "3.13.15")
+    assert step.new.decode() == STDLIB.replace("3.13.5", "3.13")
 
 
 def test_the_steps_of_a_move():
@@ -133,6 +138,49 @@ def test_the_steps_of_a_move():
     assert brought_along(gone, ours).steps == ()
     first = AliasMove(Swap("3.13", None, "3.13.5"), None, runtime("3.13.5"))
     assert kept_behind(first, ours, "why").steps == ()
+
+
+@pytest.mark.parametrize("text", [OURS, UV, STDLIB.replace("version = 3.13.5", "version = 3.13")])
+def test_most_files_are_seen_at_a_glance_to_need_nothing(text):
+    assert not may_need_work(text.encode(), "3.13")
+    assert onto_alias(follower(text), "3.13", NEW, "default").steps == ()
+
+
+@pytest.mark.parametrize(
+    ("cfg", "work"),
+    [(OURS + "pyman-held-back = 3.13.5 x\n", True), (OURS.replace("/3.13/bin\n", "/3.13.5/bin\n"), True),
+     ("\ufeffversion=3.13.5", True), ("VERSION_INFO = 3.13.5", True), ("executable = /x/3.13.5/bin/python", False),
+     ("version = 3.14.1", False), ("", False)],
+)  # fmt: skip
+def test_what_goes_stale_is_never_overlooked(cfg, work):
+    assert may_need_work(cfg.encode(), "3.13") is work
+
+
+def test_what_an_earlier_move_left_half_done_is_done():
+    half_held = follower(OURS.replace("/3.13/bin\n", "/3.13.5/bin\n") + "pyman-held-back = 3.13.5 x\n")
+    half_held = replace(half_held, links=(("python", f"{RUNTIMES}/3.13/bin/python3.13"),), through="3.13")
+    after = carried_out(half_held, onto_alias(half_held, "3.13", NEW, "default"))
+    assert after.cfg.decode() == OURS
+    half_forward = replace(half_held, through="3.13.5", links=(("python", f"{RUNTIMES}/3.13.5/bin/python3.13"),))
+    after = carried_out(half_forward, onto_alias(half_forward, "3.13", NEW, "default"))
+    assert (after.through, after.cfg.decode()) == ("3.13", OURS)
+
+
+def test_copies_go_with_the_release_and_not_with_the_link():
+    copied = replace(follower(STDLIB), links=(), copies=("python", "python3"))
+    move = AliasMove(Swap("3.13", "3.13.5", "3.13.15"), runtime("3.13.5"), runtime("3.13.15"))
+    assert [(step.path, step.source, step.before) for step in copies_of(move, copied)] == [
+        (f"/v/bin/{name}", f"{RUNTIMES}/3.13.15/bin/python3.13", f"{RUNTIMES}/3.13.5/bin/python3.13")
+        for name in ("python", "python3")
+    ]
+    # held back, they stay what they are
+    assert [type(step) for step in kept_behind(move, copied, "why").steps] == [ReplaceFile, Verify]
+
+
+def test_going_down_the_home_goes_first():
+    pinned = follower(OURS, "3.13.15")
+    down = through_other(pinned, "3.13", OLD, held_back=None, variant="default", follow=True)
+    assert [type(step) for step in down.steps] == [ReplaceFile, ReplaceLink, Verify]
 
 
 @given(st.lists(st.sampled_from([*OURS.splitlines(), *VIRTUALENV.splitlines(), "# note", "", "x=y", "prompt = 'a'"])))

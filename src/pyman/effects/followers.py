@@ -35,13 +35,12 @@ def read_followers(root: str, concerns: Callable[[str], bool], counted: Mapping[
     Those that go through a name in `counted`, which tells its minor, are only counted where nothing in them goes stale.
     """
     folder = os.path.join(root, "venvs")
-    runtimes = os.path.join(root, "runtimes")
-    inside = _inside(runtimes)
+    inside = _inside(os.path.join(root, "runtimes"))
     try:
         names = sorted(os.listdir(folder))
     except OSError:
         return Followers((), {})
-    wanted: dict[str, tuple[bool, str | None]] = {}
+    ways: dict[str, tuple[bool, str, str | None]] = {}
     found: list[Follower] = []
     others: dict[str, int] = {}
     for name in names:
@@ -52,22 +51,31 @@ def read_followers(root: str, concerns: Callable[[str], bool], counted: Mapping[
             link = os.readlink(f"{place}/bin/python")
         except OSError:
             link = ""
-        through = ""
-        if link.startswith(inside):
-            start = next(start for start in inside if link.startswith(start))
-            through = link[len(start) : link.find("/", len(start))]
-            if through not in wanted:
-                wanted[through] = concerns(through), (counted or {}).get(through)
-            concerned, minor = wanted[through]
-            if not concerned:
-                continue
-            if minor is not None and not _needs_work(place, minor):
-                others[through] = others.get(through, 0) + 1
-                continue
+        # A thousand venvs have few different links.
+        way = ways.get(link)
+        if way is None:
+            way = ways[link] = _way(link, inside, concerns, counted or {})
+        concerned, through, minor = way
+        if not concerned:
+            continue
+        if minor is not None and not _needs_work(place, minor):
+            others[through] = others.get(through, 0) + 1
+            continue
         follower = _read(place, inside, concerns)
         if follower is not None:
             found.append(follower)
     return Followers(tuple(found), others)
+
+
+def _way(
+    link: str, inside: tuple[str, ...], concerns: Callable[[str], bool], counted: Mapping[str, str]
+) -> tuple[bool, str, str | None]:
+    """What a link tells at once: whether the venv may be concerned, the name it goes through, its minor if counted."""
+    start = next((start for start in inside if link.startswith(start)), None)
+    if start is None:
+        return True, "", None
+    through = link[len(start) :].partition("/")[0]
+    return concerns(through), through, counted.get(through)
 
 
 def read_follower(venv: str, runtimes: str, concerns: Callable[[str], bool]) -> Follower | None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pyman.core.version import Version
 
 
+_HELD_BACK = HELD_BACK.encode()
+_GOES_STALE = frozenset(key.encode() for key in ("home", HELD_BACK, *VERSION_KEYS))
+
+
 @record
 class Follower:
     """A known venv that goes through a name of the store."""
@@ -77,14 +81,11 @@ def through_other(
     settings = follower.settings
     old, new = join(follower.runtimes, follower.through), join(follower.runtimes, name)
     program = executable_of(version, variant)
-    pinned = settings.policy == "pin"
     changes: dict[str, str | None] = {"home": join(new, "bin"), HELD_BACK: held_back}
-    if follow and pinned:
+    if follow and settings.policy == "pin":
         changes[POLICY] = "follow"
         changes[REQUEST] = name
-    follows = settings.policy == "follow" or (follow and pinned)
-    shown = version.minor_name if held_back is None and follows else str(version)
-    changes |= version_lines(settings, version, settings.get("version"), shown)
+    changes |= version_lines(settings, version, follows=parse_runtime_name(name) is None)
     files: list[Step] = [*_edited(follower, changes)]
     links: list[Step] = []
     for link, target in follower.links:
@@ -109,41 +110,42 @@ def onto_alias(follower: Follower, alias: str, version: Version, variant: str) -
 
     What an earlier move left half done is done: link and `home` go through the alias, and nothing says held back.
     """
-    if follower.through == alias and not follower.is_held_back and not follower.is_split:
-        return Plan(_edited(follower, version_lines(follower.settings, version, None, None)))
-    if follower.through == "3" and not follower.is_split:
-        return Plan(_edited(follower, version_lines(follower.settings, version, None, None)))
+    if follower.through in (alias, "3") and not follower.is_held_back and not follower.is_split:
+        return Plan(_edited(follower, version_lines(follower.settings, version, follows=True)))
     return through_other(follower, alias, version, held_back=None, variant=variant)
 
 
 def may_need_work(cfg: bytes, minor: str) -> bool:
-    """False for a file that names no patch release of its minor anywhere: nothing in it goes stale. Quick."""
-    return f"{minor}.".encode() in cfg or HELD_BACK.encode() in cfg
+    """False for a file that says nothing which goes stale when its minor moves; made to be quick."""
+    release = f"{minor}.".encode()
+    if release not in cfg and _HELD_BACK not in cfg:
+        return False
+    for line in cfg.split(b"\n"):
+        if release in line or _HELD_BACK in line:
+            key = line.partition(b"=")[0].removeprefix(b"\xef\xbb\xbf").strip().lower()
+            if key in _GOES_STALE:
+                return True
+    return False
 
 
-def version_lines(
-    settings: Settings, version: Version, present: str | None, wanted: str | None
-) -> dict[str, str | None]:
-    """The version keys that must change, in the form that each has: `3.13.5`, `3.13.5.final.0`, or the minor alone.
+def version_lines(settings: Settings, version: Version, *, follows: bool) -> dict[str, str | None]:
+    """The version keys that must change, because they name another release than the one that runs.
 
-    `wanted` is what `version` shall say where it is known better than from its present form.
+    A venv that follows names its minor alone from then on, which no move makes wrong. But the long form stays as long
+    as it is, `3.13.15.final.0`: pre-commit compares it to the letter. A pre-release stays too: it tells what packages
+    were compiled for.
     """
     changes: dict[str, str | None] = {}
     for key in VERSION_KEYS:
-        value = settings.values.get(key)
-        if value is None:
+        numbers = settings.values.get(key, "").split(".")
+        if len(numbers) < 2 or numbers[:2] != [str(version.major), str(version.minor)]:
             continue
-        if key == "version" and wanted is not None and present is not None:
-            changes[key] = wanted
-            continue
-        numbers = value.split(".")
-        if len(numbers) > 2 and numbers[:2] == [str(version.major), str(version.minor)]:
-            rest = numbers[3:]
-            if rest[:1] and rest[0] in ("alpha", "beta", "candidate", "final"):
-                rest = ["final", "0"] if version.is_final else rest
-                changes[key] = ".".join([*numbers[:2], str(version.patch), *rest])
-            else:
-                changes[key] = str(version)
+        if len(numbers) == 5 and numbers[3] == "final":
+            changes[key] = f"{version.major}.{version.minor}.{version.patch}.final.0"
+        elif len(numbers) == 3 and numbers[2].isdigit():
+            changes[key] = version.minor_name if follows else str(version)
+        elif len(numbers) == 2 and key == "version" and not follows:
+            changes[key] = str(version)
     return changes
 
 
