@@ -12,8 +12,17 @@ import os
 
 from pyman.core.seeding import Seed, parse_seed
 from pyman.effects.files import read_text
+from pyman.effects.sharing import Spoilt, check_files
 
 MANIFEST = "manifest"
+
+
+def read_manifest(folder: str) -> Seed | None:
+    """Return what a folder of the cache holds by its manifest, None where there is no whole one."""
+    try:
+        return parse_seed(read_text(os.path.join(folder, MANIFEST)))
+    except OSError:
+        return None
 
 
 def read_prepared(folder: str) -> Seed | None:
@@ -22,25 +31,12 @@ def read_prepared(folder: str) -> Seed | None:
     A venv's files may be hard links to these. What is edited, truncated, compiled, given other permissions or
     another owner in place, there or here, shows in size, time, mode or owner.
     """
-    try:
-        seed = parse_seed(read_text(os.path.join(folder, MANIFEST)))
-        return seed if seed is not None and _is_unchanged(folder, seed) else None
-    except OSError:
+    seed = read_manifest(folder)
+    if seed is None:
         return None
-
-
-def _is_unchanged(folder: str, seed: Seed) -> bool:
-    owner = os.lstat(folder).st_uid
-    lstat = os.lstat
-    for below, files in seed.folders:
-        beginning = f"{folder}/{below}/"
-        for name, size, mtime_ns, mode in files:
-            status = lstat(beginning + name)
-            if (
-                status.st_mtime_ns != mtime_ns
-                or status.st_size != size
-                or status.st_mode != mode
-                or status.st_uid != owner
-            ):
-                return False
-    return True
+    try:
+        for below, files in seed.folders:
+            check_files(f"{folder}/{below}", files)
+    except (OSError, Spoilt):
+        return None
+    return seed

@@ -10,10 +10,11 @@ from pyman.effects.bundled_wheels import find_wheels
 from pyman.effects.files import read_bytes
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import check_owner
-from pyman.effects.prepared_seed import read_prepared
-from pyman.effects.sharing import Sharing, write_new
+from pyman.effects.prepared_seed import read_manifest, read_prepared
+from pyman.effects.sharing import Spoilt, check_files, share_tree, write_new
 from pyman.errors import PymanError
 
+_BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # A cache that others clean or mend while we use it; more often than that is no coincidence.
 _ATTEMPTS = 4
 
@@ -45,22 +46,21 @@ def seed(target: SeedTarget, cache: str, observer: Observer = SILENT) -> tuple[S
 def _seed(wheel: Wheel, target: SeedTarget, seeds: str, observer: Observer) -> Seeded:
     folder = os.path.join(seeds, seed_key(wheel, target.version, target.variant))
     for _ in range(_ATTEMPTS):
-        prepared = read_prepared(folder)
-        if prepared is None:
-            from pyman.effects.seed_cache import prepare
-
+        prepared = read_manifest(folder)
+        if prepared is not None:
             try:
-                prepare(wheel, folder, target.executable, target.version, observer)
-            except PymanError as error:
-                if error.code not in ("read-only", "disk-full"):
-                    raise
-                return _seed_without_cache(wheel, target, observer)
-            continue
+                return _install(prepared, folder, target)
+            except (FileNotFoundError, Spoilt):
+                # The cache may be deleted at any time, this one too; and a venv that shares it may have spoilt it.
+                _take_back(prepared, target)
+        from pyman.effects.seed_cache import prepare
+
         try:
-            return _install(prepared, folder, target)
-        except FileNotFoundError:
-            # The cache may be deleted at any time, this one too.
-            _take_back(prepared, target)
+            prepare(wheel, folder, target.executable, target.version, observer)
+        except PymanError as error:
+            if error.code not in ("read-only", "disk-full"):
+                raise
+            return _seed_without_cache(wheel, target, observer)
     raise PymanError(
         f"{folder} is changed as soon as it is made", hint="see which program changes it, or use --without-pip"
     )
@@ -85,20 +85,18 @@ def _seed_without_cache(wheel: Wheel, target: SeedTarget, observer: Observer) ->
 
 
 def _install(prepared: Seed, folder: str, target: SeedTarget) -> Seeded:
-    sharing = Sharing(folder, target.site_packages)
-    for below, files in prepared.folders:
-        if below == OWN:
-            continue
-        destination = f"{target.site_packages}{below.removeprefix(TREE)}/"
-        if below != TREE:
-            os.mkdir(destination)
-        sharing.fill(f"{folder}/{below}/", destination, files)
+    """Put a seed into a venv. Raises Spoilt where it is not any more what was unpacked."""
+    tree = [(below.removeprefix(TREE), files) for below, files in prepared.folders if below != OWN]
+    how = share_tree(f"{folder}/{TREE}", tree, target.site_packages)
     _write_own(prepared, folder, target)
-    return Seeded(prepared.name, prepared.version, sharing.how)
+    return Seeded(prepared.name, prepared.version, how)
 
 
 def _write_own(prepared: Seed, folder: str, target: SeedTarget) -> None:
     """Write what differs from venv to venv, or belongs to it by its nature: scripts, RECORD, INSTALLER, REQUESTED."""
+    for below, files in prepared.folders:
+        if below == OWN:
+            check_files(f"{folder}/{OWN}", files)
     header = os.fsencode(script_header(target.python))
     dist_info = os.path.join(target.site_packages, prepared.dist_info)
     digests: dict[bytes, str] = {}
@@ -122,8 +120,6 @@ def _own_names(prepared: Seed) -> list[str]:
 
 def _digest(content: bytes) -> str:
     """Return a SHA-256 as RECORD has it: base64 in its alphabet for file names, without padding."""
-    import binascii
-
     # hashlib loads all of OpenSSL, which takes a fifth of the time that seeding has. These are its fallbacks.
     try:
         from _sha2 import sha256  # type: ignore[import-not-found] # 3.12 and newer
@@ -132,8 +128,9 @@ def _digest(content: bytes) -> str:
             from _sha256 import sha256  # type: ignore[import-not-found] # 3.11
         except ImportError:
             from hashlib import sha256
-    encoded = binascii.b2a_base64(sha256(content).digest(), newline=False)
-    return encoded.translate(bytes.maketrans(b"+/", b"-_")).rstrip(b"=").decode("ascii")
+    number = int.from_bytes(sha256(content).digest() + b"\0")
+    letters = [_BASE64[number >> shift & 63] for shift in range(258, 5, -6)]
+    return "".join(letters)
 
 
 def _take_back(prepared: Seed, target: SeedTarget) -> None:
