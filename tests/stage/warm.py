@@ -54,6 +54,7 @@ def _serve():
     # Loaded once, for all the forks.
     import pyman.cli.app
     import pyman.cli.run
+    import pyman.cli.typer_command
     import pyman.hot.verbs  # noqa: F401
     from pyman.__main__ import main
 

@@ -1,84 +1,36 @@
-"""From words to a command: finds the verb, loads its module alone, and turns failures into exit statuses."""
+"""From words to a command: finds the verb, loads its module alone, and has it run.
+
+Typer is loaded for what it is needed for: a plain command line may do without (cli/plain.py).
+"""
 
 from __future__ import annotations
 
 import importlib
-import inspect
-import os
-import signal
 
-import typer
-
+from pyman.cli import plain
 from pyman.cli.commands import COMMANDS, Command, command_named
-from pyman.cli.show.help import overview
-from pyman.errors import PymanError, UsageError
-from pyman.hot.speak import answer_json, complain
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from pyman.cli.outcome import to_the_end
+from pyman.errors import UsageError
 
 _FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v", "--offline")
-INTERRUPTED = 130
-
-
-class Terminated(BaseException):
-    """SIGTERM or SIGHUP: everything is undone as for ctrl-C, and the status says which it was."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.exit_status = 128 + number
-
-
-def _terminate(number: int, _frame: object) -> None:
-    raise Terminated(number)
 
 
 def run(words: list[str]) -> int:
     """Run one command line and return its exit status."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _terminate)
+    status = plain.answer(words)
+    if status is not None:
+        return status
     shared, name, rest = split_words(words)
-    json = "--json" in (*shared, *_before_dashes(rest))
-    try:
-        if name is None or name == "help":
-            return _help(shared, rest)
-        command = command_named(name)
-        if command is None:
-            raise UsageError(f"there is no command `{name}`", hint=_nearest(name))
-        status = load(command).main(
-            args=[*shared, *_rewritten(command, rest)],
-            prog_name=f"pyman {name}",
-            complete_var="_PYMAN_NO_TYPER_COMPLETION",
-            standalone_mode=False,
-        )
-        return status if isinstance(status, int) else 0
-    except PymanError as error:
-        return _fail(error, json=json)
-    except typer.Exit as exit_:
-        return exit_.exit_code
-    except Terminated as terminated:
-        return _fail(PymanError("terminated", exit_status=terminated.exit_status, code="interrupted"), json=json)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail(PymanError("interrupted", exit_status=INTERRUPTED, code="interrupted"), json=json)
-    except typer.TyperException as error:
-        message = getattr(error, "format_message", error.__str__)().rstrip(".")
-        hint = f"see `pyman {name} --help`"
-        return _fail(UsageError(message[:1].lower() + message[1:], hint=hint), json=json)
-    except RecursionError:
-        raise
-    except Exception as error:  # the last line of defence: a bug is reported as one, not as a traceback
-        if os.environ.get("PYMAN_TRACEBACK"):
-            raise
-        return _fail(
-            PymanError(
-                f"pyman failed in a way that it should not: {type(error).__name__}: {error}",
-                hint="nothing is left half done; please report it with what PYMAN_TRACEBACK=1 adds",
-                code="bug",
-            ),
-            json=json,
-        )
+    return to_the_end(lambda: _run(shared, name, rest), json="--json" in (*shared, *_before_dashes(rest)))
+
+
+def _run(shared: list[str], name: str | None, rest: list[str]) -> int:
+    if name is None or name == "help":
+        return _help(shared, rest)
+    command = _named(name)
+    from pyman.cli.typer_command import run_by_typer
+
+    return run_by_typer(command, [*shared, *_rewritten(command, rest)])
 
 
 def split_words(words: list[str]) -> tuple[list[str], str | None, list[str]]:
@@ -109,39 +61,23 @@ def _rewritten(command: Command, words: list[str]) -> list[str]:
     return rewrite(words) if rewrite is not None else words
 
 
-def load(command: Command) -> Any:
-    """Import a verb's module and make its typer command."""
-    module, function = command.place
-    application = typer.Typer(
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    loaded = importlib.import_module(module)
-    implementation = getattr(loaded, function)
-    text, _, examples = inspect.cleandoc(implementation.__doc__ or "").partition("Examples:")
-    epilog = "\b\nExamples:\n" + "\n".join("  " + line.strip() for line in examples.strip().splitlines())
-    settings: dict[str, Any] = dict(getattr(implementation, "context_settings", {}))
-    application.command(
-        command.name,
-        help=text.strip(),
-        epilog=epilog if examples.strip() else None,
-        context_settings={"help_option_names": ["-h", "--help"], **settings},
-    )(implementation)
-    return typer.main.get_command(application)
-
-
 def _help(shared: list[str], rest: list[str]) -> int:
     name = next((word for word in rest if not word.startswith("-")), None)
     if name is None:
+        from pyman.cli.show.help import overview
+
         overview(COMMANDS)
         return 0
+    from pyman.cli.typer_command import run_by_typer
+
+    return run_by_typer(_named(name), [*shared, "--help"])
+
+
+def _named(name: str) -> Command:
     command = command_named(name)
     if command is None:
         raise UsageError(f"there is no command `{name}`", hint=_nearest(name))
-    load(command).main(args=[*shared, "--help"], prog_name=f"pyman {name}", standalone_mode=False)
-    return 0
+    return command
 
 
 def _nearest(name: str) -> str:
@@ -150,10 +86,3 @@ def _nearest(name: str) -> str:
     names = [command.name for command in COMMANDS if not command.hidden]
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean `pyman {near[0]}`?" if near else "see `pyman --help`"
-
-
-def _fail(error: PymanError, *, json: bool) -> int:
-    if json:
-        answer_json({}, error)
-    complain(error)
-    return error.exit_status

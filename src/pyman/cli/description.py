@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyman.cli.app import load
 from pyman.cli.commands import COMMANDS
+from pyman.cli.typer_command import load
 from pyman.cli.verb import SHARED_NAMES
 from pyman.core.completion_scripts import ArgumentWords, CommandTable, CommandWords, OptionWords
 

@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_WORTH_SAYING = 20
+"""Venvs. A few are mended before a line could be read."""
 COULD_NOT_LOOK = 2
 """The exit status where nothing can be said about anything."""
 
@@ -109,8 +111,8 @@ def _fix(
     foreign: bool,
 ) -> tuple[Examination, list[Judged]]:
     """Mend the store, then one venv after the other; what was not touched is not looked at again."""
+    from pyman.cli.current_shims import keep_shims_current
     from pyman.cli.mending import FAILED, FIXED, forget_gone, is_for_fix, mend_store, mend_venv
-    from pyman.cli.shell import keep_shims_current
     from pyman.core.listed_venv import list_venv
     from pyman.effects.fitness import Fitness
     from pyman.effects.store import read_store
@@ -128,7 +130,10 @@ def _fix(
     venvs = {venv.path: venv for venv in seen.venvs}
     waiting = [path for path, found in left.items() if any(map(is_for_fix, found))]
     task = f"mending {len(waiting)} venvs"
-    session.observer.began(task, None)
+    # Nothing moves on the terminal while a question stands there.
+    asks = any(finding.asks for path in waiting for finding in left[path])
+    if len(waiting) > _WORTH_SAYING and not asks:
+        session.observer.began(task, None)
     for path in waiting:
         if left[path][0].code == "gone":
             mended.append(forget_gone(session, left.pop(path)[0]))

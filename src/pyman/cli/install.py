@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
-
-import typer
 
 from pyman.cli import installing
+from pyman.cli.current_shims import keep_shims_current
 from pyman.cli.session import Session
-from pyman.cli.shell import keep_shims_current
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
@@ -23,6 +20,13 @@ from pyman.effects.runtimes import prepare_folders
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, UsageError
 from pyman.hot.choosing import wishes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # For typer to read, which imports them itself: see cli/typer_command.py.
+    from typing import Annotated
+
+    import typer
 
 
 @verb

@@ -7,19 +7,16 @@ from typing import Annotated
 
 import typer
 
+from pyman.cli.current_shims import refresh_shims
 from pyman.cli.session import Session
 from pyman.cli.show.notes import pyman_says
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.init_script import SHELLS, init_script
-from pyman.core.shim_names import shim_names
 from pyman.effects.files import read_text
-from pyman.effects.lock import hold
-from pyman.effects.places import make_folder
-from pyman.effects.shims import are_current, pyman_command, read_shims, write_shims
+from pyman.effects.shims import read_shims
 from pyman.effects.shipped import shipped
-from pyman.effects.store import read_store
-from pyman.errors import PymanError, UsageError
+from pyman.errors import UsageError
 
 _SHELL = Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
 _FILES = {"bash": "pyman.bash", "zsh": "_pyman", "fish": "pyman.fish"}
@@ -80,25 +77,3 @@ def _shims(session: Session) -> Answer:
         notes.append('put them on PATH: `eval "$(pyman init bash)"`, or zsh, or fish')
     lines = (f"{len(now.names)} shims in {now.folder}",)
     return Answer({"changed": [os.path.join(now.folder, name) for name in changed]}, lines, notes=tuple(notes))
-
-
-def refresh_shims(session: Session) -> tuple[str, ...]:
-    """Make the shims those of the minors that are installed. Raises PymanError where that is not possible."""
-    root, command = session.places.root, pyman_command()
-    if are_current(root, _wanted(root), command):
-        return ()
-    make_folder(root)
-    with hold(session.places.lock, session.observer, what="the store"):
-        return write_shims(root, _wanted(root), command)
-
-
-def _wanted(root: str) -> tuple[str, ...]:
-    return shim_names(alias.name for alias in read_store(root).aliases)
-
-
-def keep_shims_current(session: Session) -> None:
-    """The same after another command: a store that cannot be written is no reason to fail."""
-    try:
-        refresh_shims(session)
-    except PymanError as error:
-        session.observer.noted(f"the shims were left as they are: {error.message}")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pyman.cli.current_shims import keep_shims_current
 from pyman.cli.session import Session
-from pyman.cli.shell import keep_shims_current
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer

@@ -1,45 +1,34 @@
-"""`@verb`: gives a command the options that every command has, and answers with what it returns."""
+"""`@verb`: gives a command the options that every command has, and answers with what it returns.
+
+What typer needs to know of a command is added when typer runs it (cli/typer_command.py): a plain command line gets
+here without it (cli/plain.py).
+"""
 
 from __future__ import annotations
-
-import functools
-import inspect
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
-
-import typer
 
 from pyman.cli.session import open_session
 from pyman.cli.show.answer import show
 from pyman.errors import PymanError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pyman.core.answer import Answer
 
-_SHARED = {
-    "json": Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")],
-    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")],
-    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.")],
-    "root": Annotated[
-        str | None, typer.Option("--root", metavar="DIR", help="Use the store in DIR instead of PYMAN_ROOT.")
-    ],
-    "offline": Annotated[bool, typer.Option("--offline", help="Use no network at all.")],
-}
-
-
-SHARED_NAMES = tuple(_SHARED)
+SHARED_NAMES = ("json", "quiet", "verbose", "root", "offline")
 
 
 def verb(function: Callable[..., Answer]) -> Callable[..., int]:
-    """Make a typer command of a function that takes a Session first and returns an Answer.
+    """Make a command of a function that takes a Session first and returns an Answer.
 
-    The command returns the exit status; failures are raised as PymanError and shown by `cli.app`.
+    The command takes what the function takes, and the shared options, all by name. It returns the exit status;
+    failures are raised as PymanError, for cli/outcome.py to show.
     """
 
-    @functools.wraps(function)
     def command(**given: Any) -> int:
-        shared = {name: given.pop(name) for name in _SHARED}
+        shared = {name: given.pop(name) for name in SHARED_NAMES}
         try:
             session = open_session(**shared)
         except PymanError as error:
@@ -47,19 +36,7 @@ def verb(function: Callable[..., Answer]) -> Callable[..., int]:
             raise
         return show(function(session, **given), json=session.json, quiet=session.quiet)
 
-    hints = get_type_hints(function, include_extras=True)
-    own = [
-        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name != "session"
-    ]
-    shared = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=None if name == "root" else False
-        )
-        for name, annotation in _SHARED.items()
-    ]
-    signature = inspect.Signature([*own, *shared])
-    command.__signature__ = signature  # type: ignore[attr-defined]  # inspect documents it, typeshed does not know it
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
+    command.__wrapped__ = function  # type: ignore[attr-defined]  # as functools.wraps has it, which costs 1 ms to import
+    command.__doc__ = function.__doc__
+    command.__name__ = function.__name__
     return command

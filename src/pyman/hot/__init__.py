@@ -69,8 +69,8 @@ def answer(argv: list[str], environ: Mapping[str, str]) -> int | None:
     return run(argv[0], words, environ)
 
 
-def take_apart(argv: list[str], known: dict[str, tuple[str, bool]]) -> Words | None:
-    """Split plain words into arguments and options; None where anything is not plain."""
+def take_apart(argv: list[str], known: dict[str, tuple[str, bool]], most: int = _MOST_ARGUMENTS) -> Words | None:
+    """Split plain words into arguments, at most so many, and options; None where anything is not plain."""
     arguments: list[str] = []
     options: dict[str, str] = {}
     left = iter(argv)
@@ -85,4 +85,4 @@ def take_apart(argv: list[str], known: dict[str, tuple[str, bool]]) -> Words | N
         if value is None or name in options or (takes_value and value.startswith("-")):
             return None
         options[name] = value
-    return Words(tuple(arguments), options) if len(arguments) <= _MOST_ARGUMENTS else None
+    return Words(tuple(arguments), options) if len(arguments) <= most else None
