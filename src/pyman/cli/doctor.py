@@ -115,6 +115,7 @@ def _fix(
     from pyman.cli.mending import FAILED, FIXED, forget_gone, is_for_fix, mend_store, mend_venv
     from pyman.core.listed_venv import list_venv
     from pyman.effects.fitness import Fitness
+    from pyman.effects.leftovers import clear_away
     from pyman.effects.store import read_store
 
     mended = mend_store(session, seen.findings, allowed)
@@ -148,8 +149,9 @@ def _fix(
     if others and read_store(session.places.root) != seen.store:
         # A release was installed for a venv: what is wrong with the store is another thing now.
         others = tuple(finding for finding in look().findings if finding.kind != "venv")
-    if seen.store.runtimes and os.path.isdir(session.places.shims):
+    if seen.store.runtimes:
         keep_shims_current(session)
+    clear_away(session.places, (venv.folder for venv in venvs.values()))
     failed = {(one.finding.path, one.finding.code): one.why for one in mended if one.status == FAILED}
     judged = []
     for finding in worst_first((*others, *(finding for found in left.values() for finding in found))):

@@ -48,8 +48,6 @@ class CopyProgram:
 
     path: str
     source: str
-    before: str | None = None
-    """What it is a copy of now, where that is known: it is copied again when the step is undone."""
 
 
 @record

@@ -6,7 +6,7 @@ import os
 import stat
 
 from pyman.core.plan import CopyProgram, Forget, Plan, Remember, RemoveLink, ReplaceFile, ReplaceLink, Verify
-from pyman.effects.files import read_bytes, replace_file, replace_link
+from pyman.effects.files import keep_beside, read_bytes, replace_file, replace_link
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.undisturbed import Undisturbed
 from pyman.effects.venv_records import forget, remember
@@ -26,13 +26,17 @@ class Transaction:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._undo: list[Callable[[], object]] = []
+        self._spares: list[str] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
-        if kind is not None:
-            self._go_back(0, error)
+        with Undisturbed():
+            if kind is not None:
+                self._go_back(0, error)
+            for spare in self._spares:
+                _remove(spare)
 
     def _go_back(self, mark: int, error: BaseException | None) -> None:
         """Undo what was done since `mark`; a second ctrl-C does not cut the way back short."""
@@ -54,6 +58,23 @@ class Transaction:
     def undo_with(self, undo: Callable[[], object]) -> None:
         """Add the undo of something that was done outside of steps."""
         self._undo.append(undo)
+
+    def put_file(self, path: str, content: bytes) -> None:
+        """Replace a file, or make it, and wait for the disk. Raises OSError."""
+        self.do(lambda: self._put_file(path, content))
+
+    def _put_file(self, path: str, content: bytes) -> None:
+        if os.path.lexists(path):
+            self._keep(path)
+        else:
+            self._undo.append(lambda: _remove(path))
+        replace_file(path, content, durable=True)
+
+    def _keep(self, path: str) -> None:
+        """Give what is there a second name until the end, so that the way back takes no room on a full disk."""
+        spare = keep_beside(path)
+        self._spares.append(spare)
+        self._undo.append(lambda: os.replace(spare, path))
 
     def attempt(self, plan: Plan) -> None:
         """Take a plan whole or not at all, while what was taken before stays. Raises PymanError where it cannot be."""
@@ -77,7 +98,10 @@ class Transaction:
             try:
                 verify(step)
             except OSError as error:
-                raise PymanError(f"{step.venv} cannot be read any more: {error.strerror or error}") from error
+                reason = (error.strerror or str(error)).lower()
+                raise PymanError(
+                    f"{step.venv} cannot be read any more: {reason}", hint="see what happened to it"
+                ) from error
             return
         try:
             self.do(lambda: self._take(step))
@@ -92,8 +116,8 @@ class Transaction:
                 self._replace_link(step)
             case RemoveLink():
                 _expect_link(step.path, step.old)
+                self._keep(step.path)
                 os.unlink(step.path)
-                self._undo.append(lambda: os.symlink(step.old, step.path))
             case CopyProgram():
                 self._copy_program(step)
             case Forget():
@@ -108,9 +132,8 @@ class Transaction:
         _expect_own(step.path, status)
         if read_bytes(step.path) != step.old:
             raise _changed(step.path)
-        mode = stat.S_IMODE(status.st_mode)
-        replace_file(step.path, step.new, mode)
-        self._undo.append(lambda: replace_file(step.path, step.old, mode))
+        self._keep(step.path)
+        replace_file(step.path, step.new, stat.S_IMODE(status.st_mode))
 
     def _replace_link(self, step: ReplaceLink) -> None:
         old = step.old
@@ -119,27 +142,23 @@ class Transaction:
             self._undo.append(lambda: os.unlink(step.path))
             return
         _expect_link(step.path, old)
+        self._keep(step.path)
         replace_link(step.path, step.new)
-        self._undo.append(lambda: replace_link(step.path, old))
 
     def _copy_program(self, step: CopyProgram) -> None:
-        status = os.lstat(step.path)
-        _expect_own(step.path, status)
-        mode = stat.S_IMODE(status.st_mode)
-        before = _read_program(step.path) if step.before is None else None
-        replace_file(step.path, _read_program(step.source), 0o755)
-
-        def undo() -> None:
-            replace_file(step.path, before if before is not None else _read_program(step.before or ""), mode)
-
-        self._undo.append(undo)
+        _expect_own(step.path, os.lstat(step.path))
+        self._keep(step.path)
+        replace_file(step.path, read_bytes(step.source, _LARGEST_PROGRAM), 0o755)
 
 
 _LARGEST_PROGRAM = 128 << 20
 
 
-def _read_program(path: str) -> bytes:
-    return read_bytes(path, _LARGEST_PROGRAM)
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # It was put back, or stays until the next one that is put beside.
 
 
 def _expect_link(path: str, target: str) -> None:

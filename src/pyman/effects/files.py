@@ -5,6 +5,7 @@ Hot: imports nothing that start-up has not loaded.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -17,6 +18,10 @@ TEMPORARY = ".pyman-"
 """Marks the name of what is about to replace something else; the process number follows."""
 
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+_NO_HARD_LINKS = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+_LARGEST_KEPT = 128 << 20
 
 
 class NotReadable(OSError):
@@ -108,19 +113,23 @@ def replace_file(path: str, content: bytes, mode: int = 0o644, *, durable: bool 
     The file is a new one even where the old was a hard link into somebody's cache. `durable` waits for the disk.
     """
     temporary = _beside(path)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            write_all(descriptor, content)
-            os.fchmod(descriptor, mode)
-            if durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _write_new(temporary, content, mode, durable=durable)
         os.replace(temporary, path)
     except BaseException:
         _unlink(temporary)
         raise
+
+
+def _write_new(path: str, content: bytes, mode: int, *, durable: bool = False) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        write_all(descriptor, content)
+        os.fchmod(descriptor, mode)
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def replace_link(path: str, target: str) -> None:
@@ -135,3 +144,22 @@ def replace_link(path: str, target: str) -> None:
     except BaseException:
         _unlink(temporary)
         raise
+
+
+def keep_beside(path: str) -> str:
+    """Give a file or a link a second name beside it, and return that: putting it back takes no room on the disk.
+
+    Raises OSError where there is nothing, or no second name can be made.
+    """
+    mode = os.lstat(path).st_mode
+    spare = _beside(path)
+    if stat.S_ISLNK(mode):
+        os.symlink(os.readlink(path), spare)
+        return spare
+    try:
+        os.link(path, spare, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        _write_new(spare, read_bytes(path, _LARGEST_KEPT), stat.S_IMODE(mode))
+    return spare

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from pyman.core.runtime import with_hold
-from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.move import change_store
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
@@ -45,14 +44,5 @@ def write_holds(places: Places, alias: str, name: str | None, transaction: Trans
     """Write the file with one hold set or taken away. The caller holds the store's lock."""
     path = os.path.join(places.root, "holds")
     holds = with_hold(read_store(places.root), alias, name).holds
-    try:
-        before: bytes | None = read_bytes(path)
-    except FileNotFoundError:
-        before = None
     text = "".join(f"{held} {target}\n" for held, target in sorted(holds))
-
-    def write() -> None:
-        replace_file(path, text.encode(), durable=True)
-        transaction.undo_with(lambda: os.unlink(path) if before is None else replace_file(path, before))
-
-    transaction.do(write)
+    transaction.put_file(path, text.encode())

@@ -135,5 +135,5 @@ def _refresh_copies(transaction: Transaction, follower: Follower, store: Store, 
     for runtime in store.runtimes:
         if runtime.alias == alias and runtime.name != target.name:
             program = os.path.join(runtime.path, runtime.executable)
-            for step in refreshed(complete(follower, program), os.path.join(target.path, target.executable), program):
+            for step in refreshed(complete(follower, program), os.path.join(target.path, target.executable)):
                 transaction.take_step(step)

@@ -40,7 +40,7 @@ def prepare_folders(places: Places) -> None:
         end_moves(places)
         sweep(places.runtimes)
         recover(places)
-        for folder in (places.root, places.runtimes, places.venvs):
+        for folder in (places.root, places.runtimes, places.venvs, places.shims):
             sweep_temporaries(folder)
 
 

@@ -14,6 +14,7 @@ import os
 import socket
 
 from pyman.core.record import record
+from pyman.effects.alive import is_alive
 from pyman.effects.files import SMALL_FILE, TEMPORARY, read_text, write_all
 from pyman.effects.lock import hold
 from pyman.effects.places import cannot_write
@@ -146,8 +147,11 @@ def sweep_temporaries(folder: str) -> None:
     for name in names:
         path = os.path.join(folder, name)
         pid = name.rpartition(TEMPORARY)[2].partition("-")[0]
-        if pid.isdigit() and not _process_exists(pid) and (os.path.islink(path) or os.path.isfile(path)):
-            os.unlink(path)
+        if pid.isdigit() and not is_alive(pid) and (os.path.islink(path) or os.path.isfile(path)):
+            try:
+                os.unlink(path)
+            except OSError:
+                pass  # It harms nobody, and is tried again.
 
 
 def _read_note(path: str) -> dict[str, str] | None:
@@ -164,29 +168,17 @@ def _is_alive(path: str, pid: str, host: str) -> bool:
     try:
         descriptor = os.open(os.path.join(path, NOTE), os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return _process_exists(pid)
+        return is_alive(pid)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             return True
-        return host not in ("", socket.gethostname()) or _process_exists(pid)
+        return host not in ("", socket.gethostname()) or is_alive(pid)
     else:
         return False
     finally:
         os.close(descriptor)
-
-
-def _process_exists(pid: str) -> bool:
-    if not pid.isascii() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
 
 
 def remove_tree(path: str) -> None:

@@ -93,16 +93,16 @@ def through_other(
         if target != join(new, inside):
             links.append(ReplaceLink(join(follower.place, "bin", link), target, join(new, inside)))
     if held_back is None:
-        links += refreshed(follower, join(new, program), join(old, program))
+        links += refreshed(follower, join(new, program))
     check = Verify(follower.place, version, variant, join(new, "bin"))
     named = parse_runtime_name(follower.through)
     down = held_back is not None or (named is not None and named[0] > version)
     return Plan((*files, *links, check) if down else (*links, *files, check))
 
 
-def refreshed(follower: Follower, program: str, before: str) -> tuple[CopyProgram, ...]:
-    """Copy the interpreter anew into a venv that holds copies of it; `before` is what they are copies of now."""
-    return tuple(CopyProgram(join(follower.place, "bin", name), program, before) for name in follower.copies)
+def refreshed(follower: Follower, program: str) -> tuple[CopyProgram, ...]:
+    """Copy the interpreter anew into a venv that holds copies of it."""
+    return tuple(CopyProgram(join(follower.place, "bin", name), program) for name in follower.copies)
 
 
 def onto_alias(follower: Follower, alias: str, version: Version, variant: str) -> Plan:
@@ -205,11 +205,10 @@ def brought_along(move: AliasMove, follower: Follower) -> Plan:
 
 def copies_of(move: AliasMove, follower: Follower) -> tuple[CopyProgram, ...]:
     """Refresh the copies of the interpreter that a venv which goes along holds."""
-    old, new = move.old, move.new
-    if old is None or new is None:
+    new = move.new
+    if move.old is None or new is None:
         return ()
-    before = join(follower.runtimes, old.name, old.executable)
-    return refreshed(follower, join(follower.runtimes, new.name, new.executable), before)
+    return refreshed(follower, join(follower.runtimes, new.name, new.executable))
 
 
 def library_name(runtime: Runtime) -> str:

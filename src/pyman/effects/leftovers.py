@@ -1,0 +1,27 @@
+"""What processes left that were killed while they replaced a file or made a venv: nobody will come back for it."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.effects.unfinished import sweep_temporaries
+from pyman.effects.venv_place import clear_left_behind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyman.effects.places import Places
+
+
+def clear_away(places: Places, venvs: Iterable[str]) -> None:
+    """Remove it from the store, from these venvs and from beside them.
+
+    What a live process is about to put in place stays. Raises nothing: what cannot be removed harms nobody.
+    """
+    for folder in (places.root, places.runtimes, places.venvs, places.shims):
+        sweep_temporaries(folder)
+    for venv in venvs:
+        for folder in (venv, os.path.join(venv, "bin")):
+            sweep_temporaries(folder)
+        clear_left_behind(venv)
