@@ -1,0 +1,42 @@
+"""Small and read-only disks, where the tests may mount: as root on Linux, and not in every container."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def _mount(*words: object) -> None:
+    if os.geteuid() != 0 or not sys.platform.startswith("linux"):
+        pytest.skip("mounting needs root on Linux")
+    done = subprocess.run(["mount", *map(str, words)], capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"this container may not mount: {done.stderr.decode(errors='replace').strip()}")
+
+
+@contextlib.contextmanager
+def small_disk(place: Path, size: str) -> Iterator[None]:
+    """A disk of `size` (`8m`) in a folder."""
+    place.mkdir(parents=True, exist_ok=True)
+    _mount("-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", place)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+@contextlib.contextmanager
+def read_only(place: Path) -> Iterator[None]:
+    """A folder that nobody can write to, root neither."""
+    _mount("--bind", place, place)
+    try:
+        _mount("-o", "remount,bind,ro", place)
+        yield
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
