@@ -107,7 +107,7 @@ def read_unfinished(folder: str) -> list[Unfinished]:
         if note is None:
             words = entry.name[1:].split("-")
             if (
-                words[0] in ("install", "remove", "move")
+                words[0] in ("install", "remove", "move", "clear", "rebuild")
                 and len(words) > 3
                 and not _is_alive(entry.path, words[-2], "")
             ):

@@ -11,6 +11,7 @@ import fcntl
 import os
 
 from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.effects.alive import is_alive
 from pyman.effects.places import cannot_write
 from pyman.errors import PymanError, Refused
 
@@ -176,10 +177,4 @@ def _is_locked(descriptor: int, pid: str) -> bool:
     except OSError as error:
         if error.errno not in _NO_FLOCK:
             return True
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
+    return is_alive(pid)

@@ -1,0 +1,318 @@
+"""New venvs on the disk: whole or not there, whatever fails and whoever is killed; and what may be in their place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pyman.core.runtime import Choice
+from pyman.core.venv_layout import VenvWish, plan_layout
+from pyman.core.version import Version
+from pyman.effects.venv_place import UNFINISHED, clear_left_behind, what_is_there
+from pyman.effects.venv_writer import NewVenv
+from pyman.errors import PymanError, Refused
+from stage.home import PACKAGE
+
+CHOICE = Choice(Version(3, 13, 15), "default", "/r/3.13/bin", "/r/3.13/bin/python3.13", "follow")
+
+
+def layout_for(path):
+    return plan_layout(VenvWish(str(path), "3.13"), CHOICE, lib64=True)
+
+
+def make(path, fill=None, **options):
+    with NewVenv(str(path), layout_for(path), fill) as new:
+        new.put(**options)
+        new.keep()
+
+
+def tree(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def check_whole(path):
+    layout = layout_for(path)
+    for name in [*layout.folders, *(name for name, _ in layout.files), "bin/activate", "bin/activate.fish"]:
+        assert (path / name).exists()
+    assert {name: os.readlink(path / name) for name, _ in layout.links} == dict(layout.links)
+    assert set(tree(path)) == {
+        *layout.folders,
+        *(name for name, _ in (*layout.links, *layout.files)),
+        *(f"bin/{name}" for name in ("activate", "activate.csh", "activate.fish", "Activate.ps1")),
+    }
+    assert what_is_there(str(path)) == "venv"
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+
+
+@contextlib.contextmanager
+def mounted(folder, *options):
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_it_appears_whole(tmp_path):
+    path = tmp_path / "some/where/.venv"
+    seen = []
+
+    def fill(work):
+        seen.append(os.path.lexists(path))
+        (path.parent / os.path.basename(work) / "lib/python3.13/site-packages/six.py").write_text("")
+
+    make(path, fill)
+    assert seen == [False]
+    (path / "lib/python3.13/site-packages/six.py").unlink()
+    check_whole(path)
+    assert tree(tmp_path / "some") == [
+        "where",
+        *(f"where/{name}" for name in [".venv", *(f".venv/{n}" for n in tree(path))]),
+    ]
+
+
+def test_an_empty_folder_makes_way(tmp_path):
+    (tmp_path / "v").mkdir()
+    make(tmp_path / "v")
+    check_whole(tmp_path / "v")
+    assert os.listdir(tmp_path) == ["v"]
+
+
+def test_the_folder_that_the_shell_stands_in_stays_the_same(tmp_path, monkeypatch):
+    path = tmp_path / "v"
+    path.mkdir()
+    monkeypatch.chdir(path)
+    before = path.stat().st_ino
+    make(path)
+    assert path.stat().st_ino == before
+    check_whole(path)
+    assert os.listdir(tmp_path) == ["v"]
+
+
+@as_root
+def test_an_empty_folder_whose_parent_is_closed(tmp_path):
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "v").mkdir()
+    os.chown(tmp_path / "v", 65534, 65534)
+    os.seteuid(65534)
+    try:
+        if not os.access(tmp_path / "v", os.W_OK, effective_ids=True):
+            pytest.skip("another user cannot reach the folder of the tests")
+        make(tmp_path / "v")
+        with pytest.raises(PymanError, match="cannot be written") as raised:
+            make(tmp_path / "w")
+    finally:
+        os.seteuid(0)
+    check_whole(tmp_path / "v")
+    assert "may write" in raised.value.hint
+    assert os.listdir(tmp_path) == ["v"]
+
+
+class Fault(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [Fault, KeyboardInterrupt, SystemExit])
+def test_whatever_fails_leaves_nothing(error, tmp_path):
+    def fill(work):
+        raise error
+
+    with pytest.raises(error):
+        make(tmp_path / "a/b/v", fill)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_fails_after_it_has_its_name_takes_it_back(inside, tmp_path, monkeypatch):
+    path = tmp_path / "v"
+    if inside:
+        path.mkdir()
+        monkeypatch.chdir(path)
+    with pytest.raises(Fault), NewVenv(str(path), layout_for(path)) as new:
+        new.put(unfinished=True)
+        assert (path / UNFINISHED).exists()
+        raise Fault
+    assert tree(tmp_path) == (["v"] if inside else [])
+
+
+@as_root
+def test_a_disk_that_is_full_at_any_step(tmp_path):
+    """Every step that needs an inode fails once: those that the file system has are counted out."""
+    folder = tmp_path / "disk"
+    with mounted(folder, "-t", "tmpfs", "-o", "nr_inodes=200", "tmpfs"):
+        make(folder / "a/v")
+        needed = len(tree(folder))
+        subprocess.run(["rm", "-r", folder / "a"], check=True)
+        (folder / "mine").mkdir()
+        for inodes in range(3, needed + 3):
+            subprocess.run(["mount", "-o", f"remount,nr_inodes={inodes}", folder], check=True)
+            if inodes < needed + 2:
+                with pytest.raises(PymanError, match="is full") as raised:
+                    make(folder / "a/v")
+                assert raised.value.code == "disk-full"
+                assert tree(folder) == ["mine"]
+            else:
+                make(folder / "a/v")
+        check_whole(folder / "a/v")
+
+
+@as_root
+def test_a_mount_point_is_seen_and_never_touched(tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    with mounted(tmp_path / "a mount", "-t", "tmpfs", "tmpfs") as mount:
+        assert what_is_there(str(mount)) == "mount"
+        make(mount / "v")
+        check_whole(mount / "v")
+    with mounted(tmp_path / "bound \\ here", "--bind", str(other)) as mount:
+        assert what_is_there(str(mount)) == "mount"
+        # One that nobody saw coming.
+        with pytest.raises(Refused) as raised:
+            make(mount)
+        assert raised.value.code == "mount"
+        assert os.listdir(mount) == []
+    assert sorted(os.listdir(tmp_path)) == ["a mount", "bound \\ here", "other"]
+
+
+def test_who_comes_second_is_told(tmp_path):
+    path = tmp_path / "v"
+    with pytest.raises(Refused, match="meanwhile") as raised:
+        make(path, lambda _: make(path))
+    assert raised.value.code == "exists"
+    check_whole(path)
+    assert os.listdir(tmp_path) == ["v"]
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "ä" * 127, "☃" * 85, "a\nb 'c\" \\", "\udcff", "-v"])
+def test_names(name, tmp_path):
+    path = tmp_path / "x" / name
+    try:
+        make(path)
+    except PymanError as error:
+        # A file system may know UTF-8 only.
+        assert name == "\udcff", error
+        return
+    check_whole(path)
+
+
+def test_names_that_are_too_long(tmp_path):
+    with pytest.raises(PymanError, match="too long"):
+        make(tmp_path / "a" / ("n" * 256))
+    with pytest.raises(PymanError, match="too long"):
+        make(tmp_path.joinpath(*["d" * 200] * 25))
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_may_be_in_the_place(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/x").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "empty").mkdir()
+    there = {name: what_is_there(str(tmp_path / name)) for name in ("file", "full", "link", "empty", "none")}
+    assert there == {"file": "file", "full": "folder", "link": "link", "empty": "empty", "none": "nothing"}
+    assert what_is_there("/") == "root"
+    with pytest.raises(PymanError, match="cannot be read"):
+        what_is_there(str(tmp_path / "circle"))
+    with pytest.raises(PymanError, match="is no folder"):
+        make(tmp_path / "file/v")
+    with pytest.raises(PymanError, match="is no folder"):
+        make(tmp_path / "link/v")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+MAKER = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{package!r}, {tests!r}]
+from effects.test_venv_writer import NewVenv, layout_for
+path = Path(sys.argv[1])
+def wait(_):
+    print("ready", flush=True)
+    sys.stdin.read()
+with NewVenv(str(path), layout_for(path), wait if sys.argv[2] == "before" else None) as new:
+    new.put(unfinished=True)
+    wait(path)
+"""
+
+
+@pytest.fixture
+def maker():
+    """Start a process that makes a venv, and stops before or after it has its name."""
+    started = []
+
+    def start(path, moment, cwd):
+        tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        process = subprocess.Popen(
+            [sys.executable, "-c", MAKER.format(package=PACKAGE, tests=tests), str(path), moment],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=cwd,
+        )
+        started.append(process)
+        assert process.stdout.readline() == b"ready\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["beside", "inside"])
+def test_only_what_the_dead_left_is_cleared_away(inside, tmp_path, maker):
+    path = tmp_path / "v"
+    if inside:
+        path.mkdir()
+    process = maker(path, "before", path if inside else tmp_path)
+    left = tree(tmp_path)
+    assert len(left) > 10
+    clear_left_behind(str(path))
+    assert tree(tmp_path) == left
+    process.kill()
+    process.wait()
+    clear_left_behind(str(path))
+    assert tree(tmp_path) == (["v"] if inside else [])
+    make(path)
+    check_whole(path)
+
+
+def test_one_that_has_its_name_and_no_packages_yet(tmp_path, maker):
+    path = tmp_path / "v"
+    process = maker(path, "after", tmp_path)
+    with pytest.raises(Refused, match="another process is making"):
+        what_is_there(str(path))
+    process.kill()
+    process.wait()
+    assert what_is_there(str(path)) == "unfinished"
+
+
+def test_what_was_half_moved_up_goes_and_nothing_else(tmp_path):
+    path = tmp_path / "v"
+    work = path / ".pyman-new-999999999-abcdef"
+    (work / "lib").mkdir(parents=True)
+    for name in ("bin", "include", "notes"):
+        (path / name).mkdir()
+    # `notes` is none of ours, `lib` had not been moved yet.
+    (path / "lib").mkdir()
+    (work / "names").write_text("bin\0include\0lib\0notes\0../../x\0pyvenv.cfg")
+    clear_left_behind(str(path))
+    assert tree(path) == ["lib", "notes"]
+
+
+def test_links_with_our_names_are_left_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / ".v.pyman-new-999999999-abcdef").symlink_to("mine")
+    clear_left_behind(str(tmp_path / "v"))
+    assert tree(tmp_path) == [".v.pyman-new-999999999-abcdef", "mine"]
