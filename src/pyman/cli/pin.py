@@ -53,7 +53,7 @@ def pin(
     facts = _own_venv(session, venv)
     store = read_store(session.places.root)
     runtime = _release(store, facts, version)
-    _link(session, facts, store_target(store, runtime, runtime.name), runtime.release, "pin")
+    link_venv(session, facts, store_target(store, runtime, runtime.name), runtime.release, "pin")
     return Answer({"changed": [facts.path]}, (f"{facts.path} is pinned to {runtime.release}",))
 
 
@@ -74,7 +74,7 @@ def follow(session: Session, venv: _VENV = None) -> Answer:
             f"the store has no alias {alias or ''} for {facts.path} to follow",
             hint=f"run `pyman install {alias}`, or `pyman adopt`" if alias else "run `pyman doctor` on it",
         )
-    _link(session, facts, store_target(store, runtime, alias), alias, "follow")
+    link_venv(session, facts, store_target(store, runtime, alias), alias, "follow")
     return Answer({"changed": [facts.path]}, (f"{facts.path} follows {alias}, now {runtime.release}",))
 
 
@@ -135,7 +135,8 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
     return chosen
 
 
-def _link(session: Session, facts: VenvFacts, target: Target, request: str, policy: str) -> None:
+def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, policy: str) -> None:
+    """Link a venv to a Python of its minor, and write down what was asked for. Raises PymanError, having undone it."""
     changes = {REQUEST: request, POLICY: policy, HELD_BACK: None}
     # The policy is part of the same change: the file is written once, and put back with the link.
     steps: list[Step] = []

@@ -8,29 +8,25 @@ from typing import Annotated
 import typer
 
 from pyman.cli.examining import examine
-from pyman.cli.mending import mend_venv
 from pyman.cli.pin import named_venv
-from pyman.cli.rebuilding import (
-    RebuildOptions,
-    RebuildPlan,
-    Rebuilt,
-    carry_out,
-    plan_rebuild,
-    recover_what_was_cut_off,
-)
+from pyman.cli.rebuild_plan import OtherLock, RebuildOptions, plan_rebuild, refuse_obstacles
+from pyman.cli.rebuilding import NotRestored, carry_out, recover_what_was_cut_off
+from pyman.cli.relinking import needs_rebuild, relink
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
+from pyman.cli.show.rebuilt import done_data, done_lines, plan_lines, planned_data
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.diagnosis import diagnose_venv
-from pyman.core.finding import REBUILD, RELINK
+from pyman.core.finding import REBUILD
 from pyman.core.packages import normalize_name
-from pyman.core.relink import wanted_alias
-from pyman.core.venv import VenvFacts
+from pyman.core.record import replace
 from pyman.effects.inventory import read_one
-from pyman.errors import PymanError, UsageError
+from pyman.effects.set_aside import Turn
+from pyman.errors import NotFound, PymanError, UsageError
+from pyman.hot.termination import Terminated
 
 _INSTALLERS = ("auto", "uv", "pip")
+_INTERRUPTED = 130
 
 
 @verb
@@ -45,10 +41,10 @@ def rebuild(
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="SOURCE", help="`lock`, or a requirements file, instead of what was there."),
+        typer.Option("--from", metavar="lock|FILE", help="A lock or requirements file, instead of what was there."),
     ] = None,
     allow_newer: Annotated[
-        bool, typer.Option("--allow-newer", help="Allow other versions where one cannot be had.")
+        bool, typer.Option("--allow-newer", help="Allow other versions of what cannot be had; names may follow.")
     ] = False,
     relax: Annotated[
         list[str] | None, typer.Option("--relax", metavar="NAME", hidden=True, help="A package to allow it for.")
@@ -74,150 +70,138 @@ def rebuild(
     """
     if installer not in _INSTALLERS:
         raise UsageError(f"`{installer}` is no installer", hint="choose auto, uv or pip")
-    recover_what_was_cut_off(session)
+    if every and venvs:
+        raise UsageError("`--all` takes no venvs", hint="name venvs, or say `--all`")
     options = RebuildOptions(
         python,
-        source,
-        allow_newer or bool(relax),
-        tuple(normalize_name(name) for name in relax or ()),
-        force,
-        installer,
+        source=source,
+        allow_newer=allow_newer or bool(relax),
+        relaxed=tuple(dict.fromkeys(normalize_name(name) for name in relax or ())),
+        force=force,
+        installer=installer,
+        dry_run=dry_run,
     )
-    named: list[str | None] = list(venvs) if venvs else [None]
-    chosen = _needing(session) if every else [named_venv(session, venv) for venv in named]
-    rebuilt: list[dict[str, object]] = []
-    failed: list[dict[str, object]] = []
-    lines: list[str] = []
-    error: PymanError | None = None
-    for facts in chosen:
-        try:
-            if not options.force and not _needs_rebuild(session, facts, options):
-                rebuilt.append(_relink(session, facts, lines, dry_run=dry_run))
-                continue
-            plan = plan_rebuild(session, facts, options)
-            lines += _plan_lines(session, plan)
-            if dry_run:
-                rebuilt.append(_planned(plan))
-                continue
-            done = carry_out(session, plan)
-        except PymanError as failure:
-            error = error or failure
-            failed.append({"path": facts.path, "reason": failure.message, "restored": True})
-            if len(chosen) > 1:
-                lines.append(f"{short_path(session, facts.path)} was not rebuilt: {failure.message}")
-            continue
-        rebuilt.append(_data(done))
-        lines += _done_lines(session, done)
-    if every and not chosen:
-        lines.append("no venv needs a rebuild")
-    return Answer({"rebuilt": rebuilt, "failed": failed}, tuple(lines), error=error)
-
-
-def _names_after_allow_newer(words: list[str]) -> list[str]:
-    """Read `--allow-newer NAME…` as DESIGN 11 has it: the names of packages behind it belong to it."""
-    if "--allow-newer" not in words:
-        return words
-    place = words.index("--allow-newer") + 1
-    rest = list(words[place:])
-    names: list[str] = []
-    while rest and rest[0][:1].isalnum() and "/" not in rest[0] and not os.path.isdir(rest[0]):
-        names += ["--relax", rest.pop(0)]
-    return [*words[:place], *names, *rest]
-
-
-rebuild.rewrite_words = _names_after_allow_newer  # type: ignore[attr-defined]  # read by cli.app
-
-
-def _needing(session: Session) -> list[VenvFacts]:
-    seen = examine(session, machine=False)
-    paths = dict.fromkeys(finding.path for finding in seen.findings if finding.action == REBUILD)
-    return [facts for path in paths if (facts := read_one(session.places, path)) is not None]
-
-
-def _needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:
-    """False where the same minor and variant is meant and a relink does what is wanted."""
-    if options.source is not None or options.allow_newer:
-        return True
-    from pyman.cli.examining import judge
-    from pyman.effects.store import read_store
-
-    findings = diagnose_venv(facts, judge(session, read_store(session.places.root), [facts]))
-    if any(finding.action == REBUILD for finding in findings):
-        return True
-    if options.python is None:
-        return False
-    from pyman.cli.rebuilding import asked_python
-
-    _, choice = asked_python(session, facts, options)
-    alias = choice.runtime.alias if choice.runtime is not None else choice.version.minor_name
-    return alias != wanted_alias(facts)
-
-
-def _relink(session: Session, facts: VenvFacts, lines: list[str], *, dry_run: bool) -> dict[str, object]:
-    """Same minor, same ABI: a relink is all that is needed."""
-    from pyman.cli.examining import judge
-    from pyman.effects.store import read_store
-
-    world = judge(session, read_store(session.places.root), [facts], foreign=True)
-    findings = diagnose_venv(facts, world)
-    wanted = [finding for finding in findings if finding.action == RELINK]
-    shown = short_path(session, facts.path)
-    if dry_run or not findings:
-        told = wanted[0].repair if wanted else "nothing is wrong with it"
-        lines.append(f"{shown}: {told}; `--force` makes it anew all the same")
-        after = facts
+    if not dry_run:
+        recover_what_was_cut_off(session)
+    work = _Work(session, options)
+    if every:
+        for path, minor in _needing(session):
+            work.take(path, replace(options, minor=minor))
+        if not work.seen:
+            work.lines.append("no venv needs a rebuild")
     else:
-        outcome = mend_venv(session, facts.path, lambda _: False, foreign=True)
-        failure = next((one for one in outcome.mended if one.status == "failed"), None)
-        if failure is not None:
-            raise PymanError(f"{facts.path} could not be mended: {failure.why}", hint="use `--force` to make it anew")
-        lines.append(f"{shown}: same minor, so it was mended in place, with its packages")
-        after = outcome.facts or facts
-    old = str(facts.python) if facts.python is not None else None
-    new = str(after.python) if after.python is not None else None
-    return {"path": facts.path, "from": old, "to": new, "packages": 0, "added": [], "removed": [], "changed": []}
+        # All are looked for before the first is touched.
+        named_ones: list[str | None] = list(venvs) if venvs else [None]
+        for path in dict.fromkeys(named_venv(session, named).path for named in named_ones):
+            work.take(path, options)
+    return Answer({"rebuilt": work.rebuilt, "failed": work.failed}, tuple(work.lines), error=work.error)
 
 
-def _planned(plan: RebuildPlan) -> dict[str, object]:
-    return {
-        "path": plan.facts.path,
-        "from": plan.old,
-        "to": str(plan.choice.version),
-        "packages": len(plan.reinstallation.names),
-        "added": [],
-        "removed": [],
-        "changed": [],
-    }
+class _Work:
+    """One venv after the other: what fails does not stop the others, an interrupt does."""
+
+    def __init__(self, session: Session, options: RebuildOptions) -> None:
+        self._session = session
+        self._options = options
+        self._stopped = False
+        self.seen = 0
+        self.rebuilt: list[dict[str, object]] = []
+        self.failed: list[dict[str, object]] = []
+        self.lines: list[str] = []
+        self.error: PymanError | None = None
+
+    def take(self, path: str, options: RebuildOptions) -> None:
+        """Rebuild one venv, or say why not."""
+        self.seen += 1
+        if self._stopped:
+            return
+        try:
+            if options.dry_run:
+                self._rebuild(path, options)
+            else:
+                with Turn(self._session.places, os.path.realpath(path), self._session.observer):
+                    self._rebuild(path, options)
+        except PymanError as failure:
+            self._fail(path, failure)
+        except (KeyboardInterrupt, Terminated) as signal:
+            self._fail(path, _interrupted(signal))
+            self._stopped = True
+
+    def _rebuild(self, path: str, options: RebuildOptions) -> None:
+        session = self._session
+        facts = read_one(session.places, path)
+        if facts is None:
+            raise NotFound(f"{path} is no venv any more", hint="run `pyman doctor`")
+        if not needs_rebuild(session, facts, options):
+            element, line = relink(session, facts, options)
+            self.rebuilt.append(element)
+            self.lines.append(line)
+            return
+        plan = plan_rebuild(session, facts, options)
+        if options.dry_run:
+            self.lines += plan_lines(session, plan)
+            refuse_obstacles(plan)
+            self.rebuilt.append(planned_data(plan))
+            return
+        for line in plan_lines(session, plan):
+            session.observer.noted(line)
+        refuse_obstacles(plan)
+        done = carry_out(session, plan)
+        for note in done.notes[len(plan.notes) :]:
+            session.observer.noted(note)
+        self.rebuilt.append(done_data(done))
+        self.lines += done_lines(session, done)
+        if done.interrupted is not None:
+            self.error = self.error or _interrupted(done.interrupted)
+            self._stopped = True
+
+    def _fail(self, path: str, failure: PymanError) -> None:
+        if self.error is not None and failure.code != "interrupted":
+            self.lines.append(f"{short_path(self._session, path)} was not rebuilt: {failure.message}")
+        else:
+            self.error = failure
+        restored = not isinstance(failure, NotRestored)
+        self.failed.append({"path": path, "reason": failure.message, "restored": restored})
+        if isinstance(failure, OtherLock):
+            self.lines += failure.commands
 
 
-def _data(done: Rebuilt) -> dict[str, object]:
-    comparison = done.comparison
-    return {
-        **_planned(done.plan),
-        "packages": done.count,
-        "added": [{"name": name, "version": version} for name, version in comparison.added],
-        "removed": [{"name": name, "version": version} for name, version in comparison.removed],
-        "changed": [{"name": name, "from": old, "to": new} for name, old, new in comparison.changed],
-    }
+def _interrupted(signal: BaseException) -> PymanError:
+    status = signal.exit_status if isinstance(signal, Terminated) else _INTERRUPTED
+    words = "terminated" if isinstance(signal, Terminated) else "interrupted"
+    return PymanError(words, exit_status=status, code="interrupted")
 
 
-def _plan_lines(session: Session, plan: RebuildPlan) -> list[str]:
-    count = f"{len(plan.reinstallation.names)} packages"
-    if plan.lock is not None or any(batch.file for batch in plan.batches):
-        count = "what the file names"
-    shown = short_path(session, plan.facts.path)
-    lines = [f"{shown}: Python {plan.old or '?'} → {plan.choice.release}, {count} with {plan.installer}"]
-    special = [
-        one for one in (*plan.reinstallation.exact, *plan.reinstallation.resolved) if one.source != "from the index"
-    ]
-    return lines + [f"  {one.name} {one.version} {one.source}" for one in special]
+def _needing(session: Session) -> list[tuple[str, str | None]]:
+    """The venvs that doctor would rebuild, each with the minor that it would have."""
+    seen = examine(session, machine=False)
+    found = [(finding.path, finding.argument or None) for finding in seen.findings if finding.action == REBUILD]
+    return list(dict(found).items())
 
 
-def _done_lines(session: Session, done: Rebuilt) -> list[str]:
-    shown = short_path(session, done.plan.facts.path)
-    lines = [f"rebuilt {shown} with Python {done.plan.choice.release}: {done.count} packages"]
-    comparison = done.comparison
-    lines += [f"  + {name} {version}" for name, version in comparison.added]
-    lines += [f"  - {name} {version}" for name, version in comparison.removed]
-    lines += [f"  ~ {name} {old} → {new}" for name, old, new in comparison.changed]
-    return lines
+def _with_names_marked(words: list[str]) -> list[str]:
+    """Read `--allow-newer NAME…` as DESIGN 11 has it: what stands behind it up to the next option or venv is a name."""
+    rest = list(words)
+    read: list[str] = []
+    naming = False
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return [*read, word, *rest]
+        if word.startswith("--allow-newer="):
+            read += ["--allow-newer", *(f"--relax={name}" for name in word.partition("=")[2].split(",") if name)]
+            continue
+        if naming and _is_name(word):
+            read.append(f"--relax={word}")
+            continue
+        naming = word == "--allow-newer"
+        read.append(word)
+    return read
+
+
+def _is_name(word: str) -> bool:
+    """True for a word that can be a package's name, and is no venv."""
+    return word[:1].isalnum() and "/" not in word and not os.path.exists(os.path.join(word, "pyvenv.cfg"))
+
+
+rebuild.rewrite_words = _with_names_marked  # type: ignore[attr-defined]  # read by cli.app
