@@ -1,8 +1,8 @@
 """Reading a tar archive from front to back: its members, and the content of each, as it comes out of decompression.
 
-`tarfile` reads the single header (checksum, numbers, prefix), at 12 µs a member. Everything above that is done here,
-because its own loop takes a damaged header for the end of the archive, holds every member, follows names through
-links, and knows kinds that no runtime needs: those are refused.
+The loop of `tarfile` takes a damaged header for the end of the archive, holds every member, follows names through
+links, and knows kinds that no runtime needs: those are refused here. A header of POSIX.1-1988 (ustar) is read here
+too, at a third of the time, which is half of what unpacking costs beside decompression.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyman.core.archive_rules import Limits, Member, Tree, Unacceptable, read_extended_header
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import tarfile
+from pyman.core.record import record
 
 _BLOCK = 512
 _ZEROS = bytes(_BLOCK)
@@ -35,6 +32,17 @@ _KINDS = {
 }
 
 
+@record
+class _Header:
+    """What a block of 512 bytes says of the member behind it."""
+
+    name: str
+    kind: bytes
+    size: int
+    mode: int
+    target: str
+
+
 class TarStream:
     """The members of an archive in their order, once. `pieces` is the unpacked archive, in pieces of any size."""
 
@@ -51,8 +59,6 @@ class TarStream:
 
         Raises Unacceptable when the archive is damaged, cut short, or holds what the limits do not allow.
         """
-        import tarfile
-
         for _ in self.content():
             pass  # what nobody has read of the member before
         self._skip(self._padding)
@@ -66,13 +72,10 @@ class TarStream:
                 self._check_rest()
                 return None
             self._tree.count_header()
-            try:
-                header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-            except tarfile.HeaderError as error:
-                raise Unacceptable(f"has a damaged header: {error}") from None
-            if header.type not in (b"x", b"g", b"L", b"K"):
+            header = _read_header(block)
+            if header.kind not in (b"x", b"g", b"L", b"K"):
                 return self._member(header, overrides)
-            self._read_extension(header.type, header.size, overrides)
+            self._read_extension(header.kind, header.size, overrides)
 
     def content(self) -> Iterator[memoryview]:
         """Yield the content of the current member, what has not been read of it. A piece is valid until the next.
@@ -85,7 +88,7 @@ class TarStream:
             self._left_in_member -= len(part)
             yield part
 
-    def _member(self, header: tarfile.TarInfo, overrides: dict[str, str]) -> Member:
+    def _member(self, header: _Header, overrides: dict[str, str]) -> Member:
         size = header.size
         if "size" in overrides:
             digits = overrides["size"]
@@ -94,11 +97,11 @@ class TarStream:
             size = int(digits)
         if size < 0:
             raise Unacceptable("has a member with a negative size")
-        kind = _KINDS.get(header.type, f"of the unknown type {header.type!r}")
+        kind = _KINDS.get(header.kind, f"of the unknown type {header.kind!r}")
         if kind == "file":
             self._left_in_member = size
             self._padding = -size % _BLOCK
-        name, target = overrides.get("path", header.name), overrides.get("linkpath", header.linkname)
+        name, target = overrides.get("path", header.name), overrides.get("linkpath", header.target)
         return Member(name, kind, size, executable=bool(header.mode & 0o100), target=target)
 
     def _read_extension(self, kind: bytes, size: int, overrides: dict[str, str]) -> None:
@@ -163,3 +166,34 @@ class TarStream:
             if piece.tobytes().strip(b"\0"):
                 raise Unacceptable("goes on after its end")
             piece = self._following_piece()
+
+
+def _read_header(block: bytes) -> _Header:
+    """Read a header. Raises Unacceptable where its checksum is wrong or a number is none."""
+    if _number(block[148:156]) != sum(block) - sum(block[148:156]) + 8 * 0x20:
+        raise Unacceptable("has a damaged header: its checksum is wrong")
+    name, kind = _text(block[:100]), block[156:157]
+    if kind == b"\0" and name.endswith("/"):
+        # As it was written before there were types.
+        kind = b"5"
+    if kind == b"5":
+        name = name.rstrip("/")
+    prefix = _text(block[345:500])
+    if prefix and block[257:263] == b"ustar\0":
+        # GNU keeps other things in its place, and writes the mark with a blank.
+        name = f"{prefix}/{name}"
+    return _Header(name, kind, _number(block[124:136]), _number(block[100:108]), _text(block[157:257]))
+
+
+def _text(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+def _number(field: bytes) -> int:
+    """A number in octal digits, or in GNU's form for what is too large for them."""
+    if field[0] in (0x80, 0xFF):
+        return int.from_bytes(field[1:], "big") - (1 << 8 * len(field) - 8 if field[0] == 0xFF else 0)
+    digits = field.partition(b"\0")[0].strip()
+    if digits.strip(b"01234567"):
+        raise Unacceptable("has a damaged header: a number in it is none")
+    return int(digits, 8) if digits else 0
