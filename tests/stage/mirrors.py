@@ -157,3 +157,17 @@ class Mirror:
     def _write(self) -> None:
         with open(os.path.join(self.path, "index.ndjson"), "w", encoding="utf-8") as file:
             file.write("".join(f"{line}\n" for line in self.lines))
+
+
+def write_stand_in(prefix: object, release: str) -> str:
+    """Put a stand-in into a folder, as if another tool had installed it; returns the folder."""
+    version, variant = _split(release)
+    for path, text in stand_in_files(release).items():
+        place = os.path.join(str(prefix), path)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with open(place, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(place, 0o755 if path.startswith("bin/") else 0o644)
+    for name in ("python3", "python"):
+        os.symlink(f"python{minor_alias(version, variant)}", os.path.join(str(prefix), "bin", name))
+    return str(prefix)

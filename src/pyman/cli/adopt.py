@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pyman.cli import installing
 from pyman.cli.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines
@@ -15,7 +16,9 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.moves import Moved
 from pyman.core.plans.adopt import KeepInstalled, Stranger
+from pyman.core.request import Request
 from pyman.core.runtime import origin_of
+from pyman.core.version import release_name
 from pyman.effects.adopting import adopt as adopt_one
 from pyman.effects.other_pythons import ask_stranger, discover
 from pyman.effects.runtimes import prepare_folders
@@ -69,9 +72,9 @@ def _show(session: Session, strangers: list[Stranger]) -> Answer:
     found: list[dict[str, object]] = []
     for stranger in sorted(strangers, key=lambda one: one.version.order, reverse=True):
         there = any(runtime.target == stranger.prefix for runtime in store.runtimes)
-        rows.append(
-            (str(stranger.version), stranger.variant, stranger.origin, stranger.prefix, "adopted" if there else "")
-        )
+        release = release_name(stranger.version, stranger.variant)
+        here = "adopted" if there else "installed" if any(one.release == release for one in store.runtimes) else ""
+        rows.append((release, stranger.origin, stranger.prefix, here))
         found.append(
             {
                 "version": str(stranger.version),
@@ -82,8 +85,8 @@ def _show(session: Session, strangers: list[Stranger]) -> Answer:
             }
         )
     notes = ("adopt them with `pyman adopt --all`, or one by its place",) if rows else ("found no other Python",)
-    table = Table(("Python", "Variant", "From", "Place", ""), tuple(rows))
-    return Answer({"found": found, "changed": [], "moved": []}, table=table, notes=notes)
+    table = Table(("Python", "From", "Place", "Here"), tuple(rows))
+    return Answer({"found": found, "installed": [], "changed": [], "moved": []}, table=table, notes=notes)
 
 
 def _adopt_all(session: Session, strangers: list[Stranger]) -> Answer:
@@ -91,6 +94,7 @@ def _adopt_all(session: Session, strangers: list[Stranger]) -> Answer:
     lines: list[str] = []
     changed: list[str] = []
     moved: list[Moved] = []
+    got: list[installing.Got] = []
     failure: PymanError | None = None
     for stranger in sorted(strangers, key=lambda one: one.version.order):
         try:
@@ -98,6 +102,7 @@ def _adopt_all(session: Session, strangers: list[Stranger]) -> Answer:
         except PymanError as error:
             failure = error
             continue
+        got.append(installing.Got(Request(stranger.prefix, "path"), runtime, kept is not None, moves))
         if kept is not None:
             lines.append(_kept(kept))
             continue
@@ -107,14 +112,21 @@ def _adopt_all(session: Session, strangers: list[Stranger]) -> Answer:
         lines += [f"  {line}" for line in told_of_base(stranger)]
         lines += [f"  {line}" for line in moved_lines(moves)]
     keep_shims_current(session)
-    data = {"changed": changed, "moved": moved_data(tuple(moved))}
+    store = read_store(session.places.root)
+    data = {
+        "installed": [installing.got_data(store, one) for one in got],
+        "changed": changed,
+        "moved": moved_data(tuple(moved)),
+    }
     return Answer(data, tuple(lines), error=failure)
 
 
 def _kept(kept: KeepInstalled) -> str:
     if kept.is_same:
         return f"{kept.runtime.name} is adopted already, from {kept.stranger.prefix}"
-    place = kept.runtime.target or os.path.dirname(kept.runtime.path)
+    place = kept.runtime.target or kept.runtime.path
+    if os.path.realpath(place) == kept.stranger.prefix:
+        return f"{kept.runtime.name} is pyman's own, in {place}"
     return (
         f"kept {kept.runtime.name} ({origin_of(kept.runtime.target)}, in {place}); "
         f"{kept.stranger.prefix} is the same release and was not adopted"

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 
 from pyman.core.plans.adopt import Stranger
+from pyman.core.prefix_name import versions_in
 from pyman.core.runtime import is_shared, origin_of
 from pyman.core.version import VARIANT_SUFFIX
+from pyman.effects.standard_library import standard_library
 from pyman.errors import PymanError, Refused
 
 TYPE_CHECKING = False
@@ -67,7 +69,8 @@ def discover(places: Places, environ: Mapping[str, str]) -> tuple[list[Stranger]
 def ask_stranger(executable: str, places: Places) -> Stranger:
     """Ask an interpreter what it is, and say which folder to link to.
 
-    Raises Refused for what cannot be adopted: a venv, another implementation, one without a prefix of its own.
+    Raises Refused for what cannot be adopted: another implementation, one without a prefix of its own, one in a
+    folder that is named after another release: somebody has changed what is in it.
     """
     from pyman.effects.interpreter import ask_once
 
@@ -89,15 +92,30 @@ def ask_stranger(executable: str, places: Places) -> Stranger:
         raise Refused(
             f"{executable} has no {name} in its prefix {chosen}, so it cannot be linked to", hint="adopt another Python"
         )
+    named = _named_release(chosen)
+    if named not in (None, (facts.version.major, facts.version.minor, facts.version.patch)):
+        raise Refused(
+            f"{chosen} is named after another release than the one in it, which is Python {facts.version}",
+            hint="rename the folder, or install that release again with the tool that made it",
+        )
     return Stranger(chosen, facts.version, facts.variant, origin_of(chosen))
+
+
+def _named_release(prefix: str) -> tuple[int, ...] | None:
+    """The numbers in a folder's name that says which release is in it: `3.12.1`, `cpython-3.13.5-linux-x86_64-gnu`."""
+    name = os.path.basename(prefix)
+    if not (name[:1].isdigit() or name.startswith(("cpython-", "python-"))):
+        return None
+    return next((numbers for numbers in versions_in(name) if len(numbers) == 3 and numbers[0] == 3), None)
 
 
 def base_packages(stranger: Stranger) -> tuple[str, ...]:
     """What is installed into a Python itself, besides its standard library."""
     if is_shared(stranger.prefix):
         return ()
-    folder = os.path.join(stranger.prefix, "lib", f"python{stranger.version.minor_name}", "site-packages")
-    return tuple(name.split("-")[0] for name in _names(folder) if name.endswith((".dist-info", ".egg-info")))
+    library = standard_library(stranger.prefix, stranger.version.minor_name, stranger.variant)
+    names = _names(os.path.join(library, "site-packages")) if library is not None else []
+    return tuple(name.split("-")[0] for name in names if name.endswith((".dist-info", ".egg-info")))
 
 
 def _interpreters(prefix: str) -> list[str]:

@@ -142,7 +142,8 @@ def explain_steps(located: Located, name: str) -> tuple[str, ...]:
             lines.append(f"{wish.source}: asks for {words}; not needed")
         else:
             decided = True
-            place = f" (line {', '.join(map(str, wish.lines))})" if wish.lines else ""
+            numbers = ", ".join(map(str, dict.fromkeys(wish.lines)))
+            place = f" (line {numbers})" if numbers else ""
             lines.append(f"{wish.source}: asks for {words}{place}; this counts")
             lines += [f"  {request} is not installed" for request in located.selection.missing]
     if located.selection.source == PROGRAM:
@@ -159,7 +160,7 @@ def explain_steps(located: Located, name: str) -> tuple[str, ...]:
     elif choice.policy == "follow":
         lines.append(f"{located.selection.request} is {choice.release} now, and whatever stands there later")
     else:
-        lines.append(f"{located.selection.request} is {choice.release}, a patch release by name")
+        lines.append(f"{located.selection.request} means the patch release {choice.release} and no other")
     lines.append(f"{name} runs {located.path}")
     return tuple(lines)
 

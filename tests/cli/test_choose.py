@@ -1,0 +1,326 @@
+"""`find`, `which`, `use` and `run`: who asks for which Python, what answers, and why."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from stage.home import Home
+from stage.mirror import mirror_folder
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Three releases for all tests of this file, which only read them."""
+    return Home(tmp_path_factory.mktemp("choose"), mirror_folder()).with_runtimes("3.11.2", "3.13.5", "3.13.15")
+
+
+@pytest.fixture
+def here(store, tmp_path):
+    """A folder of one test's own, and pyman in it."""
+    (tmp_path / "below").mkdir()
+    (store.root / "default").unlink(missing_ok=True)
+
+    class Here:
+        path = tmp_path
+        home = store
+        runtimes = store.runtimes
+
+        def pyman(self, *words, cwd=tmp_path, **named):
+            return store.pyman(*words, cwd=cwd, **named)
+
+        def json(self, *words, status=0, **environ):
+            return self.pyman(*words, "--json", status=status, **environ).json
+
+        def write(self, name, text):
+            (tmp_path / name).write_text(text)
+
+        def python(self, through):
+            minor = ".".join(through.split(".")[:2])
+            return f"{store.runtimes}/{through}/bin/python{minor}"
+
+    return Here()
+
+
+# --- find ---
+
+FOUND = [
+    # request, place, release
+    (None, "3.13", "3.13.15"),
+    ("3.13", "3.13", "3.13.15"),
+    ("3", "3.13", "3.13.15"),
+    ("latest", "3.13", "3.13.15"),
+    ("3.13.5", "3.13.5", "3.13.5"),
+    ("==3.13.5", "3.13.5", "3.13.5"),
+    (">=3.8", "3.13", "3.13.15"),
+    ("<3.13", "3.11", "3.11.2"),
+    (">=3.13,<3.13.10", "3.13.5", "3.13.5"),
+    ("cpython-3.11", "3.11", "3.11.2"),
+    ("python3.11", "3.11", "3.11.2"),
+]
+
+
+@pytest.mark.parametrize(("request_", "place", "release"), FOUND, ids=str)
+def test_find_prints_the_path_through_the_alias(here, request_, place, release):
+    words = [request_] if request_ is not None else []
+    assert here.pyman("find", *words).out == here.python(place) + "\n"
+    answer = here.json("find", *words)
+    assert answer == {
+        "schema": "pyman/1",
+        "path": here.python(place),
+        "version": release,
+        "request": request_ or "latest",
+        "source": "--python" if request_ else "the newest installed",
+    }
+
+
+def test_find_resolve_prints_the_patch_release(here):
+    assert here.pyman("find", "3.13", "--resolve").out == here.python("3.13.15") + "\n"
+    assert here.json("find", "--resolve", "3")["path"] == here.python("3.13.15")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "code", "hint"),
+    [(["3.12"], 1, "not-found", "pyman install 3.12"), (["3.13.99"], 1, "not-found", "pyman install 3.13.99"),
+     (["nonsense"], 2, "bad-request", "3.13"), (["pypy3.11"], 1, "not-supported", "CPython"), (["./nothing"], 1, "not-found", ""),
+     (["3.13", "3.11"], 2, "usage", "pyman find --help"), (["--nonsense"], 2, "usage", "pyman find --help")],
+)  # fmt: skip
+def test_find_that_finds_nothing(here, words, status, code, hint):
+    failed = here.json("find", *words, status=status)["error"]
+    assert failed["code"] == code
+    assert hint in (failed["hint"] or "")
+    assert here.pyman("find", *words, status=status).out == ""
+
+
+def test_an_empty_store_says_what_to_do(tmp_path):
+    home = Home(tmp_path)
+    assert "pyman install" in home.pyman("find", status=1).err
+    assert "pyman install" in home.pyman("which", status=1).err
+    assert home.json("list") == {"schema": "pyman/1", "runtimes": [], "aliases": []}
+
+
+# --- the order of those who ask ---
+
+
+def test_the_order_of_those_who_ask(here):
+    below = here.path / "below"
+    asked = []
+
+    def source():
+        answer = here.pyman("find", "--json", cwd=below, PYMAN_PYTHON=asked[-1] if asked else "").json
+        return answer["source"], answer["version"]
+
+    assert source() == ("the newest installed", "3.13.15")
+    here.pyman("use", "--global", "3.11")
+    assert source() == ("the default", "3.11.2")
+    here.write("pyproject.toml", '[project]\nrequires-python = ">=3.13"\n')
+    assert source() == (f"{here.path}/pyproject.toml", "3.13.15")
+    here.write(".python-version", "# ours\n3.13.5\n")
+    assert source() == (f"{here.path}/.python-version", "3.13.5")
+    (below / ".python-version").write_text("\n# nothing here\n")
+    assert source() == (f"{here.path}/.python-version", "3.13.5")
+    asked.append("3.11")
+    assert source() == ("PYMAN_PYTHON", "3.11.2")
+    assert here.json("find", "3.13", PYMAN_PYTHON="3.11")["source"] == "--python"
+
+
+def test_a_folder_reached_through_a_link_asks_as_the_user_sees_it(here, tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "src").mkdir()
+    (tmp_path / "project" / ".python-version").write_text("3.11\n")
+    (tmp_path / "elsewhere").mkdir()
+    os.symlink(tmp_path / "project" / "src", tmp_path / "elsewhere" / "src")
+    link = tmp_path / "elsewhere" / "src"
+    assert here.pyman("find", "--json", cwd=link, PWD=str(link)).json["version"] == "3.13.15"
+    assert here.pyman("find", "--json", cwd=link).json["version"] == "3.11.2"
+    assert here.pyman("find", "--json", cwd=link, PWD="/nowhere").json["version"] == "3.11.2"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(["find"], 1), (["which"], 1), (["venv"], 1), (["install"], 1), (["run", "--", "true"], 127),
+     (["run", "--", "python", "-V"], 127)],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [(".python-version", "3.13\n../evil/bin/python\n", "line 2"), (".python-version", "$(touch pwned)\n", "line 1"),
+     (".python-version", "3.13\x003\n", "line 1"), ("pyproject.toml", '[project]\nrequires-python = "three"\n', "requires-python"),
+     ("pyproject.toml", "[project]\nrequires-python =\n", "TOML")],
+    ids=["path", "shell", "NUL", "no specifier", "no TOML"],
+)  # fmt: skip
+def test_a_file_that_is_not_understood_is_named_and_nothing_is_run(here, words, status, name, text, says):
+    here.write(name, text)
+    answer = here.pyman(*words, status=status)
+    first, second = answer.err.splitlines()
+    assert first.startswith(f"error: {here.path}/{name}")
+    assert says in first
+    assert second.startswith("hint: ")
+    assert answer.out == ""
+    assert sorted(os.listdir(here.path)) == sorted([name, "below"])
+
+
+# --- which ---
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("python", "3.13/bin/python"), ("python3", "3.13/bin/python3"), ("python3.13", "3.13/bin/python3.13"),
+     ("python3.11", "3.11/bin/python3.11"), ("pip", "3.13/bin/pip"), ("pip3.11", "3.11/bin/pip3.11")],
+)  # fmt: skip
+def test_which_prints_the_program(here, name, place):
+    assert here.pyman("which", name).out == f"{here.runtimes}/{place}\n"
+    assert set(here.json("which", name)) == {"schema", "path", "version", "request", "source"}
+
+
+def test_which_of_what_is_nowhere(here):
+    assert "pyman install 3.12" in here.pyman("which", "python3.12", status=1).err
+    assert "no program `nonsense`" in here.pyman("which", "nonsense", status=1).err
+
+
+def test_every_step_of_a_choice_is_told(here):
+    here.write(".python-version", "3.9 3.13.5\n")
+    here.write("pyproject.toml", '[project]\nrequires-python = ">=3.11"\n')
+    here.pyman("use", "--global", "3.11")
+    assert here.pyman("which", "--explain").out.splitlines() == [
+        "PYMAN_PYTHON: asks for nothing",
+        f"{here.path}/.python-version: asks for 3.9 3.13.5 (line 1); this counts",
+        "  3.9 is not installed",
+        "the default: asks for 3.11; not needed",
+        "3.13.5 means the patch release 3.13.5 and no other",
+        f"python runs {here.runtimes}/3.13.5/bin/python",
+    ]
+    told = here.pyman("which", "--explain", "python3.11").out
+    assert "python3.11 itself names 3.11; this counts" in told
+    assert "3.11 follows 3.11, now 3.11.2" in told
+    (here.path / ".python-version").unlink()
+    answer = here.json("which", "--explain")
+    assert answer["path"] == f"{here.runtimes}/3.13/bin/python"
+    assert f"{here.path}/pyproject.toml: asks for >=3.11; this counts" in answer["steps"]
+
+
+# --- use ---
+
+
+def test_use_writes_what_every_tool_reads(here):
+    answer = here.pyman("use", "3.13")
+    assert (here.path / ".python-version").read_text() == "3.13\n"
+    assert str(here.path / ".python-version") in answer.out
+    assert here.json("use", "3.12", "3.11") == {"schema": "pyman/1", "changed": [str(here.path / ".python-version")]}
+    assert (here.path / ".python-version").read_text() == "3.12\n3.11\n"
+    assert here.json("find")["version"] == "3.11.2"
+    here.pyman("use", ">=3.11,<3.13")
+    assert here.json("find")["version"] == "3.11.2"
+
+
+def test_use_of_what_is_not_there_yet_says_so(here):
+    assert "pyman install 3.12" in here.pyman("use", "3.12").err
+    assert here.pyman("use", "system").err == ""
+
+
+def test_use_global_is_the_default_and_moves_3(here):
+    here.pyman("use", "--global", "3.11")
+    assert (here.home.root / "default").read_text() == "3.11\n"
+    assert os.readlink(here.runtimes / "3") == "3.11"
+    assert here.json("use", "--global", "3.13")["changed"] == [str(here.home.root / "default")]
+    assert os.readlink(here.runtimes / "3") == "3.13"
+
+
+@pytest.mark.parametrize("words", [["./venv"], ["/usr/bin/python3"], ["pypy3.11"], ["nonsense"], ["3.13", "../x"], []])
+@pytest.mark.parametrize("where", [[], ["--global"]], ids=["here", "global"])
+def test_use_refuses_what_no_file_may_say(here, words, where):
+    answer = here.pyman("use", *where, *words, status=None)
+    assert answer.status in (1, 2)
+    assert answer.err.startswith("error: ")
+    assert not (here.path / ".python-version").exists()
+    assert not (here.home.root / "default").exists()
+
+
+def test_use_keeps_what_is_no_file(here):
+    (here.path / ".python-version").mkdir()
+    assert "no regular file" in here.pyman("use", "3.13", status=1).err
+    (here.path / ".python-version").rmdir()
+    os.mkfifo(here.path / ".python-version")
+    assert "no regular file" in here.pyman("use", "3.13", status=1).err
+
+
+def test_pyenv_s_words_answer_with_pyman_s(here):
+    assert "`pyman use`" in here.pyman("local", "3.11").err
+    assert (here.path / ".python-version").read_text() == "3.11\n"
+    assert "`pyman use --global`" in here.pyman("global", "3.11").err
+    assert (here.home.root / "default").read_text() == "3.11\n"
+    assert here.json("versions") == here.json("list")
+    assert "`pyman list`" in here.pyman("versions").err
+
+
+# --- run ---
+
+_SHOW = "import sys; print(sys.argv[1:], sys.version_info[:3])"
+
+
+def test_run_gives_the_command_its_words_untouched(here):
+    words = ["--json", "-q", "-h", "--", "-p", "3.11", "a b", "", "ü", "*"]
+    assert here.pyman("run", "--", "python", "-c", _SHOW, *words).out == f"{words} (3, 13, 15)\n"
+    assert here.pyman("run", "python", "-c", _SHOW, *words).out == f"{words} (3, 13, 15)\n"
+    assert here.pyman("run", "-p", "3.11", "--", "python", "-c", _SHOW).out == "[] (3, 11, 2)\n"
+    here.write(".python-version", "3.13.5\n")
+    assert here.pyman("run", "--", "python", "-c", _SHOW).out == "[] (3, 13, 5)\n"
+
+
+def test_run_puts_the_python_first_on_path(here):
+    script = "command -v python3; python3 -V; pip --version"
+    told = here.pyman("run", "-p", "3.11", "--", "sh", "-c", script).out
+    first, second, third = told.splitlines()
+    assert first == f"{here.runtimes}/3.11/bin/python3"
+    assert second == "Python 3.11.2"
+    assert third.endswith("(python 3.11)")
+
+
+def test_run_of_a_path(here, tmp_path):
+    os.symlink(here.runtimes / "3.11", tmp_path / "mine")
+    assert here.pyman("run", "-p", "./mine", "--", "python", "-V").out == "Python 3.11.2\n"
+    nested = "cd /; python -V"
+    assert here.pyman("run", "-p", "./mine", "--", "sh", "-c", nested).out == "Python 3.11.2\n"
+
+
+@pytest.mark.parametrize("status", [0, 1, 3, 127, 200])
+def test_run_has_the_command_s_status(here, status):
+    here.pyman("run", "--", "python", "-c", f"raise SystemExit({status})", status=status)
+    here.pyman("run", "--", "sh", "-c", f"exit {status}", status=status)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_run_passes_signals_on(here, number):
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); print('up', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-m", "pyman", "run", "--", "python", "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=here.home.environ,
+        cwd=here.path,
+    ) as process:
+        assert process.stdout.readline() == b"up\n"
+        process.send_signal(number)
+        assert process.wait(60) == -number
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [(["run", "-p", "3.12", "--", "python"], 127, "pyman install 3.12"), (["run", "--", "nonsense"], 127, "nonsense"),
+     (["run", "-p", "3.12", "--", "sh", "-c", "echo ran"], 127, "pyman install 3.12"),
+     (["run", "--", "python3.12"], 127, "pyman install 3.12"), (["run", "-p", "nonsense", "--", "true"], 2, "nonsense"),
+     (["run", "-p", "./nothing", "--", "true"], 127, "nothing"), (["run"], 2, "command"), (["run", "-p", "3.13"], 2, "command")],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_run_without_anything_to_run(here, words, status, says):
+    answer = here.pyman(*words, status=status)
+    assert says in answer.err.lower()
+    assert answer.out == ""
+
+
+def test_run_of_an_empty_store_is_127(tmp_path):
+    assert "pyman install" in Home(tmp_path).pyman("run", "--", "python", status=127).err
