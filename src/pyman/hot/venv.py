@@ -14,7 +14,7 @@ from pyman.core.version import minor_alias
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
 from pyman.effects.venv_place import being_made, clear_left_behind, what_is_there
-from pyman.errors import NotFound, PymanError, Refused
+from pyman.errors import BrokenRuntime, NotFound, PymanError, Refused
 from pyman.hot.choosing import choose_interpreter, is_there, wishes
 from pyman.hot.making import AliasMoved, Making
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pyman.core.request import Request
-    from pyman.core.runtime import Choice
+    from pyman.core.runtime import Choice, Store
     from pyman.effects.places import Places
 
 _ATTEMPTS = 10
@@ -65,11 +65,24 @@ def choose_for_venv(
     choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
     if choice is None:
         raise Missing(selection.request)
+    _refuse_broken_alias(store, selection.request, choice)
     if options.pin and choice.runtime is not None:
         choice = pinned(store, choice.runtime)
     elif options.pin:
         choice = replace(choice, policy="pin")
     return selection.request, choice
+
+
+def _refuse_broken_alias(store: Store, request: Request, choice: Choice) -> None:
+    """A venv that is to follow must not be pinned because what it would follow is broken. Raises BrokenRuntime."""
+    if request.pins or choice.policy == "follow" or choice.runtime is None:
+        return
+    alias = next((alias for alias in store.aliases if alias.name == choice.runtime.alias), None)
+    target = store.runtime(alias.target) if alias is not None else None
+    if alias is None or (target is not None and target.whole):
+        return
+    hint = f"run `pyman install --force {alias.target}` to put it back, or `pyman doctor` to see what is wrong"
+    raise BrokenRuntime(f"Python {alias.target} is broken, which {alias.name} leads to", hint=hint)
 
 
 def make_venv(
