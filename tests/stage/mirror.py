@@ -8,6 +8,8 @@ from __future__ import annotations
 import atexit
 import functools
 import glob
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -51,3 +53,36 @@ def copy_of_tree(version: str, destination: str) -> str:
     """A tree of one's own at `destination`, which must not exist yet."""
     shutil.copytree(runtime_tree(version), destination, symlinks=True)
     return destination
+
+
+def mirror_of(folder: str, *names: str) -> str:
+    """Make a mirror of these releases, newest first; `3.13.15+20261101` is the real archive under another tag."""
+    lines = []
+    for name in names:
+        version, plus, tag = name.partition("+")
+        real = archive_path(version)
+        tag = tag if plus else os.path.basename(os.path.dirname(real))
+        file = os.path.basename(real).replace(os.path.basename(os.path.dirname(real)), tag)
+        os.makedirs(os.path.join(folder, tag), exist_ok=True)
+        shutil.copy(real, os.path.join(folder, tag, file))
+        with open(real, "rb") as archive:
+            digest = hashlib.file_digest(archive, "sha256").hexdigest()
+        platform = file.partition("-")[2].partition("-")[2].removesuffix("-install_only_stripped.tar.gz")
+        lines.append(
+            {
+                "version": f"{version}+{tag}",
+                "date": f"{tag[:4]}-{tag[4:6]}-{tag[6:]}T00:00:00Z",
+                "artifacts": [
+                    {
+                        "platform": platform,
+                        "variant": "install_only_stripped",
+                        "url": f"{tag}/{file.replace('+', '%2B')}",
+                        "archive_format": "tar.gz",
+                        "sha256": digest,
+                    }
+                ],
+            }
+        )
+    with open(os.path.join(folder, "index.ndjson"), "w", encoding="utf-8") as index:
+        index.writelines(json.dumps(line) + "\n" for line in lines)
+    return str(folder)

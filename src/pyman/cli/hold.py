@@ -13,6 +13,7 @@ from pyman.core.answer import Answer
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store, is_alias_name, rollback_target
 from pyman.effects.holds import set_hold
+from pyman.effects.runtimes import prepare_folders
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, Refused
 
@@ -37,6 +38,7 @@ def hold(
         pyman hold 3.13
         pyman hold 3.13 3.13.5
     """
+    prepare_folders(session.places)
     store = read_store(session.places.root)
     name = _alias_name(store, alias)
     runtime = _runtime_of(store, name, version)
@@ -52,6 +54,7 @@ def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: 
     Examples:
         pyman unhold 3.13
     """
+    prepare_folders(session.places)
     store = read_store(session.places.root)
     name = _alias_name(store, alias)
     if store.held(name) is None:
@@ -71,6 +74,7 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
     Examples:
         pyman rollback 3.13
     """
+    prepare_folders(session.places)
     store = read_store(session.places.root)
     name = _alias_name(store, alias)
     present = store.alias_target(name)

@@ -78,7 +78,7 @@ def known_builds(session: Session, aliases: list[str], *, max_age: float) -> tup
     """
     requests = [parse_request(alias) for alias in aliases]
     source = mirror_of(session)
-    web = Web(offline=session.offline, patience=_PATIENCE)
+    web = Web(offline=session.offline, patience=_PATIENCE, rounds=1)
     feed = CatalogueFeed(source, platform(), session.places.cache, web=web)
     return feed.releases(lambda builds: plan.answer_is_known(requests, builds), max_age=max_age).builds
 
@@ -97,7 +97,7 @@ def get(
     A request that fails does not stop the others. Raises nothing for a failed request: it is in the answer.
     """
     requests = list(dict.fromkeys(requests))
-    settled = tidy(session.places, session.observer)
+    settled = tidy(session.places, session.observer, check=check, force=force)
     store = read_store(session.places.root)
     asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
     builds: tuple[Build, ...] = ()

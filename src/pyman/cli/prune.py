@@ -11,11 +11,13 @@ from pyman.cli.show.moves import moved_data
 from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.plans.removal import aliases_without_way_back, prunable
+from pyman.core.plans.removal import Need, aliases_without_way_back, prunable
+from pyman.core.record import record
 from pyman.core.runtime import Runtime
 from pyman.effects.removal import read_needs, size_of
-from pyman.effects.runtimes import remove_runtime
+from pyman.effects.runtimes import prepare_folders, remove_runtime
 from pyman.effects.store import read_store
+from pyman.errors import PymanError
 
 
 @verb
@@ -30,43 +32,68 @@ def prune(
         pyman prune --dry-run
         pyman prune
     """
-    removed, lines = remove_unused(session, dry_run=dry_run, force=force)
+    done = remove_unused(session, dry_run=dry_run, force=force)
     data = {
-        "changed": [] if dry_run else [runtime.name for runtime, _ in removed],
-        "removed": [
-            {"version": str(runtime.version), "path": runtime.path, "bytes": size} for runtime, size in removed
-        ],
-        "freed": sum(size for _, size in removed),
+        "changed": [] if dry_run else [runtime.name for runtime, _ in done.removed],
+        "removed": removed_data(done),
+        "freed": sum(size for _, size in done.removed),
+        "kept": [{"version": runtime.name, "why": need.why, "who": need.who} for runtime, need in done.kept],
+        "without_way_back": list(done.without_way_back),
         "moved": moved_data(()),
     }
-    return Answer(data, tuple(lines))
+    return Answer(data, done.lines, error=done.error)
 
 
-def remove_unused(
-    session: Session, *, dry_run: bool, force: bool = False
-) -> tuple[list[tuple[Runtime, int]], list[str]]:
-    """Remove what nothing uses; returns what went, with its size in bytes, and what to say."""
+@record
+class Pruned:
+    """What was removed, or would be, with its size in bytes; what was kept, and why."""
+
+    removed: tuple[tuple[Runtime, int], ...]
+    kept: tuple[tuple[Runtime, Need], ...]
+    without_way_back: tuple[str, ...]
+    """The aliases that can no longer be rolled back."""
+    lines: tuple[str, ...]
+    error: PymanError | None = None
+
+
+def removed_data(done: Pruned) -> list[dict[str, object]]:
+    """The key `removed`: versions, places and sizes."""
+    return [{"version": str(runtime.version), "path": runtime.path, "bytes": size} for runtime, size in done.removed]
+
+
+def remove_unused(session: Session, *, dry_run: bool, force: bool = False) -> Pruned:
+    """Remove what nothing uses. Raises nothing for a runtime that cannot be removed: that is in the answer."""
+    if not dry_run:
+        prepare_folders(session.places)
     store = read_store(session.places.root)
     going: list[tuple[Runtime, int]] = []
+    kept: list[tuple[Runtime, Need]] = []
     lines: list[str] = []
     for runtime in prunable(store):
-        kept = [
+        needed = [
             need for need in read_needs(session.places, store, runtime) if not (force and need.why == "unreachable")
         ]
-        if kept:
-            lines.append(
-                f"kept {runtime.name}: {kept[0].told}" + (f", and {len(kept) - 1} more" if len(kept) > 1 else "")
-            )
-            continue
-        going.append((runtime, size_of(runtime.path)))
-    without_way_back = aliases_without_way_back(store, [runtime for runtime, _ in going])
+        if needed:
+            more = f", and {len(needed) - 1} more" if len(needed) > 1 else ""
+            lines.append(f"kept {runtime.name}: {needed[0].told}{more}")
+            kept += [(runtime, need) for need in needed]
+        else:
+            going.append((runtime, size_of(runtime.path)))
+    removed: list[tuple[Runtime, int]] = []
+    error: PymanError | None = None
     for runtime, size in going:
-        if not dry_run:
-            remove_runtime(session.places, runtime, observer=session.observer)
+        try:
+            if not dry_run:
+                remove_runtime(session.places, runtime, observer=session.observer)
+        except PymanError as failure:
+            error = failure
+            break
+        removed.append((runtime, size))
         lines.append(f"{'would remove' if dry_run else 'removed'} {runtime.name}, {megabytes(size)}")
-    if going:
-        lines.append(f"{'would free' if dry_run else 'freed'} {megabytes(sum(size for _, size in going))}")
-        lines += [f"{alias} can no longer be rolled back" for alias in without_way_back]
+    lost = aliases_without_way_back(store, [runtime for runtime, _ in removed])
+    if removed:
+        lines.append(f"{'would free' if dry_run else 'freed'} {megabytes(sum(size for _, size in removed))}")
+        lines += [f"{alias} can no longer be rolled back" for alias in lost]
     elif not lines:
         lines.append("nothing to remove: everything installed is used")
-    return going, lines
+    return Pruned(tuple(removed), tuple(kept), lost, tuple(lines), error)

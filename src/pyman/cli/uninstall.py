@@ -69,7 +69,8 @@ def uninstall(
             f"removed {runtime.name}" if runtime.is_managed else f"forgot {runtime.name}; {runtime.target} stays"
         )
         lines += moved_lines(moves)
-    keep_shims_current(session)
+    if changed:
+        keep_shims_current(session)
     data = {
         "changed": [runtime.name for runtime in changed],
         "removed": [{"version": str(runtime.version), "path": runtime.target or runtime.path} for runtime in changed],

@@ -8,7 +8,7 @@ import typer
 
 from pyman.cli import installing
 from pyman.cli.current_shims import keep_shims_current
-from pyman.cli.prune import remove_unused
+from pyman.cli.prune import remove_unused, removed_data
 from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines, planned_lines
 from pyman.cli.verb import verb
@@ -47,7 +47,7 @@ def upgrade(
         pyman upgrade
         pyman upgrade 3.13 --prune
     """
-    settled = () if dry_run else tidy(session.places, session.observer)
+    settled = () if dry_run else tidy(session.places, session.observer, check=not no_check, force=force)
     store = read_store(session.places.root)
     minors = minors_to_upgrade(store, requests or ())
     if not minors:
@@ -77,18 +77,20 @@ def upgrade(
     if not fetches:
         lines.append("everything is the newest already")
     removed: list[dict[str, object]] = []
-    if prune and result.error is None:
-        gone, told = remove_unused(session, dry_run=False)
-        removed = [{"version": str(runtime.version), "path": runtime.path, "bytes": size} for runtime, size in gone]
-        lines += told
-    keep_shims_current(session)
+    error = result.error
+    if prune and error is None:
+        pruned = remove_unused(session, dry_run=False)
+        removed, error = removed_data(pruned), pruned.error
+        lines += pruned.lines
+    if result.got or removed:
+        keep_shims_current(session)
     store = read_store(session.places.root)
     data = {
         "installed": [installing.got_data(store, got) for got in result.got],
         "moved": moved_data((*settled, *result.moved)),
         "removed": removed,
     }
-    return Answer(data, tuple(lines), error=result.error)
+    return Answer(data, tuple(lines), error=error)
 
 
 def _dry_run(session: Session, fetches: list[Fetch], *, check: bool) -> Answer:

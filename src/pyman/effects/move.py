@@ -64,7 +64,7 @@ def change_store(
                 continue
             try:
                 with MoveJournal(places, moves), Transaction(places) as transaction:
-                    moves = _carry_out(places, transaction, moves, do, now, force=force)
+                    moves = _carry_out(places, transaction, moves, do, now, after, force=force)
             except OSError as error:
                 raise cannot_write(places.runtimes, error) from error
         return tuple(as_planned(move, processes[move.swap.alias]) for move in moves if move.swap.alias != "3")
@@ -92,17 +92,23 @@ def _carry_out(
     moves: list[AliasMove],
     do: Callable[[Transaction], None],
     now: Store,
+    after: Store,
     *,
     force: bool,
 ) -> list[AliasMove]:
-    """Move what leads to something that is there already first: so a runtime that goes is not missed for an instant."""
-    there = {runtime.name for runtime in now.runtimes if runtime.whole} | {alias.name for alias in now.aliases}
-    ready = {move.swap.alias for move in moves if move.swap.new in there}
+    """Hold back, change, swap, bring along.
+
+    What decides where an alias leads (a new runtime, a hold) comes before its swap, so that whoever finds a change cut
+    off in between goes on with it. But an alias that leads to what goes is swapped before: it leads somewhere always.
+    """
     gone = {move.swap.alias for move in moves if move.swap.new is None}
+    stays = {runtime.name for runtime in after.runtimes} | {alias.name for alias in now.aliases} - gone
+    there = {runtime.name for runtime in now.runtimes if runtime.whole} | {alias.name for alias in now.aliases}
+    early = {move.swap.alias for move in moves if move.swap.old not in stays and move.swap.new in there}
     moves = [keep_behind(transaction, move, force=force) for move in moves]
-    moves = [_swap(places, transaction, move) if move.swap.alias in ready else move for move in moves]
+    moves = [_swap(places, transaction, move) if move.swap.alias in early else move for move in moves]
     do(transaction)
-    moves = [move if move.swap.alias in ready | gone else _swap(places, transaction, move) for move in moves]
+    moves = [move if move.swap.alias in early | gone else _swap(places, transaction, move) for move in moves]
     moves = [_swap(places, transaction, move) if move.swap.alias in gone else move for move in moves]
     return [bring_along(transaction, move) for move in moves]
 

@@ -22,7 +22,7 @@ from pyman.errors import PymanError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Self
+    from typing import Self
 
     from pyman.core.plans.move import AliasMove, Follower
     from pyman.core.runtime import Runtime, Store
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 OPERATION = "move"
 _FILE = "venvs"
+_BEHIND, _ALONG, _FORWARD = "behind", "along", "forward"
 _LARGEST = 64 << 20
 
 
@@ -37,28 +38,18 @@ class MoveJournal:
     """Written while `with` lasts, where the moves change venvs at all. The caller holds the store's lock."""
 
     def __init__(self, places: Places, moves: Iterable[AliasMove]) -> None:
-        self._entries = [entry for move in moves if (entry := _entry(move)) is not None]
-        self._work: WorkFolder | None = None
-        if self._entries:
-            subject = "-".join(entry["alias"] for entry in self._entries)
-            self._work = WorkFolder(places.runtimes, OPERATION, subject, None)
+        fields = [field for move in moves for field in _fields(move)]
+        self._text = os.fsencode("".join(f"{field}\0" for field in fields))
+        self._work = WorkFolder(places.runtimes, OPERATION, fields[0], None) if fields else None
 
     def __enter__(self) -> Self:
-        if self._work is None:
-            return self
-        import json
-
-        try:
+        if self._work is not None:
             self._work.__enter__()
-        except OSError as error:
-            remove_tree(self._work.path)
-            raise cannot_write(self._work.path, error) from error
-        try:
-            text = json.dumps(self._entries).encode()
-            replace_file(os.path.join(self._work.path, _FILE), text, 0o600, durable=True)
-        except OSError as error:
-            self._work.__exit__()
-            raise cannot_write(self._work.path, error) from error
+            try:
+                replace_file(os.path.join(self._work.path, _FILE), self._text, 0o600, durable=True)
+            except OSError as error:
+                self._work.__exit__()
+                raise cannot_write(self._work.path, error) from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,16 +58,15 @@ class MoveJournal:
             self._work.__exit__()
 
 
-def _entry(move: AliasMove) -> dict[str, Any] | None:
-    """What has to be known of a move to end it; None where it changes no venv."""
+def _fields(move: AliasMove) -> Iterable[str]:
+    """What has to be known of a move to end it: of every venv that it changes alias, new release, what, and path."""
     if move.new is None or move.swap.alias == "3":
-        return None
-    behind = [follower.path for follower, _ in move.behind]
-    along = [follower.path for follower in move.along]
-    forward = [follower.path for follower in move.forward]
-    if not behind and not along and not forward:
-        return None
-    return {"alias": move.swap.alias, "new": move.new.name, "behind": behind, "along": along, "forward": forward}
+        return
+    behind = tuple(follower for follower, _ in move.behind)
+    for what, followers in ((_BEHIND, behind), (_ALONG, move.along), (_FORWARD, move.forward)):
+        for follower in followers:
+            # Paths may hold line ends; a NUL they cannot.
+            yield from (move.swap.alias, move.new.name, what, follower.path)
 
 
 def end_moves(places: Places) -> tuple[str, ...]:
@@ -89,39 +79,35 @@ def end_moves(places: Places) -> tuple[str, ...]:
         if work.operation != OPERATION or work.alive:
             continue
         store = read_store(places.root)
-        for entry in _read(work.path):
-            target = store.alias_target(entry["alias"])
-            if target is None:
+        for alias, new, what, path in _read(work.path):
+            target = store.alias_target(alias)
+            moved = target is not None and target.name == new
+            mended.append(path)
+            try:
+                _settle(places, store, path, alias, None if what == (_BEHIND if moved else _FORWARD) else target)
+            except (PymanError, OSError):
                 continue
-            moved = target.name == entry["new"]
-            for path in (*entry["along"], *(entry["forward"] if moved else entry["behind"])):
-                mended.append(path)
-                try:
-                    _settle(places, store, path, entry["alias"], target)
-                except (PymanError, OSError):
-                    continue
         remove_tree(work.path)
     return tuple(mended)
 
 
-def _read(work: str) -> list[dict[str, Any]]:
-    import json
-
+def _read(work: str) -> Iterable[tuple[str, ...]]:
     try:
-        entries = json.loads(read_text(os.path.join(work, _FILE), _LARGEST))
-    except (OSError, ValueError):
+        fields = read_text(os.path.join(work, _FILE), _LARGEST).split("\0")
+    except OSError:
         return []  # Cut off before anything was done.
-    return entries if isinstance(entries, list) else []
+    return (entry for entry in zip(*[iter(fields)] * 4, strict=False) if entry[3].startswith("/"))
 
 
-def _settle(places: Places, store: Store, path: str, alias: str, target: Runtime) -> None:
+def _settle(places: Places, store: Store, path: str, alias: str, target: Runtime | None) -> None:
+    """Clear away what lies half done in a venv, and bring it onto its alias; without `target` it is in its place."""
     names = {"3", alias, *(runtime.name for runtime in store.runtimes if runtime.alias == alias)}
     follower = read_follower(path, places.runtimes, names.__contains__)
     if follower is None:
         return
     for folder in (follower.place, os.path.join(follower.place, "bin")):
         sweep_temporaries(folder)
-    if follower.is_pinned or not follower.writable:
+    if target is None or follower.is_pinned or not follower.writable:
         return
     with Transaction(places) as transaction:
         transaction.take(onto_alias(replace(follower, copies=()), alias, target.version, target.variant))

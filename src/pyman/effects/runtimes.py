@@ -44,7 +44,7 @@ def prepare_folders(places: Places) -> None:
             sweep_temporaries(folder)
 
 
-def tidy(places: Places, observer: Observer = SILENT) -> tuple[Moved, ...]:
+def tidy(places: Places, observer: Observer = SILENT, *, check: bool = True, force: bool = False) -> tuple[Moved, ...]:
     """Finish or undo what a process left that was killed, and return the moves of aliases that this makes.
 
     Where everything is as it should be nothing is written, not even the lock: the store may be read-only. Raises
@@ -55,7 +55,7 @@ def tidy(places: Places, observer: Observer = SILENT) -> tuple[Moved, ...]:
         return ()
     try:
         prepare_folders(places)
-        return settle_aliases(places, observer)
+        return settle_aliases(places, observer, check=check, force=force)
     except PymanError as error:
         if error.code == "read-only":
             return ()

@@ -1,0 +1,356 @@
+"""`pyman upgrade`: new patch releases flow into every venv, and none of them breaks."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from stage.followers import (
+    CREATORS,
+    add_package,
+    cfg_of,
+    contents,
+    is_consistent,
+    library_of,
+    make_venv,
+    setting,
+    version_of,
+)
+from stage.home import PACKAGE, Home
+from stage.mirror import mirror_of
+from stage.venvs import peer
+
+OLD, NEW = "3.13.5", "3.13.15"
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a venv to somebody else")
+
+
+@pytest.fixture
+def user(home):
+    """3.13.5 is installed; the mirror has 3.13.15."""
+    return home.with_runtimes(OLD)
+
+
+def test_the_new_release_flows_into_the_venvs_of_every_tool(user):
+    venvs = {creator: make_venv(user, creator, creator) for creator in CREATORS}
+    pinned = make_venv(user, "pyman", "pinned", through=OLD)
+    before = cfg_of(venvs["pyman"])
+    answer = user.json("upgrade")
+    assert answer["schema"] == "pyman/1"
+    [installed] = answer["installed"]
+    assert (installed["version"], installed["already"], installed["aliases"]) == (NEW, False, ["3.13", "3"])
+    assert answer["moved"] == [
+        {
+            "alias": "3.13",
+            "from": OLD,
+            "to": NEW,
+            "venvs": {"followed": 5, "pinned": 1, "held_back": 0},
+            "held_back": [],
+            "processes": [],
+            "notes": [],
+        }
+    ]
+    for creator, venv in venvs.items():
+        assert (creator, version_of(venv), library_of(venv)) == (creator, NEW, NEW)
+        for key in ("version", "version_info", "python-version"):
+            assert setting(venv, key) in (None, "3.13", "3.13.15.final.0"), (creator, key)
+    assert (version_of(pinned), setting(pinned, "version")) == (OLD, OLD)
+    assert cfg_of(venvs["pyman"]) == before
+    # and the way back
+    user.pyman("rollback", "3.13")
+    assert {(creator, version_of(venv)) for creator, venv in venvs.items()} == {(each, OLD) for each in CREATORS}
+    assert user.pyman("doctor", "--offline").status == 0
+
+
+@pytest.mark.parametrize("creator", ["venv", "virtualenv", "uv"])
+def test_uv_keeps_a_venv_that_has_followed(user, creator):
+    project = user.project
+    (project / "pyproject.toml").write_text('[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.13"\n')
+    venv = make_venv(user, creator, ".venv")
+    (venv / "mark").write_text("mine")
+    uv = (peer("uv"), "sync", "--offline", "--no-python-downloads", "-q")
+    user.run(*uv)
+    assert (venv / "mark").exists()
+    user.pyman("upgrade")
+    user.run(*uv)
+    assert (venv / "mark").exists()
+    assert version_of(venv) == NEW
+
+
+def test_what_does_not_fit_is_held_back_and_comes_when_it_fits(user):
+    asked = user.project / "asked"
+    user.pyman("venv", asked, "--without-pip", "-p", ">=3.13,<3.13.10")
+    python, marker, misses, fine = (make_venv(user, "pyman", name) for name in ("python", "marker", "misses", "fine"))
+    package = add_package(python, "old-fashioned", requires_python=">=3.8,!=3.13.15")
+    add_package(marker, "modern", requires_dist=["helper>=2; python_full_version >= '3.13.10'"])
+    add_package(misses, "modern", requires_dist=["helper>=2; python_full_version >= '3.13.10'"])
+    add_package(misses, "helper", "1.0")
+    add_package(fine, "modern", requires_dist=["helper>=2; python_full_version >= '3.13.10'", "x; extra == 'y'"])
+    add_package(fine, "helper", "2.0")
+    add_package(fine, "never-fitted", requires_python=">=3.14")
+
+    planned = user.json("upgrade", "--dry-run")
+    [moved] = user.json("upgrade")["moved"]
+    assert planned["moved"] == [moved]
+    assert moved["venvs"] == {"followed": 1, "pinned": 0, "held_back": 4}
+    reasons = {os.path.basename(one["path"]): one["reason"] for one in moved["held_back"]}
+    assert reasons == {
+        "asked": ">=3.13,<3.13.10 was asked for",
+        "python": "old-fashioned 1.0 requires Python >=3.8,!=3.13.15",
+        "marker": "modern 1.0 needs helper>=2 on 3.13.15, and it is not installed",
+        "misses": "modern 1.0 needs helper>=2 on 3.13.15, and 1.0 is installed",
+    }
+    for name, reason in reasons.items():
+        venv = user.project / name
+        assert setting(venv, "pyman-held-back") == f"{OLD} {reason}"
+        assert setting(venv, "home") == f"{user.runtimes}/{OLD}/bin"
+        assert setting(venv, "pyman-policy") == "follow"
+        assert (version_of(venv), library_of(venv)) == (OLD, OLD)
+    assert version_of(fine) == NEW
+    listed = user.json("venvs", "--offline")["venvs"]
+    assert {one["path"]: one["state"] for one in listed}[str(python)] == "held-back"
+
+    # still unfit: tried and left
+    user.pyman("rollback", "3.13")
+    assert version_of(python) == OLD
+    [moved] = user.json("unhold", "3.13")["moved"]
+    assert moved["venvs"]["held_back"] == 4
+    # fixed: the next move takes it along
+    text = (package / "METADATA").read_text()
+    (package / "METADATA").write_text(text.replace(",!=3.13.15", ""))
+    user.pyman("rollback", "3.13")
+    [moved] = user.json("unhold", "3.13")["moved"]
+    assert moved["venvs"] == {"followed": 2, "pinned": 0, "held_back": 3}
+    assert version_of(python) == NEW
+    assert "held-back" not in cfg_of(python)
+    assert setting(python, "home") == f"{user.runtimes}/3.13/bin"
+
+
+def test_a_dry_run_says_everything_and_changes_nothing(user):
+    misfit = make_venv(user, "pyman", "v")
+    add_package(misfit, "picky", requires_python="<3.13.15")
+    before = contents(user)
+    result = user.pyman("upgrade", "--dry-run")
+    for words in (
+        f"would install {NEW}",
+        f"would move from {OLD} to {NEW}",
+        "would be held back",
+        str(misfit),
+        "picky",
+    ):
+        assert words in result.out
+    assert contents(user) == before
+
+
+@AS_ROOT
+def test_a_misfit_that_cannot_be_written_stops_everything_unless_forced(user):
+    misfit, other = make_venv(user, "pyman", "v"), make_venv(user, "venv", "w")
+    add_package(misfit, "picky", requires_python="<3.13.15")
+    add_package(other, "picky", requires_python="<3.13.15")
+    os.chown(misfit, 65534, -1)
+    before = contents(user)
+    planned = user.pyman("upgrade", "--dry-run")
+    assert "without `--force`" in planned.out
+    assert str(misfit) in planned.out
+    answer = user.json("upgrade", status=1)
+    assert answer["error"]["code"] == "cannot-hold-back"
+    assert str(misfit) in answer["error"]["message"]
+    assert "--force" in answer["error"]["hint"]
+    assert (answer["installed"], answer["moved"]) == ([], [])
+    assert contents(user) == before
+    [moved] = user.json("upgrade", "--force")["moved"]
+    assert moved["venvs"] == {"followed": 1, "pinned": 0, "held_back": 1}
+    assert [note["path"] for note in moved["notes"]] == [str(misfit)]
+    assert (version_of(misfit), version_of(other)) == (NEW, OLD)
+
+
+def test_without_the_check_everyone_goes_along_but_who_was_held_back_before(user):
+    early, late = make_venv(user, "pyman", "early"), make_venv(user, "venv", "late")
+    add_package(early, "picky", requires_python="<3.13.15")
+    user.pyman("upgrade")
+    user.pyman("rollback", "3.13")
+    user.pyman("unhold", "3.13")
+    add_package(late, "picky", requires_python="<3.13.5")
+    user.pyman("rollback", "3.13", "--no-check")
+    assert (version_of(early), version_of(late)) == (OLD, OLD)
+    add_package(late, "picky", requires_python="<3.13.15")
+    [moved] = user.json("unhold", "3.13", "--no-check")["moved"]
+    assert moved["venvs"] == {"followed": 2, "pinned": 0, "held_back": 0}
+    assert (version_of(early), version_of(late)) == (NEW, NEW)
+
+
+def test_a_process_that_runs_through_the_alias_is_named(user):
+    follows, pinned = make_venv(user, "pyman", "follows"), make_venv(user, "pyman", "pinned", through=OLD)
+    script = "import sys; print('up', flush=True); sys.stdin.read()"
+    with (
+        subprocess.Popen([follows / "bin/python", "-c", script], stdin=-1, stdout=-1) as one,
+        subprocess.Popen([pinned / "bin/python", "-c", script], stdin=-1, stdout=-1) as other,
+    ):
+        assert one.stdout.readline() == other.stdout.readline() == b"up\n"
+        text = user.pyman("upgrade")
+        told = user.json("rollback", "3.13")
+        with subprocess.Popen([follows / "bin/python", "-c", script], stdin=-1, stdout=-1) as third:
+            third.stdout.readline()
+            [moved] = user.json("unhold", "3.13")["moved"]
+            third.communicate()
+        for process in (one, other):
+            process.communicate()
+    assert f"process {one.pid}" in text.out
+    assert f"process {one.pid}" in text.err
+    assert str(follows / "bin/python") in text.out
+    # the pinned one does not go through the alias, and nothing ran 3.13.15
+    assert f"process {other.pid}" not in text.out + text.err
+    assert told["moved"][0]["processes"] == []
+    assert {process["pid"] for process in moved["processes"]} == {one.pid, third.pid}
+    assert all(str(follows) in process["command"] for process in moved["processes"])
+
+
+def test_a_newer_build_of_the_same_release_comes_beside_it(user, tmp_path):
+    user.with_runtimes(NEW)
+    venv, pinned = make_venv(user, "pyman", "v"), make_venv(user, "pyman", "pinned", through=NEW)
+    mirror = mirror_of(tmp_path / "mirror", f"{NEW}+20261101")
+    [outdated] = user.json("list", "--outdated", PYMAN_MIRROR=mirror)["outdated"]
+    assert (outdated["alias"], outdated["version"], outdated["newest"], outdated["build"]) == (
+        "3.13",
+        NEW,
+        NEW,
+        "20261101",
+    )
+    answer = user.json("upgrade", PYMAN_MIRROR=mirror)
+    [moved] = answer["moved"]
+    assert (moved["from"], moved["to"]) == (NEW, f"{NEW}+20261101")
+    assert os.readlink(user.runtimes / "3.13") == f"{NEW}+20261101"
+    assert library_of(venv) == f"{NEW}+20261101"
+    assert library_of(pinned) == NEW
+    assert "newest already" in user.pyman("upgrade", PYMAN_MIRROR=mirror).out
+    assert user.json("list", "--outdated", PYMAN_MIRROR=mirror)["outdated"] == []
+    user.pyman("rollback", "3.13")
+    assert library_of(venv) == NEW
+
+
+def test_all_minors_come_together_or_not_at_all(user, tmp_path):
+    user.with_runtimes("3.11.2")
+    mirror = tmp_path / "mirror"
+    mirror_of(mirror, f"{NEW}+20261101", "3.11.2+20261101")
+    new, old = make_venv(user, "pyman", "new"), make_venv(user, "pyman", "old", through="3.11")
+    [broken] = mirror.glob("*/*3.11.2*")
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:-1000] + bytes(1000))
+    before = contents(user)
+    answer = user.json("upgrade", status=1, PYMAN_MIRROR=str(mirror))
+    assert answer["error"]["code"] == "integrity"
+    assert contents(user) == before
+    broken.write_bytes(whole)
+    answer = user.json("upgrade", PYMAN_MIRROR=str(mirror))
+    assert {one["alias"]: one["to"] for one in answer["moved"]} == {"3.13": NEW, "3.11": "3.11.2+20261101"}
+    assert [library_of(venv) for venv in (new, old)] == [NEW, "3.11.2+20261101"]
+
+
+def test_only_the_minors_that_were_named(user, tmp_path):
+    user.with_runtimes("3.11.2")
+    mirror = mirror_of(tmp_path / "mirror", NEW, "3.11.2+20261101")
+    answer = user.json("upgrade", "3.11", PYMAN_MIRROR=mirror)
+    assert [one["alias"] for one in answer["moved"]] == ["3.11"]
+    assert os.readlink(user.runtimes / "3.13") == OLD
+
+
+def test_a_held_alias_stays_and_that_is_said(user):
+    venv = make_venv(user, "pyman", "v")
+    user.pyman("hold", "3.13")
+    result = user.pyman("upgrade")
+    assert "3.13 is held and stays at 3.13.5" in result.out
+    assert (user.runtimes / NEW).is_dir()
+    assert version_of(venv) == OLD
+    assert "3.13 is held and stays at 3.13.5" in user.pyman("install", "3.13").out
+    listed = user.json("list")
+    assert {alias["name"]: (alias["target"], alias["held"]) for alias in listed["aliases"]}["3.13"] == (OLD, True)
+
+
+def test_prune_goes_with_it(user):
+    make_venv(user, "pyman", "v")
+    answer = user.json("upgrade", "--prune")
+    assert [one["version"] for one in answer["removed"]] == [OLD]
+    assert sorted(path.name for path in user.runtimes.iterdir()) == ["3", "3.13", NEW]
+
+
+def test_nothing_happens_where_the_archive_cannot_be_had(user, tmp_path):
+    make_venv(user, "pyman", "v")
+    mirror = tmp_path / "mirror"
+    mirror_of(mirror, NEW)
+    [archive] = mirror.glob("*/*.tar.gz")
+    archive.unlink()
+    before = contents(user)
+    result = user.pyman("upgrade", status=1, PYMAN_MIRROR=str(mirror))
+    assert result.err.startswith("error: ")
+    assert contents(user) == before
+
+
+@pytest.mark.parametrize("aliases", [{"3.13": OLD}, {"3.13": None}, {"3.13": "3.13.1"}])
+def test_an_alias_that_a_dead_process_left_behind_is_moved_with_the_check(user, aliases):
+    """Killed after the runtime got its name and before the alias moved: nothing is to be fetched any more."""
+    user.with_runtimes(NEW)
+    for name, target in aliases.items():
+        (user.runtimes / name).unlink()
+        if target is not None:
+            os.symlink(target, user.runtimes / name)
+    answer = user.json("upgrade")
+    assert [(one["alias"], one["from"], one["to"]) for one in answer["moved"]] == [("3.13", aliases["3.13"], NEW)]
+    assert os.readlink(user.runtimes / "3.13") == NEW
+
+
+KILLER = """
+import os, signal, sys
+last, left = {last!r}, [{number}]
+def hook(event, arguments):
+    if event not in ("os.rename", "os.symlink", "os.remove", "os.mkdir", "os.rmdir", "open"):
+        return
+    if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & 3):
+        return
+    path = arguments[0]
+    if isinstance(path, str) and path.startswith(last) and "/tree/" not in path and "/.cache/" not in path:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+sys.argv[0] = "pyman"
+from pyman.__main__ import main
+sys.exit(main())
+"""
+
+
+def killed_upgrade(user: Home, number: int) -> int:
+    """Run an upgrade that is killed at its n-th change of a file or folder."""
+    process = subprocess.run(
+        [sys.executable, "-c", KILLER.format(last=str(user.path), number=number), "upgrade", "-q"],
+        env={**user.environ, "PYTHONPATH": PACKAGE},
+        cwd=user.project,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert process.returncode in (0, -signal.SIGKILL), process.stderr
+    return process.returncode
+
+
+@pytest.mark.parametrize("number", [9, 16, 21, 26, None])
+def test_killed_at_some_step_all_start_and_the_next_upgrade_ends_it(user, number):
+    """Every step of the move itself is tried in tests/effects/test_move_journal.py."""
+    venvs = [make_venv(user, creator, creator) for creator in ("pyman", "venv")]
+    copies, misfit = make_venv(user, "copies", "copies"), make_venv(user, "pyman", "misfit")
+    add_package(misfit, "picky", requires_python="<3.13.15")
+    number = number or random.randrange(1, 40)
+    killed_upgrade(user, number)
+    assert len({version_of(venv) for venv in venvs}) == 1, number
+    assert version_of(copies) in (OLD, NEW)
+    assert version_of(misfit) == OLD
+    user.pyman("upgrade", "-q")
+    assert {version_of(venv) for venv in (*venvs, copies)} == {NEW}, number
+    assert all(is_consistent(venv) for venv in (*venvs, copies, misfit)), number
+    assert setting(misfit, "pyman-held-back").startswith(f"{OLD} picky")
+    left = [path for path in user.path.rglob(".*") if ".pyman-" in path.name or path.parent == user.runtimes]
+    assert left == [], number
