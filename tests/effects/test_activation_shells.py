@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -275,9 +276,13 @@ def interactive(command, lines, folder):
         command, stdin=follower, stdout=follower, stderr=follower, env=environment, cwd=folder, start_new_session=True
     ) as process:
         os.close(follower)
-        os.write(leader, lines.encode())
         written = b""
+        typed = False
         while True:
+            # A shell that begins to read may throw away what was typed before its first prompt.
+            if not select.select([leader], [], [], 30)[0]:
+                process.kill()
+                raise AssertionError(f"{command} says nothing more: {written!r}")
             try:
                 piece = os.read(leader, 1 << 16)
             except OSError:  # how Linux says that the other end is closed
@@ -285,6 +290,9 @@ def interactive(command, lines, folder):
             if not piece:
                 break
             written += piece
+            if not typed:
+                os.write(leader, lines.encode())
+                typed = True
     os.close(leader)
     assert process.returncode == 0
     return written
