@@ -78,6 +78,7 @@ class SetAside:
         try:
             make_folder(self._places.venvs)
             with hold(self._places.lock, self._observer, what="the store"):
+                recover(self._places)
                 if is_set_aside(self._places, self.venv):
                     self._work = None
                     raise being_made(self.venv)
