@@ -1,28 +1,23 @@
-"""Measure the check before a move: `python tests/benchmarks/compatibility.py [VENVS]`, 1,000 by default.
+"""The check before a move alone, in this process: what packages say, and what compiled files need.
 
-The budget (DESIGN 12): 1,000 venvs of 30 pure packages within 2 s, a compiled file within 1 ms, linear in packages.
+The budget (DESIGN 12) is for the whole move: 1,000 venvs of 30 pure packages within 2 s, a compiled file within 1 ms.
 """
 
 from __future__ import annotations
 
-import os
 import platform
-import resource
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir, "src"))
-
+from benchmarks.bench import Bench, Row, in_turns
 from pyman.core.compatibility import Move, Release, marker_environment
 from pyman.core.version import parse_version
 from pyman.effects.installed import Reader
 from stage.wheels import install_distribution
 
 PACKAGES = 30
+COMPILED = 500
 SYMBOLS = frozenset({"PyList_New", "_PyType_AllocNoTrack"})
 
 
@@ -68,31 +63,27 @@ def compiled(folder: str, files: int) -> list[str]:
     return [f"{folder}/site"]
 
 
-def tell(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def main() -> None:
-    venvs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    tell(f"{'what':<58}{'s':>8}{'each':>14}")
+def rows(bench: Bench) -> list[Row]:
+    """Folders of packages that are alike, twice as many, and all different; then compiled files."""
+    venvs = 100 if bench.quick else 1000
+    found = []
     for packages, distinct in ((PACKAGES, False), (2 * PACKAGES, False), (PACKAGES, True)):
-        with tempfile.TemporaryDirectory() as folder:
-            folders = [f"{folder}/{venv}/lib/python3.13/site-packages" for venv in range(venvs)]
-            for venv, site_packages in enumerate(folders):
-                fill(site_packages, venv, packages, distinct=distinct)
-            seconds = min(check(folders) for _ in range(3))
-            kind = "all different" if distinct else "of the same"
-            what = f"{venvs} venvs of {packages} pure packages, {kind}"
-            tell(f"{what:<58}{seconds:>8.3f}{seconds / venvs / packages * 1e6:>11.1f} µs")
+        top = bench.folder / f"check-{packages}-{distinct}"
+        folders = [f"{top}/{venv}/lib/python3.13/site-packages" for venv in range(venvs)]
+        for venv, site_packages in enumerate(folders):
+            fill(site_packages, venv, packages, distinct=distinct)
+        seconds = in_turns(3, check=lambda folders=folders: check(folders))["check"]
+        kind = "all different" if distinct else "alike"
+        found.append(
+            Row(f"checking {venvs:,} venvs of {packages} packages, {kind}", seconds, "s", group="Growth",
+                note=f"{seconds / venvs / packages * 1e6:.0f} µs a package")
+        )  # fmt: skip
+        shutil.rmtree(top)
     if shutil.which("gcc"):
-        with tempfile.TemporaryDirectory() as folder:
-            folders = compiled(folder, 500)
-            for what, lost in (("nothing is lost", frozenset()), ("a symbol is lost", SYMBOLS - {"PyList_New"})):
-                seconds = min(check(folders, lost) for _ in range(3))
-                tell(f"{'500 compiled files, ' + what:<58}{seconds:>8.3f}{seconds / 500 * 1e6:>11.1f} µs")
-    tell(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
-
-
-if __name__ == "__main__":
-    main()
+        folder = bench.folder / "check-compiled"
+        folder.mkdir()
+        folders = compiled(str(folder), COMPILED)
+        lost = SYMBOLS - {"PyList_New"}
+        seconds = in_turns(5, check=lambda: check(folders, lost))["check"]
+        found.append(Row("a compiled file that needs a lost symbol, checked", seconds / COMPILED, "ms", at_most=0.001))
+    return found
