@@ -18,8 +18,9 @@ def main() -> int:
     status = answer(sys.argv[1:], os.environ)
     if status is not None:
         # Everything is written and closed: tidying up after the interpreter would take a fifth of a hot word's time.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
         os._exit(status)
     from pyman.cli.app import run
 

@@ -36,6 +36,15 @@ class PymanError(Exception):
             self.exit_status = exit_status
 
 
+def bug(error: Exception) -> PymanError:
+    """The failure to report for an exception that nobody expected: never a traceback."""
+    return PymanError(
+        f"pyman failed in a way that it should not: {type(error).__name__}: {error}",
+        hint="nothing is left half done; please report it with what PYMAN_TRACEBACK=1 adds",
+        code="bug",
+    )
+
+
 class UsageError(PymanError):
     """The words of the command line are wrong."""
 

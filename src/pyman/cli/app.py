@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import importlib
 
+from pyman import __version__
 from pyman.cli import plain
 from pyman.cli.commands import COMMANDS, Command, command_named
 from pyman.cli.outcome import to_the_end
+from pyman.cli.show.answer import show
+from pyman.core.answer import Answer
 from pyman.errors import UsageError
 
 _FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v", "--offline")
@@ -21,12 +24,14 @@ def run(words: list[str]) -> int:
     if status is not None:
         return status
     shared, name, rest = split_words(words)
-    return to_the_end(lambda: _run(shared, name, rest), json="--json" in (*shared, *_before_dashes(rest)))
+    return to_the_end(lambda: _run(shared, name, rest), json="--json" in (*shared, *_own_words(name, rest)))
 
 
 def _run(shared: list[str], name: str | None, rest: list[str]) -> int:
     if name is None or name == "help":
         return _help(shared, rest)
+    if name in ("--version", "-V"):
+        return show(Answer({"version": __version__}, (f"pyman {__version__}",)), json="--json" in shared, quiet=False)
     command = _named(name)
     from pyman.cli.typer_command import run_by_typer
 
@@ -50,8 +55,15 @@ def split_words(words: list[str]) -> tuple[list[str], str | None, list[str]]:
     return shared, None, []
 
 
-def _before_dashes(words: list[str]) -> list[str]:
-    return words[: words.index("--")] if "--" in words else words
+def _own_words(name: str | None, words: list[str]) -> list[str]:
+    """The words that are pyman's: not those behind `--`, nor those of the command that `run` runs."""
+    words = words[: words.index("--")] if "--" in words else words
+    if name != "run":
+        return words
+    end = 0
+    while end < len(words) and words[end].startswith("-"):
+        end += 2 if words[end] in ("-p", "--python", "--root") else 1
+    return words[:end]
 
 
 def _rewritten(command: Command, words: list[str]) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from pyman.errors import PymanError
-from pyman.hot.speak import answer_json, complain
+from pyman.errors import PymanError, bug
+from pyman.hot.speak import CannotPrint, answer_json, complain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,23 +40,14 @@ def to_the_end(action: Callable[[], int], *, json: bool) -> int:
         return _fail(PymanError("terminated", exit_status=terminated.exit_status, code="interrupted"), json=json)
     except KeyboardInterrupt:
         return _fail(PymanError("interrupted", exit_status=INTERRUPTED, code="interrupted"), json=json)
-    except RecursionError:
-        raise
     except Exception as error:  # the last line of defence: a bug is reported as one, not as a traceback
         if os.environ.get("PYMAN_TRACEBACK"):
             raise
-        return _fail(
-            PymanError(
-                f"pyman failed in a way that it should not: {type(error).__name__}: {error}",
-                hint="nothing is left half done; please report it with what PYMAN_TRACEBACK=1 adds",
-                code="bug",
-            ),
-            json=json,
-        )
+        return _fail(bug(error), json=json)
 
 
 def _fail(error: PymanError, *, json: bool) -> int:
-    if json:
+    if json and not isinstance(error, CannotPrint):
         answer_json({}, error)
     complain(error)
     return error.exit_status

@@ -8,6 +8,7 @@ import sys
 from pyman.core.record import record
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, check_owner, read_places
+from pyman.hot.speak import is_terminal
 from pyman.hot.verbs import working_directory
 
 TYPE_CHECKING = False
@@ -43,6 +44,6 @@ def open_session(*, json: bool, quiet: bool, verbose: bool, root: str | None, of
     if not quiet:
         from pyman.cli.show.progress import listener
 
-        observer = listener(sys.stderr.isatty() and not json, verbose=verbose)
+        observer = listener(is_terminal(sys.stderr) and not json, verbose=verbose)
     offline = offline or os.environ.get("PYMAN_OFFLINE", "") not in ("", "0")
     return Session(places, os.environ, json, quiet, verbose, offline, observer)

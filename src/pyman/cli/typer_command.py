@@ -9,6 +9,7 @@ from typing import Annotated, get_type_hints
 import typer
 
 from pyman.cli.commands import Command
+from pyman.cli.outcome import INTERRUPTED
 from pyman.cli.verb import SHARED_NAMES
 from pyman.errors import UsageError
 
@@ -46,6 +47,9 @@ def run_by_typer(command: Command, words: list[str]) -> int:
     except typer.TyperException as error:
         message = getattr(error, "format_message", error.__str__)().rstrip(".")
         raise UsageError(message[:1].lower() + message[1:], hint=f"see `pyman {command.name} --help`") from None
+    if status == INTERRUPTED:
+        # What typer makes of ctrl-C, without a word: no verb answers so by itself.
+        raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
 
 

@@ -47,10 +47,10 @@ _MOST_ARGUMENTS = 1
 def answer(argv: list[str], environ: Mapping[str, str]) -> int | None:
     """Answer a hot command line and return its exit status; None leaves it to the command line."""
     if argv in (["--version"], ["-V"]):
-        from pyman.hot.speak import result
+        from pyman.core.answer import Answer
+        from pyman.hot.verbs import tell
 
-        result(f"pyman {__version__}")
-        return 0
+        return tell(Answer({}, (f"pyman {__version__}",)))
     if argv and argv[0] == "shim":
         from pyman.hot.verbs import run_shim
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def answer_plainly(answer: Answer, *, quiet: bool = False) -> int:
     """Print an answer without tables, and return the exit status."""
-    escape = not answer.raw or sys.stdout.isatty()
+    escape = not answer.raw or is_terminal(sys.stdout)
     for line in answer.lines:
         _write(sys.stdout, visible(line) if escape else line)
     if not quiet:
@@ -51,10 +51,23 @@ def answer_json(data: dict[str, Any], error: PymanError | None) -> None:
     envelope = {"schema": SCHEMA, **data}
     if error is not None:
         envelope["error"] = {"code": error.code, "message": error.message, "hint": error.hint or None}
-    _write(sys.stdout, json.dumps(envelope, indent=2 if sys.stdout.isatty() else None))
+    _write(sys.stdout, json.dumps(envelope, indent=2 if is_terminal(sys.stdout) else None))
 
 
-def _write(stream: TextIO, line: str) -> None:
+class CannotPrint(PymanError):
+    """Results that could not be written where they were wanted."""
+
+    code = "output"
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """True where a person reads along; False also for a stream that was closed before pyman began (`>&-`)."""
+    return stream is not None and stream.isatty()
+
+
+def _write(stream: TextIO | None, line: str) -> None:
+    if stream is None:
+        return
     try:
         stream.write(line + "\n")
         stream.flush()
@@ -63,6 +76,12 @@ def _write(stream: TextIO, line: str) -> None:
         stream.flush()
         stream.buffer.write(os.fsencode(line) + b"\n")
         stream.buffer.flush()
-    except BrokenPipeError:
-        # `pyman list | head` has seen enough. Python would complain once more at exit.
+    except OSError as error:
+        # What is left in the buffer would be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        # `pyman list | head` has seen enough; and nobody could be told that nobody can be told.
+        if not isinstance(error, BrokenPipeError) and stream is sys.stdout:
+            raise CannotPrint(
+                f"the answer could not be written: {(error.strerror or str(error)).lower()}",
+                hint="see where the output goes",
+            ) from error

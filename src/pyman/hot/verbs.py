@@ -6,7 +6,7 @@ import gc
 import os
 
 from pyman.effects.places import check_owner, read_places
-from pyman.errors import PymanError, UsageError
+from pyman.errors import NoPython, PymanError, UsageError, bug
 from pyman.hot.speak import answer_plainly, complain
 
 TYPE_CHECKING = False
@@ -26,16 +26,33 @@ def run(verb: str, words: Words, environ: Mapping[str, str]) -> int | None:
         places = read_places(environ, words.options.get("root"))
         check_owner(places.root)
         check_owner(places.runtimes)
+        check_owner(places.cache)
         given = _VERBS[verb](words, places, environ)
+        if given is None:
+            gc.enable()
+            return None
+        return answer_plainly(given, quiet="quiet" in words.options)
     except PymanError as error:
-        complain(error)
-        return error.exit_status
+        return _fail(error)
     except KeyboardInterrupt:
-        return 130
-    if given is None:
-        gc.enable()
-        return None
-    return answer_plainly(given, quiet="quiet" in words.options)
+        return _fail(PymanError("interrupted", exit_status=130))
+    except Exception as error:  # as in cli/outcome.py
+        if environ.get("PYMAN_TRACEBACK"):
+            raise
+        return _fail(bug(error))
+
+
+def tell(answer: Answer) -> int:
+    """Print an answer that needs no look at anything, and return the exit status."""
+    try:
+        return answer_plainly(answer)
+    except PymanError as error:
+        return _fail(error)
+
+
+def _fail(error: PymanError) -> int:
+    complain(error)
+    return error.exit_status
 
 
 def run_shim(arguments: list[str], environ: Mapping[str, str], root: str | None = None) -> int:
@@ -48,10 +65,16 @@ def run_shim(arguments: list[str], environ: Mapping[str, str], root: str | None 
         places = read_places(environ, root)
         check_owner(places.root)
         check_owner(places.runtimes)
+        check_owner(places.cache)
         shim(places, environ, working_directory(environ), arguments[0], arguments[1:])
     except PymanError as error:
-        complain(error)
-        return error.exit_status
+        return _fail(error)
+    except Exception as error:  # as in cli/outcome.py; a shim that cannot say what to run has the shell's status for it
+        if environ.get("PYMAN_TRACEBACK"):
+            raise
+        failure = bug(error)
+        failure.exit_status = NoPython.exit_status
+        return _fail(failure)
 
 
 def _find(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
@@ -67,7 +90,6 @@ def _venv(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | 
     from pyman.hot.termination import Termination
     from pyman.hot.venv import Missing, VenvOptions, make_venv
 
-    check_owner(places.cache)
     given = words.options
     options = VenvOptions(
         folder=words.arguments[0] if words.arguments else ".venv",

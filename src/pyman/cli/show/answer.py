@@ -6,7 +6,7 @@ import sys
 
 from pyman.core.answer import Answer, Table
 from pyman.core.record import replace
-from pyman.hot.speak import answer_json, answer_plainly
+from pyman.hot.speak import answer_json, answer_plainly, complain, is_terminal
 
 _WIDEST = 60
 """Characters of a column in a pipe: one long path shall not push all others off the screen."""
@@ -16,9 +16,11 @@ def show(answer: Answer, *, json: bool, quiet: bool) -> int:
     """Print an answer and return the exit status."""
     if json:
         answer_json(answer.data, answer.error)
+        if answer.error is not None:
+            complain(answer.error)
         return answer.exit_status
     if answer.table is not None and answer.table.rows:
-        if sys.stdout.isatty():
+        if is_terminal(sys.stdout):
             from pyman.cli.show.tables import draw
 
             draw(answer.table)

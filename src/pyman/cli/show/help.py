@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from pyman.hot.speak import result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,4 +32,5 @@ def overview(commands: tuple[Command, ...]) -> None:
         rows = [f"  {c.name.ljust(width)}  {c.summary}\n" for c in shown if c.group == group]
         parts.append(f"{group}:\n" + "".join(rows))
     parts.append(_FOOT)
-    sys.stdout.write("\n".join(parts))
+    for line in "\n".join(parts).rstrip("\n").split("\n"):
+        result(line)
