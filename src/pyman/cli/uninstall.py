@@ -113,7 +113,7 @@ def _look(
     movable, needed = sort_for_relink(needed, runtime, target)
     if force:
         # What does not fit would not run at all without the runtime.
-        movable = (*movable, *(need for need in needed if need in linked and need.follower and need.follower.writable))
+        movable = (*movable, *(need for need in needed if need.unfit and need.follower and need.follower.writable))
     program = os.path.join(runtime.path, runtime.executable)
     return _Going(runtime, needed, tuple(complete(need.follower, program) for need in movable if need.follower))
 

@@ -1,0 +1,207 @@
+"""`pyman hold`, `unhold`, `rollback`: an alias where the user wants it, and nobody broken on the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from stage.followers import add_package, contents, library_of, make_venv, setting, site_packages, version_of
+from stage.home import link_tree
+
+OLD, NEW = "3.13.5", "3.13.15"
+
+EXTENSION = """\
+#include <Python.h>
+extern PyObject *_PyType_AllocNoTrack(PyTypeObject *, Py_ssize_t);
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "needs_new", NULL, -1, NULL};
+void *needed = (void *) _PyType_AllocNoTrack;
+PyMODINIT_FUNC PyInit_needs_new(void) { return PyModule_Create(&module); }
+"""
+
+
+@pytest.fixture
+def user(home):
+    """Both releases are there; the alias leads to the newer."""
+    return home.with_runtimes(OLD, NEW)
+
+
+def alias(user, name="3.13"):
+    return os.readlink(user.runtimes / name)
+
+
+def holds(user):
+    path = user.root / "holds"
+    return path.read_text() if path.exists() else ""
+
+
+def test_hold_where_it_is_and_elsewhere(user):
+    venv = make_venv(user, "pyman", "v")
+    assert user.json("hold", "3.13") == {"schema": "pyman/1", "changed": ["3.13"], "moved": []}
+    assert holds(user) == f"3.13 {NEW}\n"
+    answer = user.json("hold", "3.13", OLD)
+    assert [(one["alias"], one["from"], one["to"]) for one in answer["moved"]] == [("3.13", NEW, OLD)]
+    assert answer["moved"][0]["venvs"] == {"followed": 1, "pinned": 0, "held_back": 0}
+    assert (holds(user), alias(user), version_of(venv)) == (f"3.13 {OLD}\n", OLD, OLD)
+    listed = user.pyman("list").out
+    assert "3.13 (held)" in listed
+    answer = user.json("unhold", "3.13")
+    assert (answer["changed"], [one["to"] for one in answer["moved"]]) == (["3.13"], [NEW])
+    assert (holds(user), alias(user), version_of(venv)) == ("", NEW, NEW)
+    assert user.json("unhold", "3.13") == {"schema": "pyman/1", "changed": [], "moved": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("hold", "3"), 2, "no alias of a minor"),
+        (("hold", "3.13.5"), 2, "no alias of a minor"),
+        (("hold", "3.12"), 1, "no Python 3.12 is installed"),
+        (("hold", "3.13", "3.13.9"), 1, "3.13.9 is not installed"),
+        (("hold", "3.13", "3.11.2"), 1, "is no 3.13"),
+        (("hold", "3.13", "3.13"), 1, "is not installed"),
+        (("unhold", "3.12"), 1, "no Python 3.12 is installed"),
+        (("rollback", "3.11"), 1, "nothing older than 3.11.2"),
+    ],
+)
+def test_what_cannot_be_held(user, words, status, said):
+    user.with_runtimes("3.11.2")
+    before = contents(user)
+    answer = user.json(*words, status=status)
+    assert said in answer["error"]["message"]
+    assert answer["error"]["hint"]
+    assert contents(user) == before
+
+
+def test_rollback_goes_one_lower_each_time(user):
+    build = f"{NEW}+20261101"
+    link_tree(str(user.runtimes / NEW), str(user.runtimes / build))
+    venv = make_venv(user, "pyman", "v")
+    user.pyman("unhold", "3.13")
+    assert user.json("upgrade", "--offline", status=None)["moved"][0]["to"] == build
+    for target in (NEW, OLD):
+        answer = user.json("rollback", "3.13")
+        assert (answer["changed"], [one["to"] for one in answer["moved"]]) == (["3.13"], [target])
+        assert (holds(user), library_of(venv)) == (f"3.13 {target}\n", target)
+    before = contents(user)
+    assert user.json("rollback", "3.13", status=1)["error"]["code"] == "not-found"
+    assert contents(user) == before
+    assert user.json("unhold", "3.13")["moved"][0]["to"] == build
+
+
+def test_an_extension_that_needs_what_the_older_release_lacks_is_held_back(user, tmp_path):
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    source = tmp_path / "needs_new.c"
+    source.write_text(EXTENSION)
+    venv, other = make_venv(user, "pyman", "v"), make_venv(user, "venv", "other")
+    command = [compiler, "-shared", "-fPIC", f"-I{user.runtimes}/{NEW}/include/python3.13", source, "-o"]
+    subprocess.run([*command, tmp_path / "needs_new.so"], check=True)
+    compiled = (tmp_path / "needs_new.so").read_bytes()
+    add_package(venv, "needs-new", files={"needs_new.cpython-313-x86_64-linux-gnu.so": compiled})
+    imports = [venv / "bin/python", "-c", "import needs_new"]
+    assert subprocess.run(imports, check=False, capture_output=True).returncode == 0
+    # so it is: without the check the venv breaks
+    user.pyman("rollback", "3.13", "--no-check")
+    assert b"_PyType_AllocNoTrack" in subprocess.run(imports, check=False, capture_output=True).stderr
+    user.pyman("unhold", "3.13")
+
+    answer = user.json("rollback", "3.13")
+    [moved] = answer["moved"]
+    assert moved["venvs"] == {"followed": 1, "pinned": 0, "held_back": 1}
+    [one] = moved["held_back"]
+    assert one["path"] == str(venv)
+    assert "needs-new 1.0 needs _PyType_AllocNoTrack" in one["reason"]
+    assert "3.13.5 lacks" in one["reason"]
+    assert setting(venv, "pyman-held-back").startswith(f"{NEW} needs-new 1.0")
+    assert subprocess.run(imports, check=False, capture_output=True).returncode == 0
+    assert (version_of(venv), version_of(other)) == (NEW, OLD)
+    # forward again it comes home without a word
+    [moved] = user.json("unhold", "3.13")["moved"]
+    assert moved["venvs"] == {"followed": 2, "pinned": 0, "held_back": 0}
+    assert setting(venv, "home") == f"{user.runtimes}/3.13/bin"
+
+
+def test_without_followers_it_is_the_swap_alone(user):
+    result = user.json("rollback", "3.13")
+    assert result["moved"][0]["venvs"] == {"followed": 0, "pinned": 0, "held_back": 0}
+    assert alias(user) == OLD
+
+
+def test_a_venv_of_three_stays_in_its_minor(user):
+    """What was made through `3` by hand follows its minor, and gets the alias of it before `3` leads elsewhere."""
+    user.with_runtimes("3.11.2")
+    os.unlink(user.runtimes / "3")
+    os.symlink("3.11", user.runtimes / "3")
+    (user.root / "default").write_text("3.11\n")
+    venv = user.project / "v"
+    user.run(user.runtimes / "3/bin/python3", "-m", "venv", "--without-pip", venv)
+    user.pyman("register", venv)
+    assert version_of(venv) == "3.11.2"
+    user.pyman("use", "3.13", "--global")
+    assert alias(user, "3") == "3.13"
+    assert version_of(venv) == "3.11.2"
+    assert setting(venv, "home") == f"{user.runtimes}/3.11/bin"
+    # and one that goes through the `3` that stays is checked and moved with the minor
+    other = user.project / "w"
+    user.run(user.runtimes / "3/bin/python3", "-m", "venv", "--without-pip", other)
+    user.pyman("register", other)
+    add_package(other, "picky", requires_python=">3.13.5")
+    [moved] = user.json("rollback", "3.13")["moved"]
+    assert [one["path"] for one in moved["held_back"]] == [str(other)]
+    assert version_of(other) == NEW
+
+
+def test_a_venv_known_by_two_names_is_changed_once(user):
+    venv = make_venv(user, "venv", "v")
+    os.symlink(venv, user.project / ".venv")
+    user.pyman("register", user.project / ".venv")
+    os.symlink(user.project / ".venv", user.root / "venvs" / "again-0123456789abcdef")
+    add_package(venv, "picky", requires_python=">3.13.5")
+    [moved] = user.json("rollback", "3.13")["moved"]
+    assert {one["path"] for one in moved["held_back"]} == {str(venv), str(user.project / ".venv")}
+    assert version_of(venv) == NEW
+    user.pyman("unhold", "3.13")
+    assert setting(venv, "home") == f"{user.runtimes}/3.13/bin"
+
+
+def test_a_text_file_in_the_place_of_a_venv(user):
+    """uv keeps environments elsewhere, and leaves a file that names them."""
+    venv = make_venv(user, "venv", "v")
+    for record in (user.root / "venvs").iterdir():
+        record.unlink()
+    (user.project / ".venv").write_text(f"{venv}\n")
+    os.symlink(user.project / ".venv", user.root / "venvs" / "project-0123456789abcdef")
+    add_package(venv, "picky", requires_python=">3.13.5")
+    [moved] = user.json("rollback", "3.13")["moved"]
+    assert [one["path"] for one in moved["held_back"]] == [str(user.project / ".venv")]
+    assert version_of(venv) == NEW
+
+
+def test_a_store_that_is_reached_by_another_path(user, tmp_path):
+    """Some tools write paths down with all links in them resolved."""
+    link = tmp_path / "link"
+    os.symlink(user.path, link)
+    venv = make_venv(user, "pyman", "v")
+    add_package(venv, "picky", requires_python=">3.13.5")
+    user.environ |= {"HOME": str(link), "PYMAN_ROOT": f"{link}/.local/share/pyman"}
+    [moved] = user.json("rollback", "3.13")["moved"]
+    assert [one["path"] for one in moved["held_back"]] == [str(venv)]
+    assert (version_of(venv), alias(user)) == (NEW, OLD)
+
+
+def test_no_venv_is_started_unless_it_is_linked_anew(user):
+    """A check that ran what it finds would run whatever lies there."""
+    venv, misfit = make_venv(user, "pyman", "v"), make_venv(user, "pyman", "misfit")
+    add_package(misfit, "picky", requires_python=">3.13.5")
+    for each in (venv, misfit):
+        marks = f"import os; open({str(each)!r} + '/started', 'w').close()\n"
+        (site_packages(each) / "evil.pth").write_text(marks)
+    answer = user.json("rollback", "3.13")
+    assert answer["moved"][0]["venvs"]["held_back"] == 1
+    # even then without its site-packages
+    assert not (venv / "started").exists()
+    assert not (misfit / "started").exists()
