@@ -422,6 +422,7 @@ def test_uninstalling_says_what_it_keeps(installed):
     assert f"kept: the Pythons in {installed.root}/runtimes, through which venvs may run: 3.13.5" in result.stdout
     assert "kept: what is not pyman's in" in result.stdout
     assert not os.path.exists(installed.launcher)
+    assert not os.path.exists(f"{installed.home}/.cache/pyman")
     assert os.listdir(f"{installed.root}/shims") == ["mine"]
     left = {os.path.relpath(path, installed.root) for path in installed.everything() if path.startswith(installed.root)}
     assert left == {".", "runtimes", "runtimes/3.13.5", "shims", "shims/mine"}
