@@ -52,11 +52,15 @@ class Making:
         return NewVenv(self._wish.path, self._layout, self._seed if self._wish.with_pip else None)
 
     def make(
-        self, install: Callable[[str], None] | None = None, before_keeping: Callable[[], None] | None = None
-    ) -> None:
-        """Make the venv and record it; nothing is left of it where that fails.
+        self,
+        choose_again: Callable[[], Choice],
+        install: Callable[[str], None] | None = None,
+        before_keeping: Callable[[], None] | None = None,
+    ) -> Choice:
+        """Make the venv, record it, and return the Python that it has got; nothing is left of it where that fails.
 
-        Raises PymanError, and AliasMoved where it may have to be another one by now.
+        `choose_again` answers the request once more, where the alias has moved meanwhile. Raises PymanError, and
+        AliasMoved where the answer is another path now.
         """
         with self.new() as new:
             new.put(unfinished=install is not None or before_keeping is not None)
@@ -64,11 +68,13 @@ class Making:
                 install(self._wish.path)
             remember(self._places.root, self._wish.path)
             # Who moves an alias asks the recorded venvs whether they can follow. This one was none of them until now.
-            if self._has_moved():
+            choice = choose_again() if self._has_moved() else self._choice
+            if (choice.executable, choice.policy) != (self._choice.executable, self._choice.policy):
                 raise AliasMoved(f"{self._choice.through} was moved meanwhile")
             if before_keeping is not None:
                 before_keeping()
             new.keep()
+        return choice
 
     def _has_moved(self) -> bool:
         runtime = self._choice.runtime

@@ -101,6 +101,10 @@ def make_venv(
     """
     path = place_of(options.folder, cwd)
     there = free_place(places, path, clear=options.clear)
+
+    def choose_again() -> Choice:
+        return choose_for_venv(places, environ, cwd, options)[1]
+
     for _ in range(_ATTEMPTS):
         request, choice = choose_for_venv(places, environ, cwd, options)
         wish = VenvWish(
@@ -113,9 +117,13 @@ def make_venv(
         try:
             making = Making(places, wish, choice, observer)
             if there == "venv":
-                _replace(places, making, path, install)
+                from pyman.effects.set_aside import SetAside
+
+                # The old one is back if anything fails.
+                with SetAside(places, path, "clear", observer) as old:
+                    choice = making.make(choose_again, install, old.keep_new)
             else:
-                making.make(install)
+                choice = making.make(choose_again, install)
         except AliasMoved:
             continue
         data = {
@@ -129,14 +137,6 @@ def make_venv(
         shown = _shown(path, cwd)
         return Answer(data, _lines(shown, choice), notes=(f"activate it with: {_activation(shown, environ)}",))
     raise PymanError("the alias is moved by others all the time", hint="run the same command again later")
-
-
-def _replace(places: Places, making: Making, path: str, install: Callable[[str], None] | None) -> None:
-    """Make a venv in the place of one that is back if anything fails."""
-    from pyman.effects.set_aside import SetAside
-
-    with SetAside(places, path, "clear") as old:
-        making.make(install, old.keep_new)
 
 
 def place_of(folder: str, cwd: str) -> str:
