@@ -151,7 +151,7 @@ def _fix(
         others = tuple(finding for finding in look().findings if finding.kind != "venv")
     if seen.store.runtimes:
         keep_shims_current(session)
-    clear_away(session.places, (venv.folder for venv in venvs.values()))
+    clear_away(session.places, (venv.folder for venv in venvs.values()), session.cwd)
     failed = {(one.finding.path, one.finding.code): one.why for one in mended if one.status == FAILED}
     judged = []
     for finding in worst_first((*others, *(finding for found in left.values() for finding in found))):

@@ -10,6 +10,7 @@ from pyman.core.plans.move import Follower, may_need_work
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
 from pyman.effects.files import SMALL_FILE, read_bytes
+from pyman.effects.venv_records import record_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,19 +34,15 @@ def read_followers(root: str, concerns: Callable[[str], bool], counted: Mapping[
     """The known venvs that go through names of the store which `concerns` admits.
 
     Those that go through a name in `counted`, which tells its minor, are only counted where nothing in them goes stale.
+    Raises PymanError where the records cannot be read.
     """
     folder = os.path.join(root, "venvs")
     inside = _inside(os.path.join(root, "runtimes"))
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return Followers((), {})
+    names = record_names(root)
     ways: dict[str, tuple[bool, str, str | None]] = {}
     found: list[Follower] = []
     others: dict[str, int] = {}
     for name in names:
-        if name.startswith("."):
-            continue
         place = f"{folder}/{name}"
         try:
             link = os.readlink(f"{place}/bin/python")

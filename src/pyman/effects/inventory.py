@@ -7,6 +7,7 @@ import sys
 
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.base_release import BaseReleases
+from pyman.effects.files import TEMPORARY
 from pyman.effects.interpreters_on_disk import Bases
 from pyman.effects.known_places import find_known_venvs
 from pyman.effects.observer import SILENT, Observer
@@ -144,9 +145,11 @@ def _here(cwd: str) -> list[str]:
 def _folders(folder: str) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+            folders = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
+    # Work in progress is no venv yet, or none any more.
+    return [path for path in folders if TEMPORARY not in os.path.basename(path)]
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.effects.unfinished import sweep_temporaries
-from pyman.effects.venv_place import clear_left_behind
+from pyman.effects.venv_place import clear_folder, clear_left_behind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pyman.effects.places import Places
 
 
-def clear_away(places: Places, venvs: Iterable[str]) -> None:
-    """Remove it from the store, from these venvs and from beside them.
+def clear_away(places: Places, venvs: Iterable[str], cwd: str) -> None:
+    """Remove it from the store, from these venvs, from beside them, and unfinished venvs from a folder.
 
     What a live process is about to put in place stays. Raises nothing: what cannot be removed harms nobody.
     """
@@ -25,3 +25,4 @@ def clear_away(places: Places, venvs: Iterable[str]) -> None:
         for folder in (venv, os.path.join(venv, "bin")):
             sweep_temporaries(folder)
         clear_left_behind(venv)
+    clear_folder(cwd)

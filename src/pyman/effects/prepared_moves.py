@@ -89,28 +89,28 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
     for follower, reason in move.behind:
         if old is not None and after.runtime(old.name) is None:
             stuck.append((follower, f"{reason}, and it cannot be held back on {old.release}, which is to go"))
-        elif not follower.writable:
+        elif (ready := _ready(follower, program)) is None:
             stuck.append((follower, f"{reason}, and it cannot be held back, because it cannot be written"))
         elif _is_first(follower, seen):
-            behind.append((_completed(follower, program), reason))
+            behind.append((ready, reason))
         else:
             still.append((follower, reason))
     for follower in move.along:
         if not follower.copies and not may_need_work(follower.cfg, minor):
             others += 1
-        elif not follower.writable:
+        elif (ready := _ready(follower, program)) is None:
             others += 1
             notes.append((follower.path, "could not be brought up to date, because it cannot be written"))
         elif _is_first(follower, seen):
-            along.append(_completed(follower, program))
+            along.append(ready)
         else:
             others += 1
     for follower in move.forward:
-        if not follower.writable:
+        present = os.path.join(follower.runtimes, follower.through, move.new.executable) if move.new else None
+        if (ready := _ready(follower, present)) is None:
             still.append((follower, "it fits again, and cannot be brought forward, because it cannot be written"))
         elif _is_first(follower, seen):
-            present = os.path.join(follower.runtimes, follower.through, move.new.executable) if move.new else None
-            forward.append(_completed(follower, present))
+            forward.append(ready)
         else:
             others += 1
     return replace(
@@ -139,6 +139,12 @@ def _completed(follower: Follower, program: str | None) -> Follower:
         return complete(follower, program)
     except OSError:
         return replace(follower, writable=False)
+
+
+def _ready(follower: Follower, program: str | None) -> Follower | None:
+    """A venv with all that is needed to change it; None where it cannot be."""
+    ready = _completed(follower, program) if follower.writable else follower
+    return ready if ready.writable else None
 
 
 def _minor_of_major(store: Store) -> str | None:

@@ -14,7 +14,7 @@ import errno
 import os
 
 from pyman.core.own_files import IGNORE_FILE
-from pyman.effects.files import read_text, replace_file
+from pyman.effects.files import NotReadable, read_text, replace_file
 from pyman.effects.interruption import Interruption
 from pyman.effects.lock import Lock, hold
 from pyman.effects.observer import SILENT, Observer
@@ -163,8 +163,8 @@ def recover(places: Places) -> tuple[str, ...]:
     for work in read_unfinished(places.venvs):
         if work.alive:
             continue
-        named = read_journal(work.path)
         try:
+            named = read_journal(work.path)
             if named is not None:
                 venv, aside = named
                 moving = _read_good(work.path)
@@ -218,10 +218,13 @@ def is_set_aside(places: Places, venv: str) -> bool:
 
 
 def read_journal(work: str) -> tuple[str, str] | None:
-    """The venv and the place of the old one that a journal names; None where it names none that could be ours."""
+    """The venv and the place of the old one that a journal names; None where it names none that could be ours.
+
+    Raises OSError where it is there and cannot be read: without it nobody finds the old venv again.
+    """
     try:
         lines = read_text(os.path.join(work, JOURNAL)).split("\0")
-    except OSError:
+    except (FileNotFoundError, NotReadable):
         return None
     if len(lines) != 3:
         return None
@@ -234,7 +237,7 @@ def _read_good(work: str) -> tuple[str, ...] | None:
     """The names that go over to the new venv; None where that was not found good."""
     try:
         text = read_text(os.path.join(work, GOOD))
-    except OSError:
+    except FileNotFoundError:
         return None
     return tuple(name for name in text.split("\0") if name and "/" not in name and name not in (".", ".."))
 

@@ -27,6 +27,8 @@ NOTE = "note"
 TREE = "tree"
 OLD = "old"
 
+_OPERATIONS = ("install", "remove", "move", "clear", "rebuild")
+
 
 @record
 class Unfinished:
@@ -87,7 +89,10 @@ class WorkFolder:
         os.mkdir(self.tree, 0o755)
 
     def __exit__(self, *_exception: object) -> None:
-        remove_tree(self.path)
+        try:
+            remove_tree(self.path)
+        except OSError:
+            pass  # What was to be done is done; the rest is found as interrupted work, and removed then.
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -106,11 +111,7 @@ def read_unfinished(folder: str) -> list[Unfinished]:
         note = _read_note(os.path.join(entry.path, NOTE))
         if note is None:
             words = entry.name[1:].split("-")
-            if (
-                words[0] in ("install", "remove", "move", "clear", "rebuild")
-                and len(words) > 3
-                and not _is_alive(entry.path, words[-2], "")
-            ):
+            if words[0] in _OPERATIONS and len(words) > 3 and not _is_alive(entry.path, words[-2], ""):
                 # Cut off between making the folder and writing the note.
                 found.append(Unfinished(entry.path, words[0], "-".join(words[1:-2]), alive=False))
             continue

@@ -125,6 +125,14 @@ def clear_left_behind(path: str) -> bool:
     return set_aside
 
 
+def clear_folder(folder: str) -> None:
+    """Remove what dead processes left in a folder that were making venvs in it, whatever their names."""
+    for entry in _names_in(folder):
+        before, mark, rest = entry.partition(".pyman-new-")
+        if mark and before.startswith("."):
+            _remove_if_dead(os.path.join(folder, entry), rest)
+
+
 def _names_in(folder: str) -> list[str]:
     try:
         return os.listdir(folder)

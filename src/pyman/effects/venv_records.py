@@ -94,23 +94,26 @@ def forget(root: str, name: str) -> bool:
     return True
 
 
+def record_names(root: str) -> list[str]:
+    """The names of all records, sorted. Raises PymanError where they cannot be read: they are not none."""
+    folder = os.path.join(root, "venvs")
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return sorted(name for name in names if not name.startswith("."))
+
+
 def known_venvs(root: str) -> tuple[KnownVenv, ...]:
     """All records, by name. What is no absolute link in that folder is not one.
 
-    Raises PymanError where they cannot be read: nobody may take them for none.
+    Raises PymanError where they cannot be read.
     """
-    folder = os.path.join(root, "venvs")
-    try:
-        names = sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except OSError as error:
-        raise _unreadable(folder, error) from error
     found = []
-    for name in names:
-        if name.startswith("."):
-            continue
-        path = f"{folder}/{name}"
+    for name in record_names(root):
+        path = os.path.join(root, "venvs", name)
         try:
             target = os.readlink(path)
         except OSError as error:

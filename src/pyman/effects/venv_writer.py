@@ -43,6 +43,7 @@ class NewVenv:
         self._lock = -1
         self._made: list[str] = []
         self._put: list[str] = []
+        self._replaced: int | None = None
         self._putting = False
         self._kept = False
 
@@ -102,6 +103,7 @@ class NewVenv:
             if os.path.dirname(self._work) == self.path:
                 self._move_up()
             else:
+                self._replaced = os.stat(self.path).st_mode if os.path.isdir(self.path) else None
                 os.rename(self._work, self.path)
                 self._put.append(self.path)
         except OSError as error:
@@ -125,13 +127,13 @@ class NewVenv:
 
     def keep(self) -> None:
         """Say that the venv is good."""
-        self._kept = True
         try:
             os.unlink(f"{self.path}/{UNFINISHED}")
         except FileNotFoundError:
             pass  # It was never unfinished under this name.
         except OSError as error:
             raise self._told(error) from error
+        self._kept = True
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
@@ -150,6 +152,10 @@ class NewVenv:
                 for path in (*self._put, self._work):
                     if path:
                         remove_tree(path)
+                if self.path in self._put and self._replaced is not None:
+                    # The empty folder that the venv took the place of.
+                    os.mkdir(self.path)
+                    os.chmod(self.path, self._replaced & 0o7777)
                 for folder in reversed(self._made):
                     os.rmdir(folder)
             except OSError:

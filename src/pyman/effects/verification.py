@@ -12,6 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.plan import Verify
 
+_SOMEBODY = "see whether somebody else changes it, then run the same command again"
+_RUNTIME = "run `pyman doctor` to see what is wrong with the Python behind it"
+
 
 def verify(step: Verify) -> None:
     """See that a venv runs what it was linked to.
@@ -25,19 +28,21 @@ def verify(step: Verify) -> None:
     python = os.path.join(step.venv, "bin", "python")
     settings = parse_pyvenv_cfg(read_text(os.path.join(step.venv, FILE_NAME)))
     if settings.home != step.home:
-        raise BrokenRuntime(f"{step.venv} names {settings.home} as its home, not {step.home}")
+        raise BrokenRuntime(f"{step.venv} names {settings.home} as its home, not {step.home}", hint=_SOMEBODY)
     real = os.path.realpath(python)
     prefix = os.path.realpath(os.path.dirname(step.home))
     is_copy = os.path.dirname(real) == os.path.realpath(os.path.dirname(python))
     if not is_copy and not real.startswith(prefix + "/"):
-        raise BrokenRuntime(f"{python} leads to {real}, which is not in {prefix}")
+        raise BrokenRuntime(f"{python} leads to {real}, which is not in {prefix}", hint=_SOMEBODY)
     # A copy takes its library, and with that all it does, from the prefix.
     if any(os.stat(each).st_uid not in (0, os.geteuid()) for each in (real, prefix)):
         raise BrokenRuntime(f"{real} belongs to another user, so it is not started", hint="look at it yourself first")
     facts = ask(python)
     if facts.version != step.version or facts.variant != step.variant:
-        raise BrokenRuntime(f"{python} runs Python {facts.version}, not {step.version}")
+        raise BrokenRuntime(f"{python} runs Python {facts.version}, not {step.version}", hint=_RUNTIME)
     if facts.real_base_prefix != prefix:
-        raise BrokenRuntime(f"{python} takes {facts.base_prefix} for its base, not {prefix}")
+        raise BrokenRuntime(f"{python} takes {facts.base_prefix} for its base, not {prefix}", hint=_RUNTIME)
     if not os.path.realpath(facts.standard_library).startswith(prefix + "/"):
-        raise BrokenRuntime(f"{python} uses the standard library {facts.standard_library}, which is not in {prefix}")
+        raise BrokenRuntime(
+            f"{python} uses the standard library {facts.standard_library}, which is not in {prefix}", hint=_RUNTIME
+        )

@@ -53,8 +53,9 @@ def decide(minor: Request, store: Store, builds: Sequence[Build], manifest_build
     build = next(build for build in builds if (build.version, build.variant) == best)
     if best[0].order > installed.version.order:
         return Fetch(minor, build, release_name(*best))
-    same = best[0] == installed.version
-    if same and build.build > (installed.build or manifest_builds.get(installed.name, "")):
+    # A build that is not known, because a manifest is lost or names none, is no reason to think it older.
+    present = installed.build or manifest_builds.get(installed.name, "")
+    if best[0] == installed.version and present and build.build > present:
         return Fetch(minor, build, f"{release_name(*best)}+{build.build}")
     return Keep(minor, installed)
 
