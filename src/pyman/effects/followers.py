@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
@@ -68,11 +67,26 @@ def _way(
     link: str, inside: tuple[str, ...], concerns: Callable[[str], bool], counted: Mapping[str, str]
 ) -> tuple[bool, str, str | None]:
     """What a link tells at once: whether the venv may be concerned, the name it goes through, its minor if counted."""
-    start = next((start for start in inside if link.startswith(start)), None)
-    if start is None:
+    if not link.startswith("/"):
         return True, "", None
-    through = link[len(start) :].partition("/")[0]
+    entered = _entered(link, inside)
+    start = next((start for start in inside if entered.startswith(start)), None)
+    if start is None:
+        return False, "", None
+    through = entered[len(start) :].partition("/")[0]
     return concerns(through), through, counted.get(through)
+
+
+def _entered(path: str, inside: tuple[str, ...]) -> str:
+    """The first path in the store on the way from here, link by link; empty where there is none."""
+    for _ in range(_MOST_LINKS):
+        if path.startswith(inside):
+            return path
+        try:
+            path = os.path.join(os.path.dirname(path), os.readlink(path))
+        except OSError:
+            return ""
+    return ""
 
 
 def read_follower(venv: str, runtimes: str, concerns: Callable[[str], bool]) -> Follower | None:
@@ -135,7 +149,8 @@ def _follower(path: str, folder: str, inside: tuple[str, ...], concerns: Callabl
         return None
     except OSError:
         pass  # What it says is not known; that it goes through a name is.
-    way, copied = _way_out(f"{folder}/bin", inside)
+    way = _entered(f"{folder}/bin/python", inside)
+    copied = not way and not os.path.islink(f"{folder}/bin/python")
     if copied:
         home = parse_pyvenv_cfg(cfg.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")).home
         way = f"{home}/python" if home is not None else ""
@@ -154,20 +169,6 @@ def _follower(path: str, folder: str, inside: tuple[str, ...], concerns: Callabl
         copies=("python",) if copied else (),
         writable=bool(cfg) and _is_writable(folder),
     )
-
-
-def _way_out(folder: str, inside: tuple[str, ...]) -> tuple[str, bool]:
-    """The first path in the store that `python` of a venv's `bin` leads to; and whether it is a copy instead."""
-    path = f"{folder}/python"
-    for _ in range(_MOST_LINKS):
-        if path.startswith(inside):
-            return path, False
-        try:
-            target = os.readlink(path)
-        except OSError as error:
-            return "", error.errno == errno.EINVAL and os.path.dirname(path) == folder
-        path = os.path.join(os.path.dirname(path), target)
-    return "", False
 
 
 def complete(follower: Follower, program: str | None) -> Follower:
