@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+
 from stage.machine import NEW, OLD, Machine
 from stage.venvs import make_prefix, make_venv, write
 from stage.wheels import install_distribution
@@ -98,7 +99,9 @@ def sick(tmp_path_factory):
     machine.told = machine.json("doctor", status=1)
     before = machine.exact(machine.path)
     machine.planned = machine.json("doctor", "--dry-run", status=1)
-    machine.changed_by_dry_run = {name for name, what in machine.exact(machine.path).items() if before.get(name) != what}
+    machine.changed_by_dry_run = {
+        name for name, what in machine.exact(machine.path).items() if before.get(name) != what
+    }
     machine.fixed = machine.json("doctor", "--fix", status=1)
     machine.again = machine.json("doctor", "--fix", status=1)
     return machine
@@ -244,7 +247,9 @@ def test_what_asks_is_done_after_a_yes(tmp_path):
     status, text = on_terminal(machine, 200, "doctor", "--fix", answers=["y"])
     assert status == 0, text
     assert "1 repaired, the only venv is healthy" in text
-    assert machine.run(machine.path / "a/.venv/bin/python", "-c", "import sys; print(sys.version_info[:2])") == "(3, 11)"
+    assert (
+        machine.run(machine.path / "a/.venv/bin/python", "-c", "import sys; print(sys.version_info[:2])") == "(3, 11)"
+    )
     assert machine.found("--fix", status=0) == {}
 
 
@@ -291,7 +296,7 @@ def test_a_record_whose_venv_is_gone_is_forgotten_and_one_whose_disk_is_away_is_
     (machine.path / "emptied/.venv/pyvenv.cfg").unlink()
     expected = {"gone/.venv", "emptied/.venv"}
     assert machine.found(status=0).keys() == expected
-    assert machine.found("--fix", status=0) == dict.fromkeys(expected, ["gone fixed"])
+    assert machine.found("--fix", status=0) == {place: ["gone fixed"] for place in expected}
     assert machine.found("--fix", status=0) == {}
     assert len(list((machine.root / "venvs").iterdir())) == 2
     assert "cannot be reached" in machine.pyman("venvs").err
@@ -334,5 +339,7 @@ def test_pymans_own_venv_is_left_alone(tmp_path):
         [own / "bin/python", "-B", "-c", code % ours, "doctor", own.parent, "--fix"],
         env=machine.environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (result.returncode, result.stdout) == (0, "no venv is known here, and nothing else is wrong\n"), result.stderr
+    assert (result.returncode, result.stdout) == (0, "no venv is known here, and nothing else is wrong\n"), (
+        result.stderr
+    )
     assert machine.exact(own) == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+
 from stage.machine import NEW, OLD, Machine
 from stage.venvs import call, peer
 

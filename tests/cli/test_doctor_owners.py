@@ -6,6 +6,7 @@ import json
 import os
 
 import pytest
+
 from stage.machine import NEW, OLD, Machine, wheels
 from stage.venvs import peer, write
 
@@ -31,12 +32,19 @@ def machine(tmp_path_factory):
     old = machine.python(OLD)
     machine.run(peer("uv"), "tool", "install", "-q", "--python", old, "spam")
     machine.run(peer("pipx"), "install", "--backend", "uv", "--python", old, "spam")
-    write(f"{machine.project}/pyproject.toml", '[project]\nname = "demo"\nversion = "1.0"\n[tool.poetry]\npackage-mode = false\n')
+    write(
+        f"{machine.project}/pyproject.toml",
+        '[project]\nname = "demo"\nversion = "1.0"\n[tool.poetry]\npackage-mode = false\n',
+    )
     machine.run(peer("poetry"), "-n", "env", "use", old)
-    settings = f"[tox]\nskipsdist = true\n[testenv]\nskip_install = true\nbase_python = {old}\ndeps = spam\ncommands = spam\n"
+    settings = (
+        f"[tox]\nskipsdist = true\n[testenv]\nskip_install = true\nbase_python = {old}\ndeps = spam\ncommands = spam\n"
+    )
     write(f"{machine.path}/toxed/tox.ini", settings)
     machine.run(peer("tox"), "run", "-q", "-e", "py313", cwd=machine.path / "toxed")
-    machine.run(peer("virtualenv"), "-q", "--no-seed", "-p", old, machine.path / ".cache/pre-commit/repo1a2b/py_env-python3.13")
+    machine.run(
+        peer("virtualenv"), "-q", "--no-seed", "-p", old, machine.path / ".cache/pre-commit/repo1a2b/py_env-python3.13"
+    )
     machine.pyman("register", machine.path / "toxed")
     machine.trees = {place: machine.exact(machine.path / place) for place in OWNERS}
     machine.poetry = next((machine.path / ".cache/pypoetry/virtualenvs").iterdir())
@@ -76,16 +84,18 @@ def test_with_foreign_all_but_those_of_pre_commit_are_mended(machine):
     assert (left["status"], left["repair"]) == ("open", "run `pre-commit clean`")
     assert len(found) == 4
     assert {one["status"] for one in found.values()} == {"fixed"}
-    place = ".cache/pre-commit/repo1a2b/py_env-python3.13"
-    assert machine.exact(machine.path / place) == machine.trees[place]
-    for place in OWNERS.keys() - {place}:
+    reported = ".cache/pre-commit/repo1a2b/py_env-python3.13"
+    assert machine.exact(machine.path / reported) == machine.trees[reported]
+    for place in OWNERS.keys() - {reported}:
         machine.works(machine.path / place)
     # pipx knows the interpreter that its venv has now, and finds nothing wrong.
     metadata = json.loads((machine.path / ".local/share/pipx/venvs/spam/pipx_metadata.json").read_text())
     assert metadata["python_version"] == f"Python {NEW}"
     assert metadata["source_interpreter"]["__Path__"] == str(machine.python())
     assert "spam 1.0" in machine.run(peer("pipx"), "list", "--short")
-    assert machine.run(peer("poetry"), "-n", "run", "python", "-c", "import sys; print(sys.prefix)") == str(machine.poetry)
+    assert machine.run(peer("poetry"), "-n", "run", "python", "-c", "import sys; print(sys.prefix)") == str(
+        machine.poetry
+    )
     assert "spam v1.0" in machine.run(peer("uv"), "tool", "list")
     again = machine.json("doctor", "--fix", "--foreign", status=1)
     assert again["summary"]["fixed"] == 0
@@ -95,7 +105,9 @@ def test_with_foreign_all_but_those_of_pre_commit_are_mended(machine):
 def test_uv_sync_keeps_a_venv_before_and_after_the_alias_moved_and_after_a_relink(tmp_path, tool):
     """uv makes a project's venv anew when its file names another patch release than runs: what is in it would be lost."""
     machine = Machine(tmp_path, OLD)
-    write(f"{machine.project}/pyproject.toml", '[project]\nname = "demo"\nversion = "1.0"\nrequires-python = ">=3.11"\n')
+    write(
+        f"{machine.project}/pyproject.toml", '[project]\nname = "demo"\nversion = "1.0"\nrequires-python = ">=3.11"\n'
+    )
     followed = machine.venv("project", tool=tool)
     pinned = machine.venv("pinned", machine.python(OLD), tool=tool)
     write(f"{machine.path}/pinned/pyproject.toml", (machine.project / "pyproject.toml").read_text())

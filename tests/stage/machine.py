@@ -1,9 +1,9 @@
 """A user's machine for doctor: a store with real Pythons, made once by pyman itself and copied by hard links.
 
-    machine = Machine(tmp_path, "3.13.5", "3.13.15")     both installed, 3.13 leads to the higher one
-    venv = machine.venv("shop", machine.python("3.13.5"))     ~/shop/.venv, by that Python's own venv module
-    machine.give(venv)                                        the package spam, with a script
-    machine.works(venv)                                       its script and its import do, in 3.13.15
+machine = Machine(tmp_path, "3.13.5", "3.13.15")     both installed, 3.13 leads to the higher one
+venv = machine.venv("shop", machine.python("3.13.5"))     ~/shop/.venv, by that Python's own venv module
+machine.give(venv)                                        the package spam, with a script
+machine.works(venv)                                       its script and its import do, in 3.13.15
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ class Machine(Home):
     def works(self, venv: Path, release: str = NEW) -> None:
         """The script runs, the module is found, and the interpreter is that release, and this venv."""
         assert self.run(venv / "bin/spam") == "spam 1.0"
-        code = "import spam, sys; print(sys.version.split()[0], sys.prefix, spam.__file__)"
-        version, prefix, file = self.run(venv / "bin/python", "-c", code).split()
+        code = "import spam, sys; print(sys.version.split()[0], sys.prefix, spam.__file__, sep='|')"
+        version, prefix, file = self.run(venv / "bin/python", "-c", code).split("|")
         assert (version, prefix) == (release, str(venv))
         assert file.startswith(str(venv))
 

@@ -157,5 +157,6 @@ def _fix(
     for finding in worst_first((*others, *(finding for found in left.values() for finding in found))):
         why = failed.get((finding.path, finding.code))
         judged.append(Judged(finding, "open") if why is None else Judged(finding, "failed", why))
-    judged += [Judged(one.finding, "fixed") for one in mended if one.status == FIXED]
+    done = tuple(one.finding for one in mended if one.status == FIXED)
+    judged += [Judged(finding, "fixed") for finding in worst_first(done)]
     return replace(seen, venvs=tuple(venvs.values())), judged

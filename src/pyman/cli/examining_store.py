@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 from pyman.cli.session import Session
+from pyman.core.catalogue import without_secrets
 from pyman.core.finding import Finding
 from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.record import replace
 from pyman.core.release_cycle import state
 from pyman.core.runtime import Store
 from pyman.core.store_diagnosis import (
@@ -19,6 +21,7 @@ from pyman.core.store_diagnosis import (
     diagnose_unfinished,
 )
 from pyman.core.version import Version
+from pyman.effects.last_failure import LastFailure
 from pyman.effects.release_cycle import published_cycles, today
 from pyman.effects.runtime_states import read_interrupted, read_runtime_states
 from pyman.effects.runtime_trials import system_certificates, try_runtimes
@@ -71,14 +74,18 @@ def _ended(session: Session, used: Iterable[str]) -> dict[str, str]:
 
 def _newest(session: Session, store: Store) -> dict[str, Version]:
     """The newest release that is known of each managed minor: from a list that was asked for within a day."""
-    from pyman.cli.installing import known_builds
+    from pyman.cli.installing import known_builds, mirror_of
 
     minors = {runtime.alias: runtime for runtime in store.runtimes if runtime.is_managed and runtime.whole}
     if not minors:
         return {}
+    failure = LastFailure(session.places.cache, without_secrets(mirror_of(session) or ""))
+    spared = session.offline or failure.is_recent()
     try:
-        builds = known_builds(session, list(minors), max_age=_A_DAY)
+        builds = known_builds(replace(session, offline=spared), list(minors), max_age=_A_DAY)
     except NetworkError:
+        if not spared:
+            failure.remember()
         return {}
     newest: dict[str, Version] = {}
     for build in builds:

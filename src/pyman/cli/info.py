@@ -25,6 +25,8 @@ from pyman.effects.removal import read_needs, size_of
 from pyman.effects.store import read_manifest, read_store
 from pyman.errors import NotFound
 
+_MOST_NAMED = 10
+
 
 @verb
 def info(
@@ -98,9 +100,9 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
     held = [name for name in names if store.held(name) is not None]
     lines.append(f"  aliases: {', '.join(names) or 'none'}" + (f" (held: {', '.join(held)})" if held else ""))
     lines.append(f"  venvs that run it: {len(venvs)}")
-    lines += [f"    {short_path(session, path)}" for path in venvs[:10]]
-    if len(venvs) > 10:
-        lines.append(f"    and {len(venvs) - 10} more: `pyman venvs --python {runtime.release}`")
+    lines += [f"    {short_path(session, path)}" for path in venvs[:_MOST_NAMED]]
+    if len(venvs) > _MOST_NAMED:
+        lines.append(f"    and {len(venvs) - _MOST_NAMED} more: `pyman venvs --python {runtime.release}`")
     lines += [f"  kept because {need.told}" for need in needs if need.why not in ("follows", "unreachable")][:10]
     return Answer(data, tuple(lines))
 
@@ -122,7 +124,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     others = [
         other.path
         for other in examine(session, machine=False).venvs
-        if other.path != facts.path and other.base is not None and other.base == facts.running
+        if other.folder != facts.folder and other.base is not None and other.base == facts.running
     ]
     data = {
         "path": facts.path,
@@ -143,16 +145,19 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     }
     lines = [f"{short_path(session, facts.path)}, made by {facts.creator}"]
     if facts.folder != facts.path:
-        lines.append(f"  it stands for {facts.folder}")
+        lines.append(f"  it stands for {short_path(session, facts.folder)}")
     lines.append(f"  runs Python {facts.python}" if facts.python is not None else "  nobody can tell what it runs")
-    lines += [f"  {'bin/python' if number == 0 else '  →'} {step}" for number, step in enumerate(chain)]
-    lines.append(f"  home in pyvenv.cfg: {facts.settings.home or 'missing'}")
+    lines += [f"    {'→' if number else ' '} {short_path(session, step)}" for number, step in enumerate(chain)]
+    lines.append(f"  home in pyvenv.cfg: {short_path(session, facts.settings.home or 'missing')}")
     for key in ("version", "version_info", "pyman-request", "pyman-policy", "pyman-held-back"):
         value = facts.settings.get(key)
         if value is not None:
             lines.append(f"  {key} in pyvenv.cfg: {value}")
     lines.append(f"  {_what_moves(facts, store)}")
     lines.append(f"  others on the same Python: {len(others)}")
+    lines += [f"    {short_path(session, other)}" for other in others[:_MOST_NAMED]]
+    if len(others) > _MOST_NAMED:
+        lines.append(f"    and {len(others) - _MOST_NAMED} more: `pyman venvs --python {facts.python}`")
     lines += [
         f"  {one.severity} {one.code}: {one.message}" + (f" ({one.repair})" if one.repair else "") for one in findings
     ]

@@ -94,6 +94,8 @@ def register(
     _refuse_missing(wanted)
     inventory = take_inventory(session.places, session.environ, session.cwd, wanted, observer=session.observer)
     paths = [facts.path for facts in inventory.read()]
+    if inventory.unrecorded is not None:
+        raise inventory.unrecorded
     if not paths:
         raise NotFound(f"there is no venv in {', '.join(folders)}", hint="a venv has a file pyvenv.cfg")
     return Answer({"changed": paths}, tuple(f"{short_path(session, path)} is known" for path in paths))

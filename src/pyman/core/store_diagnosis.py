@@ -146,9 +146,10 @@ def diagnose_minors(
             message = f"Python {alias} gets no more fixes since {day}, and {venvs}"
             findings.append(Finding("end-of-life", "machine", join(store.root, "runtimes", alias), message))
     for alias, version in sorted(newest.items()):
-        present = store.alias_target(alias)
-        if present is not None and version > present.version:
-            message = f"{version} exists, and {present.version} is installed"
+        installed = [runtime.version for runtime in store.runtimes if runtime.whole and runtime.alias == alias]
+        present = max(installed, key=lambda each: each.order, default=None)
+        if present is not None and version > present:
+            message = f"{version} exists, and {present} is installed"
             path = store.folder(alias)
             findings.append(
                 Finding("update-available", "alias", path, message, f"`pyman upgrade {alias}`", UPGRADE, alias)

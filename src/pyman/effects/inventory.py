@@ -15,6 +15,7 @@ from pyman.effects.venv_records import GONE, PRESENT, UNREACHABLE, KnownVenv, kn
 from pyman.effects.venv_records import state_of as state_of_record
 from pyman.effects.venv_search import search_venvs
 from pyman.effects.venvs_on_disk import read_venv
+from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Inventory:
         self._record = record
         self.unreadable = unreadable
         """Folders that could not be searched."""
+        self.unrecorded: PymanError | None = None
+        """Why one could not be recorded."""
         self.absent: list[tuple[KnownVenv, str]] = []
         """Records whose venv is not there: `gone`, or `unreachable` with its whole folder. Complete after `read`."""
 
@@ -67,7 +70,7 @@ class Inventory:
                     self._absent(self._known[name])
                 continue
             if name not in self._known and self._record:
-                remember(self._places.root, path)
+                self._remember(path)
             if facts.folder != facts.path:
                 pointers.append(facts)
                 continue
@@ -77,6 +80,14 @@ class Inventory:
             if facts.folder not in folders:
                 folders.add(facts.folder)
                 yield releases.complete(facts)
+
+    def _remember(self, path: str) -> None:
+        """A store that cannot be written is no reason not to look."""
+        try:
+            if remember(self._places.root, path) is None:
+                self.unrecorded = PymanError(f"{self._places.venvs} cannot be written", code="read-only")
+        except PymanError as error:
+            self.unrecorded = error
 
     def _absent(self, known: KnownVenv) -> None:
         state = state_of_record(known.path)

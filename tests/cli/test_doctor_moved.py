@@ -1,0 +1,154 @@
+"""Venvs that were moved, renamed or copied: what generated files say is rewritten, and nothing that a person wrote."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import shutil
+
+import pytest
+
+from stage.machine import NEW, OLD, Machine
+from stage.venvs import write
+from stage.wheels import build_wheel, install_distribution
+
+SITE = "lib/python3.13/site-packages"
+CASES = [
+    ("venv", "plain"),
+    ("venv", "with space"),
+    ("uv", "naïve-ü"),
+    ("uv", "it's $HOME"),
+    ("pyman", "plain"),
+    ("pyman", "it's $HOME"),
+]
+
+
+def records_are_right(venv) -> int:
+    """Every hash and size that a RECORD tells is that of the file; returns how many were compared."""
+    compared = 0
+    for record in (venv / SITE).glob("*.dist-info/RECORD"):
+        for path, digest, size in csv.reader(record.read_text().splitlines()):
+            if digest:
+                content = (venv / SITE / path).read_bytes()
+                kind, _, value = digest.partition("=")
+                found = base64.urlsafe_b64encode(hashlib.new(kind, content).digest()).rstrip(b"=").decode()
+                assert (value, int(size)) == (found, len(content)), path
+                compared += 1
+    return compared
+
+
+@pytest.mark.parametrize(("tool", "place"), CASES)
+def test_everything_that_was_generated_works_at_the_new_place(tmp_path, tool, place):
+    machine = Machine(tmp_path, NEW)
+    venv = machine.venv("before", tool=tool)
+    machine.give(venv)
+    mine = write(f"{venv}/bin/mine", f"#!/bin/sh\necho my own script, made in {venv}\n", 0o755)
+    listed = write(f"{venv}/notes.txt", f"made in {venv}\n")
+    after = machine.path / place / ".venv"
+    shutil.move(machine.path / "before", machine.path / place)
+    if tool == "pyman":
+        assert machine.found(machine.path, status=1)[f"{place}/.venv"] == ["moved open"]
+    assert "moved fixed" in machine.found(machine.path, "--fix", status=0)[f"{place}/.venv"]
+    machine.works(after)
+    for shell in ("bash", "dash"):
+        code = '. "$1"; printf "%s|" "$VIRTUAL_ENV"; command -v spam'
+        assert machine.run(shell, "-c", code, "-", after / "bin/activate") == f"{after}|{after}/bin/spam"
+    assert records_are_right(after) > 2
+    for path in (mine, listed):
+        assert "/before/" in (after / path.removeprefix(f"{venv}/")).read_text()
+    assert machine.found(machine.path, "--fix", status=0) == {}
+
+
+def test_a_path_too_long_for_a_shebang(tmp_path):
+    """What begins with `#!/bin/sh` and hands itself to Python stays one file that works."""
+    machine = Machine(tmp_path, NEW)
+    venv = machine.venv("before")
+    machine.give(venv)
+    long = machine.path / ("a long name " * 12).strip() / "x"
+    long.parent.mkdir()
+    shutil.move(machine.path / "before", long)
+    assert machine.found(machine.path, "--fix", status=0)[f"{long.relative_to(machine.path)}/.venv"]
+    assert (long / ".venv/bin/spam").read_text().startswith("#!/bin/sh\n")
+    machine.works(long / ".venv")
+    shutil.move(long, machine.path / "s")
+    machine.found(machine.path, "--fix", status=0)
+    machine.works(machine.path / "s/.venv")
+    assert records_are_right(machine.path / "s/.venv") > 2
+
+
+def test_the_project_moved_along_with_its_editable_install(tmp_path):
+    machine = Machine(tmp_path, NEW)
+    venv = machine.venv("before")
+    source = write(f"{machine.path}/before/src/shop.py", "print('the shop')\n").rpartition("/")[0]
+    stays = write(f"{machine.path}/library/tool.py", "").rpartition("/")[0]
+    finder = f"MAPPING = {{'shop': '{source}/shop.py'}}\n"
+    install_distribution(
+        f"{venv}/{SITE}",
+        "shop-dist",
+        "1.0",
+        files={"__editable__.shop.pth": f"{source}\n{stays}\n", "__editable___shop_finder.py": finder},
+        direct_url={"url": f"file://{machine.path}/before", "dir_info": {"editable": True}},
+    )
+    (machine.path / "before").rename(machine.path / "after")
+    machine.found(machine.path, "--fix", status=0)
+    after = machine.path / "after/.venv"
+    assert machine.run(after / "bin/python", "-c", "import shop, tool") == "the shop"
+    assert (after / SITE / "__editable__.shop.pth").read_text() == f"{machine.path}/after/src\n{stays}\n"
+    assert f"{machine.path}/after/src/shop.py" in (after / SITE / "__editable___shop_finder.py").read_text()
+    assert f"file://{machine.path}/after" in (after / SITE / "shop_dist-1.0.dist-info/direct_url.json").read_text()
+    assert records_are_right(after) > 2
+
+
+def test_a_copy_keeps_what_it_shares_with_the_original(tmp_path):
+    """The source that an editable install names is still there: both venvs use it."""
+    machine = Machine(tmp_path, NEW)
+    venv = machine.venv("original")
+    source = write(f"{machine.path}/original/src/shop.py", "print('the shop')\n").rpartition("/")[0]
+    write(f"{venv}/{SITE}/shop.pth", f"{source}\n")
+    machine.give(venv)
+    machine.pyman("register", venv)
+    shutil.copytree(machine.path / "original", machine.path / "copy", symlinks=True)
+    before = machine.exact(venv)
+    assert machine.found(machine.path, "--fix", status=0).keys() == {"copy/.venv"}
+    assert machine.exact(venv) == before
+    assert (machine.path / "copy/.venv" / SITE / "shop.pth").read_text() == f"{source}\n"
+    machine.works(machine.path / "copy/.venv")
+    machine.works(venv)
+
+
+def test_it_moved_and_its_python_is_gone(tmp_path):
+    machine = Machine(tmp_path, NEW)
+    gone = machine.put(OLD, machine.path / "versions" / OLD)
+    venv = machine.venv("before", gone / "bin/python3.13")
+    machine.give(venv)
+    machine.pyman("register", venv)
+    shutil.rmtree(machine.path / "versions")
+    (machine.path / "before").rename(machine.path / "after")
+    # Nobody has told where it went, and its folder is gone with it.
+    assert machine.found(status=0) == {}
+    assert machine.found(machine.path / "after", "--fix", status=0) == {
+        "after/.venv": ["dangling fixed", "moved fixed"]
+    }
+    machine.works(machine.path / "after/.venv")
+
+
+def test_scripts_of_pip_and_what_pip_says_of_them(tmp_path):
+    machine = Machine(tmp_path, NEW)
+    venv = machine.path / "before/.venv"
+    machine.pyman("venv", venv)
+    machine.run(
+        venv / "bin/pip",
+        "install",
+        "-q",
+        "--no-index",
+        build_wheel(f"{tmp_path}/w", "spam", "1.0", scripts={"spam": "spam:main"}),
+    )
+    (machine.path / "before").rename(machine.path / "after")
+    machine.found(machine.path, "--fix", status=0)
+    after = machine.path / "after/.venv"
+    machine.works(after)
+    assert machine.run(after / "bin/pip", "check") == "No broken requirements found."
+    assert machine.run(after / "bin/pip", "uninstall", "-q", "-y", "spam") == ""
+    assert not (after / "bin/spam").exists()
+    assert machine.found(machine.path, status=0) == {}

@@ -1,0 +1,203 @@
+"""venvs and register: what is known, who uses which Python, how large it is, and deleting it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from stage.machine import NEW, OLD, Machine
+from stage.venvs import make_prefix, make_venv, write
+
+KEYS = ["path", "creator", "request", "policy", "python", "link", "state"]
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path, OLD, NEW)
+
+
+def paths(machine, *words, **environ):
+    return [os.path.relpath(one["path"], machine.path) for one in machine.json("venvs", *words, **environ)["venvs"]]
+
+
+def test_what_is_told_of_each(machine):
+    machine.venv("made", tool="pyman")
+    machine.venv("pinned", machine.python(OLD), tool="pyman")
+    make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/3.13.1/bin/python3.13")
+    machine.pyman("register", machine.path)
+    venvs = machine.json("venvs")["venvs"]
+    assert all(list(one) == KEYS for one in venvs)
+    told = {os.path.relpath(one.pop("path"), machine.path): tuple(one.values()) for one in venvs}
+    assert told == {
+        "made/.venv": ("pyman", told["made/.venv"][1], "follow", NEW, "alias", "healthy"),
+        "pinned/.venv": ("pyman", told["pinned/.venv"][1], "pin", OLD, "patch", "pinned"),
+        "lost/.venv": ("unknown", None, None, None, "broken", "dangling"),
+    }
+    table = machine.pyman("venvs").out.splitlines()
+    assert table[0].split() == ["Venv", "Made", "by", "Python", "Follows", "State"]
+    assert [line.split() for line in table[1:]] == [
+        ["~/lost/.venv", "unknown", "?", "dangling"],
+        ["~/made/.venv", "pyman", NEW, "3.13", "healthy"],
+        ["~/pinned/.venv", "pyman", OLD, "pinned", "pinned"],
+    ]
+
+
+def test_where_it_looks(machine):
+    """Records, the current folder and what testers keep in it, the folders of the settings, the places of tools."""
+    alias = str(machine.python())
+    places = {
+        "recorded": "somewhere/env",
+        "here": "project/.venv",
+        "here by another name": "project/my-env",
+        "tox": "project/.tox/py313",
+        "nox": "project/.nox/tests",
+        "settings": "work/deep/down/.venv",
+        "virtualenvwrapper": ".virtualenvs/shop",
+        "hatch": "data/hatch/env/virtual/shop/AbCdEf/shop",
+        "poetry": "poetry/shop-AbCdEf12-py3.13",
+        "pre-commit": ".cache/pre-commit/repo1/py_env-python3.13",
+    }
+    for place in (*places.values(), "nobody/knows/.venv"):
+        make_venv(f"{machine.path}/{place}", alias, extra="version = 3.13\n")
+    machine.pyman("register", machine.path / "somewhere")
+    write(f"{machine.path}/.config/pyman/config.toml", 'folders = ["~/work"]\n')
+    environ = {"XDG_DATA_HOME": f"{machine.path}/data", "POETRY_VIRTUALENVS_PATH": f"{machine.path}/poetry"}
+    assert sorted(paths(machine, **environ)) == sorted(places.values())
+    # What was found once is known from then on, wherever one is.
+    (machine.path / ".config/pyman/config.toml").unlink()
+    found = machine.pyman("venvs", "--json", cwd=machine.path / "data").json["venvs"]
+    assert len(found) == len(places)
+
+
+def test_only_below_the_folders_that_are_named(machine):
+    for place in ("a/.venv", "a/node_modules/x/.venv", "b/.venv"):
+        make_venv(f"{machine.path}/{place}", str(machine.python()))
+    make_venv(f"{machine.path}/a/known/node_modules/.venv", str(machine.python()))
+    machine.pyman("register", machine.path / "a/known/node_modules/.venv")
+    assert paths(machine, machine.path / "a") == ["a/.venv", "a/known/node_modules/.venv"]
+    assert paths(machine, "../b") == ["b/.venv"]
+    assert paths(machine, machine.path / "a/.venv") == ["a/.venv"]
+    assert "does not exist" in machine.pyman("venvs", "nowhere", status=1).err
+
+
+def test_who_uses_a_python(machine):
+    machine.venv("new", tool="pyman")
+    machine.venv("old", machine.python(OLD), tool="pyman")
+    prefix = make_prefix(f"{machine.path}/.pyenv/versions/3.12.2", "3.12.2")
+    make_venv(f"{machine.path}/other/.venv", f"{prefix}/bin/python3.12", library="python3.12")
+    make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/3.13.1/bin/python3.13")
+    machine.pyman("register", machine.path)
+    for request, expected in {
+        "3.13": ["lost/.venv", "new/.venv", "old/.venv"],
+        OLD: ["old/.venv"],
+        f"=={NEW}": ["new/.venv"],
+        ">=3.12,<3.13.10": ["old/.venv", "other/.venv"],
+        "3.12": ["other/.venv"],
+        "3.14": [],
+        str(machine.runtimes / OLD): ["old/.venv"],
+        str(machine.runtimes / "3.13"): ["new/.venv"],
+        str(prefix): ["other/.venv"],
+    }.items():
+        assert paths(machine, "--python", request) == expected, request
+    assert "no venv runs 3.14" in machine.pyman("venvs", "-p", "3.14").err
+
+
+def test_how_large_they_are(machine):
+    venv = make_venv(f"{machine.path}/a/.venv", str(machine.python()))
+    write(f"{venv}/large", b"x" * (3 << 20))
+    os.link(f"{venv}/large", f"{venv}/again")
+    machine.pyman("register", venv)
+    (one,) = machine.json("venvs", "--size")["venvs"]
+    assert list(one) == [*KEYS, "bytes"]
+    assert 3 << 20 <= one["bytes"] < 4 << 20
+    assert " 3.0 MiB " in machine.pyman("venvs", "--size").out
+    assert "MiB" not in machine.pyman("venvs").out
+
+
+def test_registering(machine):
+    make_venv(f"{machine.path}/a/.venv", str(machine.python()))
+    make_venv(f"{machine.path}/b/.venv", str(machine.python()))
+    answer = machine.json("register", machine.path / "a/.venv", "../b")
+    assert answer == {"schema": "pyman/1", "changed": [f"{machine.path}/a/.venv", f"{machine.path}/b/.venv"]}
+    records = sorted(os.readlink(path) for path in (machine.root / "venvs").iterdir())
+    assert records == answer["changed"]
+    before = machine.exact(machine.root)
+    machine.pyman("register", machine.path / "a")
+    assert machine.exact(machine.root) == before
+    assert "there is no venv" in machine.pyman("register", ".", status=1).err
+    assert "does not exist" in machine.pyman("register", "nowhere", status=1).err
+
+
+def test_a_store_that_cannot_be_written_is_no_reason_not_to_look(machine):
+    make_venv(f"{machine.path}/a/.venv", str(machine.python()))
+    (machine.root / "venvs").rmdir()
+    (machine.root / "venvs").symlink_to("/proc/self")
+    assert paths(machine, machine.path / "a") == ["a/.venv"]
+
+
+def test_deleting(machine):
+    venv = machine.venv("a", tool="pyman")
+    other = machine.venv("b", tool="pyman")
+    assert machine.json("venvs", "--remove", venv) == {"schema": "pyman/1", "changed": [str(venv)]}
+    assert not venv.exists()
+    assert paths(machine) == ["b/.venv"]
+    assert os.listdir(machine.path / "a") == []
+    assert len(os.listdir(machine.root / "venvs")) == 1
+    assert machine.pyman("venvs", "--remove", "../b/.venv").out == "removed ~/b/.venv\n"
+    assert not other.exists()
+
+
+def test_what_is_not_deleted(machine):
+    venv = machine.venv("a", tool="pyman")
+    make_venv(f"{machine.path}/shop/.tox/py313", str(machine.python()))
+    folder = write(f"{machine.path}/folder/file").rpartition("/")[0]
+    before = machine.exact(machine.path / "a"), machine.exact(machine.path / "shop")
+    for words, status, said in [
+        ((venv, folder), 1, "is no venv; nothing was touched"),
+        ((venv, machine.path / "shop/.tox/py313"), 1, "belongs to tox"),
+        ((venv, "nowhere"), 1, "is no venv"),
+        ((), 2, "takes the venvs to delete"),
+    ]:
+        assert said in machine.pyman("venvs", "--remove", *words, status=status).err
+    assert before == (machine.exact(machine.path / "a"), machine.exact(machine.path / "shop"))
+    assert os.path.exists(f"{folder}/file")
+
+
+@pytest.mark.parametrize("how", ["link", "file"])
+def test_deleting_what_lies_elsewhere(machine, how):
+    real = machine.venv("envs/shop", tool="pyman")
+    pointer = machine.project / ".venv"
+    if how == "link":
+        pointer.symlink_to(real)
+    else:
+        pointer.write_text(str(real))
+    machine.pyman("register", pointer)
+    machine.pyman("venvs", "--remove", pointer)
+    assert not real.exists()
+    assert not os.path.lexists(pointer)
+    assert os.listdir(machine.root / "venvs") == []
+
+
+def test_a_venv_that_vanishes_and_comes_back(machine):
+    venv = machine.venv("a", tool="pyman")
+    venv.rename(machine.path / "away")
+    assert machine.json("venvs")["venvs"] == []
+    (machine.path / "away").rename(venv)
+    assert paths(machine) == ["a/.venv"]
+    shutil.rmtree(venv)
+    machine.pyman("doctor", "--fix")
+    assert os.listdir(machine.root / "venvs") == []
+
+
+def test_names_of_files_are_not_obeyed(machine):
+    """A path may hold what a terminal would take for a command, or a table for markup."""
+    venv = f"{machine.path}/[red]\x1b[31m\n/.venv"
+    make_venv(venv, str(machine.python(OLD)))
+    text = machine.pyman("venvs", machine.path).out
+    assert "\x1b" not in text
+    assert "[red]\\x1b[31m\\n/.venv" in text
+    assert len(text.splitlines()) == 2
+    assert machine.json("venvs")["venvs"][0]["path"] == venv
+    assert machine.found("--fix", status=0) == {os.path.relpath(venv, machine.path): ["stale-patch fixed"]}
