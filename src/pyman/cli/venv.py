@@ -56,7 +56,8 @@ def venv(
         pyman venv -r requirements.txt
     """
     options = VenvOptions(folder, python, pin, not without_pip, system_site_packages, prompt, clear)
-    install, notes = None, ()
+    install = None
+    notes: tuple[str, ...] = ()
     if requirements:
         files = tuple(_requirements_file(session, file) for file in requirements)
         installer = _find_installer(session, place_of(folder, session.cwd), with_pip=not without_pip)
