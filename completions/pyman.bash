@@ -80,7 +80,11 @@ __pyman_values() {
         folder) __pyman_paths -d ;;
         file) __pyman_paths -f ;;
         command) __pyman_paths -c ;;
-        choice:*) IFS=, read -r -a values <<<"${1#choice:}" ;;
+        choice:*)
+            local -a choices
+            IFS=, read -r -a choices <<<"${1#choice:}"
+            values+=("${choices[@]}")
+            ;;
     esac
 }
 
@@ -188,8 +192,8 @@ __pyman_options() {
         rebuild) values+=(
             '--all'$'\t''All that `pyman doctor` says need it'
             '--python'$'\t''Another Python; default: the same minor'
-            '--from'$'\t''`lock`, or a requirements file, instead of what was there'
-            '--allow-newer'$'\t''Allow other versions where one cannot be had'
+            '--from'$'\t''A lock or requirements file, instead of what was there'
+            '--allow-newer'$'\t''Allow other versions of what cannot be had; names may follow'
             '--force'$'\t''Rebuild also where a relink would do'
             '--dry-run'$'\t''Only show the plan'
             '--installer'$'\t''What installs packages'
@@ -232,7 +236,7 @@ __pyman_option() {
         venv:-r | venv:--requirement) kind='file' ;;
         venvs:-p | venvs:--python) kind='request' ;;
         rebuild:-p | rebuild:--python) kind='request' ;;
-        rebuild:--from) kind='file' ;;
+        rebuild:--from) kind='choice:lock|file' ;;
         rebuild:--installer) kind='choice:auto,uv,pip' ;;
         run:-p | run:--python) kind='request' ;;
         mirror:--platform) kind='text' ;;

@@ -102,7 +102,7 @@ function __pyman_options
         case doctor
             printf '%s\n' --fix\t'Repair what has an automatic repair' --dry-run\t'Show what --fix would do' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes'
         case rebuild
-            printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'`lock`, or a requirements file, instead of what was there' --allow-newer\t'Allow other versions where one cannot be had' --force\t'Rebuild also where a relink would do' --dry-run\t'Only show the plan' --installer\t'What installs packages'
+            printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'A lock or requirements file, instead of what was there' --allow-newer\t'Allow other versions of what cannot be had; names may follow' --force\t'Rebuild also where a relink would do' --dry-run\t'Only show the plan' --installer\t'What installs packages'
         case use
             printf '%s\n' --global\t'Set the default of this user instead'
         case find
@@ -138,7 +138,7 @@ function __pyman_option
         case 'rebuild:-p' 'rebuild:--python'
             echo 'request'
         case 'rebuild:--from'
-            echo 'file'
+            echo 'choice:lock|file'
         case 'rebuild:--installer'
             echo 'choice:auto,uv,pip'
         case 'run:-p' 'run:--python'
@@ -192,10 +192,8 @@ function __pyman_argument
             echo 'request'
         case which:0
             echo 'program'
-        case run:0
-            echo 'command'
         case 'run:*'
-            echo 'file'
+            echo 'command'
         case init:0
             echo 'shell'
         case completions:0

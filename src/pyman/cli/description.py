@@ -54,7 +54,7 @@ def describe() -> CommandTable:
             if getattr(parameter, "hidden", False):
                 continue
             if parameter.param_type_name == "argument":
-                arguments += _arguments(command.name, parameter)
+                arguments.append(_argument(command.name, parameter))
             elif parameter.name in SHARED_NAMES:
                 common.append(_option(command.name, parameter))
             else:
@@ -64,12 +64,9 @@ def describe() -> CommandTable:
     return CommandTable(tuple(commands), shared, (OptionWords(("--version",), "Print pyman's own version."),))
 
 
-def _arguments(verb: str, parameter: Any) -> tuple[ArgumentWords, ...]:
+def _argument(verb: str, parameter: Any) -> ArgumentWords:
     kind, choices = _value(verb, parameter.metavar or parameter.name.upper())
-    if kind == "command":
-        # What stands behind a program is that program's own: files, as a rule.
-        return ArgumentWords("command"), ArgumentWords("file", many=True)
-    return (ArgumentWords(kind, parameter.nargs == -1, choices),)
+    return ArgumentWords(kind, parameter.nargs == -1, choices)
 
 
 def _option(verb: str, parameter: Any) -> OptionWords:
@@ -81,8 +78,8 @@ def _option(verb: str, parameter: Any) -> OptionWords:
 
 
 def _value(verb: str, metavar: str) -> tuple[str, tuple[str, ...]]:
-    """Kinds and choices: `REQUEST|VENV` stands for one of either, `auto|uv|pip` is what may be written."""
-    words = tuple(metavar.strip("[]").removesuffix("...").split("|"))
-    if all(word.islower() for word in words):
-        return "choice", words
-    return "|".join(dict.fromkeys(_NARROWER.get((verb, word)) or _KINDS[word] for word in words)), ()
+    """Kinds and choices: `REQUEST|VENV` stands for one of either, `lock|FILE` for the word or a file."""
+    words = metavar.strip("[]").removesuffix("...").split("|")
+    choices = tuple(word for word in words if word.islower())
+    kinds = ["choice" if word in choices else _NARROWER.get((verb, word)) or _KINDS[word] for word in words]
+    return "|".join(dict.fromkeys(kinds)), choices

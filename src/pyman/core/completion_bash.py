@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyman.core.completion_scripts import ArgumentWords, CommandTable, OptionWords, described
+from pyman.core.completion_scripts import ArgumentWords, CommandTable, OptionWords, described, kinds_of
 from pyman.core.shell_words import quote
 
 # What is the same for every table. `values` collects candidates, each perhaps with a tab and its description.
@@ -89,7 +89,11 @@ __pyman_values() {
         folder) __pyman_paths -d ;;
         file) __pyman_paths -f ;;
         command) __pyman_paths -c ;;
-        choice:*) IFS=, read -r -a values <<<"${1#choice:}" ;;
+        choice:*)
+            local -a choices
+            IFS=, read -r -a choices <<<"${1#choice:}"
+            values+=("${choices[@]}")
+            ;;
     esac
 }
 """
@@ -193,13 +197,16 @@ def _arguments(table: CommandTable) -> str:
     lines = ["kind=''", "case $1:$2 in"]
     for command in table.commands:
         for place, argument in enumerate(command.arguments):
+            if argument.value == "command":
+                lines += [f"    {command.name}:{place}) kind='command' ;;", f"    {command.name}:*) kind='file' ;;"]
+                break
             pattern = f"{command.name}:*" if argument.many else f"{command.name}:{place}"
             lines.append(f"    {pattern}) kind={quote(_kind(argument))} ;;")
     return _function("__pyman_argument", [*lines, "esac"])
 
 
 def _kind(words: OptionWords | ArgumentWords) -> str:
-    return f"choice:{','.join(words.choices)}" if words.value == "choice" else words.value
+    return "|".join(kinds_of(words))
 
 
 def _option_candidates(option: OptionWords) -> list[str]:

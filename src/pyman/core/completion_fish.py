@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyman.core.completion_scripts import ArgumentWords, CommandTable, OptionWords, described
+from pyman.core.completion_scripts import ArgumentWords, CommandTable, OptionWords, described, kinds_of
 from pyman.core.shell_words import fish_quote
 
 _HEAD = """\
@@ -171,7 +171,7 @@ def _arguments(table: CommandTable) -> str:
 
 
 def _kind(words: OptionWords | ArgumentWords) -> str:
-    return "echo " + fish_quote(f"choice:{','.join(words.choices)}" if words.value == "choice" else words.value)
+    return "echo " + fish_quote("|".join(kinds_of(words)))
 
 
 def _named(options: tuple[OptionWords, ...]) -> list[tuple[str, str]]:

@@ -13,7 +13,8 @@ its description; values it reads from the store by itself, without starting Pyth
     choice      one of `choices`
     folder, file, command, text    what the shell completes itself; nothing for text
 
-Where either of two may stand, their kinds are joined by a bar: `installed|venv`.
+Where either of two may stand, their kinds are joined by a bar: `installed|venv`. What stands behind a command is that
+command's own.
 `--root`, PYMAN_ROOT and PYMAN_CACHE_DIR count as they do for pyman.
 """
 
@@ -79,6 +80,12 @@ class CommandTable:
     """Options that are understood before and after every verb."""
     alone: tuple[OptionWords, ...] = ()
     """Options that stand in a verb's place: `--version`."""
+
+
+def kinds_of(words: OptionWords | ArgumentWords) -> tuple[str, ...]:
+    """Return what can stand in a place, one kind each; choices as `choice:uv,pip`."""
+    kinds = words.value.split("|") if words.value else []
+    return tuple(f"choice:{','.join(words.choices)}" if kind == "choice" else kind for kind in kinds)
 
 
 def completion_scripts(table: CommandTable) -> dict[str, str]:

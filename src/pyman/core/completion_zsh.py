@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyman.core.completion_scripts import ArgumentWords, CommandTable, CommandWords, OptionWords, described
+from pyman.core.completion_scripts import ArgumentWords, CommandTable, CommandWords, OptionWords, described, kinds_of
 from pyman.core.shell_words import quote
 
 _HEAD = """\
@@ -105,15 +105,24 @@ def _verbs(table: CommandTable) -> str:
 
 def _mixtures(table: CommandTable) -> str:
     """Functions for the places where either of several kinds may stand."""
-    values = {argument.value for command in table.commands for argument in command.arguments}
-    values |= {option.value for command in table.commands for option in command.options}
-    functions = []
-    for value in sorted(value for value in values if "|" in value):
-        kinds = value.split("|")
-        lines = [f"    _pyman_{kind} && ret=0" for kind in kinds]
-        name = f"_pyman_{'_or_'.join(kinds)}"
-        functions.append("\n".join([f"{name}() {{", "    local ret=1", *lines, "    return ret", "}", ""]))
-    return "\n".join(functions)
+    places: list[ArgumentWords | OptionWords] = []
+    for command in table.commands:
+        places += [*command.arguments, *command.options]
+    functions = {}
+    for kinds in sorted({kinds_of(place) for place in places if "|" in place.value}):
+        lines = [f"    {_try(kind)} && ret=0" for kind in kinds]
+        functions[_mixture(kinds)] = ["    local ret=1", *lines, "    return ret"]
+    return "\n".join("\n".join([f"{name}() {{", *lines, "}", ""]) for name, lines in functions.items())
+
+
+def _try(kind: str) -> str:
+    if kind.startswith("choice:"):
+        return f"compadd -- {kind.removeprefix('choice:').replace(',', ' ')}"
+    return _ACTIONS.get(kind, f"_pyman_{kind}")
+
+
+def _mixture(kinds: tuple[str, ...]) -> str:
+    return "_pyman_" + "_or_".join(kind.removeprefix("choice:").replace(",", "_or_") for kind in kinds)
 
 
 def _specifications(name: str, options: tuple[OptionWords, ...]) -> str:
@@ -154,13 +163,15 @@ def _places(command: CommandWords) -> list[str]:
 
 
 def _label(words: OptionWords | ArgumentWords) -> str:
-    return words.value.replace("|", " or ")
+    if words.value == "choice":
+        return "choice"
+    return _mixture(kinds_of(words)).removeprefix("_pyman_").replace("_", " ")
 
 
 def _action(words: OptionWords | ArgumentWords) -> str:
     if words.value == "choice":
         return f"({' '.join(words.choices)})"
-    return _ACTIONS.get(words.value, f"_pyman_{words.value.replace('|', '_or_')}")
+    return _ACTIONS.get(words.value, _mixture(kinds_of(words)))
 
 
 def _escape(text: str) -> str:
