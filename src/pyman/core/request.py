@@ -8,12 +8,13 @@
     pypy3.11   graalpy-24                                         understood; not installable yet
     ./venv   /usr/bin/python3   ~/.pyenv/versions/3.12            a path, on the command line only
 
-Hot: a plain release needs nothing imported, a specifier needs packaging.
+Hot: only a specifier that is more than plain numbers needs packaging.
 """
 
 from __future__ import annotations
 
 from pyman.core.record import record
+from pyman.core.specifier import parse_specifier
 from pyman.core.version import VARIANT_SUFFIX, Version, split_release
 from pyman.errors import BadRequest
 
@@ -152,6 +153,11 @@ def _with_patch(text: str) -> str:
 
 
 def _parse_specifier(word: str) -> Request:
+    plain = parse_specifier(word)
+    if plain is not None:
+        only = plain[0]
+        pins = len(plain) == 1 and only.operator == "==" and len(only.numbers) == 3 and not only.wildcard
+        return Request(word, "specifier", only.numbers if pins else (), specifier=word)
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
@@ -169,6 +175,9 @@ def _parse_specifier(word: str) -> Request:
 
 def specifier_admits(specifier: str, version: Version) -> bool:
     """True where a version lies in a PEP 440 specifier set; raises nothing for a set that was parsed before."""
+    plain = parse_specifier(specifier)
+    if plain is not None:
+        return all(clause.admits(version) for clause in plain)
     return bool(_specifier_set(specifier).contains(str(version), prereleases=True))
 
 

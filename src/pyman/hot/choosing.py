@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.project_file import plainly_required
 from pyman.core.runtime import choose
 from pyman.core.selection import ARGUMENT, DEFAULT, ENVIRONMENT, PYPROJECT_KEY, Wish
 from pyman.core.version_file import parse_version_file
@@ -57,6 +58,9 @@ def _requires_python(cwd: str) -> Wish:
         file = read_project_file(os.path.join(folder, PYPROJECT))
         if file is None or "requires-python" not in file.text:
             continue
+        plain = plainly_required(file.text)
+        if plain:
+            return Wish(file.path, (plain,), key=PYPROJECT_KEY)
         import tomllib
 
         try:

@@ -1,0 +1,156 @@
+"""What each command imports: a clock would measure the machine, this list measures us."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from stage.home import PACKAGE, Home
+from stage.mirror import mirror_folder
+
+_REPORT = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+before = set(sys.modules)
+from pyman.hot import answer
+status = answer(sys.argv[2:], os.environ)
+hot = status is not None
+if not hot:
+    from pyman.cli.app import run
+    status = run(sys.argv[2:])
+loaded = sorted(set(sys.modules) - before)
+import json
+print("@@" + json.dumps([hot, status, loaded]))
+"""
+
+# Built into every interpreter, or so small that their import cannot be measured.
+_FREE = {"__future__", "errno", "fcntl", "gc", "time", "_sha256", "_sha2"}
+
+HOT = [
+    ["--version"],
+    ["find"],
+    ["find", "3.13"],
+    ["find", "3.13.5"],
+    ["find", "python3.13"],
+    ["find", "--resolve", "latest"],
+    ["find", "3.12"],
+    ["which"],
+    ["which", "--explain"],
+    ["which", "pip3.13"],
+    ["venv", "--without-pip", "v1"],
+    ["venv", "--without-pip", "-p", "3.13.5", "-q", "v2"],
+    ["venv", "v3"],
+    ["init", "bash"],
+    ["shim"],
+]
+
+# Whatever costs more than a millisecond and is not needed for every answer.
+_HEAVY = {
+    "pydantic", "httpx", "httpcore", "anyio", "rich", "truststore", "ssl", "packaging", "installer", "elftools", "platformdirs",
+    "tomli_w", "tomllib", "tarfile", "zipfile", "asyncio", "concurrent", "logging", "hashlib", "tempfile", "sysconfig", "venv",
+    "email", "http", "xml", "ctypes", "dataclasses", "pdb", "unittest", "numpy",
+}  # fmt: skip
+
+COLD = [
+    # words, what of the above it may load
+    (["list"], set()),
+    (["list", "--json"], set()),
+    (["versions"], set()),
+    (["use", "3.13"], set()),
+    (["use", "--global", "3.13"], set()),
+    (["hold", "3.13"], set()),
+    (["unhold", "3.13"], set()),
+    (["rollback", "3.13"], set()),
+    (["prune", "--dry-run"], set()),
+    (["forget", "3.12"], set()),
+    (["uninstall", "3.12"], set()),
+    (["cache"], set()),
+    (["shims"], set()),
+    (["--help"], set()),
+    (["list", "--help"], set()),
+    (["install", "3.13.15"], set()),
+    (["install", "3.13"], {"hashlib"}),
+    (["install", "3.13.15", "--force"], {"hashlib", "tomli_w", "ctypes"}),
+    (["list", "--available", "--offline"], {"hashlib"}),
+    (["upgrade", "--dry-run"], {"hashlib"}),
+    (["adopt", "/usr/bin/python3"], {"hashlib"}),
+    (["info", "3.13"], {"tomllib"}),
+    (["doctor"], {"hashlib", "tomllib"}),
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    made = Home(tmp_path_factory.mktemp("start"), mirror_folder()).with_runtimes("3.13.5", "3.13.15")
+    # what is cached is there: it is the usual case
+    made.pyman("venv", "warm")
+    made.pyman("list", "--available", "--offline")
+    made.pyman("forget", "./warm")
+    return made
+
+
+def imports(home, words, folder):
+    for record in (home.root / "venvs").iterdir():
+        # Who has venvs has them looked at, which takes more.
+        record.unlink()
+    # isolated, so that nothing of whoever runs the tests is loaded either
+    process = subprocess.run(
+        [sys.executable, "-I", "-c", _REPORT, PACKAGE, *words],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=home.environ,
+        cwd=folder,
+        check=False,
+    )
+    assert "@@" in process.stdout, process
+    hot, status, loaded = json.loads(process.stdout.rpartition("@@")[2])
+    return hot, status, {name for name in loaded if name.partition(".")[0] != "pyman"}
+
+
+@pytest.mark.parametrize("words", HOT, ids=" ".join)
+def test_a_hot_word_imports_next_to_nothing(home, tmp_path, words):
+    hot, status, loaded = imports(home, words, tmp_path)
+    assert hot
+    assert status in (0, 1, 2)
+    assert loaded <= _FREE
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [(".python-version", "3.13.5\n"), (".python-version", "# why\n3.9 3.13\n"), (".python-version", ">=3.11, <3.14\n"),
+     ("pyproject.toml", '[project]\nname = "x"\nrequires-python = "~=3.13"\n'), ("pyproject.toml", "[tool.x]\n")],
+)  # fmt: skip
+@pytest.mark.parametrize("verb", ["find", "which"])
+def test_what_a_folder_asks_for_stays_on_the_hot_path(home, tmp_path, verb, name, text):
+    (tmp_path / name).write_text(text)
+    hot, status, loaded = imports(home, [verb], tmp_path)
+    assert (hot, status) == (True, 0)
+    assert loaded <= _FREE
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"), COLD, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_a_command_imports_what_it_needs(home, tmp_path, words, allowed):
+    hot, _, loaded = imports(home, words, tmp_path)
+    assert not hot
+    assert {name.partition(".")[0] for name in loaded} & _HEAVY <= allowed
+
+
+def test_a_plain_install_does_without_typer(home, tmp_path):
+    assert not {
+        name
+        for name in imports(home, ["install", "3.13"], tmp_path)[2]
+        if name.startswith(("typer", "click", "inspect"))
+    }
+
+
+def test_nothing_of_pydantic_comes_with_typer():
+    """From 0.29 typer imports it at every start, 80 ms of it."""
+    code = "import typer, sys; print(any(name.startswith('pydantic') for name in sys.modules))"
+    told = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
