@@ -231,6 +231,9 @@ function __pyman_complete
         else if test -z "$verb"
             set verb $word
         else
+            # What stands behind a program is the program's.
+            set -l kind (__pyman_argument $verb $number)
+            test "$kind" = command; and set only yes
             set number (math $number + 1)
         end
     end

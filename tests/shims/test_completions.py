@@ -131,6 +131,8 @@ CASES = [
     ("pyman which p", {"python", "pip3.13"}),
     ("pyman --root /nowhere hold ", set()),
     ("pyman run -- ls so", {"some.tar.gz"}),
+    ("pyman run nothing --ver", set()),
+    ("pyman run --ver", {"--verbose"}),
     ("pyman prune ", set()),
     ("pyman nothing ", set()),
 ]

@@ -123,6 +123,9 @@ _pyman() {
         elif [[ -z $verb ]]; then
             verb=$word
         else
+            # What stands behind a program is the program's.
+            __pyman_argument "$verb" "$number"
+            [[ $kind != command ]] || only=yes
             number=$((number + 1))
         fi
     done
