@@ -21,7 +21,7 @@ from pyman.effects.prepared_seed import read_prepared
 from pyman.effects.seed import seed
 from pyman.errors import BrokenRuntime, NotFound, Refused
 from stage.interpreters import from_mirror, from_system
-from stage.seeds import call, check_record, make, state_of, target_of
+from stage.seeds import call, check_record, make, make_bare, state_of, target_of
 
 
 class Listener(Observer):
@@ -107,7 +107,7 @@ def test_a_newer_patch_release_with_the_same_wheel_shares_the_bytecode(tmp_path,
     listener = Listener()
     make(one, tmp_path / "a", cache, listener)
     interpreter_with_lent_wheel = target_of(other, str(tmp_path / "b"), libraries=(one.library,))
-    other.venv(str(tmp_path / "b"), "--without-pip")
+    make_bare(other, str(tmp_path / "b"))
     seed(interpreter_with_lent_wheel, cache, listener)
     assert len(listener.tasks) == 1
     before = state_of(tmp_path / "b/lib")
@@ -136,11 +136,12 @@ def uninstall(venv, wheels):
 
 
 def compile_again(venv, wheels):
-    call(venv / "bin/python", "-m", "compileall", "-q", "-f", venv / "lib")
+    call(venv / "bin/python", "-m", "compileall", "-q", "-f", "-x", "template", venv / "lib")
 
 
 def compile_unchecked(venv, wheels):
-    call(venv / "bin/python", "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", venv / "lib")
+    how = ["-f", "--invalidation-mode", "unchecked-hash", "-x", "template"]
+    call(venv / "bin/python", "-m", "compileall", "-q", *how, venv / "lib")
 
 
 def replace_with_sed(venv, wheels):
@@ -201,12 +202,14 @@ def chown(venv, wheels):
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_what_is_done_to_one_venv_spoils_no_other(action, leaves_the_sibling, tmp_path, warm):
+def test_what_is_done_to_one_venv_spoils_no_other(action, leaves_the_sibling, tmp_path, warm, tiny):
     interpreter, listener = from_mirror("3.13.5"), Listener()
+    real = action in (upgrade_with_pip, upgrade_with_uv, uninstall)
+    options = {} if real else {"libraries": (tiny,)}
     wheels = f"{from_mirror('3.13.15').library}/ensurepip/_bundled"
     one, sibling, late = tmp_path / "one", tmp_path / "sibling", tmp_path / "late"
-    make(interpreter, one, warm)
-    (seeded,) = make(interpreter, sibling, warm, listener)
+    make(interpreter, one, warm, **options)
+    (seeded,) = make(interpreter, sibling, warm, listener, **options)
     listener.tasks.clear()
     before, cached = state_of(sibling), state_of(f"{warm}/seeds")
     action(one, wheels)
@@ -214,7 +217,7 @@ def test_what_is_done_to_one_venv_spoils_no_other(action, leaves_the_sibling, tm
         assert state_of(sibling) == before
         assert state_of(f"{warm}/seeds") == cached
     # Whatever became of the sibling: who comes later gets what was in the wheel, and is told.
-    make(interpreter, late, warm, listener)
+    make(interpreter, late, warm, listener, **options)
     fresh = {name: (mode, content) for name, (_, _, mode, content) in before.items() if name.startswith("lib/")}
     compiled = ("INSTALLER", "RECORD", ".pyc")
     for name, (_, _, mode, content) in state_of(late).items():
@@ -319,7 +322,7 @@ def test_a_damaged_wheel_is_named(tmp_path, cache):
 @pytest.mark.parametrize("script", ["exit 3", "kill -9 $$", "exec /nonexistent/python"])
 def test_an_interpreter_that_cannot_compile_is_named(script, tmp_path, cache, tiny):
     interpreter = from_mirror("3.13.15")
-    interpreter.venv(str(tmp_path / "v"), "--without-pip")
+    make_bare(interpreter, str(tmp_path / "v"))
     broken = tmp_path / "python3.13"
     broken.write_text(f"#!/bin/sh\n{script}\n")
     broken.chmod(0o755)
@@ -447,7 +450,7 @@ print(seed(SeedTarget(f"{venv}/lib/python3.13/site-packages", f"{venv}/bin", f"{
 
 
 def start(interpreter, venv, cache):
-    interpreter.venv(str(venv), "--without-pip")
+    make_bare(interpreter, str(venv))
     return subprocess.Popen(
         [sys.executable, "-c", SEEDER, str(venv), interpreter.library, interpreter.executable, cache],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -485,7 +488,7 @@ def test_who_is_killed_while_preparing_leaves_nothing_in_the_way(moment, tmp_pat
 def test_an_attempt_that_lost_its_source_is_taken_back(tmp_path, cache, tiny):
     interpreter = from_mirror("3.13.15")
     make(interpreter, tmp_path / "a", cache, libraries=(tiny,))
-    interpreter.venv(str(tmp_path / "b"), "--without-pip")
+    make_bare(interpreter, str(tmp_path / "b"))
     target = target_of(interpreter, str(tmp_path / "b"), libraries=(tiny,))
     before = state_of(tmp_path / "b").keys()
     (folder,) = Path(cache, "seeds").glob("pip-*")
@@ -503,7 +506,7 @@ def test_an_attempt_that_lost_its_source_is_taken_back(tmp_path, cache, tiny):
 
 def test_what_is_in_the_way_is_not_replaced(tmp_path, cache, tiny):
     interpreter = from_mirror("3.13.15")
-    interpreter.venv(str(tmp_path / "v"), "--without-pip")
+    make_bare(interpreter, str(tmp_path / "v"))
     (tmp_path / "v/bin/pip").write_text("mine")
     with pytest.raises(FileExistsError):
         seed(target_of(interpreter, str(tmp_path / "v"), libraries=(tiny,)), cache)

@@ -68,7 +68,7 @@ class Home:
         self.runtimes.mkdir(parents=True, exist_ok=True)
         (self.root / "venvs").mkdir(exist_ok=True)
         for version in versions:
-            link_tree(_installed_once(version), str(self.runtimes / version))
+            link_tree(installed_once(version), str(self.runtimes / version))
         newest: dict[str, str] = {}
         installed = [path.name for path in self.runtimes.iterdir() if path.name.count(".") == 2]
         for version in sorted(installed, key=lambda text: [int(part) for part in text.split(".")]):
@@ -141,7 +141,7 @@ def link_tree(source: str, destination: str) -> None:
 
 
 @functools.cache
-def _installed_once(version: str) -> str:
+def installed_once(version: str) -> str:
     """The folder of a runtime that pyman itself installed, with the bytecode of what every start imports."""
     folder = tempfile.mkdtemp(prefix="pyman-test-runtime-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

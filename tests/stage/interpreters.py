@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from pyman.core.version import parse_version
-from stage.mirror import runtime_tree
+from stage.home import installed_once
 
 MIRROR = ("3.11.2", "3.13.5", "3.13.15")
 PYENV = tuple(sorted(glob.glob(os.path.expanduser(os.environ.get("PYENV_ROOT", "~/.pyenv") + "/versions/3.*"))))
@@ -42,8 +42,8 @@ class Interpreter:
 
 @functools.cache
 def from_mirror(version: str) -> Interpreter:
-    """A Python of the mirror, unpacked once for the session; skips the test where there is none."""
-    prefix = runtime_tree(version)
+    """A Python of the mirror, installed once for the session; skips the test where there is none."""
+    prefix = installed_once(version)
     return Interpreter(prefix, f"{prefix}/bin/python{version.rpartition('.')[0]}", version)
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import os
 import subprocess
 from pathlib import Path
 
+from pyman.core.runtime import Choice
 from pyman.core.seeding import SeedTarget
+from pyman.core.venv_layout import VenvWish, plan_layout
 from pyman.effects.observer import SILENT
 from pyman.effects.seed import seed
+from pyman.effects.venv_writer import write_layout
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
@@ -27,9 +31,17 @@ def target_of(interpreter, venv, *, final=None, libraries=None):
     )
 
 
+def make_bare(interpreter, venv):
+    """Make a venv without packages, as the interpreter itself would in a tenth of a second."""
+    executable = interpreter.executable
+    choice = Choice(interpreter.version, "default", os.path.dirname(executable), executable, "follow")
+    os.makedirs(venv)
+    write_layout(str(venv), str(venv), plan_layout(VenvWish(str(venv), "x"), choice, lib64=True))
+
+
 def make(interpreter, venv, cache, observer=SILENT, **options):
     """Make a venv and seed it."""
-    interpreter.venv(str(venv), "--without-pip")
+    make_bare(interpreter, venv)
     return seed(target_of(interpreter, str(venv), **options), cache, observer)
 
 
