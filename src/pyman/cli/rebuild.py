@@ -9,7 +9,7 @@ import typer
 
 from pyman.cli.examining import examine
 from pyman.cli.pin import named_venv
-from pyman.cli.rebuild_plan import OtherLock, RebuildOptions, plan_rebuild, refuse_obstacles
+from pyman.cli.rebuild_plan import OtherLock, plan_rebuild, refuse_obstacles
 from pyman.cli.rebuilding import NotRestored, carry_out, recover_what_was_cut_off
 from pyman.cli.relinking import needs_rebuild, relink
 from pyman.cli.session import Session
@@ -19,9 +19,10 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.finding import REBUILD
 from pyman.core.packages import normalize_name
+from pyman.core.rebuild_plan import RebuildOptions
 from pyman.core.record import replace
 from pyman.effects.inventory import read_one
-from pyman.effects.set_aside import Turn
+from pyman.effects.turn import Turn
 from pyman.errors import NotFound, PymanError, UsageError
 from pyman.hot.termination import Terminated
 

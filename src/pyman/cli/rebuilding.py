@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 
-from pyman.cli.rebuild_plan import RebuildOptions, RebuildPlan, plan_rebuild, refuse_obstacles, relax
+from pyman.cli.rebuild_plan import plan_rebuild, refuse_obstacles
 from pyman.cli.session import Session
 from pyman.core.consistency import newly_broken
 from pyman.core.plans.rebuild import Comparison, compare, unplanned
 from pyman.core.plans.repair import PIPX_METADATA, rewrite_pipx_metadata
+from pyman.core.rebuild_plan import RebuildOptions, RebuildPlan, relax
 from pyman.core.record import record
 from pyman.core.relink import Target
 from pyman.core.venv import VenvFacts
+from pyman.effects.aside_journal import FINISHED, IN_THE_WAY, recover
 from pyman.effects.dist_info import read_packages
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.installers import CannotInstall, install, sync
 from pyman.effects.inventory import read_one
 from pyman.effects.lock import hold
 from pyman.effects.places import cannot_write
-from pyman.effects.processes import processes_of_venv
 from pyman.effects.programs import Trial, missing_programs
-from pyman.effects.set_aside import SetAside, Turn, recover
+from pyman.effects.requested_marks import keep_marks
+from pyman.effects.set_aside import SetAside
 from pyman.effects.stray_files import copy_folder, keep_strays
+from pyman.effects.turn import Turn
 from pyman.effects.unfinished import read_unfinished
 from pyman.effects.venv_records import remember
+from pyman.effects.venv_users import processes_of_venv
 from pyman.effects.venvs_on_disk import read_venv
 from pyman.errors import NotFound, PymanError
 from pyman.hot.making import build_venv
@@ -162,6 +166,8 @@ def _checked(session: Session, plan: RebuildPlan, old: SetAside) -> Rebuilt:
             lends=plan.wish.system_site_packages,
         )
         if plan.source is None:
+            before = {package.normalized: package.requested for package in plan.packages}
+            keep_marks(os.path.join(facts.folder, library), packages, before)
             _refuse(lacking, "`--allow-newer` with the names of these packages allows versions that fit")
         else:
             notes += lacking  # What the lock or the file says is what the user wants.
@@ -234,8 +240,12 @@ def recover_what_was_cut_off(session: Session) -> None:
     if not any(not work.alive for work in read_unfinished(places.venvs)):
         return
     with hold(places.lock, session.observer, what="the store"):
-        for venv in recover(places):
-            session.observer.noted(f"{venv} was being changed when pyman was cut off: that was undone or finished")
+        for one in recover(places):
+            if one.outcome == IN_THE_WAY:
+                told = f"the old venv lies in {one.aside}, because something else is in its place"
+            else:
+                told = "that was finished" if one.outcome == FINISHED else "the old venv is back"
+            session.observer.noted(f"{one.venv} was being changed when pyman was cut off: {told}")
 
 
 def rebuild_for(session: Session, facts: VenvFacts, minor: str) -> None:

@@ -7,13 +7,14 @@ import os
 from pyman.cli.examining import judge
 from pyman.cli.mending import FAILED, is_for_fix, mend_venv
 from pyman.cli.pin import link_venv
-from pyman.cli.rebuild_plan import RebuildOptions, find_python
+from pyman.cli.rebuild_python import find_python, installed_python
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import relinked_data
 from pyman.core.diagnosis import diagnose_venv
 from pyman.core.finding import ERROR, REBUILD
-from pyman.core.rebuild_python import kept_request
+from pyman.core.rebuild_plan import RebuildOptions
+from pyman.core.rebuild_python import kept_request, means_same_minor
 from pyman.core.relink import Target, wanted_alias
 from pyman.core.runtime import Choice
 from pyman.core.venv import VenvFacts
@@ -39,7 +40,10 @@ def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -
         return True  # Nothing else mends it.
     if options.python is None:
         return False
-    choice = find_python(session, facts, options)[2]
+    choice = installed_python(session, facts, options)
+    if choice is None:
+        # It will be installed; a request that the venv satisfies as it is needs no other minor.
+        return not means_same_minor(facts, options.python)
     return minor_alias(choice.version, choice.variant) != wanted_alias(facts)
 
 

@@ -35,6 +35,7 @@ _LISTS = (
 )
 # pip says of each requirement which line it comes from, but not which one it failed at.
 _LINE = re.compile(r"\(from .*-r .* \(line ([0-9]+)\)\)")
+_LONGEST = 700
 _METADATA_FAILED = ("metadata-generation-failed", "subprocess-exited-with-error")
 _NETWORK = (
     "connection broken by",
@@ -96,12 +97,17 @@ def failure_reason(output: str) -> str:
         told = [line for line in lines if line.startswith(start) and "subprocess-exited" not in line]
         if not told:
             continue
-        at = lines.index(told[0])
-        causes = [line.removeprefix("cause: ") for line in lines[at + 1 : at + 2] if line.startswith("cause: ")]
-        return _shortened(": ".join([told[0].removeprefix(start), *causes]))
+        causes = []
+        for line in lines[lines.index(told[0]) + 1 :]:
+            if not line.startswith("cause: "):
+                break
+            causes.append(line.removeprefix("cause: "))
+        # The first says more than the message, the last what is at the bottom of it.
+        named = dict.fromkeys([told[0].removeprefix(start), *causes[:1], *causes[-1:]])
+        return _shortened(": ".join(named))
     return _shortened(lines[-1]) if lines else "it said nothing"
 
 
 def _shortened(reason: str) -> str:
     # Which line of which temporary file it was tells nobody anything.
-    return _LINE.sub("", reason).strip()[:400]
+    return _LINE.sub("", reason).strip()[:_LONGEST]

@@ -36,6 +36,8 @@ class Batch:
     """True where what they need is found and installed too, False where they are all there is."""
     file: str = ""
     """A requirements file of the user's, or `pylock.toml` for uv, instead of lines."""
+    beside_lent: bool = False
+    """True for a venv that sees the packages of its base Python: pip would not install what is there."""
     more_files: tuple[str, ...] = ()
     """Further requirements files, to be satisfied together with it."""
 
@@ -131,6 +133,8 @@ def install_command(
     else:
         command = [*installer.command, "install", "--no-input", "--progress-bar", "off"]
     command += [] if batch.dependencies else ["--no-deps"]
+    # uv looks into the venv alone.
+    command += ["--ignore-installed"] if batch.beside_lent and installer.kind == "pip" else []
     command += ["--dry-run"] if trial else []
     command += ["--constraint", constraints] if constraints else []
     for file in (batch.file or requirements, *batch.more_files):

@@ -71,6 +71,15 @@ def _alias_of(release: str) -> str | None:
     return replace(parsed, numbers=parsed.numbers[:2], prerelease="").alias
 
 
+def means_same_minor(facts: VenvFacts, asked: str) -> bool:
+    """True for words that name the minor and variant that the venv has, or admit the release that it runs."""
+    request = parse_request(asked)
+    if request.kind == "release" and len(request.numbers) > 1:
+        return replace(request, numbers=request.numbers[:2], prerelease="").alias == wanted_alias(facts)
+    running = facts.running
+    return running is not None and running.version is not None and request.admits(running.version, running.variant)
+
+
 def fits(choice: Choice, wish: PythonWish) -> bool:
     """True for an interpreter of the minor and variant that the wish is about."""
     return wish.alias is None or minor_alias(choice.version, choice.variant) == wish.alias

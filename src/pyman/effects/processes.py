@@ -31,21 +31,6 @@ def processes_in(runtime: Runtime) -> tuple[Process, ...]:
     return tuple(_describe(number, own) for number in running)
 
 
-def processes_of_venv(venv: str) -> tuple[Process, ...]:
-    """The processes that were started with the interpreter of a venv, or with one of its scripts."""
-    inside = venv.rstrip("/") + "/bin/"
-    try:
-        numbers = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit())
-    except OSError:
-        return ()
-    running = []
-    for number in numbers:
-        words = _words(number)
-        if number != os.getpid() and any(os.fsdecode(word).startswith(inside) for word in words[:2]):
-            running.append(Process(number, _shown(words)))
-    return tuple(running)
-
-
 class _Own:
     """What tells that a process runs a runtime: a prefix like `/usr` holds far more than one Python."""
 

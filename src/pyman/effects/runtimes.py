@@ -8,13 +8,13 @@ from pyman.core.moves import swaps
 from pyman.core.plan import RemoveLink
 from pyman.core.plans.move import through_other
 from pyman.core.runtime import with_hold, without_runtime
+from pyman.effects.aside_journal import recover
 from pyman.effects.holds import write_holds
 from pyman.effects.lock import hold
 from pyman.effects.move import change_store, settle_aliases
 from pyman.effects.move_journal import end_moves
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
-from pyman.effects.set_aside import recover
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import WorkFolder, sweep, sweep_temporaries
 from pyman.errors import PymanError

@@ -1,11 +1,6 @@
 """A venv set aside while another takes its place: the old one is back, whole, unless the new one stands.
 
-The journal is a folder of work in progress in the store's `venvs/` (effects/unfinished.py): it names the venv and
-where the old one lies meanwhile, beside it and so on the same file system. A process that dies leaves the journal to
-the next pyman, which puts the old venv back, or drops it where the new one was found good.
-
-    journal     the venv and the place of the old one
-    good        only once the new one is good: the names that go over to it from the old one
+A journal (effects/aside_journal.py) says so to the next pyman, should this process die.
 """
 
 from __future__ import annotations
@@ -13,14 +8,13 @@ from __future__ import annotations
 import errno
 import os
 
-from pyman.core.own_files import IGNORE_FILE
-from pyman.effects.files import NotReadable, read_text, replace_file
+from pyman.effects.aside_journal import begin, find_good, go_on, is_set_aside, put_back, recover
 from pyman.effects.interruption import Interruption
-from pyman.effects.lock import Lock, hold
+from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, make_folder
-from pyman.effects.unfinished import WorkFolder, read_unfinished, remove_tree
-from pyman.effects.venv_place import UNFINISHED, being_made, work_name
+from pyman.effects.unfinished import WorkFolder
+from pyman.effects.venv_place import being_made, work_name
 from pyman.effects.venv_records import record_name
 from pyman.errors import PymanError, Refused
 
@@ -28,9 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
-
-JOURNAL = "journal"
-GOOD = "good"
 
 
 class SetAside:
@@ -90,7 +81,7 @@ class SetAside:
             self._work = None
             self._observer.noted(f"{self.venv} lies in {self.aside} until the new one is good")
             return
-        _write_durably(work.path, JOURNAL, os.fsencode(f"{self.venv}\0{self.aside}\0"))
+        begin(work.path, self.venv, self.aside)
 
     def _end_journal(self) -> None:
         if self._work is not None:
@@ -112,7 +103,7 @@ class SetAside:
         self._interruption.close()
         if self._work is not None:
             try:
-                _write_durably(self._work.path, GOOD, os.fsencode("\0".join(moving)))
+                find_good(self._work.path, moving)
             except OSError as error:
                 raise cannot_write(self._work.path, error) from error
         self._moving = moving
@@ -131,7 +122,7 @@ class SetAside:
 
     def _finish(self) -> None:
         try:
-            _go_on(self.venv, self.aside, self._moving)
+            go_on(self.venv, self.aside, self._moving)
         except OSError as trouble:
             # The journal stays: the next pyman tries again.
             self._observer.noted(f"the old venv could not be removed from {self.aside} yet: {trouble}")
@@ -151,142 +142,6 @@ class SetAside:
                 return
             raise PymanError(told, hint=hint) from trouble
         self._end_journal()
-
-
-def recover(places: Places) -> tuple[str, ...]:
-    """Put back, or drop, what dead processes had set aside; returns the venvs concerned.
-
-    What somebody else has made in the place since then stays, and so does the old one, under its other name. The
-    caller holds the store's lock. Raises nothing: what cannot be mended now is left for the next time.
-    """
-    mended = []
-    for work in read_unfinished(places.venvs):
-        if work.alive:
-            continue
-        try:
-            named = read_journal(work.path)
-            if named is not None:
-                venv, aside = named
-                moving = _read_good(work.path)
-                if moving is not None:
-                    _go_on(venv, aside, moving)
-                elif os.path.lexists(aside) and is_free_for_old(venv):
-                    put_back(venv, aside)
-                mended.append(venv)
-            remove_tree(work.path)
-        except OSError:
-            continue
-    return tuple(mended)
-
-
-class Turn:
-    """The right to change one venv, while `with` lasts: others wait, and are told for whom.
-
-    A store that cannot be written has no turns; nobody else changes its venvs through pyman at the same instant.
-    """
-
-    def __init__(self, places: Places, venv: str, observer: Observer = SILENT) -> None:
-        self._root = places.root
-        self._path = os.path.join(places.root, f".lock-{record_name(venv)}")
-        self._lock: Lock | None = hold(self._path, observer, what=venv)
-
-    def __enter__(self) -> None:
-        try:
-            make_folder(self._root)
-            if self._lock is not None:
-                self._lock.__enter__()
-        except PymanError as error:
-            if error.code != "read-only":
-                raise
-            self._lock = None
-
-    def __exit__(self, *_: object) -> None:
-        if self._lock is None:
-            return
-        try:
-            # There are as many of these as venvs; who waits for it notices, and makes a new one.
-            os.unlink(self._path)
-        except OSError:
-            pass  # A file system without `flock` has none.
-        self._lock.__exit__()
-
-
-def is_set_aside(places: Places, venv: str) -> bool:
-    """True while a living process has this venv set aside."""
-    name = record_name(venv)
-    return any(work.alive and work.subject == name for work in read_unfinished(places.venvs))
-
-
-def read_journal(work: str) -> tuple[str, str] | None:
-    """The venv and the place of the old one that a journal names; None where it names none that could be ours.
-
-    Raises OSError where it is there and cannot be read: without it nobody finds the old venv again.
-    """
-    try:
-        lines = read_text(os.path.join(work, JOURNAL)).split("\0")
-    except (FileNotFoundError, NotReadable):
-        return None
-    if len(lines) != 3:
-        return None
-    venv, aside = lines[0], lines[1]
-    ours = os.path.basename(aside).startswith(work_name(os.path.basename(venv), "old"))
-    return (venv, aside) if ours and os.path.dirname(venv) == os.path.dirname(aside) else None
-
-
-def _read_good(work: str) -> tuple[str, ...] | None:
-    """The names that go over to the new venv; None where that was not found good."""
-    try:
-        text = read_text(os.path.join(work, GOOD))
-    except FileNotFoundError:
-        return None
-    return tuple(name for name in text.split("\0") if name and "/" not in name and name not in (".", ".."))
-
-
-def is_free_for_old(venv: str) -> bool:
-    """True where nothing is in the place of an old venv but a new one that nobody has finished."""
-    return not os.path.lexists(venv) or os.path.lexists(os.path.join(venv, UNFINISHED))
-
-
-def put_back(venv: str, aside: str) -> None:
-    """Give the old venv its name again, and remove what had it meanwhile. Raises OSError."""
-    folder, name = os.path.split(venv)
-    spoiled = ""
-    if os.path.lexists(venv):
-        # The old one first: what is large, or cannot be removed, does not keep it waiting.
-        spoiled = os.path.join(folder, f"{work_name(name, 'new')}{os.getpid()}-{os.urandom(3).hex()}")
-        os.rename(venv, spoiled)
-    os.rename(aside, venv)
-    if spoiled:
-        try:
-            remove_tree(spoiled)
-        except OSError:
-            pass  # `clear_left_behind` tries again.
-
-
-def _go_on(venv: str, aside: str, moving: tuple[str, ...]) -> None:
-    """Finish what was found good; what is done already stays done. Raises OSError."""
-    for name in moving:
-        old, new = os.path.join(aside, name), os.path.join(venv, name)
-        if os.path.lexists(old) and (name == IGNORE_FILE or not os.path.lexists(new)):
-            os.replace(old, new)
-    left = [name for name in moving if os.path.lexists(os.path.join(aside, name))]
-    remove_tree(os.path.join(venv, UNFINISHED))
-    if left:
-        raise OSError(errno.EEXIST, f"{left[0]} is in {venv} already", aside)
-    remove_tree(aside)
-
-
-def _write_durably(folder: str, name: str, content: bytes) -> None:
-    """Write a file that is there after a power failure too. Raises OSError."""
-    replace_file(os.path.join(folder, name), content, durable=True)
-    for above in (folder, os.path.dirname(folder)):
-        descriptor = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        except OSError:
-            pass  # Some network file systems cannot, and need not.
-        finally:
-            os.close(descriptor)
 
 
 def _flush(venv: str) -> None:

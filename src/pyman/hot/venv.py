@@ -198,8 +198,8 @@ def free_place(places: Places, path: str, *, clear: bool) -> str:
 
 def _put_back(places: Places, path: str) -> None:
     """Undo what a dead process had begun with a venv. Raises Refused while a living one is at it."""
+    from pyman.effects.aside_journal import is_set_aside, recover
     from pyman.effects.lock import hold
-    from pyman.effects.set_aside import is_set_aside, recover
 
     try:
         with hold(places.lock):
