@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pyman.effects.quiet_followers import QuietFollowers
+
 _MOST_LINKS = 8
 _LONGEST_PATH = 4096  # what a text file in the place of `.venv` may hold
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -29,11 +31,16 @@ class Followers:
     """How many more go through a name, and have nothing in them that goes stale; by that name."""
 
 
-def read_followers(root: str, concerns: Callable[[str], bool], counted: Mapping[str, str] | None = None) -> Followers:
+def read_followers(
+    root: str,
+    concerns: Callable[[str], bool],
+    counted: Mapping[str, str] = {},  # nobody changes it
+    quiet: QuietFollowers | None = None,
+) -> Followers:
     """The known venvs that go through names of the store which `concerns` admits.
 
-    Those that go through a name in `counted`, which tells its minor, are only counted where nothing in them goes stale.
-    Raises PymanError where the records cannot be read.
+    Those that go through a name in `counted`, which tells its minor, are only counted where nothing in them goes
+    stale; `quiet` remembers which those are. Raises PymanError where the records cannot be read.
     """
     folder = os.path.join(root, "venvs")
     inside = _inside(os.path.join(root, "runtimes"))
@@ -43,6 +50,10 @@ def read_followers(root: str, concerns: Callable[[str], bool], counted: Mapping[
     others: dict[str, int] = {}
     for name in names:
         place = f"{folder}/{name}"
+        known = quiet.through(f"{place}/{FILE_NAME}") if quiet is not None else None
+        if known is not None and known in counted:
+            others[known] = others.get(known, 0) + 1
+            continue
         try:
             link = os.readlink(f"{place}/bin/python")
         except OSError:
@@ -50,16 +61,20 @@ def read_followers(root: str, concerns: Callable[[str], bool], counted: Mapping[
         # A thousand venvs have few different links.
         way = ways.get(link)
         if way is None:
-            way = ways[link] = _way(link, inside, concerns, counted or {})
+            way = ways[link] = _way(link, inside, concerns, counted)
         concerned, through, minor = way
         if not concerned:
             continue
         if minor is not None and not _needs_work(place, minor):
             others[through] = others.get(through, 0) + 1
+            if quiet is not None:
+                quiet.add(f"{place}/{FILE_NAME}", through)
             continue
         follower = _read(place, inside, concerns)
         if follower is not None:
             found.append(follower)
+    if quiet is not None:
+        quiet.remember()
     return Followers(tuple(found), others)
 
 

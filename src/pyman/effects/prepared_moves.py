@@ -9,6 +9,7 @@ from pyman.core.record import replace
 from pyman.core.runtime import parse_runtime_name
 from pyman.core.version import minor_alias
 from pyman.effects.followers import Followers, complete, read_followers
+from pyman.effects.quiet_followers import QuietFollowers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def prepare(
 
     # Without the check nothing has to be known of a venv in which nothing goes stale.
     counted = {} if check else {alias: alias.rstrip("td") for alias in aliases - {"3"}}
-    followers = read_followers(places.root, concerns, counted)
+    quiet = QuietFollowers(places.cache) if counted else None
+    followers = read_followers(places.root, concerns, counted, quiet)
     through_major = major if "3" not in aliases else None
     return [_prepare(swap, before, after, followers, through_major, check=check, trees=trees) for swap in swaps]
 
