@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from itertools import islice
 
@@ -144,7 +145,12 @@ def _older(store: Store, facts: VenvFacts, version: Version) -> Runtime | None:
 
 
 def _request_of(facts: VenvFacts) -> Request | None:
+    return _parsed(facts.request) if facts.request is not None else None
+
+
+@functools.cache
+def _parsed(text: str) -> Request | None:
     try:
-        return parse_request(facts.request) if facts.request is not None else None
+        return parse_request(text)
     except PymanError:
         return None

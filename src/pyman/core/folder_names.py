@@ -9,6 +9,10 @@ from pyman.core.version import Version, split_release
 _PREFIXES = ("cpython-", "cpython@", "python@", "python-", "python")
 _LONG_VARIANTS = (("+freethreaded", "freethreaded"), ("+debug", "debug"))
 
+# Thousands of venvs have the same few folders above their interpreters.
+_TOLD: dict[str, tuple[tuple[int, ...], str, str] | None] = {}
+_MOST_TOLD = 2000
+
 
 def version_in_name(name: str) -> tuple[tuple[int, ...], str, str] | None:
     """Numbers, pre-release and variant that the name of a folder gives; None where it is named after no CPython.
@@ -16,6 +20,14 @@ def version_in_name(name: str) -> tuple[tuple[int, ...], str, str] | None:
     `3.13.5`, `3.13.5+20261101`, `3.14t`, `cpython-3.13.5-linux-x86_64-gnu`, `cpython-3.14+freethreaded-linux-…`,
     `cpython@3.13.5` (pdm), `python@3.13` and `3.13.5_1` (Homebrew), `3.15-dev` (pyenv).
     """
+    if name not in _TOLD:
+        if len(_TOLD) > _MOST_TOLD:
+            _TOLD.clear()
+        _TOLD[name] = _read_name(name)
+    return _TOLD[name]
+
+
+def _read_name(name: str) -> tuple[tuple[int, ...], str, str] | None:
     text = name.lower()
     if not text[:1].isdigit():
         if not text.startswith(_PREFIXES):

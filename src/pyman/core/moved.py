@@ -52,7 +52,10 @@ class MovedFiles:
 
 
 def edits_of_move(files: MovedFiles, relocated: Mapping[str, str]) -> tuple[Edit, ...]:
-    """Say what to rewrite. `relocated` maps source folders that are gone to where they are now (`named_paths`)."""
+    """Say what to rewrite, and in which order, so that whoever is cut off in between finds all that is left to do.
+
+    `relocated` maps source folders that are gone to where they are now (`named_paths`).
+    """
     changed: dict[str, Edit] = {}
 
     def change(path: str, before: bytes, after: bytes) -> None:
@@ -73,7 +76,10 @@ def edits_of_move(files: MovedFiles, relocated: Mapping[str, str]) -> tuple[Edit
         change(path, content, _text(content, lambda text: _rewrite_command(text, files)))
     for path, content in files.records.items():
         change(path, content, _text(content, lambda text, path=path: _rewrite_record(path, text, files, changed)))  # type: ignore[misc]
-    return tuple(changed.values())
+    # RECORD tells hashes of what follows: after a script that is right already they would not be told any more. The
+    # place that `activate` names is what shows that the venv was moved.
+    rank = dict.fromkeys(files.records, 0) | dict.fromkeys(files.activation, 2)
+    return tuple(sorted(changed.values(), key=lambda each: (rank.get(each.path, 1), basename(each.path) == "activate")))
 
 
 def _text(content: bytes, rewrite: Callable[[str], str]) -> bytes:
