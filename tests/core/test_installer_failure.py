@@ -156,8 +156,10 @@ def test_what_nobody_asked_for_does_not_block():
         (PIP_METADATA_FAILED, "metadata-generation-failed"),
         (
             UV_BUILD_FAILED,
-            "Failed to build `failwheel==1.0`: The build backend returned an error: "
-            "Call to `be.build_wheel` failed (exit status: 1)",
+            (
+                "Failed to build `failwheel==1.0`: The build backend returned an error: "
+                "Call to `be.build_wheel` failed (exit status: 1)"
+            ),
         ),
         ("Killed\n", "Killed"),
         (PIP_18, "No matching distribution found for ham==1.0"),

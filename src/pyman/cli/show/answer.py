@@ -33,6 +33,6 @@ def plain_rows(table: Table) -> list[str]:
     """The rows of a table as lines with aligned columns, its head first."""
     rows = [table.head, *table.rows]
     if table.details:
-        rows = [(*row, detail) for row, detail in zip(rows, ("", *table.details), strict=True)]
+        rows = [(*row, detail) for row, detail in zip(rows, ("Why", *table.details), strict=True)]
     widths = [min(max(len(row[column]) for row in rows), _WIDEST) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
