@@ -176,7 +176,7 @@ def test_what_a_person_reads(sick, tmp_path):
     make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/3.13.5/bin/python3.13")
     told = machine.pyman("doctor", machine.path, status=1)
     head, worst, less, summary = told.out.splitlines()
-    assert head.split() == ["Where", "Python", "State", "Repair"]
+    assert head.split() == ["Where", "Python", "State", "Repair", "Why"]
     assert worst.startswith("~/lost/.venv ")
     assert "error dangling" in worst
     assert worst.endswith("home is ~/gone/3.13.5/bin, which does not exist")
