@@ -10,7 +10,7 @@ from pyman.core.plans.install import Fetch
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.release_cycle import state
 from pyman.core.runtime import Store
-from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name
+from pyman.core.version import VARIANT_RANK, VARIANT_SUFFIX, Version, minor_alias, release_name
 from pyman.effects.release_cycle import published_cycles, today
 from pyman.effects.store import read_manifest
 
@@ -98,9 +98,9 @@ def _releases(known: Catalogue, *, every: bool) -> list[tuple[Version, str]]:
     return sorted(chosen.values(), key=_order, reverse=True)
 
 
-def _order(pair: tuple[Version, str]) -> tuple[tuple[int, int], bool, tuple[int, ...]]:
+def _order(pair: tuple[Version, str]) -> tuple[tuple[int, int], int, tuple[int, ...]]:
     version, variant = pair
-    return ((version.major, version.minor), variant == "default", version.order)
+    return ((version.major, version.minor), VARIANT_RANK[variant], version.order)
 
 
 def _other_installed(store: Store, version: Version, variant: str) -> str:

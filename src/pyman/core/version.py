@@ -11,6 +11,9 @@ from pyman.core.record import record
 VARIANT_SUFFIX = {"default": "", "freethreaded": "t", "debug": "d"}
 SUFFIX_VARIANT = {suffix: variant for variant, suffix in VARIANT_SUFFIX.items()}
 
+VARIANT_RANK = {"default": 2, "freethreaded": 1, "debug": 0}
+"""Sorts the variants of one release by how many people want them."""
+
 _STAGES = {"a": 0, "b": 1, "rc": 2}
 _FINAL = 3
 # A number of more digits is no version of anything; int() of a very long one is slow.

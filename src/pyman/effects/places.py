@@ -100,9 +100,11 @@ def check_owner(folder: str) -> None:
             code="unsafe-folder",
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        from pyman.core.shell_words import quote
+
         raise Refused(
             f"others may write to {folder}, and could change what you run",
-            hint=f"run `chmod go-w '{folder}'`",
+            hint=f"run `chmod go-w {quote(folder)}`",
             code="unsafe-folder",
         )
 

@@ -16,6 +16,7 @@ from pyman.core.runtime import (
     is_alias_name,
     parse_runtime_name,
 )
+from pyman.core.version import VARIANT_RANK
 from pyman.effects.files import NotReadable, read_text
 from pyman.errors import PymanError
 
@@ -62,7 +63,9 @@ def read_store(root: str) -> Store:
                 blocked.append(name)
             else:
                 aliases.append(Alias(name, link))
-    runtimes.sort(key=lambda runtime: (runtime.version.order, runtime.variant, runtime.build or ""), reverse=True)
+    runtimes.sort(
+        key=lambda runtime: (runtime.version.order, VARIANT_RANK[runtime.variant], runtime.build or ""), reverse=True
+    )
     aliases.sort(key=lambda alias: [int(part) for part in alias.name.rstrip("td").split(".")], reverse=True)
     return Store(
         root,

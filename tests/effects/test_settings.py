@@ -1,0 +1,61 @@
+"""`config.toml`: read, or refused with what is wrong in it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pyman.effects.settings import Settings, read_settings
+from pyman.errors import PymanError
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [("", Settings()), ('mirror = "/srv/pythons"\n', Settings("/srv/pythons")), ('mirror = ""\n', Settings()),
+     ('folders = ["~/code", "/srv"]\n', Settings(None, ("~/code", "/srv"))), ("\ufeffmirror = 'x'\n", Settings("x"))],
+)  # fmt: skip
+def test_settings(tmp_path, text, settings):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    assert read_settings(str(path)) == settings
+
+
+def test_no_file_is_no_settings(tmp_path):
+    assert read_settings(str(tmp_path / "nothing.toml")) == Settings()
+    (tmp_path / "file").write_text("")
+    assert read_settings(str(tmp_path / "file" / "config.toml")) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("mirror = 3\n", "`mirror` is no text"), ("folders = 'x'\n", "`folders`"), ("folders = [1]\n", "`folders`"),
+     ("miror = 'x'\n", "no setting `miror`"), ("mirror =\n", "line 1"), ("\0", ""), ("x = " + "[" * 5000, "")],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_the_file(tmp_path, text, says):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(PymanError) as failure:
+        read_settings(str(path))
+    assert failure.value.message.startswith(f"{path} cannot be used: ")
+    assert says in failure.value.message
+    assert failure.value.code == "bad-settings"
+
+
+def test_a_fifo_does_not_hang_and_a_gigabyte_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "config.toml")
+    with pytest.raises(PymanError, match="no regular file"):
+        read_settings(str(tmp_path / "config.toml"))
+    with open(tmp_path / "large.toml", "wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(PymanError, match="bytes"):
+        read_settings(str(tmp_path / "large.toml"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_somebody_else_s_file_decides_nothing(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("mirror = '/evil'\n")
+    os.chown(path, 65534, -1)
+    with pytest.raises(PymanError, match="another user"):
+        read_settings(str(path))
