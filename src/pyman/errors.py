@@ -37,7 +37,16 @@ class PymanError(Exception):
 
 
 def bug(error: Exception) -> PymanError:
-    """The failure to report for an exception that nobody expected: never a traceback."""
+    """The failure to report for an exception that nobody expected: never a traceback.
+
+    What the system refuses (a disk that fails, rights taken away meanwhile) is no bug, wherever it strikes.
+    """
+    if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+        return PymanError(
+            f"{error.filename} cannot be used: {(error.strerror or str(error)).lower()}",
+            hint="see that its disk is well; if all is, please report it with what PYMAN_TRACEBACK=1 adds",
+            code="system",
+        )
     return PymanError(
         f"pyman failed in a way that it should not: {type(error).__name__}: {error}",
         hint="nothing is left half done; please report it with what PYMAN_TRACEBACK=1 adds",

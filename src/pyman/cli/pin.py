@@ -11,10 +11,9 @@ from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.owner_command import owner_command
-from pyman.core.plan import Plan, ReplaceFile
+from pyman.core.plan import Plan
 from pyman.core.plans.repair import relink_steps
-from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, edit
-from pyman.core.record import replace
+from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
 from pyman.core.relink import Target, store_target, wanted_alias
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store
@@ -25,10 +24,6 @@ from pyman.effects.lock import hold
 from pyman.effects.store import read_store
 from pyman.effects.venv_records import remember
 from pyman.errors import NotFound, PymanError, Refused
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pyman.core.plan import Step
 
 _VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]
 
@@ -137,20 +132,7 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
 
 def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, policy: str) -> None:
     """Link a venv to a Python of its minor, and write down what was asked for. Raises PymanError, having undone it."""
-    changes = {REQUEST: request, POLICY: policy, HELD_BACK: None}
-    # The policy is part of the same change: the file is written once, and put back with the link.
-    steps: list[Step] = []
-    for step in relink_steps(facts, target):
-        if isinstance(step, ReplaceFile) and step.path == os.path.join(facts.folder, FILE_NAME):
-            text = step.new.decode("utf-8", "surrogateescape")
-            steps.append(replace(step, new=edit(text, changes).encode("utf-8", "surrogateescape")))
-        else:
-            steps.append(step)
-    if not any(isinstance(step, ReplaceFile) for step in steps):
-        text = facts.cfg.decode("utf-8", "surrogateescape")
-        new = edit(text, changes).encode("utf-8", "surrogateescape")
-        if new != facts.cfg:
-            steps.insert(0, ReplaceFile(os.path.join(facts.folder, FILE_NAME), facts.cfg, new))
+    steps = relink_steps(facts, target, also={REQUEST: request, POLICY: policy, HELD_BACK: None})
     with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
-        transaction.take(Plan(tuple(steps)))
+        transaction.take(Plan(steps))
     remember(session.places.root, facts.path)

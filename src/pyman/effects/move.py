@@ -99,17 +99,19 @@ def _carry_out(
     """Hold back, change, swap, bring along.
 
     What decides where an alias leads (a new runtime, a hold) comes before its swap, so that whoever finds a change cut
-    off in between goes on with it. But an alias that leads to what goes is swapped before: it leads somewhere always.
+    off in between goes on with it. But an alias that leads to what goes is swapped or removed before, `3` first: one
+    that is there leads somewhere always.
     """
     gone = {move.swap.alias for move in moves if move.swap.new is None}
     stays = {runtime.name for runtime in after.runtimes} | {alias.name for alias in now.aliases} - gone
     there = {runtime.name for runtime in now.runtimes if runtime.whole} | {alias.name for alias in now.aliases}
     early = {move.swap.alias for move in moves if move.swap.old not in stays and move.swap.new in there}
     moves = [keep_behind(transaction, move, force=force) for move in moves]
-    moves = [_swap(places, transaction, move) if move.swap.alias in early else move for move in moves]
+    first = early | gone
+    moves.sort(key=lambda move: move.swap.alias != "3" or "3" not in first)
+    moves = [_swap(places, transaction, move) if move.swap.alias in first else move for move in moves]
     do(transaction)
-    moves = [move if move.swap.alias in early | gone else _swap(places, transaction, move) for move in moves]
-    moves = [_swap(places, transaction, move) if move.swap.alias in gone else move for move in moves]
+    moves = [move if move.swap.alias in first else _swap(places, transaction, move) for move in moves]
     return [bring_along(transaction, move) for move in moves]
 
 

@@ -181,7 +181,10 @@ def _interpreter_in(folder: str) -> str:
 
 
 def _same(folder: str, one: str, other: str) -> bool:
-    return os.path.samefile(os.path.join(folder, one), os.path.join(folder, other))
+    try:
+        return os.path.samefile(os.path.join(folder, one), os.path.join(folder, other))
+    except OSError:
+        return False
 
 
 def _stands_in_prefix(path: str) -> bool:

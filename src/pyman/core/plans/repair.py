@@ -79,13 +79,21 @@ def chosen_target(finding: Finding, facts: VenvFacts, store: Store) -> Target | 
     return target_for(facts, store, wanted_alias(facts))
 
 
-def relink_steps(facts: VenvFacts, target: Target, *, pipx_metadata: bytes | None = None) -> tuple[Step, ...]:
-    """Change link, `home` and version lines together, keeping every other line.
+def relink_steps(
+    facts: VenvFacts,
+    target: Target,
+    *,
+    pipx_metadata: bytes | None = None,
+    also: Mapping[str, str | None] | None = None,
+) -> tuple[Step, ...]:
+    """Change link, `home` and version lines together, keeping every other line; `also` says what else to write.
 
     Going up the link comes first, going down `home`: the newer binary runs with the older library, not the reverse.
+    On one release it is first written that a venv follows, and last that it is pinned: one that follows and was cut
+    off in between is `unfollowed`, and mended.
     """
     links = tuple(_link_steps(facts, target))
-    changes = settings_of(facts, target)
+    changes = {**settings_of(facts, target), **(also or {})}
     text = facts.cfg.decode("utf-8", "surrogateescape")
     new = edit(text, changes).encode("utf-8", "surrogateescape")
     files: list[Step] = []
@@ -98,7 +106,8 @@ def relink_steps(facts: VenvFacts, target: Target, *, pipx_metadata: bytes | Non
     check = Verify(facts.folder, target.version, target.variant, target.home)
     running = facts.python
     down = running is not None and target.version < running
-    return (*files, *links, check) if down else (*links, *files, check)
+    starts_to_follow = target.version == running and changes.get(POLICY) == "follow"
+    return (*files, *links, check) if down or starts_to_follow else (*links, *files, check)
 
 
 def _link_steps(facts: VenvFacts, target: Target) -> Iterable[Step]:
