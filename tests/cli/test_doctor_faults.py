@@ -249,6 +249,8 @@ def test_venvs_of_other_users_are_looked_at_and_never_touched(machine):
     machine.give(stale, moved)
     (machine.path / "before").rename(machine.path / "moved")
     theirs = (stale, machine.path / "moved/.venv")
+    # What a process of theirs left when it was killed is theirs, too.
+    (stale / ".pyvenv.cfg.pyman-99999999-abcd").touch()
     for venv in theirs:
         for path in [venv, *venv.rglob("*")]:
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)

@@ -17,6 +17,7 @@ from pyman.core.escape import visible
 from pyman.core.finding import Finding, worst_first
 from pyman.core.record import replace
 from pyman.errors import PymanError
+from pyman.hot.speak import is_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _refuse_what_cannot_be_searched(folders: list[str]) -> None:
 
 
 def _can_ask(session: Session) -> bool:
-    return sys.stdin.isatty() and not session.json
+    return is_terminal(sys.stdin) and not session.json
 
 
 def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
@@ -151,7 +152,8 @@ def _fix(
         others = tuple(finding for finding in look().findings if finding.kind != "venv")
     if seen.store.runtimes:
         keep_shims_current(session)
-    clear_away(session.places, (venv.folder for venv in venvs.values()), session.cwd)
+    mine = (venv.folder for venv in venvs.values() if venv.uid == os.geteuid())
+    clear_away(session.places, mine, session.cwd)
     failed = {(one.finding.path, one.finding.code): one.why for one in mended if one.status == FAILED}
     judged = []
     for finding in worst_first((*others, *(finding for found in left.values() for finding in found))):

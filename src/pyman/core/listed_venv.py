@@ -22,6 +22,7 @@ class ListedVenv:
     path: str
     folder: str
     """Where it really is, if `path` is a link or a file that names it."""
+    uid: int
     creator: str
     request: str | None
     policy: str | None
@@ -59,6 +60,7 @@ def list_venv(facts: VenvFacts, findings: Iterable[Finding]) -> ListedVenv:
     return ListedVenv(
         facts.path,
         facts.folder,
+        facts.uid,
         facts.creator,
         facts.request,
         facts.policy,

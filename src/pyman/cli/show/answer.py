@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from pyman.core.answer import Answer, Table
+from pyman.core.escape import visible
 from pyman.core.record import replace
 from pyman.hot.speak import answer_json, answer_plainly, complain, is_terminal
 
@@ -34,5 +35,6 @@ def plain_rows(table: Table) -> list[str]:
     rows = [table.head, *table.rows]
     if table.details:
         rows = [(*row, detail) for row, detail in zip(rows, ("Why", *table.details), strict=True)]
+    rows = [tuple(map(visible, row)) for row in rows]
     widths = [min(max(len(row[column]) for row in rows), _WIDEST) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -9,6 +9,7 @@ from pyman.cli.show.notes import short_path
 from pyman.core.answer import Answer, Table
 from pyman.core.finding import SEVERITIES, Finding
 from pyman.core.record import record
+from pyman.hot.speak import is_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _table(session: Session, seen: Examination, judged: list[Judged]) -> Table:
     for one in judged:
         finding = one.finding
         groups.setdefault((one.status, finding.code, finding.repair or "", one.message), []).append(one)
-    most = _MOST_ROWS if sys.stdout.isatty() and not session.verbose else len(judged)
+    most = _MOST_ROWS if is_terminal(sys.stdout) and not session.verbose else len(judged)
     rows: list[tuple[str, ...]] = []
     details: list[str] = []
     for same in sorted(groups.values(), key=lambda group: _rank(group[0])):
