@@ -203,7 +203,45 @@ def test_every_step_of_a_choice_is_told(here):
     assert f"{here.path}/pyproject.toml: asks for >=3.11; this counts" in answer["steps"]
 
 
+def test_the_steps_of_a_choice_that_leads_nowhere(here):
+    here.write(".python-version", "3.9\n")
+    answer = here.pyman("which", "--explain", status=1)
+    assert answer.out.splitlines() == [
+        "PYMAN_PYTHON: asks for nothing",
+        f"{here.path}/.python-version: asks for 3.9 (line 1); this counts",
+        "the default: asks for nothing",
+    ]
+    assert "pyman install 3.9" in answer.err
+    told = here.json("which", "--explain", status=1)
+    assert (told["path"], told["version"], told["request"]) == (None, None, "3.9")
+    assert told["error"]["code"] == "no-python"
+
+
 # --- use ---
+
+
+def test_use_without_a_request_shows_what_is_chosen(here):
+    assert "newest installed" in here.pyman("use", status=1).err
+    assert "newest installed" in here.pyman("use", "--global", status=1).err
+    here.pyman("use", "--global", "3.11")
+    assert here.pyman("use", "--global").out == here.pyman("global").out == "3.11\n"
+    assert here.json("use")["source"] == "the default"
+    here.pyman("use", "3.13.5", "3.11")
+    assert here.pyman("use").out == here.pyman("local").out == "3.13.5\n3.11\n"
+    assert here.json("use") == {
+        "schema": "pyman/1",
+        "changed": [],
+        "requests": ["3.13.5", "3.11"],
+        "source": f"{here.path}/.python-version",
+    }
+
+
+def test_use_writes_through_a_link(here):
+    here.write("versions", "3.11\n")
+    os.symlink("versions", here.path / ".python-version")
+    here.pyman("use", "3.13")
+    assert (here.path / "versions").read_text() == "3.13\n"
+    assert os.readlink(here.path / ".python-version") == "versions"
 
 
 def test_use_writes_what_every_tool_reads(here):
@@ -230,7 +268,19 @@ def test_use_global_is_the_default_and_moves_3(here):
     assert os.readlink(here.runtimes / "3") == "3.13"
 
 
-@pytest.mark.parametrize("words", [["./venv"], ["/usr/bin/python3"], ["pypy3.11"], ["nonsense"], ["3.13", "../x"], []])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["./venv"],
+        ["/usr/bin/python3"],
+        ["pypy3.11"],
+        ["nonsense"],
+        ["3.13", "../x"],
+        [""],
+        ["3.13 # why"],
+        ["3.13 3.12"],
+    ],
+)
 @pytest.mark.parametrize("where", [[], ["--global"]], ids=["here", "global"])
 def test_use_refuses_what_no_file_may_say(here, words, where):
     answer = here.pyman("use", *where, *words, status=None)
@@ -296,7 +346,9 @@ def test_run_has_the_command_s_status(here, status):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_run_passes_signals_on(here, number):
     # Whoever runs the tests may have them ignored, as nohup does.
-    code = "import signal, sys; [signal.signal(number, signal.SIG_DFL) for number in (1, 2, 15)]; print('up', flush=True)"
+    code = (
+        "import signal, sys; [signal.signal(number, signal.SIG_DFL) for number in (1, 2, 15)]; print('up', flush=True)"
+    )
     code += "; sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-m", "pyman", "run", "--", "python", "-c", code],

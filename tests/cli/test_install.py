@@ -165,6 +165,16 @@ def test_a_hold_keeps_its_alias_and_that_is_said(user):
     assert os.readlink(user.runtimes / "3.13") == "3.13.8"
 
 
+def test_a_folder_in_the_place_of_an_alias_is_left_there_and_said(user):
+    (user.runtimes / "3.13").mkdir(parents=True)
+    answer = user.pyman("install", "3.13")
+    assert f"{user.runtimes}/3.13 is in the place of an alias" in answer.out
+    assert os.listdir(user.runtimes / "3.13") == []
+    assert user.pyman("find", "3.13").out == f"{user.runtimes}/3.13.9/bin/python3.13\n"
+    (user.runtimes / "3.13").rmdir()
+    assert "3.13 is 3.13.9" in user.pyman("install", "3.13").out
+
+
 def test_force_installs_again_and_takes_what_was_there_away(user):
     user.pyman("install", "3.13.9")
     (user.runtimes / "3.13.9" / "mine").write_text("")

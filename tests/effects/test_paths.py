@@ -382,6 +382,7 @@ def test_what_is_no_python_is_said_in_a_sentence(make, look, tmp_path, home):
     with pytest.raises(PymanError) as failure:
         look(path)
     assert failure.value.hint
+    assert failure.value.exit_status == 1
     assert "\n" not in failure.value.message
     if make is not too_long:
         answer = home.pyman("find", path, status=failure.value.exit_status)

@@ -253,8 +253,11 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
 
 
 def told_of_hold(session: Session, runtime: Runtime) -> list[str]:
-    """A line that says so, where a hold keeps the alias elsewhere."""
-    held = read_store(session.places.root).held(runtime.alias)
+    """A line that says so, where a hold keeps the alias elsewhere, or something lies in its place."""
+    store = read_store(session.places.root)
+    if runtime.alias in store.blocked:
+        return [f"{store.folder(runtime.alias)} is in the place of an alias, so nothing can follow {runtime.alias}"]
+    held = store.held(runtime.alias)
     if held is None or held == runtime.name:
         return []
     return [f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` lets it go"]

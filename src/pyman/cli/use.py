@@ -13,61 +13,69 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.request import parse_request
 from pyman.core.runtime import choose
+from pyman.core.selection import DEFAULT
 from pyman.core.version_file import NAME, parse_version_file
 from pyman.effects.default import set_default
 from pyman.effects.files import replace_file
 from pyman.effects.places import cannot_write
 from pyman.effects.store import read_store
-from pyman.errors import BadRequest, Refused
+from pyman.errors import BadRequest, NotFound, Refused
+from pyman.hot.choosing import wishes
 
-_REQUESTS = Annotated[list[str], typer.Argument(metavar="REQUEST", help="A version or a range; several: first wins.")]
+_REQUESTS = Annotated[
+    list[str] | None, typer.Argument(metavar="[REQUEST...]", help="A version or a range; several: first wins.")
+]
 
 
 @verb
 def use(
     session: Session,
-    requests: _REQUESTS,
+    requests: _REQUESTS = None,
     everywhere: Annotated[bool, typer.Option("--global", help="Set the default of this user instead.")] = False,
 ) -> Answer:
     """Choose the Python of this folder, in `.python-version`, or with `--global` the default.
+
+    Without a request, prints what is chosen now.
 
     Examples:
         pyman use 3.13
         pyman use '>=3.11,<3.14'
         pyman use --global 3.13
     """
-    return _use_global(session, requests) if everywhere else _use_here(session, requests)
+    return _use_global(session, requests or []) if everywhere else _use_here(session, requests or [])
 
 
 @verb
-def local(session: Session, requests: _REQUESTS) -> Answer:
+def local(session: Session, requests: _REQUESTS = None) -> Answer:
     """pyenv's word for `pyman use`.
 
     Examples:
         pyman use 3.13
     """
-    return pyman_says(_use_here(session, requests), "local", "use")
+    return pyman_says(_use_here(session, requests or []), "local", "use")
 
 
 @verb
-def global_(session: Session, requests: _REQUESTS) -> Answer:
+def global_(session: Session, requests: _REQUESTS = None) -> Answer:
     """pyenv's word for `pyman use --global`.
 
     Examples:
         pyman use --global 3.13
     """
-    return pyman_says(_use_global(session, requests), "global", "use --global")
+    return pyman_says(_use_global(session, requests or []), "global", "use --global")
 
 
 def _use_here(session: Session, requests: list[str]) -> Answer:
-    text = "\n".join(requests) + "\n"
-    for request in parse_version_file(text, NAME):
-        _refuse_unless_name(request.text)
+    if not requests:
+        return _chosen_here(session)
+    for text in requests:
+        _refuse_unless_name(text)
     path = os.path.join(session.cwd, NAME)
     if os.path.lexists(path) and not os.path.isfile(path):
         raise Refused(f"{path} is no regular file", hint="remove it, then run the same command again")
     try:
-        replace_file(path, text.encode())
+        # Where the file is a link, what it leads to is what the user keeps there.
+        replace_file(os.path.realpath(path), ("\n".join(requests) + "\n").encode())
     except OSError as error:
         raise cannot_write(path, error) from error
     return Answer(
@@ -75,7 +83,22 @@ def _use_here(session: Session, requests: list[str]) -> Answer:
     )
 
 
+def _chosen_here(session: Session) -> Answer:
+    """What the folder asks for: the words of the first place that has any."""
+    store = read_store(session.places.root)
+    wish = next((wish for wish in wishes(session.environ, session.cwd, store) if wish.words), None)
+    if wish is None:
+        raise NotFound("nothing here asks for a Python, so the newest installed counts", hint="run `pyman use 3.13`")
+    data = {"changed": [], "requests": list(wish.words), "source": wish.source}
+    return Answer(data, wish.words, notes=(f"{wish.source} asks for it",))
+
+
 def _use_global(session: Session, requests: list[str]) -> Answer:
+    if not requests:
+        default = read_store(session.places.root).default
+        if default is None:
+            raise NotFound("no default is set, so the newest installed counts", hint="run `pyman use --global 3.13`")
+        return Answer({"changed": [], "requests": [default], "source": DEFAULT}, (default,))
     if len(requests) > 1:
         raise BadRequest("the default is one request", hint="name one")
     _refuse_unless_name(requests[0])
@@ -88,8 +111,10 @@ def _use_global(session: Session, requests: list[str]) -> Answer:
 
 
 def _refuse_unless_name(text: str) -> None:
+    """Refuse what a file may not say, or says in another way than it was meant: a comment, two requests."""
     request = parse_request(text)
-    if request.kind in ("path", "other"):
+    written = [one.text for one in parse_version_file(text, NAME)]
+    if request.kind in ("path", "other") or len(written) != 1:
         raise BadRequest(f"`{text}` cannot stand in a file", hint="name a version (`3.13`) or a range")
 
 

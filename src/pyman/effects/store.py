@@ -66,7 +66,7 @@ def read_store(root: str) -> Store:
     runtimes.sort(
         key=lambda runtime: (runtime.version.order, VARIANT_RANK[runtime.variant], runtime.build or ""), reverse=True
     )
-    aliases.sort(key=lambda alias: [int(part) for part in alias.name.rstrip("td").split(".")], reverse=True)
+    aliases.sort(key=_alias_order, reverse=True)
     return Store(
         root,
         tuple(runtimes),
@@ -84,6 +84,12 @@ def _unreadable(path: str, error: OSError) -> PymanError:
         hint="mend it, or choose another folder with PYMAN_ROOT",
         code="unreadable-store",
     )
+
+
+def _alias_order(alias: Alias) -> tuple[list[int], str]:
+    plain = alias.name.rstrip("td")
+    # Of one minor the plain one comes first, then free-threaded, then debug.
+    return [int(part) for part in plain.split(".")], {"": "z"}.get(alias.name[len(plain) :], alias.name[len(plain) :])
 
 
 def _read_holds(path: str) -> list[tuple[str, str]]:

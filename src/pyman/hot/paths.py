@@ -114,12 +114,13 @@ def _to_base(path: str, policy: str | None) -> Found:
                 raise BadRequest(
                     f"{path} is no program that can be run",
                     hint="name an interpreter, a venv or the folder of a Python",
+                    exit_status=1,
                 )
             return Found(path, policy)
         path = _joined(os.path.dirname(path), os.readlink(path))
         if not os.path.lexists(path):
             raise NotFound(f"the link leads to {path}, which does not exist", hint="`pyman doctor` says what is broken")
-    raise BadRequest(f"{path} leads round in a circle", hint="name the interpreter itself")
+    raise BadRequest(f"{path} leads round in a circle", hint="name the interpreter itself", exit_status=1)
 
 
 def _base_of_venv(venv: str, policy: str | None) -> tuple[str, str | None]:
@@ -127,9 +128,13 @@ def _base_of_venv(venv: str, policy: str | None) -> tuple[str, str | None]:
     try:
         settings = parse_pyvenv_cfg(read_text(os.path.join(venv, FILE_NAME)))
     except OSError as error:
-        raise BadRequest(f"{venv}/{FILE_NAME} cannot be read: {error}", hint="name another interpreter") from None
+        raise BadRequest(
+            f"{venv}/{FILE_NAME} cannot be read: {error}", hint="name another interpreter", exit_status=1
+        ) from None
     if settings.home is None:
-        raise BadRequest(f"{venv}/{FILE_NAME} names no home", hint="run `pyman doctor --fix` on it, or name another")
+        raise BadRequest(
+            f"{venv}/{FILE_NAME} names no home", hint="run `pyman doctor --fix` on it, or name another", exit_status=1
+        )
     home = _joined(venv, settings.home)
     for name in (*_names_for(venv, settings), *_names_in(home)):
         if os.path.exists(os.path.join(home, name)):
@@ -177,7 +182,9 @@ def _interpreter_in(folder: str) -> str:
                 return os.path.join(
                     below, minor if name in ("python3", "python") and _same(below, name, minor) else name
                 )
-    raise BadRequest(f"there is no Python in {folder}", hint="name an interpreter, a venv or the folder of a Python")
+    raise BadRequest(
+        f"there is no Python in {folder}", hint="name an interpreter, a venv or the folder of a Python", exit_status=1
+    )
 
 
 def _same(folder: str, one: str, other: str) -> bool:
@@ -228,7 +235,9 @@ def _ask(executable: str, cache: str) -> tuple[Version, str, str]:
     facts = ask_once(executable, cache)
     if facts.implementation != "cpython":
         raise BadRequest(
-            f"{executable} is {facts.implementation}, and pyman looks after CPython only", hint="name a CPython"
+            f"{executable} is {facts.implementation}, and pyman looks after CPython only",
+            hint="name a CPython",
+            exit_status=1,
         )
     if _is_script(executable) and facts.executable and facts.executable != executable:
         executable = facts.executable

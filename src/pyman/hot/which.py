@@ -51,7 +51,9 @@ def which(places: Places, environ: Mapping[str, str], cwd: str, name: str, *, ex
         located = locate(places, environ, cwd, name)
     except NoPython as error:
         error.exit_status = 1
-        raise
+        if not explain:
+            raise
+        return _unexplained(read_store(places.root), environ, cwd, name, error)
     data = {
         "path": located.path,
         "version": str(located.choice.version) if located.choice is not None else None,
@@ -62,6 +64,14 @@ def which(places: Places, environ: Mapping[str, str], cwd: str, name: str, *, ex
         return Answer(data, (located.path,), raw=True)
     steps = explain_steps(located, name)
     return Answer({**data, "steps": list(steps)}, steps)
+
+
+def _unexplained(store: Store, environ: Mapping[str, str], cwd: str, name: str, error: NoPython) -> Answer:
+    """Who asks for what, where nothing answers: the steps as far as they go."""
+    asked, selection = _asked(store, environ, cwd, name, None)
+    steps = explain_wishes(asked, selection, name)
+    data = {"path": None, "version": None, "request": selection.request.text, "source": selection.source}
+    return Answer({**data, "steps": list(steps)}, steps, error=error)
 
 
 def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None) -> Located:
@@ -76,10 +86,8 @@ def located_in(
     store: Store, cache: str, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None
 ) -> Located:
     """Find a program as `locate` does, in a store that was read."""
-    asked = wishes(environ, cwd, store, request)
+    asked, selection = _asked(store, environ, cwd, name, request)
     minor = program_minor(name)
-    there = is_there(store, environ, name)
-    selection = select(asked, there) if minor is None else select_for_program(asked, minor, there)
     if selection.request.kind == "system":
         path = system_program(environ, store, name)
         if path is None:
@@ -87,7 +95,7 @@ def located_in(
                 f"no `{name}` is on PATH but shims, and {selection.source} asks for the system's",
                 hint="choose another Python with `pyman use`",
             )
-        return Located(path, selection, tuple(asked), None)
+        return Located(path, selection, asked, None)
     choice = choose_interpreter(store, selection.request, environ, cwd, cache)
     if minor is not None and choice is not None and minor_alias(choice.version, choice.variant) != minor:
         # A path that leads to another minor says nothing about this one.
@@ -95,7 +103,17 @@ def located_in(
         choice = choose_interpreter(store, selection.request, environ, cwd, cache)
     if choice is None:
         raise missing(store, selection)
-    return Located(_program_of(choice, name), selection, tuple(asked), choice)
+    return Located(_program_of(choice, name), selection, asked, choice)
+
+
+def _asked(
+    store: Store, environ: Mapping[str, str], cwd: str, name: str, request: str | None
+) -> tuple[tuple[Wish, ...], Selection]:
+    """Everybody who may ask, and the wish that counts for a program."""
+    asked = wishes(environ, cwd, store, request)
+    minor = program_minor(name)
+    there = is_there(store, environ, name)
+    return tuple(asked), select(asked, there) if minor is None else select_for_program(asked, minor, there)
 
 
 def missing(store: Store, selection: Selection) -> NoPython:
@@ -132,36 +150,40 @@ def _program_of(choice: Choice, name: str) -> str:
 
 def explain_steps(located: Located, name: str) -> tuple[str, ...]:
     """Every place that may ask, in order, what it asks for, and what came of it."""
+    lines = list(explain_wishes(located.asked, located.selection, name))
+    choice = located.choice
+    if choice is None:
+        lines.append(f"{located.selection.request}: the first on PATH that is no shim, no venv's and not pyman's")
+    elif choice.policy == "follow" and choice.through is not None:
+        lines.append(f"{located.selection.request} follows {choice.through}, now {choice.release}")
+    else:
+        lines.append(f"{located.selection.request} means the patch release {choice.release} and no other")
+    lines.append(f"{name} runs {located.path}")
+    return tuple(lines)
+
+
+def explain_wishes(asked: tuple[Wish, ...], selection: Selection, name: str) -> tuple[str, ...]:
+    """Every place that may ask, in order, and which of them counts."""
     lines = []
     decided = False
-    for wish in located.asked:
+    for wish in asked:
         words = " ".join(wish.words)
         if not wish.words:
             lines.append(f"{wish.source}: asks for nothing")
-        elif decided or located.selection.source != wish.source:
+        elif decided or selection.source != wish.source:
             lines.append(f"{wish.source}: asks for {words}; not needed")
         else:
             decided = True
             numbers = ", ".join(map(str, dict.fromkeys(wish.lines)))
             place = f" (line {numbers})" if numbers else ""
             lines.append(f"{wish.source}: asks for {words}{place}; this counts")
-            lines += [f"  {request} is not installed" for request in located.selection.missing]
-    if located.selection.source == PROGRAM:
-        lines.append(f"{name} itself names {located.selection.request}; this counts")
-    elif located.selection.source == NEWEST:
+            lines += [f"  {request} is not installed" for request in selection.missing]
+    if selection.source == PROGRAM:
+        lines.append(f"{name} itself names {selection.request}; this counts")
+    elif selection.source == NEWEST:
         lines.append("nobody asks: the newest installed; this counts")
-    elif located.selection.source == DEFAULT and not decided:
-        lines.append(f"the default: {located.selection.request}; this counts")
-    choice = located.choice
-    if choice is None:
-        lines.append(f"{located.selection.request}: the first on PATH that is no shim, no venv's and not pyman's")
-    elif choice.policy == "follow" and choice.through is not None:
-        lines.append(f"{located.selection.request} follows {choice.through}, now {choice.release}")
-    elif choice.policy == "follow":
-        lines.append(f"{located.selection.request} is {choice.release} now, and whatever stands there later")
-    else:
-        lines.append(f"{located.selection.request} means the patch release {choice.release} and no other")
-    lines.append(f"{name} runs {located.path}")
+    elif selection.source == DEFAULT and not decided:
+        lines.append(f"the default: {selection.request}; this counts")
     return tuple(lines)
 
 
