@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 
 import pytest
 
@@ -17,11 +15,20 @@ from pyman.effects.move_journal import end_moves
 from pyman.effects.places import read_places
 from pyman.effects.runtimes import tidy
 from pyman.effects.store import read_store
-from stage.followers import add_package, contents, is_consistent, make_venv, setting, version_of
+from stage.changes import Changes
+from stage.followers import (
+    add_package,
+    contents,
+    difference,
+    is_consistent,
+    make_venv,
+    put_back,
+    setting,
+    version_of,
+)
 from stage.home import link_tree
 
 OLD, NEW = "3.13.5", "3.13.15"
-_CHANGES = ("open", "os.rename", "os.symlink", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.link")
 
 
 @pytest.fixture
@@ -32,47 +39,12 @@ def user(home):
     return home
 
 
-class Knife:
-    """Kills a forked process at the n-th change that it makes below a folder: an audit hook sees each beforehand."""
-
-    def __init__(self):
-        self.folder = ""
-        self.left = 0
-        sys.addaudithook(self.hook)
-
-    def hook(self, event, arguments):
-        if not self.folder or event not in _CHANGES:
-            return
-        writes = event != "open" or (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))
-        path = arguments[1] if event in ("os.symlink", "os.link") else arguments[0]
-        if writes and isinstance(path, str) and path.startswith(self.folder):
-            self.left -= 1
-            if self.left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    def run(self, act, folder, number):
-        """Do something in another process; return True where it was killed."""
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                self.folder, self.left = str(folder), number
-                act()
-                status = 0
-            finally:
-                os._exit(status)
-        _, ended = os.waitpid(child, 0)
-        code = os.waitstatus_to_exitcode(ended)
-        assert code in (0, -signal.SIGKILL)
-        return code != 0
-
-
 @pytest.fixture(scope="module")
-def knife():
-    return Knife()
+def changes():
+    return Changes()
 
 
-def test_killed_at_every_step_of_a_move(user, knife):
+def test_killed_at_every_step_of_a_move(user, changes):
     """One venv of each kind: it goes along, has lines to be rewritten, is held back, comes forward again."""
     places = read_places(user.environ)
     build = f"{NEW}+20261101"
@@ -98,7 +70,7 @@ def test_killed_at_every_step_of_a_move(user, knife):
 
     seen = []
     for number in range(1, 200):
-        if not knife.run(lambda: set_hold(places, "3.13", OLD), user.path, number):
+        if not changes.killed(user.path, number, lambda: set_hold(places, "3.13", OLD)):
             break
         for venv in (ours, lines, misfit, waiting):
             # However it stands, it starts: nowhere has an older program the newer library.
@@ -116,26 +88,6 @@ def test_killed_at_every_step_of_a_move(user, knife):
     assert len(seen) > 20
     assert set(seen) == {True, False}
     assert seen == sorted(seen), "what was done is not taken back by dying later"
-
-
-def put_back(wanted, present):
-    """Make links and files what they were."""
-    for path in wanted.keys() | present.keys():
-        if wanted.get(path) == present.get(path):
-            continue
-        if path in present:
-            os.unlink(path)
-        if isinstance(wanted.get(path), str):
-            os.symlink(wanted[path], path)
-        elif path in wanted:
-            with open(path, "wb") as file:
-                file.write(wanted[path])
-
-
-def difference(one, other):
-    return {
-        path: (one.get(path), other.get(path)) for path in one.keys() | other.keys() if one.get(path) != other.get(path)
-    }
 
 
 @pytest.mark.parametrize("what", ["link", "home"])

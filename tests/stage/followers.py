@@ -100,3 +100,23 @@ def is_consistent(venv: Path) -> bool:
     if (venv / "bin/python3").is_symlink():
         return Path(os.path.realpath(python)).parent == home
     return python.read_bytes() == (home / "python3.13").read_bytes()
+
+
+def put_back(wanted, present):
+    """Make links and files what they were."""
+    for path in wanted.keys() | present.keys():
+        if wanted.get(path) == present.get(path):
+            continue
+        if path in present:
+            os.unlink(path)
+        if isinstance(wanted.get(path), str):
+            os.symlink(wanted[path], path)
+        elif path in wanted:
+            with open(path, "wb") as file:
+                file.write(wanted[path])
+
+
+def difference(one, other):
+    return {
+        path: (one.get(path), other.get(path)) for path in one.keys() | other.keys() if one.get(path) != other.get(path)
+    }

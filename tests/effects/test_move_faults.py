@@ -1,0 +1,129 @@
+"""Everything that moves an alias, with a fault at every single change that it makes: then nothing has changed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pyman.effects import new_runtimes
+from pyman.effects.followers import complete, read_followers
+from pyman.effects.holds import set_hold
+from pyman.effects.places import read_places
+from pyman.effects.runtimes import prepare_folders, remove_runtime
+from pyman.effects.store import read_store
+from pyman.effects.unfinished import WorkFolder
+from pyman.errors import PymanError
+from stage.changes import Changes
+from stage.followers import add_package, contents, difference, is_consistent, make_venv, put_back
+
+OLD, NEW = "3.13.5", "3.13.15"
+
+
+@pytest.fixture(scope="module")
+def changes():
+    return Changes()
+
+
+class Upgrade:
+    """3.13.15 is unpacked and tried; it gets its name."""
+
+    def __init__(self, home, spare):
+        self.home, self.spare = home, spare
+        self.places = read_places(home.environ)
+        home.with_runtimes(OLD, NEW)
+        self.runtime = read_store(str(home.root)).runtime(NEW)
+        os.rename(home.runtimes / NEW, spare)
+        os.unlink(home.runtimes / "3.13")
+        os.symlink(OLD, home.runtimes / "3.13")
+        self.misfit = {"requires_python": "<3.13.15"}
+
+    def do(self, tried):
+        with WorkFolder(self.places.runtimes, "install", NEW, self.places.lock) as work:
+            os.rmdir(work.tree)
+            os.rename(self.spare, work.tree)
+            try:
+                new = new_runtimes._New(work, self.runtime, replace=False)
+                return tried(
+                    lambda: new_runtimes._give_names(
+                        self.places, [new], check=True, force=False, observer=new_runtimes.SILENT
+                    )
+                )
+            finally:
+                if os.path.exists(work.tree):
+                    os.rename(work.tree, self.spare)
+
+    def reset(self):
+        if (self.home.runtimes / NEW).exists():
+            os.rename(self.home.runtimes / NEW, self.spare)
+
+
+class Uninstall:
+    """3.13.15 goes, and with it a pinned venv to the alias."""
+
+    def __init__(self, home, spare):
+        self.home, self.spare = home, spare
+        self.places = read_places(home.environ)
+        home.with_runtimes(OLD, NEW)
+        self.runtime = read_store(str(home.root)).runtime(NEW)
+        self.pinned = make_venv(home, "pyman", "pinned", through=NEW)
+        self.misfit = None
+
+    def do(self, tried):
+        program = f"{self.runtime.path}/bin/python3.13"
+        found = [complete(one, program) for one in read_followers(self.places.root, NEW.__eq__).each]
+        return tried(lambda: remove_runtime(self.places, self.runtime, relink=found))
+
+    def reset(self):
+        self.home.with_runtimes(*([] if (self.home.runtimes / NEW).exists() else [NEW]))
+
+
+class Rollback:
+    """The alias goes back and is held there."""
+
+    def __init__(self, home, spare):
+        self.home = home
+        self.places = read_places(home.environ)
+        home.with_runtimes(OLD, NEW)
+        self.misfit = {"requires_python": ">3.13.5"}
+
+    def do(self, tried):
+        return tried(lambda: set_hold(self.places, "3.13", OLD))
+
+    def reset(self):
+        pass
+
+
+# What takes a runtime away and puts it back for every change is tried at every other one.
+@pytest.mark.parametrize(("operation", "step"), [(Upgrade, 2), (Uninstall, 3), (Rollback, 1)])
+def test_a_fault_at_every_change(home, tmp_path, changes, operation, step):
+    work = operation(home, tmp_path / "home/spare")
+    venvs = [make_venv(home, creator, creator) for creator in ("pyman", "venv", "copies")]
+    if work.misfit is not None:
+        venvs.append(make_venv(home, "pyman", "misfit"))
+        add_package(venvs[-1], "picky", **work.misfit)
+    before = state(home)
+    failed = 0
+    for number in range(1, 200, step):
+        try:
+            struck = work.do(lambda act, number=number: changes.failing(home.path, number, act))
+        except PymanError as error:
+            assert changes.came()
+            failed += 1
+            assert error.message
+            assert state(home) == before, (number, error.message, difference(state(home), before))
+            continue
+        # Where a fault does no harm, all was done; what could not be brought up to date can be now.
+        assert all(os.access(venv / "bin/python", os.X_OK) for venv in venvs)
+        prepare_folders(work.places)
+        if not struck:
+            assert all(is_consistent(venv) for venv in venvs)
+            break
+        work.reset()
+        put_back(before, state(home))
+        assert state(home) == before, (number, difference(state(home), before))
+    assert failed > 6
+
+
+def state(home):
+    return {path: what for path, what in contents(home).items() if "/spare" not in path}
