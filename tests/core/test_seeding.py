@@ -104,7 +104,11 @@ def test_a_plain_path_stands_in_the_first_line():
     assert script_header("/" + "ä" * 62).startswith("#!/bin/sh\n")
 
 
-@given(st.text(st.characters(exclude_characters="\0"), min_size=1).map(lambda text: f"/{text}/python"))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).map(
+        lambda text: f"/{text}/python"
+    )
+)
 def test_python_reads_past_every_header(python):
     source = script_header(python) + "answer = 1\n"
     tree = ast.parse(source.encode("utf-8", "surrogateescape"))
@@ -140,38 +144,54 @@ def test_the_header_runs_in_a_real_shell(tmp_path_factory, name):
     assert done.stdout == f"3\n{script}\na b\n\n"
 
 
-folders = st.lists(
-    st.tuples(
-        st.text(st.characters(exclude_characters="\0\n"), max_size=9),
-        st.lists(
-            st.tuples(
-                st.text(st.characters(exclude_characters="\0\n/"), min_size=1, max_size=9),
-                st.integers(0, 1 << 40),
-                st.integers(-(1 << 60), 1 << 62),
-                st.integers(0, 1 << 16),
-            ),
-            max_size=4,
-        ).map(tuple),
-    ),
-    max_size=4,
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\n"), min_size=1, max_size=9)
+files = st.lists(
+    st.tuples(names, st.integers(0, 1 << 40), st.integers(-(1 << 60), 1 << 62), st.integers(0, 1 << 16)), max_size=4
 ).map(tuple)
+seeds = st.builds(
+    lambda *parts: Seed("pip", "24.2", "pip-24.2.dist-info", *parts),
+    st.lists(names, max_size=4).map(tuple),
+    files,
+    files,
+)
 
 
-@given(folders)
-def test_a_manifest_is_read_as_it_was_written(folders):
-    seed = Seed("pip", "24.2", "pip-24.2.dist-info", folders)
+@given(seeds)
+def test_a_manifest_is_read_as_it_was_written(seed):
     assert parse_seed(format_seed(seed)) == seed
 
 
 @settings(max_examples=50)
-@given(folders, st.data())
-def test_a_manifest_that_was_cut_off_is_none(folders, data):
-    text = format_seed(Seed("pip", "24.2", "pip-24.2.dist-info", folders))
+@given(seeds, st.data())
+def test_a_manifest_that_was_cut_off_is_none(seed, data):
+    text = format_seed(seed)
     assert parse_seed(text[: data.draw(st.integers(0, len(text) - 1))]) is None
 
 
+def test_a_name_that_no_line_can_hold_is_not_written():
+    with pytest.raises(ValueError, match="line break"):
+        format_seed(Seed("pip", "24.2", "d", ("a\nb",), (), ()))
+
+
+GOOD = ["pip 24.2 d", "a\0b", "a/x\0b/y", "1 2", "3 4", "5 6", "RECORD", "1", "2", "3"]
+
+
 @pytest.mark.parametrize(
-    "body", ["pip 24.2", "pip 24.2 d e", "pip 24.2 d\n1 2", "pip 24.2 d\n/t\n1 2 x n", "pip 24.2 d\n\n"]
+    ("line", "text"),
+    [
+        (0, "pip 24.2"),
+        (0, "pip 24.2 d e"),
+        (2, "a/x"),
+        (3, "1"),
+        (3, "1 x"),
+        (4, ""),
+        (5, "5 6 7"),
+        (9, ""),
+        (9, "-\n"),
+    ],
 )
-def test_a_manifest_that_makes_no_sense_is_none(body):
-    assert parse_seed(f"pyman-seed 1\n{body}\nend\n") is None
+def test_a_manifest_that_makes_no_sense_is_none(line, text):
+    assert parse_seed("\n".join(["pyman-seed 2", *GOOD, "end", ""])) is not None
+    body = [*GOOD[:line], text, *GOOD[line + 1 :]]
+    assert parse_seed("\n".join(["pyman-seed 2", *body, "end", ""])) is None
+    assert parse_seed("\n".join(["pyman-seed 1", *GOOD, "end", ""])) is None

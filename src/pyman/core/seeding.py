@@ -19,7 +19,7 @@ TREE = "tree"
 OWN = "own"
 """The folder of a seed with what each venv gets a text of its own from: RECORD, and the scripts without a header."""
 
-_HEADER = "pyman-seed 1"
+_HEADER = "pyman-seed 2"
 _END = "end"
 # Linux read no longer first lines before 5.1; pip and installer go by the same number everywhere.
 _LONGEST_SHEBANG = 127
@@ -70,14 +70,26 @@ class SeedTarget:
 
 @record
 class Seed:
-    """An unpacked and compiled wheel, as its manifest describes it."""
+    """An unpacked and compiled wheel, as its manifest describes it.
+
+    A file is its name, size in bytes, mtime in ns, and `st_mode`.
+    """
 
     name: str
     version: str
     dist_info: str
     """The name of its folder `pip-24.2.dist-info`."""
-    folders: tuple[tuple[str, tuple[tuple[str, int, int, int], ...]], ...]
-    """Each folder below the seed, parents first, with its files: name, size in bytes, mtime in ns, `st_mode`."""
+    folders: tuple[str, ...]
+    """Those below TREE, relative to it, parents first."""
+    files: tuple[tuple[str, int, int, int], ...]
+    """Those below TREE, relative to it, by folder."""
+    own: tuple[tuple[str, int, int, int], ...]
+    """Those in OWN."""
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """The names of the scripts in OWN."""
+        return tuple(name for name, *_ in self.own if name != "RECORD")
 
 
 def wanted_projects(version: Version) -> tuple[str, ...]:
@@ -146,30 +158,34 @@ def _is_unicode(text: str) -> bool:
 
 
 def format_seed(seed: Seed) -> str:
-    """Return the manifest of a seed. Names must not hold line breaks."""
-    lines = [_HEADER, f"{seed.name} {seed.version} {seed.dist_info}"]
-    for folder, files in seed.folders:
-        lines.append(f"/{folder}")
-        lines += [f"{size} {mtime_ns} {mode} {name}" for name, size, mtime_ns, mode in files]
+    """Return the manifest of a seed: a line for all folders, then four for the files of each kind.
+
+    A thousand files are read ten times as fast from columns as from lines. Raises ValueError for a name that a line
+    cannot hold.
+    """
+    lines = [_HEADER, f"{seed.name} {seed.version} {seed.dist_info}", "\0".join(seed.folders)]
+    for files in (seed.files, seed.own):
+        lines += ["\0".join(name for name, *_ in files)]
+        lines += [" ".join(str(file[column]) for file in files) for column in (1, 2, 3)]
+    if any("\n" in line for line in lines):
+        raise ValueError("a file's name holds a line break")
     return "\n".join([*lines, _END, ""])
 
 
 def parse_seed(text: str) -> Seed | None:
     """Read a manifest; None where it is not a whole one."""
     lines = text.split("\n")
-    if len(lines) < 4 or lines[0] != _HEADER or lines[-2:] != [_END, ""]:
+    if len(lines) != 13 or lines[0] != _HEADER or lines[-2:] != [_END, ""]:
         return None
-    folders: list[tuple[str, list[tuple[str, int, int, int]]]] = []
-    files: list[tuple[str, int, int, int]] = []
     try:
         name, version, dist_info = lines[1].split(" ")
-        for line in lines[2:-2]:
-            if line[0] == "/":
-                files = []
-                folders.append((line[1:], files))
-            else:
-                size, mtime_ns, mode, file = line.split(" ", 3)
-                files.append((file, int(size), int(mtime_ns), int(mode)))
-    except (ValueError, IndexError):
+        files, own = _parse_files(lines[3:7]), _parse_files(lines[7:11])
+    except ValueError:
         return None
-    return Seed(name, version, dist_info, tuple((path, tuple(here)) for path, here in folders))
+    return Seed(name, version, dist_info, tuple(lines[2].split("\0")) if lines[2] else (), files, own)
+
+
+def _parse_files(columns: list[str]) -> tuple[tuple[str, int, int, int], ...]:
+    names = columns[0].split("\0") if columns[0] else []
+    sizes, times, modes = (map(int, column.split()) for column in columns[1:])
+    return tuple(zip(names, sizes, times, modes, strict=True))

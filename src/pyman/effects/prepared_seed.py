@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.seeding import Seed, parse_seed
+from pyman.core.seeding import OWN, TREE, Seed, parse_seed
 from pyman.effects.files import read_text
 from pyman.effects.sharing import Spoilt, check_files
 
@@ -35,8 +35,8 @@ def read_prepared(folder: str) -> Seed | None:
     if seed is None:
         return None
     try:
-        for below, files in seed.folders:
-            check_files(f"{folder}/{below}", files)
+        check_files(f"{folder}/{TREE}", seed.files)
+        check_files(f"{folder}/{OWN}", seed.own)
     except (OSError, Spoilt):
         return None
     return seed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from pyman.core.record import record
 from pyman.core.seeding import INSTALLER, OWN, TREE, Seed, SeedTarget, Wheel, script_header, seed_key
@@ -86,22 +87,19 @@ def _seed_without_cache(wheel: Wheel, target: SeedTarget, observer: Observer) ->
 
 def _install(prepared: Seed, folder: str, target: SeedTarget) -> Seeded:
     """Put a seed into a venv. Raises Spoilt where it is not any more what was unpacked."""
-    tree = [(below.removeprefix(TREE), files) for below, files in prepared.folders if below != OWN]
-    how = share_tree(f"{folder}/{TREE}", tree, target.site_packages)
+    how = share_tree(f"{folder}/{TREE}", prepared.folders, prepared.files, target.site_packages)
     _write_own(prepared, folder, target)
     return Seeded(prepared.name, prepared.version, how)
 
 
 def _write_own(prepared: Seed, folder: str, target: SeedTarget) -> None:
     """Write what differs from venv to venv, or belongs to it by its nature: scripts, RECORD, INSTALLER, REQUESTED."""
-    for below, files in prepared.folders:
-        if below == OWN:
-            check_files(f"{folder}/{OWN}", files)
+    check_files(f"{folder}/{OWN}", prepared.own)
     header = os.fsencode(script_header(target.python))
     dist_info = os.path.join(target.site_packages, prepared.dist_info)
     digests: dict[bytes, str] = {}
     lines: list[str] = []
-    for name in _own_names(prepared):
+    for name in prepared.scripts:
         content = header + read_bytes(f"{folder}/{OWN}/{name}")
         if content not in digests:
             digests[content] = _digest(content)
@@ -113,21 +111,16 @@ def _write_own(prepared: Seed, folder: str, target: SeedTarget) -> None:
     write_new(os.path.join(dist_info, "REQUESTED"), b"")
 
 
-def _own_names(prepared: Seed) -> list[str]:
-    """Return the names of the scripts."""
-    return [name for below, files in prepared.folders if below == OWN for name, *_ in files if name != "RECORD"]
-
-
 def _digest(content: bytes) -> str:
     """Return a SHA-256 as RECORD has it: base64 in its alphabet for file names, without padding."""
     # hashlib loads all of OpenSSL, which takes a fifth of the time that seeding has. These are its fallbacks.
     try:
-        from _sha2 import sha256  # type: ignore[import-not-found] # 3.12 and newer
+        if sys.version_info >= (3, 12):
+            from _sha2 import sha256  # type: ignore[import-not-found] # typeshed does not know it
+        else:
+            from _sha256 import sha256  # type: ignore[import-not-found] # typeshed does not know it
     except ImportError:
-        try:
-            from _sha256 import sha256  # type: ignore[import-not-found] # 3.11
-        except ImportError:
-            from hashlib import sha256
+        from hashlib import sha256
     number = int.from_bytes(sha256(content).digest() + b"\0")
     letters = [_BASE64[number >> shift & 63] for shift in range(258, 5, -6)]
     return "".join(letters)
@@ -137,18 +130,7 @@ def _take_back(prepared: Seed, target: SeedTarget) -> None:
     """Remove what a failed attempt has written, so that the next one finds the venv as it was."""
     from pyman.effects.unfinished import remove_tree
 
-    for below, files in prepared.folders:
-        if below == TREE:
-            for name, *_ in files:
-                _unlink(os.path.join(target.site_packages, name))
-        elif below.startswith(TREE + "/") and below.count("/") == 1:
-            remove_tree(os.path.join(target.site_packages, os.path.basename(below)))
-    for name in _own_names(prepared):
-        _unlink(os.path.join(target.scripts, name))
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass  # The attempt had not come that far.
+    for name in {path.partition("/")[0] for path in (*prepared.folders, *(path for path, *_ in prepared.files))}:
+        remove_tree(os.path.join(target.site_packages, name))
+    for name in prepared.scripts:
+        remove_tree(os.path.join(target.scripts, name))

@@ -73,7 +73,8 @@ def _prepare(wheel: Wheel, folder: str, executable: str, version: Version, obser
         rows += [(f"{dist_info}/RECORD", "", ""), _row(f"{dist_info}/INSTALLER", INSTALLER)]
         rows.append(_row(f"{dist_info}/REQUESTED", b""))
         write_new(os.path.join(work, OWN, "RECORD"), _record(rows), 0o644)
-        seed = Seed(wheel.name, wheel.version, dist_info, _folders(work))
+        folders, files = _look_at(tree)
+        seed = Seed(wheel.name, wheel.version, dist_info, folders, files, _look_at(os.path.join(work, OWN))[1])
         replace_file(os.path.join(work, MANIFEST), os.fsencode(format_seed(seed)))
         if os.path.lexists(folder):
             observer.noted(f"{folder} was changed since it was unpacked, and is made anew")
@@ -155,19 +156,18 @@ def _record(rows: list[Row]) -> bytes:
     return text.getvalue().encode()
 
 
-def _folders(work: str) -> tuple[tuple[str, tuple[tuple[str, int, int, int], ...]], ...]:
-    """Look at every file of a seed, as its manifest is to describe them."""
-    folders = []
-    for folder, below, names in os.walk(work):
+def _look_at(top: str) -> tuple[tuple[str, ...], tuple[tuple[str, int, int, int], ...]]:
+    """Look at every folder and file below one, as the manifest is to describe them."""
+    folders, files = [], []
+    for folder, below, names in os.walk(top):
         below.sort()
-        if folder == work:
-            continue
-        files = []
+        if folder != top:
+            folders.append(os.path.relpath(folder, top))
         for name in sorted(names):
-            status = os.lstat(os.path.join(folder, name))
-            files.append((name, status.st_size, status.st_mtime_ns, status.st_mode))
-        folders.append((os.path.relpath(folder, work), tuple(files)))
-    return tuple(folders)
+            path = os.path.join(folder, name)
+            status = os.lstat(path)
+            files.append((os.path.relpath(path, top), status.st_size, status.st_mtime_ns, status.st_mode))
+    return tuple(folders), tuple(files)
 
 
 def fits(wheel: Wheel, version: Version) -> bool:
