@@ -289,6 +289,7 @@ def moved(alias, old, new, followed=0):
         "venvs": {"followed": followed, "pinned": 0, "held_back": 0},
         "held_back": [],
         "processes": [],
+        "notes": [],
     }
 
 
