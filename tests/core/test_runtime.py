@@ -4,18 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyman.core.choice import choose, pinned
 from pyman.core.moves import Swap, swaps
 from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.runtime import (
     Alias,
-    choose,
     executable_of,
     is_alias_name,
     is_shared,
     origin_of,
     parse_runtime_name,
-    pinned,
     rollback_target,
     wanted_aliases,
 )

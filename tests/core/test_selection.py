@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyman.core.runtime import choose
+from pyman.core.choice import choose
 from pyman.core.selection import (
     ARGUMENT,
     DEFAULT,

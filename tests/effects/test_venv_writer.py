@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from pyman.core.runtime import Choice
+from pyman.core.choice import Choice
 from pyman.core.venv_layout import VenvWish, plan_layout
 from pyman.core.version import Version
 from pyman.effects.venv_place import UNFINISHED, clear_left_behind, what_is_there

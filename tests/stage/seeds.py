@@ -9,7 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from pyman.core.runtime import Choice
+from pyman.core.choice import Choice
 from pyman.core.seeding import SeedTarget
 from pyman.core.venv_layout import VenvWish, plan_layout
 from pyman.effects.observer import SILENT

@@ -15,10 +15,11 @@ from pyman.cli.show.notes import short_path
 from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
+from pyman.core.choice import choose
 from pyman.core.diagnosis import diagnose_venv, state_of_venv
 from pyman.core.listed_venv import ListedVenv
 from pyman.core.request import parse_request
-from pyman.core.runtime import Runtime, Store, choose, is_shared, origin_of
+from pyman.core.runtime import Runtime, Store, is_shared, origin_of
 from pyman.core.venv import VenvFacts
 from pyman.effects.inventory import read_one
 from pyman.effects.removal import read_needs, size_of

@@ -10,8 +10,8 @@ from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
+from pyman.core.choice import pinned
 from pyman.core.request import Request, parse_request
-from pyman.core.runtime import pinned
 from pyman.core.selection import requests_of
 from pyman.effects.default import set_default
 from pyman.effects.local_archive import verified_archive

@@ -7,6 +7,7 @@ import sys
 
 from pyman.cli.rebuild_python import find_python
 from pyman.cli.session import Session
+from pyman.core.choice import Choice
 from pyman.core.compatibility import Release, marker_environment
 from pyman.core.lock_file import choose_lock, requirements_of_pylock
 from pyman.core.own_files import IGNORE_FILE
@@ -26,7 +27,6 @@ from pyman.core.rebuild_plan import (
 from pyman.core.rebuild_python import kept_request
 from pyman.core.record import replace
 from pyman.core.relink import wanted_alias
-from pyman.core.runtime import Choice
 from pyman.core.venv import VenvFacts
 from pyman.core.venv_layout import VenvWish
 from pyman.core.version import Version, split_release

@@ -6,11 +6,12 @@ import os
 
 from pyman.cli import installing
 from pyman.cli.session import Session
+from pyman.core.choice import Choice, choose
 from pyman.core.plans.install import Fetch, Impossible, decide
 from pyman.core.rebuild_plan import RebuildOptions
 from pyman.core.rebuild_python import PythonWish, fits, settled, wished_python
 from pyman.core.request import Request
-from pyman.core.runtime import Choice, choose, executable_of
+from pyman.core.runtime import executable_of
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
 from pyman.effects.store import read_store

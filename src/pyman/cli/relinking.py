@@ -11,12 +11,12 @@ from pyman.cli.rebuild_python import find_python, installed_python
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import relinked_data
+from pyman.core.choice import Choice
 from pyman.core.diagnosis import diagnose_venv
 from pyman.core.finding import ERROR, REBUILD
 from pyman.core.rebuild_plan import RebuildOptions
 from pyman.core.rebuild_python import kept_request, means_same_minor
 from pyman.core.relink import Target, wanted_alias
-from pyman.core.runtime import Choice
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
 from pyman.effects.dist_info import read_distributions

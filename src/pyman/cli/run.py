@@ -10,8 +10,9 @@ import typer
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
+from pyman.core.choice import Choice
 from pyman.core.request import parse_request
-from pyman.core.runtime import Choice, is_shared
+from pyman.core.runtime import is_shared
 from pyman.core.selection import ENVIRONMENT
 from pyman.core.shim_names import is_of_python
 from pyman.errors import BadRequest, NoPython, NotFound, PymanError, UsageError

@@ -11,8 +11,8 @@ from pyman.cli.session import Session
 from pyman.cli.show.notes import pyman_says
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
+from pyman.core.choice import choose
 from pyman.core.request import parse_request
-from pyman.core.runtime import choose
 from pyman.core.selection import DEFAULT
 from pyman.core.version_file import NAME, parse_version_file
 from pyman.effects.default import set_default

@@ -14,10 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pyman.core.choice import Choice
     from pyman.core.compatibility import Release
     from pyman.core.package_installer import Batch, Installer
     from pyman.core.packages import Package
-    from pyman.core.runtime import Choice
     from pyman.core.venv import VenvFacts
     from pyman.core.venv_layout import VenvWish
 

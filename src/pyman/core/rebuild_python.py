@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pyman.core.choice import Choice, pinned
 from pyman.core.record import record, replace
 from pyman.core.relink import pinned_release, wanted_alias
 from pyman.core.request import Request, parse_request
-from pyman.core.runtime import Choice, pinned
 from pyman.core.version import minor_alias
 from pyman.errors import BadRequest, NotFound
 

@@ -5,10 +5,10 @@ The store is read from its folder (effects/store.py); nothing in here looks. Hot
 
 from __future__ import annotations
 
-from posixpath import dirname, isabs, join
+from posixpath import isabs, join
 
 from pyman.core.record import record, replace
-from pyman.core.request import Request, best_of, parse_request
+from pyman.core.request import best_of, parse_request
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
 from pyman.errors import BadRequest
 
@@ -150,34 +150,6 @@ def rollback_target(store: Store, alias: str) -> Runtime | None:
     )
 
 
-@record
-class Choice:
-    """An answer to a request: which interpreter, and by which path it is used."""
-
-    version: Version
-    variant: str
-    home: str
-    """The folder that holds the interpreter, as it goes into `pyvenv.cfg`."""
-    executable: str
-    """The interpreter's path, in that folder."""
-    policy: str
-    """`follow` through a minor-version link, `pin` for one patch release."""
-    runtime: Runtime | None = None
-    """None for an interpreter that is not in the store."""
-
-    @property
-    def through(self) -> str | None:
-        """The name in `runtimes/` that the path goes through: an alias, or a runtime's own; None outside the store."""
-        if self.runtime is None:
-            return None
-        return self.runtime.alias if self.policy == "follow" else self.runtime.name
-
-    @property
-    def release(self) -> str:
-        """Version and variant as people write them."""
-        return release_name(self.version, self.variant)
-
-
 def executable_of(version: Version, variant: str) -> str:
     """The interpreter's place below the prefix: `bin/python3.13`, `bin/python3.14t`, as `make install` names it."""
     return f"bin/python{version.minor_name}{VARIANT_SUFFIX[variant]}"
@@ -241,48 +213,6 @@ def _minor_of_default(store: Store, present: list[Runtime]) -> str | None:
         return alias if any(runtime.alias == alias for runtime in present) else None
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in present])
     return minor_alias(*best) if best is not None else None
-
-
-def choose(store: Store, request: Request) -> Choice | None:
-    """Answer a request with what is installed; None where nothing satisfies it (DESIGN 4).
-
-    A request that names a patch release pins. Every other follows the alias of the best minor, and pins only if
-    the release that the alias leads to does not satisfy it.
-    """
-    usable = [runtime for runtime in store.runtimes if runtime.whole]
-    if request.alias == "3":
-        default = store.alias_target("3")
-        if default is not None:
-            return through_alias(store, default)
-    best = best_of(request, [(runtime.version, runtime.variant) for runtime in usable])
-    if best is None:
-        # With nothing but variants installed, the newest is the one that `3` and the shims mean.
-        default = store.alias_target("3") if request.kind == "latest" else None
-        return through_alias(store, default) if default is not None else None
-    minor = minor_alias(*best)
-    target = store.alias_target(minor)
-    if not request.pins and target is not None and request.admits(target.version, target.variant):
-        return _choice(store, target, minor)
-    same = [runtime for runtime in usable if (runtime.version, runtime.variant) == best]
-    chosen = max(same, key=lambda runtime: runtime.rank)
-    return _choice(store, chosen, chosen.name)
-
-
-def through_alias(store: Store, runtime: Runtime) -> Choice:
-    """Use a runtime through its minor's alias where that leads to it, else by its own name."""
-    follows = store.alias_target(runtime.alias) == runtime
-    return _choice(store, runtime, runtime.alias if follows else runtime.name)
-
-
-def pinned(store: Store, runtime: Runtime) -> Choice:
-    """Use a runtime by its own name."""
-    return _choice(store, runtime, runtime.name)
-
-
-def _choice(store: Store, runtime: Runtime, through: str) -> Choice:
-    executable = join(store.folder(through), runtime.executable)
-    policy = "pin" if through == runtime.name else "follow"
-    return Choice(runtime.version, runtime.variant, dirname(executable), executable, policy, runtime)
 
 
 _ORIGINS = (

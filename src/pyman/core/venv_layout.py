@@ -21,7 +21,7 @@ from pyman.errors import BadRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.runtime import Choice
+    from pyman.core.choice import Choice
 
 
 @record

@@ -10,7 +10,8 @@ from pyman.effects.standard_library import libraries_below, library_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.runtime import Choice, Store
+    from pyman.core.choice import Choice
+    from pyman.core.runtime import Store
 
 
 def find_pip_wheel(choice: Choice, store: Store, cache: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.choice import choose
 from pyman.core.project_file import plainly_required
-from pyman.core.runtime import choose
 from pyman.core.selection import ARGUMENT, DEFAULT, ENVIRONMENT, PYPROJECT_KEY, Wish
 from pyman.core.version_file import parse_version_file
 from pyman.effects.project_files import PYPROJECT, VERSION_FILE, read_project_file, upward
@@ -15,8 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pyman.core.choice import Choice
     from pyman.core.request import Request
-    from pyman.core.runtime import Choice, Store
+    from pyman.core.runtime import Store
 
 _SHIM_HEAD = b"#!/bin/sh\n# pyman shim:"
 

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyman.core.runtime import Choice
+    from pyman.core.choice import Choice
     from pyman.core.selection import Selection
     from pyman.effects.places import Places
 

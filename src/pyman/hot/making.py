@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyman.core.runtime import Choice
+    from pyman.core.choice import Choice
     from pyman.core.venv_layout import VenvWish
     from pyman.effects.places import Places
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.choice import Choice, pinned, through_alias
 from pyman.core.prefix_name import policy_of_path
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
-from pyman.core.runtime import Choice, pinned, through_alias
 from pyman.effects.files import read_text
 from pyman.errors import BadRequest, NoPython, NotFound
 

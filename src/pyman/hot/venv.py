@@ -6,8 +6,8 @@ import os
 
 from pyman.core.activation import quote_csh, quote_fish, quote_sh
 from pyman.core.answer import Answer
+from pyman.core.choice import pinned
 from pyman.core.record import record, replace
-from pyman.core.runtime import pinned
 from pyman.core.selection import select
 from pyman.core.venv_layout import VenvWish
 from pyman.core.version import minor_alias
@@ -22,8 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pyman.core.choice import Choice
     from pyman.core.request import Request
-    from pyman.core.runtime import Choice, Store
+    from pyman.core.runtime import Store
     from pyman.effects.places import Places
 
 _ATTEMPTS = 10

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Never
 
-    from pyman.core.runtime import Choice, Store
+    from pyman.core.choice import Choice
+    from pyman.core.runtime import Store
     from pyman.effects.places import Places
 
 
