@@ -204,6 +204,10 @@ def test_an_adopted_python_is_forgotten_and_stays(user, tmp_path):
     user.pyman("adopt", theirs)
     venv = make_venv(user, "venv", "v", through="3.11")
     assert refused(user, "3.11") == {"follows": str(venv)}
+    # `forget` asks the same
+    answer = user.json("forget", "3.11", status=1)
+    assert answer["error"]["code"] == "in-use"
+    assert str(venv) in answer["error"]["message"]
     answer = user.json("uninstall", "3.11", "--force")
     assert answer["changed"] == ["3.11.2"]
     assert (theirs / "bin/python3.11").exists()

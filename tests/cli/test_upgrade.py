@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -23,6 +24,7 @@ from stage.followers import (
 )
 from stage.home import PACKAGE, Home
 from stage.mirror import mirror_of
+from stage.server import Server, stall
 from stage.venvs import peer
 
 OLD, NEW = "3.13.5", "3.13.15"
@@ -248,6 +250,30 @@ def test_all_minors_come_together_or_not_at_all(user, tmp_path):
     answer = user.json("upgrade", PYMAN_MIRROR=str(mirror))
     assert {one["alias"]: one["to"] for one in answer["moved"]} == {"3.13": NEW, "3.11": "3.11.2+20261101"}
     assert [library_of(venv) for venv in (new, old)] == [NEW, "3.11.2+20261101"]
+
+
+def test_all_minors_are_downloaded_side_by_side(user, tmp_path):
+    user.with_runtimes("3.11.2")
+    mirror_of(tmp_path / "mirror", f"{NEW}+20261101", "3.11.2+20261101")
+    with Server(str(tmp_path / "mirror")) as server:
+        paths = [f"/20261101/{archive.name}" for archive in (tmp_path / "mirror").glob("*/*.tar.gz")]
+        for path in paths:
+            server.fault(path, stall(after=100_000, times=1))
+        with subprocess.Popen(
+            [sys.executable, "-m", "pyman", "upgrade", "-q", "--mirror", server.url],
+            env=user.environ, cwd=user.project, stdout=-1, stderr=-1,
+        ) as process:  # fmt: skip
+            # Each waits for the other to have been asked for.
+            deadline = time.monotonic() + 60
+            while not all(server.requests(path) for path in paths):
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline, "one after the other"
+                time.sleep(0.01)
+            server.released.set()
+            process.communicate()
+    assert process.returncode == 0
+    assert os.readlink(user.runtimes / "3.11") == "3.11.2+20261101"
+    assert os.readlink(user.runtimes / "3.13") == NEW
 
 
 def test_only_the_minors_that_were_named(user, tmp_path):

@@ -10,10 +10,11 @@ import typer
 from pyman.cli.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines
-from pyman.cli.uninstall import to_remove
+from pyman.cli.uninstall import MOST_LISTED, to_remove
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.moves import Moved
+from pyman.effects.removal import read_needs
 from pyman.effects.runtimes import remove_runtime
 from pyman.effects.store import read_store
 from pyman.effects.venv_records import forget as forget_record
@@ -49,6 +50,13 @@ def forget(
             raise Refused(
                 f"{runtime.name} is not adopted: pyman installed it",
                 hint=f"run `pyman uninstall {runtime.name}` to delete it",
+            )
+        needed = read_needs(session.places, read_store(session.places.root), runtime)
+        if needed:
+            raise Refused(
+                f"{runtime.name} is needed: {'; '.join(need.told for need in needed[:MOST_LISTED])}",
+                hint=f"`pyman uninstall {runtime.name} --force` forgets it all the same",
+                code="in-use",
             )
         moves = remove_runtime(session.places, runtime, observer=session.observer)
         moved += moves

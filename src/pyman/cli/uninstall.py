@@ -24,7 +24,7 @@ from pyman.effects.runtimes import remove_runtime
 from pyman.effects.store import read_store
 from pyman.errors import NotFound, PymanError, Refused
 
-_MOST_LISTED = 10
+MOST_LISTED = 10
 
 
 @verb
@@ -123,8 +123,8 @@ def _refused(going: list[_Going], *, relink: bool) -> Answer:
     told = []
     for one in going:
         if one.needed:
-            shown = "; ".join(need.told for need in one.needed[:_MOST_LISTED])
-            more = f"; and {len(one.needed) - _MOST_LISTED} more" if len(one.needed) > _MOST_LISTED else ""
+            shown = "; ".join(need.told for need in one.needed[:MOST_LISTED])
+            more = f"; and {len(one.needed) - MOST_LISTED} more" if len(one.needed) > MOST_LISTED else ""
             told.append(f"{one.runtime.name} is needed: {shown}{more}")
     movable = not relink and any(need.follower for one in going for need in one.needed if need.why != "follows")
     hint = "`--force` removes it all the same"

@@ -95,17 +95,21 @@ def _started_through(pid: int, word: str, own: _Own) -> str:
 
 
 def _told_by_ps(own: _Own) -> tuple[Process, ...]:
+    """What `ps` tells where there is no `/proc`. Paths of programs may hold blanks: each column is asked by itself."""
+    found = [pid for pid, program in _ps("-ax", "comm").items() if os.path.realpath(program) == own.program]
+    if not found:
+        return ()
+    commands = _ps("-p" + ",".join(map(str, found)), "args")
+    return tuple(Process(pid, commands.get(pid, "?")[:_LONGEST_COMMAND]) for pid in found if pid != os.getpid())
+
+
+def _ps(which: str, column: str) -> dict[int, str]:
     import subprocess
 
+    command = ["/bin/ps", which, "-ww", "-o", "pid=", "-o", f"{column}="]
     try:
-        answer = subprocess.run(
-            ["/bin/ps", "-axww", "-o", "pid=,comm=,args="], capture_output=True, text=True, timeout=5, check=False
-        ).stdout
+        answer = subprocess.run(command, capture_output=True, timeout=5, check=False).stdout.decode("utf-8", "replace")
     except (OSError, subprocess.SubprocessError):
-        return ()
-    found = []
-    for line in answer.splitlines():
-        words = line.split(None, 2)
-        if len(words) == 3 and os.path.realpath(words[1]) == own.program and int(words[0]) != os.getpid():
-            found.append(Process(int(words[0]), words[2][:_LONGEST_COMMAND]))
-    return tuple(found)
+        return {}
+    columns = [line.split(None, 1) for line in answer.splitlines()]
+    return {int(words[0]): words[1].strip() for words in columns if len(words) == 2 and words[0].isdigit()}
