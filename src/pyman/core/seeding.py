@@ -79,8 +79,8 @@ class Seed:
     version: str
     dist_info: str
     """The name of its folder `pip-24.2.dist-info`."""
-    folders: tuple[str, ...]
-    """Those below TREE, relative to it, parents first."""
+    folders: tuple[tuple[str, int], ...]
+    """TREE itself, as an empty path, and those below it, relative to it, parents first; how many files each holds."""
     files: tuple[tuple[str, int, int, int], ...]
     """Those below TREE, relative to it, by folder."""
     own: tuple[tuple[str, int, int, int], ...]
@@ -158,12 +158,13 @@ def _is_unicode(text: str) -> bool:
 
 
 def format_seed(seed: Seed) -> str:
-    """Return the manifest of a seed: a line for all folders, then four for the files of each kind.
+    """Return the manifest of a seed: two lines for all folders, then four for the files of each kind.
 
     A thousand files are read ten times as fast from columns as from lines. Raises ValueError for a name that a line
     cannot hold.
     """
-    lines = [_HEADER, f"{seed.name} {seed.version} {seed.dist_info}", "\0".join(seed.folders)]
+    lines = [_HEADER, f"{seed.name} {seed.version} {seed.dist_info}"]
+    lines += ["\0".join(folder for folder, _ in seed.folders), " ".join(str(number) for _, number in seed.folders)]
     for files in (seed.files, seed.own):
         lines += ["\0".join(name for name, *_ in files)]
         lines += [" ".join(str(file[column]) for file in files) for column in (1, 2, 3)]
@@ -175,14 +176,17 @@ def format_seed(seed: Seed) -> str:
 def parse_seed(text: str) -> Seed | None:
     """Read a manifest; None where it is not a whole one."""
     lines = text.split("\n")
-    if len(lines) != 13 or lines[0] != _HEADER or lines[-2:] != [_END, ""]:
+    if len(lines) != 14 or lines[0] != _HEADER or lines[-2:] != [_END, ""]:
         return None
     try:
         name, version, dist_info = lines[1].split(" ")
-        files, own = _parse_files(lines[3:7]), _parse_files(lines[7:11])
+        folders = tuple(zip(lines[2].split("\0"), map(int, lines[3].split()), strict=True))
+        files, own = _parse_files(lines[4:8]), _parse_files(lines[8:12])
     except ValueError:
         return None
-    return Seed(name, version, dist_info, tuple(lines[2].split("\0")) if lines[2] else (), files, own)
+    if sum(number for _, number in folders) != len(files):
+        return None
+    return Seed(name, version, dist_info, folders, files, own)
 
 
 def _parse_files(columns: list[str]) -> tuple[tuple[str, int, int, int], ...]:

@@ -130,7 +130,8 @@ def _take_back(prepared: Seed, target: SeedTarget) -> None:
     """Remove what a failed attempt has written, so that the next one finds the venv as it was."""
     from pyman.effects.unfinished import remove_tree
 
-    for name in {path.partition("/")[0] for path in (*prepared.folders, *(path for path, *_ in prepared.files))}:
+    paths = [folder for folder, _ in prepared.folders] + [file for file, *_ in prepared.files]
+    for name in {path.partition("/")[0] for path in paths} - {""}:
         remove_tree(os.path.join(target.site_packages, name))
     for name in prepared.scripts:
         remove_tree(os.path.join(target.scripts, name))

@@ -156,13 +156,12 @@ def _record(rows: list[Row]) -> bytes:
     return text.getvalue().encode()
 
 
-def _look_at(top: str) -> tuple[tuple[str, ...], tuple[tuple[str, int, int, int], ...]]:
+def _look_at(top: str) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int, int, int], ...]]:
     """Look at every folder and file below one, as the manifest is to describe them."""
     folders, files = [], []
     for folder, below, names in os.walk(top):
         below.sort()
-        if folder != top:
-            folders.append(os.path.relpath(folder, top))
+        folders.append((os.path.relpath(folder, top) if folder != top else "", len(names)))
         for name in sorted(names):
             path = os.path.join(folder, name)
             status = os.lstat(path)

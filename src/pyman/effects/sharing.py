@@ -1,8 +1,8 @@
 """Files of the cache put into a venv, sharing what the file system and the rights on it allow. Hot.
 
-Nearly all the time goes to the kernel, which makes a name in 5 µs and a folder in 25: two hands share the files
-between them, each is compared with what was unpacked in the instant in which it is used, and names are looked up from
-the two folders instead of from the root each time.
+Nearly all the time goes to the kernel, which makes a name in 5 µs and a folder in 25: two hands share the work
+between them, each file is compared with what was unpacked in the instant in which it is used, and names are looked up
+from the two folders instead of from the root each time.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Way = Callable[[str, int, int, int, int], None]
+    Folders = Sequence[tuple[str, int]]
+    """Paths with the number of files in each; parents first, the top itself as an empty path before all."""
     Files = Sequence[tuple[str, int, int, int]]
-    """Paths with size in bytes, time in ns and `st_mode`."""
+    """Paths with size in bytes, time in ns and `st_mode`; in the order of their folders."""
 
 _FICLONE = 0x40049409  # linux/fs.h
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -48,28 +50,25 @@ class Spoilt(Exception):
     """A file is not any more what was put there."""
 
 
-def share_tree(source: str, folders: Sequence[str], files: Files, destination: str) -> str:
+def share_tree(source: str, folders: Folders, files: Files, destination: str) -> str:
     """Put the files of a tree into another, which is empty; return how: `cloned`, `linked` or `copied`.
 
-    Paths are relative to the trees, parents come first. A clone has the bytes in common and nothing else, and Linux
-    has it on Btrfs, XFS and others. A hard link has permissions and owner in common too, so it is used only where
-    both folders have one owner. The time is kept, because bytecode holds that of its source. Raises Spoilt where a
-    file is not what `files` says, OSError where no way works, and FileExistsError where something has a name; what was
-    done until then is the caller's to remove.
+    Paths are relative to the trees. A clone has the bytes in common and nothing else, and Linux has it on Btrfs, XFS
+    and others. A hard link has permissions and owner in common too, so it is used only where both folders have one
+    owner. The time is kept, because bytecode holds that of its source. Raises Spoilt where a file is not what `files`
+    says, OSError where no way works, and FileExistsError where something has a name; what was done until then is the
+    caller's to remove.
     """
     from_ = os.open(source, _FOLDER)
     try:
         to = os.open(destination, _FOLDER)
         try:
-            for folder in folders:
-                os.mkdir(folder, dir_fd=to)
             hand = _Hand(from_, to)
             if len(files) < _WORTH_A_HAND:
+                hand.make(folders)
                 hand.put(files)
             else:
-                # The first file settles which way works here.
-                hand.put(files[:1])
-                _put_with_two(hand, hand.twin(), files[1:])
+                _put_with_two(hand, folders, files)
             return hand.how
         finally:
             os.close(to)
@@ -86,15 +85,23 @@ def check_files(folder: str, files: Files) -> None:
             raise Spoilt
 
 
-def _put_with_two(first: _Hand, second: _Hand, files: Files) -> None:
-    """Share the files between two threads: while one waits for the kernel the other calls it."""
-    half = len(files) // 2
+def _put_with_two(first: _Hand, folders: Folders, files: Files) -> None:
+    """Share the work between two threads: while one waits for the kernel the other calls it."""
+    middle, half = _middle(folders, files)
+    between = _needed_before(folders[middle:])
+    first.make([folder for folder in folders if folder[0] in between])
+    # The first file settles which way works here; its folder is the first that holds any.
+    start = next(number for number, (_, count) in enumerate(folders, 1) if count)
+    first.make([folder for folder in folders[:start] if folder[0] not in between])
+    first.put(files[:1])
+    second = first.twin()
     failed: list[BaseException] = []
     done = _thread.allocate_lock()
     done.acquire()
 
     def help_out() -> None:
         try:
+            second.make(folders[middle:])
             second.put(files[half:])
         except BaseException as error:  # noqa: BLE001  # it is raised below, by the thread that can be seen
             failed.append(error)
@@ -103,7 +110,8 @@ def _put_with_two(first: _Hand, second: _Hand, files: Files) -> None:
 
     _thread.start_new_thread(help_out, ())
     try:
-        first.put(files[:half])
+        first.make([folder for folder in folders[start:middle] if folder[0] not in between])
+        first.put(files[1:half])
     except BaseException:
         second.stop = True
         raise
@@ -111,6 +119,28 @@ def _put_with_two(first: _Hand, second: _Hand, files: Files) -> None:
         done.acquire()
     if failed:
         raise failed[0]
+
+
+def _middle(folders: Folders, files: Files) -> tuple[int, int]:
+    """Where to part folders and files, so that no folder's files are parted and both halves are about as long."""
+    number = 0
+    for place, (_, count) in enumerate(folders, 1):
+        number += count
+        if 2 * number >= len(files):
+            return place, number
+    return len(folders), len(files)
+
+
+def _needed_before(folders: Folders) -> set[str]:
+    """The folders that hold some of these, and are none of them."""
+    here = {path for path, _ in folders}
+    needed: set[str] = set()
+    for path in here:
+        above = path.rpartition("/")[0]
+        while above and above not in here and above not in needed:
+            needed.add(above)
+            above = above.rpartition("/")[0]
+    return needed
 
 
 class _Hand:
@@ -133,6 +163,12 @@ class _Hand:
         other = _Hand(self._from, self._to)
         other._ways, other.how, other._place = list(self._ways), self.how, self._place
         return other
+
+    def make(self, folders: Folders) -> None:
+        """Make folders."""
+        for path, _ in folders:
+            if path:
+                os.mkdir(path, dir_fd=self._to)
 
     def put(self, files: Files) -> None:
         """Put them there, unless it is told to stop."""
