@@ -15,7 +15,7 @@ from pyman.effects.catalogue_feed import CatalogueFeed
 from pyman.effects.download import fetch, fetch_all
 from pyman.effects.http import Web
 from pyman.effects.machine import platform
-from pyman.effects.new_runtimes import Archive, unpack_runtime, unpack_runtimes
+from pyman.effects.new_runtimes import Archive, unpack_runtime
 from pyman.effects.other_pythons import discover
 from pyman.effects.runtimes import prepare_folders, tidy
 from pyman.effects.settings import read_settings
@@ -188,31 +188,15 @@ def _together(errors: list[PymanError]) -> PymanError | None:
     return None
 
 
-def get_together(session: Session, fetches: Sequence[plan.Fetch], *, check: bool, force: bool) -> Installed:
-    """Download side by side, unpack, and move all aliases in one step: if anything fails, nothing has changed."""
-    builds = list(dict.fromkeys(fetch.build for fetch in fetches))
-    try:
-        paths = fetch_all(builds, session.places.cache, offline=session.offline, observer=session.observer)
-        archives = [_archive(wanted, path) for wanted, path in zip(fetches, paths, strict=True)]
-        found, moved = unpack_runtimes(session.places, archives, check=check, force=force, observer=session.observer)
-    except PymanError as error:
-        return Installed((), error)
-    new = {runtime.name: (runtime, already) for runtime, already in found}
-    got = []
-    for wanted in fetches:
-        runtime, already = new[wanted.name]
-        got.append(Got(wanted.request, runtime, already, tuple(one for one in moved if one.alias == runtime.alias)))
-    return Installed(tuple(got))
-
-
 def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> Got:
     runtime, moved, already = unpack_runtime(
-        session.places, _archive(fetch, archive), check=check, force=force, observer=session.observer
+        session.places, archive_of(fetch, archive), check=check, force=force, observer=session.observer
     )
     return Got(fetch.request, runtime, already, moved)
 
 
-def _archive(fetch: plan.Fetch, path: str) -> Archive:
+def archive_of(fetch: plan.Fetch, path: str) -> Archive:
+    """What is to become of a downloaded archive."""
     build = fetch.build
     return Archive(
         path,

@@ -17,10 +17,13 @@ from pyman.core.moves import swaps
 from pyman.core.plans.install import Fetch, answer_is_known
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.runtime import Runtime, with_runtime
+from pyman.effects.download import fetch_all
 from pyman.effects.move import as_planned
+from pyman.effects.new_runtimes import unpack_runtimes
 from pyman.effects.prepared_moves import prepare
 from pyman.effects.runtimes import prepare_folders, tidy
 from pyman.effects.store import read_manifest, read_store
+from pyman.errors import PymanError
 
 
 @verb
@@ -69,7 +72,7 @@ def upgrade(
     result = installing.Installed(())
     if fetches:
         prepare_folders(session.places)
-        result = installing.get_together(session, fetches, check=not no_check, force=force)
+        result = _get_together(session, fetches, check=not no_check, force=force)
     for got in result.got:
         lines.append(f"Python {got.runtime.name} is installed" + (" already" if got.already else ""))
         lines += moved_lines(got.moved)
@@ -91,6 +94,25 @@ def upgrade(
         "removed": removed,
     }
     return Answer(data, tuple(lines), error=error)
+
+
+def _get_together(session: Session, fetches: list[Fetch], *, check: bool, force: bool) -> installing.Installed:
+    """Download side by side, unpack, and move all aliases in one step: if anything fails, nothing has changed."""
+    builds = list(dict.fromkeys(fetch.build for fetch in fetches))
+    try:
+        paths = fetch_all(builds, session.places.cache, offline=session.offline, observer=session.observer)
+        archives = [installing.archive_of(wanted, path) for wanted, path in zip(fetches, paths, strict=True)]
+        found, moved = unpack_runtimes(session.places, archives, check=check, force=force, observer=session.observer)
+    except PymanError as error:
+        return installing.Installed((), error)
+    new = {runtime.name: (runtime, already) for runtime, already in found}
+    got = []
+    for wanted in fetches:
+        runtime, already = new[wanted.name]
+        got.append(
+            installing.Got(wanted.request, runtime, already, tuple(one for one in moved if one.alias == runtime.alias))
+        )
+    return installing.Installed(tuple(got))
 
 
 def _dry_run(session: Session, fetches: list[Fetch], *, check: bool) -> Answer:
