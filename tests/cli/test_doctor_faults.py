@@ -59,14 +59,14 @@ def test_nothing_of_a_venv_is_executed(machine):
         write(f"{venv}/{SITE}/trap.pth", trap(traces, f"{name}-pth"))
         for module in ("sitecustomize", "usercustomize", "os", "encodings/__init__"):
             write(f"{venv}/{SITE}/{module}.py", trap(traces, f"{name}-{module.replace('/', '-')}"))
-    for name in ("script", "elsewhere", "inside"):
+    for name in ("script", "inside"):
         venv = make_venv(f"{machine.path}/{name}/.venv", str(machine.python()))
         program = f'#!/bin/sh\ntouch {traces}/{name}\nexec {machine.python()} "$@"\n'
         (machine.path / name / ".venv/bin/python").unlink()
         if name == "script":
             write(f"{venv}/bin/python", program, 0o755)
         else:
-            folder = f"{venv}/evil" if name == "inside" else f"{machine.path}/evil"
+            folder = f"{venv}/evil"
             write(f"{folder}/bin/python3.13", program, 0o755)
             write(f"{folder}/lib/python3.13/os.py")
             os.symlink(f"{folder}/bin/python3.13", f"{venv}/bin/python")
@@ -77,7 +77,7 @@ def test_nothing_of_a_venv_is_executed(machine):
     for words in (
         ("doctor", machine.path),
         ("venvs", machine.path, "--size"),
-        *(("info", machine.path / name / ".venv") for name in (*venvs, "script", "elsewhere", "inside")),
+        *(("info", machine.path / name / ".venv") for name in (*venvs, "script", "inside")),
         ("doctor", "--dry-run"),
         ("doctor", "--fix"),
         ("doctor",),
@@ -290,6 +290,26 @@ def test_an_interpreter_of_another_user_is_not_started(machine):
     machine.pyman("doctor", machine.path / "a", "--fix", status=None)
     machine.pyman("info", machine.path / "a/.venv", status=None)
     assert not (machine.path / "started").exists()
+
+
+def test_a_script_in_the_place_of_an_interpreter_is_somebodys_own(machine):
+    """A wrapper is not replaced by a program, and not started, whatever else is wrong or wanted."""
+    trace = machine.path / "started"
+    lost = make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/3.13.5/bin/python3.13")
+    old = make_venv(f"{machine.path}/old/.venv", str(machine.python(OLD)))
+    os.unlink(f"{lost}/bin/python")
+    os.unlink(f"{old}/bin/python3")
+    text = f'#!/bin/sh\ntouch {trace}\nexec {machine.python()} "$@"\n'
+    wrappers = [write(f"{lost}/bin/python", text, 0o755), write(f"{old}/bin/python3", text, 0o755)]
+    answer = machine.json("doctor", machine.path, "--fix", "--yes", status=1)
+    told = {os.path.relpath(one["path"], machine.path): (one["code"], one["status"]) for one in answer["findings"]}
+    assert told == {"lost/.venv": ("dangling", "open"), "old/.venv": ("stale-patch", "fixed")}
+    assert machine.pyman("pin", lost, NEW, status=1).err
+    assert machine.pyman("follow", lost, status=1).err
+    for wrapper in wrappers:
+        with open(wrapper, encoding="utf-8") as file:
+            assert file.read() == text
+    assert not trace.exists()
 
 
 # A repair that fails

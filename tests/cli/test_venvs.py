@@ -110,8 +110,8 @@ def test_how_large_they_are(machine):
     os.link(f"{venv}/large", f"{venv}/again")
     machine.pyman("register", venv)
     (one,) = machine.json("venvs", "--size")["venvs"]
-    assert list(one) == [*KEYS, "bytes"]
-    assert 3 << 20 <= one["bytes"] < 4 << 20
+    assert list(one) == [*KEYS, "size"]
+    assert 3 << 20 <= one["size"] < 4 << 20
     assert " 3.0 MiB " in machine.pyman("venvs", "--size").out
     assert "MiB" not in machine.pyman("venvs").out
 

@@ -55,7 +55,7 @@ def venvs(
     seen = examine(session, wanted, machine=False)
     chosen = [venv for venv in seen.venvs if request is None or _runs(session, venv, request)]
     sizes = {venv.path: size_of(venv.folder) for venv in chosen} if size else {}
-    data = [_data(venv) | ({"bytes": sizes[venv.path]} if size else {}) for venv in chosen]
+    data = [_data(venv) | ({"size": sizes[venv.path]} if size else {}) for venv in chosen]
     notes = []
     if request is None:
         for known, how in seen.absent:

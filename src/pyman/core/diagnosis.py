@@ -120,7 +120,12 @@ class _Venv:
             yield from self.stale_metadata()
 
     def relink(self, code: str, message: str) -> Finding:
-        """A finding that another link mends, where there is one; where there is none, that minor can be installed."""
+        """A finding that another link mends, where there is one; where there is none, that minor can be installed.
+
+        A script in the interpreter's place is somebody's own, and not replaced.
+        """
+        if self.facts.copy == SCRIPT:
+            return self.find(code, message, "`pyman rebuild` makes it anew: bin/python is a script")
         if self.target is None:
             if self.alias is None:
                 return self.find(code, message)

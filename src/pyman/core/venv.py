@@ -26,7 +26,7 @@ class Entry:
 
     name: str
     kind: str
-    """`link`, `file`, or `other` for what is neither."""
+    """`link`, `file`, `script` for a file that is no program itself, or `other` for what is none of these."""
     text: str = ""
     """What a link says."""
 

@@ -1,7 +1,7 @@
 """The release of a Python that neither links nor files tell: its interpreter is asked once, and remembered (DESIGN 6).
 
-Only a base interpreter is started, never anything of a venv: a regular program outside of every venv, with its
-standard library beside it, that belongs to root or the user.
+Only a base interpreter is started, never anything of a venv: a program outside of every venv, with its standard library
+beside it, that belongs to root or the user.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class BaseReleases:
     def _ask(self, base: Interpreter) -> Version | None:
         from pyman.effects.interpreter import ask_once
 
-        if base.library is None or os.path.lexists(os.path.join(base.prefix, FILE_NAME)) or _is_script(base.path):
+        if base.library is None or os.path.lexists(os.path.join(base.prefix, FILE_NAME)):
             return None
         try:
             return ask_once(base.path, self._cache).version
@@ -48,14 +48,3 @@ class BaseReleases:
 
 def _is_inside(path: str, folder: str) -> bool:
     return path.startswith(os.path.realpath(folder) + "/")
-
-
-def _is_script(path: str) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return True
-    try:
-        return os.read(descriptor, 2) == b"#!"
-    finally:
-        os.close(descriptor)

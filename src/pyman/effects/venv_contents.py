@@ -11,6 +11,20 @@ _SAMPLES, _SAMPLE_BYTES = 32, 1 << 13
 _MOST_ENTRIES = 50_000
 
 
+def is_script(path: str) -> bool:
+    """True for a file that names a program to run it, so is no interpreter itself; also where that cannot be seen."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return True
+    try:
+        return os.read(descriptor, 2) == b"#!"
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+
+
 def compare_copy(path: str, base: Interpreter | None) -> str:
     """Say what a regular file in the place of an interpreter is, beside the one it should be a copy of.
 

@@ -25,7 +25,7 @@ from pyman.core.venv import (
 from pyman.effects.files import NotReadable, read_bytes
 from pyman.effects.interpreters_on_disk import Bases
 from pyman.effects.standard_library import standard_library
-from pyman.effects.venv_contents import compare_copy, holds_compiled
+from pyman.effects.venv_contents import compare_copy, holds_compiled, is_script
 
 # A text file in place of `.venv` holds one path.
 _LONGEST_PATH = 4096
@@ -150,7 +150,7 @@ class _Reading:
                 if error.errno != errno.EINVAL:
                     continue
                 if os.path.isfile(path):
-                    entries.append(Entry(name, "file"))
+                    entries.append(Entry(name, "script" if is_script(path) else "file"))
                 else:
                     entries.append(Entry(name, "other"))
                     self.problems.append(Problem(path, f"{path} is no regular file"))
@@ -166,7 +166,7 @@ class _Reading:
             entry = known.pop(name)
             chain.append(f"{folder}/{name}")
             if entry.kind != "link":
-                return None, Way(tuple(chain), (), chain[-1] if entry.kind == "file" else None)
+                return None, Way(tuple(chain), (), chain[-1] if entry.kind != "other" else None)
             target = entry.text if entry.text.startswith("/") else f"{folder}/{entry.text}"
             name = os.path.basename(target)
             if os.path.dirname(target) != folder:

@@ -6,6 +6,7 @@ import os
 
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.effects.files import read_text
+from pyman.effects.venv_contents import is_script
 from pyman.errors import BrokenRuntime
 
 TYPE_CHECKING = False
@@ -37,6 +38,8 @@ def verify(step: Verify) -> None:
     # A copy takes its library, and with that all it does, from the prefix.
     if any(os.stat(each).st_uid not in (0, os.geteuid()) for each in (real, prefix)):
         raise BrokenRuntime(f"{real} belongs to another user, so it is not started", hint="look at it yourself first")
+    if is_copy and is_script(real):
+        raise BrokenRuntime(f"{python} is a script, so it is not started", hint="look at it yourself first")
     facts = ask(python)
     if facts.version != step.version or facts.variant != step.variant:
         raise BrokenRuntime(f"{python} runs Python {facts.version}, not {step.version}", hint=_RUNTIME)
