@@ -167,7 +167,7 @@ def test_nothing_is_ever_written_to_or_deleted(user, others):
     user.pyman("prune")
     assert "forgot 3.12.1" in user.pyman("uninstall", "3.12.1", "--force").out
     user.pyman("adopt", others["pyenv"])
-    user.pyman("forget", "3.12.1")
+    user.pyman("uninstall", "3.12.1", "--force")
     assert user.tree(user.path / ".pyenv") == before
     assert names(user) == []
 
