@@ -242,7 +242,8 @@ def test_what_asks_is_done_after_a_yes(tmp_path):
     assert machine.found("--dry-run", "--yes", status=1) == {"a/.venv": ["dangling planned"]}
     status, text = on_terminal(machine, 200, "doctor", "--fix", answers=["n"])
     assert status == 1
-    assert "install 3.11 and relink to it? [y/N]: n" in text
+    # The terminal may show the answer before the program has asked for it to the end.
+    assert re.search(r"install 3\.11 and relink to it\? \[y/N\]:\s*n", text), text
     assert not (machine.runtimes / "3.11").exists()
     status, text = on_terminal(machine, 200, "doctor", "--fix", answers=["y"])
     assert status == 0, text

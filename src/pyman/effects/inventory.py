@@ -118,8 +118,8 @@ def take_inventory(
     unreadable: tuple[str, ...] = ()
     if given:
         found = search_venvs(given, observer)
-        here = set(found.venvs)
-        known = {one.name: one for one in records if one.path in here or any(_is_below(one.path, top) for top in given)}
+        tops = tuple(f"{top.rstrip('/')}/" for top in dict.fromkeys((*given, *map(os.path.realpath, given))))
+        known = {one.name: one for one in records if f"{one.path}/".startswith(tops)}
         return Inventory(places, known, found.venvs, found.unreadable, record=record)
     paths = [*_here(cwd), *find_known_venvs(environ, places.home)]
     wanted = [os.path.abspath(os.path.join(places.home, os.path.expanduser(folder))) for folder in searched]
@@ -161,8 +161,3 @@ def _folders(folder: str) -> list[str]:
         return []
     # Work in progress is no venv yet, or none any more.
     return [path for path in folders if TEMPORARY not in os.path.basename(path)]
-
-
-def _is_below(path: str, folder: str) -> bool:
-    above = folder.rstrip("/") + "/"
-    return path == folder or path.startswith(above) or os.path.realpath(path).startswith(os.path.realpath(folder) + "/")

@@ -23,7 +23,9 @@ def read_needs(places: Places, store: Store, runtime: Runtime) -> tuple[Need, ..
     """Everything that needs a runtime now."""
     followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__).each
     unreachable = [known.path for known in known_venvs(places.root) if state_of(known.path) == UNREACHABLE]
-    return needs(runtime, store, followers, unreachable, processes_in(runtime))
+    # What runs an adopted Python has it without our link: only a venv can need the link.
+    processes = processes_in(runtime) if runtime.is_managed else ()
+    return needs(runtime, store, followers, unreachable, processes)
 
 
 def sort_for_relink(

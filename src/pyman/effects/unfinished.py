@@ -102,11 +102,14 @@ def read_unfinished(folder: str) -> list[Unfinished]:
     """Find the work in progress of a folder, alive or cut off."""
     found = []
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        # Of a thousand records none is a dot folder.
+        entries = sorted(
+            (entry for entry in os.scandir(folder) if entry.name.startswith(".")), key=lambda entry: entry.name
+        )
     except OSError:
         return []
     for entry in entries:
-        if not entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+        if not entry.is_dir(follow_symlinks=False):
             continue
         note = _read_note(os.path.join(entry.path, NOTE))
         if note is None:
