@@ -67,13 +67,18 @@ class Row:
         return f"{number:.3g} {self.unit}" if abs(number) < 100 else f"{number:.0f} {self.unit}"
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One run of a program."""
-
-    seconds: float
-    peak: float
-    """MiB of its largest process."""
+# Runs a program and prints the bytes, or the pages of 1,024, of its largest process. It is small itself: what is
+# started begins with the size of who starts it.
+_PEAK = """
+import os, resource, sys
+silent = os.open(os.devnull, os.O_RDWR)
+child = os.fork()
+if not child:
+    os.dup2(silent, 0), os.dup2(silent, 1), os.dup2(silent, 2)
+    os.execv(sys.argv[1], sys.argv[1:])
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, status)
+"""
 
 
 class Bench:
@@ -121,9 +126,9 @@ class Bench:
             raise SystemExit(f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def sample(
+    def seconds(
         self, command: list[str], cwd: Path | None = None, statuses: tuple[int, ...] = (0,), **environ: str
-    ) -> Sample:
+    ) -> float:
         """Run a program once, and measure it from its start to its end."""
         os.chdir(cwd or self.home)
         silent = [
@@ -134,12 +139,21 @@ class Bench:
         whole = self.environ | environ
         began = time.perf_counter()
         process = os.posix_spawn(path, command, whole, file_actions=silent)
-        _, status, usage = os.wait4(process, 0)
+        _, status = os.waitpid(process, 0)
         seconds = time.perf_counter() - began
         if os.waitstatus_to_exitcode(status) not in statuses:
             raise SystemExit(f"{command} ended with {os.waitstatus_to_exitcode(status)}")
-        scale = 1 << 20 if sys.platform == "darwin" else 1 << 10
-        return Sample(seconds, usage.ru_maxrss / scale)
+        return seconds
+
+    def peak(
+        self, command: list[str], cwd: Path | None = None, statuses: tuple[int, ...] = (0,), **environ: str
+    ) -> float:
+        """Run a program once, and return the MiB of its largest process at its largest."""
+        answer = self.call([self.python, "-I", "-S", "-c", _PEAK, *command], cwd, **environ)
+        size, status = map(int, answer.split())
+        if status not in statuses:
+            raise SystemExit(f"{command} ended with {status}")
+        return size / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def in_turns(rounds: int, **works: object) -> dict[str, float]:

@@ -22,7 +22,7 @@ def rows(bench: Bench) -> list[Row]:
     for size in _SIZES[: 3 if bench.quick else None]:
         places, folder = _venvs(bench, size)
         taken = _doctor(bench, places, size)
-        peak = bench.sample([bench.pyman, "doctor"], None, (0, 1), **places).peak
+        peak = bench.peak([bench.pyman, "doctor"], None, (0, 1), **places)
         if size == _BUDGET:
             found.append(Row("`doctor`, 1,000 known venvs", taken, "s", at_most=0.5))
         found.append(Row(f"`doctor`, {size:,} known venvs", taken, "s", group="Growth"))
@@ -52,10 +52,10 @@ def _venvs(bench: Bench, number: int) -> tuple[dict[str, str], Path]:
 
 def _doctor(bench: Bench, places: dict[str, str], size: int) -> float:
     # The first time it starts every runtime once, because something changed.
-    bench.sample([bench.pyman, "doctor"], None, (0, 1), **places)
+    bench.seconds([bench.pyman, "doctor"], None, (0, 1), **places)
     found = in_turns(
         bench.rounds(12 if size <= _BUDGET else 4),
-        pyman=lambda: bench.sample([bench.pyman, "doctor"], None, (0, 1), **places).seconds,
+        pyman=lambda: bench.seconds([bench.pyman, "doctor"], None, (0, 1), **places),
     )
     return found["pyman"]
 
@@ -76,9 +76,9 @@ def _search(bench: Bench) -> Row:
     places = {"PYMAN_ROOT": str(bench.root)}
     found = in_turns(
         bench.rounds(12),
-        whole=lambda: bench.sample([bench.pyman, "doctor", str(tree)], None, (0, 1), **places).seconds,
-        nothing=lambda: bench.sample([bench.pyman, "doctor", str(empty)], None, (0, 1), **places).seconds,
-        find=lambda: bench.sample([find, str(tree), "-name", "pyvenv.cfg"]).seconds,
+        whole=lambda: bench.seconds([bench.pyman, "doctor", str(tree)], None, (0, 1), **places),
+        nothing=lambda: bench.seconds([bench.pyman, "doctor", str(empty)], None, (0, 1), **places),
+        find=lambda: bench.seconds([find, str(tree), "-name", "pyvenv.cfg"]),
     )
     folders = sum(len(below) for _, below, _ in os.walk(tree))
     shutil.rmtree(tree)

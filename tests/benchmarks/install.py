@@ -31,7 +31,7 @@ def rows(bench: Bench) -> list[Row]:
         shutil.rmtree(root, ignore_errors=True)
         shutil.rmtree(cache, ignore_errors=True)
         places = {"PYMAN_ROOT": str(root), "PYMAN_CACHE_DIR": str(cache), "PYMAN_MIRROR": str(archives)}
-        return bench.sample([bench.pyman, "install", VERSION], **places).seconds
+        return bench.seconds([bench.pyman, "install", VERSION], **places)
 
     works = {"pyman": pyman}
     if bench.uv is not None:
@@ -54,7 +54,7 @@ def rows(bench: Bench) -> list[Row]:
 
         def uv() -> float:
             shutil.rmtree(there, ignore_errors=True)
-            return bench.sample([bench.uv, "python", "install", "--no-bin", VERSION], **environ).seconds
+            return bench.seconds([bench.uv, "python", "install", "--no-bin", VERSION], **environ)
 
         works["uv"] = uv
     found = in_turns(bench.rounds(20), **works)

@@ -41,13 +41,13 @@ def rows(bench: Bench) -> list[Row]:
 
 
 def _listing(bench: Bench) -> list[Row]:
-    works = {"pyman": lambda: bench.sample([bench.pyman, "list"]).seconds}
+    works = {"pyman": lambda: bench.seconds([bench.pyman, "list"])}
     if bench.pyenv is not None:
         pyenv = bench.folder / "pyenv-versions"
         (pyenv / "versions").mkdir(parents=True)
         for version in ("3.11.2", "3.13.5", "3.13.15"):
             (pyenv / f"versions/{version}").symlink_to(bench.root / f"runtimes/{version}")
-        works["pyenv"] = lambda: bench.sample([bench.pyenv, "versions"], PYENV_ROOT=str(pyenv)).seconds
+        works["pyenv"] = lambda: bench.seconds([bench.pyenv, "versions"], PYENV_ROOT=str(pyenv))
     found = in_turns(bench.rounds(40), **works)
     return [Row("`list`, three Pythons", found["pyman"], "ms", "`pyenv versions`", found.get("pyenv"), 1.3)]
 
@@ -59,8 +59,8 @@ def _hot_words(bench: Bench) -> list[Row]:
     }  # fmt: skip
     found = in_turns(
         bench.rounds(60),
-        bare=lambda: bench.sample([bench.python, "-c", "pass"]).seconds,
-        **{name: lambda line=line: bench.sample([bench.pyman, *line]).seconds for name, line in words.items()},
+        bare=lambda: bench.seconds([bench.python, "-c", "pass"]),
+        **{name: lambda line=line: bench.seconds([bench.pyman, *line]) for name, line in words.items()},
     )
     note = "with its launcher"
     return [Row(name, found[name], "ms", "`python -c pass`", found["bare"], 1.5, note) for name in words]

@@ -34,7 +34,7 @@ def rows(bench: Bench) -> list[Row]:
     found = []
     for name, (words, environ) in commands.items():
         statuses = (0, 1) if name == "doctor" else (0,)
-        peak = bench.sample([bench.pyman, *words], project, statuses, **places, **environ).peak
+        peak = bench.peak([bench.pyman, *words], project, statuses, **places, **environ)
         found.append(Row(f"`{name}`", peak, "MiB", at_most=_AT_MOST, group="Peak memory"))
     shutil.rmtree(root, ignore_errors=True)
     return found

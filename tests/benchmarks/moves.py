@@ -52,7 +52,7 @@ class _Store:
 
     def swap(self, *words: str) -> float:
         """Move the alias to the other release; returns the seconds of the whole command."""
-        seconds = self.bench.sample([self.bench.pyman, "hold", "3.13", self._to, *words], **self.places).seconds
+        seconds = self.bench.seconds([self.bench.pyman, "hold", "3.13", self._to, *words], **self.places)
         self._to = _NEW if self._to == _OLD else _OLD
         return seconds
 
@@ -151,7 +151,7 @@ def _checked(bench: Bench) -> list[Row]:
             found.append(Row(work, taken, "s", at_most=2.0))
         note = f"{taken / size / PACKAGES * 1e6:.0f} µs a package"
         found.append(Row(work, taken, "s", group="Growth", note=note))
-        peak = bench.sample([bench.pyman, "hold", "3.13", store._to], **store.places).peak
+        peak = bench.peak([bench.pyman, "hold", "3.13", store._to], **store.places)
         found.append(Row(work, peak, "MiB", at_most=60.0, group="Peak memory"))
         store.remove()
     return found

@@ -26,7 +26,7 @@ def rows(bench: Bench) -> list[Row]:
         works["pyenv"] = [str(pyenv / "shims/python"), *_NOTHING]
     found = in_turns(
         bench.rounds(60),
-        **{name: lambda words=words: bench.sample(words, project, **environ).seconds for name, words in works.items()},
+        **{name: lambda words=words: bench.seconds(words, project, **environ) for name, words in works.items()},
     )
     added = found["shim"] - found["direct"]
     theirs = found["pyenv"] - found["direct"] if "pyenv" in found else None

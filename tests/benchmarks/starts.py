@@ -14,8 +14,8 @@ def rows(bench: Bench) -> list[Row]:
     names = [command.name for command in COMMANDS if not command.hidden]
     found = in_turns(
         bench.rounds(12),
-        bare=lambda: bench.sample([bench.python, "-c", "pass"]).seconds,
-        **{name: lambda name=name: bench.sample([bench.pyman, name, "--help"]).seconds for name in names},
+        bare=lambda: bench.seconds([bench.python, "-c", "pass"]),
+        **{name: lambda name=name: bench.seconds([bench.pyman, name, "--help"]) for name in names},
     )
     limit = found["bare"] + _MORE
     rows = [Row("`python -c pass`", found["bare"], "ms", group="Starting")]
