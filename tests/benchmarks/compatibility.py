@@ -11,9 +11,9 @@ import subprocess
 import time
 
 from benchmarks.bench import Bench, Row, in_turns
-from pyman.core.compatibility import Move, Release, marker_environment
+from pyman.core.packages.compatibility import Move, Release, marker_environment
 from pyman.core.version import parse_version
-from pyman.effects.installed import Reader
+from pyman.effects.packages.installed import Reader
 from stage.wheels import install_distribution
 
 PACKAGES = 30

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from benchmarks.bench import Bench, Row, in_turns
 from pyman.core.runtime import with_hold
-from pyman.effects import move
 from pyman.effects.lock import Lock
+from pyman.effects.moves import move
 from pyman.effects.places import Places
 from pyman.hot import answer
 from stage.wheels import install_distribution

@@ -7,13 +7,13 @@ import shutil
 
 import pytest
 
-from pyman.cli.mending import planned_steps
+from pyman.cli.flows.mending import planned_steps
 from pyman.core.diagnosis import World, diagnose_venv
 from pyman.core.plan import Plan, Verify
 from pyman.effects.apply import Transaction
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
-from pyman.effects.venvs_on_disk import read_venv
+from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import PymanError
 from stage.machine import NEW, OLD, Machine
 

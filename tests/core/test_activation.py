@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.activation import (
+from pyman.core.shell.activation import (
     TEMPLATES,
     quote_powershell,
     quote_sh,
     read_virtual_env,
     render,
 )
-from pyman.effects.activation import template
+from pyman.effects.venvs.activation import template
 
 QUOTES = "'\u2018\u2019\u201a\u201b"
 

@@ -7,9 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.requirements import InvalidRequirement, Requirement
 
-from pyman.core.compatibility import Move, Need, Release, Verdict, marker_environment
-from pyman.core.ordinary_requirement import ordinary_marker
-from pyman.core.packages import Distribution, normalize_name
+from pyman.core.packages.compatibility import Move, Need, Release, Verdict, marker_environment
+from pyman.core.packages.ordinary_requirement import ordinary_marker
+from pyman.core.packages.package import Distribution, normalize_name
 from pyman.core.request import parse_request
 from pyman.core.version import parse_version
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from pyman.core.compatibility import marker_environment
-from pyman.core.lock_file import choose_lock, requirements_of_pylock
+from pyman.core.packages.compatibility import marker_environment
+from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
 from pyman.core.version import parse_version
 from pyman.errors import PymanError
 

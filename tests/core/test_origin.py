@@ -9,15 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from pyman.core.origin import (
-    UNKNOWN,
-    Origin,
-    local_source,
-    needs_network,
-    parse_direct_url,
-    requirement_line,
-)
-from pyman.core.packages import Distribution, Package
+from pyman.core.packages.origin import UNKNOWN, Origin, parse_direct_url
+from pyman.core.packages.package import Distribution, Package
+from pyman.core.packages.requirement_line import local_source, needs_network, requirement_line
 
 SHA256 = "a" * 64
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pyman.core.packages import (
+from pyman.core.packages.package import (
     Distribution,
     compiled_in_record,
     headers_of,

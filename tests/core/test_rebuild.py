@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.compatibility import Release, marker_environment
-from pyman.core.origin import UNKNOWN, Origin
-from pyman.core.packages import Distribution, Package, normalize_name
-from pyman.core.plans.rebuild import Comparison, compare, local_sources, plan_reinstallation, unplanned
+from pyman.core.packages.compatibility import Release, marker_environment
+from pyman.core.packages.origin import UNKNOWN, Origin
+from pyman.core.packages.package import Distribution, Package, normalize_name
+from pyman.core.plans.reinstallation import Comparison, compare, local_sources, plan_reinstallation, unplanned
 from pyman.core.version import parse_version
 
 

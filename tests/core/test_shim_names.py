@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyman.core.shell_words import fish_quote, quote
-from pyman.core.shim_names import (
+from pyman.core.shell.quoting import fish_quote, quote
+from pyman.core.shell.shim_names import (
     is_of_python,
     is_shim,
     own_program,

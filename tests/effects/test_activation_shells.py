@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.activation import quote_csh, quote_fish, quote_sh
-from pyman.effects.activation import write_activation
+from pyman.core.shell.activation import quote_csh, quote_fish, quote_sh
+from pyman.effects.venvs.activation import write_activation
 
 NASTY = [
     "plain",

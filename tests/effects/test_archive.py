@@ -17,7 +17,7 @@ import pytest
 
 from pyman.core.archive_rules import Limits
 from pyman.core.version import Version
-from pyman.effects.archive import release_in_tree, release_of, unpack
+from pyman.effects.archives.archive import release_in_tree, release_of, unpack
 from pyman.effects.observer import Observer
 from pyman.errors import IntegrityError, NotFound, PymanError
 from stage.mirror import archive_path, runtime_tree
@@ -168,7 +168,7 @@ class TestWhatUpstreamMakes:
         big = random.Random(1).randbytes(1 << 12) * (20 << 10)
         archive = write(gzip.compress(block(b"python/big", size=len(big)) + big + END, 1))
         script = (
-            "import sys\nfrom pyman.effects.archive import unpack\nunpack(sys.argv[1], sys.argv[2])\n"
+            "import sys\nfrom pyman.effects.archives.archive import unpack\nunpack(sys.argv[1], sys.argv[2])\n"
             "print([line for line in open('/proc/self/status') if line.startswith('VmHWM')][0].split()[1])"
         )
         said = subprocess.run(

@@ -9,10 +9,10 @@ import sys
 import pytest
 
 from pyman.core.catalogue import release_names
-from pyman.effects.catalogue_feed import CatalogueFeed
-from pyman.effects.catalogue_source import find_source
-from pyman.effects.http import Web
+from pyman.effects.catalogue.feed import CatalogueFeed
+from pyman.effects.catalogue.source import find_source
 from pyman.effects.observer import Observer
+from pyman.effects.web.http import Web
 from pyman.errors import NetworkError, Offline, UsageError
 from stage.mirror import mirror_folder
 from stage.server import LOGIN_PAGE, Server, cut, instead, login_page, redirect, stall, status, without_length
@@ -458,7 +458,7 @@ def test_a_list_that_is_cut_in_passing_is_asked_again(server, cache):
 
 
 def test_the_second_place_is_asked_where_the_first_is_out_of_order(server, cache, monkeypatch):
-    from pyman.effects import catalogue_source
+    from pyman.effects.catalogue import source as catalogue_source
 
     places = (f"{server.url}/first.ndjson", f"{server.url}{INDEX}")
     monkeypatch.setattr(catalogue_source, "UPSTREAM_INDEXES", places)
@@ -521,7 +521,7 @@ def test_a_list_as_long_as_upstreams_is_never_held_whole(server, cache):
     server.files[INDEX] = index(tags, range(6, 15), padding=3000)
     assert len(server.files[INDEX]) > 30 << 20
     script = f"""
-from pyman.effects.catalogue_feed import CatalogueFeed
+from pyman.effects.catalogue.feed import CatalogueFeed
 found = CatalogueFeed({server.url!r}, {LINUX!r}, {cache!r}).releases()
 with open("/proc/self/status") as status:
     [peak] = [line.split()[1] for line in status if line.startswith("VmHWM")]
@@ -540,7 +540,7 @@ def test_a_folder_needs_nothing_of_the_web(tmp_path, cache):
     (tmp_path / "index.ndjson").write_bytes(index(TAGS))
     script = f"""
 import sys
-from pyman.effects.catalogue_feed import CatalogueFeed
+from pyman.effects.catalogue.feed import CatalogueFeed
 CatalogueFeed({str(tmp_path)!r}, {LINUX!r}, {cache!r}).releases()
 print([name for name in ("httpx", "ssl", "socket", "truststore") if name in sys.modules])
 """

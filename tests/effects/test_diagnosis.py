@@ -16,7 +16,7 @@ from pyman.core.venv import with_release
 from pyman.core.version import Version
 from pyman.effects.files import read_bytes, replace_file, replace_link
 from pyman.effects.store import read_store
-from pyman.effects.venvs_on_disk import read_venv
+from pyman.effects.venvs.on_disk import read_venv
 from stage.venvs import make_prefix, make_venv, write
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.origin import UNKNOWN, Origin
-from pyman.core.packages import Package
-from pyman.effects.dist_info import read_distributions, read_packages, record_paths
+from pyman.core.packages.origin import UNKNOWN, Origin
+from pyman.core.packages.package import Package
+from pyman.effects.packages.dist_info import read_distributions, read_packages, record_paths
 from stage.wheels import build_wheel, install_distribution
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from pyman.core.catalogue import Build
 from pyman.core.version import Version
-from pyman.effects.catalogue_feed import CatalogueFeed
-from pyman.effects.download import discard, fetch, fetch_all
-from pyman.effects.http import Web
+from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.observer import Observer
+from pyman.effects.web.download import discard, fetch, fetch_all
+from pyman.effects.web.http import Web
 from pyman.errors import IntegrityError, NetworkError, Offline, PymanError
 from stage.mirror import archive_path, mirror_folder
 from stage.server import (
@@ -453,7 +453,7 @@ def in_other_process(wanted, cache):
 import sys
 from pyman.core.catalogue import Build
 from pyman.core.version import Version
-from pyman.effects.download import fetch
+from pyman.effects.web.download import fetch
 sys.stdout.write(fetch({wanted!r}, {cache!r}))
 """
     return subprocess.Popen(
@@ -566,7 +566,7 @@ def test_an_archive_is_never_held_whole(server, cache):
     script = f"""
 from pyman.core.catalogue import Build
 from pyman.core.version import Version
-from pyman.effects.download import fetch
+from pyman.effects.web.download import fetch
 fetch({wanted!r}, {cache!r})
 fetch({wanted!r}, {cache!r}, offline=True)
 with open("/proc/self/status") as status:
@@ -586,7 +586,7 @@ def test_a_folder_needs_nothing_of_the_web(tmp_path, cache):
 import sys
 from pyman.core.catalogue import Build
 from pyman.core.version import Version
-from pyman.effects.download import fetch_all
+from pyman.effects.web.download import fetch_all
 fetch_all([{build(str(local))!r}], {cache!r})
 print([name for name in ("httpx", "ssl", "socket", "concurrent.futures") if name in sys.modules])
 """

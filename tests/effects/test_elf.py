@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.effects.elf import defined_symbols, exported_symbols, is_elf, undefined_symbols
+from pyman.effects.packages.elf import defined_symbols, exported_symbols, is_elf, undefined_symbols
 from stage.mirror import runtime_tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ELF is the format of Linux")

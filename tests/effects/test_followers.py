@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
-from pyman.effects.followers import read_followers
-from pyman.effects.quiet_followers import QuietFollowers
-from pyman.effects.venv_records import remember
+from pyman.effects.moves.followers import read_followers
+from pyman.effects.moves.quiet_followers import QuietFollowers
+from pyman.effects.venvs.records import remember
 from stage.venvs import make_venv, write
 
 THROUGH = {"3.13": "3.13", "3": "3.13"}

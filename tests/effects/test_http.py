@@ -11,9 +11,9 @@ import threading
 
 import pytest
 
-from pyman.effects.http import Web
-from pyman.effects.http_failures import PassingError
 from pyman.effects.observer import Observer
+from pyman.effects.web.failures import PassingError
+from pyman.effects.web.http import Web
 from pyman.errors import NetworkError, Offline, UsageError
 from stage.proxy import Proxy
 from stage.server import Server, cut, redirect, silence, stall, status, without_length
@@ -396,7 +396,9 @@ def test_an_interrupt_wakes_a_thread_that_waits_for_a_silent_server(server, secu
 
 def test_nothing_of_the_web_is_loaded_before_it_is_needed():
     source = os.path.join(os.path.dirname(__file__), "..", "..", "src")
-    script = "import sys, pyman.effects.http; print([n for n in ('httpx', 'ssl', 'truststore') if n in sys.modules])"
+    script = (
+        "import sys, pyman.effects.web.http; print([n for n in ('httpx', 'ssl', 'truststore') if n in sys.modules])"
+    )
     told = subprocess.run(
         [sys.executable, "-c", script], env={"PYTHONPATH": source}, capture_output=True, text=True, check=True
     )
@@ -404,7 +406,7 @@ def test_nothing_of_the_web_is_loaded_before_it_is_needed():
 
 
 def test_trust_is_the_systems_where_the_environment_says_nothing():
-    from pyman.effects.trust import trusted
+    from pyman.effects.web.trust import trusted
 
     context = trusted({})
     assert type(context).__module__.startswith("truststore")

@@ -10,10 +10,10 @@ import sys
 
 import pytest
 
-from pyman.core.compatibility import Move, Release, Verdict, marker_environment
+from pyman.core.packages.compatibility import Move, Release, Verdict, marker_environment
 from pyman.core.version import parse_version
-from pyman.effects.elf import exported_symbols
-from pyman.effects.installed import Reader
+from pyman.effects.packages.elf import exported_symbols
+from pyman.effects.packages.installed import Reader
 from stage.index import fetch_wheels, unzip_wheels
 from stage.mirror import runtime_tree
 from stage.wheels import install_distribution
@@ -120,8 +120,8 @@ def test_many_folders_are_answered_in_their_order(tmp_path):
 
 
 def test_the_same_answers_from_several_threads(tmp_path, monkeypatch):
-    monkeypatch.setattr("pyman.effects.installed._SLOW_DISTRIBUTION", 0)
-    monkeypatch.setattr("pyman.effects.installed._SLOW_FILE", 0)
+    monkeypatch.setattr("pyman.effects.packages.installed._SLOW_DISTRIBUTION", 0)
+    monkeypatch.setattr("pyman.effects.packages.installed._SLOW_FILE", 0)
     folders = [str(tmp_path / str(number)) for number in range(60)]
     for number, folder in enumerate(folders):
         install_distribution(folder, f"p{number}", "1.0", files={"x.so": b"\x7fELF"})

@@ -11,15 +11,15 @@ import sysconfig
 
 import pytest
 
-from pyman.core.compatibility import Release, marker_environment
-from pyman.core.lock_file import requirements_of_pylock
-from pyman.core.package_installer import Batch, Installer
-from pyman.core.packages import normalize_name
-from pyman.core.plans.rebuild import compare, plan_reinstallation, unplanned
+from pyman.core.packages.compatibility import Release, marker_environment
+from pyman.core.packages.installer import Batch, Installer
+from pyman.core.packages.lock_file import requirements_of_pylock
+from pyman.core.packages.package import normalize_name
+from pyman.core.plans.reinstallation import compare, plan_reinstallation, unplanned
 from pyman.core.version import parse_version
-from pyman.effects.dist_info import read_packages
-from pyman.effects.installers import CannotInstall, find_installer, find_on_path, install, sync
 from pyman.effects.observer import Observer
+from pyman.effects.packages.dist_info import read_packages
+from pyman.effects.packages.installers import CannotInstall, find_installer, find_on_path, install, sync
 from pyman.errors import NotFound
 from stage.package_index import PackageIndex
 from stage.wheels import build_wheel

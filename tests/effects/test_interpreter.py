@@ -13,7 +13,7 @@ import sysconfig
 import pytest
 
 from pyman.core.version import Version
-from pyman.effects.interpreter import ask, ask_once, smoke_test
+from pyman.effects.interpreters.interpreter import ask, ask_once, smoke_test
 from pyman.errors import BrokenRuntime, Refused
 from stage.mirror import copy_of_tree, runtime_tree
 

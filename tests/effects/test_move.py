@@ -11,8 +11,8 @@ import threading
 import pytest
 
 from pyman.core.runtime import with_hold
-from pyman.effects.holds import set_hold
-from pyman.effects.move import change_store, settle_aliases
+from pyman.effects.moves.holds import set_hold
+from pyman.effects.moves.move import change_store, settle_aliases
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, Refused

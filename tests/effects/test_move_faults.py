@@ -6,11 +6,11 @@ import os
 
 import pytest
 
-from pyman.effects import new_runtimes
-from pyman.effects.followers import complete, read_followers
-from pyman.effects.holds import set_hold
+from pyman.effects.moves.followers import complete, read_followers
+from pyman.effects.moves.holds import set_hold
 from pyman.effects.places import read_places
-from pyman.effects.runtimes import prepare_folders, remove_runtime
+from pyman.effects.runtimes import new as new_runtimes
+from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import WorkFolder
 from pyman.errors import PymanError

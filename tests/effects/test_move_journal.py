@@ -9,11 +9,11 @@ import pytest
 from pyman.core.plans.move import through_other
 from pyman.core.version import Version
 from pyman.effects.apply import Transaction
-from pyman.effects.followers import read_follower
-from pyman.effects.holds import set_hold
-from pyman.effects.move_journal import end_moves
+from pyman.effects.moves.followers import read_follower
+from pyman.effects.moves.holds import set_hold
+from pyman.effects.moves.journal import end_moves
 from pyman.effects.places import read_places
-from pyman.effects.runtimes import tidy
+from pyman.effects.runtimes.managed import tidy
 from pyman.effects.store import read_store
 from stage.changes import Changes
 from stage.followers import (

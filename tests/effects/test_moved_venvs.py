@@ -12,8 +12,8 @@ import pytest
 
 from pyman.core.moved import edits_of_move
 from pyman.effects.files import replace_file
-from pyman.effects.moved_venvs import read_moved
-from pyman.effects.venvs_on_disk import read_venv
+from pyman.effects.venvs.moved import read_moved
+from pyman.effects.venvs.on_disk import read_venv
 from stage.real_runtimes import unpack
 from stage.venvs import call, make_venv, peer, write
 from stage.wheels import build_wheel, install_distribution

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from pyman.core.release_cycle import state
-from pyman.effects.http import Web
-from pyman.effects.release_cycle import published_cycles, today
+from pyman.effects.catalogue.release_cycle import published_cycles, today
+from pyman.effects.web.http import Web
 from stage.server import Server, cut, login_page, redirect, stall, status
 
 PATH = "/api/release-cycle.json"

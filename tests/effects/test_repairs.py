@@ -9,10 +9,10 @@ from pyman.core.diagnosis import World, diagnose_venv
 from pyman.core.moved import edits_of_move
 from pyman.core.plans.repair import plan_repair
 from pyman.effects.apply import Transaction
-from pyman.effects.moved_venvs import read_moved
 from pyman.effects.places import Places
 from pyman.effects.store import read_store
-from pyman.effects.venvs_on_disk import read_venv
+from pyman.effects.venvs.moved import read_moved
+from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import PymanError
 from stage.real_runtimes import unpack
 from stage.venvs import call, peer, write

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from pyman.core.seeding import SeedTarget
-from pyman.effects import seed as seed_module
 from pyman.effects.observer import Observer
-from pyman.effects.prepared_seed import read_prepared
-from pyman.effects.seed import seed
+from pyman.effects.seeds import seed as seed_module
+from pyman.effects.seeds.prepared import read_prepared
+from pyman.effects.seeds.seed import seed
 from pyman.errors import BrokenRuntime, NotFound, Refused
 from stage.interpreters import from_mirror, from_system
 from stage.seeds import call, check_record, make, make_bare, state_of, target_of
@@ -442,7 +442,7 @@ SEEDER = """
 import sys
 from pyman.core.seeding import SeedTarget
 from pyman.core.version import Version
-from pyman.effects.seed import seed
+from pyman.effects.seeds.seed import seed
 venv, library, executable, cache = sys.argv[1:]
 print(seed(SeedTarget(f"{venv}/lib/python3.13/site-packages", f"{venv}/bin", f"{venv}/bin/python",
     Version(3, 13, 15), "default", executable, (library,)), cache))

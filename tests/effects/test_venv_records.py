@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyman.effects.venv_records import (
+from pyman.effects.venvs.records import (
     GONE,
     PRESENT,
     UNREACHABLE,

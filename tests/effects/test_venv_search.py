@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from pyman.effects import venv_search
-from pyman.effects.folder_walk import Walk
 from pyman.effects.observer import Observer
-from pyman.effects.venv_search import search_venvs
+from pyman.effects.venvs import search as venv_search
+from pyman.effects.venvs.folder_walk import Walk
+from pyman.effects.venvs.search import search_venvs
 from stage.home import PACKAGE
 from stage.venvs import make_venv, write
 
@@ -175,7 +175,7 @@ def test_ctrl_c_leaves_no_helper_behind(place):
         os.makedirs(f"{place}/p{number % 6}/q{number}/r")
     program = f"""
 import signal
-from pyman.effects import venv_search
+from pyman.effects.venvs import search as venv_search
 
 answering = venv_search._answering
 

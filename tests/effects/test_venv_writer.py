@@ -12,8 +12,8 @@ import pytest
 from pyman.core.choice import Choice
 from pyman.core.venv_layout import VenvWish, plan_layout
 from pyman.core.version import Version
-from pyman.effects.venv_place import UNFINISHED, clear_left_behind, what_is_there
-from pyman.effects.venv_writer import NewVenv
+from pyman.effects.venvs.place import UNFINISHED, clear_left_behind, what_is_there
+from pyman.effects.venvs.writer import NewVenv
 from pyman.errors import PymanError, Refused
 from stage.home import PACKAGE
 

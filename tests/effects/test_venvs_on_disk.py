@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyman.core.venv import LONE_COPY, OTHER_COPY, SAME_COPY, SCRIPT
-from pyman.effects.interpreters_on_disk import Bases
-from pyman.effects.known_places import find_known_venvs
-from pyman.effects.venvs_on_disk import read_venv
+from pyman.effects.interpreters.on_disk import Bases
+from pyman.effects.venvs.known_places import find_known_venvs
+from pyman.effects.venvs.on_disk import read_venv
 from stage.real_runtimes import unpack
 from stage.venvs import call, make_prefix, make_venv, peer, write
 from stage.wheels import build_wheel

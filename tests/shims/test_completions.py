@@ -11,8 +11,9 @@ import pexpect
 import pytest
 
 from pyman.cli.commands import COMMANDS
-from pyman.core.completion_scripts import KINDS, completion_scripts
-from pyman.core.init_script import init_script
+from pyman.core.shell.completion_scripts import completion_scripts
+from pyman.core.shell.completion_words import KINDS
+from pyman.core.shell.init_script import init_script
 from stage.command_table import FOLDER, TABLE
 from stage.fake_store import FakeStore
 

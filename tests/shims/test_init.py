@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from pyman.core.init_script import SHELLS, init_script
+from pyman.core.shell.init_script import SHELLS, init_script
 from pyman.errors import UsageError
 
 COMMANDS = {"bash": ["bash", "--norc", "-c"], "zsh": ["zsh", "-f", "-c"], "fish": ["fish", "--no-config", "-c"]}

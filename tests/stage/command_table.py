@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.cli.description import describe
-from pyman.core.completion_scripts import completion_scripts
+from pyman.core.shell.completion_scripts import completion_scripts
 
 FOLDER = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "completions"))
 TABLE = describe()

@@ -13,8 +13,8 @@ from pyman.core.choice import Choice
 from pyman.core.seeding import SeedTarget
 from pyman.core.venv_layout import VenvWish, plan_layout
 from pyman.effects.observer import SILENT
-from pyman.effects.seed import seed
-from pyman.effects.venv_writer import write_layout
+from pyman.effects.seeds.seed import seed
+from pyman.effects.venvs.writer import write_layout
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 

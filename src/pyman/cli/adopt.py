@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli import installing
-from pyman.cli.current_shims import keep_shims_current
+from pyman.cli.flows import installing
+from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.show.notes import told_of_base
@@ -19,9 +19,9 @@ from pyman.core.plans.adopt import KeepInstalled, Stranger
 from pyman.core.request import Request
 from pyman.core.runtime import origin_of
 from pyman.core.version import release_name
-from pyman.effects.adopting import adopt as adopt_one
-from pyman.effects.other_pythons import ask_stranger, discover
-from pyman.effects.runtimes import prepare_folders
+from pyman.effects.interpreters.other_pythons import ask_stranger, discover
+from pyman.effects.runtimes.adopting import adopt as adopt_one
+from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, UsageError
 from pyman.hot.paths import resolve_path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyman.cli import installing
+from pyman.cli.flows import installing
 from pyman.cli.session import Session
 from pyman.core.answer import Answer, Table
 from pyman.core.catalogue import Catalogue
@@ -11,7 +11,7 @@ from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.release_cycle import state
 from pyman.core.runtime import Store
 from pyman.core.version import VARIANT_RANK, VARIANT_SUFFIX, Version, minor_alias, release_name
-from pyman.effects.release_cycle import published_cycles, today
+from pyman.effects.catalogue.release_cycle import published_cycles, today
 from pyman.effects.store import read_manifest
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.examining import Examination, examine
+from pyman.cli.flows.examining import Examination, examine
 from pyman.cli.session import Session
 from pyman.cli.show.findings import Judged, answer
 from pyman.cli.verb import verb
@@ -98,7 +98,7 @@ def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
 
 
 def _would_be_done(session: Session, finding: Finding, *, yes: bool) -> bool:
-    from pyman.cli.mending import is_for_fix
+    from pyman.cli.flows.mending import is_for_fix
 
     return is_for_fix(finding) and (yes or not finding.asks or _can_ask(session))
 
@@ -112,12 +112,12 @@ def _fix(
     foreign: bool,
 ) -> tuple[Examination, list[Judged]]:
     """Mend the store, then one venv after the other; what was not touched is not looked at again."""
-    from pyman.cli.current_shims import keep_shims_current
-    from pyman.cli.mending import FAILED, FIXED, forget_gone, is_for_fix, mend_store, mend_venv
+    from pyman.cli.flows.current_shims import keep_shims_current
+    from pyman.cli.flows.mending import FAILED, FIXED, forget_gone, is_for_fix, mend_store, mend_venv
     from pyman.core.listed_venv import list_venv
-    from pyman.effects.fitness import Fitness
-    from pyman.effects.leftovers import clear_away
+    from pyman.effects.moves.fitness import Fitness
     from pyman.effects.store import read_store
+    from pyman.effects.venvs.leftovers import clear_away
 
     mended = mend_store(session, seen.findings, allowed)
     if any(one.status == FIXED for one in mended):

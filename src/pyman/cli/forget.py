@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.current_shims import keep_shims_current
+from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.uninstall import MOST_LISTED, to_remove
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.moves import Moved
-from pyman.effects.removal import read_needs
-from pyman.effects.runtimes import remove_runtime
+from pyman.effects.runtimes.managed import remove_runtime
+from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.store import read_store
-from pyman.effects.venv_records import forget as forget_record
-from pyman.effects.venv_records import known_venvs
+from pyman.effects.venvs.records import forget as forget_record
+from pyman.effects.venvs.records import known_venvs
 from pyman.errors import NotFound, Refused
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.examining import examine, judge
+from pyman.cli.flows.examining import examine, judge
 from pyman.cli.list import describe
 from pyman.cli.pin import named_venv
 from pyman.cli.session import Session
@@ -21,9 +21,10 @@ from pyman.core.listed_venv import ListedVenv
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store, is_shared, origin_of
 from pyman.core.venv import VenvFacts
-from pyman.effects.inventory import read_one
-from pyman.effects.removal import read_needs, size_of
+from pyman.effects.runtimes.removal import read_needs
+from pyman.effects.sizes import size_of
 from pyman.effects.store import read_manifest, read_store
+from pyman.effects.venvs.inventory import read_one
 from pyman.errors import NotFound
 
 _MOST_NAMED = 10

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyman.cli import installing
-from pyman.cli.current_shims import keep_shims_current
+from pyman.cli.flows import installing
+from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
@@ -13,10 +13,10 @@ from pyman.core.answer import Answer
 from pyman.core.choice import pinned
 from pyman.core.request import Request, parse_request
 from pyman.core.selection import requests_of
-from pyman.effects.default import set_default
-from pyman.effects.local_archive import verified_archive
-from pyman.effects.new_runtimes import Archive, unpack_runtime
-from pyman.effects.runtimes import prepare_folders
+from pyman.effects.archives.local_archive import verified_archive
+from pyman.effects.moves.default import set_default
+from pyman.effects.runtimes.managed import prepare_folders
+from pyman.effects.runtimes.new import Archive, unpack_runtime
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, UsageError
 from pyman.hot.choosing import wishes

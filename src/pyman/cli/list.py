@@ -13,7 +13,7 @@ from pyman.core.answer import Answer, Table
 from pyman.core.record import replace
 from pyman.core.runtime import Runtime, Store, origin_of
 from pyman.effects.store import read_manifest, read_store
-from pyman.effects.users import count_users
+from pyman.effects.venvs.users import count_users
 
 
 @verb

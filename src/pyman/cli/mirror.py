@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.installing import mirror_of
+from pyman.cli.flows.installing import mirror_of
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
@@ -16,9 +16,9 @@ from pyman.core.plans.install import answer_is_known
 from pyman.core.plans.mirror import refuse_what_has_no_build, wanted_builds
 from pyman.core.request import parse_request
 from pyman.core.target import is_triple
-from pyman.effects.catalogue_feed import CatalogueFeed
+from pyman.effects.catalogue.feed import CatalogueFeed
+from pyman.effects.catalogue.mirror_folder import add_archives
 from pyman.effects.machine import platform as this_platform
-from pyman.effects.mirror_folder import add_archives
 from pyman.errors import UsageError
 
 TYPE_CHECKING = False

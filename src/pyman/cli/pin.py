@@ -19,10 +19,10 @@ from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store
 from pyman.core.venv import VenvFacts
 from pyman.effects.apply import Transaction
-from pyman.effects.inventory import read_one
 from pyman.effects.lock import hold
 from pyman.effects.store import read_store
-from pyman.effects.venv_records import remember
+from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.records import remember
 from pyman.errors import NotFound, PymanError, Refused
 
 _VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]

@@ -14,8 +14,9 @@ from pyman.core.answer import Answer
 from pyman.core.plans.removal import Need, aliases_without_way_back, prunable
 from pyman.core.record import record
 from pyman.core.runtime import Runtime
-from pyman.effects.removal import read_needs, size_of
-from pyman.effects.runtimes import prepare_folders, remove_runtime
+from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
+from pyman.effects.runtimes.removal import read_needs
+from pyman.effects.sizes import size_of
 from pyman.effects.store import read_store
 from pyman.errors import PymanError
 

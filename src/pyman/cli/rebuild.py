@@ -7,22 +7,22 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.examining import examine
+from pyman.cli.flows.examining import examine
+from pyman.cli.flows.planning_rebuild import OtherLock, plan_rebuild, refuse_obstacles
+from pyman.cli.flows.rebuilding import NotRestored, carry_out, recover_what_was_cut_off
+from pyman.cli.flows.relinking import needs_rebuild, relink
 from pyman.cli.pin import named_venv
-from pyman.cli.rebuild_plan import OtherLock, plan_rebuild, refuse_obstacles
-from pyman.cli.rebuilding import NotRestored, carry_out, recover_what_was_cut_off
-from pyman.cli.relinking import needs_rebuild, relink
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import done_data, done_lines, plan_lines, planned_data
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.finding import REBUILD
-from pyman.core.packages import normalize_name
-from pyman.core.rebuild_plan import RebuildOptions
+from pyman.core.packages.package import normalize_name
+from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.record import replace
-from pyman.effects.inventory import read_one
-from pyman.effects.turn import Turn
+from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.turn import Turn
 from pyman.errors import NotFound, PymanError, UsageError
 from pyman.hot.termination import Terminated
 

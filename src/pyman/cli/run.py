@@ -14,7 +14,7 @@ from pyman.core.choice import Choice
 from pyman.core.request import parse_request
 from pyman.core.runtime import is_shared
 from pyman.core.selection import ENVIRONMENT
-from pyman.core.shim_names import is_of_python
+from pyman.core.shell.shim_names import is_of_python
 from pyman.errors import BadRequest, NoPython, NotFound, PymanError, UsageError
 from pyman.hot.find import choose_here
 from pyman.hot.which import Located, locate, replace_process

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.current_shims import refresh_shims
+from pyman.cli.flows.current_shims import refresh_shims
 from pyman.cli.session import Session
 from pyman.cli.show.notes import pyman_says
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.init_script import SHELLS, init_script
+from pyman.core.shell.init_script import SHELLS, init_script
 from pyman.effects.files import read_text
 from pyman.effects.shims import read_shims
 from pyman.effects.shipped import shipped

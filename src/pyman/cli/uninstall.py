@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.current_shims import keep_shims_current
+from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
@@ -18,9 +18,9 @@ from pyman.core.plans.removal import Need
 from pyman.core.record import record
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store, wanted_aliases, without_runtime
-from pyman.effects.followers import complete
-from pyman.effects.removal import read_needs, sort_for_relink
-from pyman.effects.runtimes import remove_runtime
+from pyman.effects.moves.followers import complete
+from pyman.effects.runtimes.managed import remove_runtime
+from pyman.effects.runtimes.removal import read_needs, sort_for_relink
 from pyman.effects.store import read_store
 from pyman.errors import NotFound, PymanError, Refused
 

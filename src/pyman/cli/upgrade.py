@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli import installing
-from pyman.cli.current_shims import keep_shims_current
+from pyman.cli.flows import installing
+from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.prune import remove_unused, removed_data
 from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines, planned_lines
@@ -17,12 +17,12 @@ from pyman.core.moves import swaps
 from pyman.core.plans.install import Fetch, answer_is_known
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.runtime import Runtime, with_runtime
-from pyman.effects.download import fetch_all
-from pyman.effects.move import as_planned
-from pyman.effects.new_runtimes import unpack_runtimes
-from pyman.effects.prepared_moves import prepare
-from pyman.effects.runtimes import prepare_folders, tidy
+from pyman.effects.moves.move import as_planned
+from pyman.effects.moves.prepared import prepare
+from pyman.effects.runtimes.managed import prepare_folders, tidy
+from pyman.effects.runtimes.new import unpack_runtimes
 from pyman.effects.store import read_manifest, read_store
+from pyman.effects.web.download import fetch_all
 from pyman.errors import PymanError
 
 

@@ -15,8 +15,8 @@ from pyman.core.choice import choose
 from pyman.core.request import parse_request
 from pyman.core.selection import DEFAULT
 from pyman.core.version_file import NAME, parse_version_file
-from pyman.effects.default import set_default
 from pyman.effects.files import replace_file
+from pyman.effects.moves.default import set_default
 from pyman.effects.places import cannot_write
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, Refused

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli import installing
+from pyman.cli.flows import installing
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyman.core.package_installer import Installer
+    from pyman.core.packages.installer import Installer
 
 
 @verb
@@ -88,7 +88,7 @@ def _requirements_file(session: Session, text: str) -> str:
 
 def _find_installer(session: Session, venv: str, *, with_pip: bool) -> Installer:
     """The program that installs: none that the project, or what lies in it, could have brought along."""
-    from pyman.effects.installers import find_installer
+    from pyman.effects.packages.installers import find_installer
 
     # In the home folder everything is the user's own, the usual place of uv too.
     project = os.path.realpath(session.cwd).rstrip("/") + "/"
@@ -106,8 +106,8 @@ def _installation(session: Session, installer: Installer, files: tuple[str, ...]
     """What puts the packages into the new venv."""
 
     def install_into(venv: str) -> None:
-        from pyman.core.package_installer import Batch
-        from pyman.effects.installers import install
+        from pyman.core.packages.installer import Batch
+        from pyman.effects.packages.installers import install
 
         batch = Batch(dependencies=True, file=files[0], more_files=files[1:])
         install(

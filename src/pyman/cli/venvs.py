@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.examining import examine
+from pyman.cli.flows.examining import examine
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.cli.show.sizes import megabytes
@@ -17,11 +17,11 @@ from pyman.core.answer import Answer, Table
 from pyman.core.listed_venv import ListedVenv
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
-from pyman.effects.inventory import is_own, take_inventory
-from pyman.effects.removal import size_of
-from pyman.effects.set_aside import SetAside
-from pyman.effects.venv_records import UNREACHABLE, forget, record_name
-from pyman.effects.venvs_on_disk import read_venv
+from pyman.effects.sizes import size_of
+from pyman.effects.venvs.inventory import is_own, take_inventory
+from pyman.effects.venvs.on_disk import read_venv
+from pyman.effects.venvs.records import UNREACHABLE, forget, record_name
+from pyman.effects.venvs.set_aside import SetAside
 from pyman.errors import NotFound, PymanError, Refused, UsageError
 
 

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from pyman.core.activation import quote_sh
+from pyman.core.shell.activation import quote_sh
 
 SHEBANG_LIMITS = {"linux": 127, "darwin": 512}
 """Bytes, with `#!` and the end of the line: beyond them pip and its vendored distlib go by way of `/bin/sh`."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from posixpath import basename
 
-from pyman.core.activation import quote_sh
 from pyman.core.record import record
+from pyman.core.shell.activation import quote_sh
 from pyman.core.version import Version, minor_alias, release_name
 
 INSTALLER = b"pip\n"

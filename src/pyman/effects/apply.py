@@ -9,7 +9,7 @@ from pyman.core.plan import CopyProgram, Forget, Plan, Remember, RemoveLink, Rep
 from pyman.effects.files import keep_beside, read_bytes, replace_file, replace_link
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.undisturbed import Undisturbed
-from pyman.effects.venv_records import forget, remember
+from pyman.effects.venvs.records import forget, remember
 from pyman.errors import PymanError, Refused
 
 TYPE_CHECKING = False
@@ -93,7 +93,7 @@ class Transaction:
     def take_step(self, step: Step) -> None:
         """Take one step. Raises PymanError where the system refuses it, or what is there is not what was read."""
         if isinstance(step, Verify):
-            from pyman.effects.verification import verify
+            from pyman.effects.venvs.verification import verify
 
             try:
                 verify(step)

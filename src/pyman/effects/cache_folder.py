@@ -8,7 +8,7 @@ from pyman.core.cache_contents import FOLDERS, Name, name_in_cache
 from pyman.core.record import record
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
-from pyman.effects.removal import size_of
+from pyman.effects.sizes import size_of
 from pyman.effects.unfinished import remove_tree, sweep_temporaries
 from pyman.errors import PymanError
 

@@ -100,7 +100,7 @@ def check_owner(folder: str) -> None:
             code="unsafe-folder",
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        from pyman.core.shell_words import quote
+        from pyman.core.shell.quoting import quote
 
         raise Refused(
             f"others may write to {folder}, and could change what you run",

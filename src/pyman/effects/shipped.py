@@ -1,4 +1,4 @@
-"""The files that travel with pyman and are no Python: the shim and the completions. Hot."""
+"""The files that travel with pyman and are no Python: the shim, the completions, the activation scripts. Hot."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ import sys
 
 from pyman.core.venv_layout import plan_layout
 from pyman.core.version import release_name
+from pyman.effects.interpreters.standard_library import libraries_below, library_of
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.standard_library import libraries_below, library_of
 from pyman.effects.store import read_store
-from pyman.effects.venv_place import clear_left_behind
-from pyman.effects.venv_records import remember
-from pyman.effects.venv_writer import NewVenv
+from pyman.effects.venvs.place import clear_left_behind
+from pyman.effects.venvs.records import remember
+from pyman.effects.venvs.writer import NewVenv
 from pyman.errors import BrokenRuntime, PymanError
 
 TYPE_CHECKING = False
@@ -88,7 +88,7 @@ class Making:
     def _seed(self, work: str) -> None:
         """Put pip into the unfinished venv, whose scripts name the place that it will have."""
         from pyman.core.seeding import SeedTarget
-        from pyman.effects.seed import seed
+        from pyman.effects.seeds.seed import seed
 
         target = SeedTarget(
             site_packages=os.path.join(work, self._layout.site_packages),

@@ -230,7 +230,7 @@ def _outside(found: Found, cache: str) -> Choice:
 
 def _ask(executable: str, cache: str) -> tuple[Version, str, str]:
     """Version and variant of an interpreter that is not ours, and its own path where it was a script."""
-    from pyman.effects.interpreter import ask_once
+    from pyman.effects.interpreters.interpreter import ask_once
 
     facts = ask_once(executable, cache)
     if facts.implementation != "cpython":

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.activation import quote_csh, quote_fish, quote_sh
 from pyman.core.answer import Answer
 from pyman.core.choice import pinned
 from pyman.core.record import record, replace
 from pyman.core.selection import select
+from pyman.core.shell.activation import quote_csh, quote_fish, quote_sh
 from pyman.core.venv_layout import VenvWish
 from pyman.core.version import minor_alias
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
-from pyman.effects.venv_place import being_made, clear_left_behind, what_is_there
+from pyman.effects.venvs.place import being_made, clear_left_behind, what_is_there
 from pyman.errors import BrokenRuntime, NotFound, PymanError, Refused
 from pyman.hot.choosing import choose_interpreter, is_there, wishes
 from pyman.hot.making import AliasMoved, Making
@@ -118,7 +118,7 @@ def make_venv(
         try:
             making = Making(places, wish, choice, observer)
             if there == "venv":
-                from pyman.effects.set_aside import SetAside
+                from pyman.effects.venvs.set_aside import SetAside
 
                 # The old one is back if anything fails.
                 with SetAside(places, path, "clear", observer) as old:
@@ -199,8 +199,8 @@ def free_place(places: Places, path: str, *, clear: bool) -> str:
 
 def _put_back(places: Places, path: str) -> None:
     """Undo what a dead process had begun with a venv. Raises Refused while a living one is at it."""
-    from pyman.effects.aside_journal import is_set_aside, recover
     from pyman.effects.lock import hold
+    from pyman.effects.venvs.aside_journal import is_set_aside, recover
 
     try:
         with hold(places.lock):

@@ -117,7 +117,7 @@ def _which(words: Words, places: Places, environ: Mapping[str, str]) -> Answer |
 
 def _init(words: Words, places: Places, _environ: Mapping[str, str]) -> Answer | None:
     from pyman.core.answer import Answer
-    from pyman.core.init_script import init_script
+    from pyman.core.shell.init_script import init_script
     from pyman.effects.shipped import shipped
 
     if not words.arguments:

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.cli.examining import Examination
+    from pyman.cli.flows.examining import Examination
 
 _MOST_ROWS = 12
 """Of venvs that have the same, on a terminal: what is wrong shall be read in one look."""
@@ -69,7 +69,7 @@ def answer(session: Session, seen: Examination, judged: list[Judged], *, dry_run
 
 
 def _is_for_fix(judged: Judged) -> bool:
-    from pyman.cli.mending import is_for_fix
+    from pyman.cli.flows.mending import is_for_fix
 
     return judged.status == "open" and is_for_fix(judged.finding)
 

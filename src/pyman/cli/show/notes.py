@@ -6,7 +6,7 @@ from pyman.cli.session import Session
 from pyman.core.answer import Answer
 from pyman.core.plans.adopt import Stranger, left_behind
 from pyman.core.record import replace
-from pyman.effects.other_pythons import base_packages
+from pyman.effects.interpreters.other_pythons import base_packages
 
 
 def pyman_says(answer: Answer, word: str, ours: str) -> Answer:

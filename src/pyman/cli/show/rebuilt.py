@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pyman.cli.rebuilding import Rebuilt
+from pyman.cli.flows.rebuilding import Rebuilt
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
-from pyman.core.rebuild_plan import RebuildPlan
+from pyman.core.plans.rebuild import RebuildPlan
 from pyman.core.venv import VenvFacts
 
 FROM_INDEX = "from the index"

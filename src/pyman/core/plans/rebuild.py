@@ -1,217 +1,152 @@
-"""What a rebuild puts into the new venv, and whether that is what was in the old one (DESIGN 7, Rebuild)."""
+"""One rebuild, decided and not yet begun, and what keeps it from being begun (DESIGN 7, Rebuild)."""
 
 from __future__ import annotations
 
-from pyman.core.compatibility import Move
-from pyman.core.origin import local_source, needs_network, requirement_line
-from pyman.core.own_packages import own_packages
-from pyman.core.package_installer import Batch
-from pyman.core.packages import normalize_name
+from posixpath import join
+
+from pyman.core.own_files import of_the_user
+from pyman.core.packages.requirement_line import local_source
+from pyman.core.plans.reinstallation import Reinstallation, local_sources, plan_reinstallation
 from pyman.core.record import record, replace
+from pyman.errors import Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.compatibility import Release
-    from pyman.core.packages import Package
-    from pyman.core.version import Version
+    from pyman.core.choice import Choice
+    from pyman.core.packages.compatibility import Release
+    from pyman.core.packages.installer import Batch, Installer
+    from pyman.core.packages.package import Package
+    from pyman.core.venv import VenvFacts
+    from pyman.core.venv_layout import VenvWish
+
+_MOST_NAMED = 5
 
 
 @record
-class Reinstalled:
-    """One package that is put back."""
+class RebuildOptions:
+    """The words of `pyman rebuild`."""
 
-    name: str
-    normalized: str
-    version: str
-    line: str
-    """What the installer is given."""
-    source: str
-    """Where it comes from, in words."""
-    exact: bool = True
-    """False where another version than the old one may come of it."""
-    pin: str = ""
-    """What keeps it as it is when others are resolved."""
-
-
-@record
-class Obstacle:
-    """One package that cannot be put back as it was."""
-
-    name: str
-    normalized: str
-    version: str
-    reason: str
-    relaxable: bool
-    """True where `--allow-newer` would take another version."""
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}: {self.reason}"
+    python: str | None = None
+    minor: str | None = None
+    """The alias that a finding of doctor names, where the user names no Python."""
+    source: str | None = None
+    """`lock`, or a requirements file; None for the packages that were there."""
+    allow_newer: bool = False
+    relaxed: tuple[str, ...] = ()
+    """The normalized names that `--allow-newer` is limited to; what needs it where it is empty."""
+    force: bool = False
+    installer: str = "auto"
+    dry_run: bool = False
 
 
 @record
-class Reinstallation:
-    """The packages of a rebuild. One with obstacles is not begun."""
+class RebuildPlan:
+    """One rebuild, decided and not yet begun."""
 
-    exact: tuple[Reinstalled, ...] = ()
-    """Installed as they are named, and nothing with them."""
-    resolved: tuple[Reinstalled, ...] = ()
-    """Installed with what they need, in versions that fit the exact ones: the relaxed, and what the new minor adds."""
-    own: tuple[str, ...] = ()
-    """Normalized names of what is the new runtime's own affair."""
-    obstacles: tuple[Obstacle, ...] = ()
+    facts: VenvFacts
+    wish: VenvWish
+    choice: Choice
+    installer: Installer
+    packages: tuple[Package, ...]
+    old: Release
+    new: Release
+    reinstallation: Reinstallation
+    batches: tuple[Batch, ...]
+    folder: str
+    """Where the installer is started: settings of the project are found there."""
+    source: str | None = None
+    """The lock file or requirements file that is installed instead of what was there."""
+    sync: str | None = None
+    """The project whose `uv.lock` uv installs."""
+    missing: frozenset[str] = frozenset()
+    may_relax: bool = False
+    """True where any package may get another version that cannot be had as it was."""
+    relaxed: frozenset[str] = frozenset()
+    copied: tuple[str, ...] = ()
+    """Names at the top of the venv's folder that packages are installed from: the new one gets copies of them first."""
+    moved: tuple[str, ...] = ()
+    """Other names there that are no venv's: the new one gets them once it is good."""
+    offline: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
-    def batches(self) -> tuple[Batch, ...]:
-        """What is installed, call by call."""
-        exact, resolved = (
-            Batch(tuple(one.line for one in part), tuple(one.normalized for one in part))
-            for part in (self.exact, self.resolved)
+    def library(self) -> str | None:
+        """The old site-packages folder, relative to the venv."""
+        library = self.facts.library
+        return join("lib", library.name, "site-packages") if library is not None else None
+
+
+def relax(plan: RebuildPlan, names: frozenset[str]) -> RebuildPlan:
+    """The plan with other versions allowed for these packages too."""
+    relaxed = plan.relaxed | names
+    decided = plan_reinstallation(
+        plan.packages, plan.old, plan.new, relaxed=relaxed, missing=plan.missing, offline=plan.offline
+    )
+    batches = tuple(replace(batch, beside_lent=plan.wish.system_site_packages) for batch in decided.batches)
+    return replace(plan, reinstallation=decided, batches=batches, relaxed=relaxed)
+
+
+def obstacles_of(plan: RebuildPlan) -> Refused | None:
+    """The refusal of a plan in which something cannot be put back as it was; None where all can."""
+    obstacles = plan.reinstallation.obstacles if plan.source is None else ()
+    if not obstacles:
+        return None
+    told = "; ".join(map(str, obstacles[:_MOST_NAMED]))
+    if len(obstacles) > _MOST_NAMED:
+        told += f"; and {', '.join(one.name for one in obstacles[_MOST_NAMED:])}"
+    names = " ".join(one.normalized for one in obstacles if one.relaxable)
+    hint = "put back what is missing, or uninstall these packages first"
+    if names and all(one.relaxable for one in obstacles):
+        hint = f"`--allow-newer {names}` takes other versions of just these"
+    return Refused(
+        f"{plan.facts.path} cannot be rebuilt with Python {plan.choice.release}: {told}", hint=hint, code="blocked"
+    )
+
+
+def refuse_unknown_names(facts: VenvFacts, packages: Iterable[Package], names: Iterable[str]) -> None:
+    """Raise UsageError for a name behind `--allow-newer` that no package of the venv has."""
+    there = {package.normalized for package in packages}
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise UsageError(
+            f"{facts.path} has no package {unknown[0]}",
+            hint="`--allow-newer` takes names of packages that are installed",
         )
-        pins = tuple(one.pin for one in self.exact if one.exact and one.pin)
-        resolved = replace(resolved, constraints=pins, dependencies=True)
-        return tuple(batch for batch in (exact, resolved) if batch.lines)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The normalized names of all that is installed."""
-        return tuple(one.normalized for one in (*self.exact, *self.resolved))
 
 
-@record
-class Comparison:
-    """What a rebuild changed, as `rebuild` reports it."""
-
-    added: tuple[tuple[str, str], ...] = ()
-    """Pairs of a name and a version."""
-    removed: tuple[tuple[str, str], ...] = ()
-    changed: tuple[tuple[str, str, str], ...] = ()
-    """Names with the old version and the new one."""
-
-
-def plan_reinstallation(
-    packages: Iterable[Package],
-    old: Release,
-    new: Release,
-    *,
-    relaxed: frozenset[str] = frozenset(),
-    missing: frozenset[str] = frozenset(),
-    offline: bool = False,
-) -> Reinstallation:
-    """Decide how each package is put back under another release; where only the old minor is known, its x.y.0 will do.
-
-    `relaxed` are normalized names whose version may change; `missing` those of `local_sources` that are gone.
-    """
-    present = tuple(packages)
-    own = own_packages(present, old.version, new.version)
-    exact: list[Reinstalled] = []
-    resolved: list[Reinstalled] = []
-    obstacles: list[Obstacle] = []
-    for package in present:
-        if package.normalized in own:
-            continue
-        identity = package.name, package.normalized, package.version
-        told = requirement_line(package)
-        reason = _obstacle(package, new.version, missing, offline=offline)
-        relaxable = package.origin is None and not told.reason
-        if relaxable and package.normalized in relaxed:
-            line = _relaxed_line(package, told.line, excluded=bool(reason))
-            resolved.append(Reinstalled(*identity, line, "from the index, in another version if need be", exact=False))
-        elif reason:
-            obstacles.append(Obstacle(*identity, reason, relaxable))
-        else:
-            # A folder may have moved on since it was installed.
-            moving = package.origin is not None and package.origin.kind in ("editable", "folder")
-            exact.append(Reinstalled(*identity, told.line, told.source, exact=not moving, pin=_pin(package)))
-    resolved += _additions(present, own, Move(old, new))
-    return Reinstallation(tuple(exact), tuple(resolved), tuple(sorted(own)), tuple(obstacles))
+def refuse_missing_sources(facts: VenvFacts, packages: Iterable[Package], missing: frozenset[str]) -> None:
+    """Raise Refused where what a package was installed from is gone: before a Python is installed for nothing."""
+    gone = [package for package in packages if local_source(package) in missing]
+    if gone:
+        told = "; ".join(f"{package}: {_what_is_gone(package)}" for package in gone)
+        raise Refused(
+            f"{facts.path} cannot be rebuilt: {told}",
+            hint=f"put it back, or uninstall {' '.join(package.name for package in gone)} first",
+            code="source-gone",
+        )
 
 
-def _relaxed_line(package: Package, line: str, *, excluded: bool) -> str:
-    if line != f"{package.name}=={package.version}":
-        return package.name
-    return f"{package.name}{'>' if excluded else '>='}{package.version.partition('+')[0]}"
+def _what_is_gone(package: Package) -> str:
+    is_editable = package.origin is not None and package.origin.kind == "editable"
+    what = "the source of this editable install" if is_editable else "what it was installed from"
+    return f"{what} is gone: {local_source(package)}"
 
 
-def _pin(package: Package) -> str:
-    return requirement_line(replace(package, origin=None)).line
+def stays(facts: VenvFacts, source: str) -> bool:
+    """False for a source that lies in a part of the venv which is made anew."""
+    place = f"{facts.folder}/"
+    return not source.startswith(place) or bool(of_the_user([source[len(place) :].partition("/")[0]]))
 
 
-def local_sources(packages: Iterable[Package]) -> tuple[str, ...]:
-    """Return the folders and files that must exist for the packages to be put back."""
-    return tuple(dict.fromkeys(source for package in packages if (source := local_source(package))))
-
-
-def _obstacle(package: Package, new: Version, missing: frozenset[str], *, offline: bool) -> str:
-    told = requirement_line(package)
-    if told.reason:
-        return told.reason
-    source = local_source(package)
-    if source in missing:
-        what = "the source of this editable install" if told.line.startswith("-e ") else "what it was installed from"
-        return f"{what} is gone: {source}"
-    if offline and needs_network(package):
-        return f"it is installed {told.source}, and the network is not to be used"
-    wanted = package.distribution.requires_python
-    # A folder may say something else by now; what is named by its version or its hash says the same.
-    fixed = package.origin is None or package.origin.kind in ("archive", "vcs")
-    if fixed and wanted and not _admits(wanted, new):
-        return f"it requires Python {wanted}"
-    return ""
-
-
-def _admits(specifier: str, version: Version) -> bool:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        numbers = f"{version.major}.{version.minor}.{version.patch}"
-        return bool(SpecifierSet(specifier).contains(numbers, prereleases=True))
-    except InvalidSpecifier:
-        return True  # the installer knows what to make of it
-
-
-def _additions(packages: Iterable[Package], own: frozenset[str], move: Move) -> list[Reinstalled]:
-    """Return what the packages need on the new minor only, as `tomli; python_version < "3.11"`, and do not have."""
-    there = {package.normalized for package in packages} | own
-    added: dict[str, Reinstalled] = {}
-    for package in packages:
-        for requirement in () if package.normalized in own else move.beginning(package.distribution):
-            name = normalize_name(requirement.name)
-            if name not in there and requirement.url is None:
-                extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-                line = f"{requirement.name}{extras}{requirement.specifier}"
-                source = f"needed by {package.name} on Python {move.new.version.minor_name}"
-                added.setdefault(line, Reinstalled(requirement.name, name, "", line, source, exact=False))
-    return list(added.values())
-
-
-def compare(before: Iterable[Package], after: Iterable[Package], own: Iterable[str] = ()) -> Comparison:
-    """Return what differs between two sets of packages, apart from what is the runtime's own."""
-    apart = frozenset(own)
-    old, new = (
-        {package.normalized: package for package in packages if package.normalized not in apart}
-        for packages in (before, after)
+def split_own(
+    facts: VenvFacts, names: Iterable[str], packages: tuple[Package, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split the user's own names at the top of a venv: those that packages are installed from, and the others."""
+    sources = local_sources(packages)
+    own = of_the_user(names)
+    holding = tuple(
+        name for name in own if any(f"{source}/".startswith(f"{facts.folder}/{name}/") for source in sources)
     )
-    return Comparison(
-        added=tuple((package.name, package.version) for name, package in new.items() if name not in old),
-        removed=tuple((package.name, package.version) for name, package in old.items() if name not in new),
-        changed=tuple(
-            (package.name, package.version, new[name].version)
-            for name, package in old.items()
-            if name in new and new[name].version != package.version
-        ),
-    )
-
-
-def unplanned(plan: Reinstallation, comparison: Comparison) -> tuple[str, ...]:
-    """Return what is not as the plan has it, one sentence each: what is missing or has another version unasked."""
-    free = {one.normalized for one in (*plan.exact, *plan.resolved) if not one.exact}
-    return (
-        *(f"{name} {version} is missing" for name, version in comparison.removed),
-        *(
-            f"{name} is {after} instead of {before}"
-            for name, before, after in comparison.changed
-            if normalize_name(name) not in free
-        ),
-    )
+    return holding, tuple(name for name in own if name not in holding)

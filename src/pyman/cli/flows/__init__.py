@@ -1,0 +1,1 @@
+"""Work that several verbs share, from looking to telling."""

@@ -1,0 +1,156 @@
+"""Looking at everything and saying what is wrong: what `doctor`, `venvs` and `info` have in common."""
+
+from __future__ import annotations
+
+import functools
+import os
+from itertools import islice
+
+from pyman.cli.session import Session
+from pyman.core.diagnosis import World, diagnose_gone, diagnose_venv
+from pyman.core.finding import Finding
+from pyman.core.listed_venv import ListedVenv, list_venv
+from pyman.core.record import record
+from pyman.core.relink import target_for, wanted_alias
+from pyman.core.request import Request, parse_request
+from pyman.core.runtime import Runtime, Store
+from pyman.core.venv import VenvFacts
+from pyman.core.version import Version
+from pyman.effects.moves.fitness import Base, Fitness, Question
+from pyman.effects.settings import read_settings
+from pyman.effects.store import read_store
+from pyman.effects.venvs.inventory import take_inventory
+from pyman.effects.venvs.records import GONE, KnownVenv
+from pyman.errors import PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_TOGETHER = 256
+"""Venvs that are judged at once; their facts are dropped before the next ones are read."""
+
+
+@record
+class Examination:
+    """What was seen, and what is wrong."""
+
+    store: Store
+    venvs: tuple[ListedVenv, ...]
+    findings: tuple[Finding, ...]
+    absent: tuple[tuple[KnownVenv, str], ...] = ()
+    """Records whose venv is not there: `gone`, or `unreachable` with its whole folder."""
+    unreadable: tuple[str, ...] = ()
+    """Folders that could not be searched."""
+
+
+def examine(
+    session: Session,
+    folders: Iterable[str] = (),
+    *,
+    foreign: bool = False,
+    machine: bool = True,
+    record: bool = True,
+) -> Examination:
+    """Look at the known venvs, or at those below folders, and say what is wrong.
+
+    `machine` looks at the store, its runtimes and the machine too; without `record` nothing is written down. Nothing
+    of a venv is executed.
+    """
+    store = read_store(session.places.root)
+    settings = read_settings(session.places.config)
+    inventory = take_inventory(
+        session.places, session.environ, session.cwd, folders, settings.folders, session.observer, record=record
+    )
+    fitness = Fitness(session.places.cache)
+    venvs: list[ListedVenv] = []
+    findings: list[Finding] = []
+    reading = inventory.read()
+    while together := tuple(islice(reading, _TOGETHER)):
+        world = judge(session, store, together, foreign=foreign, fitness=fitness)
+        for facts in together:
+            found = diagnose_venv(facts, world)
+            findings += found
+            venvs.append(list_venv(facts, found))
+    fitness.remember(all_asked=not folders)
+    findings += [diagnose_gone(known.name, known.path) for known, how in inventory.absent if how == GONE]
+    if machine:
+        from pyman.cli.flows.examining_store import store_findings
+
+        findings += store_findings(session, store, venvs)
+    return Examination(store, tuple(venvs), tuple(findings), tuple(inventory.absent), inventory.unreadable)
+
+
+def judge(
+    session: Session,
+    store: Store,
+    venvs: Iterable[VenvFacts],
+    *,
+    foreign: bool = False,
+    fitness: Fitness | None = None,
+) -> World:
+    """What venvs are judged by: the store, whose they are, and which of them do not fit a release (DESIGN 8.1).
+
+    With `fitness` the caller keeps the answers.
+    """
+    behind: list[Question] = []
+    ahead: list[Question] = []
+    older: dict[str, str] = {}
+    for facts in venvs:
+        for is_behind, question, release in _questions(store, facts):
+            if is_behind:
+                behind.append(question)
+            else:
+                ahead.append(question)
+                older[facts.path] = release
+    if not behind and not ahead:
+        return World(store, os.geteuid(), foreign, {}, {})
+    asked = fitness or Fitness(session.places.cache)
+    unfit = asked.reasons(behind)
+    incompatible = {path: (older[path], reason) for path, reason in asked.reasons(ahead).items()}
+    if fitness is None:
+        asked.remember(all_asked=False)
+    return World(store, os.geteuid(), foreign, unfit, incompatible)
+
+
+def _questions(store: Store, facts: VenvFacts) -> Iterator[tuple[bool, Question, str]]:
+    """Whether it fits what it would be linked to; and whether it fits what it follows, as it fitted what was before."""
+    running, library = facts.running, facts.library
+    if running is None or running.version is None or library is None:
+        return
+    site_packages = os.path.join(facts.folder, "lib", library.name, "site-packages")
+    request = _request_of(facts)
+    present = Base(running.path, running.version, running.variant)
+    target = target_for(facts, store, wanted_alias(facts))
+    if target is not None and target.version != running.version and facts.policy != "pin":
+        new = Base(target.executable, target.version, target.variant)
+        yield True, Question(facts.path, site_packages, present, new, request), ""
+    elif facts.link_kind == "alias":
+        before = _older(store, facts, running.version)
+        if before is not None:
+            old = Base(os.path.join(before.path, before.executable), before.version, before.variant)
+            yield False, Question(facts.path, site_packages, old, present, request), before.name
+
+
+def _older(store: Store, facts: VenvFacts, version: Version) -> Runtime | None:
+    """The highest installed release below the one that a venv of the store follows."""
+    if facts.link is None or not facts.link.startswith(os.path.join(store.root, "runtimes") + "/"):
+        return None
+    fitting = [
+        runtime
+        for runtime in store.runtimes
+        if runtime.whole and runtime.alias == facts.alias and runtime.version < version
+    ]
+    return max(fitting, key=lambda runtime: runtime.version.order, default=None)
+
+
+def _request_of(facts: VenvFacts) -> Request | None:
+    return _parsed(facts.request) if facts.request is not None else None
+
+
+@functools.cache
+def _parsed(text: str) -> Request | None:
+    try:
+        return parse_request(text)
+    except PymanError:
+        return None

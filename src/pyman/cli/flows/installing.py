@@ -1,0 +1,259 @@
+"""Getting Pythons, for every command that may: look at the catalogue, decide each request, fetch, unpack."""
+
+from __future__ import annotations
+
+from pyman.cli.session import Session
+from pyman.cli.show.notes import told_of_base
+from pyman.core.catalogue import Build, Catalogue, without_secrets
+from pyman.core.moves import Moved
+from pyman.core.plans import install as plan
+from pyman.core.record import record, replace
+from pyman.core.request import Request, best_of, parse_request
+from pyman.core.runtime import Runtime, Store, origin_of
+from pyman.effects.catalogue.feed import CatalogueFeed
+from pyman.effects.interpreters.other_pythons import discover
+from pyman.effects.machine import platform
+from pyman.effects.runtimes.adopting import adopt
+from pyman.effects.runtimes.managed import prepare_folders, tidy
+from pyman.effects.runtimes.new import Archive, unpack_runtime
+from pyman.effects.settings import read_settings
+from pyman.effects.store import read_store
+from pyman.effects.web.download import fetch, fetch_all
+from pyman.effects.web.http import Web
+from pyman.errors import NetworkError, PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_PATIENCE = 3.0
+"""Seconds that a look at what is new may take; it is never what was asked for."""
+
+
+@record
+class Got:
+    """What became of one request."""
+
+    request: Request
+    runtime: Runtime
+    already: bool
+    moved: tuple[Moved, ...] = ()
+    said: tuple[str, ...] = ()
+    """What the user must know: that upstream was not reached, that another's Python was adopted."""
+
+
+@record
+class Installed:
+    """What became of all requests; `error` says of every one that failed why."""
+
+    got: tuple[Got, ...]
+    error: PymanError | None = None
+    settled: tuple[Moved, ...] = ()
+    """Moves that an earlier process had left undone when it was killed."""
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        """All moves of aliases, in their order."""
+        return (*self.settled, *(move for got in self.got for move in got.moved))
+
+
+def mirror_of(session: Session, mirror: str | None = None) -> str | None:
+    """The mirror that the user named: on the command line, in the environment, in the settings."""
+    return mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places.config).mirror
+
+
+def catalogue(
+    session: Session, mirror: str | None, enough: Callable[[Sequence[Build]], bool] | None = None
+) -> Catalogue:
+    """The builds for this machine; `enough` may stop reading early. Raises NetworkError."""
+    source = mirror_of(session, mirror)
+    feed = CatalogueFeed(source, platform(), session.places.cache, offline=session.offline, observer=session.observer)
+    return feed.releases(enough)
+
+
+def known_builds(session: Session, aliases: list[str], *, max_age: float) -> tuple[Build, ...]:
+    """The builds of some minors, from a list that may be `max_age` seconds old; asked for with little patience.
+
+    Raises NetworkError where nothing is known.
+    """
+    requests = [parse_request(alias) for alias in aliases]
+    source = mirror_of(session)
+    web = Web(offline=session.offline, patience=_PATIENCE, rounds=1)
+    feed = CatalogueFeed(source, platform(), session.places.cache, web=web)
+    return feed.releases(lambda builds: plan.answer_is_known(requests, builds), max_age=max_age).builds
+
+
+def get(
+    session: Session,
+    requests: list[Request],
+    *,
+    mirror: str | None = None,
+    force: bool = False,
+    may_adopt: bool = True,
+    check: bool = True,
+) -> Installed:
+    """Install what is asked for: look once, decide each request, download side by side, unpack one after the other.
+
+    A request that fails does not stop the others. Raises nothing for a failed request: it is in the answer.
+    """
+    requests = list(dict.fromkeys(requests))
+    settled = tidy(session.places, session.observer, check=check, force=force)
+    store = read_store(session.places.root)
+    asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
+    builds: tuple[Build, ...] = ()
+    unreachable: NetworkError | None = None
+    if asking:
+        try:
+            known = catalogue(session, mirror, lambda builds: plan.answer_is_known(asking, builds))
+            builds = known.builds
+            if known.stale:
+                session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
+        except NetworkError as error:
+            unreachable = error
+    decisions = [
+        plan.without_network(request, store, unreachable)
+        if unreachable is not None and request in asking
+        else plan.decide(request, store, builds, force=force)
+        for request in requests
+    ]
+    done = carry_out(session, decisions, may_adopt=may_adopt, check=check, force=force)
+    return replace(done, settled=settled)
+
+
+def carry_out(
+    session: Session, decisions: Sequence[plan.Decision], *, may_adopt: bool, check: bool = True, force: bool = False
+) -> Installed:
+    """Do what was decided: download side by side, unpack one after the other. Raises nothing for a failed request."""
+    fetches = [decision for decision in decisions if isinstance(decision, plan.Fetch)]
+    archives, failures = _download(session, list(dict.fromkeys(fetch.build for fetch in fetches)))
+    got: list[Got] = []
+    errors: list[PymanError] = []
+    for decision in decisions:
+        try:
+            if isinstance(decision, plan.Fetch) and decision.build in failures:
+                got.append(_without(session, decision.request, failures[decision.build], may_adopt=may_adopt))
+            elif isinstance(decision, plan.Fetch):
+                got.append(_unpack(session, decision, archives[decision.build], check=check, force=force))
+            elif isinstance(decision, plan.Keep):
+                got.append(_keep(decision))
+            else:
+                got.append(_without(session, decision.request, decision.error, may_adopt=may_adopt))
+        except PymanError as error:
+            errors.append(error)
+    return Installed(tuple(got), _together(errors))
+
+
+def _download(session: Session, builds: list[Build]) -> tuple[dict[Build, str], dict[Build, PymanError]]:
+    """Fetch archives side by side; returns their places, and why those that failed did."""
+    if not builds:
+        return {}, {}
+    prepare_folders(session.places)
+    cache, offline, observer = session.places.cache, session.offline, session.observer
+    try:
+        return dict(zip(builds, fetch_all(builds, cache, offline=offline, observer=observer), strict=True)), {}
+    except PymanError as error:
+        if len(builds) == 1:
+            return {}, {builds[0]: error}
+    # One of several failed, which broke off the others: now each by itself, going on with what it had.
+    archives: dict[Build, str] = {}
+    failures: dict[Build, PymanError] = {}
+    for build in builds:
+        try:
+            archives[build] = fetch(build, cache, offline=offline, observer=observer)
+        except PymanError as error:
+            failures[build] = error
+    return archives, failures
+
+
+def _keep(decision: plan.Keep) -> Got:
+    said = (f"kept {decision.runtime.release}: {decision.because}",) if decision.because else ()
+    return Got(decision.request, decision.runtime, already=True, said=said)
+
+
+def _without(session: Session, request: Request, error: PymanError, *, may_adopt: bool) -> Got:
+    """Do without upstream where it cannot be reached; any other failure is raised: it is no reason to adopt."""
+    if not isinstance(error, NetworkError):
+        raise error
+    kept = plan.without_network(request, read_store(session.places.root), error)
+    if isinstance(kept, plan.Keep):
+        return _keep(kept)
+    return _adopt_instead(session, request, error, may_adopt=may_adopt)
+
+
+def _together(errors: list[PymanError]) -> PymanError | None:
+    """One failure that tells of all; the first gives the code and the hint."""
+    if errors:
+        errors[0].message = "; ".join(dict.fromkeys(error.message for error in errors))
+        return errors[0]
+    return None
+
+
+def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> Got:
+    runtime, moved, already = unpack_runtime(
+        session.places, archive_of(fetch, archive), check=check, force=force, observer=session.observer
+    )
+    return Got(fetch.request, runtime, already, moved)
+
+
+def archive_of(fetch: plan.Fetch, path: str) -> Archive:
+    """What is to become of a downloaded archive."""
+    build = fetch.build
+    return Archive(
+        path,
+        fetch.name,
+        build.version,
+        build.variant,
+        build.build,
+        without_secrets(build.url),
+        build.sha256 or "",
+        replace=fetch.replaces is not None and fetch.replaces.is_managed,
+    )
+
+
+def _adopt_instead(session: Session, request: Request, error: NetworkError, *, may_adopt: bool) -> Got:
+    """Adopt a Python of this machine, since upstream cannot be reached. Raises the network's error where none fits."""
+    if not may_adopt:
+        raise error
+    store = read_store(session.places.root)
+    there = [runtime for runtime in store.runtimes if runtime.whole]
+    best = best_of(request, [(runtime.version, runtime.variant) for runtime in there])
+    if best is not None:
+        adopted = next(runtime for runtime in there if (runtime.version, runtime.variant) == best)
+        said = (f"kept {adopted.release} of {origin_of(adopted.target)}: {error.message}",)
+        return Got(request, adopted, already=True, said=said)
+    strangers, _ = discover(session.places, session.environ)
+    best = best_of(request, [(stranger.version, stranger.variant) for stranger in strangers])
+    if best is None:
+        raise type(error)(
+            f"{error.message}, and no Python of this machine satisfies {request}", hint=error.hint, code=error.code
+        )
+    stranger = next(one for one in strangers if (one.version, one.variant) == best)
+    prepare_folders(session.places)
+    runtime, moved, kept = adopt(session.places, stranger, session.observer)
+    if kept is not None:
+        return Got(request, runtime, already=True, said=(f"kept the one of {stranger.origin}: {error.message}",))
+    said = (f"{error.message}: adopted {runtime.release} of {stranger.origin} at {stranger.prefix} instead",)
+    return Got(request, runtime, already=False, moved=moved, said=said + tuple(told_of_base(stranger)))
+
+
+def told_of_hold(session: Session, runtime: Runtime) -> list[str]:
+    """A line that says so, where a hold keeps the alias elsewhere, or something lies in its place."""
+    store = read_store(session.places.root)
+    if runtime.alias in store.blocked:
+        return [f"{store.folder(runtime.alias)} is in the place of an alias, so nothing can follow {runtime.alias}"]
+    held = store.held(runtime.alias)
+    if held is None or held == runtime.name:
+        return []
+    return [f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` lets it go"]
+
+
+def got_data(store: Store, got: Got) -> dict[str, object]:
+    """One item of the key `installed` of DESIGN 11."""
+    return {
+        "request": got.request.text,
+        "version": str(got.runtime.version),
+        "path": got.runtime.target or got.runtime.path,
+        "origin": origin_of(got.runtime.target),
+        "aliases": list(store.names_of(got.runtime)),
+        "already": got.already,
+    }

@@ -1,0 +1,218 @@
+"""Looking at a venv and deciding its rebuild, before anything is touched."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman.cli.flows.rebuild_python import find_python
+from pyman.cli.session import Session
+from pyman.core.choice import Choice
+from pyman.core.own_files import IGNORE_FILE
+from pyman.core.owner_command import owner_command
+from pyman.core.packages.compatibility import Release, marker_environment
+from pyman.core.packages.installer import Batch, Installer
+from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
+from pyman.core.plans.rebuild import (
+    RebuildOptions,
+    RebuildPlan,
+    obstacles_of,
+    refuse_missing_sources,
+    refuse_unknown_names,
+    relax,
+    split_own,
+    stays,
+)
+from pyman.core.plans.rebuild_python import kept_request
+from pyman.core.plans.reinstallation import Reinstallation, local_sources
+from pyman.core.record import replace
+from pyman.core.relink import wanted_alias
+from pyman.core.venv import VenvFacts
+from pyman.core.venv_layout import VenvWish
+from pyman.core.version import Version, split_release
+from pyman.effects.files import read_bytes
+from pyman.effects.packages.borrowed_pip import find_pip_wheel
+from pyman.effects.packages.dist_info import read_packages
+from pyman.effects.packages.installers import find_installer
+from pyman.effects.sizes import lacking_room
+from pyman.effects.store import read_store
+from pyman.effects.venvs.inventory import is_own
+from pyman.effects.venvs.set_aside import refuse_what_cannot_move
+from pyman.effects.venvs.stray_files import hides_all
+from pyman.errors import NotFound, PymanError, Refused
+
+LOCK = "lock"
+
+
+def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> RebuildPlan:
+    """Look at a venv and decide its rebuild. Raises PymanError with everything that stands in the way.
+
+    Nothing is touched, but a Python that is missing is installed, unless it is for show only.
+    """
+    _refuse_what_is_not_ours(facts, options)
+    library = facts.library
+    packages, notes = (
+        read_packages(os.path.join(facts.folder, "lib", library.name, "site-packages"))
+        if library is not None
+        else ((), ())
+    )
+    refuse_unknown_names(facts, packages, options.relaxed)
+    missing = frozenset(
+        source for source in local_sources(packages) if not os.path.exists(source) or not stays(facts, source)
+    )
+    if options.source is None:
+        refuse_missing_sources(facts, packages, missing)
+    wish, request, choice, said = find_python(session, facts, options)
+    new = _release(choice.version, choice.variant)
+    with_pip = any(package.normalized == "pip" for package in packages)
+    installer = _installer(session, facts, choice, options, with_pip=with_pip)
+    copied, moved = split_own(facts, os.listdir(facts.folder), packages)
+    if not hides_all(os.path.join(facts.folder, IGNORE_FILE)):
+        moved = (*moved, IGNORE_FILE)
+    plan = RebuildPlan(
+        facts,
+        VenvWish(
+            facts.folder,
+            kept_request(facts, choice, wish, request),
+            with_pip=with_pip,
+            system_site_packages="include-system-site-packages" in facts.settings.values
+            and facts.settings.has_system_site_packages,
+            prompt=facts.settings.prompt,
+        ),
+        choice,
+        installer,
+        packages,
+        _old_release(facts, new),
+        new,
+        Reinstallation(),
+        (),
+        os.path.dirname(facts.path),
+        missing=missing,
+        may_relax=options.allow_newer and not options.relaxed,
+        copied=copied,
+        moved=moved,
+        offline=session.offline,
+        notes=(*notes, *said),
+    )
+    plan = relax(plan, frozenset(options.relaxed))
+    if plan.may_relax:
+        blocked = frozenset(one.normalized for one in plan.reinstallation.obstacles if one.relaxable)
+        plan = relax(plan, blocked) if blocked else plan
+    if options.source is not None:
+        plan = _from_source(session, plan, options.source)
+    return plan
+
+
+def refuse_obstacles(plan: RebuildPlan) -> None:
+    """Raise PymanError for a plan in which something cannot be put back, or for which there is no room."""
+    refusal = obstacles_of(plan)
+    if refusal is not None:
+        raise refusal
+    try:
+        lacking = lacking_room(plan.facts.folder)
+    except OSError as error:
+        raise PymanError(f"{plan.facts.path} cannot be read: {error}", hint="look at it, then try again") from error
+    if lacking:
+        raise PymanError(
+            f"there is no room for a second copy of {plan.facts.path}: {(lacking >> 20) + 1} MiB are lacking",
+            hint="make room on that disk, then run the same command again",
+            code="disk-full",
+        )
+
+
+def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
+    if facts.creator == "pre-commit" or (facts.foreign and not options.force):
+        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code="foreign")
+    if is_own(facts.folder):
+        raise Refused(
+            f"{facts.path} is what pyman itself runs in",
+            hint="install pyman for the user, outside of this venv, and run that one",
+            code="own-venv",
+        )
+    refuse_what_cannot_move(facts.folder)
+    inner = next((name for name in os.listdir(facts.folder) if os.path.ismount(os.path.join(facts.folder, name))), None)
+    if inner is not None:
+        raise Refused(
+            f"{os.path.join(facts.folder, inner)} is a mount point, and would not come along",
+            hint="unmount it first",
+            code="mount",
+        )
+
+
+def _installer(
+    session: Session, facts: VenvFacts, choice: Choice, options: RebuildOptions, *, with_pip: bool
+) -> Installer:
+    """pip or uv; none that the project, or the venv, could have brought along."""
+    project = os.path.realpath(os.path.dirname(facts.path))
+    home = os.path.realpath(session.places.home)
+    # In the home folder everything is the user's own, the usual place of uv too.
+    around = home == project or home.startswith(project.rstrip("/") + "/")
+    outside = (facts.folder,) if around else (facts.folder, project)
+    search_path = session.environ.get("PATH", "")
+    python = os.path.join(facts.folder, "bin", "python")
+    installer = find_installer(options.installer, search_path, python, outside=outside)
+    if installer.kind == "uv" or with_pip:
+        return installer
+    wheel = find_pip_wheel(choice, read_store(session.places.root), session.places.cache)
+    return find_installer("pip", search_path, python, pip_wheel=wheel)
+
+
+def _release(version: Version, variant: str) -> Release:
+    machine = os.uname()
+    markers = marker_environment(
+        version,
+        sys_platform=sys.platform,
+        machine=machine.machine,
+        system_release=machine.release,
+        system_version=machine.version,
+    )
+    return Release(version, markers, None, variant)
+
+
+def _old_release(facts: VenvFacts, new: Release) -> Release:
+    """What the packages ran on: where the patch release is not known any more, the first of their minor will do."""
+    alias = wanted_alias(facts)
+    split = split_release(alias) if alias is not None else None
+    if facts.python is not None and (alias is None or facts.python.minor_name == alias.rstrip("td")):
+        return _release(facts.python, facts.running.variant if facts.running is not None else "default")
+    if split is None or len(split[0]) < 2:
+        return new
+    return _release(Version(split[0][0], split[0][1], 0), split[2])
+
+
+def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPlan:
+    """Install from the project's lock file, or from a requirements file, instead of what was there."""
+    if source != LOCK:
+        path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(source)))
+        if not os.path.exists(path) or os.path.isdir(path):
+            raise NotFound(f"there is no file {path}", hint=f"name a requirements file, or `{LOCK}`")
+        batch = Batch(dependencies=True, file=path, beside_lent=plan.wish.system_site_packages)
+        return replace(plan, batches=(batch,), source=path, folder=session.cwd)
+    project = os.path.dirname(plan.facts.path)
+    lock = choose_lock(project, os.listdir(project), plan.installer.kind, plan.choice.executable)
+    if lock.commands:
+        raise OtherLock(lock.path, tuple(" ".join(command) for command in lock.commands))
+    if lock.kind == "uv.lock":
+        return replace(plan, batches=(), source=lock.path, sync=project)
+    if plan.installer.kind == "uv":
+        return replace(plan, batches=(Batch(file=lock.path),), source=lock.path)
+    try:
+        content = read_bytes(lock.path)
+    except OSError as error:
+        raise PymanError(f"{lock.path} cannot be read: {error}", hint="lock the project again") from error
+    lines = requirements_of_pylock(content, lock.path, plan.new.markers)
+    named = tuple(line for _, line in lines), tuple(name for name, _ in lines)
+    batch = Batch(*named, beside_lent=plan.wish.system_site_packages)
+    return replace(plan, batches=(batch,), source=lock.path)
+
+
+class OtherLock(Refused):
+    """A lock file that only its own tool installs, with these commands."""
+
+    code = "other-lock"
+
+    def __init__(self, path: str, commands: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{path} is installed by its own tool only", hint=f"run {' and then '.join(f'`{one}`' for one in commands)}"
+        )
+        self.commands = commands

@@ -1,0 +1,119 @@
+"""The same minor and ABI: what `rebuild` does instead of making a venv anew (DESIGN 7)."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.cli.flows.examining import judge
+from pyman.cli.flows.mending import FAILED, is_for_fix, mend_venv
+from pyman.cli.flows.rebuild_python import find_python, installed_python
+from pyman.cli.pin import link_venv
+from pyman.cli.session import Session
+from pyman.cli.show.notes import short_path
+from pyman.cli.show.rebuilt import relinked_data
+from pyman.core.choice import Choice
+from pyman.core.diagnosis import diagnose_venv
+from pyman.core.finding import ERROR, REBUILD
+from pyman.core.plans.rebuild import RebuildOptions
+from pyman.core.plans.rebuild_python import kept_request, means_same_minor
+from pyman.core.relink import Target, wanted_alias
+from pyman.core.venv import VenvFacts
+from pyman.core.version import minor_alias
+from pyman.effects.packages.dist_info import read_distributions
+from pyman.effects.store import read_store
+from pyman.effects.venvs.inventory import read_one
+from pyman.errors import PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.finding import Finding
+
+
+def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:
+    """False where the same minor and variant is meant and a relink does what is wanted."""
+    if options.force or options.source is not None or options.allow_newer or options.minor is not None:
+        return True
+    findings = _look(session, facts)
+    if any(finding.action == REBUILD for finding in findings):
+        return True
+    if any(finding.severity == ERROR and not is_for_fix(finding) for finding in findings):
+        return True  # Nothing else mends it.
+    if options.python is None:
+        return False
+    choice = installed_python(session, facts, options)
+    if choice is None:
+        # It will be installed; a request that the venv satisfies as it is needs no other minor.
+        return not means_same_minor(facts, options.python)
+    return minor_alias(choice.version, choice.variant) != wanted_alias(facts)
+
+
+def _look(session: Session, facts: VenvFacts) -> tuple[Finding, ...]:
+    return diagnose_venv(facts, judge(session, read_store(session.places.root), [facts], foreign=True))
+
+
+def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[dict[str, object], str]:
+    """Mend the venv in place, or link it to the release that the user names; say what was done.
+
+    Raises PymanError where that fails; the venv is then as it was.
+    """
+    shown = short_path(session, facts.path)
+    findings = _look(session, facts)
+    wanted = [finding for finding in findings if is_for_fix(finding)]
+    count = _count(facts)
+    target = _other_target(session, facts, options) if options.python is not None else None
+    if options.dry_run:
+        told = [finding.repair for finding in wanted if finding.repair] or ["nothing is wrong with it"]
+        if target is not None:
+            told = [f"link it to {target[0].home}"]
+        line = f"{shown}: {'; '.join(told)}; `--force` makes it anew all the same"
+        return relinked_data(facts, facts, count, "planned"), line
+    if target is not None:
+        link_venv(session, facts, *target)
+        after = read_one(session.places, facts.path) or facts
+        line = f"{shown}: same minor, so it was linked to {target[0].home}, with its packages"
+        return relinked_data(facts, after, count, "relinked"), line
+    if not wanted:
+        line = f"{shown}: nothing is wrong with it; `--force` makes it anew all the same"
+        return relinked_data(facts, facts, count, "unchanged"), line
+    outcome = mend_venv(session, facts.path, lambda _: False, foreign=True)
+    failure = next((one for one in outcome.mended if one.status == FAILED), None)
+    if failure is not None:
+        raise PymanError(
+            f"{facts.path} could not be mended: {failure.why}", hint="`pyman rebuild --force` makes it anew"
+        )
+    after = outcome.facts or facts
+    line = f"{shown}: same minor, so it was mended in place, with its packages"
+    return relinked_data(facts, after, count, "relinked"), line
+
+
+def _other_target(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[Target, str, str] | None:
+    """Link, words and policy that the user's request means, where the venv has others."""
+    wish, request, choice, _ = find_python(session, facts, options)
+    text = kept_request(facts, choice, wish, request)
+    same = facts.link is not None and os.path.dirname(facts.link) == choice.home == (facts.home or "").rstrip("/")
+    if same and facts.request == text and facts.policy == choice.policy:
+        return None
+    return _target(choice), text, choice.policy
+
+
+def _target(choice: Choice) -> Target:
+    prefix = os.path.dirname(choice.home)
+    if choice.runtime is not None:
+        prefix = choice.runtime.target or choice.runtime.path
+    return Target(
+        choice.home,
+        choice.executable,
+        choice.version,
+        choice.variant,
+        prefix,
+        in_store=choice.runtime is not None,
+        pins=choice.policy == "pin",
+    )
+
+
+def _count(facts: VenvFacts) -> int:
+    library = facts.library
+    if library is None:
+        return 0
+    distributions, _ = read_distributions(os.path.join(facts.folder, "lib", library.name, "site-packages"))
+    return sum(one.normalized != "pip" for one in distributions)

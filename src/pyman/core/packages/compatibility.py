@@ -1,0 +1,240 @@
+"""Whether what is installed in a venv fits another patch release of its minor (DESIGN 8.1).
+
+Only what fitted the old release and does not fit the new one counts. What nobody can understand is told, and is no
+reason to hold a venv back.
+"""
+
+from __future__ import annotations
+
+from pyman.core.packages.ordinary_requirement import ordinary_marker
+from pyman.core.packages.package import LONGEST_LINE, normalize_name
+from pyman.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import TypeVar
+
+    from packaging.requirements import Requirement
+
+    from pyman.core.packages.package import Distribution
+    from pyman.core.request import Request
+    from pyman.core.version import Version
+
+    Parsed = TypeVar("Parsed")
+
+
+@record
+class Release:
+    """What a release of CPython is to the packages that run on it."""
+
+    version: Version
+    markers: Mapping[str, str]
+    """What environment markers are compared with, see `marker_environment`."""
+    symbols: frozenset[str] | None = None
+    """The `Py*` and `_Py*` symbols that it exports, None where they could not be read."""
+    variant: str = "default"
+
+
+@record
+class Need:
+    """Symbols that one compiled file leaves to the interpreter."""
+
+    package: str
+    file: str
+    """Relative to site-packages."""
+    symbols: tuple[str, ...]
+
+
+@record
+class Verdict:
+    """What the check found. A venv without reasons moves."""
+
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be checked, one sentence each."""
+
+
+def marker_environment(
+    version: Version, *, sys_platform: str, machine: str, system_release: str = "", system_version: str = ""
+) -> dict[str, str]:
+    """Return the values that environment markers have on a CPython (PEP 508, "Environment Markers").
+
+    `machine` as `uname -m` says it; `sys_platform` is `linux` or `darwin`.
+    """
+    return {
+        "os_name": "posix",
+        "sys_platform": sys_platform,
+        "platform_machine": machine,
+        "platform_system": {"linux": "Linux", "darwin": "Darwin"}.get(sys_platform, sys_platform),
+        "platform_release": system_release,
+        "platform_version": system_version,
+        "platform_python_implementation": "CPython",
+        "implementation_name": "cpython",
+        "implementation_version": str(version),
+        "python_version": version.minor_name,
+        "python_full_version": str(version),
+        "extra": "",
+    }
+
+
+class Move:
+    """The check of a move from one release to another. What many venvs have in common is parsed once."""
+
+    def __init__(self, old: Release, new: Release) -> None:
+        self.old = old
+        self.new = new
+        changing = {key for key in {*old.markers, *new.markers} if old.markers.get(key) != new.markers.get(key)}
+        # Other names than these have an older spelling, which only packaging knows.
+        self._changing = tuple(changing) if changing <= {"python_full_version", "implementation_version"} else None
+        self._python: dict[str, tuple[str, str]] = {}
+        self._lines: dict[str, tuple[Requirement | None, str]] = {}
+        self._packages: dict[tuple[str, ...], tuple[tuple[Requirement, ...], tuple[str, ...]]] = {}
+
+    @property
+    def lost_symbols(self) -> frozenset[str]:
+        """The symbols that the old release exports and the new one does not; empty where either is not known."""
+        if self.old.symbols is None or self.new.symbols is None:
+            return frozenset()
+        return self.old.symbols - self.new.symbols
+
+    def check(
+        self,
+        distributions: Iterable[Distribution],
+        needs: Iterable[Need] = (),
+        *,
+        request: Request | None = None,
+        visible: Iterable[Distribution] = (),
+    ) -> Verdict:
+        """Say why a venv with these distributions fitted the old release and does not fit the new one.
+
+        `needs` is what its compiled files leave undefined. `visible` are packages outside it that it can import
+        (`include-system-site-packages`): they count as installed, and are not checked themselves.
+        """
+        reasons: list[str] = []
+        notes: list[str] = []
+        own = tuple(distributions)
+        installed: dict[str, Distribution] = {}
+        if request is not None and self._outgrows(request):
+            reasons.append(f"{request} was asked for")
+        for distribution in own:
+            text = distribution.requires_python
+            if text is not None:
+                reason, note = self._python.get(text) or self._read_python(text)
+                if reason:
+                    reasons.append(f"{distribution} {reason}")
+                if note:
+                    notes.append(f"{distribution} could not be checked: {note}")
+            lines = distribution.requires_dist
+            if not lines:
+                continue
+            beginning, unclear = self._packages.get(lines) or self._read_requirements(lines)
+            notes += [f"{distribution} could not be checked: {note}" for note in unclear]
+            if not beginning:
+                continue
+            installed = installed or {one.normalized: one for one in (*visible, *own)}
+            for requirement in beginning:
+                reason, note = self._read_installed(requirement, installed)
+                if reason:
+                    reasons.append(f"{distribution} {reason}")
+                if note:
+                    notes.append(f"{distribution} could not be checked: {note}")
+        reasons += self._missing_symbols(needs)
+        return Verdict(tuple(dict.fromkeys(reasons)), tuple(dict.fromkeys(notes)))
+
+    def beginning(self, distribution: Distribution) -> tuple[Requirement, ...]:
+        """Return what a distribution requires under the new release and did not require under the old one."""
+        lines = distribution.requires_dist
+        return (self._packages.get(lines) or self._read_requirements(lines))[0]
+
+    def _outgrows(self, request: Request) -> bool:
+        return request.admits(self.old.version, self.old.variant) and not request.admits(
+            self.new.version, self.new.variant
+        )
+
+    def _missing_symbols(self, needs: Iterable[Need]) -> list[str]:
+        lost = self.lost_symbols
+        reasons = []
+        for need in needs:
+            missing = sorted(lost.intersection(need.symbols))
+            if missing:
+                more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+                reasons.append(
+                    f"{need.package} needs {missing[0]}{more} in {need.file}, which {self.new.version} lacks"
+                )
+        return reasons
+
+    def _read_python(self, text: str) -> tuple[str, str]:
+        from packaging.specifiers import SpecifierSet
+
+        try:
+            wanted = _parsed(SpecifierSet, text)
+            fits_old, fits_new = (
+                wanted.contains(_numbers(one.version), prereleases=True) for one in (self.old, self.new)
+            )
+        except (ValueError, RecursionError):
+            answer = "", f"`Requires-Python: {_shown(text)}` cannot be understood"
+        else:
+            answer = (f"requires Python {text}" if fits_old and not fits_new else ""), ""
+        self._python[text] = answer
+        return answer
+
+    def _read_requirements(self, lines: tuple[str, ...]) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
+        """Return the requirements that begin to apply, and what cannot be understood."""
+        answers = [self._lines.get(line) or self._read_line(line) for line in lines]
+        answer = (
+            tuple(requirement for requirement, _ in answers if requirement is not None),
+            tuple(note for _, note in answers if note),
+        )
+        self._packages[lines] = answer
+        return answer
+
+    def _read_line(self, line: str) -> tuple[Requirement | None, str]:
+        answer = self._parse_line(line)
+        self._lines[line] = answer
+        return answer
+
+    def _parse_line(self, line: str) -> tuple[Requirement | None, str]:
+        if len(line) <= LONGEST_LINE and self._changing is not None:
+            marker = ordinary_marker(line)
+            if marker is not None and not any(name in marker for name in self._changing):
+                return None, ""
+        from packaging.requirements import Requirement
+
+        try:
+            requirement = _parsed(Requirement, line)
+            if requirement.marker is None:
+                return None, ""
+            applied, applies = (requirement.marker.evaluate(dict(one.markers)) for one in (self.old, self.new))
+        except (ValueError, RecursionError):
+            return None, f"`Requires-Dist: {_shown(line)}` cannot be understood"
+        return (requirement if applies and not applied else None), ""
+
+    def _read_installed(self, requirement: Requirement, installed: Mapping[str, Distribution]) -> tuple[str, str]:
+        wanted = f"{requirement.name}{requirement.specifier}"
+        there = installed.get(normalize_name(requirement.name))
+        if there is None:
+            return f"needs {wanted} on {self.new.version}, and it is not installed", ""
+        from packaging.version import Version as DistributionVersion
+
+        try:
+            if requirement.specifier.contains(DistributionVersion(there.version), prereleases=True):
+                return "", ""
+        except ValueError:
+            return "", f"`{_shown(there.version)}` is no version of {requirement.name} that can be compared"
+        return f"needs {wanted} on {self.new.version}, and {there.version} is installed", ""
+
+
+def _parsed(kind: Callable[[str], Parsed], text: str) -> Parsed:
+    if len(text) > LONGEST_LINE:
+        raise ValueError(f"{len(text)} characters")
+    return kind(text)
+
+
+def _numbers(version: Version) -> str:
+    # pip compares `Requires-Python` with the release alone: `>=3.14` admits 3.14.0rc2 as well.
+    return f"{version.major}.{version.minor}.{version.patch}"
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"

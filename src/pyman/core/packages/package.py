@@ -1,0 +1,230 @@
+"""What is installed in a venv, as the files in `*.dist-info` say it (PEP 376, 427, 610, 627, core metadata).
+
+Everything in here was written by strangers: a parser answers with what it understood, or with None, and never fails.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from posixpath import normpath
+
+from pyman.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.packages.origin import Origin
+
+LONGEST_LINE = 10_000
+"""Characters. A longer line of metadata is no requirement of anything, and may be slow to parse."""
+
+_LONGEST_REMEMBERED = 8192
+
+_FOLD = re.compile(r"\n[ \t]+")
+_FIRST_LETTERS = "NVRnvr"
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n|\r\r")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+_SEPARATORS = re.compile(r"[-_.]+")
+_COMPILED = re.compile(r"\.(?:so(?:\.[0-9][0-9.]*)?|dylib)$")
+_COMPILED_ROW = re.compile(
+    rb'^(?:"((?:[^"\n]|"")*\.(?:so(?:\.[0-9][0-9.]*)?|dylib))"|([^",\n]*\.(?:so(?:\.[0-9][0-9.]*)?|dylib))),',
+    re.MULTILINE,
+)
+
+
+@record
+class Distribution:
+    """One installed distribution, as much of it as the check before a move needs. Shared by the venvs that have it."""
+
+    name: str
+    """As its author writes it."""
+    normalized: str
+    """As it is compared: `ruamel-yaml` (PEP 503)."""
+    version: str
+    requires_python: str | None = None
+    requires_dist: tuple[str, ...] = ()
+    """Requirements as they stand in METADATA, `backports.zstd; python_version < "3.14"`."""
+    compiled: tuple[str, ...] = ()
+    """Shared objects, relative to site-packages."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@record
+class Package:
+    """One installed distribution with all that a rebuild must know to put it back."""
+
+    distribution: Distribution
+    folder: str
+    """Name of its `dist-info` in site-packages, where everything was read."""
+    requested: bool = False
+    """True where the user asked for it, False where it came with another (PEP 376 `REQUESTED`)."""
+    installer: str | None = None
+    """`pip`, `uv`, …"""
+    origin: Origin | None = None
+    """Where it came from (`direct_url.json`); None: from an index."""
+    tags: tuple[str, ...] = ()
+    """Compatibility tags of its wheel: `cp313-cp313-manylinux_2_28_x86_64`."""
+    scripts: tuple[str, ...] = ()
+    """Names of its console and GUI scripts."""
+
+    @property
+    def name(self) -> str:
+        """As its author writes it."""
+        return self.distribution.name
+
+    @property
+    def normalized(self) -> str:
+        """As it is compared."""
+        return self.distribution.normalized
+
+    @property
+    def version(self) -> str:
+        """As METADATA has it."""
+        return self.distribution.version
+
+    def __str__(self) -> str:
+        return str(self.distribution)
+
+
+def normalize_name(name: str) -> str:
+    """Return a distribution's name as names are compared (PEP 503)."""
+    return _SEPARATORS.sub("-", name).lower()
+
+
+def is_name(text: str) -> bool:
+    """True where `text` can be the name of a distribution (core metadata), and so may stand in a requirement."""
+    return len(text) <= LONGEST_LINE and _NAME.fullmatch(text) is not None
+
+
+def name_in_requirement(line: str) -> str:
+    """Return the name at the start of a requirement, as it is written there; empty where none stands there."""
+    found = _NAME.match(line)
+    return found[0] if found is not None else ""
+
+
+def headers_of(content: bytes) -> bytes:
+    """Return the part of METADATA before its first blank line: the rest is somebody's README."""
+    end = content.find(b"\n\n")
+    if content.find(b"\r", 0, end if end >= 0 else len(content)) >= 0:
+        found = _BLANK_LINE.search(content)
+        end = found.start() if found is not None else -1
+    return content if end < 0 else content[:end]
+
+
+def parse_metadata(headers: bytes) -> Distribution | None:
+    """Understand the headers of METADATA or PKG-INFO; compiled files are not named there.
+
+    None where they are no UTF-8, or lack the name or the version.
+    """
+    # A thousand venvs have the same packages. What is long is rare, and would make the memory of it large.
+    return _remembered(headers) if len(headers) <= _LONGEST_REMEMBERED else _parse_metadata(headers)
+
+
+def _parse_metadata(headers: bytes) -> Distribution | None:
+    try:
+        text = headers.decode()
+    except UnicodeDecodeError:
+        return None
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\n " in text or "\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    name = version = requires_python = ""
+    requires_dist = []
+    for line in text.split("\n"):
+        if line[:1] not in _FIRST_LETTERS:
+            continue
+        field, _, value = line.partition(":")
+        field = field.lower()
+        if field == "requires-dist":
+            requires_dist.append(value.strip())
+        elif field == "name":
+            name = name or value.strip()
+        elif field == "version":
+            version = version or value.strip()
+        elif field == "requires-python":
+            requires_python = requires_python or value.strip()
+    if not name or not version or not is_name(name) or not version.isprintable() or " " in version:
+        return None
+    return Distribution(name, normalize_name(name), version, requires_python or None, tuple(requires_dist))
+
+
+_remembered = lru_cache(maxsize=1024)(_parse_metadata)
+
+
+def split_folder(folder: str) -> tuple[str, str] | None:
+    """Return name and version that the name of a `dist-info` or `egg-info` tells: `("ruamel.yaml", "0.18.6")`."""
+    stem, dot, kind = folder.rpartition(".")
+    if not dot or kind not in ("dist-info", "egg-info", "egg"):
+        return None
+    name, _, version = stem.partition("-") if kind != "dist-info" else stem.rpartition("-")
+    # `name-1.0-py3.11.egg-info`: what comes behind the version is the Python that it was installed with.
+    version = version.partition("-")[0]
+    return (name, version) if is_name(name) and version else None
+
+
+def compiled_in_record(content: bytes) -> tuple[str, ...]:
+    """Return the shared objects that RECORD lists inside site-packages, in its order."""
+    if b".so" not in content and b".dylib" not in content:
+        return ()
+    found = []
+    for quoted, plain in _COMPILED_ROW.findall(content.replace(b"\r\n", b"\n")):
+        path = (quoted.replace(b'""', b'"') or plain).decode("utf-8", "surrogateescape")
+        if is_inside(path):
+            found.append(path)
+    return tuple(found)
+
+
+def is_compiled(path: str) -> bool:
+    """True for the name of a shared object: an extension module or a library that came with one."""
+    return _COMPILED.search(path) is not None
+
+
+def is_inside(path: str) -> bool:
+    """True for a path of RECORD that stays below site-packages."""
+    return bool(path) and not path.startswith("/") and "\0" not in path and normpath(path).partition("/")[0] != ".."
+
+
+def paths_in_record(content: bytes) -> tuple[str, ...]:
+    """Return every path that RECORD (PEP 376, 627) or `installed-files.txt` lists, as it is written there."""
+    import csv
+
+    text = content.decode("utf-8", "surrogateescape").replace("\0", "")
+    if '"' not in text:
+        return tuple(row.split(",", 1)[0] for row in text.splitlines() if row)
+    try:
+        return tuple(row[0] for row in csv.reader(text.splitlines()) if row)
+    except csv.Error:
+        return ()
+
+
+def tags_in_wheel(content: bytes) -> tuple[str, ...]:
+    """Return the compatibility tags that WHEEL (PEP 427) names."""
+    tags = []
+    for line in content.decode("utf-8", "surrogateescape").splitlines():
+        field, _, value = line.partition(":")
+        if field.strip().lower() == "tag" and value.strip().isprintable():
+            tags.append(value.strip())
+    return tuple(tags)
+
+
+def scripts_in_entry_points(content: bytes) -> tuple[str, ...]:
+    """Return the names of the programs that `entry_points.txt` asks an installer to make in `bin`."""
+    names: list[str] = []
+    section = ""
+    for line in content.decode("utf-8", "surrogateescape").splitlines():
+        text = line.strip()
+        if text.startswith("["):
+            section = text.strip("[] \t")
+            continue
+        name, equals, _ = text.partition("=")
+        name = name.strip()
+        # The name becomes a file's: one that leads elsewhere is no program of this venv.
+        usable = (
+            bool(name) and name[0] not in "#;" and "/" not in name and name.isprintable() and name not in (".", "..")
+        )
+        if equals and usable and section in ("console_scripts", "gui_scripts") and name not in names:
+            names.append(name)
+    return tuple(names)

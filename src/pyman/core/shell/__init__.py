@@ -1,0 +1,1 @@
+"""Text for shells: completions, start-up lines, activation, shims."""

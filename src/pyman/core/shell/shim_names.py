@@ -1,0 +1,85 @@
+"""Which names get a shim, what a name means in a Python, and the text of the one file behind them all.
+
+Which Python is meant, core/selection.py says. The shim itself is sh (`shims/python` in the repository); what is
+decided for `pyman shim` and `pyman which` is what it does, held together by the table in
+`tests/contract/version_files.py`. Hot.
+"""
+
+from __future__ import annotations
+
+from pyman.core.shell.quoting import quote
+from pyman.core.version import split_release
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TEMPLATE = "python"
+"""The one file; every other name is a link to it in the same folder."""
+MARK = "# pyman shim:"
+"""Begins the second line of every shim. Nothing else in the folder is ours."""
+
+_PLAIN = ("python", "python3", "python3-config", "pip", "pip3", "pydoc3", "idle3")
+# `2to3` and `pydoc` are run where somebody links them to the shim, but get none of their own: no build has them still.
+_CARRIERS = ("python", "pip", "pydoc", "idle", "2to3-")
+_CONFIG = "-config"
+
+
+def shim_names(aliases: Iterable[str]) -> tuple[str, ...]:
+    """Return the names to put into the shims' folder for a store with these aliases (`3.13`, `3.14t`)."""
+    names = set(_PLAIN)
+    for alias in aliases:
+        split = split_release(alias)
+        if split is None or len(split[0]) != 2:
+            continue
+        names |= {f"python{alias}", f"python{alias}{_CONFIG}"}
+        if split[2] == "default":
+            # The scripts of other variants carry the plain minor, and would fight over the name.
+            names |= {f"pip{alias}", f"pydoc{alias}", f"idle{alias}"}
+    return tuple(sorted(names))
+
+
+def program_minor(program: str) -> str | None:
+    """Return the minor that a program's name carries: `3.13` for `pip3.13`, `3.14t` for `python3.14t-config`."""
+    for carrier in _CARRIERS:
+        if program.startswith(f"{carrier}3."):
+            minor = program[len(carrier) :].removesuffix(_CONFIG)
+            split = split_release(minor)
+            return minor if split is not None and len(split[0]) == 2 and not split[1] else None
+    return None
+
+
+def own_program(program: str, minor: str) -> str | None:
+    """Return the name by which a Python that pyman did not unpack has a program: always one that carries its minor.
+
+    The `python3` and `pip` of a prefix that others share may belong to another Python. None for what is no
+    program of Python's own.
+    """
+    if program_minor(program) is not None:
+        return program if program_minor(program) == minor else None
+    plain = program.removesuffix(_CONFIG)
+    ending = program[len(plain) :]
+    if plain == "2to3":
+        return f"2to3-{minor}"
+    name = plain.removesuffix("3")
+    if name in _CARRIERS and (not ending or name == "python"):
+        return f"{name}{minor}{ending}"
+    return None
+
+
+def is_of_python(program: str) -> bool:
+    """Return whether every Python has a program of this name: these are chosen as the shims choose."""
+    return program_minor(program) is not None or own_program(program, "") is not None
+
+
+def render_shim(template: str, root: str, command: str) -> str:
+    """Return the shim's text with the store and pyman's own command written into it; empty ones stay open."""
+    for variable, value in (("pyman_written_root", root), ("pyman_written_command", command)):
+        template = template.replace(f"\n{variable}=''\n", f"\n{variable}={quote(value)}\n", 1)
+    return template
+
+
+def is_shim(text: str) -> bool:
+    """True for a text that pyman put there as a shim, of whatever release."""
+    first, _, rest = text.partition("\n")
+    return first.startswith("#!") and rest.startswith(MARK)

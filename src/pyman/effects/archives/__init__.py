@@ -1,0 +1,1 @@
+"""Archives that are opened: decompressed, read member by member, unpacked."""

@@ -1,0 +1,101 @@
+"""An archive that the user already has: what it says it is, and whether its hash is known to anybody."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.record import record
+from pyman.core.version import Version, release_name
+from pyman.effects.archives.archive import release_of
+from pyman.effects.files import read_text
+from pyman.effects.machine import platform
+from pyman.errors import IntegrityError, PymanError
+
+SUMS = "SHA256SUMS"
+_PIECE = 1 << 20
+
+
+@record
+class LocalArchive:
+    """What is known of a local archive before it is unpacked."""
+
+    sha256: str
+    told: str
+    """Who vouches for the hash, in one sentence."""
+    name: str | None = None
+    """The name in the store, from the file's own; None where only the archive's inside can tell."""
+    version: Version | None = None
+    variant: str = "default"
+    build: str | None = None
+
+
+def verified_archive(path: str, cache: str) -> LocalArchive:
+    """Hash an archive and compare it with a `SHA256SUMS` beside it, or with a cached catalogue that lists it.
+
+    Raises IntegrityError where the hash is another one, PymanError for an archive of another platform.
+    """
+    named = release_of(path)
+    if named is not None and named.platform != platform():
+        raise PymanError(
+            f"{os.path.basename(path)} is for {named.platform}, this machine is {platform()}",
+            hint="get the archive for this machine",
+            code="wrong-platform",
+        )
+    digest = _sha256(path)
+    expected, source = _expected(path, cache)
+    if expected is not None and expected != digest:
+        raise IntegrityError(
+            f"{path} is not what {source} says: its sha256 is {digest}, not {expected}", hint="get the archive again"
+        )
+    told = f"sha256 agrees with {source}" if expected else f"nobody here knows the sha256 of this archive: {digest}"
+    if named is None:
+        return LocalArchive(digest, told)
+    return LocalArchive(
+        digest, told, release_name(named.version, named.variant), named.version, named.variant, named.build
+    )
+
+
+def _expected(path: str, cache: str) -> tuple[str | None, str]:
+    folder, name = os.path.split(path)
+    sums = os.path.join(folder, SUMS)
+    try:
+        for line in read_text(sums).splitlines():
+            digest, _, listed = line.partition(" ")
+            if listed.strip().lstrip("*") == name and len(digest) == 64:
+                return digest.lower(), sums
+    except OSError:
+        pass  # No such list: the catalogue may know it.
+    return _in_catalogues(name, os.path.join(cache, "catalogue")), "the catalogue"
+
+
+def _in_catalogues(name: str, folder: str) -> str | None:
+    """Look for an archive in the cached catalogues, line by line: they are long."""
+    import json
+
+    try:
+        files = [os.path.join(folder, entry) for entry in os.listdir(folder)]
+    except OSError:
+        return None
+    wanted = name.replace("+", "%2B")
+    for path in files:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    if wanted not in line and name not in line:
+                        continue
+                    for artifact in json.loads(line).get("artifacts", []):
+                        if str(artifact.get("url", "")).endswith((f"/{wanted}", f"/{name}")):
+                            return str(artifact.get("sha256"))
+        except (OSError, ValueError, AttributeError):
+            continue  # A spoilt cache knows nothing.
+    return None
+
+
+def _sha256(path: str) -> str:
+    import hashlib
+
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""What can be downloaded, as lists of builds and mirrors say it."""

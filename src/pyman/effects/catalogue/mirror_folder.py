@@ -1,0 +1,130 @@
+"""A mirror as a folder: archives fetched into it, and its lists written anew, each in one step.
+
+An archive is in its place before a list names it. What is on its way lies in `.pyman-mirror` in the folder, on the
+same file system, with the lock that one process at a time holds; the next run goes on with it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.catalogue import WrongShape, resolve_url
+from pyman.core.mirror_index import INDEX, SUMS, MirroredArchive, merge_index, merge_sums
+from pyman.effects.files import read_text, replace_file
+from pyman.effects.lock import hold
+from pyman.effects.observer import SILENT, Observer
+from pyman.effects.places import cannot_write, make_folder
+from pyman.effects.web.download import fetch_all
+from pyman.effects.web.part import sha256_of
+from pyman.errors import IntegrityError, PymanError
+
+_WORK = ".pyman-mirror"
+_LARGEST_LIST = 1 << 26
+_PIECE = 1 << 20
+
+
+def add_archives(
+    folder: str, archives: list[MirroredArchive], *, offline: bool = False, observer: Observer = SILENT
+) -> tuple[str, ...]:
+    """Put archives into a mirror and into its lists; returns the paths of those that were not there yet.
+
+    Raises what `fetch_all` raises, PymanError where the folder cannot be written or its index is none. What is
+    complete by then stays.
+    """
+    work = os.path.join(folder, _WORK)
+    make_folder(work)
+    with hold(os.path.join(work, "lock"), observer, what=f"the mirror {folder}"):
+        try:
+            _read_index(folder, [])
+            lacking = [archive for archive in archives if not _is_right(folder, archive)]
+            builds = [archive.build for archive in lacking]
+            found = fetch_all(builds, work, offline=offline, observer=observer)
+            for archive, path in zip(lacking, found, strict=True):
+                _place(path, os.path.join(folder, archive.place), archive, work)
+            for tag in dict.fromkeys(archive.build.build for archive in archives):
+                _write_sums(os.path.join(folder, tag), [one for one in archives if one.build.build == tag])
+            sized = [(archive, os.path.getsize(os.path.join(folder, archive.place))) for archive in archives]
+            _replace(os.path.join(folder, INDEX), _read_index(folder, sized))
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        _tidy(os.path.join(work, "archives"))
+    return tuple(os.path.join(folder, archive.place) for archive in lacking)
+
+
+def _is_right(folder: str, archive: MirroredArchive) -> bool:
+    try:
+        return sha256_of(os.path.join(folder, archive.place))[0] == archive.build.sha256
+    except OSError:
+        return False  # not there, or fetching replaces it
+
+
+def _place(found: str, path: str, archive: MirroredArchive, work: str) -> None:
+    make_folder(os.path.dirname(path))
+    if found.startswith(work + os.sep):
+        os.replace(found, path)
+        return
+    # From a mirror that is a folder: its file stays where it is.
+    copy = os.path.join(work, f"copy-{archive.name}")
+    if _copy(found, copy) != archive.build.sha256:
+        os.unlink(copy)
+        raise IntegrityError(f"{found} was changed while it was copied", hint="run the same command again")
+    os.replace(copy, path)
+
+
+def _copy(source: str, destination: str) -> str:
+    import hashlib
+
+    digest = hashlib.sha256()
+    with open(source, "rb") as reading, open(destination, "wb") as writing:
+        while piece := reading.read(_PIECE):
+            digest.update(piece)
+            writing.write(piece)
+    os.chmod(destination, 0o644)
+    return digest.hexdigest()
+
+
+def _write_sums(folder: str, archives: list[MirroredArchive]) -> None:
+    path = os.path.join(folder, SUMS)
+    sums = {archive.name: archive.build.sha256 or "" for archive in archives}
+    _replace(path, merge_sums(_text(path), sums))
+
+
+def _read_index(folder: str, sized: list[tuple[MirroredArchive, int]]) -> str:
+    """The text that the index should have. Raises PymanError where there is one that cannot be understood."""
+    path = os.path.join(folder, INDEX)
+
+    def is_there(url: str) -> bool:
+        try:
+            return os.path.isfile(resolve_url(url, folder))
+        except WrongShape:
+            return True  # not pyman's to judge: whoever reads the index refuses it
+
+    try:
+        return merge_index(_text(path), sized, is_there)
+    except WrongShape as error:
+        raise PymanError(
+            f"{path} is no list of builds: {error}", hint="name another folder, or mend it", code="not-a-mirror"
+        ) from error
+
+
+def _text(path: str) -> str:
+    try:
+        return read_text(path, _LARGEST_LIST)
+    except FileNotFoundError:
+        return ""
+
+
+def _replace(path: str, text: str) -> None:
+    if text != _text(path):
+        replace_file(path, text.encode("utf-8", "surrogateescape"), durable=True)
+
+
+def _tidy(folder: str) -> None:
+    """Remove the locks of finished downloads; what is cut off stays for the next run."""
+    try:
+        for name in os.listdir(folder):
+            if name.endswith(".lock"):
+                os.unlink(os.path.join(folder, name))
+        os.rmdir(folder)
+    except OSError:
+        pass  # not there, or something of another run is in it

@@ -1,0 +1,1 @@
+"""Pythons as they are found on this machine, looked at or asked."""

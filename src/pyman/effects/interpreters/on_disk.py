@@ -1,0 +1,200 @@
+"""Interpreters told from the files around them, each looked at once however many venvs lead to it. Hot."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from pyman.core.folder_names import is_minor_name, minor_of_executable, release_of_path
+from pyman.core.manifest import parse_manifest
+from pyman.core.runtime import MANIFEST
+from pyman.core.venv import Interpreter, OwnerLink, Way
+from pyman.core.version import Version, parse_version
+from pyman.effects.files import read_text
+from pyman.effects.interpreters.standard_library import standard_library
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    Item = TypeVar("Item")
+
+# What Linux allows before it answers ELOOP.
+_MOST_LINKS = 40
+# A path of more components is longer than PATH_MAX allows to be useful, and would only go deep.
+_MOST_COMPONENTS = 200
+
+_NO_FOLDER = Way((), (), None, "it goes round in circles")
+
+
+class Bases:
+    """What was found out about folders and interpreters, shared by all venvs that are read together."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, Way] = {"/": Way(("/",), (), "/")}
+        self._files: dict[str, Way] = {}
+        self._shared: dict[tuple[Any, ...], Any] = {}
+        self._interpreters: dict[tuple[str, str], Interpreter | None] = {}
+
+    def shared(self, value: tuple[Item, ...]) -> tuple[Item, ...]:
+        """The one copy of a value that many venvs have: ten thousand of them are to fit into memory."""
+        one: tuple[Item, ...] = self._shared.setdefault(value, value)
+        return one
+
+    def follow(self, path: str) -> Way:
+        """Follow an absolute path to a file through every link; each path and folder is looked at once."""
+        known = self._files.get(path)
+        if known is None:
+            known = self._files[path] = self._follow(path)
+        return known
+
+    def _follow(self, path: str) -> Way:
+        chain: list[str] = []
+        through: list[str] = []
+        for _ in range(_MOST_LINKS):
+            folder = self.folder(os.path.dirname(path))
+            name = os.path.basename(path)
+            chain += [_join(each, name) for each in folder.chain]
+            through += folder.through
+            if folder.real is None:
+                return Way(tuple(chain), tuple(through), None, folder.reason)
+            real = _join(folder.real, name)
+            try:
+                text = os.readlink(real)
+            except OSError as error:
+                if error.errno == errno.EINVAL:
+                    return Way(tuple(chain), tuple(through), real)
+                return Way(tuple(chain), tuple(through), None, _why(error))
+            path = text if text.startswith("/") else _join(folder.real, text)
+        return Way(tuple(chain), tuple(through), None, _NO_FOLDER.reason)
+
+    def folder(self, path: str) -> Way:
+        """Follow an absolute path to a folder."""
+        known = self._folders.get(path)
+        if known is None:
+            if path.count("/") > _MOST_COMPONENTS:
+                return Way((path,), (), None, "its path is too long")
+            # Whoever comes back here while this is open goes round in circles.
+            self._folders[path] = _NO_FOLDER
+            known = self._folders[path] = self._look(path)
+        return known
+
+    def _look(self, path: str) -> Way:
+        above, name = os.path.split(path)
+        parent = self.folder(above)
+        if parent.real is None:
+            return Way(
+                tuple(_join(each, name) for each in parent.chain) or (path,), parent.through, None, parent.reason
+            )
+        if name in ("", "."):
+            return parent
+        if name == "..":
+            return Way((*parent.chain[:-1], os.path.dirname(parent.real)), parent.through, os.path.dirname(parent.real))
+        real = _join(parent.real, name)
+        chain = tuple(_join(each, name) for each in parent.chain)
+        try:
+            text = os.readlink(real)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return Way(chain, parent.through, real)
+            return Way(chain, parent.through, None, _why(error))
+        end = self.folder(text if text.startswith("/") else _join(parent.real, text))
+        return Way(chain + end.chain, (*parent.through, real, *end.through), end.real, end.reason)
+
+    def interpreter(self, real: str, minor: str = "") -> Interpreter | None:
+        """Tell what the executable at a real path is; None where no regular file is there.
+
+        `minor` is what the link to it was called, for an executable whose own name says nothing.
+        """
+        key = (real, minor)
+        if key not in self._interpreters:
+            self._interpreters[key] = _read_interpreter(real, minor)
+        return self._interpreters[key]
+
+    def owner_link(self, folder: str, called: str) -> OwnerLink | None:
+        """The interpreter behind a folder that should be a minor-version link; None where it is no link."""
+        way = self.folder(folder)
+        if way.real is None or not any(is_minor_name(os.path.basename(link)) for link in way.through):
+            return None
+        end = self.follow(f"{folder}/bin/{called}")
+        found = self.interpreter(end.real, called) if end.real is not None else None
+        return OwnerLink(folder, found) if found is not None else None
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder != "/" else f"/{name}"
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _read_interpreter(real: str, called: str) -> Interpreter | None:
+    try:
+        status = os.stat(real)
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    prefix = os.path.dirname(os.path.dirname(real))
+    manifest = None
+    try:
+        manifest = parse_manifest(read_text(_join(prefix, MANIFEST)))
+    except OSError:
+        pass  # Not one of ours.
+    named = minor_of_executable(os.path.basename(real)) or minor_of_executable(called)
+    minor, variant = named or _minor_of_libraries(prefix)
+    version: Version | None = None
+    if manifest is not None:
+        version, variant = manifest.version, manifest.variant
+        minor = version.minor_name
+    elif minor:
+        in_path = release_of_path(prefix, minor)
+        version = _read_patchlevel(prefix, minor, variant) or (in_path[0] if in_path else None)
+        if variant == "default" and in_path is not None:
+            variant = in_path[1]
+    library = standard_library(prefix, minor, variant) if minor else None
+    return Interpreter(
+        real,
+        prefix,
+        minor,
+        variant,
+        version,
+        library,
+        manifest is not None,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ino,
+        status.st_uid,
+    )
+
+
+def _minor_of_libraries(prefix: str) -> tuple[str, str]:
+    """Minor and variant of the one standard library below a prefix; empty where there are several or none."""
+    try:
+        names = os.listdir(f"{prefix}/lib")
+    except OSError:
+        return "", "default"
+    found = [
+        named
+        for name in names
+        if (named := minor_of_executable(name)) is not None and os.access(f"{prefix}/lib/{name}/os.py", os.F_OK)
+    ]
+    return found[0] if len(found) == 1 else ("", "default")
+
+
+def _read_patchlevel(prefix: str, minor: str, variant: str) -> Version | None:
+    """The release that the headers of a Python name (`Include/patchlevel.h`): the truth where no folder tells it."""
+    suffixes = {"default": ("",), "freethreaded": ("t",), "debug": ("d", "")}[variant]
+    for suffix in suffixes:
+        try:
+            text = read_text(f"{prefix}/include/python{minor}{suffix}/patchlevel.h", 1 << 16)
+        except OSError:
+            continue
+        start = text.find("#define PY_VERSION ")
+        words = text[start : start + 80].split('"') if start >= 0 else []
+        version = parse_version(words[1].rstrip("+")) if len(words) > 1 else None
+        if version is not None and version.minor_name == minor:
+            return version
+    return None

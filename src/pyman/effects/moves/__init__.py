@@ -1,0 +1,1 @@
+"""Moving an alias, and everything that goes along with it (DESIGN 8)."""

@@ -1,0 +1,123 @@
+"""The check before an alias moves: what is installed in the venvs that follow it is read, and nothing is run."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.packages.compatibility import Move, Verdict
+from pyman.core.plans.move import library_name
+from pyman.core.record import replace
+from pyman.core.request import parse_request
+from pyman.effects.moves.fitness import Base, one_line, read_release
+from pyman.effects.packages.dist_info import read_distributions
+from pyman.effects.packages.installed import Reader
+from pyman.errors import PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pyman.core.packages.package import Distribution
+    from pyman.core.plans.move import AliasMove, Follower
+    from pyman.core.request import Request
+    from pyman.core.runtime import Runtime, Store
+
+
+class Check:
+    """Says which venvs fit a release; `trees` tells where a runtime lies that has not got its name yet."""
+
+    def __init__(self, new: Runtime, trees: Mapping[str, str]) -> None:
+        self._new = new
+        self._trees = trees
+        self._release = read_release(self._base(new))
+        self._visible: tuple[Distribution, ...] | None = None
+
+    def _base(self, runtime: Runtime) -> Base:
+        return Base(os.path.join(self._tree(runtime), runtime.executable), runtime.version, runtime.variant)
+
+    def _tree(self, runtime: Runtime) -> str:
+        return self._trees.get(runtime.name, runtime.path)
+
+    def verdicts(
+        self, followers: Iterable[Follower], old: Runtime, *, asked: bool = True
+    ) -> list[tuple[Follower, Verdict]]:
+        """Say of venvs that run `old` whether they fit the new release; what they have in common is read once.
+
+        Without `asked`, what the venvs themselves asked for is no reason.
+        """
+        each = tuple(followers)
+        if not each:
+            return []
+        move = Move(read_release(self._base(old)), self._release)
+        reader = Reader(move.lost_symbols)
+        library = library_name(self._new)
+        folders = [f"{follower.place}/lib/{library}/site-packages" for follower in each]
+        answers = []
+        for follower, installed in zip(each, reader.read_each(folders), strict=True):
+            visible = self._seen_from_outside() if follower.settings.has_system_site_packages else ()
+            request = _request_of(follower) if asked else None
+            verdict = move.check(installed.distributions, installed.needs, request=request, visible=visible)
+            answers.append((follower, Verdict(verdict.reasons, (*installed.notes, *verdict.notes))))
+        return answers
+
+    def _seen_from_outside(self) -> tuple[Distribution, ...]:
+        """What is installed in the new runtime itself, for venvs that can import it."""
+        if self._visible is None:
+            folder = f"{self._tree(self._new)}/lib/{library_name(self._new)}/site-packages"
+            self._visible = read_distributions(folder)[0]
+        return self._visible
+
+
+def check_followers(move: AliasMove, waiting: Iterable[Follower], before: Store, trees: Mapping[str, str]) -> AliasMove:
+    """Say of every venv that follows an alias whether it fits the new release, compared with the one that it runs.
+
+    `waiting` are those that an earlier move held back.
+    """
+    new, old = move.new, move.old
+    if new is None:
+        return move
+    check = Check(new, trees)
+    behind: list[tuple[Follower, str]] = []
+    along: list[Follower] = list(move.along) if old is None else []
+    notes: list[tuple[str, str]] = []
+    for follower, verdict in check.verdicts(move.along, old) if old is not None else ():
+        notes += [(follower.path, note) for note in verdict.notes]
+        if verdict.reasons:
+            behind.append((follower, one_line(verdict.reasons)))
+        else:
+            along.append(follower)
+    forward: list[Follower] = list(move.forward)
+    still: list[tuple[Follower, str]] = []
+    held: dict[str, list[Follower]] = {}
+    for follower in waiting:
+        held.setdefault(follower.through, []).append(follower)
+    for name, followers in held.items():
+        runtime = before.runtime(name)
+        if runtime is None or not runtime.whole:
+            # What kept it there is gone: it cannot be worse off.
+            forward += followers
+            continue
+        for follower, verdict in check.verdicts(followers, runtime):
+            notes += [(follower.path, note) for note in verdict.notes]
+            if verdict.reasons:
+                still.append((follower, one_line(verdict.reasons)))
+            else:
+                forward.append(follower)
+    return replace(
+        move,
+        along=tuple(along),
+        behind=tuple(behind),
+        forward=tuple(forward),
+        still=tuple(still),
+        notes=(*move.notes, *notes),
+    )
+
+
+def _request_of(follower: Follower) -> Request | None:
+    text = follower.settings.request
+    if text is None:
+        return None
+    try:
+        return parse_request(text)
+    except PymanError:
+        return None

@@ -1,0 +1,224 @@
+"""The known venvs that go through names of the store, told from their links and settings: nothing of them is run."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pyman.core.plans.move import Follower, may_need_work
+from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
+from pyman.core.record import record, replace
+from pyman.effects.files import SMALL_FILE, read_bytes
+from pyman.effects.venvs.records import record_names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pyman.effects.moves.quiet_followers import QuietFollowers
+
+_MOST_LINKS = 8
+_LONGEST_PATH = 4096  # what a text file in the place of `.venv` may hold
+_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+@record
+class Followers:
+    """Venvs that go through the store."""
+
+    each: tuple[Follower, ...]
+    others: Mapping[str, int]
+    """How many more go through a name, and have nothing in them that goes stale; by that name."""
+
+
+def read_followers(
+    root: str,
+    concerns: Callable[[str], bool],
+    counted: Mapping[str, str] = {},  # nobody changes it
+    quiet: QuietFollowers | None = None,
+) -> Followers:
+    """The known venvs that go through names of the store which `concerns` admits.
+
+    Those that go through a name in `counted`, which tells its minor, are only counted where nothing in them goes
+    stale; `quiet` remembers which those are. Raises PymanError where the records cannot be read.
+    """
+    folder = os.path.join(root, "venvs")
+    inside = _inside(os.path.join(root, "runtimes"))
+    names = record_names(root)
+    ways: dict[str, tuple[bool, str, str | None]] = {}
+    found: list[Follower] = []
+    others: dict[str, int] = {}
+    for name in names:
+        place = f"{folder}/{name}"
+        known = quiet.through(f"{place}/{FILE_NAME}") if quiet is not None else None
+        if known is not None and known in counted:
+            others[known] = others.get(known, 0) + 1
+            continue
+        try:
+            link = os.readlink(f"{place}/bin/python")
+        except OSError:
+            link = ""
+        # A thousand venvs have few different links.
+        way = ways.get(link)
+        if way is None:
+            way = ways[link] = _way(link, inside, concerns, counted)
+        concerned, through, minor = way
+        if not concerned:
+            continue
+        if minor is not None and not _needs_work(place, minor):
+            others[through] = others.get(through, 0) + 1
+            if quiet is not None:
+                quiet.add(f"{place}/{FILE_NAME}", through)
+            continue
+        follower = _read(place, inside, concerns)
+        if follower is not None:
+            found.append(follower)
+    if quiet is not None:
+        quiet.remember()
+    return Followers(tuple(found), others)
+
+
+def _way(
+    link: str, inside: tuple[str, ...], concerns: Callable[[str], bool], counted: Mapping[str, str]
+) -> tuple[bool, str, str | None]:
+    """What a link tells at once: whether the venv may be concerned, the name it goes through, its minor if counted."""
+    if not link.startswith("/"):
+        return True, "", None
+    entered = _entered(link, inside)
+    start = next((start for start in inside if entered.startswith(start)), None)
+    if start is None:
+        return False, "", None
+    through = entered[len(start) :].partition("/")[0]
+    return concerns(through), through, counted.get(through)
+
+
+def _entered(path: str, inside: tuple[str, ...]) -> str:
+    """The first path in the store on the way from here, link by link; empty where there is none."""
+    for _ in range(_MOST_LINKS):
+        if path.startswith(inside):
+            return path
+        try:
+            path = os.path.join(os.path.dirname(path), os.readlink(path))
+        except OSError:
+            return ""
+    return ""
+
+
+def read_follower(venv: str, runtimes: str, concerns: Callable[[str], bool]) -> Follower | None:
+    """One venv with all that is needed to change it, if it goes through a name that `concerns` admits."""
+    folder = _folder_of(venv)
+    follower = _follower(venv, folder, _inside(runtimes), concerns) if folder is not None else None
+    try:
+        return complete(follower, None) if follower is not None else None
+    except OSError:
+        return None
+
+
+def _inside(runtimes: str) -> tuple[str, ...]:
+    """How paths in the store begin: some tools write paths down with all links in them resolved."""
+    return tuple(dict.fromkeys((runtimes + "/", os.path.realpath(runtimes) + "/")))
+
+
+def _needs_work(venv: str, minor: str) -> bool:
+    """True where the file of a venv that follows may name a release, which then goes stale; made to be quick."""
+    try:
+        descriptor = os.open(f"{venv}/{FILE_NAME}", _READ_FLAGS)
+    except OSError:
+        return True
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > SMALL_FILE:
+            return True
+        return may_need_work(os.read(descriptor, status.st_size + 1), minor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(place: str, inside: tuple[str, ...], concerns: Callable[[str], bool]) -> Follower | None:
+    try:
+        path = os.readlink(place)
+    except OSError:
+        return None
+    folder = _folder_of(path) if path.startswith("/") else None
+    return _follower(path, folder, inside, concerns) if folder is not None else None
+
+
+def _folder_of(path: str) -> str | None:
+    """Where a venv really lies: in the place of `.venv` may be a text file that holds a path (uv)."""
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            return path
+        text = read_bytes(path, _LONGEST_PATH).decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip()
+    except OSError:
+        return None
+    if not text or "\n" in text or "\0" in text:
+        return None
+    return os.path.realpath(os.path.join(os.path.dirname(path), text))
+
+
+def _follower(path: str, folder: str, inside: tuple[str, ...], concerns: Callable[[str], bool]) -> Follower | None:
+    cfg = b""
+    try:
+        cfg = read_bytes(f"{folder}/{FILE_NAME}")
+    except FileNotFoundError:
+        return None
+    except OSError:
+        pass  # What it says is not known; that it goes through a name is.
+    way = _entered(f"{folder}/bin/python", inside)
+    copied = not way and not os.path.islink(f"{folder}/bin/python")
+    if copied:
+        home = parse_pyvenv_cfg(cfg.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")).home
+        way = f"{home}/python" if home is not None else ""
+    start = next((start for start in inside if way.startswith(start)), None)
+    if start is None:
+        return None
+    through = way[len(start) :].partition("/")[0]
+    if not concerns(through):
+        return None
+    return Follower(
+        path,
+        start[:-1],
+        through,
+        cfg,
+        folder if folder != path else "",
+        copies=("python",) if copied else (),
+        writable=bool(cfg) and _is_writable(folder),
+    )
+
+
+def complete(follower: Follower, program: str | None) -> Follower:
+    """Look up what is needed to change a venv: its links, and which of its files are copies of `program`, or of any."""
+    folder = os.path.join(follower.place, "bin")
+    links: list[tuple[str, str]] = []
+    copies: list[str] = []
+    for name in sorted(os.listdir(folder)):
+        if not name.startswith("python"):
+            continue
+        path = f"{folder}/{name}"
+        try:
+            target = os.readlink(path)
+        except OSError:
+            if follower.copies and (program is None or _is_copy(path, program)):
+                copies.append(name)
+            continue
+        if "/" in target and os.path.dirname(target) not in (folder, "."):
+            links.append((name, target))
+    return replace(follower, links=tuple(links), copies=tuple(copies))
+
+
+def _is_copy(path: str, program: str) -> bool:
+    import filecmp
+
+    try:
+        return filecmp.cmp(path, program, shallow=False)
+    except OSError:
+        return False
+
+
+def _is_writable(folder: str) -> bool:
+    try:
+        return os.stat(folder).st_uid == os.geteuid() and all(
+            os.access(each, os.W_OK) for each in (folder, f"{folder}/bin")
+        )
+    except OSError:
+        return False

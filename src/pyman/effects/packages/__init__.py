@@ -1,0 +1,1 @@
+"""What is installed in a venv, and the tools that install it."""

@@ -1,0 +1,191 @@
+"""What is installed in a site-packages folder, read from its files alone; no interpreter needs to work."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.packages.origin import Origin, parse_direct_url
+from pyman.core.packages.package import (
+    Distribution,
+    Package,
+    compiled_in_record,
+    headers_of,
+    is_compiled,
+    normalize_name,
+    parse_metadata,
+    paths_in_record,
+    scripts_in_entry_points,
+    split_folder,
+    tags_in_wheel,
+)
+from pyman.core.record import replace
+from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes
+
+LARGEST_RECORD = 16 * SMALL_FILE
+"""Bytes. The largest distributions list some 50,000 files."""
+
+_KINDS = (".dist-info", ".egg-info", ".egg", ".egg-link")
+
+
+def read_distributions(site_packages: str) -> tuple[tuple[Distribution, ...], tuple[str, ...]]:
+    """Read what the check before a move needs: a few headers, and which files are compiled.
+
+    Returns with it one sentence for each thing that could not be read. Raises nothing.
+    """
+    found: list[Distribution] = []
+    notes: list[str] = []
+    for folder in _metadata_folders(site_packages, notes):
+        if folder.endswith(".dist-info"):
+            distribution = _read_dist_info(f"{site_packages}/{folder}", folder, notes)
+        else:
+            distribution = _read_egg(site_packages, folder, notes)[0]
+        if distribution is not None:
+            found.append(distribution)
+    return tuple(found), tuple(notes)
+
+
+def read_packages(site_packages: str) -> tuple[tuple[Package, ...], tuple[str, ...]]:
+    """Read all that a rebuild must know of each package, sorted by name.
+
+    Returns with it one sentence for each thing that could not be read. Raises nothing.
+    """
+    found: list[Package] = []
+    notes: list[str] = []
+    for folder in _metadata_folders(site_packages, notes):
+        path = f"{site_packages}/{folder}"
+        if folder.endswith(".dist-info"):
+            distribution = _read_dist_info(path, folder, notes)
+            if distribution is not None:
+                found.append(_with_provenance(distribution, path, folder, notes))
+            continue
+        distribution, origin = _read_egg(site_packages, folder, notes)
+        if distribution is not None:
+            scripts = scripts_in_entry_points(_read_if_there(f"{path}/entry_points.txt", notes) or b"")
+            found.append(Package(distribution, folder, True, None, origin, (), scripts))
+    found.sort(key=lambda package: (package.normalized, package.folder))
+    return _without_doubles(site_packages, found, notes), tuple(notes)
+
+
+def record_paths(site_packages: str, package: Package) -> tuple[str, ...]:
+    """Return the paths that the package's RECORD lists, as they are written: relative to site-packages, or absolute.
+
+    Raises NotReadable and OSError as `read_bytes` does.
+    """
+    return paths_in_record(read_bytes(f"{site_packages}/{package.folder}/RECORD", LARGEST_RECORD))
+
+
+def _metadata_folders(site_packages: str, notes: list[str]) -> list[str]:
+    try:
+        names = os.listdir(site_packages)
+    except OSError as error:
+        notes.append(f"{site_packages} could not be read: {error.strerror}")
+        return []
+    # A name that begins with `~` is what pip moved aside and could not delete.
+    return sorted(name for name in names if name.endswith(_KINDS) and not name.startswith(("~", ".")))
+
+
+def _read_dist_info(path: str, folder: str, notes: list[str]) -> Distribution | None:
+    distribution = None
+    try:
+        distribution = parse_metadata(headers_of(read_bytes(f"{path}/METADATA")))
+        if distribution is None:
+            notes.append(f"{path}/METADATA could not be checked: it is no UTF-8, or names no package")
+    except OSError as error:
+        notes.append(f"{path}/METADATA could not be read: {_why(error)}")
+    distribution = distribution or _told_by_name(folder)
+    if distribution is None:
+        return None
+    try:
+        compiled = compiled_in_record(read_bytes(f"{path}/RECORD", LARGEST_RECORD))
+    except OSError as error:
+        notes.append(f"{path}/RECORD could not be read: {_why(error)}")
+        return distribution
+    return replace(distribution, compiled=compiled) if compiled else distribution
+
+
+def _told_by_name(folder: str) -> Distribution | None:
+    told = split_folder(folder)
+    return Distribution(told[0], normalize_name(told[0]), told[1]) if told is not None else None
+
+
+def _why(error: OSError) -> str:
+    return "it is no regular file, or too large" if isinstance(error, NotReadable) else error.strerror or str(error)
+
+
+def _read_if_there(path: str, notes: list[str]) -> bytes | None:
+    try:
+        return read_bytes(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        notes.append(f"{path} could not be read: {_why(error)}")
+        return None
+
+
+def _with_provenance(distribution: Distribution, path: str, folder: str, notes: list[str]) -> Package:
+    direct_url = _read_if_there(f"{path}/direct_url.json", notes)
+    installer = (_read_if_there(f"{path}/INSTALLER", notes) or b"").decode("utf-8", "replace").strip()
+    return Package(
+        distribution,
+        folder,
+        os.path.lexists(f"{path}/REQUESTED"),
+        installer if installer and installer.isprintable() else None,
+        parse_direct_url(direct_url) if direct_url is not None else None,
+        tags_in_wheel(_read_if_there(f"{path}/WHEEL", notes) or b""),
+        scripts_in_entry_points(_read_if_there(f"{path}/entry_points.txt", notes) or b""),
+    )
+
+
+def _read_egg(site_packages: str, folder: str, notes: list[str]) -> tuple[Distribution | None, Origin | None]:
+    """Read what setuptools and distutils left before wheels: a folder, a lone file, or a link to a source tree."""
+    path = f"{site_packages}/{folder}"
+    if folder.endswith(".egg-link"):
+        return _read_egg_link(path, folder, notes)
+    inside = "EGG-INFO/PKG-INFO" if folder.endswith(".egg") else "PKG-INFO"
+    content = _read_if_there(f"{path}/{inside}", notes)
+    if content is None and folder.endswith(".egg-info"):
+        content = _read_if_there(path, notes) if os.path.isfile(path) else None
+    distribution = parse_metadata(headers_of(content)) if content is not None else None
+    if distribution is None:
+        notes.append(f"{path} could not be checked: it has no metadata that can be read")
+        return _told_by_name(folder), None
+    files = paths_in_record(_read_if_there(f"{path}/installed-files.txt", notes) or b"")
+    # Those paths are relative to the `egg-info` folder itself.
+    compiled = tuple(name.removeprefix("../") for name in files if is_compiled(name) and name.count("../") == 1)
+    return (replace(distribution, compiled=compiled) if compiled else distribution), None
+
+
+def _read_egg_link(path: str, folder: str, notes: list[str]) -> tuple[Distribution | None, Origin | None]:
+    source = (_read_if_there(path, notes) or b"").decode("utf-8", "surrogateescape").partition("\n")[0].strip()
+    if not os.path.isabs(source):
+        notes.append(f"{path} could not be checked: it names no folder")
+        return None, None
+    name = folder.removesuffix(".egg-link")
+    origin = Origin("editable", path=source)
+    egg_info = f"{source}/{name.replace('-', '_')}.egg-info/PKG-INFO"
+    content = _read_if_there(egg_info, notes)
+    distribution = parse_metadata(headers_of(content)) if content is not None else None
+    return distribution or Distribution(name, normalize_name(name), "0"), origin
+
+
+def _without_doubles(site_packages: str, packages: list[Package], notes: list[str]) -> tuple[Package, ...]:
+    """Keep of two versions of one package the one that was installed last: its files are those that are there."""
+    kept: dict[str, Package] = {}
+    for package in packages:
+        other = kept.get(package.normalized)
+        if other is None:
+            kept[package.normalized] = package
+            continue
+        last = max(other, package, key=lambda one: _modified(f"{site_packages}/{one.folder}"))
+        kept[package.normalized] = last
+        notes.append(
+            f"{package.name} is there twice, as {other.version} and {package.version}: {last.version} is taken"
+        )
+    return tuple(kept.values())
+
+
+def _modified(path: str) -> int:
+    try:
+        return os.lstat(path).st_mtime_ns
+    except OSError:
+        return 0

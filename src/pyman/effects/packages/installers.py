@@ -1,0 +1,205 @@
+"""pip or uv at work: found where nobody but the user could have put them, started, listened to, and ended in time."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.packages.installer import Batch, Installer, install_command, installer_environment, sync_command
+from pyman.core.packages.installer_failure import blocking_packages, failure_reason, is_network_failure
+from pyman.core.record import replace
+from pyman.effects.leash import run_on_leash
+from pyman.effects.observer import SILENT, Observer
+from pyman.errors import NotFound, PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_MOST_TRIALS = 30
+_LONGEST_WORDS = 120
+
+
+class CannotInstall(PymanError):
+    """pip or uv failed. `packages` are the normalized names of those that stopped it, empty where it does not say."""
+
+    code = "cannot-install"
+
+    def __init__(self, message: str, *, hint: str, packages: tuple[str, ...] = (), code: str | None = None) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.packages = packages
+
+
+def find_installer(
+    choice: str, search_path: str, python: str, *, outside: Iterable[str] = (), pip_wheel: str | None = None
+) -> Installer:
+    """Find the program that is to install packages into the venv whose interpreter is (or will be) `python`.
+
+    `choice` is `auto`, `uv` or `pip`; `auto` means uv where it is on `search_path`, a PATH, of which relative entries
+    and those inside a venv or inside the folders `outside` (the project's) do not count. pip is the venv's own, or
+    where that has none, the bundled wheel `pip_wheel`. Raises NotFound where uv is asked for and not there.
+    """
+    uv = find_on_path("uv", search_path, outside=outside) if choice in ("auto", "uv") else None
+    if uv is not None:
+        return Installer("uv", (uv,))
+    if choice == "uv":
+        raise NotFound(
+            "uv is not on PATH, or only in a venv or in the project",
+            hint="install uv for the user, or use `--installer pip`",
+            code="no-installer",
+        )
+    # `-I`: neither the current folder nor the user's site-packages may lend pip a module.
+    how = ("-m", "pip") if pip_wheel is None else (f"{pip_wheel}/pip",)
+    return Installer("pip", (python, "-I", *how))
+
+
+def find_on_path(name: str, search_path: str, *, outside: Iterable[str] = ()) -> str | None:
+    """Return the first program of that name on a PATH that is no project's and no venv's, None where there is none."""
+    closed = tuple(os.path.realpath(folder) + os.sep for folder in outside)
+    for folder in search_path.split(os.pathsep):
+        if not os.path.isabs(folder):
+            continue
+        real = os.path.realpath(folder)
+        path = os.path.join(folder, name)
+        if (real + os.sep).startswith(closed) or os.path.lexists(os.path.join(os.path.dirname(real), "pyvenv.cfg")):
+            continue
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def install(
+    installer: Installer,
+    batch: Batch,
+    python: str,
+    *,
+    environ: Mapping[str, str],
+    folder: str,
+    offline: bool = False,
+    observer: Observer = SILENT,
+) -> None:
+    """Install a batch into the venv of the interpreter `python`.
+
+    `folder` is where settings of the project are looked for. Raises CannotInstall with the packages that stopped it:
+    all that can be found out by asking again without them.
+    """
+    if not batch.lines and not batch.file:
+        return
+    import shutil
+    import tempfile
+
+    temporary = tempfile.mkdtemp(prefix="pyman-install-")
+    try:
+        environment = installer_environment(environ, temporary=temporary, offline=offline)
+        command = _command(installer, batch, python, temporary)
+        status, output = _run(installer, command, environment, folder, observer)
+        if status == 0:
+            return
+        blocking = () if is_network_failure(output) else blocking_packages(output, batch.names)
+        if blocking:
+            blocking += _further(installer, batch, python, blocking, environment, folder, temporary)
+        raise _failure(installer, status, output, blocking)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sync(
+    installer: Installer,
+    project: str,
+    venv: str,
+    python: str,
+    *,
+    environ: Mapping[str, str],
+    offline: bool = False,
+    observer: Observer = SILENT,
+) -> None:
+    """Install what `uv.lock` of a project names into a venv, with uv. Raises CannotInstall."""
+    import shutil
+    import tempfile
+
+    temporary = tempfile.mkdtemp(prefix="pyman-install-")
+    try:
+        extra = {"UV_PROJECT_ENVIRONMENT": venv}
+        environment = installer_environment(environ, temporary=temporary, offline=offline, extra=extra)
+        status, output = _run(installer, sync_command(installer, project, python), environment, project, observer)
+        if status != 0:
+            raise _failure(installer, status, output, ())
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _command(installer: Installer, batch: Batch, python: str, temporary: str, *, trial: bool = False) -> list[str]:
+    files = []
+    for name, lines in (("requirements.txt", batch.lines), ("constraints.txt", batch.constraints)):
+        files.append(os.path.join(temporary, name) if lines else "")
+        if lines:
+            with open(files[-1], "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.writelines(f"{line}\n" for line in lines)
+    return install_command(installer, batch, python, *files, trial=trial)
+
+
+def _run(
+    installer: Installer, command: list[str], environment: dict[str, str], folder: str, observer: Observer
+) -> tuple[int, str]:
+    """Run it; every line that it says is the task that is under way."""
+    task = f"{installer.kind}: starting"
+    observer.began(task, None)
+
+    def listen(line: str) -> None:
+        nonlocal task
+        words = line.strip()[:_LONGEST_WORDS]
+        if words:
+            following = f"{installer.kind}: {words}"
+            if following != task:
+                observer.began(following, None)
+                observer.finished(task)
+                task = following
+
+    try:
+        return run_on_leash(command, environment, folder, listen)
+    finally:
+        observer.finished(task)
+
+
+def _further(
+    installer: Installer,
+    batch: Batch,
+    python: str,
+    blocking: tuple[str, ...],
+    environment: dict[str, str],
+    folder: str,
+    temporary: str,
+) -> tuple[str, ...]:
+    """Ask again without those that stopped it, until nobody else does: both tools stop at the first they meet."""
+    found: tuple[str, ...] = ()
+    for _ in range(_MOST_TRIALS):
+        apart = (*blocking, *found)
+        left = [pair for pair in zip(batch.lines, batch.names, strict=True) if pair[1] not in apart]
+        if not left:
+            break
+        lines, names = zip(*left, strict=True)
+        command = _command(installer, replace(batch, lines=lines, names=names), python, temporary, trial=True)
+        status, output = run_on_leash(command, environment, folder)
+        more = blocking_packages(output, names)
+        if status == 0 or not more:
+            break
+        found += more
+    return found
+
+
+def _failure(installer: Installer, status: int, output: str, blocking: tuple[str, ...]) -> CannotInstall:
+    if status < 0:
+        return CannotInstall(f"{installer} was ended by signal {-status}", hint="run the same command again")
+    reason = failure_reason(output)
+    if is_network_failure(output):
+        return CannotInstall(
+            f"{installer} could not reach what it installs from: {reason}",
+            hint="see whether the index that its settings name can be reached, then run the same command again",
+            code="network",
+        )
+    if not blocking:
+        return CannotInstall(f"{installer} failed: {reason}", hint="run the same command again with `-v` to see it all")
+    return CannotInstall(
+        f"{installer} cannot install {', '.join(blocking)}: {reason}",
+        hint=f"run it again with `--allow-newer {' '.join(blocking)}` to take other versions of just these",
+        packages=blocking,
+    )

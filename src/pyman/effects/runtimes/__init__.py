@@ -1,0 +1,1 @@
+"""The runtimes of the store: how they come, how they are tried, how they go."""

@@ -1,0 +1,124 @@
+"""Managed runtimes in their folder: what was cut off is ended, what goes loses its name in one step."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.moves import swaps
+from pyman.core.plan import RemoveLink
+from pyman.core.plans.move import through_other
+from pyman.core.runtime import with_hold, without_runtime
+from pyman.effects.lock import hold
+from pyman.effects.moves.holds import write_holds
+from pyman.effects.moves.journal import end_moves
+from pyman.effects.moves.move import change_store, settle_aliases
+from pyman.effects.observer import SILENT, Observer
+from pyman.effects.places import Places, make_folder
+from pyman.effects.store import read_store
+from pyman.effects.unfinished import WorkFolder, sweep, sweep_temporaries
+from pyman.effects.venvs.aside_journal import recover
+from pyman.errors import PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyman.core.moves import Moved
+    from pyman.core.plans.move import Follower
+    from pyman.core.runtime import Runtime, Store
+    from pyman.effects.apply import Transaction
+
+
+def prepare_folders(places: Places) -> None:
+    """Make the folders of the store, and clear away what dead processes left in them.
+
+    Raises PymanError where the store cannot be written.
+    """
+    make_folder(places.runtimes)
+    make_folder(places.venvs)
+    with hold(places.lock, what="the store"):
+        end_moves(places)
+        sweep(places.runtimes)
+        recover(places)
+        for folder in (places.root, places.runtimes, places.venvs, places.shims):
+            sweep_temporaries(folder)
+
+
+def tidy(places: Places, observer: Observer = SILENT, *, check: bool = True, force: bool = False) -> tuple[Moved, ...]:
+    """Finish or undo what a process left that was killed, and return the moves of aliases that this makes.
+
+    Where everything is as it should be nothing is written, not even the lock: the store may be read-only. Raises
+    PymanError where something is to be done and fails.
+    """
+    store = read_store(places.root)
+    if not store.unfinished and not swaps(store):
+        return ()
+    try:
+        prepare_folders(places)
+        return settle_aliases(places, observer, check=check, force=force)
+    except PymanError as error:
+        if error.code == "read-only":
+            return ()
+        raise
+
+
+def remove_runtime(
+    places: Places,
+    runtime: Runtime,
+    *,
+    relink: Iterable[Follower] = (),
+    check: bool = True,
+    force: bool = False,
+    observer: Observer = SILENT,
+) -> tuple[Moved, ...]:
+    """Take a runtime out of the store, and move the aliases that this moves.
+
+    A managed folder loses its name in one step and is deleted afterwards. An adopted one is forgotten: only the link
+    goes. The venvs in `relink` are linked to its alias before, a pinned one follows from then on; a hold of the runtime
+    is let go. Raises Refused and PymanError as `change_store` does: then nothing has changed.
+    """
+    prepare_folders(places)
+
+    def change(store: Store) -> Store:
+        for alias in _held_at(store, runtime):
+            store = with_hold(store, alias, None)
+        return without_runtime(store, runtime.name)
+
+    def let_go(transaction: Transaction) -> None:
+        store = read_store(places.root)
+        target = store.alias_target(runtime.alias)
+        if target is not None:
+            for follower in relink:
+                transaction.take(
+                    through_other(
+                        follower, runtime.alias, target.version, held_back=None, variant=target.variant, follow=True
+                    )
+                )
+        for alias in _held_at(store, runtime):
+            write_holds(places, alias, None, transaction)
+
+    target = runtime.target
+    if target is not None:
+
+        def forget(transaction: Transaction) -> None:
+            let_go(transaction)
+            transaction.take_step(RemoveLink(runtime.path, target))
+
+        return change_store(places, change, forget, check=check, force=force, observer=observer)
+
+    with WorkFolder(places.runtimes, "remove", runtime.name, places.lock) as work:
+
+        def remove(transaction: Transaction) -> None:
+            def take_name() -> None:
+                os.rename(runtime.path, work.old)
+                transaction.undo_with(lambda: os.rename(work.old, runtime.path))
+
+            let_go(transaction)
+            transaction.do(take_name)
+
+        return change_store(places, change, remove, check=check, force=force, observer=observer)
+
+
+def _held_at(store: Store, runtime: Runtime) -> tuple[str, ...]:
+    """The aliases that a hold keeps at a runtime."""
+    return tuple(alias for alias, name in store.holds if name == runtime.name)

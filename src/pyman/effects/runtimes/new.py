@@ -1,0 +1,225 @@
+"""Runtimes that are to come: unpacked beside their place, tried, and given their name in one step. They never change.
+
+What is unpacked together comes together: all of it gets its name and its aliases, or nothing does.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from pyman.core.manifest import Manifest, manifest_fields
+from pyman.core.record import record
+from pyman.core.runtime import MANIFEST, Runtime, executable_of, with_runtime
+from pyman.core.version import release_name
+from pyman.effects.files import replace_file
+from pyman.effects.lock import hold
+from pyman.effects.moves.move import change_store
+from pyman.effects.observer import SILENT, Observer
+from pyman.effects.places import Places, cannot_write
+from pyman.effects.store import read_store
+from pyman.effects.unfinished import WorkFolder, exchange
+from pyman.errors import BrokenRuntime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyman.core.moves import Moved
+    from pyman.core.runtime import Store
+    from pyman.core.version import Version
+    from pyman.effects.apply import Transaction
+
+STDLIB_MARK = "os.py"
+
+
+@record
+class Archive:
+    """A verified archive that is to become a runtime."""
+
+    path: str
+    name: str | None
+    """Its name in the store; None, as `version`, where only the archive's own headers can tell."""
+    version: Version | None
+    variant: str
+    build: str | None
+    url: str | None
+    sha256: str
+    replace: bool = False
+    """True to put it in the place of what has its name."""
+
+    @property
+    def subject(self) -> str:
+        """What those who wait are told."""
+        return self.name or "archive"
+
+
+def unpack_runtimes(
+    places: Places,
+    archives: Iterable[Archive],
+    *,
+    check: bool = True,
+    force: bool = False,
+    observer: Observer = SILENT,
+) -> tuple[tuple[tuple[Runtime, bool], ...], tuple[Moved, ...]]:
+    """Unpack verified archives as runtimes, and move the aliases that this moves: all of it, or nothing.
+
+    Returns each runtime, with True where another process had put the same one there meanwhile, and the moves. Killed
+    at any instant, it leaves the store as it was. Raises IntegrityError, BrokenRuntime, or PymanError for a full disk.
+    """
+    from contextlib import ExitStack
+
+    answers: list[tuple[Runtime, bool]] = []
+    new: list[_New] = []
+    with ExitStack() as stack:
+        # In one order for all processes, so that no two wait for each other.
+        for archive in sorted(archives, key=lambda archive: archive.subject):
+            subject = archive.subject
+            stack.enter_context(hold(os.path.join(places.root, f".lock-{subject}"), observer, what=f"Python {subject}"))
+            there = _kept(places, archive.name, archive)
+            if there is not None:
+                answers.append((there, True))
+                continue
+            work = stack.enter_context(WorkFolder(places.runtimes, "install", subject, places.lock))
+            runtime, already = _prepare(places, archive, work, observer)
+            answers.append((runtime, already))
+            if not already:
+                new.append(_New(work, runtime, archive.replace))
+        faster, moved = _give_names(places, new, check=check, force=force, observer=observer)
+    return tuple((runtime, already or runtime.name in faster) for runtime, already in answers), moved
+
+
+def unpack_runtime(
+    places: Places, archive: Archive, *, check: bool = True, force: bool = False, observer: Observer = SILENT
+) -> tuple[Runtime, tuple[Moved, ...], bool]:
+    """Unpack one archive, as `unpack_runtimes` does."""
+    [(runtime, already)], moved = unpack_runtimes(places, [archive], check=check, force=force, observer=observer)
+    return runtime, moved, already
+
+
+@record
+class _New:
+    """A runtime that only lacks its name."""
+
+    work: WorkFolder
+    runtime: Runtime
+    replace: bool
+
+
+def _kept(places: Places, name: str | None, archive: Archive) -> Runtime | None:
+    """What has the name and is not to be replaced."""
+    there = read_store(places.root).runtime(name) if name is not None else None
+    return there if there is not None and there.is_managed and there.whole and not archive.replace else None
+
+
+def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Observer) -> tuple[Runtime, bool]:
+    """Unpack an archive into a work folder, and make a runtime of it that only lacks its name.
+
+    Returns what is there already, and True, where the archive turns out to hold just that.
+    """
+    from pyman.effects.archives.archive import release_in_tree, unpack
+    from pyman.effects.interpreters.interpreter import smoke_test
+    from pyman.effects.runtimes.prefix import repair_prefix, write_externally_managed
+
+    version, variant = archive.version, archive.variant
+    try:
+        unpack(archive.path, work.tree, observer, archive.subject)
+        inside = release_in_tree(work.tree)
+        if version is None:
+            version, variant = inside.version, inside.variant
+        elif (inside.version, inside.variant) != (version, variant):
+            raise BrokenRuntime(
+                f"the archive {os.path.basename(archive.path)} holds Python "
+                f"{release_name(inside.version, inside.variant)}, not {release_name(version, variant)}",
+                hint="tell whoever runs the mirror",
+            )
+        name = archive.name or release_name(version, variant)
+        if (there := _kept(places, name, archive)) is not None:
+            return there, True
+        final = os.path.join(places.runtimes, name)
+        repair_prefix(work.tree, final)
+        write_externally_managed(work.tree)
+        manifest = Manifest(
+            version,
+            variant,
+            archive.build,
+            archive.url,
+            archive.sha256,
+            _now(),
+            _library(work.tree, version),
+            executable_of(version, variant),
+        )
+        _write_manifest(work.tree, manifest)
+        smoke_test(os.path.join(work.tree, manifest.executable), version, variant, work.tree)
+    except OSError as error:
+        raise cannot_write(work.tree, error) from error
+    return Runtime(name, version, variant, final, None, archive.build if "+" in name else None), False
+
+
+def _give_names(
+    places: Places, new: list[_New], *, check: bool, force: bool, observer: Observer
+) -> tuple[set[str], tuple[Moved, ...]]:
+    """Give runtimes their names, and move the aliases; returns the names that somebody else was faster with."""
+    faster: set[str] = set()
+    if not new:
+        return faster, ()
+
+    def change(store: Store) -> Store:
+        for one in new:
+            store = with_runtime(store, one.runtime)
+        return store
+
+    def do(transaction: Transaction) -> None:
+        faster.clear()
+        for one in new:
+            there = read_store(places.root).runtime(one.runtime.name)
+            if there is not None and there.is_managed and there.whole and not one.replace:
+                faster.add(there.name)
+            else:
+                _give_name(one.work, one.runtime.path, transaction)
+
+    trees = {one.runtime.name: one.work.tree for one in new}
+    return faster, change_store(places, change, do, check=check, force=force, trees=trees, observer=observer)
+
+
+def _give_name(work: WorkFolder, final: str, transaction: Transaction) -> None:
+    """Put the finished tree in its place; what was there is exchanged for it, and removed with the work folder."""
+
+    def give() -> None:
+        try:
+            os.rename(work.tree, final)
+        except OSError:
+            if not os.path.lexists(final):
+                raise
+        else:
+            transaction.undo_with(lambda: os.rename(final, work.tree))
+            return
+        if exchange(work.tree, final):
+            transaction.undo_with(lambda: exchange(work.tree, final))
+            return
+        os.rename(final, work.old)
+        transaction.undo_with(lambda: os.rename(work.old, final))
+        os.rename(work.tree, final)
+        transaction.undo_with(lambda: os.rename(final, work.tree))
+
+    transaction.do(give)
+
+
+def _write_manifest(tree: str, manifest: Manifest) -> None:
+    import tomli_w
+
+    replace_file(os.path.join(tree, MANIFEST), tomli_w.dumps(manifest_fields(manifest)).encode())
+
+
+def _library(tree: str, version: Version) -> str:
+    for suffix in ("", "t", "d", "td"):
+        library = f"lib/python{version.minor_name}{suffix}"
+        if os.path.exists(os.path.join(tree, library, STDLIB_MARK)):
+            return library
+    raise BrokenRuntime(
+        f"the archive holds no standard library lib/python{version.minor_name}", hint="it is no CPython archive"
+    )
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

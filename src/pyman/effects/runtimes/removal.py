@@ -1,0 +1,50 @@
+"""Who needs a runtime: looked up in the records, the links of venvs, and the processes of this machine."""
+
+from __future__ import annotations
+
+from pyman.core.plans.removal import Need, needs
+from pyman.core.record import replace
+from pyman.effects.moves.fitness import one_line
+from pyman.effects.moves.followers import read_followers
+from pyman.effects.processes import processes_in
+from pyman.effects.venvs.records import UNREACHABLE, known_venvs, state_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyman.core.runtime import Runtime, Store
+    from pyman.effects.places import Places
+
+
+def read_needs(places: Places, store: Store, runtime: Runtime) -> tuple[Need, ...]:
+    """Everything that needs a runtime now."""
+    followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__).each
+    unreachable = [known.path for known in known_venvs(places.root) if state_of(known.path) == UNREACHABLE]
+    # What runs an adopted Python has it without our link: only a venv can need the link.
+    processes = processes_in(runtime) if runtime.is_managed else ()
+    return needs(runtime, store, followers, unreachable, processes)
+
+
+def sort_for_relink(
+    needed: Iterable[Need], runtime: Runtime, target: Runtime
+) -> tuple[tuple[Need, ...], tuple[Need, ...]]:
+    """Tell apart the venvs that can be linked to another release, and what else needs a runtime (DESIGN 8.1).
+
+    A pinned venv gives up what it asked for; packages that do not fit are never overruled.
+    """
+    from pyman.effects.moves.check import Check
+
+    linked = [need for need in needed if need.follower is not None and need.follower.through == runtime.name]
+    rest = [need for need in needed if need not in linked]
+    followers = [need.follower for need in linked if need.follower is not None]
+    movable: list[Need] = []
+    verdicts = Check(target, {}).verdicts(followers, runtime, asked=False)
+    for need, (follower, verdict) in zip(linked, verdicts, strict=True):
+        if verdict.reasons:
+            rest.append(replace(need, unfit=one_line(verdict.reasons)))
+        elif not follower.writable:
+            rest.append(replace(need, unfit="it cannot be written"))
+        else:
+            movable.append(need)
+    return tuple(movable), tuple(rest)

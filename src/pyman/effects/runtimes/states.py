@@ -1,0 +1,46 @@
+"""Looking at every runtime of the store: is it there, is it whole, is it still the release that its name says. Hot."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.runtime import MANIFEST
+from pyman.core.store_diagnosis import Interrupted, RuntimeState
+from pyman.effects.interpreters.on_disk import Bases
+from pyman.effects.unfinished import read_unfinished
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.runtime import Runtime, Store
+
+
+def read_runtime_states(store: Store, bases: Bases | None = None) -> tuple[RuntimeState, ...]:
+    """Say of every runtime what its files tell; nothing is run."""
+    seen = bases or Bases()
+    return tuple(_state(runtime, seen) for runtime in store.runtimes)
+
+
+def _state(runtime: Runtime, bases: Bases) -> RuntimeState:
+    if not os.path.isdir(runtime.path):
+        return RuntimeState(runtime, is_there=False)
+    executable = f"{runtime.path}/{runtime.executable}"
+    end = bases.follow(executable)
+    found = bases.interpreter(end.real, os.path.basename(executable)) if end.real is not None else None
+    missing = None
+    if found is None or not os.access(executable, os.X_OK):
+        missing = "its interpreter"
+    elif found.library is None:
+        missing = "its standard library"
+    elif runtime.is_managed and not os.access(f"{runtime.path}/{MANIFEST}", os.R_OK):
+        missing = "its manifest"
+    return RuntimeState(runtime, is_there=True, missing=missing, version=found.version if found is not None else None)
+
+
+def read_interrupted(store: Store) -> tuple[Interrupted, ...]:
+    """The work in the store that was cut off; that of live processes is left out."""
+    if not store.unfinished:
+        return ()
+    folder = os.path.join(store.root, "runtimes")
+    return tuple(
+        Interrupted(work.path, work.operation, work.subject) for work in read_unfinished(folder) if not work.alive
+    )

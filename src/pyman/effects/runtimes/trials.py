@@ -1,0 +1,115 @@
+"""Starting the interpreters of the store to see that they work: only those that changed since they last did.
+
+What passed is remembered in the cache by what it consists of: interpreter, libraries, and the folders of the standard
+library that no start does without. A failure is not remembered: whatever was wrong may be mended outside of pyman.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.record import replace
+from pyman.core.store_diagnosis import RuntimeState
+from pyman.effects.files import read_own_text, replace_file
+from pyman.effects.places import make_folder
+from pyman.errors import PymanError, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyman.core.runtime import Runtime
+
+
+def try_runtimes(states: Iterable[RuntimeState], cache: str) -> tuple[RuntimeState, ...]:
+    """The states of runtimes that looked whole, with what a start of each says."""
+    return tuple(_try_one(state, cache) if state.is_there and state.missing is None else state for state in states)
+
+
+def _try_one(state: RuntimeState, cache: str) -> RuntimeState:
+    runtime = state.runtime
+    if not runtime.is_managed:
+        return _ask_adopted(state, cache)
+    identity = _identity(runtime)
+    memory = os.path.join(cache, "trials", runtime.name)
+    certificates = _recall(memory, identity)
+    if certificates is None:
+        from pyman.effects.interpreters.interpreter import certificate_places, smoke_test
+
+        executable = os.path.join(runtime.path, runtime.executable)
+        try:
+            smoke_test(executable, runtime.version, runtime.variant, runtime.path)
+            certificates = certificate_places(executable)
+        except PymanError as error:
+            return replace(state, failure=error.message)
+        _remember(memory, identity, certificates)
+    return state if any(map(_holds_any, certificates)) else replace(state, without_certificates=certificates)
+
+
+def _ask_adopted(state: RuntimeState, cache: str) -> RuntimeState:
+    """What an adopted one is made of is its owner's business; that it answers, and with which release, is ours."""
+    from pyman.effects.interpreters.interpreter import ask_once
+
+    runtime = state.runtime
+    try:
+        facts = ask_once(os.path.join(runtime.path, runtime.executable), cache)
+    except Refused:
+        return state
+    except PymanError as error:
+        return replace(state, failure=error.message)
+    return replace(state, version=facts.version)
+
+
+def _identity(runtime: Runtime) -> str:
+    library = f"lib/{os.path.basename(runtime.executable)}"
+    shared = sorted(name for name in os.listdir(f"{runtime.path}/lib") if name.startswith("libpython"))
+    paths = [runtime.executable, *(f"lib/{name}" for name in shared)]
+    paths += [library + part for part in ("", "/os.py", "/encodings", "/lib-dynload")]
+    return " ".join(_stamp(f"{runtime.path}/{path}") for path in paths)
+
+
+def _stamp(path: str) -> str:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return "-"
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+
+
+def _holds_any(place: str) -> bool:
+    """True for a file of certificates, or a folder with any."""
+    try:
+        return bool(os.listdir(place)) if os.path.isdir(place) else os.path.getsize(place) > 0
+    except OSError:
+        return False
+
+
+def _recall(memory: str, identity: str) -> tuple[str, ...] | None:
+    try:
+        known, *places = read_own_text(memory).split("\0")
+    except OSError:
+        return None
+    return tuple(places) if known == identity else None
+
+
+def _remember(memory: str, identity: str, places: tuple[str, ...]) -> None:
+    try:
+        make_folder(os.path.dirname(memory))
+        replace_file(memory, "\0".join((identity, *places)).encode("utf-8", "surrogateescape"))
+    except (OSError, PymanError):
+        pass  # a cache that cannot be written costs time, no more
+
+
+_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/usr/local/etc/openssl/cert.pem",
+)
+"""Where Debian, Fedora, SUSE, Alpine and macOS, and FreeBSD keep the certificates that they trust, in one file."""
+
+
+def system_certificates() -> str | None:
+    """The system's own file of certificates; None where there is none."""
+    return next(filter(_holds_any, _BUNDLES), None)

@@ -1,0 +1,194 @@
+"""Bundled wheels, unpacked and compiled once for each kind of bytecode, so that every venv can share them.
+
+Whoever needs one first makes it, in a folder of its own that gets its name when it is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+
+from pyman.core.seeding import INSTALLER, OWN, TREE, Seed, Wheel, format_seed, script_names
+from pyman.core.version import Version
+from pyman.effects.files import replace_file
+from pyman.effects.lock import hold
+from pyman.effects.observer import Observer
+from pyman.effects.places import cannot_write, make_folder
+from pyman.effects.seeds.bytecode import bytecode_of, compile_tree
+from pyman.effects.seeds.prepared import MANIFEST, read_prepared
+from pyman.effects.seeds.sharing import write_new
+from pyman.effects.unfinished import remove_tree
+from pyman.errors import BrokenRuntime, PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from installer.records import RecordEntry
+    from installer.scripts import ScriptSection
+    from installer.utils import Scheme
+
+    Row = tuple[str, str, str]
+
+
+def prepare(wheel: Wheel, folder: str, executable: str, version: Version, observer: Observer) -> None:
+    """Unpack and compile a wheel into `folder`, in place of what lies there if that is not what was unpacked.
+
+    `executable` is the interpreter that compiles, of the release `version`. Processes that want the same wait for the
+    first. Raises BrokenRuntime where wheel or interpreter are no good, PymanError where the cache cannot be written.
+    """
+    above, key = os.path.split(folder)
+    make_folder(above)
+    with hold(os.path.join(above, f".{key}.lock"), observer, what=f"{wheel.name} {wheel.version} in the cache"):
+        if read_prepared(folder) is not None:
+            return
+        task = f"unpacking {wheel.name} {wheel.version} for Python {version.minor_name}"
+        observer.began(task, None)
+        try:
+            _prepare(wheel, folder, executable, version, observer)
+        except OSError as error:
+            raise cannot_write(above, error) from error
+        finally:
+            observer.finished(task)
+
+
+def _prepare(wheel: Wheel, folder: str, executable: str, version: Version, observer: Observer) -> None:
+    above, key = os.path.split(folder)
+    beginning = f".{key}.work-"
+    for name in os.listdir(above):
+        if name.startswith(beginning):
+            # Cut off: nobody works at it while we hold the lock, but an interpreter may still be compiling in it.
+            with contextlib.suppress(OSError):
+                remove_tree(os.path.join(above, name))
+    work = os.path.join(above, f"{beginning}{os.getpid()}-{os.urandom(3).hex()}")
+    os.mkdir(work, 0o755)
+    try:
+        dist_info, rows = _unpack(wheel, work, version)
+        tree = os.path.join(work, TREE)
+        compile_tree(executable, tree, work)
+        _set_modes(work)
+        rows += [(path, "", "") for path in bytecode_of(tree)]
+        # What each venv has of its own.
+        rows += [(f"{dist_info}/RECORD", "", ""), _row(f"{dist_info}/INSTALLER", INSTALLER)]
+        rows.append(_row(f"{dist_info}/REQUESTED", b""))
+        write_new(os.path.join(work, OWN, "RECORD"), _record(rows), 0o644)
+        folders, files = _look_at(tree)
+        seed = Seed(wheel.name, wheel.version, dist_info, folders, files, _look_at(os.path.join(work, OWN))[1])
+        replace_file(os.path.join(work, MANIFEST), os.fsencode(format_seed(seed)))
+        if os.path.lexists(folder):
+            observer.noted(f"{folder} was changed since it was unpacked, and is made anew")
+            remove_tree(folder)
+        os.rename(work, folder)
+    except BaseException:
+        remove_tree(work)
+        raise
+
+
+def _unpack(wheel: Wheel, work: str, version: Version) -> tuple[str, list[Row]]:
+    """Unpack a wheel; return the name of its `dist-info` and the rows of RECORD for what went into the tree.
+
+    Scripts go beside the tree, without their first line.
+    """
+    import zipfile
+
+    from installer import install
+    from installer.destinations import SchemeDictionaryDestination
+    from installer.exceptions import InvalidWheelSource
+    from installer.records import RecordEntry
+    from installer.scripts import Script
+    from installer.sources import WheelFile
+
+    tree, own = os.path.join(work, TREE), os.path.join(work, OWN)
+    os.mkdir(tree)
+    os.mkdir(own)
+    rows: list[Row] = []
+
+    class Destination(SchemeDictionaryDestination):
+        def write_script(self, name: str, module: str, attr: str, section: ScriptSection) -> RecordEntry:
+            _, content = Script(name, module, attr, section).generate("/", "posix")
+            for script in script_names(name, version) or (name,):
+                path = os.path.join(own, script)
+                if not os.path.exists(path):
+                    write_new(path, content.partition(b"\n")[2], 0o644)
+            return RecordEntry(name, None, None)
+
+        def finalize_installation(
+            self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]
+        ) -> None:
+            del scheme, record_file_path  # RECORD is written for each venv.
+            rows.extend(entry.to_row() for _, entry in records if entry.size is not None)
+
+    try:
+        with zipfile.ZipFile(wheel.path) as archive:
+            source = WheelFile(archive)
+            # A wheel with files for other places (headers, data) is none that `ensurepip` bundles: a KeyError here.
+            install(source, Destination({"purelib": tree, "platlib": tree}, "/", "posix"), {})
+            return source.dist_info_dir, rows
+    except (zipfile.BadZipFile, InvalidWheelSource, KeyError, ValueError, AssertionError, EOFError) as error:
+        raise BrokenRuntime(
+            f"the wheel {wheel.path} cannot be unpacked: {error}", hint="install that Python again"
+        ) from error
+
+
+def _set_modes(work: str) -> None:
+    """Give every file 644, or 755 where it is a program, whatever the umask of who came first."""
+    for folder, _, names in os.walk(work):
+        for name in names:
+            path = os.path.join(folder, name)
+            os.chmod(path, 0o755 if os.stat(path).st_mode & stat.S_IXUSR else 0o644)
+
+
+def _row(path: str, content: bytes) -> Row:
+    import base64
+    import hashlib
+
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode("ascii")
+    return path, f"sha256={digest}", str(len(content))
+
+
+def _record(rows: list[Row]) -> bytes:
+    import csv
+    import io
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(sorted(rows))
+    return text.getvalue().encode()
+
+
+def _look_at(top: str) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int, int, int], ...]]:
+    """Look at every folder and file below one, as the manifest is to describe them."""
+    folders, files = [], []
+    for folder, below, names in os.walk(top):
+        below.sort()
+        folders.append((os.path.relpath(folder, top) if folder != top else "", len(names)))
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            status = os.lstat(path)
+            files.append((os.path.relpath(path, top), status.st_size, status.st_mtime_ns, status.st_mode))
+    return tuple(folders), tuple(files)
+
+
+def fits(wheel: Wheel, version: Version) -> bool:
+    """Say whether a wheel's `Requires-Python` admits a Python. One that cannot be read fits nothing."""
+    import zipfile
+
+    from installer.sources import WheelFile
+    from installer.utils import parse_metadata_file
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        with zipfile.ZipFile(wheel.path) as archive:
+            required = parse_metadata_file(WheelFile(archive).read_dist_info("METADATA"))["Requires-Python"]
+        return required is None or SpecifierSet(required).contains(str(version), prereleases=True)
+    except (OSError, zipfile.BadZipFile, InvalidSpecifier, KeyError, ValueError, AssertionError):
+        return False
+
+
+def remember_unfit(folder: str) -> None:
+    """Note beside the place of an unpacked wheel that it does not fit, so that nobody needs to look inside again."""
+    try:
+        make_folder(os.path.dirname(folder))
+        replace_file(folder + ".unfit", b"")
+    except (OSError, PymanError):
+        pass  # A cache that cannot be written costs a look at the wheel each time.

@@ -1,0 +1,137 @@
+"""pip, and setuptools where the Python's `ensurepip` has it, put into a new venv from copies in the cache. Hot."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman.core.record import record
+from pyman.core.seeding import INSTALLER, OWN, TREE, Seed, SeedTarget, Wheel, script_header, seed_key
+from pyman.effects.files import read_bytes
+from pyman.effects.observer import SILENT, Observer
+from pyman.effects.places import check_owner
+from pyman.effects.seeds.bundled_wheels import find_wheels
+from pyman.effects.seeds.prepared import read_manifest, read_prepared
+from pyman.effects.seeds.sharing import Spoilt, check_files, share_tree, write_new
+from pyman.errors import PymanError
+
+_BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+# A cache that others clean or mend while we use it; more often than that is no coincidence.
+_ATTEMPTS = 4
+
+
+@record
+class Seeded:
+    """A package that was put into a venv."""
+
+    name: str
+    version: str
+    shared: str
+    """How its files were made: `cloned`, `linked` or `copied`."""
+
+
+def seed(target: SeedTarget, cache: str, observer: Observer = SILENT) -> tuple[Seeded, ...]:
+    """Put pip, and before 3.12 setuptools, into a venv that has none yet, as `python -m venv` does.
+
+    `cache` is pyman's cache folder; where it cannot be written, the wheels are unpacked for this venv alone. Raises
+    NotFound where there is no wheel to take pip from, BrokenRuntime where the runtime cannot compile it, Refused for
+    a cache that others may write, PymanError and OSError where venv or cache cannot be written. What was written
+    until then is the caller's to remove.
+    """
+    seeds = os.path.join(cache, "seeds")
+    check_owner(cache)
+    check_owner(seeds)
+    return tuple(_seed(wheel, target, seeds, observer) for wheel in find_wheels(target, seeds))
+
+
+def _seed(wheel: Wheel, target: SeedTarget, seeds: str, observer: Observer) -> Seeded:
+    folder = os.path.join(seeds, seed_key(wheel, target.version, target.variant))
+    for _ in range(_ATTEMPTS):
+        prepared = read_manifest(folder)
+        if prepared is not None:
+            try:
+                return _install(prepared, folder, target)
+            except (FileNotFoundError, Spoilt):
+                # The cache may be deleted at any time, this one too; and a venv that shares it may have spoilt it.
+                _take_back(prepared, target)
+        from pyman.effects.seeds.cache import prepare
+
+        try:
+            prepare(wheel, folder, target.executable, target.version, observer)
+        except PymanError as error:
+            if error.code not in ("read-only", "disk-full"):
+                raise
+            return _seed_without_cache(wheel, target, observer)
+    raise PymanError(
+        f"{folder} is changed as soon as it is made", hint="see which program changes it, or use --without-pip"
+    )
+
+
+def _seed_without_cache(wheel: Wheel, target: SeedTarget, observer: Observer) -> Seeded:
+    """Unpack a wheel inside of the venv that is being made, and share it with no other."""
+    from pyman.effects.seeds.cache import prepare
+    from pyman.effects.unfinished import remove_tree
+
+    work = os.path.join(target.site_packages, f".pyman-seed-{wheel.name}")
+    try:
+        os.mkdir(work, 0o700)
+        folder = os.path.join(work, "seed")
+        prepare(wheel, folder, target.executable, target.version, observer)
+        prepared = read_prepared(folder)
+        if prepared is None:
+            raise PymanError(f"{folder} is changed as soon as it is made", hint="see which program changes it")
+        return _install(prepared, folder, target)
+    finally:
+        remove_tree(work)
+
+
+def _install(prepared: Seed, folder: str, target: SeedTarget) -> Seeded:
+    """Put a seed into a venv. Raises Spoilt where it is not any more what was unpacked."""
+    how = share_tree(f"{folder}/{TREE}", prepared.folders, prepared.files, target.site_packages)
+    _write_own(prepared, folder, target)
+    return Seeded(prepared.name, prepared.version, how)
+
+
+def _write_own(prepared: Seed, folder: str, target: SeedTarget) -> None:
+    """Write what differs from venv to venv, or belongs to it by its nature: scripts, RECORD, INSTALLER, REQUESTED."""
+    check_files(f"{folder}/{OWN}", prepared.own)
+    header = os.fsencode(script_header(target.python))
+    dist_info = os.path.join(target.site_packages, prepared.dist_info)
+    digests: dict[bytes, str] = {}
+    lines: list[str] = []
+    for name in prepared.scripts:
+        content = header + read_bytes(f"{folder}/{OWN}/{name}")
+        if content not in digests:
+            digests[content] = _digest(content)
+        write_new(os.path.join(target.scripts, name), content, 0o777)
+        # RECORD is sorted, as pip leaves it, and a dot comes before the name of any package.
+        lines.append(f"../../../bin/{name},sha256={digests[content]},{len(content)}\n")
+    write_new(os.path.join(dist_info, "RECORD"), "".join(lines).encode() + read_bytes(f"{folder}/{OWN}/RECORD"))
+    write_new(os.path.join(dist_info, "INSTALLER"), INSTALLER)
+    write_new(os.path.join(dist_info, "REQUESTED"), b"")
+
+
+def _digest(content: bytes) -> str:
+    """Return a SHA-256 as RECORD has it: base64 in its alphabet for file names, without padding."""
+    # hashlib loads all of OpenSSL, which takes a fifth of the time that seeding has. These are its fallbacks.
+    try:
+        if sys.version_info >= (3, 12):
+            from _sha2 import sha256  # type: ignore[import-not-found] # typeshed does not know it
+        else:
+            from _sha256 import sha256  # type: ignore[import-not-found] # typeshed does not know it
+    except ImportError:
+        from hashlib import sha256
+    number = int.from_bytes(sha256(content).digest() + b"\0")
+    letters = [_BASE64[number >> shift & 63] for shift in range(258, 5, -6)]
+    return "".join(letters)
+
+
+def _take_back(prepared: Seed, target: SeedTarget) -> None:
+    """Remove what a failed attempt has written, so that the next one finds the venv as it was."""
+    from pyman.effects.unfinished import remove_tree
+
+    paths = [folder for folder, _ in prepared.folders] + [file for file, *_ in prepared.files]
+    for name in {path.partition("/")[0] for path in paths} - {""}:
+        remove_tree(os.path.join(target.site_packages, name))
+    for name in prepared.scripts:
+        remove_tree(os.path.join(target.scripts, name))

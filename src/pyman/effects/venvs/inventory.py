@@ -1,0 +1,163 @@
+"""Every venv of this machine that pyman made, found or was told of, read and not run (DESIGN 6)."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.effects.files import TEMPORARY
+from pyman.effects.interpreters.base_release import BaseReleases
+from pyman.effects.interpreters.on_disk import Bases
+from pyman.effects.observer import SILENT, Observer
+from pyman.effects.venvs.known_places import find_known_venvs
+from pyman.effects.venvs.on_disk import read_venv
+from pyman.effects.venvs.records import GONE, PRESENT, UNREACHABLE, KnownVenv, known_venvs, record_name, remember
+from pyman.effects.venvs.records import state_of as state_of_record
+from pyman.effects.venvs.search import search_venvs
+from pyman.errors import PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pyman.core.venv import VenvFacts
+    from pyman.effects.places import Places
+
+_USUAL = (".venv", "venv")
+_OF_TESTERS = (".tox", ".nox")
+
+
+class Inventory:
+    """Where the venvs are. Made by `take_inventory`."""
+
+    def __init__(
+        self,
+        places: Places,
+        known: dict[str, KnownVenv],
+        paths: Iterable[str],
+        unreadable: tuple[str, ...],
+        record: bool,
+    ) -> None:
+        self._places = places
+        self._known = known
+        self._paths = paths
+        self._record = record
+        self.unreadable = unreadable
+        """Folders that could not be searched."""
+        self.unrecorded: PymanError | None = None
+        """Why one could not be recorded."""
+        self.absent: list[tuple[KnownVenv, str]] = []
+        """Records whose venv is not there: `gone`, or `unreachable` with its whole folder. Complete after `read`."""
+
+    def read(self) -> Iterator[VenvFacts]:
+        """Read one venv after the other, and record those that were not known.
+
+        One that goes by two names, because `.venv` is a link to it or a file that names it, is read once.
+        """
+        bases, releases = Bases(), BaseReleases(self._places.cache)
+        unique = {name: known.path for name, known in self._known.items()}
+        for path in self._paths:
+            unique.setdefault(record_name(path), path)
+        folders: set[str] = set()
+        pointers: list[VenvFacts] = []
+        for name, path in sorted(unique.items(), key=lambda item: item[1]):
+            if is_own(path):
+                continue
+            facts = read_venv(path, bases)
+            if facts is None:
+                if name in self._known:
+                    self._absent(self._known[name])
+                continue
+            if name not in self._known and self._record:
+                self._remember(path)
+            if facts.folder != facts.path:
+                pointers.append(facts)
+                continue
+            folders.add(facts.folder)
+            yield releases.complete(facts)
+        for facts in pointers:
+            if facts.folder not in folders:
+                folders.add(facts.folder)
+                yield releases.complete(facts)
+
+    def _remember(self, path: str) -> None:
+        """A store that cannot be written is no reason not to look."""
+        try:
+            if remember(self._places.root, path) is None:
+                self.unrecorded = PymanError(f"{self._places.venvs} cannot be written", code="read-only")
+        except PymanError as error:
+            self.unrecorded = error
+
+    def _absent(self, known: KnownVenv) -> None:
+        state = state_of_record(known.path)
+        if state == PRESENT:
+            # A folder without its file is none any more; a link may lead to a disk that is not mounted.
+            state = state_of_record(os.path.realpath(known.path)) if os.path.islink(known.path) else GONE
+        self.absent.append((known, UNREACHABLE if state == UNREACHABLE else GONE))
+
+
+def take_inventory(
+    places: Places,
+    environ: Mapping[str, str],
+    cwd: str,
+    folders: Iterable[str] = (),
+    searched: Iterable[str] = (),
+    observer: Observer = SILENT,
+    *,
+    record: bool = True,
+) -> Inventory:
+    """Find every known venv, and those that nobody has told of.
+
+    With `folders` only what lies below these, searched to the bottom. Else the records, the current folder, the
+    folders of the settings (`searched`) and the places where other tools keep theirs. With `record` those that were
+    not known are recorded when they are read.
+    """
+    given = [os.path.abspath(os.path.join(cwd, os.path.expanduser(folder))) for folder in folders]
+    records = known_venvs(places.root)
+    unreadable: tuple[str, ...] = ()
+    if given:
+        found = search_venvs(given, observer)
+        tops = tuple(f"{top.rstrip('/')}/" for top in dict.fromkeys((*given, *map(os.path.realpath, given))))
+        known = {one.name: one for one in records if f"{one.path}/".startswith(tops)}
+        return Inventory(places, known, found.venvs, found.unreadable, record=record)
+    paths = [*_here(cwd), *find_known_venvs(environ, places.home)]
+    wanted = [os.path.abspath(os.path.join(places.home, os.path.expanduser(folder))) for folder in searched]
+    if wanted:
+        found = search_venvs(wanted, observer)
+        paths += found.venvs
+        unreadable = found.unreadable
+    return Inventory(places, {one.name: one for one in records}, paths, unreadable, record=record)
+
+
+def read_one(places: Places, path: str) -> VenvFacts | None:
+    """Read one venv with the release that runs, as `Inventory.read` reads each; None where there is none."""
+    facts = read_venv(path)
+    return BaseReleases(places.cache).complete(facts) if facts is not None else None
+
+
+def is_own(path: str) -> bool:
+    """True for the venv that pyman itself runs in: it is left alone, its installer looks after it."""
+    try:
+        return os.path.samestat(os.stat(path), os.stat(sys.prefix))
+    except OSError:
+        return False
+
+
+def _here(cwd: str) -> list[str]:
+    """The current folder where it is a venv, and those in it; `.venv` may also be a link or a file that names one."""
+    folders = [cwd]
+    for folder in (cwd, *(os.path.join(cwd, name) for name in _OF_TESTERS)):
+        folders += _folders(folder)
+    found = [path for name in _USUAL if os.path.lexists(path := os.path.join(cwd, name))]
+    return found + [folder for folder in folders if os.access(os.path.join(folder, FILE_NAME), os.F_OK)]
+
+
+def _folders(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            folders = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    # Work in progress is no venv yet, or none any more.
+    return [path for path in folders if TEMPORARY not in os.path.basename(path)]

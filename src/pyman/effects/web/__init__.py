@@ -1,0 +1,1 @@
+"""The network: requests, downloads, and what goes wrong with them."""
