@@ -8,7 +8,8 @@ import shutil
 import pytest
 
 from pyman.cli.flows.mending import planned_steps
-from pyman.core.diagnosis import World, diagnose_venv
+from pyman.core.diagnosis.judged import World
+from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plan import Plan, Verify
 from pyman.effects.apply import Transaction
 from pyman.effects.places import read_places

@@ -1,7 +1,6 @@
 """Findings about aliases, runtimes, interrupted work and the machine."""
 
-from pyman.core.runtime import Alias, Runtime, Store
-from pyman.core.store_diagnosis import (
+from pyman.core.diagnosis.store import (
     Interrupted,
     RuntimeState,
     diagnose_aliases,
@@ -10,6 +9,7 @@ from pyman.core.store_diagnosis import (
     diagnose_runtimes,
     diagnose_unfinished,
 )
+from pyman.core.runtime import Alias, Runtime, Store
 from pyman.core.version import Version
 
 OLD = Runtime("3.13.5", Version(3, 13, 5), "default", "/s/runtimes/3.13.5")

@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 
-from pyman.core.diagnosis import World, diagnose_gone, diagnose_venv, state_of_venv
-from pyman.core.finding import SEVERITIES, Finding, worst_first
+from pyman.core.diagnosis.finding import SEVERITIES, Finding, worst_first
+from pyman.core.diagnosis.judged import World
+from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv, state_of_venv
 from pyman.core.plan import CopyProgram, Forget, RemoveLink, ReplaceFile, ReplaceLink, Verify
 from pyman.core.plans.repair import plan_repair, rewrite_pipx_metadata, version_line
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from pyman.core.diagnosis import World, diagnose_venv
+from pyman.core.diagnosis.judged import World
+from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move
 from pyman.core.plans.repair import plan_repair
 from pyman.effects.apply import Transaction

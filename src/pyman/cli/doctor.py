@@ -13,8 +13,8 @@ from pyman.cli.session import Session
 from pyman.cli.show.findings import Judged, answer
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
+from pyman.core.diagnosis.finding import Finding, worst_first
 from pyman.core.escape import visible
-from pyman.core.finding import Finding, worst_first
 from pyman.core.record import replace
 from pyman.errors import PymanError
 from pyman.hot.speak import is_terminal

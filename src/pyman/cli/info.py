@@ -16,7 +16,7 @@ from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.choice import choose
-from pyman.core.diagnosis import diagnose_venv, state_of_venv
+from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
 from pyman.core.listed_venv import ListedVenv
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store, is_shared, origin_of

@@ -10,7 +10,7 @@ import typer
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.owner_command import owner_command
+from pyman.core.diagnosis.owner_command import owner_command
 from pyman.core.plan import Plan
 from pyman.core.plans.repair import relink_steps
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST

@@ -17,7 +17,7 @@ from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import done_data, done_lines, plan_lines, planned_data
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.finding import REBUILD
+from pyman.core.diagnosis.finding import REBUILD
 from pyman.core.packages.package import normalize_name
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.record import replace

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pyman.core.diagnosis import state_of_venv
+from pyman.core.diagnosis.venv import state_of_venv
 from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.finding import Finding
+    from pyman.core.diagnosis.finding import Finding
     from pyman.core.request import Request
     from pyman.core.venv import Interpreter, VenvFacts
     from pyman.core.version import Version

@@ -7,8 +7,9 @@ import os
 from itertools import islice
 
 from pyman.cli.session import Session
-from pyman.core.diagnosis import World, diagnose_gone, diagnose_venv
-from pyman.core.finding import Finding
+from pyman.core.diagnosis.finding import Finding
+from pyman.core.diagnosis.judged import World
+from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv
 from pyman.core.listed_venv import ListedVenv, list_venv
 from pyman.core.record import record
 from pyman.core.relink import target_for, wanted_alias

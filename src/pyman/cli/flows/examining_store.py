@@ -6,12 +6,8 @@ import os
 
 from pyman.cli.session import Session
 from pyman.core.catalogue import without_secrets
-from pyman.core.finding import Finding
-from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import replace
-from pyman.core.release_cycle import state
-from pyman.core.runtime import Store
-from pyman.core.store_diagnosis import (
+from pyman.core.diagnosis.finding import Finding
+from pyman.core.diagnosis.store import (
     Interrupted,
     diagnose_aliases,
     diagnose_certificates,
@@ -20,6 +16,10 @@ from pyman.core.store_diagnosis import (
     diagnose_runtimes,
     diagnose_unfinished,
 )
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.record import replace
+from pyman.core.release_cycle import state
+from pyman.core.runtime import Store
 from pyman.core.version import Version
 from pyman.effects.catalogue.release_cycle import published_cycles, today
 from pyman.effects.runtimes.states import read_interrupted, read_runtime_states

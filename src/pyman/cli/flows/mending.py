@@ -8,9 +8,9 @@ import os
 from pyman.cli.flows import installing
 from pyman.cli.flows.examining import judge
 from pyman.cli.session import Session
-from pyman.core import finding as actions
-from pyman.core.diagnosis import diagnose_venv
-from pyman.core.finding import Finding
+from pyman.core.diagnosis import finding as actions
+from pyman.core.diagnosis.finding import Finding
+from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move
 from pyman.core.plan import Plan
 from pyman.core.plans.move import through_other

@@ -8,8 +8,8 @@ import sys
 from pyman.cli.flows.rebuild_python import find_python
 from pyman.cli.session import Session
 from pyman.core.choice import Choice
+from pyman.core.diagnosis.owner_command import owner_command
 from pyman.core.own_files import IGNORE_FILE
-from pyman.core.owner_command import owner_command
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock

@@ -12,8 +12,8 @@ from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import relinked_data
 from pyman.core.choice import Choice
-from pyman.core.diagnosis import diagnose_venv
-from pyman.core.finding import ERROR, REBUILD
+from pyman.core.diagnosis.finding import ERROR, REBUILD
+from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.plans.rebuild_python import kept_request, means_same_minor
 from pyman.core.relink import Target, wanted_alias
@@ -26,7 +26,7 @@ from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.finding import Finding
+    from pyman.core.diagnosis.finding import Finding
 
 
 def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:

@@ -7,7 +7,7 @@ import sys
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.core.answer import Answer, Table
-from pyman.core.finding import SEVERITIES, Finding
+from pyman.core.diagnosis.finding import SEVERITIES, Finding
 from pyman.core.record import record
 from pyman.hot.speak import is_terminal
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from posixpath import join
 
-from pyman.core.finding import FORGET, MEND_MOVE, REFRESH, RELINK, REWRITE
+from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, REFRESH, RELINK, REWRITE
 from pyman.core.folder_names import minor_of_executable
 from pyman.core.plan import CopyProgram, Forget, Plan, RemoveLink, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, VERSION_KEYS, edit
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pyman.core.finding import Finding
+    from pyman.core.diagnosis.finding import Finding
     from pyman.core.moved import Edit
     from pyman.core.plan import Step
     from pyman.core.relink import Target

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.diagnosis.store import Interrupted, RuntimeState
 from pyman.core.runtime import MANIFEST
-from pyman.core.store_diagnosis import Interrupted, RuntimeState
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.unfinished import read_unfinished
 

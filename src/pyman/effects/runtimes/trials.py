@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.diagnosis.store import RuntimeState
 from pyman.core.record import replace
-from pyman.core.store_diagnosis import RuntimeState
 from pyman.effects.files import read_own_text, replace_file
 from pyman.effects.places import make_folder
 from pyman.errors import PymanError, Refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posixpath import join
 
-from pyman.core.finding import (
+from pyman.core.diagnosis.finding import (
     ADOPT_AGAIN,
     FORGET_RUNTIME,
     MOVE_ALIASES,

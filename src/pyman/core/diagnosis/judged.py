@@ -1,0 +1,91 @@
+"""A venv while it is judged: what was read of it, what it is judged by, and where it could be linked to."""
+
+from __future__ import annotations
+
+from posixpath import basename, dirname
+
+from pyman.core.diagnosis.finding import INSTALL, RELINK, Finding
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.record import record
+from pyman.core.relink import target_for, wanted_alias
+from pyman.core.venv import SCRIPT
+from pyman.core.version import release_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyman.core.relink import Target
+    from pyman.core.runtime import Store
+    from pyman.core.venv import VenvFacts
+
+
+@record
+class World:
+    """What a venv is judged by."""
+
+    store: Store
+    uid: int
+    """Of the user: the venvs of others are looked at, and never touched."""
+    foreign: bool = False
+    """True where the user allowed to mend what other tools own."""
+    unfit: Mapping[str, str] | None = None
+    """Venvs, by path, that do not fit the release of the alias that they would be linked to, and the reason; None
+    where nobody checked."""
+    incompatible: Mapping[str, tuple[str, str]] | None = None
+    """Venvs, by path, that do not fit the release that runs and fitted an older one: its name in the store, and the
+    reason."""
+
+
+class Judged:
+    """One venv while it is judged."""
+
+    def __init__(self, facts: VenvFacts, world: World) -> None:
+        self.facts = facts
+        self.world = world
+        self.alias = wanted_alias(facts)
+        self.target = target_for(facts, world.store, self.alias)
+
+    def find(
+        self,
+        code: str,
+        message: str,
+        repair: str | None = None,
+        action: str = "",
+        argument: str = "",
+        *,
+        asks: bool = False,
+    ) -> Finding:
+        """A finding about this venv; `repair` says for people what `action` and `argument` say for the program."""
+        return Finding(code, "venv", self.facts.path, message, repair, action, argument, asks)
+
+    def relink(self, code: str, message: str) -> Finding:
+        """A finding that another link mends, where there is one; where there is none, that minor can be installed.
+
+        A script in the interpreter's place is somebody's own, and not replaced.
+        """
+        if self.facts.copy == SCRIPT:
+            return self.find(code, message, "`pyman rebuild` makes it anew: bin/python is a script")
+        if self.target is None:
+            if self.alias is None:
+                return self.find(code, message)
+            return self.find(code, message, f"install {self.alias} and relink to it", INSTALL, self.alias, asks=True)
+        repair = f"relink to {self.shown(self.target)}"
+        if self.facts.policy == "pin" and not self.target.pins:
+            repair += ": it follows from then on"
+        return self.find(code, message, repair, RELINK)
+
+    @staticmethod
+    def shown(target: Target) -> str:
+        """A target as people are told of it."""
+        if target.pins and target.in_store:
+            return release_name(target.version, target.variant)
+        where = "" if target.in_store else f" at {dirname(target.home)}"
+        return f"{target.alias}{where}, which is {release_name(target.version, target.variant)}"
+
+    def is_vital(self, path: str) -> bool:
+        """True for what the interpreter's start depends on."""
+        folder = self.facts.folder
+        return path in (folder, f"{folder}/{FILE_NAME}", f"{folder}/bin", f"{folder}/lib") or (
+            dirname(path) == f"{folder}/bin" and basename(path).startswith("python")
+        )

@@ -1,0 +1,84 @@
+"""What is wrong with a venv, as a pure function of what was read (DESIGN 7)."""
+
+from __future__ import annotations
+
+from posixpath import basename
+
+from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, REWRITE, Finding
+from pyman.core.diagnosis.interpreter import about_interpreter
+from pyman.core.diagnosis.judged import Judged
+from pyman.core.diagnosis.owner_command import owner_command
+from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
+from pyman.core.record import replace
+from pyman.core.relink import stale_keys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pyman.core.diagnosis.judged import World
+    from pyman.core.venv import VenvFacts
+
+
+def diagnose_venv(facts: VenvFacts, world: World) -> tuple[Finding, ...]:
+    """Say what is wrong with one venv: at most one thing about its interpreter, and what else there is."""
+    venv = Judged(facts, world)
+    found = next(about_interpreter(venv), None)
+    findings = [found] if found is not None else []
+    findings += _rest(venv, found)
+    return tuple(_as_far_as_allowed(finding, facts, world) for finding in findings)
+
+
+def diagnose_gone(name: str, path: str) -> Finding:
+    """A record whose venv no longer exists, while its folder does."""
+    return Finding("gone", "venv", path, "it no longer exists", "forget it", FORGET, name)
+
+
+def _as_far_as_allowed(finding: Finding, facts: VenvFacts, world: World) -> Finding:
+    """Leave what is not the user's to touch to whoever it belongs to."""
+    if not finding.action:
+        return finding
+    if facts.uid != world.uid:
+        return replace(finding, repair="its owner can mend it: it belongs to another user", action="", asks=False)
+    if facts.creator == "pre-commit" or (facts.foreign and not world.foreign):
+        return replace(finding, repair=f"run `{owner_command(facts)}`", action="", asks=False)
+    return finding
+
+
+def _rest(venv: Judged, found: Finding | None) -> Iterator[Finding]:
+    if found is None or found.code != "unreadable":
+        problem = next((problem for problem in venv.facts.problems if not venv.is_vital(problem.path)), None)
+        if problem is not None:
+            yield venv.find("unreadable", f"{basename(problem.path)} cannot be read: {problem.reason}")
+    yield from _moved(venv)
+    # A relink rewrites these lines as well.
+    if found is None or found.code in ("pinned", "held-back"):
+        yield from _stale_metadata(venv)
+
+
+def _moved(venv: Judged) -> Iterator[Finding]:
+    old = venv.facts.moved_from
+    if old is not None:
+        yield venv.find("moved", f"its scripts and activation name {old}", "rewrite them", MEND_MOVE)
+
+
+def _stale_metadata(venv: Judged) -> Iterator[Finding]:
+    python = venv.facts.python
+    if python is None:
+        return
+    stale = stale_keys(venv.facts, python, VERSION_KEYS)
+    if stale:
+        named = ", ".join(f"{key} = {venv.facts.settings.get(key)}" for key in stale)
+        yield venv.find(
+            "stale-metadata",
+            f"{FILE_NAME} says {named}, and {python} runs",
+            "rewrite that line" if len(stale) == 1 else "rewrite those lines",
+            REWRITE,
+        )
+
+
+def state_of_venv(findings: Iterable[Finding], path: str) -> str:
+    """The state that `venvs` shows: the code of the worst finding about a venv, else `healthy`."""
+    rank = {"error": 0, "warning": 1, "info": 2}
+    own = [finding for finding in findings if finding.kind == "venv" and finding.path == path]
+    return min(own, key=lambda finding: rank[finding.severity]).code if own else "healthy"
