@@ -1,0 +1,105 @@
+"""What a venv stands on: where its interpreter's name, its `home` and its owner's links lead. Nothing is run. Hot."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.folder_names import minor_of_executable, minor_sibling
+from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
+from pyman.core.venv import Problem, Way, named_folder
+from pyman.effects.files import NotReadable, read_bytes
+from pyman.effects.interpreters.standard_library import standard_library
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.venv import Entry, Interpreter, Library, OwnerLink
+    from pyman.effects.interpreters.on_disk import Bases
+
+# Venvs in venvs: each is made from the one before, by hand.
+_DEEPEST_NESTING = 10
+
+
+def why(error: OSError) -> str:
+    """What kept a file from being read, as a word for people."""
+    if isinstance(error, NotReadable):
+        return str(error)
+    return (error.strerror or str(error)).lower()
+
+
+def read_link(folder: str, entries: tuple[Entry, ...], bases: Bases) -> tuple[str | None, Way | None]:
+    """Find the first path outside of a venv's `bin` that the interpreter's name leads to, and where that ends."""
+    known = {entry.name: entry for entry in entries}
+    name = next((name for name in ("python", "python3") if name in known), entries[0].name if entries else None)
+    chain: list[str] = []
+    while name in known:
+        entry = known.pop(name)
+        chain.append(f"{folder}/{name}")
+        if entry.kind != "link":
+            return None, Way(tuple(chain), (), chain[-1] if entry.kind != "other" else None)
+        target = entry.text if entry.text.startswith("/") else f"{folder}/{entry.text}"
+        name = os.path.basename(target)
+        if os.path.dirname(target) != folder:
+            way = bases.follow(target)
+            shown = target if "/.." not in target else os.path.normpath(target)
+            return shown, Way((*chain, *way.chain), way.through, way.real, way.reason)
+    return None, Way(tuple(chain), (), None, "it is not there")
+
+
+def interpreter_of_home(
+    home: Way | None, called: str, libraries: tuple[Library, ...], bases: Bases
+) -> Interpreter | None:
+    """Find the interpreter beside `home`, by the name that the venv calls first."""
+    if home is None or home.real is None:
+        return None
+    names = [called] if called else []
+    names += [library.name for library in libraries]
+    for name in dict.fromkeys([*names, "python3", "python"]):
+        end = bases.follow(f"{home.real}/{name}")
+        found = bases.interpreter(end.real, name) if end.real is not None else None
+        if found is not None:
+            return found
+    return None
+
+
+def library_beside(home: Way | None, interpreter: Interpreter | None, libraries: tuple[Library, ...]) -> str | None:
+    """The standard library beside `home`, as it is written or as it ends."""
+    if home is None or home.real is None:
+        return None
+    minor = interpreter.minor if interpreter is not None else ""
+    variant = interpreter.variant if interpreter is not None else "default"
+    wanted = [(minor, variant)] if minor else [(library.minor, library.variant) for library in libraries]
+    for folder in dict.fromkeys((home.chain[0], home.real)):
+        for each in wanted:
+            found = standard_library(os.path.dirname(folder), *each)
+            if found is not None:
+                return found
+    return None
+
+
+def outermost(home: str | None) -> tuple[str | None, str | None, Problem | None]:
+    """The venv that `home` lies in, and the `home` of the last venv on the way from there to the base."""
+    first = None
+    for _ in range(_DEEPEST_NESTING):
+        outer = os.path.dirname(home) if home is not None else ""
+        if not outer or not os.access(f"{outer}/{FILE_NAME}", os.F_OK):
+            return first, home if first is not None else None, None
+        first = first or outer
+        try:
+            above = parse_pyvenv_cfg(read_bytes(f"{outer}/{FILE_NAME}").decode("utf-8", "surrogateescape")).home
+        except OSError as error:
+            return first, None, Problem(f"{outer}/{FILE_NAME}", why(error))
+        home = above if above is not None and above.startswith("/") else None
+    return first, None, None
+
+
+def find_owner_link(
+    link: str | None, home: str | None, called: str, libraries: tuple[Library, ...], bases: Bases
+) -> OwnerLink | None:
+    """Find the link that the owner of a Python keeps for its minor, beside the folder that a venv names."""
+    named = named_folder(link) or named_folder(f"{home}/python" if home is not None else None)
+    sibling = minor_sibling(named) if named is not None else None
+    if sibling is None:
+        return None
+    if minor_of_executable(called) is None:
+        called = libraries[0].name if libraries else "python3"
+    return bases.owner_link(sibling, called)
