@@ -113,7 +113,8 @@ def _fix(
 ) -> tuple[Examination, list[Judged]]:
     """Mend the store, then one venv after the other; what was not touched is not looked at again."""
     from pyman.cli.flows.current_shims import keep_shims_current
-    from pyman.cli.flows.mending import FAILED, FIXED, forget_gone, is_for_fix, mend_store, mend_venv
+    from pyman.cli.flows.mending import FAILED, FIXED, forget_gone, is_for_fix, mend_venv
+    from pyman.cli.flows.mending_store import mend_store
     from pyman.core.listed_venv import list_venv
     from pyman.effects.moves.fitness import Fitness
     from pyman.effects.store import read_store

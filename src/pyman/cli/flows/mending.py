@@ -21,14 +21,10 @@ from pyman.core.runtime import Store
 from pyman.core.venv import VenvFacts
 from pyman.effects.apply import Transaction
 from pyman.effects.files import read_bytes
-from pyman.effects.interpreters.other_pythons import ask_stranger
 from pyman.effects.lock import hold
 from pyman.effects.moves.fitness import Fitness
 from pyman.effects.moves.followers import read_follower
-from pyman.effects.moves.move import settle_aliases
 from pyman.effects.places import make_folder
-from pyman.effects.runtimes.adopting import adopt
-from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import sweep_temporaries
 from pyman.effects.venvs.inventory import read_one
@@ -42,15 +38,6 @@ if TYPE_CHECKING:
 FIXED, FAILED, OPEN = "fixed", "failed", "open"
 _MOST_REPAIRS = 8
 """Of one venv: every repair removes its finding, so more would be a circle."""
-
-_STORE_FIRST = (
-    actions.SWEEP,
-    actions.ADOPT_AGAIN,
-    actions.FORGET_RUNTIME,
-    actions.REINSTALL,
-    actions.MOVE_ALIASES,
-)
-"""What the store needs before any venv is looked at: in this order."""
 
 
 @record
@@ -78,48 +65,6 @@ class Outcome:
 def is_for_fix(finding: Finding) -> bool:
     """True for a finding that `--fix` does something about; `upgrade` is only named."""
     return bool(finding.action) and finding.action != actions.UPGRADE
-
-
-def mend_store(session: Session, findings: tuple[Finding, ...], allowed: Callable[[Finding], bool]) -> list[Mended]:
-    """Mend what the store itself needs."""
-    wanted = [finding for finding in findings if finding.action in _STORE_FIRST]
-    mended = []
-    for finding in sorted(wanted, key=lambda one: _STORE_FIRST.index(one.action)):
-        if finding.asks and not allowed(finding):
-            mended.append(Mended(finding, OPEN, "not wanted"))
-            continue
-        try:
-            _mend_store(session, finding)
-        except PymanError as error:
-            mended.append(Mended(finding, FAILED, error.message))
-        else:
-            mended.append(Mended(finding, FIXED))
-    return mended
-
-
-def _mend_store(session: Session, finding: Finding) -> None:
-    places = session.places
-    if finding.action == actions.SWEEP:
-        prepare_folders(places)
-        return
-    if finding.action == actions.MOVE_ALIASES:
-        settle_aliases(places, session.observer)
-        return
-    runtime = read_store(places.root).runtime(finding.argument)
-    if runtime is None:
-        return
-    if finding.action == actions.FORGET_RUNTIME:
-        remove_runtime(places, runtime, force=True, observer=session.observer)
-    elif finding.action == actions.ADOPT_AGAIN:
-        target = runtime.target or runtime.path
-        stranger = ask_stranger(os.path.join(target, runtime.executable), places)
-        # The new name first: at no instant is a venv that follows without its Python.
-        adopt(places, stranger, session.observer)
-        remove_runtime(places, runtime, force=True, observer=session.observer)
-    else:
-        installed = installing.get(session, [parse_request(runtime.release)], force=True, may_adopt=False)
-        if installed.error is not None:
-            raise installed.error
 
 
 def forget_gone(session: Session, finding: Finding) -> Mended:

@@ -1,0 +1,73 @@
+"""Carrying out the repairs that the store itself needs, before any venv is looked at."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.cli.flows import installing
+from pyman.cli.flows.mending import FAILED, FIXED, OPEN, Mended
+from pyman.cli.session import Session
+from pyman.core.diagnosis import finding as actions
+from pyman.core.diagnosis.finding import Finding
+from pyman.core.request import parse_request
+from pyman.effects.interpreters.other_pythons import ask_stranger
+from pyman.effects.moves.move import settle_aliases
+from pyman.effects.runtimes.adopting import adopt
+from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
+from pyman.effects.store import read_store
+from pyman.errors import PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STORE_FIRST = (
+    actions.SWEEP,
+    actions.ADOPT_AGAIN,
+    actions.FORGET_RUNTIME,
+    actions.REINSTALL,
+    actions.MOVE_ALIASES,
+)
+"""What the store needs before any venv is looked at: in this order."""
+
+
+def mend_store(session: Session, findings: tuple[Finding, ...], allowed: Callable[[Finding], bool]) -> list[Mended]:
+    """Mend what the store itself needs."""
+    wanted = [finding for finding in findings if finding.action in _STORE_FIRST]
+    mended = []
+    for finding in sorted(wanted, key=lambda one: _STORE_FIRST.index(one.action)):
+        if finding.asks and not allowed(finding):
+            mended.append(Mended(finding, OPEN, "not wanted"))
+            continue
+        try:
+            _mend_store(session, finding)
+        except PymanError as error:
+            mended.append(Mended(finding, FAILED, error.message))
+        else:
+            mended.append(Mended(finding, FIXED))
+    return mended
+
+
+def _mend_store(session: Session, finding: Finding) -> None:
+    places = session.places
+    if finding.action == actions.SWEEP:
+        prepare_folders(places)
+        return
+    if finding.action == actions.MOVE_ALIASES:
+        settle_aliases(places, session.observer)
+        return
+    runtime = read_store(places.root).runtime(finding.argument)
+    if runtime is None:
+        return
+    if finding.action == actions.FORGET_RUNTIME:
+        remove_runtime(places, runtime, force=True, observer=session.observer)
+    elif finding.action == actions.ADOPT_AGAIN:
+        target = runtime.target or runtime.path
+        stranger = ask_stranger(os.path.join(target, runtime.executable), places)
+        # The new name first: at no instant is a venv that follows without its Python.
+        adopt(places, stranger, session.observer)
+        remove_runtime(places, runtime, force=True, observer=session.observer)
+    else:
+        installed = installing.get(session, [parse_request(runtime.release)], force=True, may_adopt=False)
+        if installed.error is not None:
+            raise installed.error
