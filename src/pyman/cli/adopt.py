@@ -17,7 +17,7 @@ from pyman.core.answer import Answer, Table
 from pyman.core.moves import Moved
 from pyman.core.plans.adopt import KeepInstalled, Stranger
 from pyman.core.request import Request
-from pyman.core.runtime import origin_of
+from pyman.core.runtime_origin import origin_of
 from pyman.core.version import release_name
 from pyman.effects.interpreters.other_pythons import ask_stranger, discover
 from pyman.effects.runtimes.adopting import adopt as adopt_one

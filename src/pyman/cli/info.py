@@ -19,7 +19,8 @@ from pyman.core.choice import choose
 from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
 from pyman.core.listed_venv import ListedVenv
 from pyman.core.request import parse_request
-from pyman.core.runtime import Runtime, Store, is_shared, origin_of
+from pyman.core.runtime import Runtime, Store
+from pyman.core.runtime_origin import is_shared, origin_of
 from pyman.core.venv import VenvFacts
 from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.sizes import size_of

@@ -11,7 +11,8 @@ from pyman.cli.show.notes import pyman_says
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.record import replace
-from pyman.core.runtime import Runtime, Store, origin_of
+from pyman.core.runtime import Runtime, Store
+from pyman.core.runtime_origin import origin_of
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.venvs.users import count_users
 

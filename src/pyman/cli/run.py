@@ -12,7 +12,7 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.choice import Choice
 from pyman.core.request import parse_request
-from pyman.core.runtime import is_shared
+from pyman.core.runtime_origin import is_shared
 from pyman.core.selection import ENVIRONMENT
 from pyman.core.shell.shim_names import is_of_python
 from pyman.errors import BadRequest, NoPython, NotFound, PymanError, UsageError

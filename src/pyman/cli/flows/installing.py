@@ -9,7 +9,8 @@ from pyman.core.moves import Moved
 from pyman.core.plans import install as plan
 from pyman.core.record import record, replace
 from pyman.core.request import Request, best_of, parse_request
-from pyman.core.runtime import Runtime, Store, origin_of
+from pyman.core.runtime import Runtime, Store
+from pyman.core.runtime_origin import origin_of
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.interpreters.other_pythons import discover
 from pyman.effects.machine import platform

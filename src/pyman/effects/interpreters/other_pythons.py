@@ -10,7 +10,7 @@ import os
 
 from pyman.core.plans.adopt import Stranger
 from pyman.core.prefix_name import versions_in
-from pyman.core.runtime import is_shared, origin_of
+from pyman.core.runtime_origin import is_shared, origin_of
 from pyman.core.version import VARIANT_SUFFIX
 from pyman.effects.interpreters.standard_library import standard_library
 from pyman.errors import PymanError, Refused
