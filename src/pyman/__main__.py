@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+
+_OBJECTS_BETWEEN_LOOKS = 50_000
 
 
 def main() -> int:
@@ -13,6 +16,8 @@ def main() -> int:
             "error: pyman does not run on Windows\nhint: use it inside WSL, or the Python install manager\n"
         )
         return 1
+    # Looking for rubbish costs a hot word half a millisecond, and what is imported is none.
+    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
     from pyman.hot import answer
 
     status = answer(sys.argv[1:], os.environ)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 
 from pyman.effects.places import check_owner, read_places
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 def run(verb: str, words: Words, environ: Mapping[str, str]) -> int | None:
     """Run one hot verb; None where it needs what only the command line has: a download, a question."""
-    # Whatever one word leaves lying about is gone with the process a few milliseconds later.
-    gc.disable()
     try:
         places = read_places(environ, words.options.get("root"))
         check_owner(places.root)
@@ -29,7 +26,6 @@ def run(verb: str, words: Words, environ: Mapping[str, str]) -> int | None:
         check_owner(places.cache)
         given = _VERBS[verb](words, places, environ)
         if given is None:
-            gc.enable()
             return None
         return answer_plainly(given, quiet="quiet" in words.options)
     except PymanError as error:
