@@ -10,8 +10,9 @@ import typer
 from pyman.cli.flows import installing
 from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
+from pyman.cli.show.installed import got_data
 from pyman.cli.show.moves import moved_data, moved_lines
-from pyman.cli.show.notes import told_of_base
+from pyman.cli.show.notes import short_path, told_of_base
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.moves import Moved
@@ -74,7 +75,7 @@ def _show(session: Session, strangers: list[Stranger]) -> Answer:
         there = any(runtime.target == stranger.prefix for runtime in store.runtimes)
         release = release_name(stranger.version, stranger.variant)
         here = "adopted" if there else "installed" if any(one.release == release for one in store.runtimes) else ""
-        rows.append((release, stranger.origin, stranger.prefix, here))
+        rows.append((release, stranger.origin, short_path(session, stranger.prefix), here))
         found.append(
             {
                 "version": str(stranger.version),
@@ -84,7 +85,9 @@ def _show(session: Session, strangers: list[Stranger]) -> Answer:
                 "adopted": there,
             }
         )
-    notes = ("adopt them with `pyman adopt --all`, or one by its place",) if rows else ("found no other Python",)
+    notes = ("adopt them with `pyman adopt --all`, or one by its place",)
+    if all(row[-1] for row in rows):
+        notes = ("nothing is left to adopt",) if rows else ("found no other Python",)
     table = Table(("Python", "From", "Place", "Here"), tuple(rows))
     return Answer({"found": found, "installed": [], "changed": [], "moved": []}, table=table, notes=notes)
 
@@ -114,7 +117,7 @@ def _adopt_all(session: Session, strangers: list[Stranger]) -> Answer:
     keep_shims_current(session)
     store = read_store(session.places.root)
     data = {
-        "installed": [installing.got_data(store, one) for one in got],
+        "installed": [got_data(store, one) for one in got],
         "changed": changed,
         "moved": moved_data(tuple(moved)),
     }

@@ -7,6 +7,7 @@ import os
 from pyman.cli.flows import installing
 from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
+from pyman.cli.show.installed import got_data, told_of_hold
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
@@ -79,11 +80,11 @@ def install(
             lines.append(f"Python {choice.release} {verb_done}")
         lines += got.said
         lines += moved_lines(got.moved)
-        lines += installing.told_of_hold(session, got.runtime)
+        lines += told_of_hold(session, got.runtime)
     if result.got:
         keep_shims_current(session)
     data = {
-        "installed": [installing.got_data(store, got) for got in result.got],
+        "installed": [got_data(store, got) for got in result.got],
         "moved": moved_data(result.moved),
     }
     return Answer(data, tuple(lines), error=result.error)

@@ -10,12 +10,14 @@ from pyman.cli.flows import installing
 from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.prune import remove_unused, removed_data
 from pyman.cli.session import Session
+from pyman.cli.show.installed import got_data, told_of_hold
 from pyman.cli.show.moves import moved_data, moved_lines, planned_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.moves import swaps
 from pyman.core.plans.install import Fetch, answer_is_known
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
+from pyman.core.request import Request
 from pyman.core.runtime import Runtime, with_runtime
 from pyman.effects.moves.move import as_planned
 from pyman.effects.moves.prepared import prepare
@@ -67,7 +69,7 @@ def upgrade(
     decisions = [decide(minor, store, known.builds, builds) for minor in minors]
     fetches = [decision for decision in decisions if isinstance(decision, Fetch)]
     if dry_run:
-        return _dry_run(session, fetches, check=not no_check)
+        return _dry_run(session, minors, fetches, check=not no_check)
     lines = moved_lines(settled)
     result = installing.Installed(())
     if fetches:
@@ -76,9 +78,9 @@ def upgrade(
     for got in result.got:
         lines.append(f"Python {got.runtime.name} is installed" + (" already" if got.already else ""))
         lines += moved_lines(got.moved)
-        lines += installing.told_of_hold(session, got.runtime)
+        lines += told_of_hold(session, got.runtime)
     if not fetches:
-        lines.append("everything is the newest already")
+        lines += _nothing_newer(session, minors)
     removed: list[dict[str, object]] = []
     error = result.error
     if prune and error is None:
@@ -89,7 +91,7 @@ def upgrade(
         keep_shims_current(session)
     store = read_store(session.places.root)
     data = {
-        "installed": [installing.got_data(store, got) for got in result.got],
+        "installed": [got_data(store, got) for got in result.got],
         "moved": moved_data((*settled, *result.moved)),
         "removed": removed,
     }
@@ -115,7 +117,22 @@ def _get_together(session: Session, fetches: list[Fetch], *, check: bool, force:
     return installing.Installed(tuple(got))
 
 
-def _dry_run(session: Session, fetches: list[Fetch], *, check: bool) -> Answer:
+def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:
+    """That nothing is to be done, and which aliases do not get what is there."""
+    store = read_store(session.places.root)
+    held = []
+    for minor in minors:
+        newest = max(
+            (one for one in store.runtimes if one.whole and one.alias == minor.text),
+            key=lambda one: one.rank,
+            default=None,
+        )
+        if newest is not None:
+            held += installing.told_of_hold(session, newest)
+    return held or ["everything is the newest already"]
+
+
+def _dry_run(session: Session, minors: list[Request], fetches: list[Fetch], *, check: bool) -> Answer:
     """What would move, and which venvs would be held back, as far as that can be told without the new release."""
     before = read_store(session.places.root)
     after = before
@@ -132,9 +149,9 @@ def _dry_run(session: Session, fetches: list[Fetch], *, check: bool) -> Answer:
     for move in moves:
         lines += [f"  would stop it, without `--force`: {one.path}: {reason}" for one, reason in move.stuck]
     for fetch in fetches:
-        lines += installing.told_of_hold(session, Runtime(fetch.name, fetch.build.version, fetch.build.variant, ""))
+        lines += told_of_hold(session, Runtime(fetch.name, fetch.build.version, fetch.build.variant, ""))
     if not fetches and not moved:
-        lines.append("everything is the newest already")
+        lines += _nothing_newer(session, minors)
     elif check and any(move.followed for move in moved):
         lines.append("compiled packages are checked once the new release is there")
     return Answer({"installed": [], "moved": moved_data(moved), "removed": []}, tuple(lines))

@@ -9,7 +9,7 @@ from pyman.core.moves import Moved
 from pyman.core.plans import install as plan
 from pyman.core.record import record, replace
 from pyman.core.request import Request, best_of, parse_request
-from pyman.core.runtime import Runtime, Store
+from pyman.core.runtime import Runtime
 from pyman.core.runtime_origin import origin_of
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.interpreters.other_pythons import discover
@@ -235,26 +235,3 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
         return Got(request, runtime, already=True, said=(f"kept the one of {stranger.origin}: {error.message}",))
     said = (f"{error.message}: adopted {runtime.release} of {stranger.origin} at {stranger.prefix} instead",)
     return Got(request, runtime, already=False, moved=moved, said=said + tuple(told_of_base(stranger)))
-
-
-def told_of_hold(session: Session, runtime: Runtime) -> list[str]:
-    """A line that says so, where a hold keeps the alias elsewhere, or something lies in its place."""
-    store = read_store(session.places.root)
-    if runtime.alias in store.blocked:
-        return [f"{store.folder(runtime.alias)} is in the place of an alias, so nothing can follow {runtime.alias}"]
-    held = store.held(runtime.alias)
-    if held is None or held == runtime.name:
-        return []
-    return [f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` lets it go"]
-
-
-def got_data(store: Store, got: Got) -> dict[str, object]:
-    """One item of the key `installed` of DESIGN 11."""
-    return {
-        "request": got.request.text,
-        "version": str(got.runtime.version),
-        "path": got.runtime.target or got.runtime.path,
-        "origin": origin_of(got.runtime.target),
-        "aliases": list(store.names_of(got.runtime)),
-        "already": got.already,
-    }

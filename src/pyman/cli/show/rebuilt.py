@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyman.cli.flows.rebuilding import Rebuilt
+from pyman.cli.flows.checking_rebuild import Rebuilt
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.core.plans.rebuild import RebuildPlan
