@@ -128,7 +128,7 @@ def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:
             default=None,
         )
         if newest is not None:
-            held += installing.told_of_hold(session, newest)
+            held += told_of_hold(session, newest)
     return held or ["everything is the newest already"]
 
 
