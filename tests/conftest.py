@@ -32,6 +32,25 @@ def _encodable(value: object) -> object:
     return type(value)(map(_encodable, value)) if type(value) in (list, tuple) else value
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """PYMAN_TEST_EXAMPLES=50 tries fifty times as many inputs with every law, for a night or a release."""
+    factor = int(os.environ.get("PYMAN_TEST_EXAMPLES", "1"))
+    if factor == 1:
+        return
+    from hypothesis import HealthCheck, settings
+
+    # A law that stands there for several parameters is one function.
+    laws = {getattr(item, "function", None) for item in items}
+    for law in laws:
+        known = getattr(law, "_hypothesis_internal_use_settings", None)
+        if known is None and hasattr(law, "hypothesis"):
+            known = settings()
+        if known is not None:
+            law._hypothesis_internal_use_settings = settings(
+                known, max_examples=known.max_examples * factor, deadline=None, suppress_health_check=list(HealthCheck)
+            )
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings of whoever runs the suite."""

@@ -8,14 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.shell.activation import (
-    TEMPLATES,
-    quote_powershell,
-    quote_sh,
-    read_virtual_env,
-    render,
-)
+from pyman.core.shell.activation import TEMPLATES, quote_powershell, quote_sh, read_virtual_env, render
 from pyman.effects.venvs.activation import template
+from stage.hostile import HUGE, text_of
 
 QUOTES = "'\u2018\u2019\u201a\u201b"
 
@@ -116,3 +111,13 @@ def test_the_path_is_read_from_the_script_of_every_creator(script, path):
 def test_reading_never_fails_and_never_answers_a_relative_path(script):
     path = read_virtual_env(script)
     assert path is None or (path.startswith("/") and "\0" not in path)
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_script_of_any_kind_and_size_is_read_soon(kind):
+    # As much as is read of one, see effects/venvs/on_disk.py.
+    text = text_of(HUGE[kind][: 1 << 18])
+    assert read_virtual_env(text) is None
+    for start in ("VIRTUAL_ENV=/", "VIRTUAL_ENV='/", 'VIRTUAL_ENV="/', "export VIRTUAL_ENV=/\\"):
+        path = read_virtual_env(start + text)
+        assert path is None or (path.startswith("/") and "\0" not in path)

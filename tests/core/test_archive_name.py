@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
 
 from pyman.core.archive_name import parse_archive_name, read_configuration, read_patch_level
+from stage.hostile import HUGE, damaged, text_of
 
 LINUX = "x86_64-unknown-linux-gnu"
 
@@ -95,3 +97,29 @@ def test_headers_that_say_nothing(text):
 )
 def test_configuration(text, expected):
     assert read_configuration(text) == expected
+
+
+@settings(max_examples=150)
+@given(damaged(b"cpython-3.13.5+20261001-x86_64-unknown-linux-gnu-freethreaded+pgo-install_only.tar.gz"))
+def test_a_damaged_name_says_a_release_or_nothing(content):
+    said = parse_archive_name(text_of(content))
+    assert said is None or (said.build.isdigit() and "/" not in said.platform)
+
+
+@settings(max_examples=150)
+@given(damaged(
+    b"#define PY_MAJOR_VERSION 3\n#define PY_MINOR_VERSION 13\n#define PY_MICRO_VERSION 5\n"
+    b"#define PY_RELEASE_LEVEL PY_RELEASE_LEVEL_GAMMA\n#define PY_RELEASE_SERIAL 2\n#define Py_DEBUG 1\n"
+))  # fmt: skip
+def test_damaged_headers_say_a_release_or_nothing(content):
+    version = read_patch_level(text_of(content))
+    assert version is None or version.order
+    assert read_configuration(text_of(content)) in (None, "default", "freethreaded", "debug")
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_no_release(kind):
+    text = text_of(HUGE[kind])
+    assert parse_archive_name(f"cpython-3.13.5+2026-x86_64-{text}") is None
+    assert read_patch_level(text) is None
+    assert read_configuration(text) == "default"

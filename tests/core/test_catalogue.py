@@ -6,7 +6,7 @@ import posixpath
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.catalogue import (
@@ -22,6 +22,7 @@ from pyman.core.catalogue import (
     without_secrets,
 )
 from pyman.core.version import Version
+from stage.hostile import HUGE, damaged
 
 LINUX = "x86_64-unknown-linux-gnu"
 MAC = "aarch64-apple-darwin"
@@ -303,3 +304,37 @@ def test_the_test_mirror_is_understood():
         builds = [build for text in index for build in parse_release(text, mirror, LINUX)]
     assert builds
     assert all(os.path.isfile(build.url) for build in builds)
+
+
+@settings(max_examples=200)
+@given(
+    damaged(
+        line(
+            artifact(), artifact(variant="freethreaded+install_only"), artifact(platform=MAC, url="https://h/x")
+        ).encode()
+    )
+)
+def test_a_damaged_line_is_builds_or_a_wrong_shape(content):
+    for base in (HTTPS, "/srv/mirror"):
+        try:
+            builds = parse_release(content, base, LINUX)
+        except WrongShape:
+            continue
+        for build in builds:
+            assert build.url.startswith((f"{base}/", "https://"))
+            assert posixpath.normpath(build.url) == build.url or "://" in build.url
+            assert posixpath.basename(build.archive_name) == build.archive_name
+            os.fsencode(build.url)
+
+
+@pytest.mark.parametrize("url", ["a\ud800b", "https://h/\udcff", "\udfff"])
+def test_what_no_file_and_no_host_can_be_called_is_no_address(url):
+    with pytest.raises(WrongShape, match="which is none"):
+        resolve_url(url, "/srv/mirror")
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_a_wrong_shape(kind):
+    for content in (HUGE[kind], b'{"version": "3.13.5+20261001", "artifacts": [' + HUGE[kind]):
+        with pytest.raises(WrongShape):
+            parse_release(content, HTTPS, LINUX)

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pyman.core.packages.compatibility import Move, Need, Release, Verdict, marker_environment
+from pyman.core.packages.consistency import newly_broken
 from pyman.core.packages.ordinary_requirement import ordinary_marker
 from pyman.core.packages.package import Distribution, normalize_name
 from pyman.core.request import parse_request
 from pyman.core.version import parse_version
+from stage.hostile import HUGE, damaged, text_of
 
 
 def release(text, symbols=frozenset(), variant="default"):
@@ -239,3 +241,36 @@ def test_a_marker_environment_has_every_variable_that_packaging_knows():
         marker_environment(parse_version("3.13.5"), sys_platform="darwin", machine="arm64")["platform_system"]
         == "Darwin"
     )
+
+
+LINES = (
+    b"spam-eggs[a,b]>=1.0,!=1.5.*,<2; python_version >= '3.8' and extra == 'x'",
+    b"spam ~=1.0; (sys_platform == 'linux' or os_name != \"posix\") and python_full_version not in '3.13.5'",
+    b"spam @ https://h/x.whl ; implementation_name == 'cpython'",
+    b"spam === 1.0+local",
+)
+
+
+@given(
+    damaged(*LINES), damaged(b">=3.8,!=3.9.*", b"~=3.8", b"==3.13.5"), damaged(b"1.0", b"2!1.0rc1.post1.dev3+local.7")
+)
+@settings(max_examples=200)
+def test_damaged_requirements_are_checked_or_told(line, python, version):
+    line, python, version = map(text_of, (line, python, version))
+    packages = [
+        dist("p", requires_python=python, requires_dist=[line]),
+        dist("spam", version),
+        dist("spam-eggs", version),
+    ]
+    for old, new in (UPGRADE, ROLLBACK):
+        verdict = Move(old, new).check(packages)
+        assert all("p 1.0" in sentence for sentence in verdict.reasons + verdict.notes)
+        newly_broken(packages[:1], packages, old, new)
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_requirement_is_not_checked(kind):
+    text = text_of(HUGE[kind])
+    for line in (text, f"spam>={text}", f"spam; python_version > '{text}'", f"spam; {text}"):
+        for one in (line, line[:9000]):
+            Move(*UPGRADE).check([dist("p", requires_python=one, requires_dist=[one]), dist("spam", one)])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.interpreter import ImportFailure, missing_part, read_facts, read_failures, split_answer
 from pyman.core.version import Version
 from pyman.errors import Refused
+from stage.hostile import HUGE, damaged, text_of
 
 FIELDS = ["cpython", "3.13.5", "", "/r/3.13", "/r/3.13.5", "/r/3.13/lib/python3.13", "/r/p", "/r/p", "", "lib", "x-gnu"]
 
@@ -88,3 +89,26 @@ def test_failures_follow_the_facts():
 )
 def test_what_the_system_lacks(sentence, part):
     assert missing_part(sentence) == part
+
+
+@settings(max_examples=200)
+@given(damaged(b"\0".join(field.encode() for field in FIELDS)))
+def test_a_damaged_answer_makes_sense_or_none(content):
+    fields = text_of(content).split("\0")
+    try:
+        facts = read_facts(fields)
+    except Refused:
+        return
+    read_failures(fields)
+    if facts is None:
+        return
+    for path in (facts.base_prefix, facts.real_base_prefix, facts.standard_library, facts.executable):
+        assert path.startswith("/")
+        assert "\0" not in path
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_no_answer(kind):
+    assert split_answer(HUGE[kind], "cookie") is None
+    assert split_answer(b"cookie\0" + HUGE[kind], "cookie") is None
+    assert missing_part(text_of(HUGE[kind])) is None

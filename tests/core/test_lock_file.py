@@ -11,6 +11,7 @@ from pyman.core.packages.compatibility import marker_environment
 from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
 from pyman.core.version import parse_version
 from pyman.errors import PymanError
+from stage.hostile import HUGE, damaged
 
 MARKERS = marker_environment(parse_version("3.13.5"), sys_platform="linux", machine="x86_64")
 A, B = "a" * 64, "b" * 64
@@ -145,3 +146,42 @@ def test_nothing_but_an_error_comes_of_nonsense(content, text):
         except PymanError:
             continue
         assert all(len(line.splitlines()) == 1 for _, line in told)
+
+
+LOCK = b"""lock-version = "1.0"
+default-groups = ["dev"]
+[[packages]]
+name = "a"
+version = "1.0"
+marker = "python_version >= '3.8' and 'dev' in dependency_groups"
+wheels = [{ url = "https://h/a-1.0.whl", hashes = { sha256 = "aa" } }, { path = "w/a.whl" }]
+[[packages]]
+name = "b"
+vcs = { type = "git", url = "https://h/b", commit-id = "abc", subdirectory = "s" }
+[[packages]]
+name = "c"
+directory = { path = "../c", editable = true }
+[[packages]]
+name = "d"
+archive = { url = "https://h/d.tar.gz", hashes = { sha256 = "bb" } }
+"""
+
+
+@given(damaged(LOCK))
+@settings(max_examples=200)
+def test_a_damaged_lock_file_gives_whole_lines_or_an_error(content):
+    try:
+        told = requirements_of_pylock(content, "/p/pylock.toml", MARKERS)
+    except PymanError as error:
+        assert error.code == "bad-lock"
+        return
+    for name, line in told:
+        assert len(line.splitlines()) == 1
+        assert line.startswith(("--find-links file:", "-e file:", f"{name}==", f"{name} @ "))
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_no_lock_file(kind):
+    for content in (HUGE[kind], b'lock-version = "1.0"\nx = ' + HUGE[kind]):
+        with pytest.raises(PymanError, match="cannot be understood"):
+            requirements_of_pylock(content, "/p/pylock.toml", MARKERS)

@@ -1,15 +1,17 @@
 """`pyman-runtime.toml`: what is written is read back, and nothing else is believed."""
 
+import posixpath
 import tomllib
 
 import pytest
 import tomli_w
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.manifest import Manifest, manifest_fields, parse_manifest
 from pyman.core.record import replace
 from pyman.core.version import Version
+from stage.hostile import HUGE, damaged, text_of
 
 MANIFEST = Manifest(
     Version(3, 13, 5),
@@ -62,3 +64,19 @@ def test_what_pyman_did_not_write_is_no_manifest(old, new):
 def test_any_text_is_read_or_not(text):
     read = parse_manifest(text)
     assert read is None or read.version.major == 3
+
+
+@settings(max_examples=200)
+@given(damaged(TEXT.encode()))
+def test_a_damaged_manifest_never_leads_out_of_its_runtime(content):
+    read = parse_manifest(text_of(content))
+    if read is None:
+        return
+    for path in (read.library, read.executable):
+        assert posixpath.normpath(posixpath.join("/r/3.13", path)).startswith("/r/3.13")
+        assert "\0" not in path
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_no_manifest(kind):
+    assert parse_manifest(text_of(HUGE[kind])) is None

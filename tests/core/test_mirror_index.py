@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.archive_name import parse_archive_name
 from pyman.core.catalogue import Build, WrongShape, parse_release
 from pyman.core.mirror_index import merge_index, merge_sums, mirrored
 from pyman.core.version import parse_version
+from stage.hostile import HUGE, damaged, text_of
 
 LINUX = "x86_64-unknown-linux-gnu"
 MAC = "aarch64-apple-darwin"
@@ -138,3 +139,34 @@ def test_sums_are_sorted_and_what_is_there_stays():
     text = merge_sums(f"{'b' * 64} *b.tar.gz\n\nnonsense\n", {"a.tar.gz": "a" * 64})
     assert text == f"{'a' * 64}  a.tar.gz\n{'b' * 64}  b.tar.gz\n"
     assert merge_sums(text, {"b.tar.gz": "c" * 64}) == f"{'a' * 64}  a.tar.gz\n{'c' * 64}  b.tar.gz\n"
+
+
+LINE = merge_index("", [(mirrored(build()), 10)], lambda _: True)
+
+
+@settings(max_examples=150)
+@given(damaged(LINE.encode() * 2))
+def test_a_damaged_index_is_merged_or_a_wrong_shape(content):
+    added = (mirrored(build(version="3.13.15", tag="20261001")), 10)
+    try:
+        text = merge_index(text_of(content), [added], lambda _: True)
+    except WrongShape:
+        return
+    assert merge_index(text, [added], lambda _: True) == text
+
+
+@settings(max_examples=150)
+@given(damaged(b"5a" * 32 + b"  a.tar.gz\n" + b"5b" * 32 + b" *b.tar.gz\n"))
+def test_damaged_sums_are_merged_and_stay_so(content):
+    text = merge_sums(text_of(content), {"c.tar.gz": "5c" * 32})
+    assert f"{'5c' * 32}  c.tar.gz\n" in text
+    assert merge_sums(text, {}) == text
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_no_index(kind):
+    text = text_of(HUGE[kind])
+    if text.strip():
+        with pytest.raises(WrongShape):
+            merge_index(text, [], lambda _: True)
+    assert merge_sums(text, {}) == ""

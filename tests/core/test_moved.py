@@ -5,7 +5,7 @@ import hashlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.moved import (
@@ -20,6 +20,7 @@ from pyman.core.moved import (
 )
 from pyman.core.record import replace
 from pyman.core.script_header import header_for, read_header
+from stage.hostile import HUGE, damaged, text_of
 
 OLD, NEW = "/old/app/.venv", "/new/place/.venv"
 SITE = f"{NEW}/lib/python3.13/site-packages"
@@ -229,3 +230,35 @@ def test_names():
     assert not any(map(is_activation, ["deactivate", "python", "activate.pyc", "activate~"]))
     assert all(map(is_pointer, ["x.pth", "__editable___demo_finder.py", "_demo_editable_loader.py", "demo.egg-link"]))
     assert not any(map(is_pointer, ["x.py", "editable", "RECORD"]))
+
+
+SCRIPTS = (
+    b"#!/old/app/.venv/bin/python3.13 -sE\nimport sys\n",
+    b"#!/bin/sh\n'''exec' '/old/app dir/.venv/bin/python' -E \"$0\" \"$@\"\n' '''\nimport sys\n",
+)
+
+
+@settings(max_examples=200)
+@given(damaged(*SCRIPTS))
+def test_a_damaged_header_is_read_or_not_and_the_rest_stays(content):
+    text = text_of(content)
+    header = read_header(text)
+    assert header is None or text.endswith(header[2])
+    files = replace(FILES, scripts={"/n/bin/x": content}, records={})
+    for edit in edits_of_move(files, {}):
+        assert header is None or edit.path != "/n/bin/x" or text_of(edit.after).endswith(header[2])
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_stays_as_it_is(kind):
+    content = HUGE[kind][: 1 << 18]
+    files = replace(
+        FILES,
+        settings=("/n/pyvenv.cfg", content),
+        activation={"/n/activate": content},
+        scripts={"/n/bin/x": b"#!" + content, "/n/bin/y": b"#!/bin/sh\n'''exec' " + content},
+        pointers={"/n/a.pth": content, "/n/b.py": content, "/n/c.json": content},
+        records={"/n/x.dist-info/RECORD": content},
+    )
+    assert named_paths(files) == ()
+    assert edits_of_move(files, {}) == ()

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from pyman.core.packages.origin import UNKNOWN, Origin, parse_direct_url
 from pyman.core.packages.package import Distribution, Package
 from pyman.core.packages.requirement_line import local_source, needs_network, requirement_line
+from stage.hostile import HUGE, damaged
 
 SHA256 = "a" * 64
 
@@ -192,3 +193,26 @@ def test_any_json_gives_one_line_or_a_reason(values):
     assert bool(answer.line) is not bool(answer.reason)
     assert len(answer.line.splitlines()) <= 1
     assert not any(word.startswith("-") for word in answer.line.removeprefix("-e ").split())
+
+
+TOLD = (
+    b'{"url": "https://h/x-1.0.whl#sha256=' + b"ab" * 32 + b'&subdirectory=a", "archive_info": {"hashes": {}}}',
+    b'{"url": "file:///src/%41%20b", "dir_info": {"editable": true}, "subdirectory": "a/b"}',
+    b'{"url": "ssh://git@h/r.git", "vcs_info": {"vcs": "git", "commit_id": "abc", "requested_revision": "v1"}}',
+)
+
+
+@given(damaged(*TOLD))
+@settings(max_examples=200)
+def test_a_damaged_file_gives_one_line_or_a_reason(content):
+    origin = parse_direct_url(content)
+    assert origin.path == "" or (origin.path.startswith("/") and "\0" not in origin.path)
+    answer = requirement_line(Package(Distribution("x", "x", "1"), "x-1.dist-info", origin=origin))
+    assert bool(answer.line) is not bool(answer.reason)
+    assert len(answer.line.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_no_origin(kind):
+    assert parse_direct_url(HUGE[kind]) == UNKNOWN
+    assert parse_direct_url(b'{"url": "file:///' + HUGE[kind] + b'", "dir_info": {}}') == UNKNOWN

@@ -14,6 +14,7 @@ from pyman.core.packages.package import (
     compiled_in_record,
     headers_of,
     is_inside,
+    is_name,
     normalize_name,
     parse_metadata,
     paths_in_record,
@@ -21,6 +22,7 @@ from pyman.core.packages.package import (
     split_folder,
     tags_in_wheel,
 )
+from stage.hostile import HUGE, damaged
 
 PLAIN = b"""\
 Metadata-Version: 2.4
@@ -179,3 +181,50 @@ spam2=spam:main
 window = spam:show
 """
     assert scripts_in_entry_points(text) == ("spam", "spam2", "window")
+
+
+METADATA = (
+    b"Metadata-Version: 2.1\nName: spam.eggs\nVersion: 1.0\nRequires-Python: >=3.8\n"
+    b"Requires-Dist: ham>=1;\n python_version < '3.12'\nClassifier: x\n\nName: other\n"
+)
+RECORD = b'spam/a.so,sha256=x,3\n"spam/b,c.cpython-313.so",,\n../../bin/spam,,\n/abs/d.dylib,,\nspam/e.so.1.2,,\n'
+WHEEL = b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp313-cp313-manylinux_2_28_x86_64\nTag: py3-none-any\n"
+ENTRY_POINTS = b"[console_scripts]\nspam = spam:main\n; note\n[gui_scripts]\neggs=eggs:main [extra]\n[other]\nx = y\n"
+
+
+@settings(max_examples=200)
+@given(damaged(METADATA))
+def test_damaged_metadata_names_a_package_or_nothing(content):
+    told = parse_metadata(headers_of(content))
+    assert told is None or (is_name(told.name) and told.version.isprintable() and " " not in told.version)
+
+
+@settings(max_examples=200)
+@given(damaged(RECORD))
+def test_a_damaged_record_lists_nothing_outside(content):
+    for path in compiled_in_record(content):
+        assert not posixpath.normpath(posixpath.join("/s", path)).startswith(("/..", "/abs"))
+        assert posixpath.normpath(posixpath.join("/s", path)).startswith("/s/")
+        assert "\0" not in path
+    assert all("\0" not in path for path in paths_in_record(content))
+
+
+@settings(max_examples=200)
+@given(damaged(WHEEL), damaged(ENTRY_POINTS))
+def test_damaged_tags_and_scripts_are_printable_names(wheel, entry_points):
+    assert all(tag.isprintable() for tag in tags_in_wheel(wheel))
+    for name in scripts_in_entry_points(entry_points):
+        assert name.isprintable()
+        assert posixpath.basename(name) == name not in ("", ".", "..")
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_no_package(kind):
+    content = HUGE[kind]
+    for start in (b"", b"Name: spam\nVersion: 1.0\nRequires-Dist: "):
+        told = parse_metadata(headers_of(start + content))
+        assert told is None or start
+    tags_in_wheel(b"Tag: " + content)
+    assert all(map(is_inside, compiled_in_record(content + b".so,,\n")))
+    paths_in_record(content)
+    scripts_in_entry_points(b"[console_scripts]\n" + content)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, edit, parse_pyvenv_cfg, render, unquote
+from stage.hostile import HUGE, damaged, text_of
 
 STDLIB = """\
 home = /opt/python/3.13/bin
@@ -197,3 +198,30 @@ def test_random_bytes_never_crash(content):
 def test_render_then_parse():
     pairs = [("home", "/a b/bin"), ("version", "3.13"), (POLICY, "follow")]
     assert parse_pyvenv_cfg(render(pairs)).values == dict(pairs)
+
+
+@settings(max_examples=200)
+@given(damaged(STDLIB.encode(), UV.encode()))
+def test_a_damaged_file_is_read_and_changed_as_well_as_it_goes(content):
+    text = text_of(content)
+    read = parse_pyvenv_cfg(text)
+    assert read.home is None or ("\0" not in read.home and read.home == read.home.strip())
+    assert read.policy in (None, "follow", "pin")
+    assert "" not in (read.prompt or "x", read.request, read.held_back)
+    assert read.has_system_site_packages in (True, False)
+    edited = parse_pyvenv_cfg(edit(text, {"home": "/new/bin", "version": None}))
+    assert (edited.home, edited.get("version")) == ("/new/bin", None)
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_names_no_base(kind):
+    text = text_of(HUGE[kind])
+    assert parse_pyvenv_cfg(text).home is None
+    for value in ("'" + text[:-1] + "'", text):
+        assert parse_pyvenv_cfg(f"home = /a\nprompt = {value}").home == "/a"
+        assert parse_pyvenv_cfg(f"prompt = {value}").prompt != ""
+    assert parse_pyvenv_cfg(edit(text, {"home": "/a"})).home == "/a"
+
+
+def test_a_home_that_no_system_takes_is_none():
+    assert parse_pyvenv_cfg("home = /a\0b\n").home is None

@@ -1,10 +1,11 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.release_cycle import CYCLES, STATUSES, Cycle, CycleState, NoCycles, parse_cycles, state
+from stage.hostile import HUGE, damaged, text_of
 
 
 @pytest.mark.parametrize(
@@ -97,3 +98,24 @@ def test_a_month_is_its_last_day(end, understood):
 def test_a_minor_never_goes_back(minor, one, other):
     earlier, later = sorted((one, other))
     assert STATUSES.index(state(minor, earlier).status) <= STATUSES.index(state(minor, later).status)
+
+
+TABLE = b'{"3.14": {"status": "bugfix", "first_release": "2025-10-07", "end_of_life": "2030-10"}, "3.x": {}}'
+
+
+@settings(max_examples=150)
+@given(damaged(TABLE))
+def test_a_damaged_table_says_days_or_nothing(content):
+    try:
+        cycles = parse_cycles(text_of(content))
+    except ValueError:
+        return
+    for cycle in cycles.values():
+        assert len(cycle.released) == len(cycle.end_of_life) == 10
+        assert cycle.status in STATUSES
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_no_table(kind):
+    with pytest.raises(ValueError, match=r"."):
+        parse_cycles(text_of(HUGE[kind]))

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given, settings
 
 from pyman.core.target import is_triple, platform_triple
 from pyman.errors import PymanError
+from stage.hostile import damaged, text_of
 
 
 @pytest.mark.parametrize(
@@ -60,3 +62,18 @@ def test_a_processor_that_nobody_builds_for_is_named():
 )
 def test_what_is_no_platform(text):
     assert not is_triple(text)
+
+
+@settings(max_examples=100)
+@given(
+    damaged(b"Linux", b"Darwin"),
+    damaged(b"x86_64", b"arm64"),
+    damaged(b"/lib64/ld-linux-x86-64.so.2", b"/lib/ld-musl-armhf.so.1"),
+)
+def test_whatever_a_machine_says_of_itself(system, machine, loader):
+    try:
+        triple = platform_triple(text_of(system), text_of(machine), text_of(system), text_of(loader))
+    except PymanError as error:
+        assert error.code == "unsupported"
+        return
+    assert "/" not in triple

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pyman.core.request import parse_request
 from pyman.core.version_file import LONGEST_FILE, LONGEST_LINE, FileRequest, misread, parse_version_file
 from pyman.errors import BadRequest
+from stage.hostile import HUGE, damaged, text_of
 
 MEANT = [
     ("", []),
@@ -148,3 +149,25 @@ def test_a_comment_changes_nothing(comment):
     line = f"3.12 # {comment}"
     if "\0" not in comment:
         assert parse_version_file(line) == (FileRequest("3.12", 1),)
+
+
+@settings(max_examples=200)
+@given(damaged(b"3.13.5 # note\n\n>=3.11, <3.14\r\n3.14t system\n", b"\xef\xbb\xbfpypy3.11\t3.13\n"))
+def test_a_damaged_file_is_words_that_are_no_paths_or_an_error_with_its_name(content):
+    try:
+        requests = parse_version_file(text_of(content), "/p/.python-version")
+    except BadRequest as error:
+        assert error.message.startswith("/p/.python-version")
+        assert error.exit_status == 1
+        return
+    for request in requests:
+        try:
+            assert parse_request(request.text).kind != "path"
+        except BadRequest:
+            continue
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_an_error(kind):
+    with pytest.raises(BadRequest):
+        parse_version_file(text_of(HUGE[kind]))

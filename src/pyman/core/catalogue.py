@@ -233,7 +233,7 @@ def resolve_url(url: str, base: str) -> str:
     """
     from urllib.parse import unquote
 
-    if not url or any(character <= " " or character == "\x7f" for character in url):
+    if not url or any(one <= " " or one == "\x7f" or "\ud800" <= one <= "\udfff" for one in url):
         raise WrongShape(f"has the address {url[:100]!r}, which is none")
     scheme, separator, rest = url.partition("://")
     if separator:

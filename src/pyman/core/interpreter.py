@@ -56,6 +56,7 @@ for module in sys.argv[2:]:
 os.write(1, b"".join(os.fsencode(field) + b"\\0" for field in answer + [cookie]))
 """
 _FIELDS = 11
+_LONGEST_SENTENCE = 1000
 
 REQUIRED_MODULES = ("_ssl", "_hashlib", "_ctypes", "_sqlite3", "_lzma", "_bz2", "zlib")
 """What an installation is expected to have, and what fails first where a library of the system is missing. The
@@ -153,7 +154,8 @@ def missing_part(sentence: str) -> str | None:
         r"version [`'](\S+?)' not found",
         r"Library not loaded: (?:\S*/)?([^\s/]+)",
     ):
-        found = re.search(pattern, sentence)
+        # A word of no end would be looked through from each of its letters.
+        found = re.search(pattern, sentence[:_LONGEST_SENTENCE])
         if found:
             return found[1]
     return None

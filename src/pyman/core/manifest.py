@@ -67,4 +67,4 @@ def parse_manifest(text: str) -> Manifest | None:
 
 
 def _is_below(path: str) -> bool:
-    return bool(path) and path[0] != "/" and ".." not in path.split("/")
+    return bool(path) and path[0] != "/" and "\0" not in path and ".." not in path.split("/")

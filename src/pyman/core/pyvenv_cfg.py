@@ -40,8 +40,9 @@ class Settings:
 
     @property
     def home(self) -> str | None:
-        """The folder of the base interpreter."""
-        return self.get("home")
+        """The folder of the base interpreter; None too for what no system takes for a path."""
+        home = self.get("home")
+        return home if home is not None and "\0" not in home else None
 
     @property
     def prompt(self) -> str | None:

@@ -15,6 +15,8 @@ SHEBANG_LIMITS = {"linux": 127, "darwin": 512}
 
 # Letters that mean the same to every shell, quoted or not.
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/@:,")
+# Characters: more than two of the longest paths, and few enough for `shlex`, whose time grows with the square of them.
+_LONGEST_LINE = 10_000
 _SH = "#!/bin/sh\n'''exec' "
 _SH_END = " \"$0\" \"$@\"\n' '''\n"
 
@@ -31,6 +33,8 @@ def read_header(text: str) -> tuple[str, str, str] | None:
 
         line, _, rest = text[len(_SH) :].partition("\n")
         after = "' '''\n"
+        if len(line) > _LONGEST_LINE:
+            return None
         try:
             words = shlex.split(line)
         except ValueError:

@@ -92,13 +92,13 @@ def _is_dead(token: str) -> bool:
     process, _, rest = token.partition(".")
     started, _, rest = rest.partition(".")
     _, _, host = rest.partition(".")
-    if not process.isdigit() or host != _host():
+    if not process.isascii() or not process.isdigit() or host != _host():
         return False
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
         return True
-    except OSError:
+    except (OSError, OverflowError):
         return False
     # The number may have been given to another process since.
     return _started(int(process)) != started

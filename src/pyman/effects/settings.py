@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyman.core.record import record
+from pyman.core.toml_text import NotToml, parse_toml
 from pyman.effects.files import read_own_text
 from pyman.errors import PymanError
 
@@ -24,8 +25,6 @@ def read_settings(path: str) -> Settings:
 
     Raises PymanError that names the file where it cannot be understood.
     """
-    import tomllib
-
     try:
         text = read_own_text(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -33,8 +32,8 @@ def read_settings(path: str) -> Settings:
     except OSError as error:
         raise _refused(path, str(error)) from None
     try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        table = parse_toml(text)
+    except NotToml as error:
         raise _refused(path, str(error)) from None
     unknown = [key for key in table if key not in KEYS]
     if unknown:
@@ -42,11 +41,16 @@ def read_settings(path: str) -> Settings:
             path, f"there is no setting `{unknown[0]}`; there are {' and '.join(f'`{key}`' for key in KEYS)}"
         )
     mirror, folders = table.get("mirror"), table.get("folders", [])
-    if mirror is not None and not isinstance(mirror, str):
+    if mirror is not None and not _is_text(mirror):
         raise _refused(path, "`mirror` is no text")
-    if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
+    if not isinstance(folders, list) or not all(map(_is_text, folders)):
         raise _refused(path, "`folders` is no list of texts")
     return Settings(mirror or None, tuple(folders))
+
+
+def _is_text(value: object) -> bool:
+    """True for what can name something: a NUL no system takes."""
+    return isinstance(value, str) and "\0" not in value
 
 
 def _refused(path: str, why: str) -> PymanError:

@@ -27,6 +27,9 @@ NOTE = "note"
 TREE = "tree"
 OLD = "old"
 
+_LONGEST_NAME = 255
+"""Bytes, of a file in every usual file system."""
+
 _OPERATIONS = ("install", "remove", "move", "clear", "rebuild")
 
 
@@ -165,7 +168,8 @@ def _read_note(path: str) -> dict[str, str] | None:
         return None
     note = {key: value for key, _, value in (line.partition(" ") for line in lines)}
     subject = note.get("subject", "")
-    return note if subject and "/" not in subject and not subject.startswith(".") else None
+    usable = "/" not in subject and "\0" not in subject and len(os.fsencode(subject)) <= _LONGEST_NAME
+    return note if subject and usable and not subject.startswith(".") else None
 
 
 def _is_alive(path: str, pid: str, host: str) -> bool:

@@ -62,11 +62,11 @@ def _requires_python(cwd: str) -> Wish:
         plain = plainly_required(file.text)
         if plain:
             return Wish(file.path, (plain,), key=PYPROJECT_KEY)
-        import tomllib
+        from pyman.core.toml_text import NotToml, parse_toml
 
         try:
-            project = tomllib.loads(file.text).get("project", {})
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            project = parse_toml(file.text).get("project", {})
+        except NotToml as error:
             raise BadRequest(
                 f"{file.path} is no TOML: {error}", hint="mend it, or use PYMAN_PYTHON", exit_status=1
             ) from None

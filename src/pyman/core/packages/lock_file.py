@@ -11,6 +11,7 @@ from posixpath import dirname, isabs, join, normpath
 from pyman.core.packages.package import is_name
 from pyman.core.packages.requirement_line import file_url
 from pyman.core.record import record
+from pyman.core.toml_text import parse_toml
 from pyman.errors import NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
@@ -63,10 +64,8 @@ def requirements_of_pylock(content: bytes, path: str, markers: Mapping[str, str]
     Options that pip needs come first, with an empty name. Extras are none, dependency groups those that the file calls
     its defaults. Raises PymanError for what is no lock file of version 1.
     """
-    import tomllib
-
     try:
-        lock = tomllib.loads(content.decode())
+        lock = parse_toml(content.decode())
         if str(lock.get("lock-version", "")).partition(".")[0] != "1":
             raise _not_a_lock(path, "its lock-version is not 1")
         wanted = [one for one in lock["packages"] if _applies(one, lock, markers)]

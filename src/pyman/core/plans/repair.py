@@ -205,7 +205,7 @@ def rewrite_pipx_metadata(content: bytes, target: Target) -> bytes:
 
     try:
         metadata = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return content
     if not isinstance(metadata, dict):
         return content

@@ -83,10 +83,11 @@ def _in_catalogues(name: str, folder: str) -> str | None:
                 for line in lines:
                     if wanted not in line and name not in line:
                         continue
-                    for artifact in json.loads(line).get("artifacts", []):
-                        if str(artifact.get("url", "")).endswith((f"/{wanted}", f"/{name}")):
-                            return str(artifact.get("sha256"))
-        except (OSError, ValueError, AttributeError):
+                    for artifact in json.loads(line)["artifacts"]:
+                        digest = artifact["sha256"]
+                        if isinstance(digest, str) and str(artifact["url"]).endswith((f"/{wanted}", f"/{name}")):
+                            return digest
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue  # A spoilt cache knows nothing.
     return None
 

@@ -14,6 +14,7 @@ from pyman.core.catalogue import offered_names, parse_release, release_line
 from pyman.core.record import record
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.places import make_folder
+from pyman.effects.web.answer import usable_tag
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -61,7 +62,9 @@ class CatalogueCache:
             if about["format"] != _FORMAT or about["releases"] != len(lines):
                 return None
             builds = [build for line in lines for build in parse_release(line, base, self._platform)]
-            return CachedList(tuple(builds), str(about["etag"]), str(about["url"]), about["complete"] is True, fetched)
+            return CachedList(
+                tuple(builds), usable_tag(str(about["etag"])), str(about["url"]), about["complete"] is True, fetched
+            )
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 

@@ -132,7 +132,7 @@ class CatalogueFeed:
                 raise web_page(shown)
             small = answer.length is not None and answer.length <= _SMALL
             known = self._read(self._counted(answer.pieces(decoded=True)), cached, None if small else enough, shown)
-            known = CachedList(known.builds, answer.headers.get("etag", ""), shown, known.complete, self._clock())
+            known = CachedList(known.builds, answer.tag, shown, known.complete, self._clock())
         self._cache.write(known, self._source.base)
         return known
 

@@ -11,6 +11,7 @@ import time
 from pyman.core.release_cycle import parse_cycles
 from pyman.effects.files import read_text, replace_file
 from pyman.effects.places import make_folder
+from pyman.effects.web.answer import usable_tag
 from pyman.effects.web.http import Web
 from pyman.errors import NetworkError, PymanError
 
@@ -71,7 +72,7 @@ def _ask(web: Web, url: str, tag: str) -> tuple[bytes | None, str]:
             content += piece
             if len(content) > _LARGEST:
                 raise NetworkError(f"{url} is longer than any release cycle")
-        return content, answer.headers.get("etag", "")
+        return content, answer.tag
 
 
 class _Kept:
@@ -89,7 +90,7 @@ class _Kept:
 
     def tag(self) -> str:
         try:
-            return read_text(self._tag_path, 1000)
+            return usable_tag(read_text(self._tag_path, 1000))
         except OSError:
             return ""
 

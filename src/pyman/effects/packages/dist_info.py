@@ -11,6 +11,7 @@ from pyman.core.packages.package import (
     compiled_in_record,
     headers_of,
     is_compiled,
+    is_inside,
     normalize_name,
     parse_metadata,
     paths_in_record,
@@ -151,13 +152,14 @@ def _read_egg(site_packages: str, folder: str, notes: list[str]) -> tuple[Distri
         return _told_by_name(folder), None
     files = paths_in_record(_read_if_there(f"{path}/installed-files.txt", notes) or b"")
     # Those paths are relative to the `egg-info` folder itself.
-    compiled = tuple(name.removeprefix("../") for name in files if is_compiled(name) and name.count("../") == 1)
+    inside_of = (name.removeprefix("../") for name in files if is_compiled(name) and name.count("../") == 1)
+    compiled = tuple(filter(is_inside, inside_of))
     return (replace(distribution, compiled=compiled) if compiled else distribution), None
 
 
 def _read_egg_link(path: str, folder: str, notes: list[str]) -> tuple[Distribution | None, Origin | None]:
     source = (_read_if_there(path, notes) or b"").decode("utf-8", "surrogateescape").partition("\n")[0].strip()
-    if not os.path.isabs(source):
+    if not os.path.isabs(source) or "\0" in source:
         notes.append(f"{path} could not be checked: it names no folder")
         return None, None
     name = folder.removesuffix(".egg-link")

@@ -45,13 +45,16 @@ def missing_programs(venv: str, names: Iterable[str]) -> tuple[str, ...]:
 def _can_start(path: str) -> bool:
     if not os.path.isfile(path) or not os.access(path, os.X_OK):
         return False
-    with open(path, "rb") as file:
-        line = file.readline(4096)
+    try:
+        with open(path, "rb") as file:
+            line = file.readline(4096)
+    except OSError:
+        return True  # A program need not be readable; nobody can tell.
     if not line.startswith(b"#!"):
         return True
     words = line[2:].split()
     # A long or odd path stands behind `#!/bin/sh` and `exec`, and is not taken apart here.
-    return bool(words) and os.access(words[0], os.X_OK)
+    return bool(words) and b"\0" not in words[0] and os.access(words[0], os.X_OK)
 
 
 class Trial:

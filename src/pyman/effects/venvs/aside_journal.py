@@ -99,6 +99,8 @@ def read_journal(work: str) -> tuple[str, str] | None:
     if len(lines) != 3:
         return None
     venv, aside = lines[0], lines[1]
+    if not os.path.isabs(venv):
+        return None
     ours = os.path.basename(aside).startswith(work_name(os.path.basename(venv), "old"))
     return (venv, aside) if ours and os.path.dirname(venv) == os.path.dirname(aside) else None
 

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     import httpx
 
 
+def usable_tag(text: str) -> str:
+    """An entity tag as it came or was kept; empty for what no header can hold: line ends, and all beyond ASCII."""
+    return text if text.isascii() and text.isprintable() else ""
+
+
 class Answer:
     """What a server sends back: its status, its headers, and the content piece by piece. Closed by `with`."""
 
@@ -34,6 +39,11 @@ class Answer:
             "text/html",
             "application/xhtml+xml",
         )
+
+    @property
+    def tag(self) -> str:
+        """The entity tag; empty where there is none that can be sent back."""
+        return usable_tag(self.headers.get("etag", ""))
 
     @property
     def length(self) -> int | None:

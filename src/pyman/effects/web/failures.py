@@ -58,7 +58,8 @@ class Failures:
             raise UnreachableError(f"{host} cannot be reached: {_reason(error)}") from error
         if isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol):
             raise PassingError(f"{host} broke off the transfer: {_reason(error)}") from error
-        if isinstance(error, (httpx.HTTPError, httpx.InvalidURL)):
+        # idna, to which httpx hands over names of hosts, has failures of its own, all of them of this kind.
+        if isinstance(error, (httpx.HTTPError, httpx.InvalidURL, UnicodeError)):
             raise NetworkError(
                 f"{without_secrets(self._url)} cannot be fetched: {_reason(error)}", hint=REACHABLE
             ) from error

@@ -95,7 +95,7 @@ class Receiver:
                     raise PassingError(f"{without_secrets(url)} is shorter than what came of it before")
                 return
             self._check(answer, url)
-            tag = answer.headers.get("etag", "")
+            tag = answer.tag
             self._tags[url] = "" if tag.startswith("W/") else tag
             total = None if answer.length is None else part.size + answer.length
             self._observer.began(self._task, total or self._build.size)

@@ -1,0 +1,68 @@
+"""TOML from strangers: what the parser says, or one kind of failure, in a time that nobody notices."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+from hypothesis import given, settings
+
+from pyman.core.toml_text import NotToml, parse_toml
+from stage.hostile import HUGE, damaged, text_of
+
+PROJECT = b"""[project]
+name = "demo"
+requires-python = ">=3.11"
+dependencies = ["a>=1; python_version < '3.12'", 'b']
+[tool."x.y".z]
+a.b.c = [1, 0x1f, 1.5e3, 1979-05-27T07:32:00Z, {d = true}]
+text = '''
+several
+lines'''
+"""
+
+
+@settings(max_examples=200)
+@given(damaged(PROJECT))
+def test_it_is_what_the_parser_says_or_no_toml(content):
+    text = text_of(content)
+    try:
+        table = parse_toml(text)
+    except NotToml:
+        try:
+            tomllib.loads(text)
+        except (ValueError, RecursionError):
+            return
+        raise
+    # nan is not equal to itself
+    assert "nan" in text or table == tomllib.loads(text)
+
+
+@pytest.mark.parametrize("text", [
+    "x = " + "1" * 5000,
+    "x = 1" + "_1" * 5000,
+    "x = " + "[" * 5000,
+    "x = " + "{a=" * 5000,
+    # Each of these would take hours.
+    "a." * 400_000 + "a = 1",
+    "[" + "'a' . " * 150_000 + "a]",
+    "x = {" + '"a".' * 200_000 + "a = 1}",
+    "[[" + "a\t.\t" * 200_000 + "a]]",
+])  # fmt: skip
+def test_what_a_parser_suffers_from_is_no_toml(text):
+    with pytest.raises(NotToml):
+        parse_toml(text)
+
+
+@pytest.mark.parametrize("text", [
+    "a." * 31 + "a = 1", "# " + "." * 500, "x = " + repr("." * 500), "x = [" + "1.5, " * 500 + "]",
+    "x = '''" + "see that. " * 500 + "'''", "x = '" + "/a.b" * 500 + "'",
+])  # fmt: skip
+def test_dots_that_are_no_key_are_no_harm(text):
+    assert parse_toml(text) == tomllib.loads(text)
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything(kind):
+    with pytest.raises(NotToml):
+        parse_toml("x = 1\nx" + text_of(HUGE[kind]))
