@@ -195,7 +195,36 @@ def test_forget_takes_a_minor_with_one_release_and_refuses_what_pyman_installed(
     user.pyman("install", "3.12.0")
     assert "pyman uninstall 3.12.0" in user.pyman("forget", "3.12.0", status=1).err
     assert "not installed" in user.pyman("forget", "3.12.1", status=1).err
-    assert "no venv is recorded" in user.pyman("forget", "./nothing", status=1).err
+    assert "./nothing is no venv that is recorded" in user.pyman("forget", "./nothing", status=1).err
+
+
+def test_forget_and_uninstall_take_the_path_of_what_was_adopted(user, others):
+    prefix = others["pyenv"]
+    store_link = user.runtimes / "3.12.1"
+    for verb in ("forget", "uninstall"):
+        for path in (
+            prefix,
+            f"{prefix}/bin",
+            f"{prefix}/bin/python3.12",
+            user.path / ".pyenv/versions/3.12",
+            store_link,
+        ):
+            user.pyman("adopt", prefix)
+            assert user.json(verb, path)["changed"] == ["3.12.1"], path
+    user.pyman("adopt", prefix)
+    # a venv's interpreter is the venv's, and no other file of the prefix names it
+    user.pyman("venv", "v", "--without-pip")
+    user.pyman("forget", "./v")
+    for path in ("./v/bin/python", f"{prefix}/lib", f"{prefix}/bin/pip"):
+        user.pyman("uninstall", path, status=1)
+    assert names(user) == ["3", "3.12", "3.12.1"]
+
+
+def test_what_was_forgotten_is_said_where_another_could_not_be(user, others):
+    user.pyman("adopt", others["pyenv"], others["uv"])
+    answer = user.json("forget", "3.12.1", "3.11", status=1)
+    assert (answer["changed"], answer["error"]["code"]) == (["3.12.1"], "not-found")
+    assert answer["moved"][0]["to"] is None
 
 
 def test_forget_drops_the_record_of_a_venv_and_leaves_the_venv(user, others):

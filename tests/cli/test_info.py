@@ -98,6 +98,14 @@ def test_an_adopted_runtime(machine):
     assert "which stays its owner's" in text
 
 
+def test_the_path_of_an_interpreter(machine):
+    assert machine.json("info", machine.runtimes / OLD / "bin/python3")["version"] == OLD
+    venv = machine.venv("a", machine.python(OLD))
+    assert machine.json("info", venv / "bin/python")["path"] == str(venv)
+    stranger = machine.json("info", "/usr/bin/env", status=1)
+    assert stranger["error"]["code"] == "not-found"
+
+
 def test_the_default_is_the_active_venv_else_the_one_here(machine):
     here, active = machine.venv("project", tool="pyman"), machine.venv("active", tool="pyman")
     assert machine.json("info", VIRTUAL_ENV=str(active))["path"] == str(active)

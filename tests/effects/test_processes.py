@@ -59,7 +59,7 @@ def test_the_way_by_which_a_process_was_started(user):
         seen = found(user, NEW)
         assert found(user, OLD) == {}
     assert {through_alias: "3.13", through_patch: NEW, relative: "3.13", by_script: "3"}.items() <= seen.items()
-    assert seen.get(bare) == ""
+    assert seen.get(bare) == "3.13"
     assert other not in seen
     assert found(user, NEW) == {}
 
@@ -76,6 +76,22 @@ def test_a_prefix_that_others_share_is_told_by_its_own_python(user, tmp_path):
         with Running(shared / "bin/python3.13", "-c", SCRIPT) as pid:
             assert set(found(user, OLD)) == {pid}
         sleeper.kill()
+
+
+def test_who_has_an_adopted_python_by_its_owner_s_path_does_not_go_through_the_store(user, tmp_path):
+    theirs = tmp_path / "versions/3.13.5"
+    shutil.copytree(user.runtimes / OLD, theirs, symlinks=True)
+    shutil.rmtree(user.runtimes / OLD)
+    os.symlink(theirs, user.runtimes / OLD)
+    os.unlink(user.runtimes / "3.13")
+    os.symlink(OLD, user.runtimes / "3.13")
+    with (
+        Running(theirs / "bin/python3", "-c", SCRIPT) as by_path,
+        Running("python3", "-c", SCRIPT, env={"PATH": f"/nowhere:{theirs}/bin"}) as by_name,
+        Running("python3", "-c", SCRIPT, env={"PATH": f"{user.runtimes}/3.13/bin"}) as through_alias,
+    ):
+        seen = found(user, OLD)
+    assert seen == {by_path: None, by_name: None, through_alias: "3.13"}
 
 
 @pytest.mark.skipif(not os.access("/bin/ps", os.X_OK), reason="no /bin/ps")

@@ -19,7 +19,11 @@ from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.store import read_store
 from pyman.effects.venvs.records import forget as forget_record
 from pyman.effects.venvs.records import known_venvs
-from pyman.errors import NotFound, Refused
+from pyman.errors import NotFound, PymanError, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.runtime import Runtime
 
 
 @verb
@@ -36,6 +40,7 @@ def forget(
     changed: list[str] = []
     lines: list[str] = []
     moved: list[Moved] = []
+    failure: PymanError | None = None
     for name in names:
         record = _record_of(session, name)
         if record is not None:
@@ -43,27 +48,44 @@ def forget(
             changed.append(record[1])
             lines.append(f"forgot the venv {record[1]}")
             continue
-        if "/" in name:
-            raise NotFound(f"no venv is recorded at {name}", hint="see `pyman venvs`")
-        runtime = to_remove(read_store(session.places.root), name)
-        if runtime.is_managed:
-            raise Refused(
-                f"{runtime.name} is not adopted: pyman installed it",
-                hint=f"run `pyman uninstall {runtime.name}` to delete it",
-            )
-        needed = read_needs(session.places, read_store(session.places.root), runtime)
-        if needed:
-            raise Refused(
-                f"{runtime.name} is needed: {'; '.join(need.told for need in needed[:MOST_LISTED])}",
-                hint=f"`pyman uninstall {runtime.name} --force` forgets it all the same",
-                code="in-use",
-            )
-        moves = remove_runtime(session.places, runtime, observer=session.observer)
+        try:
+            runtime = _adopted(session, name)
+            moves = remove_runtime(session.places, runtime, observer=session.observer)
+        except PymanError as error:
+            failure = error
+            break
         moved += moves
         changed.append(runtime.name)
         lines += [f"forgot {runtime.name}; {runtime.target} stays as it is", *moved_lines(moves)]
-    keep_shims_current(session)
-    return Answer({"changed": changed, "moved": moved_data(tuple(moved))}, tuple(lines))
+    if changed:
+        keep_shims_current(session)
+    return Answer({"changed": changed, "moved": moved_data(tuple(moved))}, tuple(lines), error=failure)
+
+
+def _adopted(session: Session, name: str) -> Runtime:
+    """The adopted runtime that a name means, which nobody needs. Raises NotFound or Refused."""
+    store = read_store(session.places.root)
+    try:
+        runtime = to_remove(session, store, name)
+    except NotFound as error:
+        if "/" not in name:
+            raise
+        raise NotFound(
+            f"{name} is no venv that is recorded, and no adopted Python", hint="see `pyman venvs`"
+        ) from error
+    if runtime.is_managed:
+        raise Refused(
+            f"{runtime.name} is not adopted: pyman installed it",
+            hint=f"run `pyman uninstall {runtime.name}` to delete it",
+        )
+    needed = read_needs(session.places, store, runtime)
+    if needed:
+        raise Refused(
+            f"{runtime.name} is needed: {'; '.join(need.told for need in needed[:MOST_LISTED])}",
+            hint=f"`pyman uninstall {runtime.name} --force` forgets it all the same",
+            code="in-use",
+        )
+    return runtime
 
 
 def _record_of(session: Session, name: str) -> tuple[str, str] | None:

@@ -22,11 +22,18 @@ from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store
 from pyman.core.runtime_origin import is_shared, origin_of
 from pyman.core.venv import VenvFacts
+from pyman.effects.runtimes.at_path import runtime_at
 from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.sizes import size_of
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.venvs.inventory import read_one
-from pyman.errors import NotFound
+from pyman.errors import BadRequest, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyman.core.diagnosis.finding import Finding
 
 _MOST_NAMED = 10
 
@@ -49,26 +56,29 @@ def info(
     if subject is not None:
         path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(subject)))
         if "/" in subject or subject.startswith((".", "~")) or os.path.lexists(os.path.join(path, "pyvenv.cfg")):
-            if read_one(session.places, path) is not None:
-                return _about_venv(session, store, path)
-            runtime = _runtime_at(store, path)
-            if runtime is None:
+            runtime = runtime_at(store, path)
+            if runtime is not None:
+                return _about_runtime(session, store, runtime)
+            venv = path if os.path.isdir(path) else os.path.dirname(os.path.dirname(path))
+            if read_one(session.places, venv) is None:
                 raise NotFound(f"{path} is no venv, and no Python of the store", hint="see `pyman venvs`, `pyman list`")
-            return _about_runtime(session, store, runtime)
+            return _about_venv(session, store, venv)
+        if os.path.isdir(path) and store.runtime(subject) is None:
+            named_venv(session, subject)
         return _about_runtime(session, store, _runtime_named(store, subject))
     return _about_venv(session, store, named_venv(session, None).path)
-
-
-def _runtime_at(store: Store, path: str) -> Runtime | None:
-    real = os.path.realpath(path)
-    return next((runtime for runtime in store.runtimes if os.path.realpath(runtime.path) == real), None)
 
 
 def _runtime_named(store: Store, text: str) -> Runtime:
     named = store.runtime(text)
     if named is not None:
         return named
-    choice = choose(store, parse_request(text))
+    try:
+        choice = choose(store, parse_request(text))
+    except BadRequest as error:
+        error.message = f"there is no venv `{text}` here, and it names no Python"
+        error.hint = "see `pyman venvs` and `pyman list`"
+        raise
     if choice is None or choice.runtime is None:
         raise NotFound(f"Python {text} is not installed", hint="see `pyman list`")
     return choice.runtime
@@ -156,7 +166,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
         value = facts.settings.get(key)
         if value is not None:
             lines.append(f"  {key} in pyvenv.cfg: {value}")
-    lines.append(f"  {_what_moves(facts, store)}")
+    lines.append(f"  {_what_moves(facts, store, findings)}")
     lines.append(f"  others on the same Python: {len(others)}")
     lines += [f"    {short_path(session, other)}" for other in others[:_MOST_NAMED]]
     if len(others) > _MOST_NAMED:
@@ -169,7 +179,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     return Answer(data, tuple(lines))
 
 
-def _what_moves(facts: VenvFacts, store: Store) -> str:
+def _what_moves(facts: VenvFacts, store: Store, findings: Iterable[Finding]) -> str:
     """What would make the venv run another patch release."""
     if facts.policy == "pin":
         return "pinned: nothing moves it but `pyman follow`"
@@ -177,8 +187,10 @@ def _what_moves(facts: VenvFacts, store: Store) -> str:
         return f"held back on {facts.settings.held_back[0]}: the next move of its alias tries again"
     link = facts.minor_link
     if link is None:
+        mended = any(one.code in ("stale-patch", "unfollowed") for one in findings)
+        follows = "; `pyman doctor --fix` lets it follow" if mended else ""
         return {
-            "patch": "linked to a patch release: nothing moves it; `pyman doctor --fix` lets it follow",
+            "patch": f"linked to a patch release: nothing moves it{follows}",
             "external": "it follows what stands in its home: whoever upgrades that moves it",
         }.get(facts.link_kind, "its link is broken: `pyman doctor --fix` mends it")
     if os.path.dirname(link) == os.path.join(store.root, "runtimes"):

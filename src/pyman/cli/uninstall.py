@@ -19,6 +19,7 @@ from pyman.core.record import record
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store, wanted_aliases, without_runtime
 from pyman.effects.moves.followers import complete
+from pyman.effects.runtimes.at_path import runtime_at
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.removal import read_needs, sort_for_relink
 from pyman.effects.store import read_store
@@ -44,7 +45,9 @@ def uninstall(
         pyman uninstall 3.13.5 --relink
     """
     store = read_store(session.places.root)
-    chosen = list({runtime.name: runtime for runtime in (to_remove(store, text) for text in requests)}.values())
+    chosen = list(
+        {runtime.name: runtime for runtime in (to_remove(session, store, text) for text in requests)}.values()
+    )
     going = [_look(session, store, runtime, chosen, relink=relink, force=force) for runtime in chosen]
     if not force and any(one.needed for one in going):
         return _refused(going, relink=relink)
@@ -141,8 +144,8 @@ def _refused(going: list[_Going], *, relink: bool) -> Answer:
     return Answer({"changed": [], "removed": [], "moved": [], "needed": needed}, error=error)
 
 
-def to_remove(store: Store, text: str) -> Runtime:
-    """The runtime that a request to remove names: a patch release, or a minor with exactly one installed.
+def to_remove(session: Session, store: Store, text: str) -> Runtime:
+    """The runtime that a request to remove names: a patch release, a minor with exactly one installed, or its path.
 
     Raises NotFound where there is none, Refused where it could be several.
     """
@@ -150,7 +153,11 @@ def to_remove(store: Store, text: str) -> Runtime:
     if named is not None:
         return named
     request = parse_request(text)
-    fitting = [runtime for runtime in store.runtimes if request.admits(runtime.version, runtime.variant)]
+    if request.kind == "path":
+        path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(text)))
+        fitting = [runtime for runtime in (runtime_at(store, path),) if runtime is not None]
+    else:
+        fitting = [runtime for runtime in store.runtimes if request.admits(runtime.version, runtime.variant)]
     if not fitting:
         raise NotFound(f"Python {text} is not installed", hint="see `pyman list`")
     if len(fitting) > 1:

@@ -47,8 +47,8 @@ class Process:
 
     pid: int
     command: str
-    through: str = ""
-    """The name in the store by which it was started; empty where nothing tells."""
+    through: str | None = ""
+    """The name in the store by which it was started; empty where nothing tells, None by its owner's own path."""
 
 
 @record

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pyman.core.runtime import Runtime
 
 _LONGEST_COMMAND = 200
+_LONGEST_ENVIRONMENT = 1 << 18
 _MOST_LINKS = 8
 
 
@@ -79,19 +80,28 @@ def _shown(words: list[bytes]) -> str:
     return b" ".join(words)[:_LONGEST_COMMAND].decode("utf-8", "replace")
 
 
-def _started_through(pid: int, word: str, own: _Own) -> str:
-    """The name in the store that the first word of a command leads through; empty for a bare name, or any other way."""
-    if "/" not in word:
-        return ""
+def _started_through(pid: int, word: str, own: _Own) -> str | None:
+    """The name in the store that the first word of a command leads through: see `Process`."""
     try:
-        path = os.path.join(os.readlink(f"/proc/{pid}/cwd"), word)
+        path = os.path.join(os.readlink(f"/proc/{pid}/cwd"), word if "/" in word else _on_path(pid, word))
         for _ in range(_MOST_LINKS):
             if path.startswith(own.inside):
                 return path[len(own.inside) :].partition("/")[0]
+            if path == own.program:
+                return None
             path = os.path.join(os.path.dirname(path), os.readlink(path))
     except OSError:
         pass  # It ends outside, or is gone by now.
     return ""
+
+
+def _on_path(pid: int, name: str) -> str:
+    """Where a process found a bare name; the name itself where its PATH has none."""
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        variables = file.read(_LONGEST_ENVIRONMENT).split(b"\0")
+    folders = next((one[5:] for one in variables if one.startswith(b"PATH=")), b"").split(b":")
+    places = (os.path.join(os.fsdecode(folder), name) for folder in folders if folder)
+    return next((place for place in places if os.access(place, os.X_OK)), name)
 
 
 def _told_by_ps(own: _Own) -> tuple[Process, ...]:

@@ -136,10 +136,11 @@ def _running(move: AliasMove, observer: Observer) -> tuple[Process, ...]:
 
     alias = move.swap.alias
     running = tuple(one for one in processes_in(move.old) if one.through in ("", "3", alias))
+    becomes = "comes from the new release" if move.swap.new is not None else "is not found any more"
     for process in running:
         observer.noted(
             f"process {process.pid} ({process.command}) runs {move.old.release} through {alias}:"
-            " what it imports from now on comes from the new release"
+            f" what it imports from now on {becomes}"
         )
     return running
 
