@@ -40,6 +40,8 @@ DIGEST = "0123456789abcdef" * 4
         ("seeds", "some-work-that-is-mine", None),
         ("interpreters", DIGEST, DIGEST),
         ("interpreters", "notes", None),
+        ("trials", "3.13.15+20261001", "3.13.15+20261001"),
+        ("trials", "notes", None),
         ("elsewhere", ARCHIVE, None),
     ],
 )

@@ -36,7 +36,7 @@ TABLE = {
     "unfollowed": ("warning", THROUGH, "fixed"),
     "pinned": ("info", None, "open"),
     "prerelease-abi": ("warning", "rebuild it for 3.13", "open"),
-    "moved": ("error", "rewrite them", "fixed"),
+    "moved": ("error", "rewrite its scripts", "fixed"),
     "stale-metadata": ("warning", "rewrite that line", "fixed"),
     "gone": ("info", "forget it", "fixed"),
 }
@@ -181,7 +181,7 @@ def test_what_a_person_reads(sick, tmp_path):
     assert "error dangling" in worst
     assert worst.endswith("home is ~/gone/3.13.5/bin, which does not exist")
     assert less.startswith(f"~/old/.venv   {OLD}")
-    assert THROUGH in less
+    assert "relink to 3.13 " in less
     assert summary == "2 of 4 venvs need attention"
     assert "--fix" in told.err
     fixed = machine.pyman("doctor", "--fix").out
@@ -202,9 +202,9 @@ def test_a_table_on_a_narrow_terminal(tmp_path):
     assert status == 1
     assert max(map(len, lines)) <= 100
     assert sum("is 3.13.15" in line and "linked to 3.13.5" in line for line in lines) == 1
-    assert any(line.startswith("and 9 more") for line in lines)
+    assert any(line.rstrip().endswith("; and 9 more, which `-v` shows") for line in lines)
     assert len(lines) < 22
-    assert lines[1].endswith("relink to 3.13, which is 3.13.15")
+    assert lines[1].rstrip().endswith("relink to 3.13")
 
 
 def on_terminal(machine, columns, *words, answers=()):

@@ -12,7 +12,7 @@ from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.show.installed import got_data
 from pyman.cli.show.moves import moved_data, moved_lines
-from pyman.cli.show.notes import short_path, told_of_base
+from pyman.cli.show.notes import shown_place, told_of_base
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.moves import Moved
@@ -75,7 +75,7 @@ def _show(session: Session, strangers: list[Stranger]) -> Answer:
         there = any(runtime.target == stranger.prefix for runtime in store.runtimes)
         release = release_name(stranger.version, stranger.variant)
         here = "adopted" if there else "installed" if any(one.release == release for one in store.runtimes) else ""
-        rows.append((release, stranger.origin, short_path(session, stranger.prefix), here))
+        rows.append((release, stranger.origin, shown_place(session, stranger.prefix), here))
         found.append(
             {
                 "version": str(stranger.version),

@@ -13,7 +13,6 @@ from pyman.cli.commands import COMMANDS, Command, command_named
 from pyman.cli.outcome import to_the_end
 from pyman.cli.show.answer import show
 from pyman.core.answer import Answer
-from pyman.errors import UsageError
 
 _FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v", "--offline")
 
@@ -32,7 +31,7 @@ def _run(shared: list[str], name: str | None, rest: list[str]) -> int:
         return _help(shared, rest)
     if name in ("--version", "-V"):
         return show(Answer({"version": __version__}, (f"pyman {__version__}",)), json="--json" in shared, quiet=False)
-    command = _named(name)
+    command = _named(name, rest)
     from pyman.cli.typer_command import run_by_typer
 
     return run_by_typer(command, [*shared, *_rewritten(command, rest)])
@@ -82,19 +81,13 @@ def _help(shared: list[str], rest: list[str]) -> int:
         return 0
     from pyman.cli.typer_command import run_by_typer
 
-    return run_by_typer(_named(name), [*shared, "--help"])
+    return run_by_typer(_named(name, []), [*shared, "--help"])
 
 
-def _named(name: str) -> Command:
+def _named(name: str, rest: list[str]) -> Command:
     command = command_named(name)
     if command is None:
-        raise UsageError(f"there is no command `{name}`", hint=_nearest(name))
+        from pyman.cli.wrong_words import no_such_command
+
+        raise no_such_command(name, rest)
     return command
-
-
-def _nearest(name: str) -> str:
-    import difflib
-
-    names = [command.name for command in COMMANDS if not command.hidden]
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean `pyman {near[0]}`?" if near else "see `pyman --help`"

@@ -16,7 +16,8 @@ from pyman.hot import find as hot_find
 def find(
     session: Session,
     request: Annotated[
-        str | None, typer.Argument(help="A version, range or path; default: what this folder asks for.")
+        str | None,
+        typer.Argument(metavar="[REQUEST]", help="A version, range or path; default: what this folder asks for."),
     ] = None,
     resolve: Annotated[bool, typer.Option("--resolve", help="Print the path of the patch release itself.")] = False,
 ) -> Answer:

@@ -14,6 +14,7 @@ from pyman.core.answer import Answer
 from pyman.core.choice import pinned
 from pyman.core.request import Request, parse_request
 from pyman.core.selection import requests_of
+from pyman.core.shell.quoting import as_word
 from pyman.effects.archives.local_archive import verified_archive
 from pyman.effects.moves.default import set_default
 from pyman.effects.runtimes.managed import prepare_folders
@@ -107,8 +108,8 @@ def _refuse_what_has_no_build(request: Request) -> None:
         )
     if request.kind == "path":
         raise UsageError(
-            f"`{request}` is on this machine already and cannot be installed",
-            hint=f"run `pyman adopt {request}` to use it through the store",
+            f"`{request}` is a path: pyman installs versions, and adopts what is on this machine already",
+            hint=f"run `pyman adopt {as_word(request.text)}` to use it through the store",
         )
 
 

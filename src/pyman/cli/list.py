@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pyman.cli.session import Session
-from pyman.cli.show.notes import pyman_says
+from pyman.cli.show.notes import pyman_says, shown_place
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.record import replace
@@ -67,7 +67,7 @@ def list_installed(session: Session, store: Store) -> Answer:
                 ", ".join(f"{name} (held)" if store.held(name) else name for name in names),
                 origin_of(runtime.target),
                 str(users.get(runtime.name, 0)),
-                runtime.target or runtime.path,
+                shown_place(session, runtime.target or runtime.path),
             )
         )
     aliases = [

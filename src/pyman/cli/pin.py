@@ -17,6 +17,7 @@ from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
 from pyman.core.relink import Target, store_target, wanted_alias
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store
+from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
 from pyman.effects.apply import Transaction
 from pyman.effects.lock import hold
@@ -82,7 +83,11 @@ def named_venv(session: Session, text: str | None) -> VenvFacts:
     path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(named)))
     facts = read_one(session.places, path)
     if facts is None:
-        raise NotFound(f"there is no venv at {path}", hint="name one, or make one with `pyman venv`")
+        inside = os.path.join(path, ".venv")
+        hint = "name one, or make one with `pyman venv`"
+        if read_one(session.places, inside) is not None:
+            hint = f"did you mean {as_word(os.path.join(named, '.venv'))}?"
+        raise NotFound(f"there is no venv at {path}", hint=hint)
     if facts.uid != os.geteuid():
         raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code="not-yours")
     return facts
@@ -114,9 +119,9 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
         wanted = str(facts.python)
     else:
         request = parse_request(version)
-        fitting = [
-            one for one in store.runtimes if one.whole and request.pins and request.admits(one.version, one.variant)
-        ]
+        if not request.pins:
+            raise NotFound(f"`{version}` is no patch release", hint="name one, as `pyman list` has it")
+        fitting = [one for one in store.runtimes if one.whole and request.admits(one.version, one.variant)]
         wanted = version
     chosen = max(fitting, key=lambda one: one.rank, default=None)
     if chosen is None:
@@ -124,7 +129,7 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
     if chosen.alias != alias:
         raise Refused(
             f"{facts.path} has packages for {alias}, and {chosen.release} is no {alias}",
-            hint=f"run `pyman rebuild -p {chosen.release}` to make it anew",
+            hint=f"run `pyman rebuild {as_word(facts.path)} -p {chosen.release}` to make it anew",
             code="minor-mismatch",
         )
     return chosen

@@ -94,7 +94,9 @@ def remove_unused(session: Session, *, dry_run: bool, force: bool = False) -> Pr
     lost = aliases_without_way_back(store, [runtime for runtime, _ in removed])
     if removed:
         lines.append(f"{'would free' if dry_run else 'freed'} {megabytes(sum(size for _, size in removed))}")
-        lines += [f"{alias} can no longer be rolled back" for alias in lost]
+        lines += [f"{alias} {'could' if dry_run else 'can'} no longer be rolled back" for alias in lost]
+    elif not any(runtime.is_managed for runtime in store.runtimes):
+        lines.append("nothing to remove: pyman has installed no Python")
     elif not lines:
         lines.append("nothing to remove: everything installed is used")
     return Pruned(tuple(removed), tuple(kept), lost, tuple(lines), error)

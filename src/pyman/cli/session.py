@@ -44,6 +44,8 @@ def open_session(*, json: bool, quiet: bool, verbose: bool, root: str | None, of
     if not quiet:
         from pyman.cli.show.progress import listener
 
-        observer = listener(is_terminal(sys.stderr) and not json, verbose=verbose)
+        # A terminal that cannot go back in its line gets lines.
+        moves = is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown")
+        observer = listener(moves and not json, verbose=verbose)
     offline = offline or os.environ.get("PYMAN_OFFLINE", "") not in ("", "0")
     return Session(places, os.environ, json, quiet, verbose, offline, observer)

@@ -11,7 +11,6 @@ import typer
 from pyman.cli.commands import Command
 from pyman.cli.outcome import INTERRUPTED
 from pyman.cli.verb import SHARED_NAMES
-from pyman.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +44,9 @@ def run_by_typer(command: Command, words: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
-        message = getattr(error, "format_message", error.__str__)().rstrip(".")
-        raise UsageError(message[:1].lower() + message[1:], hint=f"see `pyman {command.name} --help`") from None
+        from pyman.cli.wrong_words import wrong_words
+
+        raise wrong_words(error, command.name) from None
     if status == INTERRUPTED:
         # What typer makes of ctrl-C, without a word: no verb answers so by itself.
         raise KeyboardInterrupt
@@ -73,7 +73,16 @@ def load(command: Command) -> Any:
         epilog=epilog if examples.strip() else None,
         context_settings={"help_option_names": ["-h", "--help"], **settings},
     )(_with_signature(implementation))
-    return typer.main.get_command(application)
+    made = typer.main.get_command(application)
+    for parameter in made.params:
+        if parameter.param_type_name == "argument" and parameter.metavar:
+            # As it is written here: typer puts braces around what is required.
+            parameter.make_metavar = _as_written(parameter.metavar)  # type: ignore[method-assign]
+    return made
+
+
+def _as_written(metavar: str) -> Callable[..., str]:
+    return lambda *_, **__: metavar
 
 
 def _with_signature(command: Callable[..., int]) -> Callable[..., int]:

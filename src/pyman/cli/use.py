@@ -14,6 +14,7 @@ from pyman.core.answer import Answer
 from pyman.core.choice import choose
 from pyman.core.request import parse_request
 from pyman.core.selection import DEFAULT
+from pyman.core.shell.quoting import as_word
 from pyman.core.version_file import NAME, parse_version_file
 from pyman.effects.files import replace_file
 from pyman.effects.moves.default import set_default
@@ -123,4 +124,4 @@ def _missing(session: Session, requests: list[str]) -> tuple[str, ...]:
     wanted = [parse_request(text) for text in requests]
     if any(request.kind == "system" or choose(store, request) is not None for request in wanted):
         return ()
-    return (f"it is not installed yet: run `pyman install {requests[0]}`",)
+    return (f"it is not installed yet: run `pyman install {as_word(requests[0])}`",)

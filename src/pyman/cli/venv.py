@@ -68,7 +68,8 @@ def venv(
     except Missing as missing:
         if no_install:
             raise
-        session.observer.noted(f"no installed Python satisfies {missing.request}: installing it")
+        what = "the newest" if missing.request.kind == "latest" else "it"
+        session.observer.noted(f"{missing.message}: installing {what}")
         installed = installing.get(session, [missing.request])
         if installed.error is not None:
             raise installed.error from None

@@ -10,10 +10,12 @@ import typer
 
 from pyman.cli.flows.examining import examine
 from pyman.cli.session import Session
-from pyman.cli.show.notes import short_path
+from pyman.cli.show.notes import short_path, told_count
 from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
+from pyman.core.diagnosis.finding import SEVERITIES
+from pyman.core.diagnosis.venv import HEALTHY
 from pyman.core.listed_venv import ListedVenv
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
@@ -23,6 +25,12 @@ from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.records import UNREACHABLE, forget, record_name
 from pyman.effects.venvs.set_aside import SetAside
 from pyman.errors import NotFound, PymanError, Refused, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MOST_NAMED = 10
 
 
 @verb
@@ -62,8 +70,7 @@ def venvs(
             if how == UNREACHABLE:
                 notes.append(f"{short_path(session, known.path)} cannot be reached: is its disk mounted?")
     notes += [f"{short_path(session, folder)} could not be searched" for folder in seen.unreadable[:5]]
-    if not chosen:
-        notes.append("no venv is known" if request is None else f"no venv runs {request}")
+    notes += _next(folders or (), request, chosen)
     rows = [
         (
             short_path(session, venv.path),
@@ -98,7 +105,25 @@ def register(
         raise inventory.unrecorded
     if not paths:
         raise NotFound(f"there is no venv in {', '.join(folders)}", hint="a venv has a file pyvenv.cfg")
-    return Answer({"changed": paths}, tuple(f"{short_path(session, path)} is known" for path in paths))
+    shown = [f"{short_path(session, path)} is known" for path in paths[:_MOST_NAMED]]
+    if len(paths) > _MOST_NAMED:
+        shown.append(f"and {len(paths) - _MOST_NAMED} more: see `pyman venvs`")
+    return Answer({"changed": paths}, tuple(shown))
+
+
+def _next(folders: Iterable[str], request: Request | None, chosen: list[ListedVenv]) -> list[str]:
+    """What to do next, in words."""
+    ill = sum(venv.state != HEALTHY and SEVERITIES[venv.state] != "info" for venv in chosen)
+    if ill:
+        verb = "needs" if ill == 1 else "need"
+        return [f"{ill} of {told_count(len(chosen))} {verb} attention: see `pyman doctor`"]
+    if chosen:
+        return []
+    if request is not None:
+        return [f"no venv runs {request}"]
+    if folders:
+        return [f"no venv is in {', '.join(folders)}"]
+    return ["no venv is known: make one with `pyman venv`, or search a folder with `pyman venvs DIR`"]
 
 
 def _absolute(session: Session, folder: str) -> str:
@@ -109,6 +134,8 @@ def _refuse_missing(folders: list[str]) -> None:
     for folder in folders:
         if not os.path.lexists(folder):
             raise NotFound(f"{folder} does not exist", hint="name a venv or a folder to search")
+        if not os.path.isdir(folder) and read_venv(folder) is None:
+            raise NotFound(f"{folder} is no folder", hint="name a venv or a folder to search")
 
 
 def _data(venv: ListedVenv) -> dict[str, object]:
@@ -135,7 +162,7 @@ def _follows(venv: ListedVenv) -> str:
         return "pinned"
     if venv.held_back is not None:
         return f"held back on {venv.held_back}"
-    return {"alias": venv.alias or "", "patch": "a patch release", "external": "external", "broken": ""}[venv.link]
+    return {"alias": venv.alias or "", "patch": "nothing", "external": "external", "broken": ""}[venv.link]
 
 
 def _remove(session: Session, paths: list[str]) -> Answer:

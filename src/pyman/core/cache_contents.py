@@ -4,6 +4,7 @@
 - `catalogue/`: lists of builds
 - `seeds/`: unpacked pip and setuptools: `KEY/`, `KEY.unfit`, `.KEY.work-…`, `.KEY.lock`
 - `interpreters/`: what interpreters said of themselves
+- `trials/`: which runtimes of the store have started, and what they consisted of then
 - `available`, `checks`, `release-cycle.json`, `release-cycle.json.etag`
 """
 
@@ -13,7 +14,7 @@ from pyman.core.record import record
 
 ARCHIVES, LISTS, SEEDS, ANSWERS = "archives", "lists of builds", "unpacked pip and setuptools", "answers"
 KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS)
-FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters")
+FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters", "trials")
 """Where pyman keeps things: the cache itself, and the folders in it."""
 
 _ALONE = {
@@ -46,6 +47,8 @@ def name_in_cache(folder: str, name: str) -> Name | None:
         return Name(LISTS, name) if name.endswith(".ndjson") else None
     if folder == "interpreters":
         return Name(ANSWERS, name) if len(name) == _DIGEST and name.isalnum() else None
+    if folder == "trials":
+        return Name(ANSWERS, name) if name[:1].isdigit() else None
     subject = _subject(name)
     if folder == "archives":
         known = subject.startswith("cpython-") and subject.endswith((".tar.gz", ".tar.zst"))

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_ELSEWHERE = "choose another folder with PYMAN_ROOT and PYMAN_CACHE_DIR"
+
+
 @record
 class Places:
     """The folders of one user, all absolute; none of them need exist."""
@@ -96,15 +99,17 @@ def check_owner(folder: str) -> None:
     if status.st_uid not in (0, os.geteuid()):
         raise Refused(
             f"{folder} belongs to another user, who could change what you run",
-            hint="choose another folder with PYMAN_ROOT and PYMAN_CACHE_DIR",
+            hint=_ELSEWHERE,
             code="unsafe-folder",
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         from pyman.core.shell.quoting import quote
 
+        # A sticky folder, /tmp before all, is meant for everybody.
+        shared = status.st_mode & stat.S_ISVTX
         raise Refused(
             f"others may write to {folder}, and could change what you run",
-            hint=f"run `chmod go-w {quote(folder)}`",
+            hint=_ELSEWHERE if shared else f"run `chmod go-w {quote(folder)}`",
             code="unsafe-folder",
         )
 

@@ -48,7 +48,10 @@ def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str |
         return selection, choice
     if selection.source == NEWEST:
         raise NotFound(f"no Python is installed in {store.root}", hint="run `pyman install`")
+    from pyman.core.shell.quoting import as_word
+
     asks = "" if request is not None else f", which {selection.source} asks for"
     raise NotFound(
-        f"no installed Python satisfies {selection.request}{asks}", hint=f"run `pyman install {selection.request}`"
+        f"no installed Python satisfies {selection.request}{asks}",
+        hint=f"run `pyman install {as_word(selection.request.text)}`",
     )

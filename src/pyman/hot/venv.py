@@ -7,7 +7,7 @@ import os
 from pyman.core.answer import Answer
 from pyman.core.choice import pinned
 from pyman.core.record import record, replace
-from pyman.core.selection import select
+from pyman.core.selection import NEWEST, select
 from pyman.core.shell.activation import quote_csh, quote_fish, quote_sh
 from pyman.core.venv_layout import VenvWish
 from pyman.core.version import minor_alias
@@ -50,9 +50,15 @@ class VenvOptions:
 class Missing(NotFound):
     """Nothing installed satisfies the request; `request` could be installed."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, source: str = "") -> None:
+        from pyman.core.shell.quoting import as_word
+
         super().__init__(
-            f"no installed Python satisfies {request}", hint=f"run `pyman install {request}`", code="not-installed"
+            "no Python is installed"
+            if source == NEWEST
+            else f"no installed Python satisfies {request}" + (f", which {source} asks for" if source else ""),
+            hint="run `pyman install`" if source == NEWEST else f"run `pyman install {as_word(request.text)}`",
+            code="not-installed",
         )
         self.request = request
 
@@ -65,7 +71,7 @@ def choose_for_venv(
     selection = select(wishes(environ, cwd, store, options.python), is_there(store, environ))
     choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
     if choice is None:
-        raise Missing(selection.request)
+        raise Missing(selection.request, "" if options.python is not None else selection.source)
     _refuse_broken_alias(store, selection.request, choice)
     if options.pin and choice.runtime is not None:
         choice = pinned(store, choice.runtime)

@@ -121,10 +121,13 @@ def missing(store: Store, selection: Selection) -> NoPython:
     """The failure to report when nothing installed satisfies a request."""
     if selection.source == NEWEST:
         return NoPython(f"no Python is installed in {store.root}", hint="run `pyman install`")
+    from pyman.core.shell.quoting import as_word
+
     others = "".join(f", {request}" for request in selection.missing)
     asks = "" if selection.source == PROGRAM else f", and {selection.source} asks for it"
     return NoPython(
-        f"Python {selection.request}{others} is not installed{asks}", hint=f"run `pyman install {selection.request}`"
+        f"Python {selection.request}{others} is not installed{asks}",
+        hint=f"run `pyman install {as_word(selection.request.text)}`",
     )
 
 

@@ -12,6 +12,7 @@ from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.plans.rebuild_python import PythonWish, fits, settled, wished_python
 from pyman.core.request import Request
 from pyman.core.runtime import executable_of
+from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
 from pyman.effects.store import read_store
@@ -67,7 +68,7 @@ def _fetched(
         raise installed.error
     found = _installed(session, facts, wish, (request,))
     if found is None:
-        raise NotFound(f"no installed Python satisfies {request}", hint=f"run `pyman install {request}`")
+        raise NotFound(f"no installed Python satisfies {request}", hint=f"run `pyman install {as_word(request.text)}`")
     return *found, tuple(line for got in installed.got for line in got.said)
 
 

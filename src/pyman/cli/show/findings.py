@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pyman.cli.session import Session
-from pyman.cli.show.notes import short_path
+from pyman.cli.show.notes import short_path, told_count
 from pyman.core.answer import Answer, Table
 from pyman.core.diagnosis.finding import SEVERITIES, Finding
 from pyman.core.record import record
@@ -57,8 +57,12 @@ def answer(session: Session, seen: Examination, judged: list[Judged], *, dry_run
     notes = [f"{short_path(session, folder)} could not be searched" for folder in seen.unreadable[:5]]
     if len(seen.unreadable) > len(notes):
         notes.append(f"{len(seen.unreadable) - len(notes)} more folders could not be searched")
-    if not dry_run and not fixed and any(_is_for_fix(one) for one in judged):
+    if dry_run and any(one.status == "planned" for one in judged):
+        notes.append("nothing was changed: `--fix` does the repairs")
+    elif not fixed and any(_is_for_fix(one) for one in judged):
         notes.append("`pyman doctor --fix` does the repairs; `--dry-run` shows them first")
+    if not seen.venvs:
+        notes.append("venvs elsewhere are found with `pyman doctor DIR`")
     return Answer(
         data,
         (_summary(seen, judged, still_open, fixed),),
@@ -101,11 +105,11 @@ def _table(session: Session, seen: Examination, judged: list[Judged]) -> Table:
         for one in same[:most]:
             finding = one.finding
             python = pythons.get(finding.path, "") if finding.kind == "venv" else ""
-            repair = "" if one.status == "failed" else finding.repair or ""
+            # What an alias is now stands in the other columns, once it is done and often before.
+            repair = "" if one.status == "failed" else (finding.repair or "").partition(", which is ")[0]
             rows.append((short_path(session, finding.path), python, _state(one), _shortened(session, repair)))
-        if len(same) > most:
-            rows.append((f"and {len(same) - most} more: see `-v`", "", "", ""))
-        details += [_shortened(session, same[0].message)] * (len(rows) - len(details))
+        more = f"; and {len(same) - most} more, which `-v` shows" if len(same) > most else ""
+        details += [_shortened(session, same[0].message) + more] * (len(rows) - len(details))
     return Table(("Where", "Python", "State", "Repair"), tuple(rows), tuple(details))
 
 
@@ -131,7 +135,7 @@ def _shortened(session: Session, text: str) -> str:
 
 def _summary(seen: Examination, judged: Iterable[Judged], still_open: int, fixed: int) -> str:
     count = len(seen.venvs)
-    venvs = "1 venv" if count == 1 else f"{count} venvs"
+    venvs = told_count(count)
     told = [f"{fixed} repaired"] if fixed else []
     if not still_open:
         if not count:
@@ -140,7 +144,11 @@ def _summary(seen: Examination, judged: Iterable[Judged], still_open: int, fixed
     sick = {one.finding.path for one in judged if one.is_open and one.finding.kind == "venv"}
     others = sum(one.is_open and one.finding.kind != "venv" for one in judged)
     if sick:
-        told.append("the only venv needs attention" if count == 1 else f"{len(sick)} of {venvs} need attention")
+        told.append(
+            "the only venv needs attention"
+            if count == 1
+            else f"{len(sick)} of {venvs} {'needs' if len(sick) == 1 else 'need'} attention"
+        )
     elif count:
         told.append("the only venv is healthy" if count == 1 else f"all {venvs} are healthy")
     if others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyman.cli.show.notes import told_count
 from pyman.core.moves import Moved
 
 _MOST_NOTES = 10
@@ -34,9 +35,9 @@ def moved_lines(moved: tuple[Moved, ...]) -> list[str]:
         else:
             lines.append(f"{move.alias} moved from {move.old} to {move.new}")
         if move.followed or move.pinned or move.held_back:
-            counts = [f"{_venvs(move.followed)} now on {move.new}"] if move.new else []
-            counts += [f"{_venvs(move.pinned)} pinned"] if move.pinned else []
-            counts += [f"{_venvs(len(move.held_back))} held back"] if move.held_back else []
+            counts = [f"{told_count(move.followed)} now on {move.new}"] if move.new else []
+            counts += [f"{told_count(move.pinned)} pinned"] if move.pinned else []
+            counts += [f"{told_count(len(move.held_back))} held back"] if move.held_back else []
             lines += ["  " + ", ".join(counts)] if counts else []
         lines += [f"  held back: {held.path}: {held.reason}" for held in move.held_back]
         lines += [f"  {note}" for note in _notes(move)]
@@ -60,12 +61,8 @@ def planned_lines(moved: tuple[Moved, ...]) -> list[str]:
     lines = []
     for move in moved:
         lines.append(f"{move.alias} would move from {move.old} to {move.new}")
-        counts = [f"{_venvs(move.followed)} would follow", f"{_venvs(move.pinned)} pinned"]
-        lines.append("  " + ", ".join([*counts, f"{_venvs(len(move.held_back))} would be held back"]))
+        counts = [f"{told_count(move.followed)} would follow", f"{told_count(move.pinned)} pinned"]
+        lines.append("  " + ", ".join([*counts, f"{told_count(len(move.held_back))} would be held back"]))
         lines += [f"  would be held back: {held.path}: {held.reason}" for held in move.held_back]
         lines += [f"  {note}" for note in _notes(move)]
     return lines
-
-
-def _venvs(count: int) -> str:
-    return f"{count} venv" if count == 1 else f"{count} venvs"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 from pyman.cli.session import Session
 from pyman.core.answer import Answer
 from pyman.core.plans.adopt import Stranger, left_behind
 from pyman.core.record import replace
 from pyman.effects.interpreters.other_pythons import base_packages
+from pyman.hot.speak import is_terminal
 
 
 def pyman_says(answer: Answer, word: str, ours: str) -> Answer:
@@ -23,7 +26,17 @@ def told_of_base(stranger: Stranger) -> list[str]:
     return [f"it holds packages of its own, which the next patch release will not have: {shown}"]
 
 
+def told_count(count: int) -> str:
+    """`1 venv`, `2 venvs`."""
+    return "1 venv" if count == 1 else f"{count} venvs"
+
+
 def short_path(session: Session, path: str) -> str:
     """A path as people write it: `~` for their home."""
     home = session.places.home.rstrip("/")
     return "~" + path[len(home) :] if path == home or path.startswith(home + "/") else path
+
+
+def shown_place(session: Session, path: str) -> str:
+    """A path as people write it on a terminal, and whole in a pipe, where somebody may go on with it."""
+    return short_path(session, path) if is_terminal(sys.stdout) else path

@@ -59,7 +59,7 @@ def _rest(venv: Judged, found: Finding | None) -> Iterator[Finding]:
 def _moved(venv: Judged) -> Iterator[Finding]:
     old = venv.facts.moved_from
     if old is not None:
-        yield venv.find("moved", f"its scripts and activation name {old}", "rewrite them", MEND_MOVE)
+        yield venv.find("moved", f"its scripts and activation name {old}", "rewrite its scripts", MEND_MOVE)
 
 
 def _stale_metadata(venv: Judged) -> Iterator[Finding]:
@@ -77,8 +77,11 @@ def _stale_metadata(venv: Judged) -> Iterator[Finding]:
         )
 
 
+HEALTHY = "healthy"
+
+
 def state_of_venv(findings: Iterable[Finding], path: str) -> str:
     """The state that `venvs` shows: the code of the worst finding about a venv, else `healthy`."""
     rank = {"error": 0, "warning": 1, "info": 2}
     own = [finding for finding in findings if finding.kind == "venv" and finding.path == path]
-    return min(own, key=lambda finding: rank[finding.severity]).code if own else "healthy"
+    return min(own, key=lambda finding: rank[finding.severity]).code if own else HEALTHY

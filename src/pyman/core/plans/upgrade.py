@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyman.core.plans.install import Fetch, Keep
 from pyman.core.request import Request, best_of, parse_request
 from pyman.core.runtime import Runtime, Store
+from pyman.core.shell.quoting import as_word
 from pyman.core.version import release_name
 from pyman.errors import NotFound, Refused
 
@@ -28,7 +29,7 @@ def minors_to_upgrade(store: Store, texts: Iterable[str]) -> list[Request]:
             raise Refused(f"`{text}` cannot be upgraded: it names no minor", hint="name a minor: `pyman upgrade 3.13`")
         fitting = [alias for alias in managed if _names(request, alias)]
         if not fitting:
-            raise NotFound(f"pyman installed no Python {text}", hint=f"run `pyman install {text}`")
+            raise NotFound(f"pyman installed no Python {text}", hint=f"run `pyman install {as_word(text)}`")
         wanted += fitting
     return [parse_request(alias) for alias in dict.fromkeys(wanted or ([] if list(texts) else managed))]
 

@@ -8,6 +8,12 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
+def as_word(text: str) -> str:
+    """Return a text as one word of a shell, in quotes only where a shell would read something else."""
+    plain = text.replace("/", "").replace(".", "").replace("-", "").replace("_", "").replace("+", "")
+    return text if plain.isalnum() and plain.isascii() else quote(text)
+
+
 def fish_quote(text: str) -> str:
     """Return a text as one word of fish, where a backslash keeps its meaning before a quote and itself."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

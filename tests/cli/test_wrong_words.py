@@ -1,0 +1,158 @@
+"""Wrong command lines: one sentence that says what is wrong, one with what to write, which is true when pasted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyman.cli.commands import COMMANDS, command_named
+from pyman.cli.typer_command import load
+from pyman.cli.wrong_words import OTHER_WORDS, no_such_command
+from pyman.core.shell.quoting import as_word
+from stage.fake_store import FakeStore
+from stage.home import Home
+
+
+@pytest.fixture
+def user(tmp_path):
+    """A home with a store that only looks like one: nothing in it is started."""
+    home = Home(tmp_path)
+    store = FakeStore(str(home.root))
+    store.managed("3.13.5")
+    store.managed("3.13.15")
+    store.alias("3.13", "3.13.15")
+    store.alias("3", "3.13")
+    return home
+
+
+@pytest.mark.parametrize(("word", "ours"), OTHER_WORDS.items())
+def test_words_of_others_lead_to_commands_and_options_that_exist(word, ours):
+    verb, *options = ours.split()
+    command = command_named(verb)
+    assert command_named(word) is None
+    assert command is not None
+    known = {name for parameter in load(command).params for name in getattr(parameter, "opts", ())}
+    assert set(options) <= known
+
+
+WRONG = [
+    (["3.13"], "there is no command `3.13`", "did you mean `pyman install 3.13`?"),
+    (["python", "install", ">=3.12"], "there is no command `python`", "did you mean `pyman install '>=3.12'`?"),
+    (["python", "pin", "3.12"], "there is no command `python`", "did you mean `pyman use 3.12`?"),
+    (["virtualenv"], "there is no command `virtualenv`", "did you mean `pyman venv`?"),
+    (["pip", "install", "x"], "there is no command `pip`", "pyman installs no packages"),
+    (["shell", "3.13"], "there is no command `shell`", "PYMAN_PYTHON"),
+    (["--fix"], "there is no option `--fix` before the command", "behind it"),
+    (["--versio"], "there is no option `--versio` before the command", "did you mean `--version`?"),
+    (["--root"], "`--root` needs a value", "--root DIR"),
+    (["list", "--avail"], "there is no option `--avail`", "did you mean `--available`?"),
+    (["list", "--zzz"], "there is no option `--zzz`", "see `pyman list --help`"),
+    (["venv", "-p"], "`-p` needs a value", "see `pyman venv --help`"),
+    (["venv", "a", "b", "c"], "`pyman venv` does not take `b c`", "see `pyman venv --help`"),
+    (["prune", "3.13"], "`pyman prune` does not take `3.13`", "see `pyman prune --help`"),
+    (["hold"], "`pyman hold` needs ALIAS", "see `pyman hold --help`"),
+    (["forget"], "`pyman forget` needs REQUEST or VENV", "see `pyman forget --help`"),
+    (["cache", "foo"], "`foo` is not one of `dir`, `clean`", "see `pyman cache --help`"),
+    (["list", "--all=1"], "option `--all` does not take a value", "see `pyman list --help`"),
+]
+
+
+@pytest.mark.parametrize(("words", "message", "hint"), WRONG, ids=" ".join)
+def test_wrong_words_and_what_was_meant(tmp_path, words, message, hint):
+    answer = Home(tmp_path).pyman(*words, status=2)
+    first, second = answer.err.splitlines()
+    assert first == f"error: {message}"
+    assert second.startswith("hint: ")
+    assert hint in second
+    assert answer.out == ""
+
+
+@given(st.text(max_size=12), st.lists(st.text(max_size=5), max_size=2))
+def test_any_first_word_has_an_answer(word, rest):
+    if word not in [command.name for command in COMMANDS]:
+        error = no_such_command(word, rest)
+        assert error.message
+        assert error.hint
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=8))
+def test_a_word_in_a_hint_is_one_word_of_a_shell(text):
+    told = subprocess.run(["/bin/sh", "-c", f"printf %s {as_word(text)}"], capture_output=True, check=True)
+    assert told.stdout.decode() == text
+
+
+@pytest.mark.parametrize(
+    "words", [("find", ">=4"), ("run", "-p", ">=4", "true"), ("venv", "--no-install", "-p", ">=4")]
+)
+def test_a_range_in_a_hint_can_be_pasted(user, words):
+    told = user.pyman(*words, status=None).err
+    assert "hint: run `pyman install '>=4'`\n" in told
+
+
+def test_required_arguments_have_no_braces_in_the_help(tmp_path):
+    assert Home(tmp_path).pyman("mirror", "--help").out.startswith("Usage: pyman mirror [OPTIONS] DIR REQUEST...\n")
+
+
+def test_a_folder_with_a_venv_in_it_is_told_from_a_python(user):
+    make = [sys.executable, "-m", "venv", "--without-pip", str(user.project / "my shop/.venv")]
+    subprocess.run(make, check=True)
+    for words in (("info", "my shop"), ("pin", "my shop"), ("rebuild", "my shop")):
+        told = user.pyman(*words, status=1)
+        assert told.err.splitlines()[1] == "hint: did you mean 'my shop/.venv'?"
+    told = user.pyman("info", "shob", status=2).err
+    assert told.splitlines()[0] == "error: there is no venv `shob` here, and it names no Python"
+
+
+def test_a_file_is_no_folder_to_search(user):
+    (user.project / "notes").write_text("")
+    assert "notes is no folder" in user.pyman("doctor", "notes", status=2).err
+    assert "notes is no folder" in user.pyman("venvs", "notes", status=1).err
+    assert "notes is no folder" in user.pyman("register", "notes", status=1).err
+
+
+def test_a_minor_is_nothing_to_pin_to(user):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(user.project / ".venv")], check=True)
+    assert user.pyman("pin", ".venv", "3.13", status=1).err.startswith("error: `3.13` is no patch release\n")
+
+
+def test_nobody_is_told_to_take_a_shared_folder_from_the_others(tmp_path):
+    home = Home(tmp_path)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    told = home.pyman("list", status=1, PYMAN_ROOT=str(shared)).err
+    assert "others may write to" in told
+    assert "chmod" not in told
+    assert "choose another folder with PYMAN_ROOT" in told
+    os.chmod(shared, 0o777)
+    assert "chmod go-w" in home.pyman("list", status=1, PYMAN_ROOT=str(shared)).err
+
+
+def test_an_upgrade_that_does_nothing_says_what_is_held(home):
+    home.with_runtimes("3.13.5", "3.13.15")
+    home.pyman("rollback", "3.13")
+    for words in (("upgrade",), ("upgrade", "--dry-run")):
+        assert home.pyman(*words).out == "3.13 is held and stays at 3.13.5; `pyman unhold 3.13` lets it go\n"
+    home.pyman("unhold", "3.13")
+    assert home.pyman("upgrade").out == "everything is the newest already\n"
+
+
+def test_an_empty_store_says_what_to_do_next(tmp_path):
+    home = Home(tmp_path)
+    assert "`pyman venv`" in home.pyman("venvs").err
+    assert "`pyman doctor DIR`" in home.pyman("doctor").err
+    assert home.pyman("prune").out == "nothing to remove: pyman has installed no Python\n"
+    assert (
+        home.pyman("venv", "--no-install", status=1).err == "error: no Python is installed\nhint: run `pyman install`\n"
+    )
+
+
+def test_who_asks_for_a_python_that_is_not_there(user):
+    (user.project / ".python-version").write_text("3.9\n")
+    told = user.pyman("venv", "--no-install", status=1).err
+    assert told.startswith(f"error: no installed Python satisfies 3.9, which {user.project}/.python-version asks for\n")
