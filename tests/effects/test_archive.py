@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import random
+import shutil
 import stat
 import subprocess
 import sys
@@ -14,12 +15,14 @@ import threading
 import zlib
 
 import pytest
+from hypothesis import given, settings
 
 from pyman.core.archive_rules import Limits
 from pyman.core.version import Version
 from pyman.effects.archives.archive import release_in_tree, release_of, unpack
 from pyman.effects.observer import Observer
 from pyman.errors import IntegrityError, NotFound, PymanError
+from stage.hostile import damaged
 from stage.mirror import archive_path, runtime_tree
 
 END = bytes(1024)
@@ -246,11 +249,11 @@ class TestFormats:
         assert "lib/python3.13/os.py" in listing(tmp_path / "right")
         changed = bytearray(whole)
         changed[-9] ^= 1
-        for number, damaged in enumerate((whole[:-1], whole[: len(whole) // 2], whole + b"more", bytes(changed))):
+        for number, broken in enumerate((whole[:-1], whole[: len(whole) // 2], whole + b"more", bytes(changed))):
             destination = tmp_path / str(number)
             destination.mkdir()
             with pytest.raises(IntegrityError):
-                unpack(write(damaged), str(destination))
+                unpack(write(broken), str(destination))
 
     @pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads zstd")
     def test_zstd_where_python_has_none(self, place, write):
@@ -531,3 +534,47 @@ class TestReleases:
         (tmp_path / "include/python3.13/pyconfig.h").write_text("")
         with pytest.raises(IntegrityError):
             release_in_tree(str(tmp_path))
+
+
+WHOLE = b"".join(
+    (
+        *GOOD,
+        pax(path="python/lib/é.py"),
+        entry(b"x", b"1"),
+        entry(b"python/bin/again", kind=b"1", target=b"python/bin/python3.13"),
+    )
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tar=damaged(WHOLE + END, WHOLE), outside=damaged(b""))
+def test_a_damaged_archive_is_unpacked_inside_or_refused(tmp_path_factory, tar, outside):
+    """Inside of the compression, whose checksums would find everything, and around it."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    archive = tmp_path_factory.getbasetemp() / "damaged.tar.gz"
+    archive.write_bytes(gzip.compress(tar, 1, mtime=0) + outside)
+    try:
+        unpack(str(archive), str(folder))
+    except (IntegrityError, PymanError):
+        pass
+    for where, folders, files in os.walk(folder):
+        for name in folders + files:
+            end = os.path.realpath(os.path.join(where, name))
+            assert end.startswith(f"{os.path.realpath(folder)}/")
+    assert not [thread for thread in threading.enumerate() if thread.name == "decompress"]
+    shutil.rmtree(folder)
+
+
+@settings(max_examples=100, deadline=None)
+@given(content=damaged(gzip.compress(WHOLE + END, 9, mtime=0)))
+def test_damaged_compression_is_seen(tmp_path_factory, content):
+    folder = tmp_path_factory.mktemp("unpacked")
+    archive = tmp_path_factory.getbasetemp() / "damaged.tar.gz"
+    archive.write_bytes(content)
+    try:
+        unpack(str(archive), str(folder))
+    except PymanError:
+        pass
+    else:
+        assert gzip.decompress(content).rstrip(b"\0") == WHOLE.rstrip(b"\0")
+    shutil.rmtree(folder)

@@ -7,15 +7,18 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from pyman.core.catalogue import release_names
+from pyman.effects.catalogue.cache import CatalogueCache
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.catalogue.source import find_source
 from pyman.effects.observer import Observer
 from pyman.effects.web.http import Web
 from pyman.errors import NetworkError, Offline, UsageError
+from stage.hostile import HUGE, damaged
 from stage.mirror import mirror_folder
-from stage.server import LOGIN_PAGE, Server, cut, instead, login_page, redirect, stall, status, without_length
+from stage.server import LOGIN_PAGE, Fault, Server, cut, instead, login_page, redirect, stall, status, without_length
 
 LINUX = "x86_64-unknown-linux-gnu"
 OTHERS = ("aarch64-apple-darwin", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl")
@@ -549,3 +552,40 @@ print([name for name in ("httpx", "ssl", "socket", "truststore") if name in sys.
         [sys.executable, "-c", script], env={"PYTHONPATH": source}, capture_output=True, text=True, check=True
     )
     assert told.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("tag", [b'"\xe9"', b'"\xff\xfe"', b'"a\x01b"', b"W/"])
+def test_a_tag_that_no_header_can_hold_is_forgotten(tmp_path, tag):
+    line = (json.dumps({"version": "3.13.5+20261001", "artifacts": []}) + "\n").encode()
+
+    def act(handler, _):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nETag: %s\r\nContent-Length: %d\r\n\r\n" % (tag, len(line)) + line)
+
+    with Server() as server:
+        server.fault("/index.ndjson", Fault(act))
+        for _ in range(2):
+            with Web(rounds=1) as web:
+                assert CatalogueFeed(server.url, "p", str(tmp_path), web=web).releases().complete
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=damaged(b'{"format": 1, "url": "https://h", "etag": "\\"x\\"", "complete": true, "releases": 1}\n'
+                       b'{"version":"3.13.5+20261001","artifacts":[{"platform":"p","variant":"install_only",'
+                       b'"url":"a","archive_format":"tar.gz","sha256":null,"size":null}]}\n'))  # fmt: skip
+def test_a_damaged_cache_is_read_or_as_if_it_were_not_there(tmp_path, content):
+    (tmp_path / "catalogue").mkdir(exist_ok=True)
+    (tmp_path / "catalogue" / "p.ndjson").write_bytes(content)
+    known = CatalogueCache(str(tmp_path), "", "p").read("https://h")
+    if known is not None:
+        known.etag.encode("ascii")
+        assert all(build.url.startswith("https://") for build in known.builds)
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_no_list(tmp_path, kind):
+    (tmp_path / "catalogue").mkdir()
+    (tmp_path / "catalogue" / "p.ndjson").write_bytes(HUGE[kind])
+    assert CatalogueCache(str(tmp_path), "", "p").read("https://h") is None
+    (tmp_path / "index.ndjson").write_bytes(HUGE[kind])
+    with pytest.raises(NetworkError):
+        CatalogueFeed(str(tmp_path), "p", str(tmp_path / "cache")).releases()

@@ -1,9 +1,12 @@
 """The table of findings, each on a venv that has just that, and what is planned for it; links and text, nothing runs."""
 
+import json
 import os
 import shutil
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as tries
 
 from pyman.core.diagnosis.finding import SEVERITIES, Finding, worst_first
 from pyman.core.diagnosis.judged import World
@@ -18,6 +21,7 @@ from pyman.core.version import Version
 from pyman.effects.files import read_bytes, replace_file, replace_link
 from pyman.effects.store import read_store
 from pyman.effects.venvs.on_disk import read_venv
+from stage.hostile import HUGE, damaged
 from stage.venvs import make_prefix, make_venv, write
 
 
@@ -469,10 +473,12 @@ def test_pipx_is_told_of_its_new_interpreter(place):
     )
 
 
+TARGET = Target("/h", "/h/python", Version(3, 13, 5), "default", "/p", in_store=True)
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"nonsense", b"\xff", b'"text"'])
 def test_strange_pipx_metadata_stays(content):
-    target = Target("/h", "/h/python", Version(3, 13, 5), "default", "/p", in_store=True)
-    assert rewrite_pipx_metadata(content, target) == content
+    assert rewrite_pipx_metadata(content, TARGET) == content
 
 
 def test_gone(place):
@@ -515,3 +521,19 @@ def test_worst_first():
 def test_every_code_of_the_table_is_there():
     assert set(SEVERITIES.values()) == {"info", "warning", "error"}
     assert len(SEVERITIES) == 27
+
+
+@tries(max_examples=100, deadline=None)
+@given(
+    content=damaged(
+        b'{"python_version": "Python 3.13.5", "source_interpreter": {"__Path__": "/p", "__type__": "Path"}}'
+    )
+)
+def test_damaged_metadata_of_pipx_stays_or_is_json_as_before(content):
+    written = rewrite_pipx_metadata(content, TARGET)
+    assert written == content or isinstance(json.loads(written), dict)
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_stays(kind):
+    assert rewrite_pipx_metadata(HUGE[kind], TARGET) == HUGE[kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import subprocess
 import sys
 import sysconfig
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from pyman.core.packages.origin import UNKNOWN, Origin
 from pyman.core.packages.package import Package
 from pyman.effects.packages.dist_info import read_distributions, read_packages, record_paths
+from stage.hostile import HUGE, damaged
 from stage.wheels import build_wheel, install_distribution
 
 
@@ -178,3 +180,52 @@ def test_no_content_makes_it_fail(tmp_path_factory, contents):
         (folder / "spam-1.0.dist-info" / name).write_bytes(content)
     assert len(read_packages(str(folder))[0]) == 1
     assert len(read_distributions(str(folder))[0]) == 1
+
+
+EGG = b"Metadata-Version: 1.0\nName: egg\nVersion: 1.0\n"
+FILES = {
+    "a-1.0.dist-info/METADATA": EGG,
+    "a-1.0.dist-info/RECORD": b"a/_x.so,sha256=x,3\na/__init__.py,,\n",
+    "a-1.0.dist-info/direct_url.json": b'{"url": "file:///src/a", "dir_info": {"editable": true}}',
+    "a-1.0.dist-info/INSTALLER": b"pip\n",
+    "b-1.0-py3.13.egg-info/PKG-INFO": EGG,
+    "b-1.0-py3.13.egg-info/installed-files.txt": b"../b/_x.so\n../b/__init__.py\nPKG-INFO\n",
+    "c.egg-link": b"/nowhere/src\n../\n",
+    "d.egg/EGG-INFO/PKG-INFO": EGG,
+}
+
+
+@given(st.sampled_from(sorted(FILES)).flatmap(lambda name: st.tuples(st.just(name), damaged(FILES[name]))))
+@settings(max_examples=150, deadline=None)
+def test_one_damaged_file_takes_nothing_else_along(tmp_path_factory, broken):
+    folder = str(tmp_path_factory.getbasetemp() / "damaged")
+    for name, content in {**FILES, broken[0]: broken[1]}.items():
+        os.makedirs(os.path.dirname(f"{folder}/{name}"), exist_ok=True)
+        with open(f"{folder}/{name}", "wb") as file:
+            file.write(content)
+    packages, _ = read_packages(folder)
+    distributions, _ = read_distributions(folder)
+    for one in distributions:
+        assert all(posixpath.normpath(f"/s/{file}").startswith("/s/") for file in one.compiled)
+    # The four claim to be one package, and where one is damaged so that it is no more, it is one of its own.
+    assert 1 <= len(packages) <= 3
+    assert len(distributions) >= 3
+
+
+def test_a_link_to_no_path_is_told(site_packages):
+    with open(f"{site_packages}/x.egg-link", "wb") as file:
+        file.write(b"/src\0/x\n")
+    assert read_packages(site_packages) == (
+        (),
+        (f"{site_packages}/x.egg-link could not be checked: it names no folder",),
+    )
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_in_every_file(site_packages, kind):
+    for name, content in FILES.items():
+        os.makedirs(os.path.dirname(f"{site_packages}/{name}"), exist_ok=True)
+        with open(f"{site_packages}/{name}", "wb") as file:
+            file.write((content + HUGE[kind])[: 1 << 20])
+    assert read_packages(site_packages)[0]
+    assert read_distributions(site_packages)[0]

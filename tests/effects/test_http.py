@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -10,11 +11,14 @@ import sys
 import threading
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pyman.effects.observer import Observer
 from pyman.effects.web.failures import PassingError
 from pyman.effects.web.http import Web
 from pyman.errors import NetworkError, Offline, UsageError
+from stage.hostile import damaged
 from stage.proxy import Proxy
 from stage.server import Server, cut, redirect, silence, stall, status, without_length
 
@@ -412,3 +416,72 @@ def test_trust_is_the_systems_where_the_environment_says_nothing():
     assert type(context).__module__.startswith("truststore")
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    code=st.sampled_from([200, 206, 301, 302, 304, 307, 404, 416, 429, 503]) | st.integers(100, 999),
+    location=damaged(b"/file", b"http://127.0.0.1:1/x", b"https://xn--a/", b"//user@[::1]/"),
+    header=st.sampled_from(
+        ["Content-Length", "ETag", "Content-Type", "Retry-After", "Content-Encoding", "Content-Range"]
+    ),
+    value=damaged(b"5", b'"tag"', b"text/html; charset=utf-8", b"gzip", b"bytes 0-4/5"),
+)
+def test_whatever_headers_a_server_sends(loose, code, location, header, value):
+    """One server for all: what it answers next is put down before it is asked."""
+    location, value = (re.sub(rb"[\r\n]", b"", one) for one in (location, value))
+    loose.answer = b"HTTP/1.1 %d X\r\nConnection: close\r\nLocation: %s\r\n%s: %s\r\n\r\nhello" % (
+        code, location, header.encode(), value,
+    )  # fmt: skip
+    with Web(rounds=1, sleep=lambda _: None, environ={"PYMAN_HTTP_TIMEOUT": "5"}) as web:
+        try:
+            with web.get(loose.url) as answer:
+                assert answer.length is None or answer.length >= 0
+                answer.tag.encode("ascii")
+                assert len(b"".join(answer.pieces(decoded=True))) <= 5
+        except NetworkError:
+            return
+        web.close()
+        with web.get(loose.quiet, {"If-None-Match": answer.tag}) as again:
+            assert again.status == 200
+
+
+class Loose:
+    """A server that answers with bytes, whatever they are, and closes the connection."""
+
+    def __init__(self):
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/file"
+        self.quiet = f"{self.url}?quiet"
+        self.answer = b""
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(5)
+                asked = b""
+                while b"\r\n\r\n" not in asked and (piece := connection.recv(1 << 16)):
+                    asked += piece
+                try:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                                       if b"?quiet" in asked.partition(b"\r\n")[0] else self.answer)  # fmt: skip
+                except OSError:
+                    pass  # the client has left, as it may
+
+    def close(self):
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def loose():
+    server = Loose()
+    yield server
+    server.close()

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 
 import pytest
+from hypothesis import given, settings
 
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
@@ -20,7 +21,9 @@ from pyman.core.version import parse_version
 from pyman.effects.observer import Observer
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import CannotInstall, find_installer, find_on_path, install, sync
+from pyman.effects.packages.programs import missing_programs
 from pyman.errors import NotFound
+from stage.hostile import HUGE, damaged
 from stage.package_index import PackageIndex
 from stage.wheels import build_wheel
 
@@ -401,3 +404,21 @@ def test_helpers_come_from_folders_that_are_the_users_alone(tmp_path, monkeypatc
     with pytest.raises(NotFound) as caught:
         find_installer("uv", os.pathsep.join(before), "/v/bin/python", outside=[project])
     assert caught.value.code == "no-installer"
+
+
+@settings(max_examples=100, deadline=None)
+@given(content=damaged(b"#!/bin/sh\necho\n", b"#! /nowhere/python -s\n", b"\x7fELF"))
+def test_a_damaged_program_is_missing_or_not(tmp_path_factory, content):
+    venv = tmp_path_factory.getbasetemp() / "programs"
+    (venv / "bin").mkdir(parents=True, exist_ok=True)
+    (venv / "bin" / "x").write_bytes(content)
+    (venv / "bin" / "x").chmod(0o755)
+    assert missing_programs(str(venv), ["x"]) in ((), ("x",))
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_first_line_of_a_megabyte_names_no_interpreter(tmp_path, kind):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "x").write_bytes(b"#!" + HUGE[kind])
+    (tmp_path / "bin" / "x").chmod(0o755)
+    assert missing_programs(str(tmp_path), ["x"]) == ("x",)

@@ -3,16 +3,20 @@
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 
 import pytest
+from hypothesis import given, settings
 
+from pyman.effects.folder_lock import _living_notes
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
 from pyman.errors import PymanError
+from stage.hostile import damaged
 
 SOURCE = os.path.join(os.path.dirname(__file__), "..", "..", "src")
 
@@ -249,3 +253,21 @@ def test_the_lock_file_stays_and_its_note_does_not(path):
     with hold(path, what="Python 3.13.5"), open(path) as file:
         assert file.read().startswith(f"{os.getpid()} {os.uname().nodename} ")
     assert os.path.getsize(path) == 0
+
+
+TOKEN = f"999999999.1234.abcd.{os.uname().nodename}".encode()
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=damaged(TOKEN, b"\xc2\xb2" + TOKEN, b"9" * 40 + b".1.a." + os.uname().nodename.encode()))
+def test_a_note_of_any_name_is_dead_or_waited_for(tmp_path_factory, name):
+    folder = tmp_path_factory.getbasetemp() / "lock-folder"
+    folder.mkdir(exist_ok=True)
+    name = os.path.basename(name).replace(b"\0", b"")[:255]
+    if name in (b"", b".", b".."):
+        return
+    path = os.path.join(os.fsencode(folder), name)
+    open(path, "wb").close()
+    living = _living_notes(str(folder))
+    assert living == ([os.fsdecode(path)] if os.path.exists(path) else [])
+    shutil.rmtree(folder)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given, settings
 
 from pyman.core.target import is_triple
 from pyman.effects.machine import elf_interpreter, platform, system_loader
+from stage.hostile import damaged
 
 
 def test_this_machine_has_a_name():
@@ -74,3 +76,17 @@ def test_a_narrow_big_endian_program_is_read_too(tmp_path):
     path = tmp_path / "program"
     path.write_bytes(head + other + entry.ljust(32, b"\0") + loader)
     assert elf_interpreter(str(path)) == "/lib/ld.so.1"
+
+
+with open(os.path.realpath(sys.executable), "rb") as _program:
+    PROGRAM = _program.read(1 << 12)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ELF programs are Linux's")
+@settings(max_examples=150, deadline=None)
+@given(content=damaged(PROGRAM, PROGRAM[:64], PROGRAM[:900]))
+def test_a_damaged_program_names_a_loader_or_none(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "program"
+    path.write_bytes(content)
+    loader = elf_interpreter(str(path))
+    assert loader is None or 0 < len(loader) <= 4096

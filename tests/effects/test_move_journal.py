@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from pyman.core.plans.move import through_other
 from pyman.core.version import Version
@@ -16,17 +17,9 @@ from pyman.effects.places import read_places
 from pyman.effects.runtimes.managed import tidy
 from pyman.effects.store import read_store
 from stage.changes import Changes
-from stage.followers import (
-    add_package,
-    contents,
-    difference,
-    is_consistent,
-    make_venv,
-    put_back,
-    setting,
-    version_of,
-)
+from stage.followers import add_package, contents, difference, is_consistent, make_venv, put_back, setting, version_of
 from stage.home import link_tree
+from stage.hostile import damaged
 
 OLD, NEW = "3.13.5", "3.13.15"
 
@@ -123,3 +116,15 @@ def test_a_journal_that_makes_no_sense_is_dropped(user, text):
     assert end_moves(places) in ((), ("/nowhere",))
     assert not folder.exists()
     assert read_store(places.root).unfinished == ()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=damaged(b"3.13\x003.13.15\x00behind\x00/nowhere/v\x003\x003.13.5\x00along\x00/nowhere/w\x00"))
+def test_a_damaged_journal_ends_and_touches_nothing_but_venvs(tmp_path, content):
+    places = read_places({"HOME": str(tmp_path), "PYMAN_ROOT": str(tmp_path / "root")})
+    work = tmp_path / "root/runtimes/.move-3.13-999999999-abc"
+    work.mkdir(parents=True)
+    (work / "note").write_text("operation move\nsubject 3.13\npid 999999999\n")
+    (work / "venvs").write_bytes(content)
+    assert all(path.startswith("/") for path in end_moves(places))
+    assert os.listdir(places.runtimes) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 import shutil
 import signal
@@ -13,13 +14,17 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
-from pyman.core.seeding import SeedTarget
+from pyman.core.seeding import SeedTarget, Wheel, split_wheel_name
+from pyman.core.version import Version
 from pyman.effects.observer import Observer
 from pyman.effects.seeds import seed as seed_module
+from pyman.effects.seeds.cache import _unpack, fits
 from pyman.effects.seeds.prepared import read_prepared
 from pyman.effects.seeds.seed import seed
 from pyman.errors import BrokenRuntime, NotFound, Refused
+from stage.hostile import damaged
 from stage.interpreters import from_mirror, from_system
 from stage.seeds import call, check_record, make, make_bare, state_of, target_of
 
@@ -511,3 +516,37 @@ def test_what_is_in_the_way_is_not_replaced(tmp_path, cache, tiny):
     with pytest.raises(FileExistsError):
         seed(target_of(interpreter, str(tmp_path / "v"), libraries=(tiny,)), cache)
     assert (tmp_path / "v/bin/pip").read_text() == "mine"
+
+
+def a_wheel(compression):
+    """The bytes of a small pip."""
+    content = io.BytesIO()
+    files = {
+        "pip/__init__.py": "x = 1\n" * 20,
+        "pip-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: pip\nVersion: 1.0\nRequires-Python: >=3.8\n",
+        "pip-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "pip-1.0.dist-info/entry_points.txt": "[console_scripts]\npip = pip:main\n",
+    }
+    files["pip-1.0.dist-info/RECORD"] = "".join(f"{name},,\n" for name in [*files, "pip-1.0.dist-info/RECORD"])
+    with zipfile.ZipFile(content, "w", compression) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+@settings(max_examples=60, deadline=None)
+@given(content=damaged(*map(a_wheel, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA))))
+def test_a_damaged_wheel_is_unpacked_inside_or_refused(tmp_path_factory, content):
+    folder = tmp_path_factory.getbasetemp() / "wheel"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "work").mkdir(parents=True)
+    path = folder / "pip-1.0-py3-none-any.whl"
+    path.write_bytes(content)
+    wheel = Wheel(str(path), *split_wheel_name(path.name), len(content), 0)
+    fits(wheel, Version(3, 13, 5))
+    try:
+        _unpack(wheel, str(folder / "work"), Version(3, 13, 5))
+    except (BrokenRuntime, OSError):
+        pass  # `prepare` says what the system refuses.
+    assert sorted(os.listdir(folder)) == [path.name, "work"]
+    assert set(os.listdir(folder / "work")) <= {"own", "tree"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from pyman.effects.settings import Settings, read_settings
 from pyman.errors import PymanError
+from stage.hostile import HUGE, damaged
 
 
 @pytest.mark.parametrize(
@@ -58,4 +60,25 @@ def test_somebody_else_s_file_decides_nothing(tmp_path):
     path.write_text("mirror = '/evil'\n")
     os.chown(path, 65534, -1)
     with pytest.raises(PymanError, match="another user"):
+        read_settings(str(path))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=damaged(b'mirror = "https://h/m"\nfolders = ["~/code", "/srv/a b"]\n'))
+def test_damaged_settings_are_texts_or_an_error_with_the_file(tmp_path, content):
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    try:
+        read = read_settings(str(path))
+    except PymanError as error:
+        assert (error.code, str(path) in error.message) == ("bad-settings", True)
+        return
+    assert all("\0" not in text for text in (read.mirror or "", *read.folders))
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_is_no_settings(tmp_path, kind):
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"mirror = " + HUGE[kind][:-9])
+    with pytest.raises(PymanError, match="cannot be used"):
         read_settings(str(path))

@@ -6,14 +6,16 @@ import os
 import threading
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from pyman.core.manifest import Manifest
-from pyman.core.runtime import Alias
+from pyman.core.runtime import Alias, parse_runtime_name
 from pyman.core.version import Version
 from pyman.effects.files import replace_link
 from pyman.effects.store import read_manifest, read_store
 from pyman.errors import PymanError
 from stage.fake_store import FakeStore, fill_prefix
+from stage.hostile import HUGE, damaged
 
 
 @pytest.fixture
@@ -183,3 +185,21 @@ def test_a_store_that_changes_while_it_is_read_is_read(fake):
     finally:
         stop.set()
         thread.join()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(holds=damaged(b"3.13 3.13.5\n3.14t 3.14.2t\n"), default=damaged(b"3.13\n", b">=3.11,<3.14\n"))
+def test_damaged_files_of_the_store_hold_what_can_be_held(tmp_path, holds, default):
+    (tmp_path / "holds").write_bytes(holds)
+    (tmp_path / "default").write_bytes(default)
+    store = read_store(str(tmp_path))
+    for alias, name in store.holds:
+        assert os.path.basename(alias) == alias
+        assert parse_runtime_name(name) is not None
+    assert store.default is None or len(store.default.splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_holds_nothing(tmp_path, kind):
+    (tmp_path / "holds").write_bytes(HUGE[kind])
+    assert read_store(str(tmp_path)).holds == ()

@@ -8,7 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from pyman.effects.alive import is_alive
 from pyman.effects.unfinished import (
     Unfinished,
     WorkFolder,
@@ -20,6 +23,7 @@ from pyman.effects.unfinished import (
 )
 from pyman.errors import PymanError
 from stage.home import PACKAGE
+from stage.hostile import HUGE, damaged
 
 _WORKER = """
 import os, sys
@@ -212,3 +216,36 @@ def test_two_names_are_exchanged_in_one_step(tmp_path):
     assert os.readlink(tmp_path / "one") == "/usr"
     assert os.listdir(tmp_path / "other") == ["a"]
     assert not exchange(str(tmp_path / "one"), str(tmp_path / "nothing"))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(note=damaged(b"operation install\nsubject 3.13.5\npid 1\nhost elsewhere\n"), has_old=st.booleans())
+def test_a_damaged_note_is_swept_away_and_nothing_leaves_the_folder(tmp_path_factory, note, has_old):
+    outside = tmp_path_factory.getbasetemp() / "swept"
+    remove_tree(str(outside))
+    work = outside / "runtimes" / ".install-3.13.5-999999999-abc"
+    work.mkdir(parents=True)
+    (work / "note").write_bytes(note)
+    if has_old:
+        (work / "old").mkdir()
+    for left in sweep(str(outside / "runtimes")):
+        assert left.path == str(work)
+    assert os.listdir(outside) == ["runtimes"]
+    names = os.listdir(outside / "runtimes")
+    assert len(names) <= 1
+    assert has_old or not names
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_note(tmp_path, kind):
+    work = tmp_path / ".install-3.13.5-999999999-abc"
+    work.mkdir()
+    (work / "old").mkdir()
+    (work / "note").write_bytes(b"operation install\nsubject " + HUGE[kind][:-30])
+    sweep(str(tmp_path))
+    assert all(not name.startswith(".install") for name in os.listdir(tmp_path))
+
+
+@pytest.mark.parametrize("pid", ["0", "000", "-1", "", "²", "1 ", "9" * 5000])
+def test_what_is_no_number_of_a_process_is_not_alive(pid):
+    assert is_alive(pid) is (len(pid) > 20)  # of a system that has so many, nobody can tell

@@ -13,6 +13,7 @@ from pyman.core.venv import LONE_COPY, OTHER_COPY, SAME_COPY, SCRIPT
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.venvs.known_places import find_known_venvs
 from pyman.effects.venvs.on_disk import read_venv
+from stage.hostile import damaged
 from stage.real_runtimes import unpack
 from stage.venvs import call, make_prefix, make_venv, peer, write
 from stage.wheels import build_wheel
@@ -488,3 +489,26 @@ def test_nothing_of_a_venv_is_run(real, tmp_path):
 
 
 EVENTS_OF_STARTING = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.fork", "os.forkpty")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cfg=damaged(
+        b"home = /usr/bin\nversion = 3.13.5\nexecutable = /usr/bin/python3\nprompt = 'a'\n", b"home=/nowhere/bin\n"
+    ),
+    activate=damaged(b"VIRTUAL_ENV=/srv/.venv\nexport VIRTUAL_ENV\n", b'VIRTUAL_ENV="/srv/.venv"\n'),
+)
+def test_damaged_files_of_a_venv_never_crash(place, cfg, activate):
+    venv = f"{place}/damaged"
+    if not os.path.exists(venv):
+        make_venv(venv, "/nowhere/python")
+    write(f"{venv}/pyvenv.cfg", cfg)
+    write(f"{venv}/bin/activate", activate)
+    facts = read(venv)
+    assert facts.home is None or facts.home.startswith("/")
+
+
+def test_a_home_that_no_system_takes(place):
+    venv = make_venv(f"{place}/v", "/nowhere/python")
+    write(f"{venv}/pyvenv.cfg", b"home = /a\0b\nversion = 3.13.5\n")
+    assert read(venv).home is None

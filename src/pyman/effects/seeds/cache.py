@@ -94,7 +94,6 @@ def _unpack(wheel: Wheel, work: str, version: Version) -> tuple[str, list[Row]]:
 
     from installer import install
     from installer.destinations import SchemeDictionaryDestination
-    from installer.exceptions import InvalidWheelSource
     from installer.records import RecordEntry
     from installer.scripts import Script
     from installer.sources import WheelFile
@@ -125,7 +124,9 @@ def _unpack(wheel: Wheel, work: str, version: Version) -> tuple[str, list[Row]]:
             # A wheel with files for other places (headers, data) is none that `ensurepip` bundles: a KeyError here.
             install(source, Destination({"purelib": tree, "platlib": tree}, "/", "posix"), {})
             return source.dist_info_dir, rows
-    except (zipfile.BadZipFile, InvalidWheelSource, KeyError, ValueError, AssertionError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # what a damaged file makes of a library is anybody's guess
         raise BrokenRuntime(
             f"the wheel {wheel.path} cannot be unpacked: {error}", hint="install that Python again"
         ) from error
@@ -175,13 +176,13 @@ def fits(wheel: Wheel, version: Version) -> bool:
 
     from installer.sources import WheelFile
     from installer.utils import parse_metadata_file
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     try:
         with zipfile.ZipFile(wheel.path) as archive:
             required = parse_metadata_file(WheelFile(archive).read_dist_info("METADATA"))["Requires-Python"]
         return required is None or SpecifierSet(required).contains(str(version), prereleases=True)
-    except (OSError, zipfile.BadZipFile, InvalidSpecifier, KeyError, ValueError, AssertionError):
+    except Exception:  # noqa: BLE001 - what a damaged file makes of a library is anybody's guess
         return False
 
 
