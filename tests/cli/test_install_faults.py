@@ -357,6 +357,20 @@ def test_a_list_from_before_serves_without_a_network(user, server, mirror):
     assert [one["version"] for one in listed["available"]] == [RELEASE]
 
 
+def test_what_a_list_from_before_does_not_have_is_adopted_where_the_machine_has_it(user, mirror):
+    mirror.add("3.12.9")
+    with Server(mirror.path) as server:
+        # what a list of today does not have is no reason to adopt
+        assert user.json("install", "3.13", status=1, PYMAN_MIRROR=server.url)["installed"] == []
+        refused = user.json("install", "3.9", "--offline", status=1, PYMAN_MIRROR=server.url)
+        assert refused["error"]["code"] == "not-found"
+        [got] = user.json("install", "3.13", "--offline", PYMAN_MIRROR=server.url)["installed"]
+        assert (got["version"], got["origin"], got["already"]) == ("3.13.5", "pyenv", False)
+        # and once it is adopted, today's list need not have it
+        [again] = user.json("install", "3.13", PYMAN_MIRROR=server.url)["installed"]
+        assert (again["version"], again["origin"], again["already"]) == ("3.13.5", "pyenv", True)
+
+
 def archive_of_path(mirror):
     return mirror.path + archive_of(mirror)
 

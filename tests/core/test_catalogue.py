@@ -183,7 +183,8 @@ def test_a_line_of_another_shape_is_refused(text, reason):
         "%2Fetc/passwd",
         "//other.example/python.tar.gz",
         "a//b",
-        "./a",
+        "././a",
+        "a/./b",
         "a/",
         "a\\..\\b",
         "a%5C..%5Cb",
@@ -192,6 +193,11 @@ def test_a_line_of_another_shape_is_refused(text, reason):
         "a%3Fb",
         "a#b",
         "file:///etc/passwd",
+        "file:///srv/mirror",
+        "file:///srv/mirror2/a",
+        "file:///srv/mirror/../a",
+        "file:///srv/mirror/%2e%2e/a",
+        "file://elsewhere/srv/mirror/a",
         "ftp://mirror.example/a",
         "https:///a",
         "http://mirror.example/a",
@@ -201,6 +207,15 @@ def test_a_line_of_another_shape_is_refused(text, reason):
 def test_an_address_that_leaves_its_mirror_is_refused(url, base):
     with pytest.raises(WrongShape):
         resolve_url(url, base)
+
+
+@pytest.mark.parametrize(
+    "url", ["a+b/c", "a%2Bb/c", "./a+b/c", "file:///srv/mirror/a+b/c", "file://localhost/srv/mirror/a%2Bb/c"]
+)
+def test_every_way_to_write_a_file_below_the_list(url):
+    assert resolve_url(url, "/srv/mirror") == "/srv/mirror/a+b/c"
+    if "file" not in url:
+        assert resolve_url(url, HTTPS) == f"{HTTPS}/{url.removeprefix('./')}"
 
 
 def test_https_stays_https_and_http_may_be_either():

@@ -42,6 +42,10 @@ DECISIONS = [
     # newer than the list knows
     (("3.13.16",), "3.13", "keep 3.13.16"),
     (("3.9.1",), "3.9", "keep 3.9.1"),
+    # of others, and nothing that could take its place
+    (("3.9.1@/pyenv",), "3.9", "keep 3.9.1"),
+    (("3.9.1@/pyenv",), "3.9.1", "keep 3.9.1"),
+    (("3.9.1@/pyenv!",), "3.9.1", "no"),
     # an adopted one is fetched all the same, and gives way
     (("3.13.15@/pyenv",), "3.13", "fetch 3.13.15 for 3.13.15"),
     (("3.13.15@/pyenv",), "3.13.15", "fetch 3.13.15 for 3.13.15"),

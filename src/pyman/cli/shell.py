@@ -32,7 +32,7 @@ def init(session: Session, shell: _SHELL) -> Answer:
         pyman init fish | source           in ~/.config/fish/config.fish
     """
     text = init_script(shell, session.places.shims, shipped("completions"))
-    return Answer({"shell": shell, "script": text}, tuple(text.rstrip("\n").split("\n")), raw=True)
+    return Answer({"shell": shell, "script": text, "changed": []}, tuple(text.rstrip("\n").split("\n")), raw=True)
 
 
 @verb
@@ -45,7 +45,7 @@ def completions(session: Session, shell: _SHELL) -> Answer:  # noqa: ARG001  # e
     if shell not in SHELLS:
         raise UsageError(f"`{shell}` is no shell that pyman knows", hint="choose one of bash, zsh and fish")
     text = read_text(os.path.join(shipped("completions"), _FILES[shell]))
-    return Answer({"shell": shell, "script": text}, tuple(text.rstrip("\n").split("\n")), raw=True)
+    return Answer({"shell": shell, "script": text, "changed": []}, tuple(text.rstrip("\n").split("\n")), raw=True)
 
 
 @verb

@@ -236,13 +236,18 @@ def resolve_url(url: str, base: str) -> str:
     if not url or any(one <= " " or one == "\x7f" or "\ud800" <= one <= "\udfff" for one in url):
         raise WrongShape(f"has the address {url[:100]!r}, which is none")
     scheme, separator, rest = url.partition("://")
-    if separator:
+    if separator and scheme.lower() == "file" and base.startswith("/"):
+        place = unquote(rest.removeprefix("localhost"), errors="surrogateescape")
+        path = place.removeprefix(f"{base}/") if place.startswith("/") else ""
+    elif separator:
         if scheme.lower() not in ("https", "http") or not rest.partition("/")[0]:
             raise WrongShape(f"has the address {url[:100]!r}, which is no web address")
         if scheme.lower() == "http" and not base.startswith("http://"):
             raise WrongShape(f"has the address {url[:100]!r}, which is less safe than the list itself")
         return url
-    path = unquote(url, errors="surrogateescape")
+    else:
+        url = url.removeprefix("./")
+        path = unquote(url, errors="surrogateescape")
     parts = path.split("/")
     if any(part in ("", ".", "..") for part in parts) or any(character in path for character in "\\\0?#"):
         raise WrongShape(f"has the address {url[:100]!r}, which is not below the list's folder")

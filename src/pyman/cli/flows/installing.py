@@ -103,11 +103,12 @@ def get(
     asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
     builds: tuple[Build, ...] = ()
     unreachable: NetworkError | None = None
+    stale = False
     if asking:
         try:
             known = catalogue(session, mirror, lambda builds: plan.answer_is_known(asking, builds))
-            builds = known.builds
-            if known.stale:
+            builds, stale = known.builds, known.stale
+            if stale:
                 session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
         except NetworkError as error:
             unreachable = error
@@ -117,8 +118,18 @@ def get(
         else plan.decide(request, store, builds, force=force)
         for request in requests
     ]
+    if stale:
+        decisions = [_from_before(decision) for decision in decisions]
     done = carry_out(session, decisions, may_adopt=may_adopt, check=check, force=force)
     return replace(done, settled=settled)
+
+
+def _from_before(decision: plan.Decision) -> plan.Decision:
+    """What an old list does not have is out of reach: upstream may have it, and a Python of the machine may do."""
+    if not isinstance(decision, plan.Impossible) or decision.error.code != "not-found":
+        return decision
+    error = decision.error
+    return plan.Impossible(decision.request, NetworkError(error.message, hint=error.hint, code=error.code))
 
 
 def carry_out(

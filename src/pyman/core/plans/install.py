@@ -59,11 +59,11 @@ def needs_catalogue(request: Request, store: Store, *, force: bool) -> bool:
     return force or not request.pins or _installed(store, request) is None
 
 
-def _installed(store: Store, request: Request) -> Runtime | None:
-    """The managed runtime that best satisfies a request."""
-    managed = [runtime for runtime in store.runtimes if runtime.is_managed and runtime.whole]
-    best = best_of(request, [(runtime.version, runtime.variant) for runtime in managed])
-    found = [runtime for runtime in managed if (runtime.version, runtime.variant) == best]
+def _installed(store: Store, request: Request, *, adopted: bool = False) -> Runtime | None:
+    """The managed runtime that best satisfies a request; with `adopted`, whosever it is."""
+    there = [runtime for runtime in store.runtimes if runtime.whole and (runtime.is_managed or adopted)]
+    best = best_of(request, [(runtime.version, runtime.variant) for runtime in there])
+    found = [runtime for runtime in there if (runtime.version, runtime.variant) == best]
     return max(found, key=lambda runtime: runtime.rank, default=None)
 
 
@@ -71,15 +71,17 @@ def decide(request: Request, store: Store, builds: Sequence[Build], *, force: bo
     """Decide one request with the catalogue at hand.
 
     `3.13` means the newest patch release known, whatever is installed; a release that is adopted is fetched all the
-    same, and takes the adopted one's place; `--force` fetches again what is there.
+    same, and takes the adopted one's place; `--force` fetches again what is there. What the catalogue does not have
+    is kept where it is installed or adopted.
     """
     if request.kind == "other":
         return Impossible(request, not_installable(request))
     best = best_of(request, [(build.version, build.variant) for build in builds])
     installed = _installed(store, request)
     if best is None:
-        if installed is not None and not force:
-            return Keep(request, installed)
+        there = installed or _installed(store, request, adopted=True)
+        if there is not None and not force:
+            return Keep(request, there)
         return Impossible(request, unknown_release(request, builds))
     if installed is not None and not force and (installed.version.order >= best[0].order):
         return Keep(request, installed)
