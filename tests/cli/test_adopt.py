@@ -88,7 +88,7 @@ def test_one_path_in_every_form(user, others):
     for path in (prefix, f"{prefix}/bin/python3.12", f"{prefix}/bin/python", user.path / ".pyenv/versions/3.12"):
         answer = user.json("adopt", path)
         [got] = answer["installed"]
-        assert got["path"] == prefix
+        assert (got["request"], got["path"]) == (str(path), prefix)
         assert (got["version"], got["origin"], got["aliases"]) == ("3.12.1", "pyenv", ["3.12", "3"])
         assert answer["moved"][0]["to"] == "3.12.1"
         assert os.readlink(user.runtimes / "3.12.1") == prefix

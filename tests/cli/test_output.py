@@ -282,7 +282,8 @@ def test_the_version(user):
 
     for words in (("--version",), ("-V",), ("-q", "--version")):
         assert user.pyman(*words).out == f"pyman {__version__}\n"
-    assert user.pyman("--json", "--version").json["version"] == __version__
+    for words in (("--json", "--version"), ("--version", "--json"), ("-V", "-q", "--json")):
+        assert user.pyman(*words).json["version"] == __version__
 
 
 @pytest.mark.parametrize(

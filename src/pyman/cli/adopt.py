@@ -55,9 +55,8 @@ def adopt(
                 session.observer.noted(note)
         if not every:
             return _show(session, strangers)
-        return _adopt_all(session, strangers)
-    strangers = [ask_stranger(_interpreter(session, path), session.places) for path in paths]
-    return _adopt_all(session, strangers)
+        return _adopt_all(session, [(stranger.prefix, stranger) for stranger in strangers])
+    return _adopt_all(session, [(path, ask_stranger(_interpreter(session, path), session.places)) for path in paths])
 
 
 def _interpreter(session: Session, path: str) -> str:
@@ -92,20 +91,20 @@ def _show(session: Session, strangers: list[Stranger]) -> Answer:
     return Answer({"found": found, "installed": [], "changed": [], "moved": []}, table=table, notes=notes)
 
 
-def _adopt_all(session: Session, strangers: list[Stranger]) -> Answer:
+def _adopt_all(session: Session, asked: list[tuple[str, Stranger]]) -> Answer:
     prepare_folders(session.places)
     lines: list[str] = []
     changed: list[str] = []
     moved: list[Moved] = []
     got: list[installing.Got] = []
     failure: PymanError | None = None
-    for stranger in sorted(strangers, key=lambda one: one.version.order):
+    for path, stranger in sorted(asked, key=lambda one: one[1].version.order):
         try:
             runtime, moves, kept = adopt_one(session.places, stranger, session.observer)
         except PymanError as error:
             failure = error
             continue
-        got.append(installing.Got(Request(stranger.prefix, "path"), runtime, kept is not None, moves))
+        got.append(installing.Got(Request(path, "path"), runtime, kept is not None, moves))
         if kept is not None:
             lines.append(_kept(kept))
             continue

@@ -30,7 +30,8 @@ def _run(shared: list[str], name: str | None, rest: list[str]) -> int:
     if name is None or name == "help":
         return _help(shared, rest)
     if name in ("--version", "-V"):
-        return show(Answer({"version": __version__}, (f"pyman {__version__}",)), json="--json" in shared, quiet=False)
+        json = "--json" in (*shared, *rest)
+        return show(Answer({"version": __version__}, (f"pyman {__version__}",)), json=json, quiet=False)
     command = _named(name, rest)
     from pyman.cli.typer_command import run_by_typer
 
