@@ -97,6 +97,7 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
         "sha256": manifest.sha256 if manifest is not None else None,
         "installed_at": manifest.installed_at if manifest is not None else None,
         "users": venvs,
+        "changed": [],
         "needed_by": [{"why": need.why, "who": need.who} for need in needs],
     }
     lines = [f"Python {runtime.release}, {origin_of(runtime.target)}", f"  place: {runtime.path}"]
@@ -151,6 +152,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
         "chain": chain,
         "settings": dict(facts.settings.values),
         "users": others,
+        "changed": [],
         "findings": [
             {"code": one.code, "severity": one.severity, "message": one.message, "repair": one.repair}
             for one in findings
