@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import socket
+import stat
 
 from pyman.core.record import record
 from pyman.effects.alive import is_alive
@@ -214,13 +215,16 @@ def _remove_tree(path: str, tried: set[str]) -> None:
         else:
             _remove_tree(entry, tried)
 
-    if os.path.islink(path) or os.path.isfile(path):
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISDIR(mode):
         os.unlink(path)
-    elif os.path.isdir(path):
-        if sys.version_info >= (3, 12):
-            shutil.rmtree(path, onexc=try_again)
-        else:
-            shutil.rmtree(path, onerror=try_again)
+    elif sys.version_info >= (3, 12):
+        shutil.rmtree(path, onexc=try_again)
+    else:
+        shutil.rmtree(path, onerror=try_again)
 
 
 def exchange(one: str, other: str) -> bool:

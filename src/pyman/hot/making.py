@@ -59,8 +59,9 @@ class Making:
     ) -> Choice:
         """Make the venv, record it, and return the Python that it has got; nothing is left of it where that fails.
 
-        `choose_again` answers the request once more, where the alias has moved meanwhile. Raises PymanError, and
-        AliasMoved where the answer is another path now.
+        `choose_again` answers the request once more, where the alias has moved meanwhile. `before_keeping` is
+        `SetAside.keep_new`, where an old one was set aside. Raises PymanError, and AliasMoved where the answer is
+        another path now.
         """
         with self.new() as new:
             new.put(unfinished=install is not None or before_keeping is not None)
@@ -71,9 +72,12 @@ class Making:
             choice = choose_again() if self._has_moved() else self._choice
             if (choice.executable, choice.policy) != (self._choice.executable, self._choice.policy):
                 raise AliasMoved(f"{self._choice.through} was moved meanwhile")
-            if before_keeping is not None:
+            if before_keeping is None:
+                new.keep()
+            else:
+                # Once the old one is given up nothing may fail that would take the new one back.
                 before_keeping()
-            new.keep()
+                new.leave()
         return choice
 
     def _has_moved(self) -> bool:

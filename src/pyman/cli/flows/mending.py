@@ -28,7 +28,7 @@ from pyman.effects.places import make_folder
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import sweep_temporaries
 from pyman.effects.venvs.inventory import read_one
-from pyman.effects.venvs.moved import read_moved
+from pyman.effects.venvs.moved import folders_of_moved, read_moved
 from pyman.errors import NotFound, PymanError
 
 TYPE_CHECKING = False
@@ -152,7 +152,10 @@ def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Sto
         raise _nothing_to_do(facts.path)
     with _locked(session), Transaction(session.places) as transaction:
         # What a killed repair was about to put in place lies beside what this one replaces.
-        for folder in {os.path.dirname(step.path) for step in plan.steps if hasattr(step, "path")}:
+        folders = {os.path.dirname(step.path) for step in plan.steps if hasattr(step, "path")}
+        if finding.action == actions.MEND_MOVE:
+            folders.update(folders_of_moved(facts))
+        for folder in folders:
             with contextlib.suppress(OSError):
                 sweep_temporaries(folder)
         transaction.take(plan)

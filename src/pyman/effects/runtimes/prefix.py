@@ -29,9 +29,12 @@ def repair_prefix(tree: str, final: str) -> None:
                 source = read_bytes(path, _LARGEST)
                 _write(path, source, relocated_variables(source))
                 _forget_bytecode(library, name.removesuffix(".py"))
-            elif name.startswith("config") and os.path.isfile(makefile := f"{path}/Makefile"):
-                source = read_bytes(makefile, _LARGEST)
-                _write(makefile, source, relocated_makefile(source, os.fsencode(final)))
+            elif name.startswith("config"):
+                try:
+                    source = read_bytes(f"{path}/Makefile", _LARGEST)
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                _write(f"{path}/Makefile", source, relocated_makefile(source, os.fsencode(final)))
     except NotReadable as error:
         raise IntegrityError(f"the runtime in {tree} is not one: {error}", hint="take another build of it") from None
     except OSError as error:

@@ -15,6 +15,8 @@ from pyman.effects.venvs.activation import activation_scripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyman.core.venv import VenvFacts
 
 _LARGEST_RECORD = 16 * SMALL_FILE
@@ -67,6 +69,15 @@ def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
         shebang_limit=SHEBANG_LIMITS.get(sys.platform, SHEBANG_LIMITS["linux"]),
     )
     return files, _relocated(files)
+
+
+def folders_of_moved(facts: VenvFacts) -> Iterator[str]:
+    """The folders of the files that the repair of a move may write, whether or not it still has to."""
+    yield from (facts.folder, f"{facts.folder}/bin")
+    for library in facts.libraries:
+        site_packages = f"{facts.folder}/lib/{library.name}/site-packages"
+        yield site_packages
+        yield from (f"{site_packages}/{name}" for name in _names(site_packages) if name.endswith("-info"))
 
 
 def _names(folder: str) -> list[str]:

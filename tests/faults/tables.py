@@ -1,0 +1,71 @@
+"""A command line in a world, and what the faults in it add up to: a row of the table in tests/README.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from faults.faulty import DENIED, ERROR, FULL, KILLED, SHUT, TORN, Faulty
+from faults.trials import AFTER, AGAIN, ALL, BEFORE, BEGUN, DOCTOR, EACH, ITSELF, Trial
+from faults.worlds import World
+
+FAULTS, CROWD = "faults", "crowd"
+_TITLES = (
+    "command", "world", "effects", ERROR, FULL, DENIED, SHUT, KILLED, TORN, "error at a look",
+    BEFORE, AFTER, EACH, BEGUN, ITSELF, DOCTOR, AGAIN, "lost",
+)  # fmt: skip
+
+
+class Case(NamedTuple):
+    """A command line in a world. `large`: only where every fault is tried, because another case is much like it."""
+
+    world: Callable[[World], object]
+    words: str
+    large: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.world.__name__}: {self.words}"
+
+
+def try_cases(cases: list[Case], budget: int):
+    """Make the fixture and the test of a file; `budget` is how many faults of a case the ordinary suite tries."""
+    worlds: dict[Callable[[World], object], World] = {}
+
+    @pytest.fixture(scope="module")
+    def world_made_by(tmp_path_factory):
+        with Faulty() as faulty:
+
+            def made(make: Callable[[World], object]) -> World:
+                if make not in worlds:
+                    worlds[make] = World(str(tmp_path_factory.mktemp(make.__name__).resolve()), faulty, make)
+                return worlds[make]
+
+            yield made
+
+    @pytest.mark.parametrize("case", [case for case in cases if ALL or not case.large], ids=lambda case: case.name)
+    def test_faults(case, world_made_by, tally):
+        world = world_made_by(case.world)
+        words = [word.format(home=world.path, archive=world.archive) for word in case.words.split()]
+        trial = Trial(world, tuple(words))
+        trial.try_all(budget)
+        row = {"command": case.words, "world": case.world.__name__, "effects": len(trial.calls)}
+        tally(FAULTS, {**row, **trial.tried, **trial.states, **trial.cleaned_by, "lost": len(trial.problems)})
+        assert not trial.problems, "\n".join([f"{len(trial.problems)} problems", *trial.problems[: 50 if ALL else 10]])
+
+    return world_made_by, test_faults
+
+
+def table(rows: list[dict[str, object]]) -> list[str]:
+    """The rows and their sum, as Markdown."""
+    total: Counter[str] = Counter()
+    for row in rows:
+        total.update({title: value for title, value in row.items() if isinstance(value, int)})
+    lines = [_TITLES, ["---"] + ["---:"] * (len(_TITLES) - 1)]
+    for row in [*rows, {"command": "**all**", "world": "", **total}]:
+        lines.append([f"`{row['command']}`" if row["world"] else str(row["command"]), str(row["world"])])
+        lines[-1] += [str(row.get(title, 0)) for title in _TITLES[2:]]
+    return [f"| {' | '.join(line)} |" for line in lines]

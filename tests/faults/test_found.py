@@ -1,0 +1,41 @@
+"""Faults that once did harm, each tried in every run of the suite."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from faults import worlds
+from faults.faulty import CHANGES, ERROR, LOOKS, TORN, Faulty
+from faults.trials import Trial
+from faults.worlds import World
+
+FOUND = {
+    "the old venv given up, and the new one taken back": (
+        worlds.one, "venv .venv --clear", ERROR, CHANGES, "unlink .*/.venv/.pyman-unfinished",
+    ),
+    "the old venv not to be looked at, and called removed": (
+        worlds.one, "venv .venv --clear", ERROR, LOOKS, "stat .*/..venv.pyman-old-[^/]*",
+    ),
+    "the copy of a file that was mended already, when the repair of another was killed": (
+        worlds.sick, "doctor --fix", TORN, CHANGES, "link .*/moved/bin/.activate.csh.pyman-[^/]*",
+    ),
+    "the baked-in prefix, where its file is not to be looked at": (
+        worlds.nothing, "install 3.13.5", ERROR, LOOKS, "(stat|open) .*/tree/lib/.*/Makefile",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def faulty():
+    with Faulty() as one:
+        yield one
+
+
+@pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)
+def test_a_fault_that_was_found(found, faulty, tmp_path):
+    make, words, fault, kind, pattern = found
+    trial = Trial(World(os.path.realpath(tmp_path), faulty, make), tuple(words.split()))
+    trial.try_at(fault, kind, pattern)
+    assert not trial.problems, "\n".join(trial.problems)
