@@ -10,7 +10,8 @@ import pytest
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, PymanError
-from pyman.hot.paths import absolute, resolve_path
+from pyman.hot.choosing import choose_path
+from pyman.hot.paths import absolute
 from stage.interpreters import PYENV
 from stage.mirror import runtime_tree
 from stage.venvs import call, peer
@@ -34,7 +35,7 @@ def look(home):
 
     def resolve(path, cwd=None, **environ):
         places = read_places(home.environ)
-        return resolve_path(
+        return choose_path(
             str(path), read_store(places.root), {**home.environ, **environ}, str(cwd or home.project), places.cache
         )
 

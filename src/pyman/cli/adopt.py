@@ -25,7 +25,7 @@ from pyman.effects.runtimes.adopting import adopt as adopt_one
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, UsageError
-from pyman.hot.paths import resolve_path
+from pyman.hot.choosing import choose_path
 
 
 @verb
@@ -63,7 +63,7 @@ def _interpreter(session: Session, path: str) -> str:
     """The base interpreter that a path leads to: of a venv, of a folder, of a shim of another tool."""
     store = read_store(session.places.root)
     text = path if path.startswith(("/", "~", ".")) else f"./{path}"
-    return resolve_path(text, store, session.environ, session.cwd, session.places.cache).executable
+    return choose_path(text, store, session.environ, session.cwd, session.places.cache).executable
 
 
 def _show(session: Session, strangers: list[Stranger]) -> Answer:

@@ -21,7 +21,7 @@ from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.runtimes.new import Archive, unpack_runtime
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, UsageError
-from pyman.hot.choosing import wishes
+from pyman.hot.wishes import wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from pyman.core.runtime_origin import is_shared
 from pyman.core.selection import ENVIRONMENT
 from pyman.core.shell.shim_names import is_of_python
 from pyman.errors import BadRequest, NoPython, NotFound, PymanError, UsageError
+from pyman.hot.choosing import Located, locate
 from pyman.hot.find import choose_here
-from pyman.hot.which import Located, locate, replace_process
+from pyman.hot.which import replace_process
 
 
 @verb

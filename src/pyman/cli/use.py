@@ -21,7 +21,7 @@ from pyman.effects.moves.default import set_default
 from pyman.effects.places import cannot_write
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, Refused
-from pyman.hot.choosing import wishes
+from pyman.hot.wishes import wishes
 
 _REQUESTS = Annotated[
     list[str] | None, typer.Argument(metavar="[REQUEST...]", help="A version or a range; several: first wins.")

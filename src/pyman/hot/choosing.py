@@ -1,90 +1,46 @@
-"""Looking and choosing, as every verb that needs a Python does it: who asks for what, and what answers."""
+"""Looking and choosing, as every verb that needs a Python does it: what answers a request, and runs under a name."""
 
 from __future__ import annotations
 
 import os
 
 from pyman.core.choice import choose
-from pyman.core.project_file import plainly_required
-from pyman.core.selection import ARGUMENT, DEFAULT, ENVIRONMENT, PYPROJECT_KEY, Wish
-from pyman.core.version_file import parse_version_file
-from pyman.effects.project_files import PYPROJECT, VERSION_FILE, read_project_file, upward
-from pyman.errors import BadRequest, NotFound
+from pyman.core.record import record, replace
+from pyman.core.selection import (
+    ENVIRONMENT,
+    NEWEST,
+    PROGRAM,
+    Selection,
+    Wish,
+    named_by_program,
+    select,
+    select_for_program,
+)
+from pyman.core.shell.shim_names import own_program, program_minor
+from pyman.core.version import minor_alias
+from pyman.effects.store import read_store
+from pyman.errors import BadRequest, NoPython, NotFound
+from pyman.hot.wishes import is_there, system_program, wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pyman.core.choice import Choice
     from pyman.core.request import Request
     from pyman.core.runtime import Store
-
-_SHIM_HEAD = b"#!/bin/sh\n# pyman shim:"
-
-
-def wishes(environ: Mapping[str, str], cwd: str, store: Store, request: str | None = None) -> list[Wish]:
-    """Everybody who may ask for a Python, in the order of DESIGN 9; who asks for nothing has no words.
-
-    `request` is what the command line asks for, which outranks them all: no one else is asked then.
-    `.python-version` anywhere above outranks every `pyproject.toml`, which is not even read then. Raises BadRequest
-    that names the file, and the line, of what cannot be understood.
-    """
-    if request is not None:
-        return [Wish(ARGUMENT, (request,))]
-    word = environ.get(ENVIRONMENT, "")
-    found = [Wish(ENVIRONMENT, (word,) if word else ())]
-    if not word:
-        found.append(_version_file(cwd))
-        if not found[-1].words:
-            found.append(_requires_python(cwd))
-    found.append(Wish(DEFAULT, (store.default,) if store.default is not None else ()))
-    return found
+    from pyman.effects.places import Places
 
 
-def _version_file(cwd: str) -> Wish:
-    for folder in upward(cwd):
-        file = read_project_file(os.path.join(folder, VERSION_FILE))
-        if file is None:
-            continue
-        requests = parse_version_file(file.text, file.path)
-        if requests:
-            return Wish(
-                file.path, tuple(request.text for request in requests), tuple(request.line for request in requests)
-            )
-    return Wish(VERSION_FILE, ())
+@record
+class Located:
+    """A program, and how it was chosen."""
 
-
-def _requires_python(cwd: str) -> Wish:
-    for folder in upward(cwd):
-        file = read_project_file(os.path.join(folder, PYPROJECT))
-        if file is None or "requires-python" not in file.text:
-            continue
-        plain = plainly_required(file.text)
-        if plain:
-            return Wish(file.path, (plain,), key=PYPROJECT_KEY)
-        from pyman.core.toml_text import NotToml, parse_toml
-
-        try:
-            project = parse_toml(file.text).get("project", {})
-        except NotToml as error:
-            raise BadRequest(
-                f"{file.path} is no TOML: {error}", hint="mend it, or use PYMAN_PYTHON", exit_status=1
-            ) from None
-        asked = project.get("requires-python") if isinstance(project, dict) else None
-        if isinstance(asked, str) and asked.strip():
-            return Wish(file.path, (asked.strip(),), key=PYPROJECT_KEY)
-    return Wish(PYPROJECT, ())
-
-
-def is_there(store: Store, environ: Mapping[str, str], program: str = "") -> Callable[[Request], bool]:
-    """Whether a request has an answer on this machine; a path is taken at its word."""
-
-    def answer(request: Request) -> bool:
-        if request.kind == "system":
-            return system_program(environ, store, program) is not None
-        return request.kind == "path" or choose(store, request) is not None
-
-    return answer
+    path: str
+    selection: Selection
+    asked: tuple[Wish, ...]
+    choice: Choice | None
+    """None for a program of the system."""
 
 
 def choose_interpreter(
@@ -95,16 +51,12 @@ def choose_interpreter(
     Raises NotFound and BadRequest for a path that leads nowhere, and for what pyman cannot use yet.
     """
     if request.kind == "path":
-        from pyman.hot.paths import resolve_path
-
-        return resolve_path(request.text, store, environ, cwd, cache)
+        return choose_path(request.text, store, environ, cwd, cache)
     if request.kind == "system":
-        from pyman.hot.paths import resolve_path
-
         path = system_program(environ, store)
         if path is None:
             raise NotFound("there is no Python on PATH besides pyman's", hint="ask for a version instead of `system`")
-        return resolve_path(path, store, environ, cwd, cache)
+        return choose_path(path, store, environ, cwd, cache)
     if request.kind == "other":
         raise BadRequest(
             f"`{request}` is not supported yet: pyman looks after CPython only",
@@ -115,33 +67,113 @@ def choose_interpreter(
     return choose(store, request)
 
 
-def system_program(environ: Mapping[str, str], store: Store, name: str = "") -> str | None:
-    """The first program on PATH that would run without pyman: no shim, nothing of a venv, nothing of the store.
+def choose_path(text: str, store: Store, environ: Mapping[str, str], cwd: str, cache: str) -> Choice:
+    """Answer a request that is a path; a shim is what it would run.
 
-    Without a name, or as `python`, any of the names that a system's Python has.
+    Raises NotFound where nothing is there, BadRequest where it leads to no Python.
     """
-    names = {"": ("python3", "python"), "python": ("python", "python3")}.get(name, (name,))
-    folders = [folder for folder in environ.get("PATH", "").split(os.pathsep) if _is_of_the_system(folder, store)]
-    for candidate in names:
-        for folder in folders:
-            path = os.path.join(folder, candidate)
-            if os.path.isfile(path) and os.access(path, os.X_OK) and not _is_shim(path):
-                return path
-    return None
+    from pyman.hot.paths import absolute, resolve_path
+
+    path = absolute(text, environ, cwd)
+    if os.path.dirname(path) == os.path.join(store.root, "shims") and os.path.lexists(path):
+        return _behind_shim(path, store, environ, cwd, cache)
+    return resolve_path(path, store, cache)
 
 
-def _is_of_the_system(folder: str, store: Store) -> bool:
-    plain = folder.rstrip("/")
-    if not os.path.isabs(folder) or os.path.basename(plain) == "shims":
-        return False
-    if plain.startswith(os.path.join(store.root, "runtimes") + "/"):
-        return False
-    return not os.path.isfile(os.path.join(os.path.dirname(plain), "pyvenv.cfg"))
+def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, cache: str) -> Choice:
+    """The interpreter that a shim would run in this folder.
 
+    Raises NotFound where that is none, and what choosing raises.
+    """
+    from pyman.hot.paths import absolute
 
-def _is_shim(path: str) -> bool:
+    def is_shim(word: str | None) -> bool:
+        return os.path.dirname(absolute(word or "/", environ, cwd)) == os.path.dirname(path)
+
+    # Where a shim is what is asked for it stands for what is asked for besides, else it would stand for itself.
+    if is_shim(store.default):
+        store = replace(store, default=None)
+    if is_shim(environ.get(ENVIRONMENT)):
+        environ = {key: value for key, value in environ.items() if key != ENVIRONMENT}
     try:
-        with open(path, "rb") as file:
-            return file.read(len(_SHIM_HEAD)) == _SHIM_HEAD
-    except OSError:
-        return False
+        located = located_in(store, cache, environ, cwd, os.path.basename(path))
+    except NoPython as error:
+        raise NotFound(f"the shim {path} has nothing to run: {error.message}", hint=error.hint) from None
+    return located.choice or choose_path(located.path, store, environ, cwd, cache)
+
+
+def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None) -> Located:
+    """Find the program that `name` means in a folder, as the shim does; `request` is what the command line asks for.
+
+    Raises NoPython (127) where nothing can be run, and BadRequest where somebody's wish is not understood.
+    """
+    return located_in(read_store(places.root), places.cache, environ, cwd, name, request)
+
+
+def located_in(
+    store: Store, cache: str, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None
+) -> Located:
+    """Find a program as `locate` does, in a store that was read."""
+    asked, selection = who_asks(store, environ, cwd, name, request)
+    minor = program_minor(name)
+    if selection.request.kind == "system":
+        path = system_program(environ, store, name)
+        if path is None:
+            raise NoPython(
+                f"no `{name}` is on PATH but shims, and {selection.source} asks for the system's",
+                hint="choose another Python with `pyman use`",
+            )
+        return Located(path, selection, asked, None)
+    choice = choose_interpreter(store, selection.request, environ, cwd, cache)
+    if minor is not None and choice is not None and minor_alias(choice.version, choice.variant) != minor:
+        # A path that leads to another minor says nothing about this one.
+        selection = named_by_program(minor)
+        choice = choose_interpreter(store, selection.request, environ, cwd, cache)
+    if choice is None:
+        raise missing(store, selection)
+    return Located(_program_of(choice, name), selection, asked, choice)
+
+
+def who_asks(
+    store: Store, environ: Mapping[str, str], cwd: str, name: str, request: str | None
+) -> tuple[tuple[Wish, ...], Selection]:
+    """Everybody who may ask, and the wish that counts for a program."""
+    asked = wishes(environ, cwd, store, request)
+    minor = program_minor(name)
+    there = is_there(store, environ, name)
+    return tuple(asked), select(asked, there) if minor is None else select_for_program(asked, minor, there)
+
+
+def missing(store: Store, selection: Selection) -> NoPython:
+    """The failure to report when nothing installed satisfies a request."""
+    if selection.source == NEWEST:
+        return NoPython(f"no Python is installed in {store.root}", hint="run `pyman install`")
+    from pyman.core.shell.quoting import as_word
+
+    others = "".join(f", {request}" for request in selection.missing)
+    asks = "" if selection.source == PROGRAM else f", and {selection.source} asks for it"
+    return NoPython(
+        f"Python {selection.request}{others} is not installed{asks}",
+        hint=f"run `pyman install {as_word(selection.request.text)}`",
+    )
+
+
+def _program_of(choice: Choice, name: str) -> str:
+    if choice.runtime is not None and choice.runtime.is_managed:
+        path = os.path.join(choice.home, name)
+    else:
+        minor = minor_alias(choice.version, choice.variant)
+        own = own_program(name, minor)
+        if own is None:
+            raise NoPython(
+                f"`{name}` is none of the programs of Python {choice.release}, which pyman did not install",
+                hint="make a venv that has it, with `pyman venv`",
+            )
+        # An interpreter that a path named may be called anything.
+        path = choice.executable if own == f"python{minor}" else os.path.join(choice.home, own)
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise NoPython(
+            f"Python {choice.release} has no program `{os.path.basename(path)}`",
+            hint="make a venv that has it, with `pyman venv`",
+        )
+    return path

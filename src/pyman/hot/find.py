@@ -8,7 +8,8 @@ from pyman.core.answer import Answer
 from pyman.core.selection import NEWEST, select
 from pyman.effects.store import read_store
 from pyman.errors import NotFound
-from pyman.hot.choosing import choose_interpreter, is_there, wishes
+from pyman.hot.choosing import choose_interpreter
+from pyman.hot.wishes import is_there, wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

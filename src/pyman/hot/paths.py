@@ -1,8 +1,8 @@
 """A path as a request: used as given, its directory links kept, resolved only where it could not work otherwise.
 
-Three kinds of path are resolved (DESIGN 4): one into a venv goes on to the base interpreter, and keeps the venv's
+Two kinds of path are resolved here (DESIGN 4): one into a venv goes on to the base interpreter, and keeps the venv's
 policy; a lone link to an executable is followed until it stands in a Python's own `bin`, because a venv made from it
-could not find the standard library; a shim is what it would run.
+could not find the standard library.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import os
 from pyman.core.choice import Choice, pinned, through_alias
 from pyman.core.prefix_name import policy_of_path
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
-from pyman.core.record import record, replace
+from pyman.core.record import record
 from pyman.effects.files import read_text
-from pyman.errors import BadRequest, NoPython, NotFound
+from pyman.errors import BadRequest, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,16 +37,13 @@ class Found:
     """What a venv on the way said about itself."""
 
 
-def resolve_path(text: str, store: Store, environ: Mapping[str, str], cwd: str, cache: str) -> Choice:
-    """Answer a request that is a path.
+def resolve_path(path: str, store: Store, cache: str) -> Choice:
+    """Answer a request that is an absolute path, and no shim.
 
     Raises NotFound where nothing is there, BadRequest where it leads to no Python.
     """
-    path = absolute(text, environ, cwd)
     if not os.path.lexists(path):
         raise NotFound(f"{path} does not exist", hint="name an interpreter, a venv or the folder of a Python")
-    if os.path.dirname(path) == os.path.join(store.root, "shims"):
-        return _behind_shim(path, store, environ, cwd, cache)
     found = _to_base(path, None)
     mine = _in_store(found, store)
     if mine is not None:
@@ -73,29 +70,6 @@ def _joined(folder: str, text: str) -> str:
         elif name not in ("", "."):
             path = os.path.join(path, name)
     return path
-
-
-def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, cache: str) -> Choice:
-    """The interpreter that a shim would run in this folder.
-
-    Raises NotFound where that is none, and what choosing raises.
-    """
-    from pyman.core.selection import ENVIRONMENT
-    from pyman.hot.which import located_in
-
-    def is_shim(word: str | None) -> bool:
-        return os.path.dirname(absolute(word or "/", environ, cwd)) == os.path.dirname(path)
-
-    # Where a shim is what is asked for it stands for what is asked for besides, else it would stand for itself.
-    if is_shim(store.default):
-        store = replace(store, default=None)
-    if is_shim(environ.get(ENVIRONMENT)):
-        environ = {key: value for key, value in environ.items() if key != ENVIRONMENT}
-    try:
-        located = located_in(store, cache, environ, cwd, os.path.basename(path))
-    except NoPython as error:
-        raise NotFound(f"the shim {path} has nothing to run: {error.message}", hint=error.hint) from None
-    return located.choice or resolve_path(located.path, store, environ, cwd, cache)
 
 
 def _to_base(path: str, policy: str | None) -> Found:

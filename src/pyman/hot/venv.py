@@ -15,8 +15,9 @@ from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
 from pyman.effects.venvs.place import being_made, clear_left_behind, what_is_there
 from pyman.errors import BrokenRuntime, NotFound, PymanError, Refused
-from pyman.hot.choosing import choose_interpreter, is_there, wishes
+from pyman.hot.choosing import choose_interpreter
 from pyman.hot.making import AliasMoved, Making
+from pyman.hot.wishes import is_there, wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
