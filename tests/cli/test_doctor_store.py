@@ -77,6 +77,20 @@ def test_an_alias_that_leads_nowhere(machine, harm):
     assert machine.found("--fix", status=0) == {}
 
 
+def test_the_alias_of_a_venv_comes_back_also_where_only_the_venv_is_looked_at(machine):
+    """Its release is installed, so nothing has to be asked for."""
+    venv = machine.venv("a", tool="pyman")
+    (machine.runtimes / "3.13").unlink()
+    told = "error", "venv", "a/.venv", f"point 3.13 at {NEW}"
+    assert about(machine, "dangling", venv) == (*told, "open")
+    assert (
+        about(machine, "dangling", venv, "--dry-run") == about(machine, "dangling", "--dry-run") == (*told, "planned")
+    )
+    assert about(machine, "dangling", venv, "--fix", status=0) == (*told, "fixed")
+    assert machine.run(venv / "bin/python", "-c", "import sys; print(sys.version.split()[0])") == NEW
+    assert machine.found("--fix", status=0) == {}
+
+
 def test_a_folder_in_the_place_of_an_alias_is_not_touched(machine):
     (machine.runtimes / "3.13").unlink()
     (machine.runtimes / "3.13").mkdir()

@@ -180,6 +180,18 @@ def test_deleting_what_lies_elsewhere(machine, how):
     assert os.listdir(machine.root / "venvs") == []
 
 
+def test_one_on_a_disk_that_is_away_is_listed(machine):
+    venv = machine.venv("disk", tool="pyman")
+    (machine.path / "disk").rename(machine.path / "away")
+    answer = machine.json("venvs", "--size")
+    told = {"creator": "unknown", "request": None, "policy": None, "python": None, "link": "broken", "size": None}
+    assert answer["venvs"] == [{"path": str(venv), "state": "unreachable", **told}]
+    assert machine.pyman("venvs").out.splitlines()[1].split() == ["~/disk/.venv", "unknown", "?", "unreachable"]
+    assert paths(machine, "--python", "3.13") == []
+    (machine.path / "away").rename(machine.path / "disk")
+    assert machine.json("venvs")["venvs"][0]["state"] == "healthy"
+
+
 def test_a_venv_that_vanishes_and_comes_back(machine):
     venv = machine.venv("a", tool="pyman")
     venv.rename(machine.path / "away")

@@ -188,6 +188,10 @@ def test_without_an_alias_the_owners_own_link_is_taken(place):
     os.unlink(link)
     shutil.rmtree(f"{place.folder}/uv")
     [finding] = place.diagnose(venv)
+    assert (finding.code, finding.action, finding.argument, finding.asks) == ("dangling", "move-aliases", "3.13", False)
+    for runtime in os.listdir(place.runtimes):
+        shutil.rmtree(f"{place.runtimes}/{runtime}")
+    [finding] = place.diagnose(venv)
     assert (finding.code, finding.action, finding.argument, finding.asks) == ("dangling", "install", "3.13", True)
 
 

@@ -59,6 +59,11 @@ def doctor(
         return examine(session, wanted, foreign=foreign, machine=not wanted, record=not dry_run)
 
     try:
+        if fix and wanted and not dry_run:
+            # Without folders this is a finding: `interrupted`.
+            from pyman.cli.flows.rebuilding import recover_what_was_cut_off
+
+            recover_what_was_cut_off(session)
         _refuse_what_cannot_be_searched(wanted)
         seen = look()
     except PymanError as error:

@@ -16,7 +16,7 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.diagnosis.finding import SEVERITIES
 from pyman.core.diagnosis.venv import HEALTHY
-from pyman.core.listed_venv import ListedVenv
+from pyman.core.listed_venv import ListedVenv, unreachable_venv
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
 from pyman.effects.sizes import size_of
@@ -63,24 +63,22 @@ def venvs(
     seen = examine(session, wanted, machine=False)
     chosen = [venv for venv in seen.venvs if request is None or _runs(session, venv, request)]
     sizes = {venv.path: size_of(venv.folder) for venv in chosen} if size else {}
-    data = [_data(venv) | ({"size": sizes[venv.path]} if size else {}) for venv in chosen]
-    notes = []
-    if request is None:
-        for known, how in seen.absent:
-            if how == UNREACHABLE:
-                notes.append(f"{short_path(session, known.path)} cannot be reached: is its disk mounted?")
+    far = [known.path for known, how in seen.absent if how == UNREACHABLE and request is None]
+    shown = sorted((*chosen, *map(unreachable_venv, far)), key=lambda venv: venv.path)
+    data = [_data(venv) | ({"size": sizes.get(venv.path)} if size else {}) for venv in shown]
+    notes = [f"{short_path(session, path)} cannot be reached: is its disk mounted?" for path in far]
     notes += [f"{short_path(session, folder)} could not be searched" for folder in seen.unreadable[:5]]
-    notes += _next(folders or (), request, chosen)
+    notes += _next(folders or (), request, chosen, far)
     rows = [
         (
             short_path(session, venv.path),
             venv.creator,
             str(venv.python or "?"),
             _follows(venv),
-            *((megabytes(sizes[venv.path]),) if size else ()),
+            *((megabytes(sizes[venv.path]) if venv.path in sizes else "?",) if size else ()),
             venv.state,
         )
-        for venv in (chosen if not session.json else ())
+        for venv in (shown if not session.json else ())
     ]
     head = ("Venv", "Made by", "Python", "Follows", *(("Size",) if size else ()), "State")
     return Answer({"venvs": data}, table=Table(head, tuple(rows)), notes=tuple(notes))
@@ -111,13 +109,13 @@ def register(
     return Answer({"changed": paths}, tuple(shown))
 
 
-def _next(folders: Iterable[str], request: Request | None, chosen: list[ListedVenv]) -> list[str]:
+def _next(folders: Iterable[str], request: Request | None, chosen: list[ListedVenv], far: list[str]) -> list[str]:
     """What to do next, in words."""
     ill = sum(venv.state != HEALTHY and SEVERITIES[venv.state] != "info" for venv in chosen)
     if ill:
         verb = "needs" if ill == 1 else "need"
         return [f"{ill} of {told_count(len(chosen))} {verb} attention: see `pyman doctor`"]
-    if chosen:
+    if chosen or far:
         return []
     if request is not None:
         return [f"no venv runs {request}"]

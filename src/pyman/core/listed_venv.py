@@ -29,7 +29,7 @@ class ListedVenv:
     link: str
     """`alias`, `patch`, `external` or `broken`."""
     state: str
-    """`healthy`, or the code of the worst finding."""
+    """`healthy`, the code of the worst finding, or `unreachable`."""
     alias: str | None
     """The alias that fits its packages."""
     held_back: str | None
@@ -70,3 +70,8 @@ def list_venv(facts: VenvFacts, findings: Iterable[Finding]) -> ListedVenv:
         held[0] if held is not None else None,
         facts.running,
     )
+
+
+def unreachable_venv(path: str) -> ListedVenv:
+    """A recorded venv whose parent folder is missing too: only its place is known."""
+    return ListedVenv(path, path, -1, "unknown", None, None, "broken", "unreachable", None, None, None)

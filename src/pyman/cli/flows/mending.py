@@ -24,6 +24,7 @@ from pyman.effects.files import read_bytes
 from pyman.effects.lock import hold
 from pyman.effects.moves.fitness import Fitness
 from pyman.effects.moves.followers import read_follower
+from pyman.effects.moves.move import settle_aliases
 from pyman.effects.places import make_folder
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import sweep_temporaries
@@ -134,7 +135,9 @@ def _mend_one(session: Session, facts: VenvFacts, finding: Finding, store: Store
     """
     if finding.action == actions.INSTALL:
         return _install(session, facts, finding, store)
-    if finding.action == actions.HOLD_BACK:
+    if finding.action == actions.MOVE_ALIASES:
+        settle_aliases(session.places, session.observer)
+    elif finding.action == actions.HOLD_BACK:
         _hold_back(session, facts, finding, store)
     elif finding.action == actions.REBUILD:
         from pyman.cli.flows.rebuilding import rebuild_for

@@ -33,7 +33,7 @@ _STORE_FIRST = (
 
 def mend_store(session: Session, findings: tuple[Finding, ...], allowed: Callable[[Finding], bool]) -> list[Mended]:
     """Mend what the store itself needs."""
-    wanted = [finding for finding in findings if finding.action in _STORE_FIRST]
+    wanted = [finding for finding in findings if finding.kind != "venv" and finding.action in _STORE_FIRST]
     mended = []
     for finding in sorted(wanted, key=lambda one: _STORE_FIRST.index(one.action)):
         if finding.asks and not allowed(finding):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from posixpath import basename, dirname
 
-from pyman.core.diagnosis.finding import INSTALL, RELINK, Finding
+from pyman.core.diagnosis.finding import INSTALL, MOVE_ALIASES, RELINK, Finding
+from pyman.core.moves import swaps
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record
 from pyman.core.relink import target_for, wanted_alias
@@ -62,13 +63,17 @@ class Judged:
     def relink(self, code: str, message: str) -> Finding:
         """A finding that another link mends, where there is one; where there is none, that minor can be installed.
 
-        A script in the interpreter's place is somebody's own, and not replaced.
+        Where only the alias is missing, it comes back instead. A script in the interpreter's place is somebody's own,
+        and not replaced.
         """
         if self.facts.copy == SCRIPT:
             return self.find(code, message, "`pyman rebuild` makes it anew: bin/python is a script")
         if self.target is None:
             if self.alias is None:
                 return self.find(code, message)
+            leads_to = next((swap.new for swap in swaps(self.world.store) if swap.alias == self.alias), None)
+            if leads_to is not None:
+                return self.find(code, message, f"point {self.alias} at {leads_to}", MOVE_ALIASES, self.alias)
             return self.find(code, message, f"install {self.alias} and relink to it", INSTALL, self.alias, asks=True)
         repair = f"relink to {self.shown(self.target)}"
         if self.facts.policy == "pin" and not self.target.pins:

@@ -135,6 +135,8 @@ class _Reading:
             return Settings({})
         if b"\0" in content or b"=" not in content:
             self.problems.append(Problem(path, "it holds no settings"))
+        elif not _is_utf8(content):
+            self.problems.append(Problem(path, "it is no UTF-8 text, and no Python starts with it"))
         return parse_pyvenv_cfg(content.decode("utf-8", "surrogateescape"))
 
     def read_entries(self) -> tuple[Entry, ...]:
@@ -203,6 +205,14 @@ class _Reading:
         if not any(letter.isalpha() for letter in named) and (runs is None or runs.is_final):
             return None
         return holds_compiled([f"{self.folder}/lib/{library.name}/site-packages" for library in libraries])
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _elsewhere(path: str, status: os.stat_result) -> str | None:
