@@ -8,7 +8,7 @@ from pyman.core.answer import Answer
 from pyman.core.choice import pinned
 from pyman.core.record import record, replace
 from pyman.core.selection import NEWEST, select
-from pyman.core.shell.activation import quote_csh, quote_fish, quote_sh
+from pyman.core.shell.activation import activation_line
 from pyman.core.venv_layout import VenvWish
 from pyman.core.version import minor_alias
 from pyman.effects.observer import SILENT, Observer
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 10
 """An alias that moves more often than that while one venv is made is no coincidence."""
-
-_FISH, _CSH, _SH, _POWERSHELL = ("fish",), ("csh", "tcsh"), ("sh", "dash", "ash", "ksh", "busybox"), ("pwsh",)
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@")
 
 
 @record
@@ -142,8 +139,8 @@ def make_venv(
             "home": choice.home,
             "alias": choice.through if choice.policy == "follow" else None,
         }
-        shown = _shown(path, cwd)
-        return Answer(data, _lines(shown, choice), notes=(f"activate it with: {_activation(shown, environ)}",))
+        shown, shell = _shown(path, cwd), os.path.basename(environ.get("SHELL", ""))
+        return Answer(data, _lines(shown, choice), notes=(f"activate it with: {activation_line(shown, shell)}",))
     raise PymanError("the alias is moved by others all the time", hint="run the same command again later")
 
 
@@ -242,19 +239,3 @@ def _lines(shown: str, choice: Choice) -> tuple[str, ...]:
     if choice.policy == "follow":
         return (first, f"it follows what stands there: home is {choice.home}")
     return (first, f"it is pinned to {choice.release}: home is {choice.home}")
-
-
-def _activation(shown: str, environ: Mapping[str, str]) -> str:
-    """The line that activates the venv in the user's shell."""
-    shell = os.path.basename(environ.get("SHELL", ""))
-    word, ending, quote = "source", "", quote_sh
-    if shell in _FISH:
-        ending, quote = ".fish", quote_fish
-    elif shell in _CSH:
-        ending, quote = ".csh", quote_csh
-    elif shell in _POWERSHELL:
-        return f". {quote_sh(f'{shown}/bin/Activate.ps1')}"
-    elif shell in _SH:
-        word = "."
-    script = f"{shown}/bin/activate{ending}"
-    return f"{word} {script if _PLAIN.issuperset(script) else quote(script)}"

@@ -21,6 +21,9 @@ TEMPLATES = ("activate", "activate.fish", "activate.csh", "Activate.ps1")
 # PowerShell ends a text in single quotes at any of these: the typographic single quotes count too.
 _POWERSHELL_QUOTES = "'\u2018\u2019\u201a\u201b"
 
+_FISH, _CSH, _SH, _POWERSHELL = ("fish",), ("csh", "tcsh"), ("sh", "dash", "ash", "ksh", "busybox"), ("pwsh",)
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@")
+
 
 def quote_sh(text: str) -> str:
     """Return `text` as one word of a POSIX shell, always between single quotes.
@@ -147,3 +150,18 @@ def _read_word(text: str, start: int) -> str | None:
         else:
             word += letter
     return None if quote else word
+
+
+def activation_line(venv: str, shell: str) -> str:
+    """The line that activates a venv in a shell of this name: `source .venv/bin/activate`."""
+    word, ending, quote = "source", "", quote_sh
+    if shell in _FISH:
+        ending, quote = ".fish", quote_fish
+    elif shell in _CSH:
+        ending, quote = ".csh", quote_csh
+    elif shell in _POWERSHELL:
+        return f". {quote_sh(f'{venv}/bin/Activate.ps1')}"
+    elif shell in _SH:
+        word = "."
+    script = f"{venv}/bin/activate{ending}"
+    return f"{word} {script if _PLAIN.issuperset(script) else quote(script)}"
