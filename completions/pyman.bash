@@ -33,7 +33,8 @@ __pyman_available() {
     fi
     [[ -f $cache/available && -r $cache/available ]] || return 0
     while IFS= read -r line || [[ -n $line ]]; do
-        [[ $line == [0-9]* && $line != *[!0-9a-z.+-]* ]] && values+=("$line")
+        # What is installed stands in the list already.
+        [[ $line == [0-9]* && $line != *[!0-9a-z.+-]* && " ${values[*]-} " != *" $line "* ]] && values+=("$line")
     done <"$cache/available"
 }
 

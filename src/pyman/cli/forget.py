@@ -10,7 +10,7 @@ import typer
 from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines
-from pyman.cli.uninstall import MOST_LISTED, to_remove
+from pyman.cli.uninstall import needed_by, to_remove
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.moves import Moved
@@ -68,7 +68,7 @@ def _adopted(session: Session, name: str) -> Runtime:
     try:
         runtime = to_remove(session, store, name)
     except NotFound as error:
-        if "/" not in name:
+        if "/" not in name and not name.startswith("."):
             raise
         raise NotFound(
             f"{name} is no venv that is recorded, and no adopted Python", hint="see `pyman venvs`"
@@ -80,8 +80,11 @@ def _adopted(session: Session, name: str) -> Runtime:
         )
     needed = read_needs(session.places, store, runtime)
     if needed:
+        sentence, names = needed_by(runtime, needed)
+        for line in names:
+            session.observer.noted(line)
         raise Refused(
-            f"{runtime.name} is needed: {'; '.join(need.told for need in needed[:MOST_LISTED])}",
+            sentence,
             hint=f"`pyman uninstall {runtime.name} --force` forgets it all the same",
             code="in-use",
         )

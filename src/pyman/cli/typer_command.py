@@ -47,23 +47,27 @@ def run_by_typer(command: Command, words: list[str]) -> int:
         from pyman.cli.wrong_words import wrong_words
 
         raise wrong_words(error, command.name) from None
-    if status == INTERRUPTED:
-        # What typer makes of ctrl-C, without a word: no verb answers so by itself.
+    if status == INTERRUPTED and not hasattr(_implementation(command), "has_answered"):
+        # What typer makes of ctrl-C, without a word; a verb that answers so has told of it.
         raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
 
 
+def _implementation(command: Command) -> Callable[..., int]:
+    module, function = command.place
+    made: Callable[..., int] = getattr(importlib.import_module(module), function)
+    return made
+
+
 def load(command: Command) -> Any:
     """Import a verb's module and make its typer command."""
-    module, function = command.place
     application = typer.Typer(
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    loaded = importlib.import_module(module)
-    implementation = getattr(loaded, function)
+    implementation = _implementation(command)
     text, _, examples = inspect.cleandoc(implementation.__doc__ or "").partition("Examples:")
     epilog = "\b\nExamples:\n" + "\n".join("  " + line.strip() for line in examples.strip().splitlines())
     settings: dict[str, Any] = dict(getattr(implementation, "context_settings", {}))

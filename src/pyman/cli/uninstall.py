@@ -25,7 +25,8 @@ from pyman.effects.runtimes.removal import read_needs, sort_for_relink
 from pyman.effects.store import read_store
 from pyman.errors import NotFound, PymanError, Refused
 
-MOST_LISTED = 10
+_MOST_LISTED = 20
+_MOST_IN_A_SENTENCE = 6
 
 
 @verb
@@ -124,11 +125,11 @@ def _look(
 def _refused(going: list[_Going], *, relink: bool) -> Answer:
     """Nothing is removed: who needs what, for people and for programs."""
     told = []
+    listed: list[str] = []
     for one in going:
-        if one.needed:
-            shown = "; ".join(need.told for need in one.needed[:MOST_LISTED])
-            more = f"; and {len(one.needed) - MOST_LISTED} more" if len(one.needed) > MOST_LISTED else ""
-            told.append(f"{one.runtime.name} is needed: {shown}{more}")
+        sentence, names = needed_by(one.runtime, one.needed)
+        told += [sentence] if one.needed else []
+        listed += names
     movable = not relink and any(need.follower for one in going for need in one.needed if need.why != "follows")
     hint = "`--force` removes it all the same"
     error = Refused(
@@ -141,7 +142,18 @@ def _refused(going: list[_Going], *, relink: bool) -> Answer:
         for one in going
         for need in one.needed
     ]
-    return Answer({"changed": [], "removed": [], "moved": [], "needed": needed}, error=error)
+    data = {"changed": [], "removed": [], "moved": [], "needed": needed}
+    return Answer(data, notes=tuple(listed), error=error)
+
+
+def needed_by(runtime: Runtime, needed: tuple[Need, ...]) -> tuple[str, list[str]]:
+    """Who needs a runtime, in a sentence; and, where these are more than a sentence can hold, as a list before it."""
+    if len(needed) <= _MOST_IN_A_SENTENCE:
+        return f"{runtime.name} is needed: {'; '.join(need.told for need in needed)}", []
+    listed = [need.told for need in needed[:_MOST_LISTED]]
+    if len(needed) > _MOST_LISTED:
+        listed.append(f"and {len(needed) - _MOST_LISTED} more: see `pyman info {runtime.name}`")
+    return f"{runtime.name} is needed: {needed[0].told}, and {len(needed) - 1} more", listed
 
 
 def to_remove(session: Session, store: Store, text: str) -> Runtime:

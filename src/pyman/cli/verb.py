@@ -34,7 +34,9 @@ def verb(function: Callable[..., Answer]) -> Callable[..., int]:
         except PymanError as error:
             error.exit_status = getattr(command, "status_without_session", error.exit_status)
             raise
-        return show(function(session, **given), json=session.json, quiet=session.quiet)
+        answer = function(session, **given)
+        command.has_answered = True  # type: ignore[attr-defined]  # see cli.typer_command
+        return show(answer, json=session.json, quiet=session.quiet)
 
     command.__wrapped__ = function  # type: ignore[attr-defined]  # as functools.wraps has it, which costs 1 ms to import
     command.__doc__ = function.__doc__

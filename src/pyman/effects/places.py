@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/tmp")  # noqa: S108  # nothing is put there
 _ELSEWHERE = "choose another folder with PYMAN_ROOT and PYMAN_CACHE_DIR"
 
 
@@ -105,11 +106,9 @@ def check_owner(folder: str) -> None:
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         from pyman.core.shell.quoting import quote
 
-        # A sticky folder, /tmp before all, is meant for everybody.
-        shared = status.st_mode & stat.S_ISVTX
         raise Refused(
             f"others may write to {folder}, and could change what you run",
-            hint=_ELSEWHERE if shared else f"run `chmod go-w {quote(folder)}`",
+            hint=_ELSEWHERE if os.path.realpath(folder) in _EVERYBODYS else f"run `chmod go-w {quote(folder)}`",
             code="unsafe-folder",
         )
 
@@ -149,6 +148,8 @@ def cannot_write(path: str, error: OSError) -> PymanError:
         )
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return PymanError(
-            f"{path} cannot be written: {reason}", hint="choose a folder of yours with PYMAN_ROOT", code="read-only"
+            f"{path} cannot be written: {reason}",
+            hint="choose a folder that you may write to; PYMAN_ROOT names the store's",
+            code="read-only",
         )
     return PymanError(f"{path} cannot be written: {reason}", hint="see what is in its place")

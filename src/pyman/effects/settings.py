@@ -30,7 +30,7 @@ def read_settings(path: str) -> Settings:
     except (FileNotFoundError, NotADirectoryError):
         return Settings()
     except OSError as error:
-        raise _refused(path, str(error)) from None
+        raise _refused(path, (error.strerror or str(error)).lower()) from None
     try:
         table = parse_toml(text)
     except NotToml as error:
