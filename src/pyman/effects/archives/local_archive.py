@@ -85,7 +85,11 @@ def _in_catalogues(name: str, folder: str) -> str | None:
                         continue
                     for artifact in json.loads(line)["artifacts"]:
                         digest = artifact["sha256"]
-                        if isinstance(digest, str) and str(artifact["url"]).endswith((f"/{wanted}", f"/{name}")):
+                        if (
+                            isinstance(digest, str)
+                            and len(digest) == 64
+                            and str(artifact["url"]).endswith((f"/{wanted}", f"/{name}"))
+                        ):
                             return digest
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue  # A spoilt cache knows nothing.
