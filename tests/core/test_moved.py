@@ -13,19 +13,22 @@ from pyman.core.moved import (
     MovedFiles,
     edits_of_move,
     is_activation,
-    is_pointer,
-    named_paths,
     replace_place,
     rewrite_script,
 )
 from pyman.core.record import replace
 from pyman.core.script_header import header_for, read_header
+from pyman.core.source_pointers import is_pointer, named_paths
 from stage.hostile import HUGE, damaged, text_of
 
 OLD, NEW = "/old/app/.venv", "/new/place/.venv"
 SITE = f"{NEW}/lib/python3.13/site-packages"
 FILES = MovedFiles(OLD, NEW, None, {}, {}, {}, {}, {}, 127)
 BODY = "import sys\nsys.exit(main())  # from /old/app/.venv/bin/python\n"
+
+
+def named_in(files):
+    return named_paths(files.pointers, files.old, files.new)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +187,7 @@ POINTERS = {
 
 def test_pointers_name_source_folders_that_may_have_moved_along():
     files = replace(FILES, pointers={path: text.encode() for path, text in POINTERS.items()})
-    assert dict(named_paths(files)) == {
+    assert dict(named_in(files)) == {
         "/old/app/src": "/new/place/src",
         "/old/app/other": "/new/place/other",
         f"{OLD}/src/lib": f"{NEW}/src/lib",
@@ -205,8 +208,8 @@ def test_pointers_name_source_folders_that_may_have_moved_along():
 
 def test_a_venv_that_was_only_renamed_points_at_the_same_sources():
     files = replace(FILES, new="/old/app/env", pointers={f"{SITE}/demo.pth": b"/old/app/src\n"})
-    assert named_paths(files) == ()
-    assert named_paths(replace(files, old="/.venv", new="/env", pointers={f"{SITE}/d.pth": b"/etc\n"})) == ()
+    assert named_in(files) == ()
+    assert named_in(replace(files, old="/.venv", new="/env", pointers={f"{SITE}/d.pth": b"/etc\n"})) == ()
 
 
 @given(st.binary(max_size=200))
@@ -220,7 +223,7 @@ def test_random_files_never_crash(content):
         pointers={"/n/a.pth": content, "/n/b.py": content, "/n/c.json": content, "/n/d.json": b'{"url": "' + content},
         records={"/n/x.dist-info/RECORD": content},
     )
-    named_paths(files)
+    named_in(files)
     for edit in edits_of_move(files, {"/old/app/src": "/new/place/src"}):
         assert edit.before != edit.after
 
@@ -260,5 +263,5 @@ def test_a_megabyte_of_anything_stays_as_it_is(kind):
         pointers={"/n/a.pth": content, "/n/b.py": content, "/n/c.json": content},
         records={"/n/x.dist-info/RECORD": content},
     )
-    assert named_paths(files) == ()
+    assert named_in(files) == ()
     assert edits_of_move(files, {}) == ()

@@ -11,10 +11,11 @@ from posixpath import basename, dirname, join, normpath
 from pyman.core.pyvenv_cfg import edit, parse_pyvenv_cfg
 from pyman.core.record import record
 from pyman.core.script_header import header_for, read_header
+from pyman.core.source_pointers import repoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 # What goes on with the name of a file or folder, so that a path before it is not a whole one.
 _PART_OF_A_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+@%,=")
@@ -70,7 +71,7 @@ def edits_of_move(files: MovedFiles, relocated: Mapping[str, str]) -> tuple[Edit
         elif not set(files.new) & _NOT_IN_QUOTES:
             change(path, content, _text(content, lambda text: replace_place(text, files.old, files.new)))
     for path, content in files.pointers.items():
-        change(path, content, _text(content, lambda text, path=path: _repoint(path, text, relocated)))  # type: ignore[misc]
+        change(path, content, _text(content, lambda text, path=path: repoint(path, text, relocated)))  # type: ignore[misc]
     if files.settings is not None:
         path, content = files.settings
         change(path, content, _text(content, lambda text: _rewrite_command(text, files)))
@@ -129,87 +130,6 @@ def rewrite_script(text: str, files: MovedFiles) -> str:
     return header_for(files.new + executable[len(files.old) :], arguments, files.shebang_limit) + rest
 
 
-def named_paths(files: MovedFiles) -> tuple[tuple[str, str], ...]:
-    """The paths that the venv's packages name and that may have moved along, each with where it would be now.
-
-    Whoever looks says which of them count: what is gone and is there now; and what lay in the venv itself.
-    """
-    pairs: dict[str, str] = {}
-    for path, content in files.pointers.items():
-        for named in _paths_in(path, content.decode("utf-8", "surrogateescape")):
-            for old, new in ((files.old, files.new), (dirname(files.old), dirname(files.new))):
-                if old not in ("/", "") and old != new and (named == old or named.startswith(old + "/")):
-                    pairs[named] = new + named[len(old) :]
-                    break
-    return tuple(pairs.items())
-
-
-def _paths_in(path: str, text: str) -> Iterable[str]:
-    if path.endswith(".json"):
-        url = _url_in(text)
-        return [_path_of_url(url)] if url is not None else []
-    found = [line.rstrip() for line in text.splitlines() if line.startswith("/")]
-    return found + [literal[1:-1] for literal in _literals(text)]
-
-
-def _literals(text: str) -> Iterable[str]:
-    """The string literals in a piece of Python that hold an absolute path and no escape, with their quotes."""
-    for quote in "'\"":
-        start = 0
-        while (start := text.find(quote + "/", start)) >= 0:
-            end = text.find(quote, start + 1)
-            if end < 0:
-                break
-            literal = text[start : end + 1]
-            if "\\" not in literal and "\n" not in literal:
-                yield literal
-            start = end + 1
-
-
-def _repoint(path: str, text: str, relocated: Mapping[str, str]) -> str:
-    if path.endswith(".json"):
-        return _repoint_url(text, relocated)
-    lines = text.split("\n")
-    for number, line in enumerate(lines):
-        if line.startswith("/"):
-            moved = relocated.get(line.rstrip())
-            if moved is not None and path.endswith((".pth", ".egg-link")):
-                lines[number] = moved + line[len(line.rstrip()) :]
-            continue
-        for literal in set(_literals(line)):
-            moved = relocated.get(literal[1:-1])
-            if moved is not None and not set(moved) & {"'", '"', "\\", "\n"}:
-                lines[number] = lines[number].replace(literal, literal[0] + moved + literal[0])
-    return "\n".join(lines)
-
-
-def _url_in(text: str) -> str | None:
-    import json
-
-    try:
-        url = json.loads(text)["url"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return url if isinstance(url, str) and url.startswith("file:///") else None
-
-
-def _path_of_url(url: str) -> str:
-    from urllib.parse import unquote
-
-    return unquote(url.removeprefix("file://"), errors="surrogateescape")
-
-
-def _repoint_url(text: str, relocated: Mapping[str, str]) -> str:
-    import json
-    from urllib.parse import quote
-
-    url = _url_in(text)
-    moved = relocated.get(_path_of_url(url)) if url is not None else None
-    if moved is None:
-        return text
-    return text.replace(json.dumps(url), json.dumps("file://" + quote(moved, errors="surrogateescape")))
-
-
 def _rewrite_record(path: str, text: str, files: MovedFiles, changed: Mapping[str, Edit]) -> str:
     """Give the files that were rewritten their new hash and size, and absolute rows their new place."""
     import csv
@@ -251,8 +171,3 @@ def _hash(content: bytes) -> str:
 def is_activation(name: str) -> bool:
     """True for the activation scripts of every creator: `activate.fish`, `Activate.ps1`, `activate_this.py`."""
     return basename(name).lower().startswith("activate") and not name.endswith((".pyc", "~"))
-
-
-def is_pointer(name: str) -> bool:
-    """True for a file of site-packages that may name a source folder: `.pth`, editable finders and loaders."""
-    return name.endswith((".pth", ".egg-link")) or (name.endswith(".py") and "editable" in name)

@@ -6,7 +6,8 @@ import os
 import stat
 import sys
 
-from pyman.core.moved import MovedFiles, is_activation, is_pointer, named_paths
+from pyman.core.moved import MovedFiles, is_activation
+from pyman.core.source_pointers import is_pointer, named_paths
 from pyman.core.packages.package import paths_in_record
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.script_header import SHEBANG_LIMITS, is_plain
@@ -128,6 +129,6 @@ def _relocated(files: MovedFiles) -> dict[str, str]:
     """
     return {
         old: new
-        for old, new in named_paths(files)
+        for old, new in named_paths(files.pointers, files.old, files.new)
         if os.path.lexists(new) and (old.startswith(f"{files.old}/") or not os.path.lexists(old))
     }
