@@ -22,7 +22,7 @@ from stage.home import Home
 from stage.mirror import mirror_folder
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "doctor.svg"
-_WIDTH = 118
+_WIDTH = 84
 
 
 def make_story(folder: Path) -> Home:
