@@ -19,8 +19,8 @@ from pyman.core.catalogue import (
     release_line,
     release_names,
     resolve_url,
-    without_secrets,
 )
+from pyman.core.escape import without_secrets
 from pyman.core.version import Version
 from stage.hostile import HUGE, damaged
 

@@ -164,15 +164,6 @@ def offered_names(builds: Iterable[Build]) -> list[str]:
     return list(names)
 
 
-def without_secrets(url: str) -> str:
-    """Return an address without the user and password that it may hold: what may be shown and stored."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return url
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
-
-
 def split_version(text: object) -> tuple[Version, str]:
     """Split the version of a line, `3.13.15+20261001`, into the release and its tag. Raises WrongShape."""
     if not isinstance(text, str):

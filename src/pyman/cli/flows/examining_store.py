@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from pyman.cli.session import Session
-from pyman.core.catalogue import without_secrets
 from pyman.core.diagnosis.finding import Finding
 from pyman.core.diagnosis.store import (
     Interrupted,
@@ -16,6 +15,7 @@ from pyman.core.diagnosis.store import (
     diagnose_runtimes,
     diagnose_unfinished,
 )
+from pyman.core.escape import without_secrets
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import replace
 from pyman.core.release_cycle import state

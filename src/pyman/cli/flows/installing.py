@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pyman.cli.session import Session
 from pyman.cli.show.notes import told_of_base
-from pyman.core.catalogue import Build, Catalogue, without_secrets
+from pyman.core.catalogue import Build, Catalogue
+from pyman.core.escape import without_secrets
 from pyman.core.moves import Moved
 from pyman.core.plans import install as plan
 from pyman.core.record import record, replace

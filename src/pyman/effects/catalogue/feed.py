@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import time
 
-from pyman.core.catalogue import Catalogue, WrongShape, parse_release, without_secrets
+from pyman.core.catalogue import Catalogue, WrongShape, parse_release
+from pyman.core.escape import without_secrets
 from pyman.effects.catalogue.cache import CachedList, CatalogueCache
 from pyman.effects.catalogue.lines import split_lines, unreadable_line, web_page
 from pyman.effects.catalogue.source import find_source

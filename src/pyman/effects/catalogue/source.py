@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.catalogue import UPSTREAM_INDEXES, without_secrets
+from pyman.core.catalogue import UPSTREAM_INDEXES
+from pyman.core.escape import without_secrets
 from pyman.core.record import record
 from pyman.errors import UsageError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyman.core.catalogue import without_secrets
+from pyman.core.escape import without_secrets
 from pyman.errors import NetworkError, PymanError
 
 TYPE_CHECKING = False

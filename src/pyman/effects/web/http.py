@@ -12,7 +12,7 @@ import os
 import threading
 
 from pyman import __version__
-from pyman.core.catalogue import without_secrets
+from pyman.core.escape import without_secrets
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.web.answer import Answer
 from pyman.effects.web.failures import Failures, PassingError, UnreachableError, host_of, status_error

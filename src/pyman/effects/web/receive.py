@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyman.core.catalogue import without_secrets
+from pyman.core.escape import without_secrets
 from pyman.effects.web.failures import PassingError
 from pyman.errors import IntegrityError, NetworkError
 
