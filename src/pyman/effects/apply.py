@@ -7,8 +7,8 @@ import stat
 
 from pyman.core.plan import CopyProgram, Forget, Plan, Remember, RemoveLink, ReplaceFile, ReplaceLink, Verify
 from pyman.effects.files import keep_beside, read_bytes, replace_file, replace_link
+from pyman.effects.interruption import Undisturbed
 from pyman.effects.places import Places, cannot_write
-from pyman.effects.undisturbed import Undisturbed
 from pyman.effects.venvs.records import forget, remember
 from pyman.errors import PymanError, Refused
 

@@ -11,6 +11,10 @@ import stat
 
 from pyman.effects.alive import is_alive
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from io import FileIO
+
 SMALL_FILE = 1 << 20
 """Bytes. No file that pyman parses in one piece has a reason to be larger."""
 
@@ -78,6 +82,21 @@ def read_own_text(path: str, limit: int = SMALL_FILE) -> str:
     finally:
         os.close(descriptor)
     return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+
+
+def open_regular(path: str) -> FileIO:
+    """Open a file for reading, without waiting for the other end of a fifo; unbuffered.
+
+    Raises OSError, also for what is no regular file.
+    """
+    try:
+        file = open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | _READ_FLAGS))  # noqa: SIM115  # the caller closes it
+    except ValueError as error:
+        raise OSError(str(error)) from error  # a null byte
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise NotReadable("it is no regular file")
+    return file
 
 
 def _beside(path: str) -> str:

@@ -80,3 +80,25 @@ class Interruption:
                 return True
             frame = frame.f_back
         return False
+
+
+class Undisturbed:
+    """Work that a signal must not cut short, because it is the way back itself: signals wait until it is done."""
+
+    def __enter__(self) -> None:
+        import signal
+        import threading
+
+        self._waiting: list[int] = []
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self._before[number] = signal.signal(number, lambda got, _frame: self._waiting.append(got))
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        for number in self._waiting[:1]:
+            os.kill(os.getpid(), number)

@@ -14,8 +14,8 @@ from pyman.core.escape import without_secrets
 from pyman.effects.catalogue.cache import CachedList, CatalogueCache
 from pyman.effects.catalogue.lines import split_lines, unreadable_line, web_page
 from pyman.effects.catalogue.source import find_source
+from pyman.effects.files import open_regular
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.regular_file import open_regular
 from pyman.effects.web.http import Web
 from pyman.errors import NetworkError, Offline
 

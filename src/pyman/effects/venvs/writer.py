@@ -144,7 +144,7 @@ class NewVenv:
             os.close(self._lock)
 
     def _take_back(self) -> None:
-        from pyman.effects.undisturbed import Undisturbed
+        from pyman.effects.interruption import Undisturbed
         from pyman.effects.unfinished import remove_tree
 
         with Undisturbed():

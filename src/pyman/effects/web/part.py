@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pyman.effects.files import write_all
-from pyman.effects.regular_file import open_regular
+from pyman.effects.files import open_regular, write_all
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _READ_AT_ONCE = 1 << 18
