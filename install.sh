@@ -465,11 +465,15 @@ END
 show_result() {
     say "installed pyman $version: $launcher, on $base"
     "$launcher" --quiet shims >/dev/null || say "its shims could not be put in place; see \`pyman doctor\`"
+    shell=${SHELL-}
     case :$PATH: in
         *":$programs:"*) ;;
-        *) say "$programs is not on PATH: add it in your shell's start-up file" ;;
+        *)
+            add="export PATH=\"$programs:\$PATH\""
+            [ "${shell##*/}" != fish ] || add="fish_add_path $programs"
+            say "$programs is not on PATH: add to your shell's start-up file: $add"
+            ;;
     esac
-    shell=${SHELL-}
     # shellcheck disable=SC2016  # the user's shell is to read these
     case ${shell##*/} in
         zsh) say 'to let pyman choose `python`, add to ~/.zshrc: eval "$(pyman init zsh)"' ;;
