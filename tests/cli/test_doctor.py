@@ -258,6 +258,10 @@ def test_yes_on_the_command_line(tmp_path):
     machine = Machine(tmp_path, NEW)
     make_venv(f"{machine.path}/a/.venv", f"{machine.path}/gone/3.11.1/bin/python3.11", library="python3.11")
     machine.pyman("register", machine.path)
+    assert "`pyman doctor --fix` does" in machine.pyman("doctor", status=1).err
+    told = machine.pyman("doctor", "--fix", status=1).err
+    assert "`--fix --yes` also does" in told
+    assert "`pyman doctor --fix` does" not in told
     assert machine.found("--fix", "--yes", "--offline", status=0) == {"a/.venv": ["dangling fixed"]}
 
 

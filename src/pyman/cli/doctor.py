@@ -75,8 +75,8 @@ def doctor(
             Judged(finding, "planned" if dry_run and _would_be_done(session, finding, yes=yes) else "open")
             for finding in worst_first(seen.findings)
         ]
-        return answer(session, seen, judged, dry_run=dry_run)
-    return answer(session, *_fix(session, seen, look, allowed, foreign=foreign))
+        return answer(session, seen, judged, fix=fix, dry_run=dry_run)
+    return answer(session, *_fix(session, seen, look, allowed, foreign=foreign), fix=True, dry_run=False)
 
 
 doctor.status_without_session = COULD_NOT_LOOK  # type: ignore[attr-defined]  # read by cli.verb

@@ -44,7 +44,7 @@ class Judged:
         return f"{self.finding.message}; it could not be repaired: {self.why}" if self.why else self.finding.message
 
 
-def answer(session: Session, seen: Examination, judged: list[Judged], *, dry_run: bool = False) -> Answer:
+def answer(session: Session, seen: Examination, judged: list[Judged], *, fix: bool, dry_run: bool) -> Answer:
     """The answer of `pyman doctor`, its keys those of DESIGN 11."""
     still_open = sum(one.is_open for one in judged)
     fixed = sum(one.status == "fixed" for one in judged)
@@ -59,7 +59,10 @@ def answer(session: Session, seen: Examination, judged: list[Judged], *, dry_run
         notes.append(f"{len(seen.unreadable) - len(notes)} more folders could not be searched")
     if dry_run and any(one.status == "planned" for one in judged):
         notes.append("nothing was changed: `--fix` does the repairs")
-    elif not fixed and any(_is_for_fix(one) for one in judged):
+    elif fix and not dry_run:
+        if any(one.finding.asks and _is_for_fix(one) for one in judged):
+            notes.append("`--fix --yes` also does what wants a yes")
+    elif any(_is_for_fix(one) for one in judged):
         notes.append("`pyman doctor --fix` does the repairs; `--dry-run` shows them first")
     if not seen.venvs:
         notes.append("venvs elsewhere are found with `pyman doctor DIR`")
