@@ -137,6 +137,7 @@ CASES = [
     Case("too old", b"2.7.18\n", says=(FILE, "line 1", "2.7.18"), by="pyman"),
     Case("a path", b"/usr/bin/python3\n", says=(FILE, "line 1", "path"), by="pyman"),
     Case("a path upward", b"../../evil\n", says=(FILE, "line 1", "path"), by="pyman"),
+    Case("somebody's home folder", b"~evil\n", says=(FILE, "line 1", "cannot be understood"), by="pyman"),
     Case("dots", b"..\n", says=(FILE, "line 1"), by="pyman"),
     Case("a hidden name", b".incoming\n", says=(FILE, "line 1"), by="pyman"),
     Case("an option", b"-c\n", says=(FILE, "line 1"), by="pyman"),

@@ -171,3 +171,13 @@ def test_a_damaged_file_is_words_that_are_no_paths_or_an_error_with_its_name(con
 def test_a_megabyte_of_anything_is_an_error(kind):
     with pytest.raises(BadRequest):
         parse_version_file(text_of(HUGE[kind]))
+
+
+@pytest.mark.parametrize("word", ["~", "~root", "~.13.", "3.13.5 ~", "~3.13", "~>3.13"])
+def test_a_home_folder_is_no_request(word):
+    with pytest.raises(BadRequest, match="cannot be understood"):
+        parse_version_file(word)
+
+
+def test_an_operator_may_stand_apart():
+    assert [request.text for request in parse_version_file("~ =3.12")] == ["~=3.12"]

@@ -97,7 +97,8 @@ def _check_word(word: str, path: str, number: int) -> None:
         if character == "/":
             raise _refused(path, number, f"`{word}` is a path")
         raise _refused(path, number, f"`{word}` cannot be understood")
-    if word[0] in "-.":
+    # A lone tilde is no operator: `~somebody` is a home folder.
+    if word[0] in "-." or (word[0] == "~" and word[1:2] != "="):
         raise _refused(path, number, f"`{word}` cannot be understood")
 
 
