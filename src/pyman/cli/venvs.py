@@ -10,7 +10,7 @@ import typer
 
 from pyman.cli.flows.examining import examine
 from pyman.cli.session import Session
-from pyman.cli.show.notes import short_path, told_count
+from pyman.cli.show.notes import in_need, short_path
 from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
@@ -113,8 +113,7 @@ def _next(folders: Iterable[str], request: Request | None, chosen: list[ListedVe
     """What to do next, in words."""
     ill = sum(venv.state != HEALTHY and SEVERITIES[venv.state] != "info" for venv in chosen)
     if ill:
-        verb = "needs" if ill == 1 else "need"
-        return [f"{ill} of {told_count(len(chosen))} {verb} attention: see `pyman doctor`"]
+        return [f"{in_need(ill, len(chosen))}: see `pyman doctor`"]
     if chosen or far:
         return []
     if request is not None:

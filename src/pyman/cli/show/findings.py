@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pyman.cli.session import Session
-from pyman.cli.show.notes import short_path, told_count
+from pyman.cli.show.notes import in_need, short_path, told_count
 from pyman.core.answer import Answer, Table
 from pyman.core.diagnosis.finding import SEVERITIES, Finding
 from pyman.core.record import record
@@ -147,11 +147,7 @@ def _summary(seen: Examination, judged: Iterable[Judged], still_open: int, fixed
     sick = {one.finding.path for one in judged if one.is_open and one.finding.kind == "venv"}
     others = sum(one.is_open and one.finding.kind != "venv" for one in judged)
     if sick:
-        told.append(
-            "the only venv needs attention"
-            if count == 1
-            else f"{len(sick)} of {venvs} {'needs' if len(sick) == 1 else 'need'} attention"
-        )
+        told.append(in_need(len(sick), count))
     elif count:
         told.append("the only venv is healthy" if count == 1 else f"all {venvs} are healthy")
     if others:

@@ -31,6 +31,14 @@ def told_count(count: int) -> str:
     return "1 venv" if count == 1 else f"{count} venvs"
 
 
+def in_need(ill: int, count: int) -> str:
+    """How many of the venvs that were looked at need attention."""
+    if count == 1:
+        return "the only venv needs attention"
+    whom = f"all {told_count(count)}" if ill == count else f"{ill} of {told_count(count)}"
+    return f"{whom} {'needs' if ill == 1 else 'need'} attention"
+
+
 def short_path(session: Session, path: str) -> str:
     """A path as people write it: `~` for their home."""
     home = session.places.home.rstrip("/")

@@ -48,6 +48,7 @@ class _Bars(_Lines):
         self._tasks: dict[str, TaskID] = {}
 
     def began(self, task: str, total: int | None) -> None:
+        super().began(task, total)
         if total is not None and total < _WORTH_A_BAR:
             return
         with self._lock:

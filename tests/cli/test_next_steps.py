@@ -1,0 +1,109 @@
+"""What is printed is true, short, and says what to do next."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from stage.fake_store import FakeStore
+from stage.home import Home
+
+
+@pytest.fixture
+def user(tmp_path):
+    """A home with a store that only looks like one: nothing in it is started."""
+    home = Home(tmp_path)
+    store = FakeStore(str(home.root))
+    store.managed("3.13.5")
+    store.managed("3.13.15")
+    store.alias("3.13", "3.13.15")
+    store.alias("3", "3.13")
+    return home
+
+
+def test_nobody_is_told_to_take_a_shared_folder_from_the_others(tmp_path):
+    told = Home(tmp_path).pyman("list", status=1, PYMAN_ROOT="/tmp").err
+    assert "others may write to /tmp" in told or "belongs to another user" in told
+    assert "chmod" not in told
+    assert "choose another folder with PYMAN_ROOT" in told
+
+
+def test_an_upgrade_that_does_nothing_says_what_is_held(home):
+    home.with_runtimes("3.13.5", "3.13.15")
+    home.pyman("rollback", "3.13")
+    for words in (("upgrade",), ("upgrade", "--dry-run")):
+        assert home.pyman(*words).out == "3.13 is held and stays at 3.13.5; `pyman unhold 3.13` lets it go\n"
+    home.pyman("unhold", "3.13")
+    assert home.pyman("upgrade").out == "everything is the newest already\n"
+
+
+def test_an_empty_store_says_what_to_do_next(tmp_path):
+    home = Home(tmp_path)
+    assert "`pyman venv`" in home.pyman("venvs").err
+    assert "`pyman doctor DIR`" in home.pyman("doctor").err
+    assert home.pyman("prune").out == "nothing to remove: pyman has installed no Python\n"
+    assert (
+        home.pyman("venv", "--no-install", status=1).err == "error: no Python is installed\nhint: run `pyman install`\n"
+    )
+
+
+def test_who_asks_for_a_python_that_is_not_there(user):
+    (user.project / ".python-version").write_text("3.9\n")
+    told = user.pyman("venv", "--no-install", status=1).err
+    assert told.startswith(f"error: no installed Python satisfies 3.9, which {user.project}/.python-version asks for\n")
+
+
+def test_ctrl_c_in_a_rebuild_is_told_once(home):
+    home.with_runtimes("3.13.15")
+    home.pyman("venv", "--without-pip")
+    (home.project / "requirements.txt").write_text("spam\n")
+    folder = home.path / "bin"
+    folder.mkdir()
+    installer = folder / "uv"
+    installer.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo uv 0.13.9 && exit\nkill -INT $(ps -o ppid= -p $PPID)\nsleep 60\n'
+    )
+    installer.chmod(0o755)
+    words = ("rebuild", "--force", "--from", "requirements.txt", "--installer", "uv")
+    path = f"{folder}:/usr/bin:/bin"
+    assert home.pyman(*words, status=130, PATH=path).err.count("interrupted") == 1
+    told = home.json(*words, status=130, PATH=path)
+    assert (told["error"]["code"], told["rebuilt"], told["failed"][0]["restored"]) == ("interrupted", [], True)
+
+
+def test_many_who_need_a_python_are_a_list_and_no_endless_sentence(home):
+    home.with_runtimes("3.13.5", "3.13.15")
+    for number in range(7):
+        home.pyman("venv", "--without-pip", "-p", "3.13.5", f"v{number}")
+    *listed, error, hint = home.pyman("uninstall", "3.13.5", status=1).err.splitlines()
+    assert listed == [f"{home.project}/v{number} is pinned to it" for number in range(7)]
+    assert error == f"error: 3.13.5 is needed: {home.project}/v0 is pinned to it, and 6 more"
+    assert hint.startswith("hint: `--relink`")
+    assert len(home.json("uninstall", "3.13.5", status=1)["needed"]) == 7
+
+
+def test_a_folder_that_may_not_be_written_to(user):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    user.project.chmod(0o555)
+    told = user.pyman("use", "3.13", status=1).err
+    user.project.chmod(0o755)
+    assert told.splitlines()[1].startswith("hint: choose a folder that you may write to")
+
+
+def test_who_needs_attention_is_counted_and_the_next_step_named(home):
+    home.with_runtimes("3.13.5", "3.13.15")
+    home.pyman("venv", "--without-pip")
+    assert home.pyman("venvs").err == ""
+    for name, sentence in (("a", "1 of 2 venvs needs attention"), ("b", "2 of 3 venvs need attention")):
+        subprocess.run(
+            [home.runtimes / "3.13.5/bin/python3", "-m", "venv", "--without-pip", home.project / name], check=True
+        )
+        assert home.pyman("venvs", ".").err == f"{sentence}: see `pyman doctor`\n"
+        assert home.pyman("doctor", ".", status=1).out.endswith(f"{sentence}\n")
+    home.pyman("venvs", "--remove", ".venv")
+    assert home.pyman("venvs", ".").err == "all 2 venvs need attention: see `pyman doctor`\n"
+    planned = home.pyman("doctor", ".", "--dry-run", status=1).err
+    assert planned == "nothing was changed: `--fix` does the repairs\n"
