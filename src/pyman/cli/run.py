@@ -63,8 +63,12 @@ def _on_path(name: str, environ: dict[str, str]) -> str:
     import shutil
 
     path = shutil.which(name, path=environ.get("PATH", os.defpath))
+    if path is None and "/" in name and os.path.exists(name):
+        # As every shell says it of a file that is there and cannot be run.
+        raise NoPython(f"{name} is no program that can be run", hint="see its mode", code="no-program", exit_status=126)
     if path is None:
-        raise NoPython(f"there is no program `{name}` on PATH", hint="look for a typing error", code="no-program")
+        where = f"`{name}`" if "/" in name else f"`{name}` on PATH"
+        raise NoPython(f"there is no program {where}", hint="look for a typing error", code="no-program")
     return path
 
 
