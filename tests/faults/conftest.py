@@ -29,7 +29,8 @@ def pytest_terminal_summary(terminalreporter):
     if not ALL or not told:
         return
     terminalreporter.section("faults")
-    for line in table([values for kind, values in told if kind == FAULTS]):
+    rows = [values for kind, values in told if kind == FAULTS]
+    for line in table(rows) if rows else ():
         terminalreporter.line(line)
     for kind, values in told:
         if kind == CROWD:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import pytest
 
 from faults.faulty import DENIED, ERROR, FULL, KILLED, SHUT, TORN, Faulty
-from faults.trials import AFTER, AGAIN, ALL, BEFORE, BEGUN, DOCTOR, EACH, ITSELF, Trial
-from faults.worlds import World
+from faults.trials import AFTER, AGAIN, ALL, BEFORE, BEGUN, CLEAN, DOCTOR, EACH, ITSELF, LOOK, Trial
+from faults.world import World
 
 FAULTS, CROWD = "faults", "crowd"
+TRIED, LOST = "faults tried", "lost"
+CLEANERS = (ITSELF, DOCTOR, AGAIN, CLEAN)
+_KINDS = (ERROR, FULL, DENIED, SHUT, KILLED, TORN, LOOK)
 _TITLES = (
-    "command", "world", "effects", ERROR, FULL, DENIED, SHUT, KILLED, TORN, "error at a look",
-    BEFORE, AFTER, EACH, BEGUN, ITSELF, DOCTOR, AGAIN, "lost",
-)  # fmt: skip
+    "command",
+    "in",
+    "effects",
+    TRIED,
+    BEFORE,
+    AFTER,
+    EACH,
+    BEGUN,
+    *(f"cleaned up by {one}" for one in CLEANERS),
+    LOST,
+)
 
 
 class Case(NamedTuple):
@@ -49,23 +60,33 @@ def try_cases(cases: list[Case], budget: int):
     @pytest.mark.parametrize("case", [case for case in cases if ALL or not case.large], ids=lambda case: case.name)
     def test_faults(case, world_made_by, tally):
         world = world_made_by(case.world)
-        words = [word.format(home=world.path, archive=world.archive) for word in case.words.split()]
+        words = [word.format(home=world.path) for word in case.words.split()]
         trial = Trial(world, tuple(words))
         trial.try_all(budget)
-        row = {"command": case.words, "world": case.world.__name__, "effects": len(trial.calls)}
-        tally(FAULTS, {**row, **trial.tried, **trial.states, **trial.cleaned_by, "lost": len(trial.problems)})
+        row = {
+            "command": case.words,
+            "in": case.world.__name__,
+            "effects": len(trial.calls),
+            **trial.tried,
+            **trial.states,
+        }
+        row |= {f"cleaned up by {one}": trial.cleaned_by[one] for one in CLEANERS}
+        tally(FAULTS, {**row, TRIED: trial.tried.total(), LOST: len(trial.problems)})
         assert not trial.problems, "\n".join([f"{len(trial.problems)} problems", *trial.problems[: 50 if ALL else 10]])
 
     return world_made_by, test_faults
 
 
 def table(rows: list[dict[str, object]]) -> list[str]:
-    """The rows and their sum, as Markdown."""
+    """The rows and their sum, and how often each fault was tried, as Markdown."""
     total: Counter[str] = Counter()
     for row in rows:
         total.update({title: value for title, value in row.items() if isinstance(value, int)})
-    lines = [_TITLES, ["---"] + ["---:"] * (len(_TITLES) - 1)]
-    for row in [*rows, {"command": "**all**", "world": "", **total}]:
-        lines.append([f"`{row['command']}`" if row["world"] else str(row["command"]), str(row["world"])])
-        lines[-1] += [str(row.get(title, 0)) for title in _TITLES[2:]]
-    return [f"| {' | '.join(line)} |" for line in lines]
+    last = {"command": "all", "in": "", **total}
+    commands = [[f"`{row['command']}`", *(row.get(title, 0) for title in _TITLES[1:])] for row in [*rows, last]]
+    return [*_markdown(_TITLES, commands), "", *_markdown(("fault", "tried"), [(kind, total[kind]) for kind in _KINDS])]
+
+
+def _markdown(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = [titles, ["---"] + ["---:"] * (len(titles) - 1), *rows]
+    return [f"| {' | '.join(map(str, line))} |" for line in lines]

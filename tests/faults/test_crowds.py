@@ -17,7 +17,7 @@ from faults import worlds
 from faults.faulty import Faulty
 from faults.tables import CROWD
 from faults.trials import ALL
-from faults.worlds import STORE, World
+from faults.world import STORE, World
 
 SECONDS = 30 if ALL else 6
 CROWD_SIZE = 6

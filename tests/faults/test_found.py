@@ -9,7 +9,7 @@ import pytest
 from faults import worlds
 from faults.faulty import CHANGES, ERROR, LOOKS, TORN, Faulty
 from faults.trials import Trial
-from faults.worlds import World
+from faults.world import World
 
 FOUND = {
     "the old venv given up, and the new one taken back": (
@@ -23,6 +23,15 @@ FOUND = {
     ),
     "the baked-in prefix, where its file is not to be looked at": (
         worlds.nothing, "install 3.13.5", ERROR, LOOKS, "(stat|open) .*/tree/lib/.*/Makefile",
+    ),
+    "pip in the cache, where a folder of it is not to be read": (
+        worlds.cold, "venv new", ERROR, LOOKS, "scan /.cache/pyman/seeds/.*/tree",
+    ),
+    "the user's own files in a venv that is rebuilt": (
+        worlds.rebuildable, "rebuild .venv --force", ERROR, LOOKS, "scan .*/..venv.pyman-old-[^/]*/(bin|share.*)",
+    ),
+    "one link of a venv that is held back": (
+        worlds.one, "install 3.13", ERROR, LOOKS, "readlink .*/unfit/bin/python",
     ),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ world_made_by, test_faults = try_cases(
         Case(worlds.one, "install 3.13"),
         Case(worlds.one, "install 3.13.5 --force"),
         Case(worlds.held_behind, "install 3.13", large=True),
+        Case(worlds.adopted_newer, "install 3.13.15", large=True),
         Case(worlds.one, "upgrade"),
         Case(worlds.unused, "prune"),
         Case(worlds.two, "uninstall 3.13.15 --force"),
@@ -26,5 +27,5 @@ world_made_by, test_faults = try_cases(
         Case(worlds.one, "cache clean"),
         Case(worlds.one, "mirror {home}/copy 3.13.15"),
     ],
-    budget=5,
+    budget=3,
 )

@@ -23,5 +23,5 @@ world_made_by, test_faults = try_cases(
         Case(worlds.one, "venvs --remove pinned"),
         Case(worlds.nothing, "use 3.13"),
     ],
-    budget=5,
+    budget=3,
 )

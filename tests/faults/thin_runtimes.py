@@ -19,7 +19,6 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import zipfile
 
 from pyman.core.interpreter import REQUIRED_MODULES
 from pyman.effects.machine import platform
@@ -81,10 +80,9 @@ def _archive(release: str) -> str:
     folder = tempfile.mkdtemp(prefix="pyman-test-thin-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     wheel = build_wheel(folder, "pip", "99.0", scripts={"pip": "pip:main", "pip3": "pip:main"})
-    modules = os.path.join(folder, "modules.zip")
-    with zipfile.ZipFile(modules, "w") as file:
-        for name in sorted(zipped):
-            file.write(f"{tree}/{name}", os.path.relpath(name, library))
+    modules = _zipped(
+        os.path.join(folder, "modules"), {os.path.relpath(name, library): f"{tree}/{name}" for name in zipped}, python
+    )
     path = os.path.join(folder, "thin.tar.gz")
     with gzip.open(path, "wb", compresslevel=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
         for name in sorted(wanted):
@@ -92,6 +90,18 @@ def _archive(release: str) -> str:
         tar.add(modules, f"python/lib/{os.path.basename(library).replace('.', '')}.zip")
         tar.add(wheel, f"python/{library}/ensurepip/_bundled/{os.path.basename(wheel)}")
     return path
+
+
+def _zipped(folder: str, files: dict[str, str], python: str) -> str:
+    """A zip file of modules and their bytecode."""
+    for name, path in files.items():
+        os.makedirs(os.path.join(folder, os.path.dirname(name)), exist_ok=True)
+        shutil.copy(path, os.path.join(folder, name))
+    subprocess.run(
+        [python, "-I", "-B", "-m", "compileall", "-q", "-b", "--invalidation-mode", "unchecked-hash", folder],
+        check=True,
+    )
+    return shutil.make_archive(folder, "zip", folder)
 
 
 def _files_of_start(python: str, *words: str) -> set[str]:

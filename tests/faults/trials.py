@@ -17,11 +17,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from faults.faulty import CHANGES, COUNT, DENIED, ERROR, FULL, KILLED, LOOKS, SHUT, TORN, Ended, Wrong
-from faults.worlds import STORE, World
+from faults.world import CACHE, STORE, World
 
 ALL = os.environ.get("PYMAN_TEST_FAULTS") == "all"
 BEFORE, AFTER, EACH, BEGUN = "as before", "as after", "each as before or as after", "begun"
-ITSELF, DOCTOR, AGAIN = "itself", "doctor --fix", "the same command"
+LOOK = "error at a look"
+ITSELF, DOCTOR, AGAIN, CLEAN = "itself", "doctor --fix", "the same command", "cache clean"
 _LOOKS = 200
 """About how many of the calls that look are tried at most."""
 _REASONS = {ERROR: "input/output error", FULL: "full", DENIED: "permission denied", SHUT: "permission denied"}
@@ -113,7 +114,7 @@ class Trial:
         ended = world.run(*self.words, wrong=wrong)
         if not ended.hits:
             return  # Threads do not always take the same way.
-        self.tried["error at a look" if wrong.kind == LOOKS else wrong.fault] += 1
+        self.tried[LOOK if wrong.kind == LOOKS else wrong.fault] += 1
         shown = f"{ended.what}\n    "
         killed = wrong.fault in (KILLED, TORN)
         if not killed or ended.status != -9:
@@ -154,6 +155,9 @@ class Trial:
         different = [thing for thing in {**self.after, **now} if self.after.get(thing) != now.get(thing)]
         if different:
             tell(f"once more, and it is different: {different}\n{again}")
+        if world.leftovers() and all(name.startswith(CACHE) for name in world.leftovers()):
+            verdict.cleaned_by = CLEAN
+            world.run("cache", "clean", status=0)
         if left := world.leftovers():
             tell(f"left over: {left}")
         return verdict
@@ -179,6 +183,8 @@ class Trial:
                 text = _without_work(text)
             if text in (self.before.get(thing), self.after.get(thing)) or not (text or last or thing in self.before):
                 continue
+            if thing not in self.before and "/.pyman-unfinished " in now.get(thing, ""):
+                continue  # A venv that says of itself that it is none yet.
             if text is None and self.before.get(thing) == f"{thing} folder":
                 continue  # An empty folder is nothing that could be lost.
             found.append(_difference(thing, self.before.get(thing), self.after.get(thing), text))

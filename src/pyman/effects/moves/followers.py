@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -197,7 +198,9 @@ def complete(follower: Follower, program: str | None) -> Follower:
         path = f"{folder}/{name}"
         try:
             target = os.readlink(path)
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
             if follower.copies and (program is None or _is_copy(path, program)):
                 copies.append(name)
             continue

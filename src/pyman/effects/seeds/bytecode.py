@@ -45,19 +45,30 @@ def compile_tree(executable: str, tree: str, work: str) -> None:
 
 def bytecode_of(tree: str) -> Iterator[str]:
     """Name the files of bytecode below a folder, relative to it."""
-    for folder, _, names in os.walk(tree):
+    for folder, _, names in walk_whole(tree):
         if os.path.basename(folder) == "__pycache__":
             yield from (os.path.relpath(os.path.join(folder, name), tree) for name in names)
+
+
+def walk_whole(tree: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk as `os.walk` does. Raises OSError for a folder that cannot be read, where that would leave it out."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    return os.walk(tree, onerror=stop)
 
 
 def _shares(tree: str) -> list[list[str]]:
     """Divide the modules among as many processes as the machine can run, each with about as much to read."""
     modules = [
         (os.path.getsize(path), os.path.relpath(path, tree))
-        for folder, _, names in os.walk(tree)
+        for folder, _, names in walk_whole(tree)
         for name in names
-        if name.endswith(".py") and os.path.isfile(path := os.path.join(folder, name))
+        if name.endswith(".py") and (path := os.path.join(folder, name))
     ]
+    if not modules:
+        return []  # Told of none, an interpreter compiles whatever it can import.
     modules.sort(reverse=True)
     count = min(os.cpu_count() or 1, _MOST_PROCESSES, len(modules) // _MODULES_WORTH_A_PROCESS + 1)
     return [[name for _, name in modules[number::count]] for number in range(count)]

@@ -15,7 +15,7 @@ from pyman.effects.files import replace_file
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
 from pyman.effects.places import cannot_write, make_folder
-from pyman.effects.seeds.bytecode import bytecode_of, compile_tree
+from pyman.effects.seeds.bytecode import bytecode_of, compile_tree, walk_whole
 from pyman.effects.seeds.prepared import MANIFEST, read_prepared
 from pyman.effects.seeds.sharing import write_new
 from pyman.effects.unfinished import remove_tree
@@ -134,7 +134,7 @@ def _unpack(wheel: Wheel, work: str, version: Version) -> tuple[str, list[Row]]:
 
 def _set_modes(work: str) -> None:
     """Give every file 644, or 755 where it is a program, whatever the umask of who came first."""
-    for folder, _, names in os.walk(work):
+    for folder, _, names in walk_whole(work):
         for name in names:
             path = os.path.join(folder, name)
             os.chmod(path, 0o755 if os.stat(path).st_mode & stat.S_IXUSR else 0o644)
@@ -160,7 +160,7 @@ def _record(rows: list[Row]) -> bytes:
 def _look_at(top: str) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int, int, int], ...]]:
     """Look at every folder and file below one, as the manifest is to describe them."""
     folders, files = [], []
-    for folder, below, names in os.walk(top):
+    for folder, below, names in walk_whole(top):
         below.sort()
         folders.append((os.path.relpath(folder, top) if folder != top else "", len(names)))
         for name in sorted(names):

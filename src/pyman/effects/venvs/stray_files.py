@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -11,7 +12,7 @@ from pyman.effects.packages.dist_info import record_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pyman.core.packages.package import Package
 
@@ -52,13 +53,23 @@ def _candidates(aside: str, venv: str, old: str, new: str, known: object) -> dic
 def _names_in(folder: str) -> list[str]:
     try:
         return sorted(os.listdir(folder))
-    except OSError:
+    except FileNotFoundError:
         return []
+
+
+def _walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk as `os.walk` does; what it cannot read is an error, not empty: the old venv goes, with all that is left."""
+
+    def stop(error: OSError) -> None:
+        if error.errno != errno.ENOENT:
+            raise error
+
+    return os.walk(top, onerror=stop)
 
 
 def _files_below(aside: str, venv: str, folder: str) -> dict[str, str]:
     found = {}
-    for above, folders, files in os.walk(os.path.join(aside, folder)):
+    for above, folders, files in _walk(os.path.join(aside, folder)):
         links = [name for name in folders if os.path.islink(os.path.join(above, name))]
         for name in (*files, *links):
             path = os.path.relpath(os.path.join(above, name), aside)
@@ -98,7 +109,7 @@ def _copy(source: str, target: str) -> bool:
 
 
 def _holds_anything(folder: str) -> bool:
-    return any(files and os.path.basename(above) != "__pycache__" for above, _, files in os.walk(folder))
+    return any(files and os.path.basename(above) != "__pycache__" for above, _, files in _walk(folder))
 
 
 def _unwanted(folder: str, names: list[str]) -> list[str]:
