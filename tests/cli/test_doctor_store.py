@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 
 from stage.machine import NEW, OLD, Machine
-from stage.mirror import mirror_folder
+from stage.mirror import copy_of_tree, mirror_folder
 from stage.venvs import make_prefix, make_venv, write
 
 SITE = "lib/python3.13/site-packages"
@@ -147,6 +148,16 @@ def test_a_broken_runtime_that_cannot_be_had_again(machine):
     machine.works(venv, OLD)
 
 
+def test_what_was_kept_because_nothing_could_be_asked_is_not_repaired(machine):
+    """It looks whole, so it would do where there is no network; it still is what it was."""
+    break_ssl(machine.runtimes / NEW)
+    answer = machine.json("doctor", "--fix", "--offline", status=1, PYMAN_MIRROR="https://127.0.0.1:9/none")
+    assert answer["summary"]["fixed"] == 0
+    failed = only(answer, "runtime-broken")
+    assert failed["status"] == "failed"
+    assert f"could not be repaired: kept {NEW}" in failed["message"]
+
+
 def test_a_runtime_that_passed_its_trial_is_not_started_again(machine):
     """Its program leaves a trace when it runs; only a change of what it consists of is a reason to start it."""
     machine.pyman("doctor")
@@ -198,6 +209,21 @@ def test_an_adopted_python_that_became_another_release(machine):
     assert sorted(os.listdir(machine.runtimes)) == ["3", "3.13", NEW]
     assert os.readlink(machine.runtimes / NEW) == str(usr)
     machine.works(venv)
+    assert machine.found("--offline", "--fix", status=0) == {}
+
+
+def test_an_adopted_python_that_became_another_minor(machine):
+    """As a distribution's does when the distribution is upgraded: the interpreter of old is not there any more."""
+    usr = Path(copy_of_tree("3.11.2", str(machine.path / "usr")))
+    machine.pyman("adopt", usr)
+    shutil.rmtree(usr)
+    machine.put(NEW, usr)
+    shutil.rmtree(machine.runtimes / NEW)
+    machine.alias("3.13", OLD)
+    changed = only(machine.json("doctor", "--offline", status=1), "adopted-changed")
+    assert changed["message"] == f"{usr} is {NEW} now"
+    assert only(machine.json("doctor", "--offline", "--fix", status=0), "adopted-changed")["status"] == "fixed"
+    assert sorted(os.listdir(machine.runtimes)) == ["3", "3.13", NEW, OLD]
     assert machine.found("--offline", "--fix", status=0) == {}
 
 

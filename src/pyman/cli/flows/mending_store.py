@@ -14,6 +14,7 @@ from pyman.effects.interpreters.other_pythons import ask_stranger
 from pyman.effects.moves.move import settle_aliases
 from pyman.effects.runtimes.adopting import adopt
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
+from pyman.effects.runtimes.states import present_executable
 from pyman.effects.store import read_store
 from pyman.errors import PymanError
 
@@ -63,7 +64,7 @@ def _mend_store(session: Session, finding: Finding) -> None:
         remove_runtime(places, runtime, force=True, observer=session.observer)
     elif finding.action == actions.ADOPT_AGAIN:
         target = runtime.target or runtime.path
-        stranger = ask_stranger(os.path.join(target, runtime.executable), places)
+        stranger = ask_stranger(os.path.join(target, present_executable(runtime)), places)
         # The new name first: at no instant is a venv that follows without its Python.
         adopt(places, stranger, session.observer)
         remove_runtime(places, runtime, force=True, observer=session.observer)
@@ -71,3 +72,7 @@ def _mend_store(session: Session, finding: Finding) -> None:
         installed = installing.get(session, [parse_request(runtime.release)], force=True, may_adopt=False)
         if installed.error is not None:
             raise installed.error
+        for got in installed.got:
+            if got.already and got.said:
+                # What is in the way of a new one: the old one was kept, and that is no repair.
+                raise PymanError(got.said[0])

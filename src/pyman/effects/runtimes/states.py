@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.diagnosis.store import Interrupted, RuntimeState
+from pyman.core.folder_names import minor_of_executable
 from pyman.core.runtime import MANIFEST
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.unfinished import read_unfinished
@@ -34,6 +35,15 @@ def _state(runtime: Runtime, bases: Bases) -> RuntimeState:
     elif runtime.is_managed and not os.access(f"{runtime.path}/{MANIFEST}", os.R_OK):
         missing = "its manifest"
     return RuntimeState(runtime, is_there=True, missing=missing, version=found.version if found is not None else None)
+
+
+def present_executable(runtime: Runtime) -> str:
+    """The interpreter of an adopted one, relative to its folder: another minor's, where its owner has put one there."""
+    if not os.path.lexists(f"{runtime.path}/{runtime.executable}"):
+        name = os.path.basename(os.path.realpath(f"{runtime.path}/bin/python3"))
+        if minor_of_executable(name) is not None and os.access(f"{runtime.path}/bin/{name}", os.X_OK):
+            return f"bin/{name}"
+    return runtime.executable
 
 
 def read_interrupted(store: Store) -> tuple[Interrupted, ...]:

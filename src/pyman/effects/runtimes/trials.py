@@ -12,6 +12,7 @@ from pyman.core.diagnosis.store import RuntimeState
 from pyman.core.record import replace
 from pyman.effects.files import read_own_text, replace_file
 from pyman.effects.places import make_folder
+from pyman.effects.runtimes.states import present_executable
 from pyman.errors import PymanError, Refused
 
 TYPE_CHECKING = False
@@ -22,14 +23,18 @@ if TYPE_CHECKING:
 
 
 def try_runtimes(states: Iterable[RuntimeState], cache: str) -> tuple[RuntimeState, ...]:
-    """The states of runtimes that looked whole, with what a start of each says."""
-    return tuple(_try_one(state, cache) if state.is_there and state.missing is None else state for state in states)
+    """The states of runtimes, and what a start of each that can be started says."""
+    return tuple(_try_one(state, cache) if state.is_there else state for state in states)
 
 
 def _try_one(state: RuntimeState, cache: str) -> RuntimeState:
     runtime = state.runtime
     if not runtime.is_managed:
-        return _ask_adopted(state, cache)
+        executable = present_executable(runtime)
+        wanted = state.missing is None or executable != runtime.executable
+        return _ask_adopted(state, f"{runtime.path}/{executable}", cache) if wanted else state
+    if state.missing is not None:
+        return state
     identity = _identity(runtime)
     memory = os.path.join(cache, "trials", runtime.name)
     certificates = _recall(memory, identity)
@@ -46,13 +51,12 @@ def _try_one(state: RuntimeState, cache: str) -> RuntimeState:
     return state if any(map(_holds_any, certificates)) else replace(state, without_certificates=certificates)
 
 
-def _ask_adopted(state: RuntimeState, cache: str) -> RuntimeState:
+def _ask_adopted(state: RuntimeState, executable: str, cache: str) -> RuntimeState:
     """What an adopted one is made of is its owner's business; that it answers, and with which release, is ours."""
     from pyman.effects.interpreters.interpreter import ask_once
 
-    runtime = state.runtime
     try:
-        facts = ask_once(os.path.join(runtime.path, runtime.executable), cache)
+        facts = ask_once(executable, cache)
     except Refused:
         return state
     except PymanError as error:
