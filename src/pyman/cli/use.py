@@ -114,8 +114,7 @@ def _use_global(session: Session, requests: list[str]) -> Answer:
 def _refuse_unless_name(text: str) -> None:
     """Refuse what a file may not say, or says in another way than it was meant: a comment, two requests."""
     request = parse_request(text)
-    written = [one.text for one in parse_version_file(text, NAME)]
-    if request.kind in ("path", "other") or len(written) != 1:
+    if request.kind in ("path", "other") or len(parse_version_file(text, NAME)) != 1:
         raise BadRequest(f"`{text}` cannot stand in a file", hint="name a version (`3.13`) or a range")
 
 
