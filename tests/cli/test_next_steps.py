@@ -107,3 +107,8 @@ def test_who_needs_attention_is_counted_and_the_next_step_named(home):
     assert home.pyman("venvs", ".").err == "all 2 venvs need attention: see `pyman doctor`\n"
     planned = home.pyman("doctor", ".", "--dry-run", status=1).err
     assert planned == "nothing was changed: `--fix` does the repairs\n"
+
+
+def test_the_command_that_installs_from_a_mirror_can_be_pasted(home):
+    told = home.pyman("mirror", "my pythons", "3.13").err
+    assert f"`PYMAN_MIRROR='{home.project}/my pythons' pyman install`" in told

@@ -15,6 +15,7 @@ from pyman.core.mirror_index import INDEX, mirrored
 from pyman.core.plans.install import answer_is_known
 from pyman.core.plans.mirror import refuse_what_has_no_build, wanted_builds
 from pyman.core.request import parse_request
+from pyman.core.shell.quoting import as_word
 from pyman.core.target import is_triple
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.catalogue.mirror_folder import add_archives
@@ -77,9 +78,8 @@ def mirror(
     for archive in archives:
         verb_done = "added" if os.path.join(place, archive.place) in added else "is there already"
         lines.append(f"{archive.build.release} for {archive.build.platform} {verb_done}")
-    note = (
-        f"install from it with `PYMAN_MIRROR={place} pyman install`, or put it behind a web server: {INDEX} is its list"
-    )
+    command = f"PYMAN_MIRROR={as_word(place)} pyman install"
+    note = f"install from it with `{command}`, or put it behind a web server: {INDEX} is its list"
     return Answer(data, tuple(lines), notes=(note,))
 
 

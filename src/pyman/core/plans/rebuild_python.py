@@ -6,6 +6,7 @@ from pyman.core.choice import Choice, pinned
 from pyman.core.record import record, replace
 from pyman.core.relink import pinned_release, wanted_alias
 from pyman.core.request import Request, parse_request
+from pyman.core.shell.quoting import as_word
 from pyman.core.version import minor_alias
 from pyman.errors import BadRequest, NotFound
 
@@ -45,7 +46,8 @@ def wished_python(facts: VenvFacts, asked: str | None, minor: str | None = None)
     if alias is None:
         if own is None:
             raise NotFound(
-                f"nothing tells which Python {facts.path} needs", hint=f"name one: `pyman rebuild -p 3.13 {facts.path}`"
+                f"nothing tells which Python {facts.path} needs",
+                hint=f"name one: `pyman rebuild -p 3.13 {as_word(facts.path)}`",
             )
         return PythonWish((own,), pin=pin)
     path = (own,) if own is not None and own.kind == "path" else ()
