@@ -30,6 +30,9 @@ FOUND = {
     "the user's own files in a venv that is rebuilt": (
         worlds.rebuildable, "rebuild .venv --force", ERROR, LOOKS, "scan .*/..venv.pyman-old-[^/]*/(bin|share.*)",
     ),
+    "the packages of a venv that is rebuilt": (
+        worlds.rebuildable, "rebuild .venv --force", ERROR, LOOKS, "scan .*/.venv/lib(/python3.13/site-packages)?",
+    ),
     "one link of a venv that is held back": (
         worlds.one, "install 3.13", ERROR, LOOKS, "readlink .*/unfit/bin/python",
     ),

@@ -51,6 +51,11 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
     """
     _refuse_what_is_not_ours(facts, options)
     library = facts.library
+    for problem in facts.problems:
+        if problem.path.startswith(f"{facts.folder}/lib"):
+            raise PymanError(
+                f"{problem.path} cannot be read: {problem.reason}", hint="see why, then run the same command again"
+            )
     packages, notes = (
         read_packages(os.path.join(facts.folder, "lib", library.name, "site-packages"))
         if library is not None

@@ -21,6 +21,7 @@ from pyman.core.packages.package import (
 )
 from pyman.core.record import replace
 from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes
+from pyman.errors import PymanError
 
 LARGEST_RECORD = 16 * SMALL_FILE
 """Bytes. The largest distributions list some 50,000 files."""
@@ -48,11 +49,15 @@ def read_distributions(site_packages: str) -> tuple[tuple[Distribution, ...], tu
 def read_packages(site_packages: str) -> tuple[tuple[Package, ...], tuple[str, ...]]:
     """Read all that a rebuild must know of each package, sorted by name.
 
-    Returns with it one sentence for each thing that could not be read. Raises nothing.
+    Returns with it one sentence for each thing that could not be read. Raises PymanError where that is the folder
+    itself: it is not known then which packages there are.
     """
     found: list[Package] = []
     notes: list[str] = []
-    for folder in _metadata_folders(site_packages, notes):
+    folders = _metadata_folders(site_packages, notes)
+    if notes and os.path.lexists(site_packages):
+        raise PymanError(notes[0], hint="see why, then run the same command again")
+    for folder in folders:
         path = f"{site_packages}/{folder}"
         if folder.endswith(".dist-info"):
             distribution = _read_dist_info(path, folder, notes)
