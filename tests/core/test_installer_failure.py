@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyman.core.packages.installer import installer_environment
 from pyman.core.packages.installer_failure import blocking_packages, failure_reason, is_network_failure
 
 PIP_NO_VERSION = """\
@@ -188,3 +189,9 @@ def test_a_network_that_is_out_of_reach_is_no_fault_of_a_package(output):
 def test_any_output_gives_an_answer(output):
     assert set(blocking_packages(output, ASKED)) <= {"spam-eggs", *ASKED}
     assert failure_reason(output)
+
+
+def test_lines_are_not_broken_for_a_terminal():
+    environment = installer_environment({"COLUMNS": "40", "PATH": "/usr/bin"}, temporary="/t", offline=False)
+    assert "COLUMNS" not in environment
+    assert environment["PATH"] == "/usr/bin"

@@ -111,7 +111,8 @@ def installer_environment(
         "UV_PYTHON_DOWNLOADS": "never",
         "NO_COLOR": "1",
     }
-    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "PIP_PROGRESS_BAR"):
+    # With COLUMNS uv breaks its lines, and what it says is read line by line.
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "PIP_PROGRESS_BAR", "COLUMNS"):
         kept.pop(name, None)
     if offline:
         kept.pop("no_proxy", None)
