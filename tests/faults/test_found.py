@@ -7,7 +7,7 @@ import os
 import pytest
 
 from faults import worlds
-from faults.faulty import CHANGES, ERROR, LOOKS, TORN, Faulty
+from faults.faulty import CHANGES, DENIED, ERROR, LOOKS, TORN, Faulty
 from faults.trials import Trial
 from faults.world import World
 
@@ -33,6 +33,9 @@ FOUND = {
     "the packages of a venv that is rebuilt": (
         worlds.rebuildable, "rebuild .venv --force", ERROR, LOOKS, "scan .*/.venv/lib(/python3.13/site-packages)?",
     ),
+    "no record to be written, and no word of why": (
+        worlds.unknown, "register {home}/elsewhere", DENIED, CHANGES, "symlink .*/venvs/.*",
+    ),
     "one link of a venv that is held back": (
         worlds.one, "install 3.13", ERROR, LOOKS, "readlink .*/unfit/bin/python",
     ),
@@ -48,6 +51,7 @@ def faulty():
 @pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)
 def test_a_fault_that_was_found(found, faulty, tmp_path):
     make, words, fault, kind, pattern = found
-    trial = Trial(World(os.path.realpath(tmp_path), faulty, make), tuple(words.split()))
+    world = World(os.path.realpath(tmp_path), faulty, make)
+    trial = Trial(world, tuple(words.format(home=world.path).split()))
     trial.try_at(fault, kind, pattern)
     assert not trial.problems, "\n".join(trial.problems)

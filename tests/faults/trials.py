@@ -21,6 +21,7 @@ from faults.world import CACHE, STORE, World
 
 ALL = os.environ.get("PYMAN_TEST_FAULTS") == "all"
 BEFORE, AFTER, EACH, BEGUN = "as before", "as after", "each as before or as after", "begun"
+BROKEN = "broken until mended"
 LOOK = "error at a look"
 ITSELF, DOCTOR, AGAIN, CLEAN = "itself", "doctor --fix", "the same command", "cache clean"
 _LOOKS = 200
@@ -49,7 +50,7 @@ class Trial:
         self.states: Counter[str] = Counter()
         self.cleaned_by: Counter[str] = Counter()
         self.problems: list[str] = []
-        self._judged: dict[tuple[str, bool], Verdict] = {}
+        self._judged: dict[tuple[str, bool, int], Verdict] = {}
         world.reset()
         self.sick = {thing for thing, _ in world.what_is_broken()}
         self.before = world.snapshot()
@@ -125,23 +126,28 @@ class Trial:
             strange = self._strange(world.snapshot())
             if strange:
                 yield f"{shown}neither as before nor as after: {strange}\n{ended}"
-        key = (world.state(), killed)
+        key = (world.state(), killed, wrong.kind)
         if key not in self._judged:
-            self._judged[key] = self._judge()
+            self._judged[key] = self._judge(looked=wrong.kind == LOOKS)
         verdict = self._judged[key]
         self.states[verdict.state] += 1
         self.cleaned_by[verdict.cleaned_by] += 1
         yield from (f"{shown}{problem}" for problem in verdict.problems)
 
-    def _judge(self) -> Verdict:
-        """Look at what a fault left, and whether it is mended."""
+    def _judge(self, *, looked: bool) -> Verdict:
+        """Look at what a fault left, and whether it is mended.
+
+        A venv that could not be looked at is none that needs a runtime; if it has lost one, doctor mends it.
+        """
         world, verdict = self.world, Verdict()
         tell = verdict.problems.append
         verdict.state = self._state_of(world.snapshot())
         if world.leftovers() or verdict.state == BEGUN:
             verdict.cleaned_by = DOCTOR
         broken = {thing: why for thing, why in world.what_is_broken() if thing not in self.sick}
-        if broken:
+        if broken and looked:
+            verdict.state = BROKEN
+        elif broken:
             tell(f"broken: {broken}")
         doctor = world.run("doctor", "--fix")
         if doctor.status != 0:

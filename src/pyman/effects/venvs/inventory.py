@@ -12,7 +12,7 @@ from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.venvs.known_places import find_known_venvs
 from pyman.effects.venvs.on_disk import read_venv
-from pyman.effects.venvs.records import GONE, PRESENT, UNREACHABLE, KnownVenv, known_venvs, record_name, remember
+from pyman.effects.venvs.records import GONE, PRESENT, UNREACHABLE, KnownVenv, known_venvs, record_name, write_record
 from pyman.effects.venvs.records import state_of as state_of_record
 from pyman.effects.venvs.search import search_venvs
 from pyman.errors import PymanError
@@ -84,8 +84,7 @@ class Inventory:
     def _remember(self, path: str) -> None:
         """A store that cannot be written is no reason not to look."""
         try:
-            if remember(self._places.root, path) is None:
-                self.unrecorded = PymanError(f"{self._places.venvs} cannot be written", code="read-only")
+            write_record(self._places.root, path)
         except PymanError as error:
             self.unrecorded = error
 

@@ -57,7 +57,20 @@ def _hash(content: bytes) -> int:
 def remember(root: str, path: str) -> str | None:
     """Record a venv and return the record's name; None where the store cannot be written, which harms nobody.
 
-    A record that is already right is not written again. Raises PymanError for what is no question of permission.
+    Raises PymanError for what is no question of permission.
+    """
+    try:
+        return write_record(root, path)
+    except PymanError as error:
+        if error.code == "read-only":
+            return None
+        raise
+
+
+def write_record(root: str, path: str) -> str:
+    """Record a venv and return the record's name. One that is already right is not written again.
+
+    Raises PymanError where the store cannot be written.
     """
     folder = os.path.join(root, "venvs")
     name = record_name(path)
@@ -68,16 +81,10 @@ def remember(root: str, path: str) -> str | None:
             return name
     except OSError:
         pass  # No record yet, or something else in its place: the rename says so.
+    make_folder(folder)
     try:
-        make_folder(folder)
         replace_link(place, target)
-    except PymanError as error:
-        if error.code == "read-only":
-            return None
-        raise
     except OSError as error:
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            return None
         raise cannot_write(place, error) from error
     return name
 
