@@ -90,8 +90,8 @@ class Crowd:
         self.counted["processes"] += 1
         self.counted[f"status {process.returncode}"] += 1
         allowed = {KILLED: (0, 1, -signal.SIGKILL), INTERRUPTED: (0, 1, 130, -signal.SIGINT)}.get(number, (0, 1))
-        if number == INTERRUPTED and "KeyboardInterrupt" in err and "/pyman/" not in err:
-            return  # Python itself had not started yet, and says so in its way.
+        if number == INTERRUPTED and err.endswith("\nKeyboardInterrupt\n") and "<frozen importlib" in err:
+            return  # Python was still loading what catches it, and says so in its way.
         if process.returncode not in allowed or "Traceback" in err or "should not" in err:
             self.problems.append(f"{words}, signal {number}: status {process.returncode}\n{out}\n{err}")
 

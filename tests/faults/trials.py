@@ -231,12 +231,16 @@ def _said(ended: Ended, wrong: Wrong | None) -> Iterator[str]:
         yield f"ended by a signal: {ended}"
     elif ended.status not in (0, 1, 2):
         yield f"a strange status: {ended}"
-    elif ended.status != 0 and "could not be repaired: " in ended.out:
+    elif ended.status != 0 and ("could not be repaired: " in ended.out or "unreadable" in ended.out):
         pass  # The findings say it.
     elif ended.status != 0:
         errors = [line for line in ended.err.split("\n") if line.startswith("error: ")]
         hints = [line for line in ended.err.split("\n") if line.startswith("hint: ")]
-        if len(errors) != 1 or len(hints) != 1 or errors[0].endswith("."):
+        if (
+            len(errors) != 1
+            or len(hints) != (wrong is None or wrong.kind == CHANGES or len(hints))
+            or errors[0].endswith(".")
+        ):
             yield f"not one sentence and one hint: {ended}"
         elif (
             wrong is not None
