@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from stage.home import Home
+from stage.home import SHARED, Home
 from stage.mirror import mirror_folder
 
 # Whoever started the suite in the background may have these ignored, and every process of a test would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)
+
+
+# In the order of their length, as `--durations=0` told it; whatever is not among them takes less than any of these.
+_LONGEST = (
+    *("test_rebuild", "test_install_script", "test_rebuild_keeps", "test_upgrade", "test_seed", "test_installers"),
+    *("test_seed_interpreters", "test_venv", "test_moved_venvs", "test_uninstall", "test_choose", "test_doctor_store"),
+    *("test_venv_commands", "test_store_commands", "test_crowds", "test_move", "test_install_faults", "test_shim"),
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Runtimes that are installed once lie where all processes of a run find them, see stage/home.py."""
+    if not hasattr(config, "workerinput"):
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="pyman-test-shared-")
+        # xdist would begin with the files that have the most tests, which are not those that take the longest.
+        config.option.loadscopereorder = False
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove them."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(SHARED), ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,7 +57,11 @@ def _encodable(value: object) -> object:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """PYMAN_TEST_EXAMPLES=50 tries fifty times as many inputs with every law, for a night or a release."""
+    """The longest files begin, so that at the end no process waits for another that has just begun one.
+
+    PYMAN_TEST_EXAMPLES=50 tries fifty times as many inputs with every law, for a night or a release.
+    """
+    items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
     factor = int(os.environ.get("PYMAN_TEST_EXAMPLES", "1"))
     if factor == 1:
         return

@@ -13,6 +13,7 @@ import tomllib
 import pytest
 from packaging.requirements import Requirement
 
+from stage.home import SHARED
 from stage.mirror import mirror_folder
 from stage.server import Server
 
@@ -60,7 +61,11 @@ class Person:
         self.launcher = f"{self.home}/.local/bin/pyman"
         # Where pip finds an index is the machine's affair.
         self.environment = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        self.environment |= {"HOME": self.home, "PATH": self.tools, "PIP_CACHE_DIR": f"{folder}/pip"}
+        self.environment |= {
+            "HOME": self.home,
+            "PATH": self.tools,
+            "PIP_CACHE_DIR": f"{os.environ.get(SHARED, folder)}/pip",
+        }
 
     def install(self, *words, shell=("/bin/sh",), **changes):
         return subprocess.run(

@@ -48,14 +48,14 @@ def settings(venv):
 
 
 def test_prompt_seed_and_sight_of_the_system_stay(bench):
-    venv = bench.venv("eggs==1.0", options=("--system-site-packages", "--prompt", "my 'shop'"))
+    venv = bench.venv("eggs==1.0", options=("--system-site-packages", "--prompt", "my 'shop'"), pip=True)
     assert bench.rebuild(venv, "-p", "3.11")["rebuilt"][0]["to"] == OLD
     kept = settings(venv)
     assert kept["include-system-site-packages"] == "true"
     assert kept["prompt"] == repr("my 'shop'")
     assert "my 'shop'" in bench.home.run("bash", "-c", f". '{venv}/bin/activate'; echo $PS1")
     assert (venv / "bin/pip").exists()
-    plain = bench.venv("eggs==1.0", options=("--without-pip",))
+    plain = bench.venv("eggs==1.0")
     bench.rebuild(plain, "-p", "3.11")
     assert settings(plain)["include-system-site-packages"] == "false"
     assert "prompt" not in settings(plain)
@@ -63,7 +63,7 @@ def test_prompt_seed_and_sight_of_the_system_stay(bench):
 
 
 def test_what_the_system_has_too_is_installed_all_the_same(bench):
-    venv = bench.venv("eggs==1.0", options=("--system-site-packages",))
+    venv = bench.venv("eggs==1.0", options=("--system-site-packages",), pip=True)
     base = bench.home.path / "base"
     subprocess.run(["cp", "-a", bench.home.runtimes / OLD, base], check=True)
     bench.home.run(
@@ -343,7 +343,7 @@ def test_precommits_venvs_are_never_touched(bench):
 def test_a_dry_run_touches_nothing_and_shows_the_plan(tmp_path):
     bench = Bench(tmp_path, runtimes=(NEW,))
     write_project(f"{tmp_path}/source", "edited")
-    venv = bench.venv("eggs==1.0", "spam==1.0")
+    venv = bench.venv("eggs==1.0", "spam==1.0", pip=True)
     bench.install(venv, "-e", f"{tmp_path}/source")
     check, store = unchanged(venv), picture(bench.home.root)
     result = bench.home.pyman("rebuild", "-p", "3.11", "--dry-run", cwd=venv.parent)

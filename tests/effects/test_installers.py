@@ -23,6 +23,7 @@ from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import CannotInstall, find_installer, find_on_path, install, sync
 from pyman.effects.packages.programs import missing_programs
 from pyman.errors import NotFound
+from stage.home import link_tree
 from stage.hostile import HUGE, damaged
 from stage.package_index import PackageIndex
 from stage.wheels import build_wheel
@@ -58,7 +59,9 @@ def empty_venv(tmp_path_factory):
 
 @pytest.fixture
 def venv(empty_venv, tmp_path):
-    shutil.copytree(empty_venv, tmp_path / "project" / ".venv", symlinks=True)
+    """By hard links: installers replace files, and write into none."""
+    (tmp_path / "project").mkdir()
+    link_tree(empty_venv, str(tmp_path / "project" / ".venv"))
     return str(tmp_path / "project" / ".venv")
 
 

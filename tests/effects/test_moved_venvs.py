@@ -14,14 +14,15 @@ from pyman.core.moved import edits_of_move
 from pyman.effects.files import replace_file
 from pyman.effects.venvs.moved import read_moved
 from pyman.effects.venvs.on_disk import read_venv
-from stage.real_runtimes import unpack
+from stage.mirror import copy_of_tree
 from stage.venvs import call, make_venv, peer, write
 from stage.wheels import build_wheel, install_distribution
 
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):
-    return f"{unpack('3.13.5', os.path.realpath(tmp_path_factory.mktemp('real')))}/bin/python3.13"
+    folder = os.path.realpath(tmp_path_factory.mktemp("real"))
+    return f"{copy_of_tree('3.13.5', f'{folder}/cpython-3.13.5')}/bin/python3.13"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pyman.effects.store import read_store
 from pyman.effects.venvs.moved import read_moved
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import PymanError
-from stage.real_runtimes import unpack
+from stage.mirror import copy_of_tree
 from stage.venvs import call, peer, write
 from stage.wheels import build_wheel
 
@@ -94,7 +94,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory):
     folder = os.path.realpath(tmp_path_factory.mktemp("originals"))
-    return {release: unpack(release, folder) for release in ("3.13.5", "3.13.15")}
+    return {release: copy_of_tree(release, f"{folder}/cpython-{release}") for release in ("3.13.5", "3.13.15")}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.venvs.known_places import find_known_venvs
 from pyman.effects.venvs.on_disk import read_venv
 from stage.hostile import damaged
-from stage.real_runtimes import unpack
+from stage.mirror import copy_of_tree
 from stage.venvs import call, make_prefix, make_venv, peer, write
 from stage.wheels import build_wheel
 
@@ -366,7 +366,7 @@ def test_bases_are_looked_at_once(place):
 def real(tmp_path_factory):
     folder = os.path.realpath(tmp_path_factory.mktemp("real"))
     os.makedirs(f"{folder}/runtimes")
-    os.rename(unpack("3.13.5", folder), f"{folder}/runtimes/3.13.5")
+    copy_of_tree("3.13.5", f"{folder}/runtimes/3.13.5")
     os.symlink("3.13.5", f"{folder}/runtimes/3.13")
     return folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import json
 import os
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from stage.mirror import mirror_folder
+from stage.warm import Warm
 
 PACKAGE = str(Path(__file__).resolve().parents[2] / "src")
 
@@ -80,20 +82,33 @@ class Home:
         return self
 
     def pyman(self, *words: object, cwd: Path | None = None, status: int | None = 0, **environ: str) -> Result:
-        """Run pyman; `status` is what it must answer, None for any."""
-        result = Result(
-            subprocess.run(
-                [sys.executable, "-m", "pyman", *map(str, words)],
+        """Run pyman; `status` is what it must answer, None for any.
+
+        It is a fork of one that has started already (stage/warm.py), if that is not busy: hundreds of starts are no part
+        of what is tried. What is meant for the interpreter that runs it is given to a new one.
+        """
+        command = [*map(str, words)]
+        where, variables = str(cwd or self.project), {**self.environ, **environ}
+        process = None
+        is_plain = not any(name.startswith("PYTHON") for name in environ)
+        if is_plain and _warm().turn.acquire(blocking=False):
+            try:
+                process = _warm().pyman(*command, cwd=where, environ=variables)
+            finally:
+                _warm().turn.release()
+        if process is None:
+            process = subprocess.run(
+                [sys.executable, "-m", "pyman", *command],
                 capture_output=True,
                 text=True,
                 errors="surrogateescape",
                 stdin=subprocess.DEVNULL,
-                cwd=cwd or self.project,
-                env={**self.environ, **environ},
+                cwd=where,
+                env=variables,
                 timeout=300,
                 check=False,
             )
-        )
+        result = Result(process)
         assert "Traceback" not in result.err, result
         assert status is None or result.status == status, result
         return result
@@ -132,6 +147,13 @@ class Home:
         return found
 
 
+@functools.cache
+def _warm() -> Warm:
+    warm = Warm().__enter__()
+    atexit.register(warm.__exit__)
+    return warm
+
+
 def link_tree(source: str, destination: str) -> None:
     """Copy a folder, by hard links where the file system can."""
     linked = subprocess.run(["cp", "-al", source, destination], capture_output=True, check=False)
@@ -140,13 +162,28 @@ def link_tree(source: str, destination: str) -> None:
         shutil.copytree(source, destination, symlinks=True)
 
 
+SHARED = "PYMAN_TEST_SHARED"
+"""Names a folder that all processes of one run share."""
+
+
 @functools.cache
 def installed_once(version: str) -> str:
-    """The folder of a runtime that pyman itself installed, with the bytecode of what every start imports."""
-    folder = tempfile.mkdtemp(prefix="pyman-test-runtime-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    home = Home(Path(folder), mirror_folder())
-    home.pyman("install", version)
-    place = home.runtimes / version
-    home.run(place / "bin/python3", "-c", "import ensurepip, json, runpy, ssl, subprocess, sysconfig, tempfile, venv")
-    return str(place)
+    """The folder of a runtime that pyman itself installed, with the bytecode of what every start and venv imports."""
+    folder = os.environ.get(SHARED)
+    if folder is None:
+        folder = tempfile.mkdtemp(prefix="pyman-test-runtime-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    place = Path(os.path.realpath(folder), version)
+    # One of the processes makes it, and the others wait.
+    with open(f"{place}.lock", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "made").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            home = Home(place, mirror_folder())
+            home.pyman("install", version)
+            python = home.runtimes / version / "bin/python3"
+            home.run(python, "-c", "import ensurepip, json, runpy, ssl, subprocess, sysconfig, tempfile, venv")
+            home.run(python, "-m", "venv", "--without-pip", place / "venv")
+            (place / "made").touch()
+    return str(place / "home/.local/share/pyman/runtimes" / version)

@@ -15,24 +15,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from stage.home import Home
+from stage.home import Home, installed_once, link_tree
 from stage.mirror import mirror_folder
 from stage.venvs import call, peer
 from stage.wheels import build_wheel
 
 OLD, NEW = "3.13.5", "3.13.15"
-
-
-@functools.cache
-def _originals() -> Path:
-    """A root with both releases, with bytecode of what making a venv imports; never to be changed."""
-    folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="pyman-test-machine-")))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    home = Home(folder, mirror_folder())
-    home.pyman("install", OLD, NEW)
-    for release in (OLD, NEW):
-        home.run(home.runtimes / release / "bin/python3.13", "-m", "venv", "--clear", "--without-pip", folder / "warm")
-    return home.root
 
 
 @functools.cache
@@ -42,11 +30,6 @@ def wheels() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     build_wheel(folder, "spam", "1.0", scripts={"spam": "spam:main"})
     return Path(folder)
-
-
-def copy_tree(source: str | os.PathLike, target: str | os.PathLike) -> None:
-    """Copy by hard links: whoever changes a file of the copy puts a new one in its place."""
-    shutil.copytree(source, target, symlinks=True, copy_function=os.link)
 
 
 class Machine(Home):
@@ -68,7 +51,7 @@ class Machine(Home):
         """A release in the store, or at another place, where it is somebody else's."""
         target = place or self.runtimes / release
         target.parent.mkdir(parents=True, exist_ok=True)
-        copy_tree(_originals() / "runtimes" / release, target)
+        link_tree(installed_once(release), str(target))
         if place is not None:
             (place / "pyman-runtime.toml").unlink()
         return target

@@ -177,8 +177,10 @@ class Bench:
         folder.mkdir()
         return folder
 
-    def venv(self, *packages: str, python: str = "3.13", options: tuple[str, ...] = ()) -> Path:
-        """A venv that pyman makes in a new project, with these packages."""
+    def venv(self, *packages: str, python: str = "3.13", options: tuple[str, ...] = (), pip: bool = False) -> Path:
+        """A venv that pyman makes in a new project, with these packages; pip is a thousand files that few look at."""
+        if not pip:
+            options = ("--without-pip", *options)
         folder = self.project()
         self.home.pyman("venv", ".venv", "-p", python, *options, "-q", cwd=folder)
         venv = folder / ".venv"

@@ -13,6 +13,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 
 
 class Warm:
@@ -28,6 +30,8 @@ class Warm:
             env={"PYTHONPATH": PACKAGE, "PATH": os.defpath},
         )
         self._folder = tempfile.TemporaryDirectory()
+        self.turn = threading.Lock()
+        """Held while somebody waits for an answer."""
         return self
 
     def __exit__(self, *_):
@@ -39,13 +43,15 @@ class Warm:
     def pyman(self, *words, cwd, environ):
         """Run one command line and return status, stdout and stderr, as of `subprocess.run`."""
         streams = [os.path.join(self._folder.name, name) for name in ("out", "err")]
-        question = {"words": words, "cwd": cwd, "environ": environ, "streams": streams}
+        mask = os.umask(0)
+        os.umask(mask)
+        question = {"words": words, "cwd": cwd, "environ": environ, "streams": streams, "mask": mask}
         self._process.stdin.write(json.dumps(question).encode() + b"\n")
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
         texts = []
         for path in streams:
-            with open(path, encoding="utf-8", errors="replace") as file:
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
                 texts.append(file.read())
         return subprocess.CompletedProcess(words, status, *texts)
 
@@ -67,12 +73,16 @@ def _serve():
                 for number, path in enumerate([os.devnull, *question["streams"]]):
                     flags = os.O_RDWR | (os.O_CREAT | os.O_TRUNC if number else 0)
                     os.dup2(os.open(path, flags, 0o600), number)
+                os.umask(question["mask"])
                 os.chdir(question["cwd"])
                 os.environ.clear()
                 os.environ.update(question["environ"])
                 sys.argv = ["pyman", *question["words"]]
                 status = main()
                 sys.stdout.flush()
+                sys.stderr.flush()
+            except Exception:  # noqa: BLE001 - whatever it is, the test is to see it
+                traceback.print_exc()
                 sys.stderr.flush()
             finally:
                 os._exit(status)
