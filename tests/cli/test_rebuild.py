@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -415,7 +416,9 @@ def test_the_installer_may_be_chosen(bench):
     assert "packages by pip" in bench.home.pyman("rebuild", venv, "-p", "3.11", "--dry-run").out
 
 
-def test_packages_come_from_an_index_too(bench, tmp_path):
+def test_packages_come_from_an_index_too(bench, tmp_path, monkeypatch):
+    # It leaves a finder behind that is no finder any more, over which every later import stumbles.
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     pypiserver = pytest.importorskip("pypiserver")
     handler = type("Quiet", (WSGIRequestHandler,), {"log_message": lambda *_: None})
     server = make_server("127.0.0.1", 0, pypiserver.app(roots=[wheelhouse()]), handler_class=handler)

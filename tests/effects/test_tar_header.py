@@ -43,7 +43,8 @@ def theirs(block):
 
 def ours(block):
     header = _read_header(block)
-    return header.name, header.kind, header.size, header.mode, header.target
+    name = header.name.rstrip("/") if header.kind == tarfile.DIRTYPE else header.name
+    return name, header.kind, header.size, header.mode, header.target
 
 
 @given(members(), FORMATS)
