@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from faults.faulty import DENIED, ERROR, FULL, KILLED, SHUT, TORN, Faulty
-from faults.trials import AFTER, AGAIN, ALL, BEFORE, BEGUN, BROKEN, CLEAN, DOCTOR, EACH, ITSELF, LOOK, Trial
+from faults.trials import AFTER, AGAIN, ALL, BEFORE, BEGUN, CLEAN, DOCTOR, EACH, ITSELF, LOOK, Trial
 from faults.world import World
 
 FAULTS, CROWD = "faults", "crowd"
@@ -25,7 +25,6 @@ _TITLES = (
     AFTER,
     EACH,
     BEGUN,
-    BROKEN,
     *(f"cleaned up by {one}" for one in CLEANERS),
     LOST,
 )

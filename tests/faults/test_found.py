@@ -36,6 +36,9 @@ FOUND = {
     "no record to be written, and no word of why": (
         worlds.unknown, "register {home}/elsewhere", DENIED, CHANGES, "symlink .*/venvs/.*",
     ),
+    "a venv that nobody could look at, when its Python was removed": (
+        worlds.fitting, "uninstall 3.13.5 --relink", ERROR, LOOKS, "(readlink|stat|open) .*/(bin/python|pyvenv.cfg)",
+    ),
     "one link of a venv that is held back": (
         worlds.one, "install 3.13", ERROR, LOOKS, "readlink .*/unfit/bin/python",
     ),

@@ -21,7 +21,6 @@ from faults.world import CACHE, STORE, World
 
 ALL = os.environ.get("PYMAN_TEST_FAULTS") == "all"
 BEFORE, AFTER, EACH, BEGUN = "as before", "as after", "each as before or as after", "begun"
-BROKEN = "broken until mended"
 LOOK = "error at a look"
 ITSELF, DOCTOR, AGAIN, CLEAN = "itself", "doctor --fix", "the same command", "cache clean"
 _LOOKS = 200
@@ -60,7 +59,8 @@ class Trial:
         self.after = world.snapshot()
         assert not list(world.what_is_broken())
         world.run("doctor", "--fix", status=0)
-        assert self._strange(world.snapshot(), last=True) == []
+        strange = self._strange(world.snapshot(), last=True)
+        assert not strange, strange
         world.reset()
         self.looks = world.run(*words, wrong=Wrong(COUNT, kind=LOOKS)).calls
 
@@ -128,26 +128,21 @@ class Trial:
                 yield f"{shown}neither as before nor as after: {strange}\n{ended}"
         key = (world.state(), killed, wrong.kind)
         if key not in self._judged:
-            self._judged[key] = self._judge(looked=wrong.kind == LOOKS)
+            self._judged[key] = self._judge()
         verdict = self._judged[key]
         self.states[verdict.state] += 1
         self.cleaned_by[verdict.cleaned_by] += 1
         yield from (f"{shown}{problem}" for problem in verdict.problems)
 
-    def _judge(self, *, looked: bool) -> Verdict:
-        """Look at what a fault left, and whether it is mended.
-
-        A venv that could not be looked at is none that needs a runtime; if it has lost one, doctor mends it.
-        """
+    def _judge(self) -> Verdict:
+        """Look at what a fault left, and whether it is mended."""
         world, verdict = self.world, Verdict()
         tell = verdict.problems.append
         verdict.state = self._state_of(world.snapshot())
         if world.leftovers() or verdict.state == BEGUN:
             verdict.cleaned_by = DOCTOR
         broken = {thing: why for thing, why in world.what_is_broken() if thing not in self.sick}
-        if broken and looked:
-            verdict.state = BROKEN
-        elif broken:
+        if broken:
             tell(f"broken: {broken}")
         doctor = world.run("doctor", "--fix")
         if doctor.status != 0:

@@ -65,6 +65,11 @@ def test_every_command_that_changes_what_is_installed(home):
     assert nothing.returncode == 127
     home.pyman("install", "3.11")
     assert shims(home) == {"11"}
+    home.pyman("venv", "new", "-p", "3.13.5")
+    assert shims(home) == {"11", "13"}
+    home.pyman("uninstall", "3.11.2")
+    home.pyman("rebuild", "new", "-p", "3.11")
+    assert shims(home) == {"11", "13"}
 
 
 def test_a_name_that_is_not_ours_in_the_folder_is_left_alone(home):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pyman.cli.flows import installing
+from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
@@ -73,6 +74,7 @@ def venv(
         installed = installing.get(session, [missing.request])
         if installed.error is not None:
             raise installed.error from None
+        keep_shims_current(session)
         for got in installed.got:
             for line in (*got.said, f"Python {got.runtime.release} is installed"):
                 session.observer.noted(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.cli.flows import installing
+from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.core.choice import Choice, choose
 from pyman.core.plans.install import Fetch, Impossible, decide
@@ -66,6 +67,7 @@ def _fetched(
     installed = installing.get(session, [request])
     if installed.error is not None:
         raise installed.error
+    keep_shims_current(session)
     found = _installed(session, facts, wish, (request,))
     if found is None:
         raise NotFound(f"no installed Python satisfies {request}", hint=f"run `pyman install {as_word(request.text)}`")

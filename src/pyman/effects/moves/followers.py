@@ -9,7 +9,7 @@ import stat
 from pyman.core.plans.move import Follower, may_need_work
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
-from pyman.effects.files import SMALL_FILE, read_bytes
+from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes
 from pyman.effects.venvs.records import record_names
 
 TYPE_CHECKING = False
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pyman.effects.moves.quiet_followers import QuietFollowers
 
 _MOST_LINKS = 8
+# What is there is no link, or nothing is there. Whatever else the system says, it has not told.
+_NO_LINK = frozenset((errno.ENOENT, errno.EINVAL, errno.ENOTDIR, errno.ELOOP))
 _LONGEST_PATH = 4096  # what a text file in the place of `.venv` may hold
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -30,6 +32,8 @@ class Followers:
     each: tuple[Follower, ...]
     others: Mapping[str, int]
     """How many more go through a name, and have nothing in them that goes stale; by that name."""
+    unseen: tuple[str, ...] = ()
+    """Places of records where the system refused a look: nobody can tell where those go."""
 
 
 def read_followers(
@@ -48,6 +52,7 @@ def read_followers(
     names = record_names(root)
     ways: dict[str, tuple[bool, str, str | None]] = {}
     found: list[Follower] = []
+    unseen: list[str] = []
     others: dict[str, int] = {}
     for name in names:
         place = f"{folder}/{name}"
@@ -56,27 +61,38 @@ def read_followers(
             others[known] = others.get(known, 0) + 1
             continue
         try:
-            link = os.readlink(f"{place}/bin/python")
+            link = _readlink(f"{place}/bin/python") or ""
+            # A thousand venvs have few different links.
+            way = ways.get(link)
+            if way is None:
+                way = ways[link] = _way(link, inside, concerns, counted)
+            concerned, through, minor = way
+            if not concerned:
+                continue
+            if minor is not None and not _needs_work(place, minor):
+                others[through] = others.get(through, 0) + 1
+                if quiet is not None:
+                    quiet.add(f"{place}/{FILE_NAME}", through)
+                continue
+            follower = _read(place, inside, concerns)
         except OSError:
-            link = ""
-        # A thousand venvs have few different links.
-        way = ways.get(link)
-        if way is None:
-            way = ways[link] = _way(link, inside, concerns, counted)
-        concerned, through, minor = way
-        if not concerned:
+            unseen.append(place)
             continue
-        if minor is not None and not _needs_work(place, minor):
-            others[through] = others.get(through, 0) + 1
-            if quiet is not None:
-                quiet.add(f"{place}/{FILE_NAME}", through)
-            continue
-        follower = _read(place, inside, concerns)
         if follower is not None:
             found.append(follower)
     if quiet is not None:
         quiet.remember()
-    return Followers(tuple(found), others)
+    return Followers(tuple(found), others, tuple(unseen))
+
+
+def _readlink(path: str) -> str | None:
+    """Where a link leads; None where there is none. Raises OSError where the system refuses to look."""
+    try:
+        return os.readlink(path)
+    except OSError as error:
+        if error.errno in _NO_LINK:
+            return None
+        raise
 
 
 def _way(
@@ -98,18 +114,18 @@ def _entered(path: str, inside: tuple[str, ...]) -> str:
     for _ in range(_MOST_LINKS):
         if path.startswith(inside):
             return path
-        try:
-            path = os.path.join(os.path.dirname(path), os.readlink(path))
-        except OSError:
+        target = _readlink(path)
+        if target is None:
             return ""
+        path = os.path.join(os.path.dirname(path), target)
     return ""
 
 
 def read_follower(venv: str, runtimes: str, concerns: Callable[[str], bool]) -> Follower | None:
     """One venv with all that is needed to change it, if it goes through a name that `concerns` admits."""
-    folder = _folder_of(venv)
-    follower = _follower(venv, folder, _inside(runtimes), concerns) if folder is not None else None
     try:
+        folder = _folder_of(venv)
+        follower = _follower(venv, folder, _inside(runtimes), concerns) if folder is not None else None
         return complete(follower, None) if follower is not None else None
     except OSError:
         return None
@@ -136,10 +152,7 @@ def _needs_work(venv: str, minor: str) -> bool:
 
 
 def _read(place: str, inside: tuple[str, ...], concerns: Callable[[str], bool]) -> Follower | None:
-    try:
-        path = os.readlink(place)
-    except OSError:
-        return None
+    path = _readlink(place) or ""
     folder = _folder_of(path) if path.startswith("/") else None
     return _follower(path, folder, inside, concerns) if folder is not None else None
 
@@ -150,8 +163,10 @@ def _folder_of(path: str) -> str | None:
         if stat.S_ISDIR(os.stat(path).st_mode):
             return path
         text = read_bytes(path, _LONGEST_PATH).decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip()
-    except OSError:
-        return None
+    except OSError as error:
+        if isinstance(error, NotReadable) or error.errno in _NO_LINK:
+            return None
+        raise
     if not text or "\n" in text or "\0" in text:
         return None
     return os.path.realpath(os.path.join(os.path.dirname(path), text))
@@ -159,15 +174,18 @@ def _folder_of(path: str) -> str | None:
 
 def _follower(path: str, folder: str, inside: tuple[str, ...], concerns: Callable[[str], bool]) -> Follower | None:
     cfg = b""
+    unread: OSError | None = None
     try:
         cfg = read_bytes(f"{folder}/{FILE_NAME}")
     except FileNotFoundError:
         return None
-    except OSError:
-        pass  # What it says is not known; that it goes through a name is.
+    except OSError as error:
+        unread = error  # What it says is not known; that it goes through a name may be.
     way = _entered(f"{folder}/bin/python", inside)
-    copied = not way and not os.path.islink(f"{folder}/bin/python")
+    copied = not way and _readlink(f"{folder}/bin/python") is None
     if copied:
+        if unread is not None:
+            raise unread
         home = parse_pyvenv_cfg(cfg.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")).home
         way = f"{home}/python" if home is not None else ""
     start = next((start for start in inside if way.startswith(start)), None)

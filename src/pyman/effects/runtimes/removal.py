@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pyman.core.plans.removal import Need, needs
 from pyman.core.record import replace
 from pyman.effects.moves.fitness import one_line
@@ -19,11 +21,14 @@ if TYPE_CHECKING:
 
 def read_needs(places: Places, store: Store, runtime: Runtime) -> tuple[Need, ...]:
     """Everything that needs a runtime now."""
-    followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__).each
-    unreachable = [known.path for known in known_venvs(places.root) if state_of(known.path) == UNREACHABLE]
+    followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__)
+    unseen = {os.path.basename(place) for place in followers.unseen}
+    unreachable = [
+        known.path for known in known_venvs(places.root) if known.name in unseen or state_of(known.path) == UNREACHABLE
+    ]
     # What runs an adopted Python has it without our link: only a venv can need the link.
     processes = processes_in(runtime) if runtime.is_managed else ()
-    return needs(runtime, store, followers, unreachable, processes)
+    return needs(runtime, store, followers.each, unreachable, processes)
 
 
 def sort_for_relink(
