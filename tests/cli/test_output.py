@@ -17,18 +17,6 @@ from stage.home import Home
 ODD = "a\x1b[31mred\x07[bold]b\nc"
 
 
-@pytest.fixture
-def user(tmp_path):
-    """A home with a store that only looks like one: nothing in it is started."""
-    home = Home(tmp_path)
-    store = FakeStore(str(home.root))
-    store.managed("3.13.5")
-    store.managed("3.13.15")
-    store.alias("3.13", "3.13.15")
-    store.alias("3", "3.13")
-    return home
-
-
 def command(*words):
     return [sys.executable, "-m", "pyman", *map(str, words)]
 

@@ -13,20 +13,7 @@ from pyman.cli.commands import COMMANDS, command_named
 from pyman.cli.typer_command import load
 from pyman.cli.wrong_words import OTHER_WORDS, no_such_command
 from pyman.core.shell.quoting import as_word
-from stage.fake_store import FakeStore
 from stage.home import Home
-
-
-@pytest.fixture
-def user(tmp_path):
-    """A home with a store that only looks like one: nothing in it is started."""
-    home = Home(tmp_path)
-    store = FakeStore(str(home.root))
-    store.managed("3.13.5")
-    store.managed("3.13.15")
-    store.alias("3.13", "3.13.15")
-    store.alias("3", "3.13")
-    return home
 
 
 @pytest.mark.parametrize(("word", "ours"), OTHER_WORDS.items())
