@@ -7,27 +7,16 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows.examining import examine
-from pyman.cli.flows.planning_rebuild import OtherLock, plan_rebuild, refuse_obstacles
-from pyman.cli.flows.rebuilding import NotRestored, carry_out, recover_what_was_cut_off
-from pyman.cli.flows.relinking import needs_rebuild, relink
 from pyman.cli.pin import named_venv
 from pyman.cli.session import Session
-from pyman.cli.show.notes import short_path
-from pyman.cli.show.rebuilt import done_data, done_lines, plan_lines, planned_data
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.diagnosis.finding import REBUILD
 from pyman.core.packages.package import normalize_name
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.record import replace
-from pyman.effects.venvs.inventory import read_one
-from pyman.effects.venvs.turn import Turn
-from pyman.errors import NotFound, PymanError, UsageError
-from pyman.hot.termination import Terminated
+from pyman.errors import UsageError
 
 _INSTALLERS = ("auto", "uv", "pip")
-_INTERRUPTED = 130
 
 
 @verb
@@ -69,6 +58,9 @@ def rebuild(
         pyman rebuild --from lock
         pyman rebuild --all
     """
+    from pyman.cli.flows.rebuilding import recover_what_was_cut_off
+    from pyman.cli.flows.rebuilds import Rebuilds, needing_rebuild
+
     if installer not in _INSTALLERS:
         raise UsageError(f"`{installer}` is no installer", hint="choose auto, uv or pip")
     if every and venvs:
@@ -84,9 +76,9 @@ def rebuild(
     )
     if not dry_run:
         recover_what_was_cut_off(session)
-    work = _Work(session, options)
+    work = Rebuilds(session, options)
     if every:
-        for path, minor in _needing(session):
+        for path, minor in needing_rebuild(session):
             work.take(path, replace(options, minor=minor))
         if not work.seen:
             work.lines.append("no venv needs a rebuild")
@@ -96,88 +88,6 @@ def rebuild(
         for path in dict.fromkeys(named_venv(session, named).path for named in named_ones):
             work.take(path, options)
     return Answer({"rebuilt": work.rebuilt, "failed": work.failed}, tuple(work.lines), error=work.error)
-
-
-class _Work:
-    """One venv after the other: what fails does not stop the others, an interrupt does."""
-
-    def __init__(self, session: Session, options: RebuildOptions) -> None:
-        self._session = session
-        self._options = options
-        self._stopped = False
-        self.seen = 0
-        self.rebuilt: list[dict[str, object]] = []
-        self.failed: list[dict[str, object]] = []
-        self.lines: list[str] = []
-        self.error: PymanError | None = None
-
-    def take(self, path: str, options: RebuildOptions) -> None:
-        """Rebuild one venv, or say why not."""
-        self.seen += 1
-        if self._stopped:
-            return
-        try:
-            if options.dry_run:
-                self._rebuild(path, options)
-            else:
-                with Turn(self._session.places, os.path.realpath(path), self._session.observer):
-                    self._rebuild(path, options)
-        except PymanError as failure:
-            self._fail(path, failure)
-        except (KeyboardInterrupt, Terminated) as signal:
-            self._fail(path, _interrupted(signal))
-            self._stopped = True
-
-    def _rebuild(self, path: str, options: RebuildOptions) -> None:
-        session = self._session
-        facts = read_one(session.places, path)
-        if facts is None:
-            raise NotFound(f"{path} is no venv any more", hint="run `pyman doctor`")
-        if not needs_rebuild(session, facts, options):
-            element, line = relink(session, facts, options)
-            self.rebuilt.append(element)
-            self.lines.append(line)
-            return
-        plan = plan_rebuild(session, facts, options)
-        if options.dry_run:
-            self.lines += plan_lines(session, plan)
-            refuse_obstacles(plan)
-            self.rebuilt.append(planned_data(plan))
-            return
-        for line in plan_lines(session, plan):
-            session.observer.noted(line)
-        refuse_obstacles(plan)
-        done = carry_out(session, plan)
-        for note in done.notes[len(plan.notes) :]:
-            session.observer.noted(note)
-        self.rebuilt.append(done_data(done))
-        self.lines += done_lines(session, done)
-        if done.interrupted is not None:
-            self.error = self.error or _interrupted(done.interrupted)
-            self._stopped = True
-
-    def _fail(self, path: str, failure: PymanError) -> None:
-        if self.error is not None and failure.code != "interrupted":
-            self.lines.append(f"{short_path(self._session, path)} was not rebuilt: {failure.message}")
-        else:
-            self.error = failure
-        restored = not isinstance(failure, NotRestored)
-        self.failed.append({"path": path, "reason": failure.message, "restored": restored})
-        if isinstance(failure, OtherLock):
-            self.lines += failure.commands
-
-
-def _interrupted(signal: BaseException) -> PymanError:
-    status = signal.exit_status if isinstance(signal, Terminated) else _INTERRUPTED
-    words = "terminated" if isinstance(signal, Terminated) else "interrupted"
-    return PymanError(words, exit_status=status, code="interrupted")
-
-
-def _needing(session: Session) -> list[tuple[str, str | None]]:
-    """The venvs that doctor would rebuild, each with the minor that it would have."""
-    seen = examine(session, machine=False)
-    found = [(finding.path, finding.argument or None) for finding in seen.findings if finding.action == REBUILD]
-    return list(dict(found).items())
 
 
 def _with_names_marked(words: list[str]) -> list[str]:

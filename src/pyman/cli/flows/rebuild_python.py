@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from pyman.cli.flows import installing
-from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.core.choice import Choice, choose
 from pyman.core.plans.install import Fetch, Impossible, decide
@@ -63,6 +61,9 @@ def _fetched(
     if dry_run:
         choice = _would_install(session, request)
         return request, choice, (f"Python {choice.release} would be installed first",)
+    from pyman.cli.flows import installing
+    from pyman.cli.flows.current_shims import keep_shims_current
+
     session.observer.noted(f"no installed Python satisfies {request}: installing it")
     installed = installing.get(session, [request])
     if installed.error is not None:
@@ -102,8 +103,10 @@ def _installed(
 
 def _would_install(session: Session, request: Request) -> Choice:
     """What `pyman install` would bring, without bringing it."""
+    from pyman.cli.flows.installing import catalogue
+
     store = read_store(session.places.root)
-    builds = installing.catalogue(session, None).builds
+    builds = catalogue(session, None).builds
     decision = decide(request, store, builds)
     if isinstance(decision, Impossible):
         raise decision.error

@@ -1,0 +1,103 @@
+"""Several rebuilds, one venv after the other, and what became of each."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.cli.flows.examining import examine
+from pyman.cli.flows.planning_rebuild import OtherLock, plan_rebuild, refuse_obstacles
+from pyman.cli.flows.rebuilding import NotRestored, carry_out
+from pyman.cli.flows.relinking import needs_rebuild, relink
+from pyman.cli.session import Session
+from pyman.cli.show.notes import short_path
+from pyman.cli.show.rebuilt import done_data, done_lines, plan_lines, planned_data
+from pyman.core.diagnosis.finding import REBUILD
+from pyman.core.plans.rebuild import RebuildOptions
+from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.turn import Turn
+from pyman.errors import NotFound, PymanError
+from pyman.hot.termination import Terminated
+
+_INTERRUPTED = 130
+
+
+class Rebuilds:
+    """One venv after the other: what fails does not stop the others, an interrupt does."""
+
+    def __init__(self, session: Session, options: RebuildOptions) -> None:
+        self._session = session
+        self._options = options
+        self._stopped = False
+        self.seen = 0
+        self.rebuilt: list[dict[str, object]] = []
+        self.failed: list[dict[str, object]] = []
+        self.lines: list[str] = []
+        self.error: PymanError | None = None
+
+    def take(self, path: str, options: RebuildOptions) -> None:
+        """Rebuild one venv, or say why not."""
+        self.seen += 1
+        if self._stopped:
+            return
+        try:
+            if options.dry_run:
+                self._rebuild(path, options)
+            else:
+                with Turn(self._session.places, os.path.realpath(path), self._session.observer):
+                    self._rebuild(path, options)
+        except PymanError as failure:
+            self._fail(path, failure)
+        except (KeyboardInterrupt, Terminated) as signal:
+            self._fail(path, _interrupted(signal))
+            self._stopped = True
+
+    def _rebuild(self, path: str, options: RebuildOptions) -> None:
+        session = self._session
+        facts = read_one(session.places, path)
+        if facts is None:
+            raise NotFound(f"{path} is no venv any more", hint="run `pyman doctor`")
+        if not needs_rebuild(session, facts, options):
+            element, line = relink(session, facts, options)
+            self.rebuilt.append(element)
+            self.lines.append(line)
+            return
+        plan = plan_rebuild(session, facts, options)
+        if options.dry_run:
+            self.lines += plan_lines(session, plan)
+            refuse_obstacles(plan)
+            self.rebuilt.append(planned_data(plan))
+            return
+        for line in plan_lines(session, plan):
+            session.observer.noted(line)
+        refuse_obstacles(plan)
+        done = carry_out(session, plan)
+        for note in done.notes[len(plan.notes) :]:
+            session.observer.noted(note)
+        self.rebuilt.append(done_data(done))
+        self.lines += done_lines(session, done)
+        if done.interrupted is not None:
+            self.error = self.error or _interrupted(done.interrupted)
+            self._stopped = True
+
+    def _fail(self, path: str, failure: PymanError) -> None:
+        if self.error is not None and failure.code != "interrupted":
+            self.lines.append(f"{short_path(self._session, path)} was not rebuilt: {failure.message}")
+        else:
+            self.error = failure
+        restored = not isinstance(failure, NotRestored)
+        self.failed.append({"path": path, "reason": failure.message, "restored": restored})
+        if isinstance(failure, OtherLock):
+            self.lines += failure.commands
+
+
+def _interrupted(signal: BaseException) -> PymanError:
+    status = signal.exit_status if isinstance(signal, Terminated) else _INTERRUPTED
+    words = "terminated" if isinstance(signal, Terminated) else "interrupted"
+    return PymanError(words, exit_status=status, code="interrupted")
+
+
+def needing_rebuild(session: Session) -> list[tuple[str, str | None]]:
+    """The venvs that doctor would rebuild, each with the minor that it would have."""
+    seen = examine(session, machine=False)
+    found = [(finding.path, finding.argument or None) for finding in seen.findings if finding.action == REBUILD]
+    return list(dict(found).items())
