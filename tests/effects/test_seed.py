@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import io
@@ -283,6 +284,8 @@ def test_a_python_without_wheels_borrows_the_newest_that_fits(tmp_path, warm):
         with zipfile.ZipFile(strange / f"ensurepip/_bundled/{name}-py3-none-any.whl", "w") as archive:
             if metadata is not None:
                 archive.writestr(f"{name}.dist-info/METADATA", f"Metadata-Version: 2.1\n{metadata}")
+    # What the system refuses to read may be readable another time: nothing is remembered of it.
+    (strange / "ensurepip/_bundled/pip-100.0-py3-none-any.whl").mkdir()
     libraries = (str(bare), str(strange), from_mirror("3.13.5").library, interpreter.library)
     for venv in ("a", "b"):
         seeded = make(interpreter, tmp_path / venv, warm, libraries=libraries)
@@ -543,7 +546,8 @@ def test_a_damaged_wheel_is_unpacked_inside_or_refused(tmp_path_factory, content
     path = folder / "pip-1.0-py3-none-any.whl"
     path.write_bytes(content)
     wheel = Wheel(str(path), *split_wheel_name(path.name), len(content), 0)
-    fits(wheel, Version(3, 13, 5))
+    with contextlib.suppress(OSError):
+        fits(wheel, Version(3, 13, 5))
     try:
         _unpack(wheel, str(folder / "work"), Version(3, 13, 5))
     except (BrokenRuntime, OSError):

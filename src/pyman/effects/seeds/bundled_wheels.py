@@ -66,7 +66,10 @@ def _newest_that_fits(wheels: list[Wheel], name: str, target: SeedTarget, seeds:
             continue
         from pyman.effects.seeds.cache import fits, remember_unfit
 
-        if fits(wheel, target.version):
-            return wheel
+        try:
+            if fits(wheel, target.version):
+                return wheel
+        except OSError:
+            continue  # Nobody can tell now; another time somebody may.
         remember_unfit(known)
     return None

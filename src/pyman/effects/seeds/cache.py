@@ -171,7 +171,10 @@ def _look_at(top: str) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, in
 
 
 def fits(wheel: Wheel, version: Version) -> bool:
-    """Say whether a wheel's `Requires-Python` admits a Python. One that cannot be read fits nothing."""
+    """Say whether a wheel's `Requires-Python` admits a Python; a damaged one fits nothing.
+
+    Raises OSError where the system refuses to read it.
+    """
     import zipfile
 
     from installer.sources import WheelFile
@@ -182,6 +185,8 @@ def fits(wheel: Wheel, version: Version) -> bool:
         with zipfile.ZipFile(wheel.path) as archive:
             required = parse_metadata_file(WheelFile(archive).read_dist_info("METADATA"))["Requires-Python"]
         return required is None or SpecifierSet(required).contains(str(version), prereleases=True)
+    except OSError:
+        raise
     except Exception:  # noqa: BLE001 - what a damaged file makes of a library is anybody's guess
         return False
 
