@@ -61,12 +61,8 @@ def walk_whole(tree: str) -> Iterator[tuple[str, list[str], list[str]]]:
 
 def _shares(tree: str) -> list[list[str]]:
     """Divide the modules among as many processes as the machine can run, each with about as much to read."""
-    modules = [
-        (os.path.getsize(path), os.path.relpath(path, tree))
-        for folder, _, names in walk_whole(tree)
-        for name in names
-        if name.endswith(".py") and (path := os.path.join(folder, name))
-    ]
+    paths = [os.path.join(folder, name) for folder, _, names in walk_whole(tree) for name in names]
+    modules = [(os.path.getsize(path), os.path.relpath(path, tree)) for path in paths if path.endswith(".py")]
     if not modules:
         return []  # Told of none, an interpreter compiles whatever it can import.
     modules.sort(reverse=True)
