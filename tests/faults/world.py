@@ -176,25 +176,17 @@ class World:
             for name in os.listdir(library)
         )
 
-    @staticmethod
-    def _inodes(top: str) -> dict[str, str]:
+    @classmethod
+    def _inodes(cls, top: str) -> dict[str, str]:
         """Every name below a folder and what makes it what it is, without looking into files."""
-        found: dict[str, str] = {}
-        waiting = [top]
-        while waiting:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    name = entry.path[len(top) + 1 :]
-                    if entry.is_symlink():
-                        found[name] = f"-> {os.readlink(entry.path)}"
-                    elif entry.is_dir():
-                        found[name] = "folder"
-                        waiting.append(entry.path)
-                    else:
-                        found[name] = str(entry.inode())
-        return dict(sorted(found.items()))
+        return cls._names(top, lambda entry: str(entry.inode()))
 
     def _raw(self, top: str) -> dict[str, str]:
+        return self._names(top, self._content)
+
+    @staticmethod
+    def _names(top: str, told: Callable[[os.DirEntry[str]], str]) -> dict[str, str]:
+        """Every name below a folder, with where a link leads, and of a file what `told` says of it."""
         found: dict[str, str] = {}
         waiting = [top]
         while waiting:
@@ -207,7 +199,7 @@ class World:
                         found[name] = "folder"
                         waiting.append(entry.path)
                     else:
-                        found[name] = self._content(entry)
+                        found[name] = told(entry)
         return dict(sorted(found.items()))
 
     def _content(self, entry: os.DirEntry[str]) -> str:
