@@ -1,31 +1,120 @@
-"""The one family of failures.
+"""The one family of failures, and every error code.
 
     PymanError                 1   something was not done
      ├ UsageError              2   the words of the command line are wrong
      ├ BadRequest              2   a request that nobody could understand (1 when it stood in a file)
      ├ NotFound                1   no such runtime, venv, build, alias
      ├ Refused                 1   pyman could, but something would be lost
+     ├ ReadOnly                1   the system does not let this user write there
+     ├ DiskFull                1   no room
+     ├ Locked                  1   another process is changing the same thing
+     ├ Changed                 1   a file is not what it was when it was read
      ├ NetworkError            1   out of reach, cut short, an answer that is no answer
      │  └ Offline              1   the network was needed and not allowed
      ├ IntegrityError          1   wrong size, wrong hash, an archive that may not be unpacked
      ├ BrokenRuntime           1   an interpreter that does not do what it must
+     ├ Interrupted           130   ctrl-C, SIGTERM or SIGHUP ended the work (128 and the signal's number)
      └ NoPython              127   `run` and the shims: nothing to run
 
 A message is one sentence that says what is wrong; the hint is one that says what to do. Neither is markup, and
 both may hold text from files: whoever prints them escapes what a terminal would obey.
+
+Codes are a contract with programs that read the JSON. Each stands here once: with its class where the program itself
+distinguishes the failure, else as a constant. A code written anywhere else is a type error.
 """
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NewType
+
+    Code = NewType("Code", str)
+else:
+    Code = str
+
+AMBIGUOUS = Code("ambiguous")
+"""A request matches several installed Pythons."""
+BAD_LOCK = Code("bad-lock")
+"""A lock file that cannot be understood."""
+BAD_SETTINGS = Code("bad-settings")
+"""A settings file, or a value in it, that cannot be used."""
+BLOCKED = Code("blocked")
+"""A rebuild could not put a package back as it was."""
+BUG = Code("bug")
+"""A failure inside pyman that nobody expected."""
+CANNOT_HOLD_BACK = Code("cannot-hold-back")
+"""A venv does not fit the new release, and cannot be kept on the old one."""
+CANNOT_INSTALL = Code("cannot-install")
+"""pip or uv failed."""
+EXISTS = Code("exists")
+"""There is a venv in that place already."""
+FOREIGN = Code("foreign")
+"""The venv belongs to another tool, whose command the hint names."""
+HOME = Code("home")
+"""The place is the user's home folder."""
+IN_USE = Code("in-use")
+"""A venv, a process or a hold needs the Python that would be removed."""
+MINOR_MISMATCH = Code("minor-mismatch")
+"""The venv's packages are for another minor version."""
+MOUNT = Code("mount")
+"""A mount point, which can neither be renamed nor removed."""
+NO_INSTALLER = Code("no-installer")
+"""The program that is to install the packages is not there."""
+NO_LOCK = Code("no-lock")
+"""The project has no lock file."""
+NO_PIP = Code("no-pip")
+"""No runtime has a pip wheel that fits."""
+NO_PROGRAM = Code("no-program")
+"""`run`: there is a Python, but not the program to run."""
+NOT_A_FOLDER = Code("not-a-folder")
+"""Something that is not a folder is in the place of one."""
+NOT_A_MIRROR = Code("not-a-mirror")
+"""The index of a mirror that cannot be understood."""
+NOT_AS_PLANNED = Code("not-as-planned")
+"""A rebuilt venv does not have the packages that it should have."""
+NOT_EMPTY = Code("not-empty")
+"""The folder holds other things than a venv."""
+NOT_INSTALLED = Code("not-installed")
+"""No installed Python satisfies the request; it may be possible to install one."""
+NOT_OURS = Code("not-ours")
+"""Something that pyman did not write is in the place of one of its files."""
+NOT_YOURS = Code("not-yours")
+"""It belongs to another user."""
+OTHER_LOCK = Code("other-lock")
+"""The project's lock file is installed by another tool, whose commands are named."""
+OUTPUT = Code("output")
+"""The answer could not be written to stdout."""
+OWN_VENV = Code("own-venv")
+"""The venv that pyman itself runs in."""
+PATH_SEPARATOR = Code("path-separator")
+"""The path contains the character that separates the folders of PATH."""
+SOURCE_GONE = Code("source-gone")
+"""What a package was installed from does not exist any more."""
+SYSTEM = Code("system")
+"""The system refused a file operation."""
+UNREADABLE = Code("unreadable")
+"""A folder that cannot be searched."""
+UNREADABLE_STORE = Code("unreadable-store")
+"""The store cannot be read."""
+UNSAFE_FOLDER = Code("unsafe-folder")
+"""Other users can write to the store or the cache."""
+UNSUPPORTED = Code("unsupported")
+"""Understood, but not supported: a system, an implementation, a build."""
+UNVERIFIED = Code("unverified")
+"""An archive without a checksum."""
+WRONG_PLATFORM = Code("wrong-platform")
+"""An archive for another platform."""
 
 
 class PymanError(Exception):
     """A failure to show as `error: …` and, when there is one, `hint: …`; `code` is stable, for programs."""
 
-    code = "failed"
+    code = Code("failed")
     exit_status = 1
 
     def __init__(
-        self, message: str, *, hint: str = "", code: str | None = None, exit_status: int | None = None
+        self, message: str, *, hint: str = "", code: Code | None = None, exit_status: int | None = None
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -45,67 +134,98 @@ def bug(error: Exception) -> PymanError:
         return PymanError(
             f"{error.filename} cannot be used: {(error.strerror or str(error)).lower()}",
             hint="see that its disk is well; if all is, please report it with what PYMAN_TRACEBACK=1 adds",
-            code="system",
+            code=SYSTEM,
         )
     return PymanError(
         f"pyman failed in a way that it should not: {type(error).__name__}: {error}",
         hint="nothing is left half done; please report it with what PYMAN_TRACEBACK=1 adds",
-        code="bug",
+        code=BUG,
     )
 
 
 class UsageError(PymanError):
     """The words of the command line are wrong."""
 
-    code = "usage"
+    code = Code("usage")
     exit_status = 2
 
 
 class BadRequest(PymanError):
     """A request that nobody could understand."""
 
-    code = "bad-request"
+    code = Code("bad-request")
     exit_status = 2
 
 
 class NotFound(PymanError):
     """What was asked for does not exist."""
 
-    code = "not-found"
+    code = Code("not-found")
 
 
 class Refused(PymanError):
     """Possible, but something of the user's would be lost or is not ours to touch."""
 
-    code = "refused"
+    code = Code("refused")
+
+
+class ReadOnly(PymanError):
+    """The system does not let this user write there."""
+
+    code = Code("read-only")
+
+
+class DiskFull(PymanError):
+    """There is no room for what has to be written."""
+
+    code = Code("disk-full")
+
+
+class Locked(PymanError):
+    """Another process is changing the same thing, and was not waited for, or not any longer."""
+
+    code = Code("locked")
+
+
+class Changed(PymanError):
+    """A file is not what it was when it was read; nothing was written."""
+
+    code = Code("changed")
 
 
 class NetworkError(PymanError):
     """Out of reach, cut short, or an answer that is no answer."""
 
-    code = "network"
+    code = Code("network")
 
 
 class Offline(NetworkError):
     """The network was needed and the user has forbidden it."""
 
-    code = "offline"
+    code = Code("offline")
 
 
 class IntegrityError(PymanError):
     """Wrong size, wrong hash, or an archive that may not be unpacked. Never a reason to adopt another Python."""
 
-    code = "integrity"
+    code = Code("integrity")
 
 
 class BrokenRuntime(PymanError):
     """An interpreter that does not start, or is not what it should be."""
 
-    code = "broken-runtime"
+    code = Code("broken-runtime")
+
+
+class Interrupted(PymanError):
+    """ctrl-C, SIGTERM or SIGHUP ended the work; what was done until then stands beside it in the answer."""
+
+    code = Code("interrupted")
+    exit_status = 130
 
 
 class NoPython(PymanError):
     """`run` and the shims found nothing to run."""
 
-    code = "no-python"
+    code = Code("no-python")
     exit_status = 127

@@ -14,7 +14,7 @@ from pyman.core.venv_layout import VenvWish, plan_layout
 from pyman.core.version import Version
 from pyman.effects.venvs.place import UNFINISHED, clear_left_behind, what_is_there
 from pyman.effects.venvs.writer import NewVenv
-from pyman.errors import PymanError, Refused
+from pyman.errors import Locked, PymanError, Refused
 from stage.home import PACKAGE
 
 CHOICE = Choice(Version(3, 13, 15), "default", "/r/3.13/bin", "/r/3.13/bin/python3.13", "follow")
@@ -291,7 +291,7 @@ def test_only_what_the_dead_left_is_cleared_away(inside, tmp_path, maker):
 def test_one_that_has_its_name_and_no_packages_yet(tmp_path, maker):
     path = tmp_path / "v"
     process = maker(path, "after", tmp_path)
-    with pytest.raises(Refused, match="another process is making"):
+    with pytest.raises(Locked, match="another process is making"):
         what_is_there(str(path))
     process.kill()
     process.wait()

@@ -17,7 +17,7 @@ from pyman.core.diagnosis.finding import Finding, worst_first
 from pyman.core.escape import visible
 from pyman.core.record import replace
 from pyman.effects.venvs.on_disk import read_venv
-from pyman.errors import PymanError
+from pyman.errors import UNREADABLE, NotFound, PymanError
 from pyman.hot.speak import is_terminal
 
 TYPE_CHECKING = False
@@ -85,11 +85,11 @@ doctor.status_without_session = COULD_NOT_LOOK  # type: ignore[attr-defined]  # 
 def _refuse_what_cannot_be_searched(folders: list[str]) -> None:
     for folder in folders:
         if not os.path.lexists(folder):
-            raise PymanError(f"{folder} does not exist", hint="name folders to search", code="not-found")
+            raise NotFound(f"{folder} does not exist", hint="name folders to search")
         if not os.path.isdir(folder) and read_venv(folder) is None:
-            raise PymanError(f"{folder} is no folder", hint="name folders to search", code="not-found")
+            raise NotFound(f"{folder} is no folder", hint="name folders to search")
         if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
-            raise PymanError(f"{folder} cannot be searched", hint="let whoever owns it search it", code="unreadable")
+            raise PymanError(f"{folder} cannot be searched", hint="let whoever owns it search it", code=UNREADABLE)
 
 
 def _can_ask(session: Session) -> bool:

@@ -19,7 +19,7 @@ from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.store import read_store
 from pyman.effects.venvs.records import forget as forget_record
 from pyman.effects.venvs.records import known_venvs
-from pyman.errors import NotFound, PymanError, Refused
+from pyman.errors import IN_USE, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _adopted(session: Session, name: str) -> Runtime:
         raise Refused(
             sentence,
             hint=f"`pyman uninstall {runtime.name} --force` forgets it all the same",
-            code="in-use",
+            code=IN_USE,
         )
     return runtime
 

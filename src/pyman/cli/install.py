@@ -20,7 +20,7 @@ from pyman.effects.moves.default import set_default
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.runtimes.new import Archive, unpack_runtime
 from pyman.effects.store import read_store
-from pyman.errors import PymanError, UsageError
+from pyman.errors import NotFound, UsageError
 from pyman.hot.wishes import wishes
 
 TYPE_CHECKING = False
@@ -131,5 +131,5 @@ def _archive_of(text: str, cwd: str) -> str:
     """The absolute path of a local archive. Raises PymanError where there is none."""
     path = os.path.abspath(os.path.join(cwd, os.path.expanduser(text)))
     if not os.path.isfile(path):
-        raise PymanError(f"there is no archive {path}", hint="name a file ending in .tar.gz", code="not-found")
+        raise NotFound(f"there is no archive {path}", hint="name a file ending in .tar.gz")
     return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from pyman.errors import PymanError, bug
+from pyman.errors import Interrupted, PymanError, bug
 from pyman.hot.speak import CannotPrint, answer_json, complain
 
 TYPE_CHECKING = False
@@ -37,9 +37,9 @@ def to_the_end(action: Callable[[], int], *, json: bool) -> int:
     except PymanError as error:
         return _fail(error, json=json)
     except Terminated as terminated:
-        return _fail(PymanError("terminated", exit_status=terminated.exit_status, code="interrupted"), json=json)
+        return _fail(Interrupted("terminated", exit_status=terminated.exit_status), json=json)
     except KeyboardInterrupt:
-        return _fail(PymanError("interrupted", exit_status=INTERRUPTED, code="interrupted"), json=json)
+        return _fail(Interrupted("interrupted", exit_status=INTERRUPTED), json=json)
     except Exception as error:  # the last line of defence: a bug is reported as one, not as a traceback
         if os.environ.get("PYMAN_TRACEBACK"):
             raise

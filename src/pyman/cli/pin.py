@@ -24,7 +24,7 @@ from pyman.effects.lock import hold
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.records import remember
-from pyman.errors import NotFound, PymanError, Refused
+from pyman.errors import FOREIGN, MINOR_MISMATCH, NOT_YOURS, NotFound, PymanError, Refused
 
 _VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]
 
@@ -89,7 +89,7 @@ def named_venv(session: Session, text: str | None) -> VenvFacts:
             hint = f"did you mean {as_word(os.path.join(named, '.venv'))}?"
         raise NotFound(f"there is no venv at {path}", hint=hint)
     if facts.uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code="not-yours")
+        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
     return facts
 
 
@@ -97,7 +97,7 @@ def _own_venv(session: Session, text: str | None) -> VenvFacts:
     """The same, where it is no other tool's: that would undo what was written."""
     facts = named_venv(session, text)
     if facts.foreign:
-        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code="foreign")
+        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code=FOREIGN)
     return facts
 
 
@@ -130,7 +130,7 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
         raise Refused(
             f"{facts.path} has packages for {alias}, and {chosen.release} is no {alias}",
             hint=f"run `pyman rebuild {as_word(facts.path)} -p {chosen.release}` to make it anew",
-            code="minor-mismatch",
+            code=MINOR_MISMATCH,
         )
     return chosen
 

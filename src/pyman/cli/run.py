@@ -15,7 +15,7 @@ from pyman.core.request import parse_request
 from pyman.core.runtime_origin import is_shared
 from pyman.core.selection import ENVIRONMENT
 from pyman.core.shell.shim_names import is_of_python
-from pyman.errors import BadRequest, NoPython, NotFound, PymanError, UsageError
+from pyman.errors import NO_PROGRAM, BadRequest, NoPython, NotFound, PymanError, UsageError
 from pyman.hot.choosing import Located, locate
 from pyman.hot.find import choose_here
 from pyman.hot.which import replace_process
@@ -65,10 +65,10 @@ def _on_path(name: str, environ: dict[str, str]) -> str:
     path = shutil.which(name, path=environ.get("PATH", os.defpath))
     if path is None and "/" in name and os.path.exists(name):
         # As every shell says it of a file that is there and cannot be run.
-        raise NoPython(f"{name} is no program that can be run", hint="see its mode", code="no-program", exit_status=126)
+        raise NoPython(f"{name} is no program that can be run", hint="see its mode", code=NO_PROGRAM, exit_status=126)
     if path is None:
         where = f"`{name}`" if "/" in name else f"`{name}` on PATH"
-        raise NoPython(f"there is no program {where}", hint="look for a typing error", code="no-program")
+        raise NoPython(f"there is no program {where}", hint="look for a typing error", code=NO_PROGRAM)
     return path
 
 

@@ -23,7 +23,7 @@ from pyman.effects.runtimes.at_path import runtime_at
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.removal import read_needs, sort_for_relink
 from pyman.effects.store import read_store
-from pyman.errors import NotFound, PymanError, Refused
+from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
 
 _MOST_LISTED = 20
 _MOST_IN_A_SENTENCE = 6
@@ -112,7 +112,7 @@ def _look(
         raise Refused(
             f"there is no other Python {runtime.alias} to move the venvs to",
             hint=f"run `pyman install {runtime.alias}` first",
-            code="in-use",
+            code=IN_USE,
         )
     movable, needed = sort_for_relink(needed, runtime, target)
     if force:
@@ -135,7 +135,7 @@ def _refused(going: list[_Going], *, relink: bool) -> Answer:
     error = Refused(
         "; ".join(told),
         hint=f"`--relink` moves the venvs to their alias first, {hint}" if movable else hint,
-        code="in-use",
+        code=IN_USE,
     )
     needed = [
         {"version": one.runtime.name, "why": need.why, "who": need.who, "reason": need.unfit or None}
@@ -174,5 +174,5 @@ def to_remove(session: Session, store: Store, text: str) -> Runtime:
         raise NotFound(f"Python {text} is not installed", hint="see `pyman list`")
     if len(fitting) > 1:
         names = ", ".join(runtime.name for runtime in fitting)
-        raise Refused(f"{text} could be any of {names}", hint="name the patch release", code="ambiguous")
+        raise Refused(f"{text} could be any of {names}", hint="name the patch release", code=AMBIGUOUS)
     return fitting[0]

@@ -24,7 +24,7 @@ from pyman.effects.venvs.inventory import is_own, take_inventory
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.records import UNREACHABLE, forget, record_name
 from pyman.effects.venvs.set_aside import SetAside
-from pyman.errors import NotFound, PymanError, Refused, UsageError
+from pyman.errors import FOREIGN, NOT_YOURS, OWN_VENV, NotFound, PymanError, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,11 +183,11 @@ def _removable(path: str) -> VenvFacts:
     if facts is None:
         raise NotFound(f"{path} is no venv; nothing was touched", hint="see `pyman venvs`")
     if facts.foreign:
-        raise Refused(f"{path} belongs to {facts.creator}", hint=f"remove it with {facts.creator}", code="foreign")
+        raise Refused(f"{path} belongs to {facts.creator}", hint=f"remove it with {facts.creator}", code=FOREIGN)
     if is_own(path):
-        raise Refused(f"{path} is what pyman runs in", hint="install.sh --uninstall removes pyman", code="own")
+        raise Refused(f"{path} is what pyman runs in", hint="install.sh --uninstall removes pyman", code=OWN_VENV)
     if facts.uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code="not-yours")
+        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
     return facts
 
 

@@ -11,7 +11,7 @@ from posixpath import isabs
 
 from pyman.core.record import record
 from pyman.core.version import Version, parse_version
-from pyman.errors import Refused
+from pyman.errors import UNSUPPORTED, Refused
 
 # Runs in the interpreter that is asked, Python 3.6 and newer: no newer syntax, nothing imported but os and sys.
 # Arguments: the cookie, and the modules whose import is tried. In order to be fast it is started with -S, and then
@@ -118,7 +118,7 @@ def read_facts(fields: list[str]) -> InterpreterFacts | None:
         return None
     if "t" in flags and "d" in flags:
         raise Refused(
-            f"{executable} is both a free-threaded and a debug build, for which pyman has no name", code="not-supported"
+            f"{executable} is both a free-threaded and a debug build, for which pyman has no name", code=UNSUPPORTED
         )
     variant = "freethreaded" if "t" in flags else "debug" if "d" in flags else "default"
     return InterpreterFacts(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from posixpath import basename
 
-from pyman.errors import PymanError
+from pyman.errors import UNSUPPORTED, PymanError
 
 # Names of the loader that an ELF program asks for, from the psABI of each processor and the headers of glibc's ports.
 _GLIBC_LOADERS = {
@@ -53,7 +53,7 @@ def platform_triple(system: str, machine: str, kernel: str = "", loader: str | N
         raise PymanError(
             f"pyman does not support {system or 'this system'}",
             hint="use it on Linux or macOS; on Windows it works in the Windows Subsystem for Linux",
-            code="unsupported",
+            code=UNSUPPORTED,
         )
     triple = _triple_of_loader(basename(loader)) if loader else None
     triple = triple or _MACHINES.get(machine)
@@ -61,7 +61,7 @@ def platform_triple(system: str, machine: str, kernel: str = "", loader: str | N
         raise PymanError(
             f"no Python is built for Linux on {machine}",
             hint="name a Python of this machine with `pyman adopt PATH`",
-            code="unsupported",
+            code=UNSUPPORTED,
         )
     return triple
 

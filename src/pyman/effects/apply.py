@@ -10,7 +10,7 @@ from pyman.effects.files import keep_beside, read_bytes, replace_file, replace_l
 from pyman.effects.interruption import Undisturbed
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.venvs.records import forget, remember
-from pyman.errors import PymanError, Refused
+from pyman.errors import NOT_YOURS, Changed, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,10 +170,8 @@ def _expect_link(path: str, target: str) -> None:
 
 def _expect_own(path: str, status: os.stat_result) -> None:
     if status.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code="not-yours")
+        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
 
 
 def _changed(path: str) -> PymanError:
-    return PymanError(
-        f"{path} was changed by somebody else since it was read", hint="run the same command again", code="changed"
-    )
+    return Changed(f"{path} was changed by somebody else since it was read", hint="run the same command again")

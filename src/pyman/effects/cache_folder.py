@@ -10,7 +10,7 @@ from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
 from pyman.effects.sizes import size_of
 from pyman.effects.unfinished import remove_tree, sweep_temporaries
-from pyman.errors import PymanError
+from pyman.errors import Locked, PymanError
 
 _NO_WAITING = 0.0
 
@@ -101,9 +101,7 @@ def clean_cache(folder: str) -> Cleaned:
                 freed += _remove(entries, removed)
                 # It may have been made just now, to be held.
                 _unlink(os.path.join(place, lock))
-        except PymanError as error:
-            if error.code != "locked":
-                raise
+        except Locked:
             busy.append(f"{os.path.join(place, subject)} was kept: {holder.name} is at it")
         except OSError as error:
             raise PymanError(

@@ -16,7 +16,7 @@ import time
 from pyman.effects.folder_lock import enter_folder, leave_folder
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write
-from pyman.errors import PymanError
+from pyman.errors import Locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,12 +155,11 @@ class Lock:
 
     def _pause(self) -> None:
         if self._give_up is not None and self._give_up():
-            raise PymanError(f"nobody waits for {self._what} any more", code="locked")
+            raise Locked(f"nobody waits for {self._what} any more")
         if self._deadline is not None and time.monotonic() >= self._deadline:
-            raise PymanError(
+            raise Locked(
                 f"{self._what} is still locked by {self._holder} after {self._timeout:g} seconds",
                 hint="wait until it has finished, or stop it if it hangs",
-                code="locked",
             )
         time.sleep(_POLL)
 
@@ -180,8 +179,7 @@ def hold(
     is the system's; a test gives one that does not exist. `give_up` is asked again and again during a wait, and ends it
     with True: a thread cannot be interrupted otherwise.
 
-    Entering raises PymanError where the lock cannot be made; with code `locked` when the time is over or it was given
-    up.
+    Entering raises PymanError where the lock cannot be made, Locked when the time is over or it was given up.
     """
     return Lock(path, observer, what, timeout, flock, give_up)
 

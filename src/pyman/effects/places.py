@@ -7,7 +7,7 @@ import stat
 import sys
 
 from pyman.core.record import record
-from pyman.errors import PymanError, Refused, UsageError
+from pyman.errors import UNSAFE_FOLDER, DiskFull, PymanError, ReadOnly, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def check_owner(folder: str) -> None:
         raise Refused(
             f"{folder} belongs to another user, who could change what you run",
             hint=_ELSEWHERE,
-            code="unsafe-folder",
+            code=UNSAFE_FOLDER,
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         from pyman.core.shell.quoting import quote
@@ -109,7 +109,7 @@ def check_owner(folder: str) -> None:
         raise Refused(
             f"others may write to {folder}, and could change what you run",
             hint=_ELSEWHERE if os.path.realpath(folder) in _EVERYBODYS else f"run `chmod go-w {quote(folder)}`",
-            code="unsafe-folder",
+            code=UNSAFE_FOLDER,
         )
 
 
@@ -143,13 +143,10 @@ def cannot_write(path: str, error: OSError) -> PymanError:
 
     reason = (error.strerror or str(error)).lower()
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return PymanError(
-            f"the disk that holds {path} is full", hint="make room, then run the same command again", code="disk-full"
-        )
+        return DiskFull(f"the disk that holds {path} is full", hint="make room, then run the same command again")
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return PymanError(
+        return ReadOnly(
             f"{path} cannot be written: {reason}",
             hint="choose a folder that you may write to; PYMAN_ROOT names the store's",
-            code="read-only",
         )
     return PymanError(f"{path} cannot be written: {reason}", hint="see what is in its place")

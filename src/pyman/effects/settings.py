@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyman.core.record import record
 from pyman.core.toml_text import NotToml, parse_toml
 from pyman.effects.files import read_own_text
-from pyman.errors import PymanError
+from pyman.errors import BAD_SETTINGS, PymanError
 
 KEYS = ("mirror", "folders")
 
@@ -54,4 +54,4 @@ def _is_text(value: object) -> bool:
 
 
 def _refused(path: str, why: str) -> PymanError:
-    return PymanError(f"{path} cannot be used: {why}", hint="mend it, or remove it", code="bad-settings")
+    return PymanError(f"{path} cannot be used: {why}", hint="mend it, or remove it", code=BAD_SETTINGS)

@@ -10,7 +10,7 @@ from pyman.core.shell.shim_names import TEMPLATE, is_shim, render_shim
 from pyman.effects.files import read_text, replace_file, replace_link
 from pyman.effects.places import cannot_write, make_folder
 from pyman.effects.shipped import shipped
-from pyman.errors import PymanError, Refused
+from pyman.errors import NOT_OURS, PymanError, Refused
 
 _EXECUTABLE = 0o755
 _LARGEST_SHIM = 1 << 18
@@ -85,7 +85,7 @@ def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, .
         raise Refused(
             f"{os.path.join(present.folder, TEMPLATE)} is no shim of pyman's, and nothing was changed",
             hint="move it away, then run `pyman shims`",
-            code="not-ours",
+            code=NOT_OURS,
         )
     text = wanted_text(root, command)
     changed: list[str] = []

@@ -18,7 +18,7 @@ from pyman.core.runtime import (
 )
 from pyman.core.version import VARIANT_RANK
 from pyman.effects.files import NotReadable, read_text
-from pyman.errors import PymanError
+from pyman.errors import UNREADABLE_STORE, PymanError
 
 
 def read_store(root: str) -> Store:
@@ -82,7 +82,7 @@ def _unreadable(path: str, error: OSError) -> PymanError:
     return PymanError(
         f"the store {path} cannot be read: {(error.strerror or str(error)).lower()}",
         hint="mend it, or choose another folder with PYMAN_ROOT",
-        code="unreadable-store",
+        code=UNREADABLE_STORE,
     )
 
 

@@ -19,7 +19,7 @@ from pyman.core.selection import (
 from pyman.core.shell.shim_names import own_program, program_minor
 from pyman.core.version import minor_alias
 from pyman.effects.store import read_store
-from pyman.errors import BadRequest, NoPython, NotFound
+from pyman.errors import UNSUPPORTED, BadRequest, NoPython, NotFound
 from pyman.hot.wishes import is_there, system_program, wishes
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ def choose_interpreter(
         raise BadRequest(
             f"`{request}` is not supported yet: pyman looks after CPython only",
             hint="name a CPython, for example `3.13`",
-            code="not-supported",
+            code=UNSUPPORTED,
             exit_status=1,
         )
     return choose(store, request)

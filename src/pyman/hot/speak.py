@@ -7,7 +7,7 @@ import sys
 
 from pyman.core.answer import SCHEMA, Answer
 from pyman.core.escape import visible
-from pyman.errors import PymanError
+from pyman.errors import OUTPUT, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def answer_json(data: dict[str, Any], error: PymanError | None) -> None:
 class CannotPrint(PymanError):
     """Results that could not be written where they were wanted."""
 
-    code = "output"
+    code = OUTPUT
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 # What `signal` wraps: that one imports enum, which takes longer than all the rest of a hot word.
 import _signal  # type: ignore[import-not-found] # typeshed does not know it
 
-from pyman.errors import PymanError
+from pyman.errors import Interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Termination:
         for number in self._taken:
             _signal.signal(number, _signal.SIG_DFL)
         if isinstance(error, Terminated):
-            raise PymanError("terminated", exit_status=error.exit_status, code="interrupted") from None
+            raise Interrupted("terminated", exit_status=error.exit_status) from None
 
 
 def _terminate(number: int, _frame: object) -> None:

@@ -14,7 +14,19 @@ from pyman.core.version import minor_alias
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
 from pyman.effects.venvs.place import being_made, clear_left_behind, what_is_there
-from pyman.errors import BrokenRuntime, NotFound, PymanError, Refused
+from pyman.errors import (
+    EXISTS,
+    HOME,
+    MOUNT,
+    NOT_A_FOLDER,
+    NOT_EMPTY,
+    NOT_INSTALLED,
+    PATH_SEPARATOR,
+    BrokenRuntime,
+    NotFound,
+    PymanError,
+    Refused,
+)
 from pyman.hot.choosing import choose_interpreter
 from pyman.hot.making import AliasMoved, Making
 from pyman.hot.wishes import is_there, wishes
@@ -56,7 +68,7 @@ class Missing(NotFound):
             if source == NEWEST
             else f"no installed Python satisfies {request}" + (f", which {source} asks for" if source else ""),
             hint="run `pyman install`" if source == NEWEST else f"run `pyman install {as_word(request.text)}`",
-            code="not-installed",
+            code=NOT_INSTALLED,
         )
         self.request = request
 
@@ -158,7 +170,7 @@ def place_of(folder: str, cwd: str) -> str:
         raise Refused(
             f"{path} holds `{os.pathsep}`, which parts the folders of PATH: a venv there could not be activated",
             hint="choose a folder without it",
-            code="path-separator",
+            code=PATH_SEPARATOR,
         )
     return path
 
@@ -185,24 +197,24 @@ def free_place(places: Places, path: str, *, clear: bool) -> str:
         raise Refused(
             f"{path} is a venv already",
             hint="use `--clear` to make it anew, or `pyman doctor --fix` to mend it",
-            code="exists",
+            code=EXISTS,
         )
     if there == "link":
         raise Refused(
             f"{path} is a link to {os.readlink(path)}, which does not exist",
             hint="remove the link, or choose another name",
-            code="not-a-folder",
+            code=NOT_A_FOLDER,
         )
     words, code = {
-        "file": ("is no folder", "not-a-folder"),
-        "mount": ("is a mount point", "mount"),
-        "home": ("is your home folder", "home"),
-    }.get(there, ("is not empty and no venv; nothing was touched", "not-empty"))
+        "file": ("is no folder", NOT_A_FOLDER),
+        "mount": ("is a mount point", MOUNT),
+        "home": ("is your home folder", HOME),
+    }.get(there, ("is not empty and no venv; nothing was touched", NOT_EMPTY))
     raise Refused(f"{path} {words}", hint="choose another folder", code=code)
 
 
 def _put_back(places: Places, path: str) -> None:
-    """Undo what a dead process had begun with a venv. Raises Refused while a living one is at it."""
+    """Undo what a dead process had begun with a venv. Raises Locked while a living one is at it."""
     from pyman.effects.lock import hold
     from pyman.effects.venvs.aside_journal import is_set_aside, recover
 

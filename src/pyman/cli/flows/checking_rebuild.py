@@ -18,7 +18,7 @@ from pyman.effects.packages.requested_marks import keep_marks
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.set_aside import SetAside
 from pyman.effects.venvs.stray_files import keep_strays
-from pyman.errors import PymanError
+from pyman.errors import NOT_AS_PLANNED, PymanError
 
 _MOST_NAMED = 5
 
@@ -84,7 +84,7 @@ def check_new(session: Session, plan: RebuildPlan, old: SetAside) -> Rebuilt:
 
 def _refuse(wrong: tuple[str, ...] | list[str], hint: str) -> None:
     if wrong:
-        raise PymanError(f"the new venv is not what was planned: {_some(wrong)}", hint=hint, code="not-as-planned")
+        raise PymanError(f"the new venv is not what was planned: {_some(wrong)}", hint=hint, code=NOT_AS_PLANNED)
 
 
 def _some(words: tuple[str, ...] | list[str]) -> str:

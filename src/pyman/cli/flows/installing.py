@@ -22,7 +22,7 @@ from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
 from pyman.effects.web.download import fetch, fetch_all
 from pyman.effects.web.http import Web
-from pyman.errors import NetworkError, PymanError
+from pyman.errors import NetworkError, NotFound, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def get(
 
 def _from_before(decision: plan.Decision) -> plan.Decision:
     """What an old list does not have is out of reach: upstream may have it, and a Python of the machine may do."""
-    if not isinstance(decision, plan.Impossible) or decision.error.code != "not-found":
+    if not isinstance(decision, plan.Impossible) or not isinstance(decision.error, NotFound):
         return decision
     error = decision.error
     return plan.Impossible(decision.request, NetworkError(error.message, hint=error.hint, code=error.code))

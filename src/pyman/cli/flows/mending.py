@@ -30,7 +30,7 @@ from pyman.effects.store import read_store
 from pyman.effects.unfinished import sweep_temporaries
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.moved import folders_of_moved, read_moved
-from pyman.errors import NotFound, PymanError
+from pyman.errors import Changed, NotFound, PymanError, ReadOnly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,9 +109,10 @@ def mend_venv(
             continue
         try:
             said = _mend_one(session, facts, finding, store)
+        except Changed:
+            continue
         except PymanError as error:
-            if error.code != "changed":
-                mended.append(Mended(finding, FAILED, error.message))
+            mended.append(Mended(finding, FAILED, error.message))
             continue
         mended.append(Mended(replace(finding, repair=said) if said else finding, FIXED))
     if fitness is None:
@@ -177,9 +178,8 @@ def _locked(session: Session) -> Iterator[None]:
         try:
             make_folder(session.places.root)
             stack.enter_context(hold(session.places.lock, session.observer, what="the store"))
-        except PymanError as error:
-            if error.code != "read-only":
-                raise
+        except ReadOnly:
+            pass
         yield
 
 

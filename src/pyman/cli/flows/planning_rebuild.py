@@ -39,7 +39,7 @@ from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import is_own
 from pyman.effects.venvs.set_aside import refuse_what_cannot_move
 from pyman.effects.venvs.stray_files import hides_all
-from pyman.errors import NotFound, PymanError, Refused
+from pyman.errors import FOREIGN, MOUNT, OTHER_LOCK, OWN_VENV, DiskFull, NotFound, PymanError, Refused
 
 LOCK = "lock"
 
@@ -118,21 +118,20 @@ def refuse_obstacles(plan: RebuildPlan) -> None:
     except OSError as error:
         raise PymanError(f"{plan.facts.path} cannot be read: {error}", hint="look at it, then try again") from error
     if lacking:
-        raise PymanError(
+        raise DiskFull(
             f"there is no room for a second copy of {plan.facts.path}: {(lacking >> 20) + 1} MiB are lacking",
             hint="make room on that disk, then run the same command again",
-            code="disk-full",
         )
 
 
 def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
     if facts.creator == "pre-commit" or (facts.foreign and not options.force):
-        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code="foreign")
+        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code=FOREIGN)
     if is_own(facts.folder):
         raise Refused(
             f"{facts.path} is what pyman itself runs in",
             hint="install pyman for the user, outside of this venv, and run that one",
-            code="own-venv",
+            code=OWN_VENV,
         )
     refuse_what_cannot_move(facts.folder)
     inner = next((name for name in os.listdir(facts.folder) if os.path.ismount(os.path.join(facts.folder, name))), None)
@@ -140,7 +139,7 @@ def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
         raise Refused(
             f"{os.path.join(facts.folder, inner)} is a mount point, and would not come along",
             hint="unmount it first",
-            code="mount",
+            code=MOUNT,
         )
 
 
@@ -214,7 +213,7 @@ def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPla
 class OtherLock(Refused):
     """A lock file that only its own tool installs, with these commands."""
 
-    code = "other-lock"
+    code = OTHER_LOCK
 
     def __init__(self, path: str, commands: tuple[str, ...]) -> None:
         super().__init__(

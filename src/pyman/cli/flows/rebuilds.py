@@ -15,7 +15,7 @@ from pyman.core.diagnosis.finding import REBUILD
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.turn import Turn
-from pyman.errors import NotFound, PymanError
+from pyman.errors import Interrupted, NotFound, PymanError
 from pyman.hot.termination import Terminated
 
 _INTERRUPTED = 130
@@ -80,7 +80,7 @@ class Rebuilds:
             self._stopped = True
 
     def _fail(self, path: str, failure: PymanError) -> None:
-        if self.error is not None and failure.code != "interrupted":
+        if self.error is not None and not isinstance(failure, Interrupted):
             self.lines.append(f"{short_path(self._session, path)} was not rebuilt: {failure.message}")
         else:
             self.error = failure
@@ -93,7 +93,7 @@ class Rebuilds:
 def _interrupted(signal: BaseException) -> PymanError:
     status = signal.exit_status if isinstance(signal, Terminated) else _INTERRUPTED
     words = "terminated" if isinstance(signal, Terminated) else "interrupted"
-    return PymanError(words, exit_status=status, code="interrupted")
+    return Interrupted(words, exit_status=status)
 
 
 def needing_rebuild(session: Session) -> list[tuple[str, str | None]]:

@@ -12,7 +12,7 @@ from pyman.core.packages.package import is_name
 from pyman.core.packages.requirement_line import file_url
 from pyman.core.record import record
 from pyman.core.toml_text import parse_toml
-from pyman.errors import NotFound, PymanError, Refused
+from pyman.errors import BAD_LOCK, NO_INSTALLER, NO_LOCK, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def choose_lock(project: str, names: Collection[str], installer: str, python: st
         raise Refused(
             f"{join(project, 'uv.lock')} is installed by uv alone",
             hint="put uv on PATH, or write `pylock.toml` with `uv export --format pylock.toml`",
-            code="no-installer",
+            code=NO_INSTALLER,
         )
     if "poetry.lock" in names:
         use = ("poetry", "env", "use", python)
@@ -54,7 +54,7 @@ def choose_lock(project: str, names: Collection[str], installer: str, python: st
     raise NotFound(
         f"{project} has no lock file: no uv.lock, pylock.toml, poetry.lock or pdm.lock",
         hint="leave out `--from lock` to install what was there, or name a requirements file",
-        code="no-lock",
+        code=NO_LOCK,
     )
 
 
@@ -150,5 +150,5 @@ def _not_a_lock(path: str, why: str) -> PymanError:
     return PymanError(
         f"{path} cannot be understood: {why}",
         hint="lock the project again with the tool that wrote it",
-        code="bad-lock",
+        code=BAD_LOCK,
     )

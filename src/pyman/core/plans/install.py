@@ -7,7 +7,7 @@ from pyman.core.record import record
 from pyman.core.request import best_of
 from pyman.core.runtime import Runtime
 from pyman.core.version import release_name
-from pyman.errors import NotFound, PymanError
+from pyman.errors import UNSUPPORTED, NotFound, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def not_installable(request: Request) -> PymanError:
     return PymanError(
         f"`{request}` cannot be installed yet: pyman installs CPython only",
         hint="install it by other means; `pyman install 3.13` installs CPython",
-        code="not-supported",
+        code=UNSUPPORTED,
     )
 
 

@@ -8,7 +8,7 @@ from pyman.core.own_files import of_the_user
 from pyman.core.packages.requirement_line import local_source
 from pyman.core.plans.reinstallation import Reinstallation, local_sources, plan_reinstallation
 from pyman.core.record import record, replace
-from pyman.errors import Refused, UsageError
+from pyman.errors import BLOCKED, SOURCE_GONE, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def obstacles_of(plan: RebuildPlan) -> Refused | None:
     if names and all(one.relaxable for one in obstacles):
         hint = f"`--allow-newer {names}` takes other versions of just these"
     return Refused(
-        f"{plan.facts.path} cannot be rebuilt with Python {plan.choice.release}: {told}", hint=hint, code="blocked"
+        f"{plan.facts.path} cannot be rebuilt with Python {plan.choice.release}: {told}", hint=hint, code=BLOCKED
     )
 
 
@@ -124,7 +124,7 @@ def refuse_missing_sources(facts: VenvFacts, packages: Iterable[Package], missin
         raise Refused(
             f"{facts.path} cannot be rebuilt: {told}",
             hint=f"put it back, or uninstall {' '.join(package.name for package in gone)} first",
-            code="source-gone",
+            code=SOURCE_GONE,
         )
 
 

@@ -9,7 +9,7 @@ from pyman.core.version import Version, release_name
 from pyman.effects.archives.archive import release_of
 from pyman.effects.files import read_text
 from pyman.effects.machine import platform
-from pyman.errors import IntegrityError, PymanError
+from pyman.errors import WRONG_PLATFORM, IntegrityError, PymanError
 
 SUMS = "SHA256SUMS"
 _PIECE = 1 << 20
@@ -39,7 +39,7 @@ def verified_archive(path: str, cache: str) -> LocalArchive:
         raise PymanError(
             f"{os.path.basename(path)} is for {named.platform}, this machine is {platform()}",
             hint="get the archive for this machine",
-            code="wrong-platform",
+            code=WRONG_PLATFORM,
         )
     digest = _sha256(path)
     expected, source = _expected(path, cache)

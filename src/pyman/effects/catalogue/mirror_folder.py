@@ -16,7 +16,7 @@ from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, make_folder
 from pyman.effects.web.download import fetch_all
 from pyman.effects.web.part import sha256_of
-from pyman.errors import IntegrityError, PymanError
+from pyman.errors import NOT_A_MIRROR, IntegrityError, PymanError
 
 _WORK = ".pyman-mirror"
 _LARGEST_LIST = 1 << 26
@@ -103,7 +103,7 @@ def _read_index(folder: str, sized: list[tuple[MirroredArchive, int]]) -> str:
         return merge_index(_text(path), sized, is_there)
     except WrongShape as error:
         raise PymanError(
-            f"{path} is no list of builds: {error}", hint="name another folder, or mend it", code="not-a-mirror"
+            f"{path} is no list of builds: {error}", hint="name another folder, or mend it", code=NOT_A_MIRROR
         ) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyman.core.plan import Plan
 from pyman.core.plans.move import brought_along, copies_of, kept_behind, through_other
 from pyman.core.record import replace
-from pyman.errors import PymanError, Refused
+from pyman.errors import CANNOT_HOLD_BACK, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def cannot_hold_back(path: str, move: AliasMove, why: str) -> Refused:
     return Refused(
         f"{path} does not fit {new}: {why}",
         hint="`--force` moves the alias all the same",
-        code="cannot-hold-back",
+        code=CANNOT_HOLD_BACK,
     )
 
 
@@ -55,7 +55,7 @@ def _cannot_be_kept(follower: Follower, runtime: Runtime, error: PymanError) -> 
     return Refused(
         f"{follower.path} goes through the alias 3, and cannot be linked to {runtime.alias}: {error.message}",
         hint="make it anew, or `pyman forget` it",
-        code="cannot-hold-back",
+        code=CANNOT_HOLD_BACK,
     )
 
 

@@ -9,7 +9,7 @@ from pyman.core.packages.installer_failure import blocking_packages, failure_rea
 from pyman.core.record import replace
 from pyman.effects.leash import run_on_leash
 from pyman.effects.observer import SILENT, Observer
-from pyman.errors import NotFound, PymanError
+from pyman.errors import CANNOT_INSTALL, NO_INSTALLER, Code, NetworkError, NotFound, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ _LONGEST_WORDS = 120
 class CannotInstall(PymanError):
     """pip or uv failed. `packages` are the normalized names of those that stopped it, empty where it does not say."""
 
-    code = "cannot-install"
+    code = CANNOT_INSTALL
 
-    def __init__(self, message: str, *, hint: str, packages: tuple[str, ...] = (), code: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str, packages: tuple[str, ...] = (), code: Code | None = None) -> None:
         super().__init__(message, hint=hint, code=code)
         self.packages = packages
 
@@ -45,7 +45,7 @@ def find_installer(
         raise NotFound(
             "uv is not on PATH, or only in a venv or in the project",
             hint="install uv for the user, or use `--installer pip`",
-            code="no-installer",
+            code=NO_INSTALLER,
         )
     # `-I`: neither the current folder nor the user's site-packages may lend pip a module.
     how = ("-m", "pip") if pip_wheel is None else (f"{pip_wheel}/pip",)
@@ -194,7 +194,7 @@ def _failure(installer: Installer, status: int, output: str, blocking: tuple[str
         return CannotInstall(
             f"{installer} could not reach what it installs from: {reason}",
             hint="see whether the index that its settings name can be reached, then run the same command again",
-            code="network",
+            code=NetworkError.code,
         )
     if not blocking:
         return CannotInstall(f"{installer} failed: {reason}", hint="run the same command again with `-v` to see it all")

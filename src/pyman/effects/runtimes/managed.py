@@ -17,7 +17,7 @@ from pyman.effects.places import Places, make_folder
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import WorkFolder, sweep, sweep_temporaries
 from pyman.effects.venvs.aside_journal import recover
-from pyman.errors import PymanError
+from pyman.errors import ReadOnly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,10 +56,8 @@ def tidy(places: Places, observer: Observer = SILENT, *, check: bool = True, for
     try:
         prepare_folders(places)
         return settle_aliases(places, observer, check=check, force=force)
-    except PymanError as error:
-        if error.code == "read-only":
-            return ()
-        raise
+    except ReadOnly:
+        return ()
 
 
 def remove_runtime(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.seeding import SeedTarget, Wheel, newest, seed_key, split_wheel_name, wanted_projects
-from pyman.errors import NotFound
+from pyman.errors import NO_PIP, NotFound
 
 
 def find_wheels(target: SeedTarget, seeds: str) -> list[Wheel]:
@@ -25,7 +25,7 @@ def find_wheels(target: SeedTarget, seeds: str) -> list[Wheel]:
         raise NotFound(
             f"the Python of {target.libraries[0]} brings no pip with it, and no other has one that fits",
             hint=f"use --without-pip, or install another Python {target.version.minor_name} to take it from",
-            code="no-pip",
+            code=NO_PIP,
         )
     return chosen
 

@@ -13,7 +13,7 @@ from pyman.effects.places import check_owner
 from pyman.effects.seeds.bundled_wheels import find_wheels
 from pyman.effects.seeds.prepared import read_manifest, read_prepared
 from pyman.effects.seeds.sharing import Spoilt, check_files, share_tree, write_new
-from pyman.errors import PymanError
+from pyman.errors import DiskFull, PymanError, ReadOnly
 
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # A cache that others clean or mend while we use it; more often than that is no coincidence.
@@ -58,9 +58,7 @@ def _seed(wheel: Wheel, target: SeedTarget, seeds: str, observer: Observer) -> S
 
         try:
             prepare(wheel, folder, target.executable, target.version, observer)
-        except PymanError as error:
-            if error.code not in ("read-only", "disk-full"):
-                raise
+        except (ReadOnly, DiskFull):
             return _seed_without_cache(wheel, target, observer)
     raise PymanError(
         f"{folder} is changed as soon as it is made", hint="see which program changes it, or use --without-pip"

@@ -13,7 +13,7 @@ import os
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.alive import is_alive
 from pyman.effects.places import cannot_write
-from pyman.errors import PymanError, Refused
+from pyman.errors import Locked, PymanError
 
 UNFINISHED = ".pyman-unfinished"
 """A file in a venv that has its name already, and does not have all its packages yet."""
@@ -32,7 +32,7 @@ def what_is_there(path: str) -> str:
     """Say what has the name of a new venv.
 
     `nothing`, `empty` (a folder), `venv`, `unfinished` (a venv that a dead process left), `folder`, `file`, `link` (to
-    nothing), `mount`, `root`. Raises PymanError for what cannot be looked at, Refused while another process makes it.
+    nothing), `mount`, `root`. Raises PymanError for what cannot be looked at, Locked while another process makes it.
     """
     try:
         entries = os.listdir(path)
@@ -57,9 +57,9 @@ def what_is_there(path: str) -> str:
     return "folder" if entries else "empty"
 
 
-def being_made(path: str) -> Refused:
+def being_made(path: str) -> Locked:
     """The failure to report while another process makes the same venv."""
-    return Refused(f"another process is making {path}", hint="wait until it has finished", code="locked")
+    return Locked(f"another process is making {path}", hint="wait until it has finished")
 
 
 def _is_bind_mount(path: str) -> bool:

@@ -8,7 +8,7 @@ import os
 from pyman.core.record import record
 from pyman.effects.files import replace_link
 from pyman.effects.places import cannot_write, make_folder
-from pyman.errors import PymanError
+from pyman.errors import UNREADABLE_STORE, PymanError, ReadOnly
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _LONGEST_NAME = 60
@@ -61,10 +61,8 @@ def remember(root: str, path: str) -> str | None:
     """
     try:
         return write_record(root, path)
-    except PymanError as error:
-        if error.code == "read-only":
-            return None
-        raise
+    except ReadOnly:
+        return None
 
 
 def write_record(root: str, path: str) -> str:
@@ -136,7 +134,7 @@ def _unreadable(path: str, error: OSError) -> PymanError:
     return PymanError(
         f"the record {path} cannot be read: {(error.strerror or str(error)).lower()}",
         hint="mend it, or choose another folder with PYMAN_ROOT",
-        code="unreadable-store",
+        code=UNREADABLE_STORE,
     )
 
 

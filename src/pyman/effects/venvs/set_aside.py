@@ -16,7 +16,7 @@ from pyman.effects.unfinished import WorkFolder
 from pyman.effects.venvs.aside_journal import begin, find_good, go_on, is_set_aside, put_back, recover
 from pyman.effects.venvs.place import being_made, work_name
 from pyman.effects.venvs.records import record_name
-from pyman.errors import PymanError, Refused
+from pyman.errors import MOUNT, NOT_YOURS, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ class SetAside:
                     self._work = None
                     raise being_made(self.venv)
                 work.__enter__()
-        except PymanError as error:
-            if error.code != "read-only":
-                raise
+        except ReadOnly:
             # A store of somebody else's does not stop a venv from being made; only a crash is not provided for.
             self._work = None
             self._observer.noted(f"{self.venv} lies in {self.aside} until the new one is good")
@@ -158,21 +156,20 @@ def _flush(venv: str) -> None:
 
 
 def refuse_what_cannot_move(venv: str) -> None:
-    """Raise Refused for a venv that cannot get another name, or that another user owns."""
+    """Raise Refused or ReadOnly for a venv that cannot get another name, or that another user owns."""
     try:
         status = os.lstat(venv)
     except OSError as error:
         raise Refused(f"{venv} is not there any more: {error.strerror}", hint="look at it, then try again") from error
     if status.st_uid != os.geteuid():
-        raise Refused(f"{venv} belongs to another user", hint="let its owner run pyman", code="not-yours")
+        raise Refused(f"{venv} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
     if os.path.ismount(venv):
         raise _mounted(venv)
     folder = os.path.dirname(venv)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Refused(
+        raise ReadOnly(
             f"{folder} cannot be written",
             hint=f"make {folder} writable: the old venv is kept there until the new one is good",
-            code="read-only",
         )
 
 
@@ -180,10 +177,10 @@ def _cannot_move(venv: str, error: OSError) -> PymanError:
     if error.errno in (errno.EBUSY, errno.EXDEV):
         return _mounted(venv)
     told = cannot_write(venv, error)
-    if told.code == "read-only":
+    if isinstance(told, ReadOnly):
         told.hint = f"{os.path.dirname(venv)} must be writable, because the old venv is kept there meanwhile"
     return told
 
 
 def _mounted(venv: str) -> Refused:
-    return Refused(f"{venv} is a mount point and cannot be moved", hint="make the venv in a folder of it", code="mount")
+    return Refused(f"{venv} is a mount point and cannot be moved", hint="make the venv in a folder of it", code=MOUNT)

@@ -8,7 +8,7 @@ from pyman.effects.lock import Lock, hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
 from pyman.effects.venvs.records import record_name
-from pyman.errors import PymanError
+from pyman.errors import ReadOnly
 
 
 class Turn:
@@ -27,9 +27,7 @@ class Turn:
             make_folder(self._root)
             if self._lock is not None:
                 self._lock.__enter__()
-        except PymanError as error:
-            if error.code != "read-only":
-                raise
+        except ReadOnly:
             self._lock = None
 
     def __exit__(self, *_: object) -> None:

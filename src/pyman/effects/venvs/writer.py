@@ -10,7 +10,7 @@ from pyman.effects.places import cannot_write
 from pyman.effects.seeds.sharing import write_new
 from pyman.effects.venvs.activation import activation_scripts
 from pyman.effects.venvs.place import INSIDE, NAMES, UNFINISHED, lock_folder, work_name
-from pyman.errors import PymanError, Refused
+from pyman.errors import EXISTS, MOUNT, NOT_A_FOLDER, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,9 +88,7 @@ class NewVenv:
                 os.mkdir(path)
             except FileExistsError:
                 if not os.path.isdir(path):
-                    raise PymanError(
-                        f"{path} is no folder", hint="choose another folder", code="not-a-folder"
-                    ) from None
+                    raise PymanError(f"{path} is no folder", hint="choose another folder", code=NOT_A_FOLDER) from None
             else:
                 self._made.append(path)
 
@@ -172,12 +170,12 @@ class NewVenv:
             return PymanError(f"the path {self.path} is too long for this system", hint="choose a shorter one")
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and self._putting:
             return Refused(
-                f"{self.path} was made by somebody else meanwhile", hint="look at it, then try again", code="exists"
+                f"{self.path} was made by somebody else meanwhile", hint="look at it, then try again", code=EXISTS
             )
         if error.errno in (errno.EBUSY, errno.EXDEV):
-            return Refused(f"{self.path} is a mount point", hint="make the venv in a folder of it", code="mount")
+            return Refused(f"{self.path} is a mount point", hint="make the venv in a folder of it", code=MOUNT)
         told = cannot_write(self.path, error)
-        if told.code == "read-only":
+        if isinstance(told, ReadOnly):
             told.hint = "choose a folder that you may write to"
         return told
 

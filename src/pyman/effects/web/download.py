@@ -17,7 +17,7 @@ from pyman.effects.places import cannot_write, make_folder
 from pyman.effects.web.http import Web
 from pyman.effects.web.part import Part, sha256_of
 from pyman.effects.web.receive import Receiver
-from pyman.errors import IntegrityError, NetworkError, Offline
+from pyman.errors import UNVERIFIED, IntegrityError, NetworkError, Offline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def fetch_all(
             raise IntegrityError(
                 f"the list of builds has no sha256 for Python {build.release}",
                 hint="choose another version or mirror: nobody can tell what would be unpacked",
-                code="unverified",
+                code=UNVERIFIED,
             )
     own = web is None
     web = web or Web(offline=offline, observer=observer)
