@@ -141,6 +141,40 @@ def test_the_packages_that_block_are_named(output, names):
     assert blocking_packages(output, ASKED) == names
 
 
+# Before 23.1 pip does not name the line of the requirements file.
+OLD_PIP = PIP_METADATA_FAILED.replace("Processing /wheels/failmeta-1.0.tar.gz (from -r /my tmp/r.txt (line 5))", "{}")
+OLD_PIP = OLD_PIP.replace(" (from -r r.txt (line 1))", "")
+
+
+@pytest.mark.parametrize(
+    ("shown", "names"),
+    [
+        ("Processing ./my source", ("failmeta",)),
+        ("Processing /home/me/my source", ("failmeta",)),
+        ("Obtaining file:///home/me/editable", ("loc",)),
+        ("Processing /wheels/failmeta-1.0.tar.gz", ("failmeta",)),
+        ("Processing /wheels/spam-eggs-1.0.tar.gz", ("spam-eggs",)),
+        ("Collecting failmeta==1.0", ("failmeta",)),
+        ("Collecting failmeta@ git+https://example.org/x.git", ("failmeta",)),
+        ("Processing ./same", ()),
+        ("Processing ./elsewhere", ()),
+        ("Collecting its-dependency>=2", ()),
+        ("", ()),
+    ],
+)
+def test_an_old_pip_says_only_what_it_works_on(shown, names):
+    asked = ("ham", "failmeta", "loc", "spam.eggs", "old")
+    lines = (
+        "ham==3.0",
+        "failmeta @ file:///home/me/my%20source#subdirectory=x",
+        "-e file:///home/me/editable",
+        "spam.eggs @ file:///one/same",
+        "old @ file:///other/same",
+    )
+    output = OLD_PIP.format(shown) if shown else "error: metadata-generation-failed\n"
+    assert blocking_packages(output, asked, lines) == names
+
+
 def test_what_nobody_asked_for_does_not_block():
     assert blocking_packages(PIP_NO_VERSION, ["ham"]) == ()
 

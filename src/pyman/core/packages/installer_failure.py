@@ -35,6 +35,8 @@ _LISTS = (
 )
 # pip says of each requirement which line it comes from, but not which one it failed at.
 _LINE = re.compile(r"\(from .*-r .* \(line ([0-9]+)\)\)")
+# Before 23.1 it only says what it is working on: a requirement, the path of an archive or folder, a file: URL.
+_WORKING_ON = re.compile(r"^(?:Processing|Collecting|Obtaining) (\S[^\n]*)", re.MULTILINE)
 _LONGEST = 700
 _METADATA_FAILED = ("metadata-generation-failed", "subprocess-exited-with-error")
 _NETWORK = (
@@ -56,10 +58,10 @@ _NETWORK = (
 _DRAWING = re.compile(r"\n\s*[│╰├]?[─▶]*[│]?\s+(?=\S)")
 
 
-def blocking_packages(output: str, asked: Sequence[str]) -> tuple[str, ...]:
+def blocking_packages(output: str, asked: Sequence[str], requirements: Sequence[str] = ()) -> tuple[str, ...]:
     """Return those of the packages asked for that a failed installation complains about, in its order, normalized.
 
-    `asked` are their names in the order of the lines of the requirements file.
+    `asked` are their names in the order of the lines of the requirements file, and `requirements` those lines.
     """
     known = {normalize_name(name) for name in asked}
     text = f"{output}\n{_DRAWING.sub(' ', output)}"
@@ -75,7 +77,33 @@ def blocking_packages(output: str, asked: Sequence[str]) -> tuple[str, ...]:
         return blocking
     # pip says only that some metadata could not be made: that of the requirement that it was at last.
     lines = [int(number) for number in _LINE.findall(output)]
-    return (normalize_name(asked[lines[-1] - 1]),) if lines and 0 < lines[-1] <= len(asked) else ()
+    if lines:
+        return (normalize_name(asked[lines[-1] - 1]),) if 0 < lines[-1] <= len(asked) else ()
+    return _last_worked_on(output, known, dict(zip(requirements, asked, strict=False)))
+
+
+def _last_worked_on(output: str, known: set[str], requirements: dict[str, str]) -> tuple[str, ...]:
+    """Return the package that an old pip was working on when it gave up, as far as its output shows that."""
+    shown = _WORKING_ON.findall(output)
+    if not shown:
+        return ()
+    # A folder is shown relative to the current one, `./source`.
+    place = shown[-1].strip().removeprefix("file://").removeprefix(".")
+    if place.startswith("/"):
+        named = {name for line, name in requirements.items() if _source(line).endswith(place)}
+        if len(named) == 1:
+            return (normalize_name(named.pop()),)
+        place = place.rpartition("/")[2]
+    project = re.match(_NAME, place)
+    name = normalize_name(_bare(project[1], known)) if project else ""
+    return (name,) if name in known else ()
+
+
+def _source(line: str) -> str:
+    """Return the path at the end of a requirement like `spam @ file:///folder/my%20spam#subdirectory=x`."""
+    from urllib.parse import unquote
+
+    return unquote(line.partition("#")[0].partition(" ;")[0]).rstrip()
 
 
 def _bare(name: str, known: set[str]) -> str:

@@ -94,7 +94,7 @@ def install(
         status, output = _run(installer, command, environment, folder, observer)
         if status == 0:
             return
-        blocking = () if is_network_failure(output) else blocking_packages(output, batch.names)
+        blocking = () if is_network_failure(output) else blocking_packages(output, batch.names, batch.lines)
         if blocking:
             blocking += _further(installer, batch, python, blocking, environment, folder, temporary)
         raise _failure(installer, status, output, blocking)
@@ -179,7 +179,7 @@ def _further(
         lines, names = zip(*left, strict=True)
         command = _command(installer, replace(batch, lines=lines, names=names), python, temporary, trial=True)
         status, output = run_on_leash(command, environment, folder)
-        more = blocking_packages(output, names)
+        more = blocking_packages(output, names, lines)
         if status == 0 or not more:
             break
         found += more
