@@ -141,6 +141,14 @@ def test_sums_are_sorted_and_what_is_there_stays():
     assert merge_sums(text, {"b.tar.gz": "c" * 64}) == f"{'a' * 64}  a.tar.gz\n{'c' * 64}  b.tar.gz\n"
 
 
+@pytest.mark.parametrize("name", ["*b.tar.gz", "* b", " *b", "**", "b *c"])
+def test_a_name_may_have_blanks_and_asterisks(name):
+    text = f"{'b' * 64}  {name.strip()}\n"
+    assert merge_sums(f"{'b' * 64}  {name}\n", {}) == text
+    assert merge_sums(f"{'b' * 64} *{name}\n", {}) == text
+    assert merge_sums(text, {}) == text
+
+
 LINE = merge_index("", [(mirrored(build()), 10)], lambda _: True)
 
 

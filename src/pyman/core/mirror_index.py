@@ -17,7 +17,7 @@ from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from pyman.core.catalogue import Build
@@ -130,11 +130,15 @@ def _order(version: str) -> tuple[str, tuple[int, ...]]:
 
 def merge_sums(text: str, sums: dict[str, str]) -> str:
     """Add hashes, by file name, to the text of a SHA256SUMS; its lines are sorted by name, as upstream's are."""
-    known: dict[str, str] = {}
-    for line in text.splitlines():
-        sha256, _, name = line.partition(" ")
-        name = name.strip().removeprefix("*")
-        if name and len(sha256) == _SHA256:
-            known[name] = sha256
-    known |= sums
+    known = dict(read_sums(text)) | sums
     return "".join(f"{known[name]}  {name}\n" for name in sorted(known))
+
+
+def read_sums(text: str) -> Iterator[tuple[str, str]]:
+    """Return the file names and hashes in the text of a SHA256SUMS; lines of any other shape are skipped."""
+    for line in text.splitlines():
+        sha256, blank, name = line.partition(" ")
+        # After the blank stands a mark, another blank or `*` (binary). The name itself may begin with a `*`.
+        name = (name[1:] if name[:1] in (" ", "*") else name).strip()
+        if blank and name and len(sha256) == _SHA256:
+            yield name, sha256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.mirror_index import SUMS, read_sums
 from pyman.core.record import record
 from pyman.core.version import Version, release_name
 from pyman.effects.archives.archive import release_of
@@ -11,7 +12,6 @@ from pyman.effects.files import read_text
 from pyman.effects.machine import platform
 from pyman.errors import WRONG_PLATFORM, IntegrityError, PymanError
 
-SUMS = "SHA256SUMS"
 _PIECE = 1 << 20
 
 
@@ -59,9 +59,8 @@ def _expected(path: str, cache: str) -> tuple[str | None, str]:
     folder, name = os.path.split(path)
     sums = os.path.join(folder, SUMS)
     try:
-        for line in read_text(sums).splitlines():
-            digest, _, listed = line.partition(" ")
-            if listed.strip().lstrip("*") == name and len(digest) == 64:
+        for listed, digest in read_sums(read_text(sums)):
+            if listed == name:
                 return digest.lower(), sums
     except OSError:
         pass  # No such list: the catalogue may know it.
