@@ -240,6 +240,8 @@ def test_an_upgrade_that_fails_leaves_the_old_one(installed):
 
 
 def test_the_launcher_survives_its_python_and_install_mends_it(installed):
+    # A test that is skipped halfway would leave the others a pyman that does not start.
+    mirror = mirror_folder()
     python = f"{app_of(installed)}/bin/{os.path.basename(os.readlink(f'{installed.root}/app/bin/python'))}"
     for name in ("python", "python3", os.path.basename(python)):
         path = f"{app_of(installed)}/bin/{name}"
@@ -254,7 +256,7 @@ def test_the_launcher_survives_its_python_and_install_mends_it(installed):
     # And the whole set-up: a Python from upstream, here a mirror, shims and a venv to show it.
     mended = subprocess.run(
         ["/bin/sh", "-c", f"{command} --python {sys.executable} 3.13"],
-        env=installed.environment | {"PYMAN_MIRROR": mirror_folder()}, capture_output=True, text=True, check=False,
+        env=installed.environment | {"PYMAN_MIRROR": mirror}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert mended.returncode == 0, mended.stderr
     assert installed.pyman("--version").returncode == 0
