@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from stage.home import SHARED, Home
 from stage.mirror import mirror_folder
@@ -19,6 +20,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)
 
+
+# How long an example takes says more about who else uses the machine than about the program. Fixtures of one test are
+# shared by its examples, which are written for that.
+settings.register_profile(
+    "steady", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("steady")
 
 # In the order of their length, as `--durations=0` told it; whatever is not among them takes less than any of these.
 _LONGEST = (
@@ -65,8 +73,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     factor = int(os.environ.get("PYMAN_TEST_EXAMPLES", "1"))
     if factor == 1:
         return
-    from hypothesis import HealthCheck, settings
-
     # A law that stands there for several parameters is one function.
     laws = {getattr(item, "function", None) for item in items}
     for law in laws:
@@ -75,7 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             known = settings()
         if known is not None:
             law._hypothesis_internal_use_settings = settings(
-                known, max_examples=known.max_examples * factor, deadline=None, suppress_health_check=list(HealthCheck)
+                known, max_examples=known.max_examples * factor, suppress_health_check=list(HealthCheck)
             )
 
 

@@ -223,7 +223,7 @@ def where_it_leads(path: str, links: dict[str, str], hops: int = 0) -> str | Non
     return real
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(MEMBERS, max_size=8))
 def test_whatever_is_accepted_stays_inside(members):
     """The law behind the rule: no path through the finished tree leads out of it, not even through several links."""

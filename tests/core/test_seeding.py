@@ -126,7 +126,7 @@ def test_the_shell_starts_the_very_path(python):
     assert words == ["exec", python, "$0", "$@"]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     st.text(
         st.characters(codec="utf-8", exclude_characters="\0/") | st.sampled_from("\\' \n\"$`!"), min_size=1, max_size=40

@@ -304,7 +304,7 @@ def interactive(command, lines, folder):
     ("shell", "quote"),
     [("bash", quote_sh), ("dash", quote_sh), ("zsh", quote_sh), ("fish", quote_fish), ("tcsh", quote_csh)],
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(texts=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12), min_size=20))
 def test_any_text_is_one_word(shell, quote, texts):
     program = "/usr/bin/printf" if shell == "tcsh" else "printf"

@@ -548,7 +548,7 @@ WHOLE = b"".join(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tar=damaged(WHOLE + END, WHOLE), outside=damaged(b""))
 def test_a_damaged_archive_is_unpacked_inside_or_refused(tmp_path_factory, tar, outside):
     """Inside of the compression, whose checksums would find everything, and around it."""
@@ -567,7 +567,7 @@ def test_a_damaged_archive_is_unpacked_inside_or_refused(tmp_path_factory, tar, 
     shutil.rmtree(folder)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=damaged(gzip.compress(WHOLE + END, 9, mtime=0)))
 def test_damaged_compression_is_seen(tmp_path_factory, content):
     folder = tmp_path_factory.mktemp("unpacked")

@@ -19,7 +19,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert read_journal(str(tmp_path)) == (VENV, ASIDE)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(content=damaged(f"{VENV}\0{ASIDE}\0".encode(), b"\0.pyman-old-\0", b"x\0.x.pyman-old-1\0"))
 def test_a_damaged_journal_names_two_places_beside_each_other_or_none(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp()

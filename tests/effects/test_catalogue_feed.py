@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from pyman.core.catalogue import release_names
 from pyman.effects.catalogue.cache import CatalogueCache
@@ -568,7 +568,7 @@ def test_a_tag_that_no_header_can_hold_is_forgotten(tmp_path, tag):
                 assert CatalogueFeed(server.url, "p", str(tmp_path), web=web).releases().complete
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(content=damaged(b'{"format": 1, "url": "https://h", "etag": "\\"x\\"", "complete": true, "releases": 1}\n'
                        b'{"version":"3.13.5+20261001","artifacts":[{"platform":"p","variant":"install_only",'
                        b'"url":"a","archive_format":"tar.gz","sha256":null,"size":null}]}\n'))  # fmt: skip

@@ -527,7 +527,7 @@ def test_every_code_of_the_table_is_there():
     assert len(SEVERITIES) == 27
 
 
-@tries(max_examples=100, deadline=None)
+@tries(max_examples=100)
 @given(
     content=damaged(
         b'{"python_version": "Python 3.13.5", "source_interpreter": {"__Path__": "/p", "__type__": "Path"}}'

@@ -196,7 +196,7 @@ FILES = {
 
 
 @given(st.sampled_from(sorted(FILES)).flatmap(lambda name: st.tuples(st.just(name), damaged(FILES[name]))))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_one_damaged_file_takes_nothing_else_along(tmp_path_factory, broken):
     folder = str(tmp_path_factory.getbasetemp() / "damaged")
     for name, content in {**FILES, broken[0]: broken[1]}.items():

@@ -124,7 +124,7 @@ def elf_bytes(tmp_path_factory):
     st.lists(st.tuples(st.integers(0, 4095), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4),
     st.integers(0, 20_000),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_damage_to_a_file_makes_it_fail(tmp_path_factory, elf_bytes, damage, length):
     content = bytearray(elf_bytes)
     for place, garbage in damage:

@@ -11,7 +11,7 @@ import sys
 import threading
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.effects.observer import Observer
@@ -418,7 +418,7 @@ def test_trust_is_the_systems_where_the_environment_says_nothing():
     assert context.check_hostname
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     code=st.sampled_from([200, 206, 301, 302, 304, 307, 404, 416, 429, 503]) | st.integers(100, 999),
     location=damaged(b"/file", b"http://127.0.0.1:1/x", b"https://xn--a/", b"//user@[::1]/"),

@@ -409,7 +409,7 @@ def test_helpers_come_from_folders_that_are_the_users_alone(tmp_path, monkeypatc
     assert caught.value.code == "no-installer"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=damaged(b"#!/bin/sh\necho\n", b"#! /nowhere/python -s\n", b"\x7fELF"))
 def test_a_damaged_program_is_missing_or_not(tmp_path_factory, content):
     venv = tmp_path_factory.getbasetemp() / "programs"

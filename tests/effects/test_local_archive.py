@@ -65,7 +65,7 @@ def test_a_list_that_says_nothing_vouches_for_nothing(lay, catalogue):
     assert "nobody here knows" in verified_archive(*lay(catalogue)).told
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(catalogue=damaged(WHOLE[0]), sums=damaged(WHOLE[1]))
 def test_damaged_lists_vouch_for_it_or_not(lay, catalogue, sums):
     try:

@@ -258,7 +258,7 @@ def test_the_lock_file_stays_and_its_note_does_not(path):
 TOKEN = f"999999999.1234.abcd.{os.uname().nodename}".encode()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(name=damaged(TOKEN, b"\xc2\xb2" + TOKEN, b"9" * 40 + b".1.a." + os.uname().nodename.encode()))
 def test_a_note_of_any_name_is_dead_or_waited_for(tmp_path_factory, name):
     folder = tmp_path_factory.getbasetemp() / "lock-folder"

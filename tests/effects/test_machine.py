@@ -83,7 +83,7 @@ with open(os.path.realpath(sys.executable), "rb") as _program:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ELF programs are Linux's")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(content=damaged(PROGRAM, PROGRAM[:64], PROGRAM[:900]))
 def test_a_damaged_program_names_a_loader_or_none(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "program"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from pyman.core.plans.move import through_other
 from pyman.core.version import Version
@@ -118,7 +118,7 @@ def test_a_journal_that_makes_no_sense_is_dropped(user, text):
     assert read_store(places.root).unfinished == ()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(content=damaged(b"3.13\x003.13.15\x00behind\x00/nowhere/v\x003\x003.13.5\x00along\x00/nowhere/w\x00"))
 def test_a_damaged_journal_ends_and_touches_nothing_but_venvs(tmp_path, content):
     places = read_places({"HOME": str(tmp_path), "PYMAN_ROOT": str(tmp_path / "root")})

@@ -34,7 +34,7 @@ def ask(tmp_path_factory):
     return ask
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(content=damaged(PROJECT, PROJECT.replace(b'"', b'"""')))
 def test_a_damaged_project_asks_for_something_or_not(ask, content):
     for word in ask("pyproject.toml", content):
@@ -44,7 +44,7 @@ def test_a_damaged_project_asks_for_something_or_not(ask, content):
             continue
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=damaged(b"3.13.5\n>=3.11, <3.14 # note\r\nsystem\n"))
 def test_a_damaged_version_file_asks_for_something_or_not(ask, content):
     assert all(word.strip() == word != "" for word in ask(".python-version", content))

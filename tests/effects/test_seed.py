@@ -537,7 +537,7 @@ def a_wheel(compression):
     return content.getvalue()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(content=damaged(*map(a_wheel, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA))))
 def test_a_damaged_wheel_is_unpacked_inside_or_refused(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp() / "wheel"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from pyman.effects.settings import Settings, read_settings
 from pyman.errors import PymanError
@@ -63,7 +63,7 @@ def test_somebody_else_s_file_decides_nothing(tmp_path):
         read_settings(str(path))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(content=damaged(b'mirror = "https://h/m"\nfolders = ["~/code", "/srv/a b"]\n'))
 def test_damaged_settings_are_texts_or_an_error_with_the_file(tmp_path, content):
     path = tmp_path / "config.toml"

@@ -6,7 +6,7 @@ import os
 import threading
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from pyman.core.manifest import Manifest
 from pyman.core.runtime import Alias, parse_runtime_name
@@ -187,7 +187,7 @@ def test_a_store_that_changes_while_it_is_read_is_read(fake):
         thread.join()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(holds=damaged(b"3.13 3.13.5\n3.14t 3.14.2t\n"), default=damaged(b"3.13\n", b">=3.11,<3.14\n"))
 def test_damaged_files_of_the_store_hold_what_can_be_held(tmp_path, holds, default):
     (tmp_path / "holds").write_bytes(holds)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.effects.alive import is_alive
@@ -218,7 +218,7 @@ def test_two_names_are_exchanged_in_one_step(tmp_path):
     assert not exchange(str(tmp_path / "one"), str(tmp_path / "nothing"))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(note=damaged(b"operation install\nsubject 3.13.5\npid 1\nhost elsewhere\n"), has_old=st.booleans())
 def test_a_damaged_note_is_swept_away_and_nothing_leaves_the_folder(tmp_path_factory, note, has_old):
     outside = tmp_path_factory.getbasetemp() / "swept"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.venv import LONE_COPY, OTHER_COPY, SAME_COPY, SCRIPT
@@ -334,7 +334,7 @@ def test_names_that_are_no_utf_8(place):
     assert (facts.path, facts.moved_from) == (f"{odd}/v", None)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     st.binary(max_size=300),
     st.binary(max_size=300),
@@ -491,7 +491,7 @@ def test_nothing_of_a_venv_is_run(real, tmp_path):
 EVENTS_OF_STARTING = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.fork", "os.forkpty")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     cfg=damaged(
         b"home = /usr/bin\nversion = 3.13.5\nexecutable = /usr/bin/python3\nprompt = 'a'\n", b"home=/nowhere/bin\n"

@@ -10,7 +10,7 @@ import socket
 import subprocess
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.version_files import CASES, PYTHON_12, Case, make_store, started
@@ -417,7 +417,7 @@ def fuzzed(tmp_path_factory):
 
 
 @given(st.lists(PIECES, max_size=8).map("".join))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 def test_the_shim_never_runs_what_the_program_would_not(fuzzed, text):
     with open(f"{fuzzed.project}/.python-version", "w", encoding="utf-8", newline="") as file:
         file.write(text)
