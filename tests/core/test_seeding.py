@@ -12,8 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.seeding import (
+    COPIED,
+    COPY,
+    LINK_MODES,
+    LINKED,
     Seed,
     Wheel,
+    allowed_ways,
     format_seed,
     newest,
     parse_seed,
@@ -157,7 +162,8 @@ def seeds(draw):
     here = draw(files)
     below = draw(st.lists(names, max_size=3))
     folders = (("", len(here)), *((name, 0) for name in below))
-    return Seed("pip", "24.2", "pip-24.2.dist-info", folders, here, draw(files))
+    pack = (sum(size for _, size, *_ in here), draw(st.integers(0, 1 << 62)), draw(st.integers(0, 1 << 16)))
+    return Seed("pip", "24.2", "pip-24.2.dist-info", folders, here, draw(files), pack)
 
 
 @given(seeds())
@@ -174,29 +180,39 @@ def test_a_manifest_that_was_cut_off_is_none(seed, data):
 
 def test_a_name_that_no_line_can_hold_is_not_written():
     with pytest.raises(ValueError, match="line break"):
-        format_seed(Seed("pip", "24.2", "d", (("a\nb", 0),), (), ()))
+        format_seed(Seed("pip", "24.2", "d", (("a\nb", 0),), (), (), (0, 0, 0)))
 
 
-GOOD = ["pip 24.2 d", "\0a\0b", "0 1 1", "a/x\0b/y", "1 2", "3 4", "5 6", "RECORD", "1", "2", "3"]
+GOOD = ["pip 24.2 d", "\0a\0b", "0 1 1", "3 7 8", "a/x\0b/y", "1 2", "3 4", "5 6", "RECORD", "1", "2", "3"]
 WRONG = [
     (0, "pip 24.2"),
     (0, "pip 24.2 d e"),
     (1, "\0a"),
     (2, "0 1"),
     (2, "0 1 2"),
-    (3, "a/x"),
-    (4, "1"),
-    (4, "1 x"),
-    (5, ""),
-    (6, "5 6 7"),
-    (10, ""),
-    (10, "-\n"),
+    (3, "3 7"),
+    (3, "4 7 8"),
+    (4, "a/x"),
+    (5, "1"),
+    (5, "1 x"),
+    (6, ""),
+    (7, "5 6 7"),
+    (11, ""),
+    (11, "-\n"),
 ]
 
 
 @pytest.mark.parametrize(("line", "text"), WRONG)
 def test_a_manifest_that_makes_no_sense_is_none(line, text):
-    assert parse_seed("\n".join(["pyman-seed 2", *GOOD, "end", ""])) is not None
+    assert parse_seed("\n".join(["pyman-seed 3", *GOOD, "end", ""])) is not None
     body = [*GOOD[:line], text, *GOOD[line + 1 :]]
-    assert parse_seed("\n".join(["pyman-seed 2", *body, "end", ""])) is None
-    assert parse_seed("\n".join(["pyman-seed 1", *GOOD, "end", ""])) is None
+    assert parse_seed("\n".join(["pyman-seed 3", *body, "end", ""])) is None
+    assert parse_seed("\n".join(["pyman-seed 2", *GOOD, "end", ""])) is None
+
+
+@pytest.mark.parametrize("link_mode", LINK_MODES)
+def test_root_and_whoever_wants_copies_share_no_file(link_mode):
+    assert LINKED not in allowed_ways(link_mode, is_root=True)
+    assert (LINKED in allowed_ways(link_mode, is_root=False)) == (link_mode != COPY)
+    # Whatever the file system cannot do, this works.
+    assert allowed_ways(link_mode, is_root=False)[-1] == allowed_ways(link_mode, is_root=True)[-1] == COPIED

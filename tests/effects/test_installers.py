@@ -321,6 +321,20 @@ needs_uv = pytest.mark.skipif(UV is None, reason="no uv on PATH")
 
 
 @needs_uv
+@pytest.mark.parametrize(
+    ("link_mode", "words", "shared"),
+    [("copy", {}, False), ("copy", {"UV_LINK_MODE": "hardlink"}, True), ("auto", {}, False)],
+    ids=["settings", "environment", "root"],
+)
+def test_uv_shares_no_file_where_pyman_would_not(venv, environ, link_mode, words, shared):
+    if link_mode == "auto" and os.geteuid() != 0:
+        pytest.skip("an ordinary user's venvs may share files")
+    put(Installer("uv", (UV,)), venv, {**environ, **words}, "spam==1.0", link_mode=link_mode)
+    metadata = os.path.join(site_packages(venv), "spam-1.0.dist-info", "METADATA")
+    assert (os.stat(metadata).st_nlink > 1) == shared
+
+
+@needs_uv
 def test_a_project_locked_by_uv_is_installed_from_its_lock_file(tmp_path, venv, environ, wheelhouse):
     project = os.path.dirname(venv)
     with open(f"{project}/pyproject.toml", "w") as file:

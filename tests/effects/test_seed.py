@@ -74,6 +74,12 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture
+def linking(monkeypatch):
+    """What an ordinary user gets where no file can be cloned, whoever runs the tests."""
+    monkeypatch.setattr(seed_module, "allowed_ways", lambda *_, **__: ("linked", "copied"))
+
+
+@pytest.fixture
 def cache(tmp_path):
     (tmp_path / "cache").mkdir(mode=0o755)
     return str(tmp_path / "cache")
@@ -208,7 +214,7 @@ def chown(venv, wheels):
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_what_is_done_to_one_venv_spoils_no_other(action, leaves_the_sibling, tmp_path, warm, tiny):
+def test_what_is_done_to_one_venv_spoils_no_other(action, leaves_the_sibling, tmp_path, warm, tiny, linking):
     interpreter, listener = from_mirror("3.13.5"), Listener()
     real = action in (upgrade_with_pip, upgrade_with_uv, uninstall)
     options = {} if real else {"libraries": (tiny,)}
@@ -219,7 +225,8 @@ def test_what_is_done_to_one_venv_spoils_no_other(action, leaves_the_sibling, tm
     listener.tasks.clear()
     before, cached = state_of(sibling), state_of(f"{warm}/seeds")
     action(one, wheels)
-    if leaves_the_sibling or seeded.shared == "cloned":
+    assert seeded.shared == "linked"
+    if leaves_the_sibling:
         assert state_of(sibling) == before
         assert state_of(f"{warm}/seeds") == cached
     # Whatever became of the sibling: who comes later gets what was in the wheel, and is told.
@@ -230,11 +237,44 @@ def test_what_is_done_to_one_venv_spoils_no_other(action, leaves_the_sibling, tm
         if name.startswith("lib/") and not name.endswith(compiled):
             assert fresh[name] == (mode, content)
     assert call(late / "bin/pip", "--version").startswith(f"pip {seeded.version} ")
-    if leaves_the_sibling or seeded.shared == "cloned":
+    if leaves_the_sibling:
         assert (listener.tasks, listener.facts) == ([], [])
     else:
         assert listener.tasks[0].startswith("unpacking pip ")
-        assert "made anew" in listener.facts[0]
+        assert "changed after it was unpacked" in listener.facts[0]
+
+
+@pytest.mark.parametrize("action", [chmod, edit_in_place, chown], ids=lambda action: action.__name__)
+@pytest.mark.parametrize("ways", [("copied",), ("cloned", "copied")], ids=lambda ways: ways[0])
+def test_what_has_its_own_files_reaches_no_other(action, ways, tmp_path, warm, tiny, monkeypatch):
+    monkeypatch.setattr(seed_module, "allowed_ways", lambda *_, **__: ways)
+    interpreter = from_mirror("3.13.5")
+    one, sibling = tmp_path / "one", tmp_path / "sibling"
+    for venv in (one, sibling):
+        (seeded,) = make(interpreter, venv, warm, libraries=(tiny,))
+        assert seeded.shared in ways
+        assert {path.stat().st_nlink for path in (venv / "lib").rglob("*") if path.is_file()} == {1}
+    before, cached = state_of(sibling), state_of(f"{warm}/seeds")
+    action(one, "")
+    assert state_of(sibling) == before
+    assert state_of(f"{warm}/seeds") == cached
+    call(sibling / "bin/pip", "--version")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's venvs may share files")
+def test_roots_venvs_share_no_file_with_anything(tmp_path, cache, tiny):
+    (seeded,) = make(from_mirror("3.13.15"), tmp_path / "v", cache, libraries=(tiny,))
+    assert seeded.shared in ("cloned", "copied")
+    assert {path.lstat().st_nlink for path in tmp_path.rglob("*") if path.is_file()} == {1}
+
+
+def test_link_mode_copy_shares_no_file(tmp_path, cache, tiny):
+    interpreter = from_mirror("3.13.15")
+    make_bare(interpreter, str(tmp_path / "v"))
+    (seeded,) = seed(target_of(interpreter, str(tmp_path / "v"), libraries=(tiny,)), cache, link_mode="copy")
+    assert seeded.shared == "copied"
+    assert {path.lstat().st_nlink for path in (tmp_path / "v/lib").rglob("*") if path.is_file()} == {1}
+    call(tmp_path / "v/bin/pip", "--version")
 
 
 @pytest.mark.parametrize(
@@ -245,9 +285,13 @@ def test_what_is_done_to_one_venv_spoils_no_other(action, leaves_the_sibling, tm
         ("own/RECORD", "empty"),
         ("own/pip", "gone"),
         ("tree/pip/__main__.py", "gone"),
+        ("pack", "gone"),
+        ("pack", "empty"),
     ],
 )
-def test_a_cache_that_lost_something_is_made_anew(spoil, how, tmp_path, cache, tiny):
+def test_a_cache_that_lost_something_is_made_anew(spoil, how, tmp_path, cache, tiny, monkeypatch):
+    # Each way reads another file.
+    monkeypatch.setattr(seed_module, "allowed_ways", lambda *_, **__: ("copied",) if spoil == "pack" else ("linked",))
     interpreter, listener = from_mirror("3.13.15"), Listener()
     make(interpreter, tmp_path / "a", cache, libraries=(tiny,))
     (folder,) = Path(cache, "seeds").glob("pip-*-3.13")
@@ -504,7 +548,7 @@ def test_an_attempt_that_lost_its_source_is_taken_back(tmp_path, cache, tiny):
     # The cache may be deleted between reading the manifest and using it.
     shutil.rmtree(folder / "tree" / prepared.dist_info)
     with pytest.raises(FileNotFoundError):
-        seed_module._install(prepared, str(folder), target)
+        seed_module._install(prepared, str(folder), target, ("linked",))
     assert state_of(tmp_path / "b").keys() > before
     seed_module._take_back(prepared, target)
     assert state_of(tmp_path / "b").keys() == before

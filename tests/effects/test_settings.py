@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import given, settings
 
-from pyman.effects.settings import Settings, read_settings
+from pyman.effects.settings import Settings, read_link_mode, read_settings
 from pyman.errors import PymanError
 from stage.hostile import HUGE, damaged
 
@@ -15,12 +15,23 @@ from stage.hostile import HUGE, damaged
 @pytest.mark.parametrize(
     ("text", "settings"),
     [("", Settings()), ('mirror = "/srv/pythons"\n', Settings("/srv/pythons")), ('mirror = ""\n', Settings()),
-     ('folders = ["~/code", "/srv"]\n', Settings(None, ("~/code", "/srv"))), ("\ufeffmirror = 'x'\n", Settings("x"))],
+     ('folders = ["~/code", "/srv"]\n', Settings(None, ("~/code", "/srv"))), ("\ufeffmirror = 'x'\n", Settings("x")),
+     ('link-mode = "copy"\n', Settings(link_mode="copy")), ("link-mode = 'auto'\n", Settings())],
 )  # fmt: skip
 def test_settings(tmp_path, text, settings):
     path = tmp_path / "config.toml"
     path.write_text(text)
     assert read_settings(str(path)) == settings
+    assert read_link_mode(str(path)) == settings.link_mode
+
+
+def test_a_file_that_names_no_link_mode_is_not_parsed_for_it(tmp_path):
+    (tmp_path / "config.toml").write_text("mirror = = 3\n")
+    assert read_link_mode(str(tmp_path / "config.toml")) == "auto"
+    assert read_link_mode(str(tmp_path / "nothing.toml")) == "auto"
+    (tmp_path / "config.toml").write_text("mirror = = 3\nlink-mode = 'copy'\n")
+    with pytest.raises(PymanError, match=r"config\.toml cannot be used"):
+        read_link_mode(str(tmp_path / "config.toml"))
 
 
 def test_no_file_is_no_settings(tmp_path):
@@ -32,7 +43,8 @@ def test_no_file_is_no_settings(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [("mirror = 3\n", "`mirror` is no text"), ("folders = 'x'\n", "`folders`"), ("folders = [1]\n", "`folders`"),
-     ("miror = 'x'\n", "no setting `miror`"), ("mirror =\n", "line 1"), ("\0", ""), ("x = " + "[" * 5000, "")],
+     ("miror = 'x'\n", "no setting `miror`"), ("link-mode = 'hard'\n", "`auto` or `copy`"), ("link-mode = [1]\n", ""),
+     ("mirror =\n", "line 1"), ("\0", ""), ("x = " + "[" * 5000, "")],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_the_file(tmp_path, text, says):
     path = tmp_path / "config.toml"

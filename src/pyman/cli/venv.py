@@ -111,6 +111,7 @@ def _installation(session: Session, installer: Installer, files: tuple[str, ...]
     def install_into(venv: str) -> None:
         from pyman.core.packages.installer import Batch
         from pyman.effects.packages.installers import install
+        from pyman.effects.settings import read_link_mode
 
         batch = Batch(dependencies=True, file=files[0], more_files=files[1:])
         install(
@@ -120,6 +121,7 @@ def _installation(session: Session, installer: Installer, files: tuple[str, ...]
             environ=session.environ,
             folder=session.cwd,
             offline=session.offline,
+            link_mode=read_link_mode(session.places.config),
             observer=session.observer,
         )
 

@@ -18,8 +18,15 @@ TREE = "tree"
 """The folder of a seed whose content goes into site-packages."""
 OWN = "own"
 """The folder of a seed with what each venv gets a text of its own from: RECORD, and the scripts without a header."""
+PACK = "pack"
+"""The file of a seed with the content of all files of TREE, one after the other: copies are written from it."""
 
-_HEADER = "pyman-seed 2"
+CLONED, LINKED, COPIED = "cloned", "linked", "copied"
+"""How a file of the cache gets into a venv. A clone has the bytes in common with it, a hard link everything."""
+AUTO, COPY = LINK_MODES = ("auto", "copy")
+"""The values of the setting `link-mode`."""
+
+_HEADER = "pyman-seed 3"
 _END = "end"
 # Linux read no longer first lines before 5.1; pip and installer go by the same number everywhere.
 _LONGEST_SHEBANG = 127
@@ -85,11 +92,24 @@ class Seed:
     """Those below TREE, relative to it, by folder."""
     own: tuple[tuple[str, int, int, int], ...]
     """Those in OWN."""
+    pack: tuple[int, int, int]
+    """Size, mtime and mode of PACK."""
 
     @property
     def scripts(self) -> tuple[str, ...]:
         """The names of the scripts in OWN."""
         return tuple(name for name, *_ in self.own if name != "RECORD")
+
+
+def allowed_ways(link_mode: str, *, is_root: bool) -> tuple[str, ...]:
+    """Return how files may get into a venv, the best way first.
+
+    A hard link has owner and permissions in common with all others of the file: what root does to the files of one
+    venv (`chown -R app: /srv/app`) must not give those of the others away. So root has none.
+    """
+    if link_mode == COPY:
+        return (COPIED,)
+    return (CLONED, COPIED) if is_root else (CLONED, LINKED, COPIED)
 
 
 def wanted_projects(version: Version) -> tuple[str, ...]:
@@ -158,13 +178,14 @@ def _is_unicode(text: str) -> bool:
 
 
 def format_seed(seed: Seed) -> str:
-    """Return the manifest of a seed: two lines for all folders, then four for the files of each kind.
+    """Return the manifest of a seed: two lines for all folders, one for the pack, then four for the files of each kind.
 
     A thousand files are read ten times as fast from columns as from lines. Raises ValueError for a name that a line
     cannot hold.
     """
     lines = [_HEADER, f"{seed.name} {seed.version} {seed.dist_info}"]
     lines += ["\0".join(folder for folder, _ in seed.folders), " ".join(str(number) for _, number in seed.folders)]
+    lines += [" ".join(map(str, seed.pack))]
     for files in (seed.files, seed.own):
         lines += ["\0".join(name for name, *_ in files)]
         lines += [" ".join(str(file[column]) for file in files) for column in (1, 2, 3)]
@@ -176,17 +197,18 @@ def format_seed(seed: Seed) -> str:
 def parse_seed(text: str) -> Seed | None:
     """Read a manifest; None where it is not a whole one."""
     lines = text.split("\n")
-    if len(lines) != 14 or lines[0] != _HEADER or lines[-2:] != [_END, ""]:
+    if len(lines) != 15 or lines[0] != _HEADER or lines[-2:] != [_END, ""]:
         return None
     try:
         name, version, dist_info = lines[1].split(" ")
         folders = tuple(zip(lines[2].split("\0"), map(int, lines[3].split()), strict=True))
-        files, own = _parse_files(lines[4:8]), _parse_files(lines[8:12])
+        size, mtime_ns, mode = map(int, lines[4].split())
+        files, own = _parse_files(lines[5:9]), _parse_files(lines[9:13])
     except ValueError:
         return None
-    if sum(number for _, number in folders) != len(files):
+    if sum(number for _, number in folders) != len(files) or sum(bytes_ for _, bytes_, *_ in files) != size:
         return None
-    return Seed(name, version, dist_info, folders, files, own)
+    return Seed(name, version, dist_info, folders, files, own, (size, mtime_ns, mode))
 
 
 def _parse_files(columns: list[str]) -> tuple[tuple[str, int, int, int], ...]:

@@ -1,13 +1,14 @@
-"""`config.toml`: what the user set once and for all. Asked for by the few commands that have a setting."""
+"""`config.toml`: what the user set once and for all. Asked for by the few commands that have a setting. Hot."""
 
 from __future__ import annotations
 
 from pyman.core.record import record
+from pyman.core.seeding import AUTO, LINK_MODES
 from pyman.core.toml_text import NotToml, parse_toml
 from pyman.effects.files import read_own_text
 from pyman.errors import BAD_SETTINGS, PymanError
 
-KEYS = ("mirror", "folders")
+KEYS = ("mirror", "folders", "link-mode")
 
 
 @record
@@ -18,6 +19,8 @@ class Settings:
     """A folder or URL with an `index.ndjson`."""
     folders: tuple[str, ...] = ()
     """Folders that `venvs` and `doctor` search besides the known places."""
+    link_mode: str = AUTO
+    """One of LINK_MODES: how files of the cache get into venvs."""
 
 
 def read_settings(path: str) -> Settings:
@@ -45,7 +48,23 @@ def read_settings(path: str) -> Settings:
         raise _refused(path, "`mirror` is no text")
     if not isinstance(folders, list) or not all(map(_is_text, folders)):
         raise _refused(path, "`folders` is no list of texts")
-    return Settings(mirror or None, tuple(folders))
+    link_mode = table.get("link-mode", AUTO)
+    if link_mode not in LINK_MODES:
+        raise _refused(path, f"`link-mode` must be {' or '.join(f'`{mode}`' for mode in LINK_MODES)}")
+    return Settings(mirror or None, tuple(folders), link_mode)
+
+
+def read_link_mode(path: str) -> str:
+    """Read this one setting, and parse no file that does not name it: that would take a third of a new venv's time.
+
+    Raises PymanError as `read_settings` does.
+    """
+    try:
+        if "link-mode" not in read_own_text(path):
+            return AUTO
+    except OSError:
+        return AUTO  # Not there, not ours to read, or none that counts: commands that need it say so.
+    return read_settings(path).link_mode
 
 
 def _is_text(value: object) -> bool:

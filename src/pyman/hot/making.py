@@ -93,6 +93,7 @@ class Making:
         """Put pip into the unfinished venv, whose scripts name the place that it will have."""
         from pyman.core.seeding import SeedTarget
         from pyman.effects.seeds.seed import seed
+        from pyman.effects.settings import read_link_mode
 
         target = SeedTarget(
             site_packages=os.path.join(work, self._layout.site_packages),
@@ -103,7 +104,7 @@ class Making:
             executable=self._executable,
             libraries=(self._library, *self._lenders()),
         )
-        seed(target, self._places.cache, self._observer)
+        seed(target, self._places.cache, self._observer, read_link_mode(self._places.config))
 
     def _lenders(self) -> list[str]:
         """The standard libraries that may lend their wheels, where the own one has none."""

@@ -12,6 +12,7 @@ from pyman.core.venv import VenvFacts
 from pyman.effects.lock import hold
 from pyman.effects.packages.installers import CannotInstall, install, sync
 from pyman.effects.places import cannot_write
+from pyman.effects.settings import read_link_mode
 from pyman.effects.unfinished import read_unfinished
 from pyman.effects.venvs.aside_journal import FINISHED, IN_THE_WAY, recover
 from pyman.effects.venvs.inventory import read_one
@@ -69,6 +70,7 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
 def _install(session: Session, plan: RebuildPlan) -> RebuildPlan:
     """Install everything; with `--allow-newer`, more and more in other versions, until nothing is in the way."""
     python = os.path.join(plan.facts.folder, "bin", "python")
+    link_mode = read_link_mode(session.places.config)
     for _ in range(_MOST_TRIES):
         try:
             for batch in plan.batches:
@@ -79,6 +81,7 @@ def _install(session: Session, plan: RebuildPlan) -> RebuildPlan:
                     environ=session.environ,
                     folder=plan.folder,
                     offline=session.offline,
+                    link_mode=link_mode,
                     observer=session.observer,
                 )
         except CannotInstall as error:
@@ -98,6 +101,7 @@ def _install(session: Session, plan: RebuildPlan) -> RebuildPlan:
             python,
             environ=session.environ,
             offline=session.offline,
+            link_mode=link_mode,
             observer=session.observer,
         )
     return plan

@@ -100,9 +100,17 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY
 
 
 def installer_environment(
-    environ: Mapping[str, str], *, temporary: str, offline: bool, extra: Mapping[str, str] | None = None
+    environ: Mapping[str, str],
+    *,
+    temporary: str,
+    offline: bool,
+    may_link: bool = True,
+    extra: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the environment that pip or uv is started with; `temporary` is a folder for its temporary files."""
+    """Return the environment that pip or uv is started with; `temporary` is a folder for its temporary files.
+
+    Without `may_link` uv copies files from its cache, unless the user's own environment says otherwise.
+    """
     kept = {name: value for name, value in environ.items() if name not in _MISLEADING}
     kept |= {
         "TMPDIR": temporary,
@@ -111,6 +119,8 @@ def installer_environment(
         "UV_PYTHON_DOWNLOADS": "never",
         "NO_COLOR": "1",
     }
+    if not may_link:
+        kept.setdefault("UV_LINK_MODE", "copy")
     # With COLUMNS uv breaks its lines, and what it says is read line by line.
     for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "PIP_PROGRESS_BAR", "COLUMNS"):
         kept.pop(name, None)

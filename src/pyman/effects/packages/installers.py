@@ -7,6 +7,7 @@ import os
 from pyman.core.packages.installer import Batch, Installer, install_command, installer_environment, sync_command
 from pyman.core.packages.installer_failure import blocking_packages, failure_reason, is_network_failure
 from pyman.core.record import replace
+from pyman.core.seeding import AUTO, LINKED, allowed_ways
 from pyman.effects.leash import run_on_leash
 from pyman.effects.observer import SILENT, Observer
 from pyman.errors import CANNOT_INSTALL, NO_INSTALLER, Code, NetworkError, NotFound, PymanError
@@ -75,12 +76,13 @@ def install(
     environ: Mapping[str, str],
     folder: str,
     offline: bool = False,
+    link_mode: str = AUTO,
     observer: Observer = SILENT,
 ) -> None:
     """Install a batch into the venv of the interpreter `python`.
 
-    `folder` is where settings of the project are looked for. Raises CannotInstall with the packages that stopped it:
-    all that can be found out by asking again without them.
+    `folder` is where settings of the project are looked for, `link_mode` one of LINK_MODES. Raises CannotInstall with
+    the packages that stopped it: all that can be found out by asking again without them.
     """
     if not batch.lines and not batch.file:
         return
@@ -89,7 +91,9 @@ def install(
 
     temporary = tempfile.mkdtemp(prefix="pyman-install-")
     try:
-        environment = installer_environment(environ, temporary=temporary, offline=offline)
+        environment = installer_environment(
+            environ, temporary=temporary, offline=offline, may_link=_may_link(link_mode)
+        )
         command = _command(installer, batch, python, temporary)
         status, output = _run(installer, command, environment, folder, observer)
         if status == 0:
@@ -110,6 +114,7 @@ def sync(
     *,
     environ: Mapping[str, str],
     offline: bool = False,
+    link_mode: str = AUTO,
     observer: Observer = SILENT,
 ) -> None:
     """Install what `uv.lock` of a project names into a venv, with uv. Raises CannotInstall."""
@@ -119,12 +124,18 @@ def sync(
     temporary = tempfile.mkdtemp(prefix="pyman-install-")
     try:
         extra = {"UV_PROJECT_ENVIRONMENT": venv}
-        environment = installer_environment(environ, temporary=temporary, offline=offline, extra=extra)
+        environment = installer_environment(
+            environ, temporary=temporary, offline=offline, may_link=_may_link(link_mode), extra=extra
+        )
         status, output = _run(installer, sync_command(installer, project, python), environment, project, observer)
         if status != 0:
             raise _failure(installer, status, output, ())
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _may_link(link_mode: str) -> bool:
+    return LINKED in allowed_ways(link_mode, is_root=os.geteuid() == 0)
 
 
 def _command(installer: Installer, batch: Batch, python: str, temporary: str, *, trial: bool = False) -> list[str]:

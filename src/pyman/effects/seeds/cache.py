@@ -9,14 +9,14 @@ import contextlib
 import os
 import stat
 
-from pyman.core.seeding import INSTALLER, OWN, TREE, Seed, Wheel, format_seed, script_names
+from pyman.core.seeding import INSTALLER, OWN, PACK, TREE, Seed, Wheel, format_seed, script_names
 from pyman.core.version import Version
-from pyman.effects.files import replace_file
+from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
 from pyman.effects.places import cannot_write, make_folder
 from pyman.effects.seeds.bytecode import bytecode_of, compile_tree, walk_whole
-from pyman.effects.seeds.prepared import MANIFEST, read_prepared
+from pyman.effects.seeds.prepared import MANIFEST, read_manifest, read_prepared
 from pyman.effects.seeds.sharing import write_new
 from pyman.effects.unfinished import remove_tree
 from pyman.errors import BrokenRuntime, PymanError
@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from installer.scripts import ScriptSection
     from installer.utils import Scheme
 
+    from pyman.effects.seeds.sharing import Files
+
     Row = tuple[str, str, str]
+
+_LARGEST = 1 << 30
+"""Bytes, of one file of a wheel. It was unpacked by us."""
 
 
 def prepare(wheel: Wheel, folder: str, executable: str, version: Version, observer: Observer) -> None:
@@ -74,10 +79,12 @@ def _prepare(wheel: Wheel, folder: str, executable: str, version: Version, obser
         rows.append(_row(f"{dist_info}/REQUESTED", b""))
         write_new(os.path.join(work, OWN, "RECORD"), _record(rows), 0o644)
         folders, files = _look_at(tree)
-        seed = Seed(wheel.name, wheel.version, dist_info, folders, files, _look_at(os.path.join(work, OWN))[1])
+        own = _look_at(os.path.join(work, OWN))[1]
+        seed = Seed(wheel.name, wheel.version, dist_info, folders, files, own, _write_pack(work, files))
         replace_file(os.path.join(work, MANIFEST), os.fsencode(format_seed(seed)))
         if os.path.lexists(folder):
-            observer.noted(f"{folder} was changed since it was unpacked, and is made anew")
+            if read_manifest(folder) is not None:
+                observer.noted(f"{folder} was changed after it was unpacked, so it is unpacked again")
             remove_tree(folder)
         os.rename(work, folder)
     except BaseException:
@@ -155,6 +162,16 @@ def _record(rows: list[Row]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(sorted(rows))
     return text.getvalue().encode()
+
+
+def _write_pack(work: str, files: Files) -> tuple[int, int, int]:
+    """Write the content of all files of the tree into one; return its size, time and mode."""
+    path = os.path.join(work, PACK)
+    with open(path, "xb") as pack:
+        pack.writelines(read_bytes(os.path.join(work, TREE, name), _LARGEST) for name, *_ in files)
+    os.chmod(path, 0o644)
+    status = os.lstat(path)
+    return status.st_size, status.st_mtime_ns, status.st_mode
 
 
 def _look_at(top: str) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int, int, int], ...]]:

@@ -2,6 +2,7 @@
 
 seeds/pip-24.2-1815170-1704067200000000000-3.13d/
     manifest    size, time and mode of every file below
+    pack        the content of all files in tree/, for copies
     tree/       what goes into site-packages, bytecode included
     own/        RECORD and the scripts, which each venv gets its own of
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.seeding import OWN, TREE, Seed, parse_seed
+from pyman.core.seeding import OWN, PACK, TREE, Seed, parse_seed
 from pyman.effects.files import read_text
 from pyman.effects.seeds.sharing import Spoilt, check_files
 
@@ -37,6 +38,7 @@ def read_prepared(folder: str) -> Seed | None:
     try:
         check_files(f"{folder}/{TREE}", seed.files)
         check_files(f"{folder}/{OWN}", seed.own)
+        check_files(folder, ((PACK, *seed.pack),))
     except (OSError, Spoilt):
         return None
     return seed

@@ -6,7 +6,19 @@ import os
 import sys
 
 from pyman.core.record import record
-from pyman.core.seeding import INSTALLER, OWN, TREE, Seed, SeedTarget, Wheel, script_header, seed_key
+from pyman.core.seeding import (
+    AUTO,
+    INSTALLER,
+    OWN,
+    PACK,
+    TREE,
+    Seed,
+    SeedTarget,
+    Wheel,
+    allowed_ways,
+    script_header,
+    seed_key,
+)
 from pyman.effects.files import read_bytes
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import check_owner
@@ -30,10 +42,11 @@ class Seeded:
     """How its files were made: `cloned`, `linked` or `copied`."""
 
 
-def seed(target: SeedTarget, cache: str, observer: Observer = SILENT) -> tuple[Seeded, ...]:
+def seed(target: SeedTarget, cache: str, observer: Observer = SILENT, link_mode: str = AUTO) -> tuple[Seeded, ...]:
     """Put pip, and before 3.12 setuptools, into a venv that has none yet, as `python -m venv` does.
 
-    `cache` is pyman's cache folder; where it cannot be written, the wheels are unpacked for this venv alone. Raises
+    `cache` is pyman's cache folder; where it cannot be written, the wheels are unpacked for this venv alone.
+    `link_mode` is one of LINK_MODES; root's venvs never have hard links into the cache, and so to one another. Raises
     NotFound where there is no wheel to take pip from, BrokenRuntime where the runtime cannot compile it, Refused for
     a cache that others may write, PymanError and OSError where venv or cache cannot be written. What was written
     until then is the caller's to remove.
@@ -41,16 +54,17 @@ def seed(target: SeedTarget, cache: str, observer: Observer = SILENT) -> tuple[S
     seeds = os.path.join(cache, "seeds")
     check_owner(cache)
     check_owner(seeds)
-    return tuple(_seed(wheel, target, seeds, observer) for wheel in find_wheels(target, seeds))
+    ways = allowed_ways(link_mode, is_root=os.geteuid() == 0)
+    return tuple(_seed(wheel, target, seeds, ways, observer) for wheel in find_wheels(target, seeds))
 
 
-def _seed(wheel: Wheel, target: SeedTarget, seeds: str, observer: Observer) -> Seeded:
+def _seed(wheel: Wheel, target: SeedTarget, seeds: str, ways: tuple[str, ...], observer: Observer) -> Seeded:
     folder = os.path.join(seeds, seed_key(wheel, target.version, target.variant))
     for _ in range(_ATTEMPTS):
         prepared = read_manifest(folder)
         if prepared is not None:
             try:
-                return _install(prepared, folder, target)
+                return _install(prepared, folder, target, ways)
             except (FileNotFoundError, Spoilt):
                 # The cache may be deleted at any time, this one too; and a venv that shares it may have spoilt it.
                 _take_back(prepared, target)
@@ -59,13 +73,13 @@ def _seed(wheel: Wheel, target: SeedTarget, seeds: str, observer: Observer) -> S
         try:
             prepare(wheel, folder, target.executable, target.version, observer)
         except (ReadOnly, DiskFull):
-            return _seed_without_cache(wheel, target, observer)
+            return _seed_without_cache(wheel, target, ways, observer)
     raise PymanError(
         f"{folder} is changed as soon as it is made", hint="see which program changes it, or use --without-pip"
     )
 
 
-def _seed_without_cache(wheel: Wheel, target: SeedTarget, observer: Observer) -> Seeded:
+def _seed_without_cache(wheel: Wheel, target: SeedTarget, ways: tuple[str, ...], observer: Observer) -> Seeded:
     """Unpack a wheel inside of the venv that is being made, and share it with no other."""
     from pyman.effects.seeds.cache import prepare
     from pyman.effects.unfinished import remove_tree
@@ -78,14 +92,15 @@ def _seed_without_cache(wheel: Wheel, target: SeedTarget, observer: Observer) ->
         prepared = read_prepared(folder)
         if prepared is None:
             raise PymanError(f"{folder} is changed as soon as it is made", hint="see which program changes it")
-        return _install(prepared, folder, target)
+        return _install(prepared, folder, target, ways)
     finally:
         remove_tree(work)
 
 
-def _install(prepared: Seed, folder: str, target: SeedTarget) -> Seeded:
+def _install(prepared: Seed, folder: str, target: SeedTarget, ways: tuple[str, ...]) -> Seeded:
     """Put a seed into a venv. Raises Spoilt where it is not any more what was unpacked."""
-    how = share_tree(f"{folder}/{TREE}", prepared.folders, prepared.files, target.site_packages)
+    pack = (f"{folder}/{PACK}", *prepared.pack)
+    how = share_tree(f"{folder}/{TREE}", pack, prepared.folders, prepared.files, target.site_packages, ways)
     _write_own(prepared, folder, target)
     return Seeded(prepared.name, prepared.version, how)
 

@@ -2,7 +2,8 @@
 
 Nearly all the time goes to the kernel, which makes a name in 5 µs and a folder in 25: two hands share the work
 between them, each file is compared with what was unpacked in the instant in which it is used, and names are looked up
-from the two folders instead of from the root each time.
+from the two folders instead of from the root each time. Copies are written from one file that holds the content of
+all: opening a thousand files to read them takes as long as writing them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import fcntl
 import os
 import sys
 
+from pyman.core.seeding import CLONED, COPIED, LINKED
 from pyman.effects.files import write_all
 
 TYPE_CHECKING = False
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Way = Callable[[str, int, int, int, int], None]
+    """Puts one file, by its name, size, time, mode, and place in the pack."""
     Folders = Sequence[tuple[str, int]]
     """Paths with the number of files in each; parents first, the top itself as an empty path before all."""
     Files = Sequence[tuple[str, int, int, int]]
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 _FICLONE = 0x40049409  # linux/fs.h
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _WORTH_A_HAND = 100
 """Files. For fewer a second thread costs more than it saves."""
 # The file system, the rights on it, or a full table of links do not allow this way; the next one may do.
@@ -50,26 +55,31 @@ class Spoilt(Exception):
     """A file is not any more what was put there."""
 
 
-def share_tree(source: str, folders: Folders, files: Files, destination: str) -> str:
-    """Put the files of a tree into another, which is empty; return how: `cloned`, `linked` or `copied`.
+def share_tree(
+    source: str, pack: tuple[str, int, int, int], folders: Folders, files: Files, destination: str, ways: Sequence[str]
+) -> str:
+    """Put the files of a tree into another, which is empty; return how: the first of `ways` that works here.
 
-    Paths are relative to the trees. A clone has the bytes in common and nothing else, and Linux has it on Btrfs, XFS
-    and others. A hard link has permissions and owner in common too, so it is used only where both folders have one
-    owner. The time is kept, because bytecode holds that of its source. Raises Spoilt where a file is not what `files`
-    says, OSError where no way works, and FileExistsError where something has a name; what was done until then is the
-    caller's to remove.
+    Paths are relative to the trees. `pack` is a file with the content of all `files` in their order, with its size,
+    time and mode. A clone has the bytes in common and nothing else, and Linux has it on Btrfs, XFS and others. A hard
+    link has permissions and owner in common too, so it is used only where both folders have one owner. The time is
+    kept, because bytecode holds that of its source. Raises Spoilt where a file is not what was unpacked, OSError where
+    no way works, and FileExistsError where something has a name; what was done until then is the caller's to remove.
     """
     from_ = os.open(source, _FOLDER)
     try:
         to = os.open(destination, _FOLDER)
         try:
-            hand = _Hand(from_, to)
-            if len(files) < _WORTH_A_HAND:
-                hand.make(folders)
-                hand.put(files)
-            else:
-                _put_with_two(hand, folders, files)
-            return hand.how
+            hand = _Hand(from_, to, pack, ways)
+            try:
+                if len(files) < _WORTH_A_HAND:
+                    hand.make(folders)
+                    hand.put(files)
+                else:
+                    _put_with_two(hand, folders, files)
+                return hand.how
+            finally:
+                hand.close()
         finally:
             os.close(to)
     finally:
@@ -88,6 +98,7 @@ def check_files(folder: str, files: Files) -> None:
 def _put_with_two(first: _Hand, folders: Folders, files: Files) -> None:
     """Share the work between two threads: while one waits for the kernel the other calls it."""
     middle, half = _middle(folders, files)
+    start_of_half = sum(size for _, size, *_ in files[:half])
     between = _needed_before(folders[middle:])
     first.make([folder for folder in folders if folder[0] in between])
     # The first file settles which way works here; its folder is the first that holds any.
@@ -102,16 +113,17 @@ def _put_with_two(first: _Hand, folders: Folders, files: Files) -> None:
     def help_out() -> None:
         try:
             second.make(folders[middle:])
-            second.put(files[half:])
+            second.put(files[half:], start_of_half)
         except BaseException as error:  # noqa: BLE001  # it is raised below, by the thread that can be seen
             failed.append(error)
         finally:
+            second.close()
             done.release()
 
     _thread.start_new_thread(help_out, ())
     try:
         first.make([folder for folder in folders[start:middle] if folder[0] not in between])
-        first.put(files[1:half])
+        first.put(files[1:half], files[0][1])
     except BaseException:
         second.stop = True
         raise
@@ -146,23 +158,30 @@ def _needed_before(folders: Folders) -> set[str]:
 class _Hand:
     """One that puts files from one open folder into another."""
 
-    def __init__(self, from_: int, to: int) -> None:
+    def __init__(self, from_: int, to: int, pack: tuple[str, int, int, int], ways: Sequence[str]) -> None:
         self.stop = False
-        self._from, self._to = from_, to
-        self._ways: list[tuple[str, Way]] = [("copied", _copy)]
+        self._from, self._to, self._pack = from_, to, pack
+        self._opened_pack = -1
+        # Elsewhere it sends to sockets only.
+        self._sends = sys.platform == "linux"
         source, destination = os.fstat(from_), os.fstat(to)
         self._owner = source.st_uid
+        self._can: dict[str, Way] = {COPIED: self._copy}
         if (source.st_uid, source.st_dev) == (destination.st_uid, destination.st_dev):
-            self._ways.append(("linked", _link))
+            self._can[LINKED] = self._link
         if sys.platform == "linux":
-            self._ways.append(("cloned", _clone))
-        self.how, self._place = self._ways.pop()
+            self._can[CLONED] = self._clone
+        self._ways = [way for way in reversed(ways) if way in self._can]
+        self.how = self._ways.pop()
 
     def twin(self) -> _Hand:
         """Another one, which begins with the way that has worked here."""
-        other = _Hand(self._from, self._to)
-        other._ways, other.how, other._place = list(self._ways), self.how, self._place
-        return other
+        return _Hand(self._from, self._to, self._pack, (self.how, *reversed(self._ways)))
+
+    def close(self) -> None:
+        """Close what it has opened itself."""
+        if self._opened_pack >= 0:
+            os.close(self._opened_pack)
 
     def make(self, folders: Folders) -> None:
         """Make folders."""
@@ -170,29 +189,69 @@ class _Hand:
             if path:
                 os.mkdir(path, dir_fd=self._to)
 
-    def put(self, files: Files) -> None:
-        """Put them there, unless it is told to stop."""
-        from_, to, owner, stat, place = self._from, self._to, self._owner, os.stat, self._place
+    def put(self, files: Files, start: int = 0) -> None:
+        """Put them there, unless it is told to stop; `start` is where the first begins in the pack."""
+        place = self._can[self.how]
         for name, size, mtime_ns, mode in files:
-            status = stat(name, dir_fd=from_, follow_symlinks=False)
-            if (
-                status.st_mtime_ns != mtime_ns
-                or status.st_size != size
-                or status.st_mode != mode
-                or status.st_uid != owner
-            ):
-                raise Spoilt
             while True:
                 try:
-                    place(name, from_, to, mtime_ns, mode)
+                    place(name, size, mtime_ns, mode, start)
                     break
                 except OSError as error:
                     if error.errno not in _TRY_NEXT or not self._ways:
                         raise
-                    self.how, self._place = self._ways.pop()
-                    place = self._place
+                    self.how = self._ways.pop()
+                    place = self._can[self.how]
+            start += size
             if self.stop:
                 return
+
+    def _link(self, name: str, size: int, mtime_ns: int, mode: int, _start: int) -> None:
+        status = os.stat(name, dir_fd=self._from, follow_symlinks=False)
+        if (
+            status.st_mtime_ns != mtime_ns
+            or status.st_size != size
+            or status.st_mode != mode
+            or status.st_uid != self._owner
+        ):
+            raise Spoilt
+        os.link(name, name, src_dir_fd=self._from, dst_dir_fd=self._to)
+
+    def _clone(self, name: str, size: int, mtime_ns: int, mode: int, _start: int) -> None:
+        reading = os.open(name, _READ, dir_fd=self._from)
+        try:
+            self._check(reading, size, mtime_ns, mode)
+            writing = os.open(name, _WRITE, mode & 0o777, dir_fd=self._to)
+            try:
+                fcntl.ioctl(writing, _FICLONE, reading)
+                os.utime(writing, ns=(mtime_ns, mtime_ns))
+            except OSError:
+                os.unlink(name, dir_fd=self._to)
+                raise
+            finally:
+                os.close(writing)
+        finally:
+            os.close(reading)
+
+    def _copy(self, name: str, size: int, mtime_ns: int, mode: int, start: int) -> None:
+        if self._opened_pack < 0:
+            path, *expected = self._pack
+            self._opened_pack = os.open(path, _READ)
+            self._check(self._opened_pack, *expected)
+        writing = os.open(name, _WRITE, mode & 0o777, dir_fd=self._to)
+        try:
+            done = os.sendfile(writing, self._opened_pack, start, size) if self._sends else 0
+            if done < size:
+                write_all(writing, os.pread(self._opened_pack, size - done, start + done))
+            if name.endswith(".py"):
+                os.utime(writing, ns=(mtime_ns, mtime_ns))
+        finally:
+            os.close(writing)
+
+    def _check(self, descriptor: int, size: int, mtime_ns: int, mode: int) -> None:
+        status = os.fstat(descriptor)
+        if (status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid) != (size, mtime_ns, mode, self._owner):
+            raise Spoilt
 
 
 def write_new(path: str, content: bytes, mode: int = 0o666, folder: int | None = None) -> None:
@@ -202,36 +261,3 @@ def write_new(path: str, content: bytes, mode: int = 0o666, folder: int | None =
         write_all(descriptor, content)
     finally:
         os.close(descriptor)
-
-
-def _clone(name: str, from_: int, to: int, mtime_ns: int, mode: int) -> None:
-    reading = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=from_)
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        writing = os.open(name, flags, mode & 0o777, dir_fd=to)
-        try:
-            fcntl.ioctl(writing, _FICLONE, reading)
-            os.utime(writing, ns=(mtime_ns, mtime_ns))
-        except OSError:
-            os.unlink(name, dir_fd=to)
-            raise
-        finally:
-            os.close(writing)
-    finally:
-        os.close(reading)
-
-
-def _link(name: str, from_: int, to: int, _mtime_ns: int, _mode: int) -> None:
-    os.link(name, name, src_dir_fd=from_, dst_dir_fd=to)
-
-
-def _copy(name: str, from_: int, to: int, mtime_ns: int, mode: int) -> None:
-    reading = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=from_)
-    try:
-        content = os.read(reading, os.fstat(reading).st_size + 1)
-        while piece := os.read(reading, 1 << 18):
-            content += piece
-    finally:
-        os.close(reading)
-    write_new(name, content, mode & 0o777, to)
-    os.utime(name, ns=(mtime_ns, mtime_ns), dir_fd=to)
