@@ -35,6 +35,7 @@ main() {
         shift
     done
     set_places
+    check_owner
     if [ -n "$uninstall" ]; then
         [ $# -eq 0 ] || misused "--uninstall takes no Python; \`pyman uninstall $1\` removes one"
         uninstall_all
@@ -97,6 +98,30 @@ set_places() {
     source_folder=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
     work=
     lock=
+}
+
+# As root, what belongs to somebody else is not written to: `sudo` may keep the HOME of the user, whose installation
+# would be replaced by one that only root can change.
+check_owner() {
+    [ "$(id -u)" = 0 ] || return 0
+    for folder in "$HOME" "$root" "$programs"; do
+        while [ ! -e "$folder" ]; do
+            folder=$(dirname -- "$folder")
+        done
+        [ -O "$folder" ] ||
+            fail "$folder belongs to another user, and install.sh runs as root; nothing was changed" \
+                "run install.sh as that user, without sudo; or for root itself: \`$(root_again)\`"
+    done
+}
+
+# The command that does the same for root, in root's own home.
+root_again() {
+    if [ -n "${SUDO_UID-}" ]; then
+        printf 'sudo -H '
+    else
+        printf '%sHOME=~root ' "${PYMAN_ROOT:+PYMAN_ROOT= }"
+    fi
+    printf 'sh %s' "$(quoted "$source_folder/install.sh")"
 }
 
 check_sources() {
@@ -202,17 +227,20 @@ find_python() {
         for folder in $PATH; do
             IFS=$saved
             case $folder in
+                # A shim leads to what the user may want to remove.
+                "$root"/*) ;;
                 /*) try_python "$folder/$name" && say_python && return 0 ;;
             esac
         done
         IFS=$saved
     done
-    for candidate in "$root"/runtimes/3.[1-9][0-9]/bin/python3.[1-9][0-9] \
+    # What is pyman's own comes before what the user may want to remove.
+    for candidate in "$root"/app/python/bin/python3.[1-9][0-9] \
+        "$root"/runtimes/3.[1-9][0-9]/bin/python3.[1-9][0-9] \
         "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3 \
         "${UV_PYTHON_INSTALL_DIR:-${XDG_DATA_HOME:-$HOME/.local/share}/uv/python}"/cpython-3.*/bin/python3 \
         "${MISE_DATA_DIR:-${XDG_DATA_HOME:-$HOME/.local/share}/mise}"/installs/python/3.*/bin/python3 \
-        "${ASDF_DATA_DIR:-$HOME/.asdf}"/installs/python/3.*/bin/python3 \
-        "$root"/app/python/bin/python3.[1-9][0-9]; do
+        "${ASDF_DATA_DIR:-$HOME/.asdf}"/installs/python/3.*/bin/python3; do
         try_python "$candidate" && say_python && return 0
     done
     return 1

@@ -30,6 +30,7 @@ TOOLS = [
     "find",
     "grep",
     "gzip",
+    "id",
     "kill",
     "ln",
     "mkdir",
@@ -322,6 +323,38 @@ def test_a_python_that_will_not_do(person):
     assert not os.path.exists(person.root)
 
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root could write into the folder of another user")
+
+
+@needs_root
+@pytest.mark.parametrize("place", ["home", "home and a root elsewhere", "root below a home", "uninstall"])
+@pytest.mark.parametrize("how", ["sudo", "root"])
+def test_root_changes_nothing_of_another_user(person, tmp_path, place, how):
+    home, elsewhere = person.home, f"{tmp_path}/root's"
+    os.mkdir(elsewhere)
+    os.makedirs(os.path.dirname(person.launcher))
+    with open(person.launcher, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\n# pyman launcher, written by install.sh\n")
+    for folder, folders, files in os.walk(home):
+        for path in (folder, *(os.path.join(folder, name) for name in (*folders, *files))):
+            os.chown(path, 12345, 12345)
+    changes = {"SUDO_UID": "12345"} if how == "sudo" else {}
+    if place == "home and a root elsewhere":
+        changes["PYMAN_ROOT"] = f"{elsewhere}/pyman"
+    elif place == "root below a home":
+        changes |= {"HOME": elsewhere, "PYMAN_ROOT": f"{home}/deep/pyman"}
+    before = person.everything()
+    result = person.install(*(["--uninstall"] if place == "uninstall" else ["--python", sys.executable]), **changes)
+    assert (result.returncode, result.stdout) == (1, "")
+    error, hint = result.stderr.splitlines()
+    assert error == f"error: {home} belongs to another user, and install.sh runs as root; nothing was changed"
+    assert hint.startswith("hint: run install.sh as that user, without sudo; or for root itself: `")
+    root = "PYMAN_ROOT= " if "PYMAN_ROOT" in changes else ""
+    assert f"`{'sudo -H' if how == 'sudo' else f'{root}HOME=~root'} sh '{SCRIPT}'`" in hint
+    assert person.everything() == before
+    assert os.listdir(elsewhere) == []
+
+
 # --- no Python at all ---
 
 
@@ -353,10 +386,15 @@ def test_a_python_is_fetched_from_a_mirror_and_kept_by_upgrades(person):
     assert person.pyman("--version").returncode == 0
     assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python3.13")
     before = app_of(person)
-    again = person.install()
+    # It stays on its own Python, so that the user may remove every other, shims on PATH or not.
+    assert person.pyman("install", "3.13", PYMAN_MIRROR=mirror_folder()).returncode == 0
+    again = person.install(PATH=f"{person.root}/shims:{person.tools}")
     assert again.returncode == 0, again.stderr
     assert "fetching" not in again.stdout
     assert not os.path.exists(before)
+    assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python3.13")
+    removed = person.pyman("uninstall", "3.13.15")
+    assert (removed.returncode, removed.stderr) == (0, "")
     assert person.pyman("--version").returncode == 0
     gone = person.install("--uninstall")
     assert gone.returncode == 0

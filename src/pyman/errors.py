@@ -85,6 +85,8 @@ OTHER_LOCK = Code("other-lock")
 """The project's lock file is installed by another tool, whose commands are named."""
 OUTPUT = Code("output")
 """The answer could not be written to stdout."""
+OWN_PYTHON = Code("own-python")
+"""The Python that pyman itself runs on would be removed or replaced."""
 OWN_VENV = Code("own-venv")
 """The venv that pyman itself runs in."""
 PATH_SEPARATOR = Code("path-separator")

@@ -15,6 +15,7 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.moves import Moved
 from pyman.effects.runtimes.managed import remove_runtime
+from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.store import read_store
 from pyman.effects.venvs.records import forget as forget_record
@@ -78,6 +79,7 @@ def _adopted(session: Session, name: str) -> Runtime:
             f"{runtime.name} is not adopted: pyman installed it",
             hint=f"run `pyman uninstall {runtime.name}` to delete it",
         )
+    refuse_own(session.places, runtime)
     needed = read_needs(session.places, store, runtime)
     if needed:
         sentence, names = needed_by(runtime, needed)

@@ -21,6 +21,7 @@ from pyman.core.runtime import Runtime, Store, wanted_aliases, without_runtime
 from pyman.effects.moves.followers import complete
 from pyman.effects.runtimes.at_path import runtime_at
 from pyman.effects.runtimes.managed import remove_runtime
+from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.runtimes.removal import read_needs, sort_for_relink
 from pyman.effects.store import read_store
 from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
@@ -39,7 +40,7 @@ def uninstall(
     """Remove Pythons from the store. An adopted one is forgotten: its owner keeps it.
 
     Refuses while a process, a pinned or held-back venv or a hold needs it, or while it is the last one behind an
-    alias that known venvs follow, and lists them.
+    alias that known venvs follow, and lists them. The Python that pyman itself runs on is never removed.
 
     Examples:
         pyman uninstall 3.13.5
@@ -49,6 +50,8 @@ def uninstall(
     chosen = list(
         {runtime.name: runtime for runtime in (to_remove(session, store, text) for text in requests)}.values()
     )
+    for runtime in chosen:
+        refuse_own(session.places, runtime)
     going = [_look(session, store, runtime, chosen, relink=relink, force=force) for runtime in chosen]
     if not force and any(one.needed for one in going):
         return _refused(going, relink=relink)

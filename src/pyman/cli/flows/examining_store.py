@@ -22,6 +22,7 @@ from pyman.core.release_cycle import state
 from pyman.core.runtime import Store
 from pyman.core.version import Version
 from pyman.effects.catalogue.release_cycle import published_cycles, today
+from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.runtimes.states import read_interrupted, read_runtime_states
 from pyman.effects.runtimes.trials import system_certificates, try_runtimes
 from pyman.effects.unfinished import read_unfinished
@@ -40,7 +41,10 @@ _PROGRAMS = ("python", "python3")
 
 def store_findings(session: Session, store: Store, venvs: Iterable[ListedVenv]) -> list[Finding]:
     """Say what is wrong with the store and the machine. `venvs` are those that use it."""
-    states = try_runtimes(read_runtime_states(store), session.places.cache)
+    states = tuple(
+        replace(state, runs_pyman=runs_pyman(session.places, state.runtime))
+        for state in try_runtimes(read_runtime_states(store), session.places.cache)
+    )
     findings = [*diagnose_aliases(store), *diagnose_runtimes(states)]
     if not any(session.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")):
         findings += diagnose_certificates(states, system_certificates())

@@ -18,11 +18,12 @@ from pyman.effects.machine import platform
 from pyman.effects.runtimes.adopting import adopt
 from pyman.effects.runtimes.managed import prepare_folders, tidy
 from pyman.effects.runtimes.new import Archive, unpack_runtime
+from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
 from pyman.effects.web.download import fetch, fetch_all
 from pyman.effects.web.http import Web
-from pyman.errors import NetworkError, NotFound, PymanError
+from pyman.errors import NetworkError, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def carry_out(
     session: Session, decisions: Sequence[plan.Decision], *, may_adopt: bool, check: bool = True, force: bool = False
 ) -> Installed:
     """Do what was decided: download side by side, unpack one after the other. Raises nothing for a failed request."""
+    decisions = [_not_over_own_python(session, decision) for decision in decisions]
     fetches = [decision for decision in decisions if isinstance(decision, plan.Fetch)]
     archives, failures = _download(session, list(dict.fromkeys(fetch.build for fetch in fetches)))
     got: list[Got] = []
@@ -154,6 +156,16 @@ def carry_out(
         except PymanError as error:
             errors.append(error)
     return Installed(tuple(got), _together(errors))
+
+
+def _not_over_own_python(session: Session, decision: plan.Decision) -> plan.Decision:
+    """Nothing is downloaded that would have to take the place of the Python that pyman runs on."""
+    if isinstance(decision, plan.Fetch) and decision.replaces is not None:
+        try:
+            refuse_own(session.places, decision.replaces, done="replaced")
+        except Refused as error:
+            return plan.Impossible(decision.request, error)
+    return decision
 
 
 def _download(session: Session, builds: list[Build]) -> tuple[dict[Build, str], dict[Build, PymanError]]:

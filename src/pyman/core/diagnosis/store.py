@@ -40,6 +40,8 @@ class RuntimeState:
     """Why its smoke test failed; None where it passed, or nothing had changed since it did."""
     without_certificates: tuple[str, ...] = ()
     """Where it looks for certificates, if there are none."""
+    runs_pyman: bool = False
+    """True where pyman itself runs on it, so that it cannot be replaced."""
 
 
 @record
@@ -91,6 +93,9 @@ def _diagnose_runtime(state: RuntimeState) -> Finding | None:
         trouble = "it is missing"
     if trouble is None:
         return None
+    if state.runs_pyman:
+        repair = "reinstall pyman on another Python, then install this one again"
+        return Finding("runtime-broken", "runtime", runtime.path, trouble, repair)
     if runtime.is_managed:
         return Finding("runtime-broken", "runtime", runtime.path, trouble, "install it again", REINSTALL, runtime.name)
     return Finding(

@@ -18,7 +18,8 @@ class Need:
     """One reason to keep a runtime."""
 
     why: str
-    """`follows`, `pinned`, `held back`, `linked`, `unreachable`, `process`, `hold`."""
+    """`follows`, `pinned`, `held back`, `linked`, `unreachable`, `process`, `hold`; or `pyman`, which nothing
+    overrules."""
     who: str
     """The path of a venv, the name of an alias, a process."""
     follower: Follower | None = None
@@ -37,6 +38,7 @@ class Need:
             "unreachable": f"{self.who} cannot be reached, so nobody can tell",
             "process": f"process {self.who} runs it",
             "hold": f"{self.who} is held at it",
+            "pyman": "pyman itself runs on it",
         }[self.why] + more
 
 
@@ -46,12 +48,14 @@ def needs(
     followers: Iterable[Follower],
     unreachable: Iterable[str],
     processes: Iterable[Process],
+    *,
+    runs_pyman: bool = False,
 ) -> tuple[Need, ...]:
-    """Everything that needs a runtime.
+    """Everything that needs a runtime; `runs_pyman` says that pyman itself does.
 
     Venvs that go through its alias need it only while it is the last one behind that alias.
     """
-    found: list[Need] = []
+    found = [Need("pyman", "pyman")] if runs_pyman else []
     last = all(
         other.name == runtime.name or not other.whole for other in store.runtimes if other.alias == runtime.alias
     )

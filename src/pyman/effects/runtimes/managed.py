@@ -14,6 +14,7 @@ from pyman.effects.moves.journal import end_moves
 from pyman.effects.moves.move import change_store, settle_aliases
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
+from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import WorkFolder, sweep, sweep_temporaries
 from pyman.effects.venvs.aside_journal import recover
@@ -73,8 +74,10 @@ def remove_runtime(
 
     A managed folder loses its name in one step and is deleted afterwards. An adopted one is forgotten: only the link
     goes. The venvs in `relink` are linked to its alias before, a pinned one follows from then on; a hold of the runtime
-    is let go. Raises Refused and PymanError as `change_store` does: then nothing has changed.
+    is let go. Raises Refused for the Python that pyman runs on, also with `force`, and Refused and PymanError as
+    `change_store` does: then nothing has changed.
     """
+    refuse_own(places, runtime)
     prepare_folders(places)
 
     def change(store: Store) -> Store:

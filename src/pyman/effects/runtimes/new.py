@@ -17,6 +17,7 @@ from pyman.effects.lock import hold
 from pyman.effects.moves.move import change_store
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
+from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import WorkFolder, exchange
 from pyman.errors import BrokenRuntime
@@ -65,7 +66,8 @@ def unpack_runtimes(
     """Unpack verified archives as runtimes, and move the aliases that this moves: all of it, or nothing.
 
     Returns each runtime, with True where another process had put the same one there meanwhile, and the moves. Killed
-    at any instant, it leaves the store as it was. Raises IntegrityError, BrokenRuntime, or PymanError for a full disk.
+    at any instant, it leaves the store as it was. Raises IntegrityError, BrokenRuntime, Refused for the place of the
+    Python that pyman runs on, or PymanError for a full disk.
     """
     from contextlib import ExitStack
 
@@ -176,6 +178,7 @@ def _give_names(
             if there is not None and there.is_managed and there.whole and not one.replace:
                 faster.add(there.name)
             else:
+                refuse_own(places, there or one.runtime, done="replaced")
                 _give_name(one.work, one.runtime.path, transaction)
 
     trees = {one.runtime.name: one.work.tree for one in new}

@@ -9,6 +9,7 @@ from pyman.core.record import replace
 from pyman.effects.moves.fitness import one_line
 from pyman.effects.moves.followers import read_followers
 from pyman.effects.processes import processes_in
+from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.venvs.records import UNREACHABLE, known_venvs, state_of
 
 TYPE_CHECKING = False
@@ -28,7 +29,7 @@ def read_needs(places: Places, store: Store, runtime: Runtime) -> tuple[Need, ..
     ]
     # What runs an adopted Python has it without our link: only a venv can need the link.
     processes = processes_in(runtime) if runtime.is_managed else ()
-    return needs(runtime, store, followers.each, unreachable, processes)
+    return needs(runtime, store, followers.each, unreachable, processes, runs_pyman=runs_pyman(places, runtime))
 
 
 def sort_for_relink(
