@@ -18,14 +18,16 @@ from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.sizes import size_of
 from pyman.effects.store import read_store
-from pyman.errors import PymanError
+from pyman.errors import IN_USE, PymanError, Refused
 
 
 @verb
 def prune(
     session: Session,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Do not keep what only unreachable venvs may need.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also remove what only unreachable venvs or unknown processes may need.")
+    ] = False,
 ) -> Answer:
     """Remove the installed releases that no alias, venv, hold or process uses. Nothing adopted is ever deleted.
 
@@ -43,6 +45,10 @@ def prune(
         "moved": moved_data(()),
     }
     return Answer(data, done.lines, error=done.error)
+
+
+_OVERRULED = ("unreachable", "processes")
+"""What `--force` does not keep a release for."""
 
 
 @record
@@ -71,9 +77,7 @@ def remove_unused(session: Session, *, dry_run: bool, force: bool = False) -> Pr
     kept: list[tuple[Runtime, Need]] = []
     lines: list[str] = []
     for runtime in prunable(store):
-        needed = [
-            need for need in read_needs(session.places, store, runtime) if not (force and need.why == "unreachable")
-        ]
+        needed = [need for need in read_needs(session.places, store, runtime) if not (force and need.why in _OVERRULED)]
         if needed:
             more = f", and {len(needed) - 1} more" if len(needed) > 1 else ""
             lines.append(f"kept {runtime.name}: {needed[0].told}{more}")
@@ -81,7 +85,7 @@ def remove_unused(session: Session, *, dry_run: bool, force: bool = False) -> Pr
         else:
             going.append((runtime, size_of(runtime.path)))
     removed: list[tuple[Runtime, int]] = []
-    error: PymanError | None = None
+    error = _refusal(kept)
     for runtime, size in going:
         try:
             if not dry_run:
@@ -100,3 +104,18 @@ def remove_unused(session: Session, *, dry_run: bool, force: bool = False) -> Pr
     elif not lines:
         lines.append("nothing to remove: everything installed is used")
     return Pruned(tuple(removed), tuple(kept), lost, tuple(lines), error)
+
+
+def _refusal(kept: list[tuple[Runtime, Need]]) -> PymanError | None:
+    """What to say where a release was kept for no other reason than that processes are not known."""
+    whys: dict[str, set[str]] = {}
+    for runtime, need in kept:
+        whys.setdefault(runtime.name, set()).add(need.why)
+    names = [name for name, found in whys.items() if found == {"processes"}]
+    if not names:
+        return None
+    return Refused(
+        f"{', '.join(names)} may be in use: {next(need.who for _, need in kept if need.why == 'processes')}",
+        hint="stop the programs that run on Pythons of pyman, then run `pyman prune --force`",
+        code=IN_USE,
+    )

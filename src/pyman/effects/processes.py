@@ -32,6 +32,17 @@ def processes_in(runtime: Runtime) -> tuple[Process, ...]:
     return tuple(_describe(number, own) for number in running)
 
 
+def why_not_told() -> str:
+    """Say why `processes_in` may miss a process of this user's, so that it proves nothing; empty where it does not.
+
+    `ps` of macOS shows the first word of a command, which need not be the path of the program: `python` in an active
+    venv, a path relative to another folder, and for framework builds always another program.
+    """
+    if sys.platform == "darwin":
+        return "macOS does not tell which program a process runs"
+    return "" if os.path.exists("/proc/self/exe") else "/proc is not there to tell which program a process runs"
+
+
 class _Own:
     """What tells that a process runs a runtime: a prefix like `/usr` holds far more than one Python."""
 

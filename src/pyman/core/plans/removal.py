@@ -18,10 +18,10 @@ class Need:
     """One reason to keep a runtime."""
 
     why: str
-    """`follows`, `pinned`, `held back`, `linked`, `unreachable`, `process`, `hold`; or `pyman`, which nothing
-    overrules."""
+    """`follows`, `pinned`, `held back`, `linked`, `unreachable`, `process`, `processes` where nobody knows of any,
+    `hold`; or `pyman`, which nothing overrules."""
     who: str
-    """The path of a venv, the name of an alias, a process."""
+    """The path of a venv, the name of an alias, a process, or why processes are not known."""
     follower: Follower | None = None
     unfit: str = ""
     """Why the venv cannot be moved to another release."""
@@ -37,6 +37,7 @@ class Need:
             "linked": f"{self.who} is linked to it",
             "unreachable": f"{self.who} cannot be reached, so nobody can tell",
             "process": f"process {self.who} runs it",
+            "processes": f"{self.who}, so one may be running it",
             "hold": f"{self.who} is held at it",
             "pyman": "pyman itself runs on it",
         }[self.why] + more
@@ -49,9 +50,12 @@ def needs(
     unreachable: Iterable[str],
     processes: Iterable[Process],
     *,
+    not_told: str = "",
     runs_pyman: bool = False,
 ) -> tuple[Need, ...]:
-    """Everything that needs a runtime; `runs_pyman` says that pyman itself does.
+    """Everything that needs a runtime.
+
+    `not_told` is why `processes` may not be all of them, `runs_pyman` says that pyman itself runs on it.
 
     Venvs that go through its alias need it only while it is the last one behind that alias.
     """
@@ -69,6 +73,7 @@ def needs(
             found.append(Need("follows", follower.path, follower))
     found += [Need("unreachable", path) for path in unreachable]
     found += [Need("process", f"{process.pid} ({process.command})") for process in processes]
+    found += [Need("processes", not_told)] if not_told else []
     found += [Need("hold", alias) for alias, name in store.holds if name == runtime.name]
     return tuple(found)
 

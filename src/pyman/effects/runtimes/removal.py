@@ -8,7 +8,7 @@ from pyman.core.plans.removal import Need, needs
 from pyman.core.record import replace
 from pyman.effects.moves.fitness import one_line
 from pyman.effects.moves.followers import read_followers
-from pyman.effects.processes import processes_in
+from pyman.effects.processes import processes_in, why_not_told
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.venvs.records import UNREACHABLE, known_venvs, state_of
 
@@ -29,7 +29,16 @@ def read_needs(places: Places, store: Store, runtime: Runtime) -> tuple[Need, ..
     ]
     # What runs an adopted Python has it without our link: only a venv can need the link.
     processes = processes_in(runtime) if runtime.is_managed else ()
-    return needs(runtime, store, followers.each, unreachable, processes, runs_pyman=runs_pyman(places, runtime))
+    not_told = why_not_told() if runtime.is_managed else ""
+    return needs(
+        runtime,
+        store,
+        followers.each,
+        unreachable,
+        processes,
+        not_told=not_told,
+        runs_pyman=runs_pyman(places, runtime),
+    )
 
 
 def sort_for_relink(
