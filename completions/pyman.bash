@@ -196,8 +196,15 @@ __pyman_options() {
             '--from'$'\t''A lock or requirements file, instead of what was there'
             '--allow-newer'$'\t''Allow other versions of what cannot be had; names may follow'
             '--force'$'\t''Rebuild also where a relink would do'
+            '--yes'$'\t''Rebuild where a relink would do, or off a Python that lends it packages'
             '--dry-run'$'\t''Only show the plan'
             '--installer'$'\t''What installs packages'
+        ) ;;
+        pin) values+=(
+            '--yes'$'\t''Go to an older release, or off a Python that lends it packages'
+        ) ;;
+        follow) values+=(
+            '--yes'$'\t''Go to an older release, or off a Python that lends it packages'
         ) ;;
         use) values+=(
             '--global'$'\t''Set the default of this user instead'

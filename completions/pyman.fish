@@ -102,7 +102,11 @@ function __pyman_options
         case doctor
             printf '%s\n' --fix\t'Repair what has an automatic repair' --dry-run\t'Show what --fix would do' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes'
         case rebuild
-            printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'A lock or requirements file, instead of what was there' --allow-newer\t'Allow other versions of what cannot be had; names may follow' --force\t'Rebuild also where a relink would do' --dry-run\t'Only show the plan' --installer\t'What installs packages'
+            printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'A lock or requirements file, instead of what was there' --allow-newer\t'Allow other versions of what cannot be had; names may follow' --force\t'Rebuild also where a relink would do' -y\t'Rebuild where a relink would do, or off a Python that lends it packages' --yes\t'Rebuild where a relink would do, or off a Python that lends it packages' --dry-run\t'Only show the plan' --installer\t'What installs packages'
+        case pin
+            printf '%s\n' -y\t'Go to an older release, or off a Python that lends it packages' --yes\t'Go to an older release, or off a Python that lends it packages'
+        case follow
+            printf '%s\n' -y\t'Go to an older release, or off a Python that lends it packages' --yes\t'Go to an older release, or off a Python that lends it packages'
         case use
             printf '%s\n' --global\t'Set the default of this user instead'
         case find

@@ -41,6 +41,8 @@ BAD_SETTINGS = Code("bad-settings")
 """A settings file, or a value in it, that cannot be used."""
 BLOCKED = Code("blocked")
 """A rebuild could not put a package back as it was."""
+BORROWS = Code("borrows")
+"""The venv's Python lends it packages, and the other one does not have them; it needs a yes."""
 BUG = Code("bug")
 """A failure inside pyman that nobody expected."""
 CANNOT_HOLD_BACK = Code("cannot-hold-back")
@@ -81,6 +83,8 @@ NOT_OURS = Code("not-ours")
 """Something that pyman did not write is in the place of one of its files."""
 NOT_YOURS = Code("not-yours")
 """It belongs to another user."""
+OLDER_RELEASE = Code("older-release")
+"""The venv would go to an older patch release; it needs a yes."""
 OTHER_LOCK = Code("other-lock")
 """The project's lock file is installed by another tool, whose commands are named."""
 OUTPUT = Code("output")

@@ -32,7 +32,7 @@ def test_there_and_back(machine, tool):
     (one,) = machine.json("venvs")["venvs"]
     assert (one["policy"], one["request"], one["link"], one["python"]) == ("pin", NEW, "patch", NEW)
     machine.works(venv, NEW)
-    assert f"is pinned to {OLD}" in machine.pyman("pin", venv, OLD).out
+    assert f"is pinned to {OLD} ({NEW} -> {OLD})" in machine.pyman("pin", venv, OLD, "--yes").out
     machine.works(venv, OLD)
     assert settings(venv)["home"] == str(machine.python(OLD).parent)
     assert machine.found(status=0) == {"a/.venv": ["pinned open"]}
@@ -59,7 +59,7 @@ def test_the_default_is_the_active_venv_else_the_one_here(machine):
     assert machine.json("pin", VIRTUAL_ENV=str(active))["changed"] == [str(active)]
     assert machine.json("pin")["changed"] == [str(here)]
     # One word that names a release is one, unless a venv is called so.
-    assert machine.json("pin", OLD)["changed"] == [str(here)]
+    assert machine.json("pin", OLD, "--yes")["changed"] == [str(here)]
     assert runs(machine, here) == OLD
     assert machine.json("follow")["changed"] == [str(here)]
     assert "no venv at" in machine.pyman("follow", cwd=machine.path, status=1).err
@@ -67,7 +67,7 @@ def test_the_default_is_the_active_venv_else_the_one_here(machine):
 
 def test_twice_is_as_once(machine):
     venv = machine.venv("a", tool="pyman")
-    for words in (("pin", venv, OLD), ("follow", venv)):
+    for words in (("pin", venv, OLD, "--yes"), ("follow", venv)):
         machine.pyman(*words)
         before = machine.exact(venv)
         machine.pyman(*words)

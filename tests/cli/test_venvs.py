@@ -10,7 +10,7 @@ import pytest
 from stage.machine import NEW, OLD, Machine
 from stage.venvs import make_prefix, make_venv, write
 
-KEYS = ["path", "creator", "request", "policy", "python", "link", "state"]
+KEYS = ["path", "creator", "implementation", "request", "policy", "python", "link", "state"]
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def test_what_is_told_of_each(machine):
     assert all(list(one) == KEYS for one in venvs)
     told = {os.path.relpath(one.pop("path"), machine.path): tuple(one.values()) for one in venvs}
     assert told == {
-        "made/.venv": ("pyman", told["made/.venv"][1], "follow", NEW, "alias", "healthy"),
-        "pinned/.venv": ("pyman", told["pinned/.venv"][1], "pin", OLD, "patch", "pinned"),
-        "lost/.venv": ("unknown", None, None, None, "broken", "dangling"),
+        "made/.venv": ("pyman", "cpython", told["made/.venv"][2], "follow", NEW, "alias", "healthy"),
+        "pinned/.venv": ("pyman", "cpython", told["pinned/.venv"][2], "pin", OLD, "patch", "pinned"),
+        "lost/.venv": ("unknown", "cpython", None, None, None, "broken", "dangling"),
     }
     table = machine.pyman("venvs").out.splitlines()
     assert table[0].split() == ["Venv", "Made", "by", "Python", "Follows", "State"]
@@ -184,8 +184,9 @@ def test_one_on_a_disk_that_is_away_is_listed(machine):
     venv = machine.venv("disk", tool="pyman")
     (machine.path / "disk").rename(machine.path / "away")
     answer = machine.json("venvs", "--size")
-    told = {"creator": "unknown", "request": None, "policy": None, "python": None, "link": "broken", "size": None}
-    assert answer["venvs"] == [{"path": str(venv), "state": "unreachable", **told}]
+    told = dict.fromkeys(("implementation", "request", "policy", "python", "size"))
+    told |= {"creator": "unknown", "link": "broken", "state": "unreachable"}
+    assert answer["venvs"] == [{"path": str(venv), **told}]
     assert machine.pyman("venvs").out.splitlines()[1].split() == ["~/disk/.venv", "unknown", "?", "unreachable"]
     assert paths(machine, "--python", "3.13") == []
     (machine.path / "away").rename(machine.path / "disk")

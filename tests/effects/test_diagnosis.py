@@ -22,7 +22,7 @@ from pyman.effects.files import read_bytes, replace_file, replace_link
 from pyman.effects.store import read_store
 from pyman.effects.venvs.on_disk import read_venv
 from stage.hostile import HUGE, damaged
-from stage.venvs import make_prefix, make_venv, write
+from stage.venvs import CFG, make_prefix, make_venv, write
 
 
 class Place:
@@ -209,14 +209,14 @@ def test_dangling(place, broken):
     if broken == "target":
         shutil.rmtree(f"{place.runtimes}/3.13.5")
     elif broken == "home":
-        write(f"{venv}/pyvenv.cfg", "home = /nowhere/bin\nversion = 3.13.5\n")
+        write(f"{venv}/pyvenv.cfg", f"home = /nowhere/bin\nversion = 3.13.5\n{CFG}")
     elif broken == "python":
         os.unlink(f"{venv}/bin/python")
     elif broken == "loop":
         os.unlink(f"{venv}/bin/python")
         os.symlink("python3", f"{venv}/bin/python")
     else:
-        write(f"{venv}/pyvenv.cfg", "version = 3.13.5\n")
+        write(f"{venv}/pyvenv.cfg", f"version = 3.13.5\n{CFG}")
     [finding] = place.diagnose(venv)
     assert (finding.code, finding.action, finding.asks) == ("dangling", "relink", False)
     assert place.fix(venv) == ["dangling"]
@@ -232,7 +232,7 @@ def test_a_dangling_venv_without_a_library_is_told_by_its_link_or_its_file(place
     for name in ("python", "python3", "python3.13"):
         os.unlink(f"{venv}/bin/{name}")
     assert place.diagnose(venv)[0].action == ""
-    write(f"{venv}/pyvenv.cfg", f"home = {place.runtimes}/3.13.5/bin\nversion = 3.13.5\n")
+    write(f"{venv}/pyvenv.cfg", f"home = {place.runtimes}/3.13.5/bin\nversion = 3.13.5\n{CFG}")
     assert place.fix(venv) == ["dangling"]
     assert sorted(os.listdir(f"{venv}/bin")) == ["activate", "python", "python3", "python3.13"]
 
@@ -524,7 +524,7 @@ def test_worst_first():
 
 def test_every_code_of_the_table_is_there():
     assert set(SEVERITIES.values()) == {"info", "warning", "error"}
-    assert len(SEVERITIES) == 27
+    assert len(SEVERITIES) == 29
 
 
 @tries(max_examples=100)

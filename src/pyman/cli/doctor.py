@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
 import typer
 
+from pyman.cli.flows.consent import can_ask, confirmed
 from pyman.cli.flows.examining import Examination, examine
 from pyman.cli.session import Session
 from pyman.cli.show.findings import Judged, answer
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.diagnosis.finding import Finding, worst_first
-from pyman.core.escape import visible
 from pyman.core.record import replace
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import UNREADABLE, NotFound, PymanError
-from pyman.hot.speak import is_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,15 +90,11 @@ def _refuse_what_cannot_be_searched(folders: list[str]) -> None:
             raise PymanError(f"{folder} cannot be searched", hint="let whoever owns it search it", code=UNREADABLE)
 
 
-def _can_ask(session: Session) -> bool:
-    return is_terminal(sys.stdin) and not session.json
-
-
 def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
     def allowed(finding: Finding) -> bool:
-        if yes or not _can_ask(session):
+        if yes or not can_ask(session):
             return yes
-        return typer.confirm(visible(f"{finding.path}: {finding.message}; {finding.repair}?"), err=True)
+        return confirmed(f"{finding.path}: {finding.message}; {finding.repair}?")
 
     return allowed
 
@@ -108,7 +102,7 @@ def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
 def _would_be_done(session: Session, finding: Finding, *, yes: bool) -> bool:
     from pyman.cli.flows.mending import is_for_fix
 
-    return is_for_fix(finding) and (yes or not finding.asks or _can_ask(session))
+    return is_for_fix(finding) and (yes or not finding.asks or can_ask(session))
 
 
 def _fix(

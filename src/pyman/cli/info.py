@@ -17,6 +17,7 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.choice import choose
 from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
+from pyman.core.implementation import CPYTHON, is_repaired, python_of, told_apart
 from pyman.core.listed_venv import ListedVenv
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store
@@ -122,7 +123,7 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
 
 
 def _runs_on(venv: ListedVenv, runtime: Runtime) -> bool:
-    if venv.base is None:
+    if venv.base is None or venv.base.implementation != CPYTHON:
         return False
     prefix = os.path.realpath(runtime.path).rstrip("/")
     return venv.base.path.startswith(prefix + "/") and venv.python in (None, runtime.version)
@@ -143,6 +144,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     data = {
         "path": facts.path,
         "creator": facts.creator,
+        "implementation": told_apart(facts.implementation),
         "request": facts.request,
         "policy": facts.policy,
         "python": str(facts.python) if facts.python is not None else None,
@@ -161,7 +163,8 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     lines = [f"{short_path(session, facts.path)}, made by {facts.creator}"]
     if facts.folder != facts.path:
         lines.append(f"  it stands for {short_path(session, facts.folder)}")
-    lines.append(f"  runs Python {facts.python}" if facts.python is not None else "  nobody can tell what it runs")
+    runs = "Python" if facts.running is None else python_of(facts.running.implementation)
+    lines.append(f"  runs {runs} {facts.python}" if facts.python is not None else "  nobody can tell what it runs")
     lines += [f"    {'→' if number else ' '} {short_path(session, step)}" for number, step in enumerate(chain)]
     lines.append(f"  home in pyvenv.cfg: {short_path(session, facts.settings.home or 'missing')}")
     for key in ("version", "version_info", "pyman-request", "pyman-policy", "pyman-held-back"):
@@ -183,6 +186,8 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
 
 def _what_moves(facts: VenvFacts, store: Store, findings: Iterable[Finding]) -> str:
     """What would make the venv run another patch release."""
+    if not is_repaired(facts.implementation):
+        return "pyman does not move it"
     if facts.policy == "pin":
         return "pinned: nothing moves it but `pyman follow`"
     if facts.settings.held_back is not None:

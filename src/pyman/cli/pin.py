@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from pyman.cli.flows.consent import get_consent, shown_move
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.diagnosis.owner_command import owner_command
+from pyman.core.implementation import refuse_other
 from pyman.core.plan import Plan
 from pyman.core.plans.repair import relink_steps
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
@@ -27,6 +29,9 @@ from pyman.effects.venvs.records import remember
 from pyman.errors import FOREIGN, MINOR_MISMATCH, NOT_YOURS, NotFound, PymanError, Refused
 
 _VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]
+_YES = Annotated[
+    bool, typer.Option("--yes", "-y", help="Go to an older release, or off a Python that lends it packages.")
+]
 
 
 @verb
@@ -36,6 +41,7 @@ def pin(
     version: Annotated[
         str | None, typer.Argument(metavar="[VERSION]", help="A patch release; default: the one that runs.")
     ] = None,
+    yes: _YES = False,
 ) -> Answer:
     """Keep a venv on one patch release, whatever its alias does.
 
@@ -49,12 +55,16 @@ def pin(
     facts = _own_venv(session, venv)
     store = read_store(session.places.root)
     runtime = _release(store, facts, version)
-    link_venv(session, facts, store_target(store, runtime, runtime.name), runtime.release, "pin")
-    return Answer({"changed": [facts.path]}, (f"{facts.path} is pinned to {runtime.release}",))
+    target = store_target(store, runtime, runtime.name)
+    words = [as_word(facts.path), *((version,) if version is not None else ())]
+    lost = get_consent(session, facts, target, yes=yes, command=f"pyman pin {' '.join(words)} --yes")
+    link_venv(session, facts, target, runtime.release, "pin")
+    line = f"{facts.path} is pinned to {runtime.release}{shown_move(session, facts, target)}"
+    return Answer({"changed": [facts.path]}, (line, *lost))
 
 
 @verb
-def follow(session: Session, venv: _VENV = None) -> Answer:
+def follow(session: Session, venv: _VENV = None, yes: _YES = False) -> Answer:
     """Let a venv follow its minor version: it runs every patch release that its alias moves to.
 
     Examples:
@@ -70,8 +80,11 @@ def follow(session: Session, venv: _VENV = None) -> Answer:
             f"the store has no alias {alias or ''} for {facts.path} to follow",
             hint=f"run `pyman install {alias}`, or `pyman adopt`" if alias else "run `pyman doctor` on it",
         )
-    link_venv(session, facts, store_target(store, runtime, alias), alias, "follow")
-    return Answer({"changed": [facts.path]}, (f"{facts.path} follows {alias}, now {runtime.release}",))
+    target = store_target(store, runtime, alias)
+    lost = get_consent(session, facts, target, yes=yes, command=f"pyman follow {as_word(facts.path)} --yes")
+    link_venv(session, facts, target, alias, "follow")
+    line = f"{facts.path} follows {alias}, now {runtime.release}{shown_move(session, facts, target)}"
+    return Answer({"changed": [facts.path]}, (line, *lost))
 
 
 def named_venv(session: Session, text: str | None) -> VenvFacts:
@@ -96,6 +109,7 @@ def named_venv(session: Session, text: str | None) -> VenvFacts:
 def _own_venv(session: Session, text: str | None) -> VenvFacts:
     """The same, where it is no other tool's: that would undo what was written."""
     facts = named_venv(session, text)
+    refuse_other(facts, "pin or move")
     if facts.foreign:
         raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code=FOREIGN)
     return facts

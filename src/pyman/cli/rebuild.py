@@ -40,6 +40,10 @@ def rebuild(
         list[str] | None, typer.Option("--relax", metavar="NAME", hidden=True, help="A package to allow it for.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Rebuild also where a relink would do.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", help="Rebuild where a relink would do, or off a Python that lends it packages."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     installer: Annotated[
         str, typer.Option("--installer", metavar="auto|uv|pip", help="What installs packages.")
@@ -71,6 +75,7 @@ def rebuild(
         allow_newer=allow_newer or bool(relax),
         relaxed=tuple(dict.fromkeys(normalize_name(name) for name in relax or ())),
         force=force,
+        yes=yes,
         installer=installer,
         dry_run=dry_run,
     )

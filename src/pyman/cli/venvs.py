@@ -16,6 +16,7 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.diagnosis.finding import SEVERITIES
 from pyman.core.diagnosis.venv import HEALTHY
+from pyman.core.implementation import told_apart
 from pyman.core.listed_venv import ListedVenv, unreachable_venv
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
@@ -139,6 +140,7 @@ def _data(venv: ListedVenv) -> dict[str, object]:
     return {
         "path": venv.path,
         "creator": venv.creator,
+        "implementation": told_apart(venv.implementation),
         "request": venv.request,
         "policy": venv.policy,
         "python": str(venv.python) if venv.python is not None else None,

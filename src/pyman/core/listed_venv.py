@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyman.core.diagnosis.venv import state_of_venv
+from pyman.core.implementation import CPYTHON, of_program
 from pyman.core.record import record
 
 TYPE_CHECKING = False
@@ -36,6 +37,8 @@ class ListedVenv:
     """The release that it is kept on."""
     base: Interpreter | None
     """What runs; one value for all venvs that run it."""
+    implementation: str | None = None
+    """`cpython`, `pypy`, …; None where nothing tells."""
 
     @property
     def python(self) -> Version | None:
@@ -48,7 +51,15 @@ class ListedVenv:
         return (self.base.alias if self.base is not None else "") or self.alias
 
     def runs(self, request: Request) -> bool:
-        """True where a request names what runs; a broken venv counts as what its packages are for."""
+        """True where a request names what runs; a broken venv counts as what its packages are for.
+
+        `3.11` never means PyPy.
+        """
+        implementation = self.implementation or CPYTHON
+        if request.kind == "other" or implementation != CPYTHON:
+            word = request.text.lower()
+            named = word == implementation or f"{self.minor}.".startswith(f"{word}.")
+            return named and of_program(word) == implementation
         if self.python is None or self.base is None:
             return request.alias is not None and self.alias == request.alias
         return request.admits(self.python, self.base.variant)
@@ -69,6 +80,7 @@ def list_venv(facts: VenvFacts, findings: Iterable[Finding]) -> ListedVenv:
         facts.alias,
         held[0] if held is not None else None,
         facts.running,
+        facts.implementation,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from posixpath import basename, dirname, join
 
 from pyman.core.folder_names import minor_of_executable, version_in_name
+from pyman.core.implementation import alias_name, is_repaired
 from pyman.core.record import record
 from pyman.core.venv import named_folder
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
@@ -37,25 +38,26 @@ class Target:
 
 
 def wanted_alias(facts: VenvFacts) -> str | None:
-    """The minor and variant that a venv's packages need: `3.13`, `3.14t`; told by its library, its link, its file."""
+    """The alias that a venv's packages need: `3.13`, `3.14t`, `pypy3.11`; told by its library, its link, its file."""
     if facts.alias is not None:
         return facts.alias
     named = minor_of_executable(basename(facts.link)) if facts.link is not None else None
     if named is not None:
-        return named[0] + VARIANT_SUFFIX[named[1]]
+        return alias_name(facts.implementation, named[0] + VARIANT_SUFFIX[named[1]])
     for key in ("version", "version_info"):
         numbers = numbers_in(facts.settings.get(key) or "")[0]
         if len(numbers) > 1:
-            return f"{numbers[0]}.{numbers[1]}"
+            return alias_name(facts.implementation, f"{numbers[0]}.{numbers[1]}")
     return None
 
 
 def target_for(facts: VenvFacts, store: Store, alias: str | None) -> Target | None:
     """What a venv of this alias should go through: the minor-version link, or the patch release that it is pinned to.
 
-    None where neither is there. A pinned venv whose release is gone gets the link, and follows from then on.
+    None where neither is there, and for a venv of an implementation that is left alone. A pinned venv whose release is
+    gone gets the link, and follows from then on.
     """
-    if alias is None:
+    if alias is None or not is_repaired(facts.implementation):
         return None
     release = pinned_release(facts)
     pinned = store.runtime(release) if release is not None else None
@@ -68,7 +70,7 @@ def target_for(facts: VenvFacts, store: Store, alias: str | None) -> Target | No
     if link is None or link.interpreter.alias != alias or link.interpreter.version is None:
         return None
     found = link.interpreter
-    if found.library is None or found.version is None:
+    if found.library is None or found.version is None or not is_repaired(found.implementation):
         return None
     home = f"{link.path}/bin"
     return Target(home, f"{home}/python{alias}", found.version, found.variant, found.prefix, in_store=False)
@@ -80,6 +82,12 @@ def store_target(store: Store, runtime: Runtime, name: str) -> Target:
     prefix = runtime.target or runtime.path
     pins = name == runtime.name
     return Target(dirname(executable), executable, runtime.version, runtime.variant, prefix, in_store=True, pins=pins)
+
+
+def shown_release(target: Target) -> str:
+    """The release that a target leads to, and where that is not in the store."""
+    release = release_name(target.version, target.variant)
+    return release if target.in_store else f"{release} in {target.prefix}"
 
 
 def pinned_release(facts: VenvFacts) -> str | None:
@@ -103,12 +111,19 @@ def base_target(facts: VenvFacts, store: Store) -> Target | None:
     found = facts.interpreter
     if facts.base_home is None or found is None or found.version is None or not found.minor:
         return None
+    if not is_repaired(facts.implementation):
+        return None
     executable = f"{facts.base_home}/{basename(found.path)}"
     through = target_for(facts, store, wanted_alias(facts))
     if named_folder(executable) is not None and through is not None and through.version >= found.version:
         return through
     pins = named_folder(executable) is not None
     return Target(facts.base_home, executable, found.version, found.variant, found.prefix, in_store=False, pins=pins)
+
+
+def relink_target(facts: VenvFacts, store: Store, *, nested: bool) -> Target | None:
+    """What a repair links a venv to: `nested` says that it is the one of a venv whose `home` lies in another."""
+    return base_target(facts, store) if nested else target_for(facts, store, wanted_alias(facts))
 
 
 def names_one_runtime(facts: VenvFacts) -> bool:

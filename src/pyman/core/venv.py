@@ -8,6 +8,7 @@ from __future__ import annotations
 from posixpath import basename, dirname
 
 from pyman.core.folder_names import is_minor_name, is_release_name
+from pyman.core.implementation import CPYTHON, alias_name, library_name, split_library
 from pyman.core.record import record, replace
 from pyman.core.version import VARIANT_SUFFIX, Version
 
@@ -51,11 +52,12 @@ class Interpreter:
     mtime_ns: int
     inode: int
     uid: int
+    implementation: str = CPYTHON
 
     @property
     def alias(self) -> str:
-        """The name of the alias that such an interpreter belongs to: `3.13`, `3.14t`; empty where nothing tells."""
-        return self.minor + VARIANT_SUFFIX[self.variant] if self.minor else ""
+        """The alias that such an interpreter belongs to: `3.13`, `3.14t`, `pypy3.11`; empty where nothing tells."""
+        return alias_name(self.implementation, self.minor + VARIANT_SUFFIX[self.variant]) if self.minor else ""
 
 
 @record
@@ -69,10 +71,10 @@ class OwnerLink:
 
 @record
 class Library:
-    """A `lib/python3.X` of the venv."""
+    """A `lib/python3.X` of the venv, or a `lib/pypy3.X`."""
 
     name: str
-    """`python3.13`, `python3.14t`."""
+    """`python3.13`, `python3.14t`, `pypy3.11`."""
     site_packages: bool
     distributions: int | None = None
     """How many packages are installed in it; counted only where a venv has several of these folders."""
@@ -80,7 +82,8 @@ class Library:
     @property
     def minor(self) -> str:
         """`3.13` for `python3.13` and `python3.13t`."""
-        return self.name.removeprefix("python").removesuffix("t")
+        split = split_library(self.name)
+        return split[1] if split is not None else ""
 
     @property
     def variant(self) -> str:
@@ -152,6 +155,8 @@ class VenvFacts:
     """True where compiled packages are installed; looked at only where a pre-release is or was at work."""
     owner_link: OwnerLink | None = None
     """For a venv that names a patch release of somebody else: the link that it could go through."""
+    implementation: str | None = None
+    """`cpython`, `pypy`, `graalpy`, the name of another one, or None where nothing tells (implementation.py)."""
     cfg: bytes = b""
     """`pyvenv.cfg` as it was read."""
     problems: tuple[Problem, ...] = ()
@@ -172,8 +177,9 @@ class VenvFacts:
         used = [library for library in self.libraries if library.site_packages] or list(self.libraries)
         if not used:
             return None
-        own = self.interpreter.alias if self.interpreter else ""
-        return max(used, key=lambda each: (each.distributions or 0, each.name == f"python{own}", each.name))
+        runs = self.interpreter
+        own = library_name(runs.implementation, runs.minor + VARIANT_SUFFIX[runs.variant]) if runs else ""
+        return max(used, key=lambda each: (each.distributions or 0, each.name == own, each.name))
 
     @property
     def running(self) -> Interpreter | None:
@@ -189,13 +195,13 @@ class VenvFacts:
 
     @property
     def alias(self) -> str | None:
-        """The name of the alias that fits the venv's packages: `3.13`, `3.14t`, `3.14d`."""
+        """The name of the alias that fits the venv's packages: `3.13`, `3.14t`, `3.14d`, `pypy3.11`."""
         library, interpreter = self.library, self.interpreter or self.home_interpreter
         if library is None:
             return (interpreter.alias or None) if interpreter else None
         if interpreter is not None and interpreter.minor == library.minor and interpreter.variant == "debug":
             return interpreter.alias
-        return library.minor + VARIANT_SUFFIX[library.variant]
+        return alias_name(self.implementation, library.minor + VARIANT_SUFFIX[library.variant])
 
     @property
     def minor_link(self) -> str | None:

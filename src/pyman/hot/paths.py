@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 
 from pyman.core.choice import Choice, pinned, through_alias
+from pyman.core.implementation import CPYTHON, title
 from pyman.core.prefix_name import policy_of_path
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record
 from pyman.effects.files import read_text
-from pyman.errors import BadRequest, NotFound
+from pyman.errors import UNSUPPORTED, BadRequest, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +100,12 @@ def _to_base(path: str, policy: str | None) -> Found:
 
 def _base_of_venv(venv: str, policy: str | None) -> tuple[str, str | None]:
     """The base interpreter of a venv, read from its settings, and the policy that they name."""
+    from pyman.effects.venvs.on_disk import read_venv
+
+    facts = read_venv(venv)
+    if facts is not None:
+        # Its `home` may be a folder with a CPython in it as well: /usr/bin.
+        _refuse_another(venv, facts.implementation or CPYTHON)
     try:
         settings = parse_pyvenv_cfg(read_text(os.path.join(venv, FILE_NAME)))
     except OSError as error:
@@ -205,17 +212,24 @@ def _outside(found: Found, cache: str) -> Choice:
 def _ask(executable: str, cache: str) -> tuple[Version, str, str]:
     """Version and variant of an interpreter that is not ours, and its own path where it was a script."""
     from pyman.effects.interpreters.interpreter import ask_once
+    from pyman.effects.interpreters.on_disk import implementation_at
 
+    _refuse_another(executable, implementation_at(executable))
     facts = ask_once(executable, cache)
-    if facts.implementation != "cpython":
-        raise BadRequest(
-            f"{executable} is {facts.implementation}, and pyman looks after CPython only",
-            hint="name a CPython",
-            exit_status=1,
-        )
+    _refuse_another(executable, facts.implementation)
     if _is_script(executable) and facts.executable and facts.executable != executable:
         executable = facts.executable
     return facts.version, facts.variant, executable
+
+
+def _refuse_another(path: str, implementation: str) -> None:
+    if implementation != CPYTHON:
+        raise BadRequest(
+            f"{path} is {title(implementation)}, which pyman does not support yet",
+            hint="name a CPython",
+            code=UNSUPPORTED,
+            exit_status=1,
+        )
 
 
 def _is_script(path: str) -> bool:

@@ -11,8 +11,8 @@ from pyman.core.diagnosis.finding import Finding
 from pyman.core.diagnosis.judged import World
 from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv
 from pyman.core.listed_venv import ListedVenv, list_venv
-from pyman.core.record import record
-from pyman.core.relink import target_for, wanted_alias
+from pyman.core.record import record, replace
+from pyman.core.relink import relink_target, store_target, target_for, wanted_alias
 from pyman.core.request import Request, parse_request
 from pyman.core.runtime import Runtime, Store
 from pyman.core.venv import VenvFacts
@@ -27,6 +27,8 @@ from pyman.errors import PymanError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from pyman.core.relink import Target
 
 _TOGETHER = 256
 """Venvs that are judged at once; their facts are dropped before the next ones are read."""
@@ -97,21 +99,43 @@ def judge(
     behind: list[Question] = []
     ahead: list[Question] = []
     older: dict[str, str] = {}
+    borrowing: list[VenvFacts] = []
     for facts in venvs:
+        if facts.settings.has_system_site_packages:
+            borrowing.append(facts)
         for is_behind, question, release in _questions(store, facts):
             if is_behind:
                 behind.append(question)
             else:
                 ahead.append(question)
                 older[facts.path] = release
-    if not behind and not ahead:
-        return World(store, os.geteuid(), foreign, {}, {})
+    if not behind and not ahead and not borrowing:
+        return World(store, os.geteuid(), foreign, {}, {}, {})
     asked = fitness or Fitness(session.places.cache)
     unfit = asked.reasons(behind)
     incompatible = {path: (older[path], reason) for path, reason in asked.reasons(ahead).items()}
     if fitness is None:
         asked.remember(all_asked=False)
-    return World(store, os.geteuid(), foreign, unfit, incompatible)
+    world = World(store, os.geteuid(), foreign, unfit, incompatible)
+    # Where nobody looked yet, `borrows` stands in the place of every relink.
+    in_question = [facts for facts in borrowing if any(one.code == "borrows" for one in diagnose_venv(facts, world))]
+    losses = {
+        (facts.path, target.home): asked.lenders.losses(facts, target)
+        for facts in in_question
+        for target in _targets(store, facts, older.get(facts.path))
+    }
+    return replace(world, losses=losses)
+
+
+def _targets(store: Store, facts: VenvFacts, older: str | None) -> Iterator[Target]:
+    """Wherever a repair may link a venv to."""
+    runtime = store.runtime(older) if older is not None else None
+    found = (
+        relink_target(facts, store, nested=False),
+        relink_target(facts, store, nested=True),
+        store_target(store, runtime, runtime.name) if runtime is not None else None,
+    )
+    yield from (target for target in found if target is not None)
 
 
 def _questions(store: Store, facts: VenvFacts) -> Iterator[tuple[bool, Question, str]]:

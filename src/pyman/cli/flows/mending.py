@@ -14,7 +14,7 @@ from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move
 from pyman.core.plan import Plan
 from pyman.core.plans.move import through_other
-from pyman.core.plans.repair import PIPX_METADATA, plan_repair
+from pyman.core.plans.repair import PIPX_METADATA, chosen_target, plan_repair
 from pyman.core.record import record, replace
 from pyman.core.request import parse_request
 from pyman.core.runtime import Store
@@ -25,6 +25,7 @@ from pyman.effects.lock import hold
 from pyman.effects.moves.fitness import Fitness
 from pyman.effects.moves.followers import read_follower
 from pyman.effects.moves.move import settle_aliases
+from pyman.effects.packages.lenders import Lenders
 from pyman.effects.places import make_folder
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import sweep_temporaries
@@ -205,8 +206,11 @@ def _install(session: Session, facts: VenvFacts, finding: Finding, store: Store)
     if installed.error is None:
         return ""
     relink = replace(finding, action=actions.RELINK)
-    if facts.policy != "pin" or not planned_steps(relink, facts, store).steps:
+    target = chosen_target(relink, facts, store)
+    if facts.policy != "pin" or target is None or not planned_steps(relink, facts, store).steps:
         raise installed.error
+    if Lenders().losses(facts, target):
+        raise installed.error  # What it would lose was not in the question.
     _take_steps(session, relink, facts, store)
     return f"{finding.argument} cannot be had ({installed.error.message}), so it follows its minor from now on"
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.cli.flows.rebuild_python import find_python
+from pyman.cli.flows.consent import get_consent
+from pyman.cli.flows.rebuild_python import find_python, target_of
 from pyman.cli.session import Session
 from pyman.core.choice import Choice
 from pyman.core.diagnosis.owner_command import owner_command
+from pyman.core.implementation import refuse_other
 from pyman.core.own_files import IGNORE_FILE
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
@@ -27,6 +29,7 @@ from pyman.core.plans.rebuild_python import kept_request
 from pyman.core.plans.reinstallation import Reinstallation, local_sources
 from pyman.core.record import replace
 from pyman.core.relink import wanted_alias
+from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
 from pyman.core.venv_layout import VenvWish
 from pyman.core.version import Version, split_release
@@ -49,6 +52,7 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
 
     Nothing is touched, but a Python that is missing is installed, unless it is for show only.
     """
+    refuse_other(facts, "rebuild")
     _refuse_what_is_not_ours(facts, options)
     library = facts.library
     for problem in facts.problems:
@@ -68,6 +72,7 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
     if options.source is None:
         refuse_missing_sources(facts, packages, missing)
     wish, request, choice, said = find_python(session, facts, options)
+    said += _refuse_to_lose(session, facts, choice, options)
     new = _release(choice.version, choice.variant)
     with_pip = any(package.normalized == "pip" for package in packages)
     installer = _installer(session, facts, choice, options, with_pip=with_pip)
@@ -80,8 +85,7 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
             facts.folder,
             kept_request(facts, choice, wish, request),
             with_pip=with_pip,
-            system_site_packages="include-system-site-packages" in facts.settings.values
-            and facts.settings.has_system_site_packages,
+            system_site_packages=facts.settings.has_system_site_packages,
             prompt=facts.settings.prompt,
         ),
         choice,
@@ -141,6 +145,19 @@ def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
             hint="unmount it first",
             code=MOUNT,
         )
+
+
+def _refuse_to_lose(session: Session, facts: VenvFacts, choice: Choice, options: RebuildOptions) -> tuple[str, ...]:
+    """The packages that the base lends are not reinstalled: leaving it needs a yes, and is said."""
+    another = f" -p {as_word(options.python)}" if options.python is not None else ""
+    return get_consent(
+        session,
+        facts,
+        target_of(choice),
+        yes=options.yes or options.dry_run,
+        command=f"pyman rebuild {as_word(facts.path)}{another} --yes",
+        may_go_down=True,
+    )
 
 
 def _installer(

@@ -9,6 +9,7 @@ from pyman.core.choice import Choice, choose
 from pyman.core.plans.install import Fetch, Impossible, decide
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.plans.rebuild_python import PythonWish, fits, settled, wished_python
+from pyman.core.relink import Target
 from pyman.core.request import Request
 from pyman.core.runtime import executable_of
 from pyman.core.shell.quoting import as_word
@@ -115,3 +116,19 @@ def _would_install(session: Session, request: Request) -> Choice:
     alias = minor_alias(build.version, build.variant)
     executable = os.path.join(store.folder(alias), executable_of(build.version, build.variant))
     return Choice(build.version, build.variant, os.path.dirname(executable), executable, policy)
+
+
+def target_of(choice: Choice) -> Target:
+    """A Python that was chosen, as what a venv is linked to."""
+    prefix = os.path.dirname(choice.home)
+    if choice.runtime is not None:
+        prefix = choice.runtime.target or choice.runtime.path
+    return Target(
+        choice.home,
+        choice.executable,
+        choice.version,
+        choice.variant,
+        prefix,
+        in_store=choice.runtime is not None,
+        pins=choice.policy == "pin",
+    )

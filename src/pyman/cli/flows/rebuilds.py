@@ -12,6 +12,7 @@ from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import done_data, done_lines, plan_lines, planned_data
 from pyman.core.diagnosis.finding import REBUILD
+from pyman.core.implementation import refuse_other
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.turn import Turn
@@ -56,6 +57,7 @@ class Rebuilds:
         facts = read_one(session.places, path)
         if facts is None:
             raise NotFound(f"{path} is no venv any more", hint="run `pyman doctor`")
+        refuse_other(facts, "rebuild")
         if not needs_rebuild(session, facts, options):
             element, line = relink(session, facts, options)
             self.rebuilt.append(element)

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 
+from pyman.cli.flows.consent import get_consent
 from pyman.cli.flows.examining import judge
 from pyman.cli.flows.mending import FAILED, is_for_fix, mend_venv
-from pyman.cli.flows.rebuild_python import find_python, installed_python
+from pyman.cli.flows.rebuild_python import find_python, installed_python, target_of
 from pyman.cli.pin import link_venv
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import relinked_data
-from pyman.core.choice import Choice
 from pyman.core.diagnosis.finding import ERROR, REBUILD
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.plans.rebuild_python import kept_request, means_same_minor
 from pyman.core.relink import Target, wanted_alias
+from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
 from pyman.effects.packages.dist_info import read_distributions
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import read_one
-from pyman.errors import PymanError
+from pyman.errors import BORROWS, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:
     """False where the same minor and variant is meant and a relink does what is wanted."""
-    if options.force or options.source is not None or options.allow_newer or options.minor is not None:
+    if options.force or options.yes or options.source is not None or options.allow_newer or options.minor is not None:
         return True
     findings = _look(session, facts)
     if any(finding.action == REBUILD for finding in findings):
@@ -68,6 +69,8 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
         line = f"{shown}: {'; '.join(told)}; `--force` makes it anew all the same"
         return relinked_data(facts, facts, count, "planned"), line
     if target is not None:
+        command = f"pyman rebuild {as_word(facts.path)} -p {as_word(options.python or '')} --yes"
+        get_consent(session, facts, target[0], yes=False, command=command, may_go_down=True)
         link_venv(session, facts, *target)
         after = read_one(session.places, facts.path) or facts
         line = f"{shown}: same minor, so it was linked to {target[0].home}, with its packages"
@@ -75,6 +78,13 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
     if not wanted:
         line = f"{shown}: nothing is wrong with it; `--force` makes it anew all the same"
         return relinked_data(facts, facts, count, "unchanged"), line
+    borrows = next((finding for finding in wanted if finding.code == "borrows"), None)
+    if borrows is not None:
+        raise Refused(
+            f"{facts.path} was left as it is: {borrows.message}",
+            hint=f"`pyman doctor {as_word(facts.path)} --fix --yes` relinks it all the same",
+            code=BORROWS,
+        )
     outcome = mend_venv(session, facts.path, lambda _: False, foreign=True)
     failure = next((one for one in outcome.mended if one.status == FAILED), None)
     if failure is not None:
@@ -93,22 +103,7 @@ def _other_target(session: Session, facts: VenvFacts, options: RebuildOptions) -
     same = facts.link is not None and os.path.dirname(facts.link) == choice.home == (facts.home or "").rstrip("/")
     if same and facts.request == text and facts.policy == choice.policy:
         return None
-    return _target(choice), text, choice.policy
-
-
-def _target(choice: Choice) -> Target:
-    prefix = os.path.dirname(choice.home)
-    if choice.runtime is not None:
-        prefix = choice.runtime.target or choice.runtime.path
-    return Target(
-        choice.home,
-        choice.executable,
-        choice.version,
-        choice.variant,
-        prefix,
-        in_store=choice.runtime is not None,
-        pins=choice.policy == "pin",
-    )
+    return target_of(choice), text, choice.policy
 
 
 def _count(facts: VenvFacts) -> int:

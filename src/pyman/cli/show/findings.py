@@ -13,8 +13,6 @@ from pyman.hot.speak import is_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pyman.cli.flows.examining import Examination
 
 _MOST_ROWS = 12
@@ -136,14 +134,17 @@ def _shortened(session: Session, text: str) -> str:
     return text.replace(session.places.home.rstrip("/") + "/", "~/")
 
 
-def _summary(seen: Examination, judged: Iterable[Judged], still_open: int, fixed: int) -> str:
-    count = len(seen.venvs)
+def _summary(seen: Examination, judged: list[Judged], still_open: int, fixed: int) -> str:
+    # Nobody judged those of other implementations.
+    apart = sum(one.finding.code == "other-implementation" for one in judged)
+    count = len(seen.venvs) - apart
     venvs = told_count(count)
     told = [f"{fixed} repaired"] if fixed else []
+    left = [f"{told_count(apart)} of another implementation left alone"] if apart else []
     if not still_open:
         if not count:
-            return ", ".join([*told, "no venv is known here, and nothing else is wrong"])
-        return ", ".join([*told, "the only venv is healthy" if count == 1 else f"all {venvs} are healthy"])
+            return ", ".join([*told, *(left or ["no venv is known here, and nothing else is wrong"])])
+        return ", ".join([*told, "the only venv is healthy" if count == 1 else f"all {venvs} are healthy", *left])
     sick = {one.finding.path for one in judged if one.is_open and one.finding.kind == "venv"}
     others = sum(one.is_open and one.finding.kind != "venv" for one in judged)
     if sick:
@@ -153,4 +154,4 @@ def _summary(seen: Examination, judged: Iterable[Judged], still_open: int, fixed
     if others:
         more = "more " if sick else ""
         told.append(f"{others} {more}{'finding' if others == 1 else 'findings'} about the store and the machine")
-    return ", ".join(told)
+    return ", ".join([*told, *left])

@@ -9,6 +9,7 @@ INFO, WARNING, ERROR = "info", "warning", "error"
 SEVERITIES = {
     "held-back": INFO,
     "unreadable": WARNING,
+    "other-implementation": INFO,
     "minor-mismatch": ERROR,
     "dangling": ERROR,
     "mixed": ERROR,
@@ -19,6 +20,7 @@ SEVERITIES = {
     "stale-patch": WARNING,
     "unfollowed": WARNING,
     "pinned": INFO,
+    "borrows": WARNING,
     "prerelease-abi": WARNING,
     "moved": ERROR,
     "stale-metadata": WARNING,
@@ -88,6 +90,8 @@ class Finding:
     """What the action is about: a request, an alias, the name of a runtime or record."""
     asks: bool = False
     """True where `--fix` goes ahead only after a yes."""
+    instead_of: str = ""
+    """The code of the finding in whose place this one stands."""
 
     @property
     def severity(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from posixpath import basename, dirname
 
 from pyman.core.diagnosis.finding import HOLD_BACK, INSTALL, REBUILD, REFRESH, RELINK, Finding
+from pyman.core.implementation import is_repaired, title
+from pyman.core.packages.lent import not_lent
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.relink import base_target, names_one_runtime, pinned_release, stale_keys
 from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT
@@ -29,6 +31,9 @@ def _held_back(venv: Judged) -> Iterator[Finding]:
     if target is None or target.version <= python:
         return
     reason = (venv.world.unfit or {}).get(venv.facts.path)
+    lost = venv.losses(target)
+    if reason is None and lost:
+        reason = not_lent(str(python), lost)
     message = f"kept on {python} while {venv.alias} is {target.version}: {reason or held[1] or 'no reason is given'}"
     if venv.world.unfit is None:
         yield venv.find("held-back", message, "tried again when the alias moves")
@@ -43,6 +48,19 @@ def _unreadable(venv: Judged) -> Iterator[Finding]:
         if venv.is_vital(problem.path):
             what = basename(problem.path) if problem.path != venv.facts.folder else "it"
             yield venv.find("unreadable", f"{what} cannot be read: {problem.reason}")
+
+
+def _other_implementation(venv: Judged) -> Iterator[Finding]:
+    implementation = venv.facts.implementation
+    if implementation is None or is_repaired(implementation):
+        return
+    name, runs = title(implementation), venv.facts.running
+    told = f"it is a {name} venv"
+    if runs is None:
+        told += ", and its Python is gone" if venv.facts.link_kind == "broken" else ""
+    elif runs.implementation != implementation:
+        told += f", and {runs.path} is {title(runs.implementation)}"
+    yield venv.find("other-implementation", f"{told}; pyman does not repair venvs of {name}")
 
 
 def _minor_mismatch(venv: Judged) -> Iterator[Finding]:
@@ -178,6 +196,7 @@ def _names_prerelease(venv: Judged, key: str) -> bool:
 _RULES = (
     _held_back,
     _unreadable,
+    _other_implementation,
     _minor_mismatch,
     _dangling,
     _mixed,

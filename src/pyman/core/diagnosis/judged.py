@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from posixpath import basename, dirname
 
-from pyman.core.diagnosis.finding import INSTALL, MOVE_ALIASES, RELINK, Finding
+from pyman.core.diagnosis.finding import HOLD_BACK, INSTALL, MOVE_ALIASES, RELINK, Finding
 from pyman.core.moves import swaps
+from pyman.core.packages.lent import told
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import record
-from pyman.core.relink import target_for, wanted_alias
+from pyman.core.record import record, replace
+from pyman.core.relink import base_target, shown_release, store_target, target_for, wanted_alias
 from pyman.core.venv import SCRIPT
 from pyman.core.version import release_name
 
@@ -36,6 +37,9 @@ class World:
     incompatible: Mapping[str, tuple[str, str]] | None = None
     """Venvs, by path, that do not fit the release that runs and fitted an older one: its name in the store, and the
     reason."""
+    losses: Mapping[tuple[str, str], tuple[str, ...]] | None = None
+    """By the path of a venv and the `home` that it would get: the packages that its base lends it, and that it would
+    miss there. None, or no entry, where nobody looked."""
 
 
 class Judged:
@@ -87,6 +91,39 @@ class Judged:
             return release_name(target.version, target.variant)
         where = "" if target.in_store else f" at {dirname(target.home)}"
         return f"{target.alias}{where}, which is {release_name(target.version, target.variant)}"
+
+    def unless_borrowed(self, finding: Finding) -> Finding:
+        """The finding itself, or `borrows` in its place where its repair would take lent packages away."""
+        target = self._target_of(finding)
+        if target is None or not self.facts.settings.has_system_site_packages:
+            return finding
+        lost = self.losses(target)
+        if lost == ():
+            return finding
+        lends = f"its base lends it {told(lost)}" if lost else "its base may lend it packages"
+        return replace(
+            finding,
+            code="borrows",
+            message=f"{finding.message}; but {lends}, which {shown_release(target)} does not have",
+            repair=f"{finding.repair}, without these packages",
+            asks=True,
+            instead_of=finding.code,
+        )
+
+    def losses(self, target: Target) -> tuple[str, ...] | None:
+        """What the venv would miss of what its base lends it; None where nobody looked."""
+        if not self.facts.settings.has_system_site_packages:
+            return ()
+        return (self.world.losses or {}).get((self.facts.path, target.home))
+
+    def _target_of(self, finding: Finding) -> Target | None:
+        """Where a repair would link the venv to; None for one that leaves its base alone."""
+        if finding.action == HOLD_BACK:
+            runtime = self.world.store.runtime(finding.argument)
+            return store_target(self.world.store, runtime, runtime.name) if runtime is not None else None
+        if finding.action != RELINK:
+            return None
+        return base_target(self.facts, self.world.store) if finding.code == "nested" else self.target
 
     def is_vital(self, path: str) -> bool:
         """True for what the interpreter's start depends on."""

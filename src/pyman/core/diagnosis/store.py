@@ -13,6 +13,7 @@ from pyman.core.diagnosis.finding import (
     UPGRADE,
     Finding,
 )
+from pyman.core.implementation import CPYTHON, title
 from pyman.core.moves import swaps
 from pyman.core.record import record
 from pyman.core.version import release_name
@@ -38,6 +39,7 @@ class RuntimeState:
     """The release that its files name; None where they do not."""
     failure: str | None = None
     """Why its smoke test failed; None where it passed, or nothing had changed since it did."""
+    implementation: str = CPYTHON
     without_certificates: tuple[str, ...] = ()
     """Where it looks for certificates, if there are none."""
     runs_pyman: bool = False
@@ -85,6 +87,9 @@ def _diagnose_runtime(state: RuntimeState) -> Finding | None:
     if not runtime.is_managed and not state.is_there:
         message = f"its owner removed {runtime.target}"
         return Finding("adopted-gone", "runtime", runtime.path, message, "forget it", FORGET_RUNTIME, runtime.name)
+    if not runtime.is_managed and state.implementation != CPYTHON:
+        message = f"{runtime.target} is {title(state.implementation)} now, which pyman does not support yet"
+        return Finding("adopted-changed", "runtime", runtime.path, message, f"`pyman forget {runtime.name}`")
     if not runtime.is_managed and state.version is not None and state.version != runtime.version:
         message = f"{runtime.target} is {release_name(state.version, runtime.variant)} now"
         return Finding("adopted-changed", "runtime", runtime.path, message, "adopt it again", ADOPT_AGAIN, runtime.name)

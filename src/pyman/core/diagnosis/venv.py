@@ -24,7 +24,7 @@ def diagnose_venv(facts: VenvFacts, world: World) -> tuple[Finding, ...]:
     """Say what is wrong with one venv: at most one thing about its interpreter, and what else there is."""
     venv = Judged(facts, world)
     found = next(about_interpreter(venv), None)
-    findings = [found] if found is not None else []
+    findings = [venv.unless_borrowed(found)] if found is not None else []
     findings += _rest(venv, found)
     return tuple(_as_far_as_allowed(finding, facts, world) for finding in findings)
 
@@ -50,6 +50,8 @@ def _rest(venv: Judged, found: Finding | None) -> Iterator[Finding]:
         problem = next((problem for problem in venv.facts.problems if not venv.is_vital(problem.path)), None)
         if problem is not None:
             yield venv.find("unreadable", f"{basename(problem.path)} cannot be read: {problem.reason}")
+    if found is not None and found.code == "other-implementation":
+        return  # Nothing of it is repaired, so nothing else of it is judged.
     yield from _moved(venv)
     # A relink rewrites these lines as well.
     if found is None or found.code in ("pinned", "held-back"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyman.core.packages.lent import PART_OF_PYTHON
 from pyman.core.record import record
 from pyman.core.version import release_name
 from pyman.errors import Refused
@@ -10,9 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.runtime import Runtime, Store
     from pyman.core.version import Version
-
-_PART_OF_PYTHON = ("pip", "setuptools", "wheel", "distribute")
-"""What every Python is given, and nobody misses in the next one."""
 
 
 @record
@@ -77,4 +75,4 @@ def decide(stranger: Stranger, store: Store) -> Adoption:
 
 def left_behind(packages: tuple[str, ...]) -> tuple[str, ...]:
     """What was installed into the base itself, which nobody will find in the next patch release."""
-    return tuple(sorted(name for name in packages if name.lower() not in _PART_OF_PYTHON))
+    return tuple(sorted(name for name in packages if name.lower() not in PART_OF_PYTHON))

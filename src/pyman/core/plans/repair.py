@@ -9,10 +9,11 @@ from posixpath import join
 
 from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, REFRESH, RELINK, REWRITE
 from pyman.core.folder_names import minor_of_executable
+from pyman.core.implementation import refuse_other
 from pyman.core.plan import CopyProgram, Forget, Plan, RemoveLink, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, VERSION_KEYS, edit
 from pyman.core.record import record
-from pyman.core.relink import base_target, stale_keys, target_for, wanted_alias
+from pyman.core.relink import relink_target, stale_keys
 from pyman.core.venv import NO_COPY
 
 TYPE_CHECKING = False
@@ -74,9 +75,7 @@ def plan_repair(
 
 def chosen_target(finding: Finding, facts: VenvFacts, store: Store) -> Target | None:
     """What the venv is linked to by this repair."""
-    if finding.code == "nested":
-        return base_target(facts, store)
-    return target_for(facts, store, wanted_alias(facts))
+    return relink_target(facts, store, nested="nested" in (finding.code, finding.instead_of))
 
 
 def relink_steps(
@@ -90,8 +89,9 @@ def relink_steps(
 
     Going up the link comes first, going down `home`: the newer binary runs with the older library, not the reverse.
     On one release it is first written that a venv follows, and last that it is pinned: one that follows and was cut
-    off in between is `unfollowed`, and mended.
+    off in between is `unfollowed`, and mended. Raises Refused for a venv of an implementation that is left alone.
     """
+    refuse_other(facts, "relink")
     links = tuple(_link_steps(facts, target))
     changes = {**settings_of(facts, target), **(also or {})}
     text = facts.cfg.decode("utf-8", "surrogateescape")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.implementation import is_repaired
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.venv import VenvFacts, with_release
 from pyman.errors import PymanError
@@ -28,6 +29,8 @@ class BaseReleases:
     def complete(self, facts: VenvFacts) -> VenvFacts:
         """The facts of a venv with the release that runs, where that can be had; nothing is raised where it cannot."""
         running = facts.running
+        if not is_repaired(facts.implementation):
+            return facts  # Nothing would be done with the answer.
         if running is None or running.version is not None or _is_inside(running.path, facts.folder):
             return facts
         if running.path not in self._told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.implementation import CPYTHON, python_of
 from pyman.core.interpreter import (
     PROBE,
     REQUIRED_MODULES,
@@ -78,9 +79,10 @@ def smoke_test(tree_python: str, expected: Version, variant: str, tree: str, *, 
     if facts is None:
         raise BrokenRuntime(f"{tree_python} gave an answer that makes no sense", hint=_try_it(tree_python))
     found, wanted = release_name(facts.version, facts.variant), release_name(expected, variant)
-    if found != wanted:
+    if found != wanted or facts.implementation != CPYTHON:
+        kind = python_of(facts.implementation)
         raise BrokenRuntime(
-            f"{tree_python} says that it is Python {found}, not {wanted}", hint="tell whoever made the archive"
+            f"{tree_python} says that it is {kind} {found}, not Python {wanted}", hint="tell whoever made the archive"
         )
     real = os.path.realpath(tree)
     if facts.real_base_prefix != real:

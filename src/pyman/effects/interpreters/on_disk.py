@@ -7,8 +7,10 @@ import os
 import stat
 
 from pyman.core.folder_names import is_minor_name, minor_of_executable, release_of_path
+from pyman.core.implementation import CPYTHON, library_name, of_base, split_library
 from pyman.core.manifest import parse_manifest
 from pyman.core.runtime import MANIFEST
+from pyman.core.runtime_origin import is_shared
 from pyman.core.venv import Interpreter, OwnerLink, Way
 from pyman.core.version import Version, parse_version
 from pyman.effects.files import read_text
@@ -36,6 +38,8 @@ class Bases:
         self._files: dict[str, Way] = {}
         self._shared: dict[tuple[Any, ...], Any] = {}
         self._interpreters: dict[tuple[str, str], Interpreter | None] = {}
+        self.implementations: dict[tuple[Any, ...], str | None] = {}
+        """What the signs of a venv say together; most venvs have the same few."""
 
     def shared(self, value: tuple[Item, ...]) -> tuple[Item, ...]:
         """The one copy of a value that many venvs have: ten thousand of them are to fit into memory."""
@@ -143,6 +147,9 @@ def _read_interpreter(real: str, called: str) -> Interpreter | None:
         manifest = parse_manifest(read_text(_join(prefix, MANIFEST)))
     except OSError:
         pass  # Not one of ours.
+    implementation = CPYTHON if manifest is not None else _implementation(prefix, real, called)
+    if implementation != CPYTHON:
+        return _of_another(real, prefix, implementation, status)
     named = minor_of_executable(os.path.basename(real)) or minor_of_executable(called)
     minor, variant = named or _minor_of_libraries(prefix)
     version: Version | None = None
@@ -151,7 +158,7 @@ def _read_interpreter(real: str, called: str) -> Interpreter | None:
         minor = version.minor_name
     elif minor:
         in_path = release_of_path(prefix, minor)
-        version = _read_patchlevel(prefix, minor, variant) or (in_path[0] if in_path else None)
+        version = _read_patchlevel(prefix, f"python{minor}", minor, variant) or (in_path[0] if in_path else None)
         if variant == "default" and in_path is not None:
             variant = in_path[1]
     library = standard_library(prefix, minor, variant) if minor else None
@@ -170,6 +177,59 @@ def _read_interpreter(real: str, called: str) -> Interpreter | None:
     )
 
 
+def implementation_at(executable: str) -> str:
+    """The implementation of an interpreter, told from its name and the files around it; nothing is run."""
+    real = os.path.realpath(executable)
+    return _implementation(os.path.dirname(os.path.dirname(real)), real, os.path.basename(executable))
+
+
+def _implementation(prefix: str, real: str, called: str) -> str:
+    names: list[str] = []
+    if not is_shared(prefix):
+        names = _names(prefix)
+        names += _names(f"{prefix}/lib")
+    return of_base(os.path.basename(real), called, names, is_graalvm="release" in names and _is_graalvm(prefix))
+
+
+def _is_graalvm(prefix: str) -> bool:
+    try:
+        return "GRAALVM_VERSION" in read_text(f"{prefix}/release", 1 << 16)
+    except OSError:
+        return False
+
+
+def _of_another(real: str, prefix: str, implementation: str, status: os.stat_result) -> Interpreter:
+    """An interpreter that is not CPython: the Python that it speaks, by its name or its one library."""
+    name = os.path.basename(real)
+    # `pypy3.11` says it, `graalpy` does not.
+    called = split_library(name.replace(implementation, "python", 1))
+    found = {split[1] for each in _names(f"{prefix}/lib") if (split := split_library(each)) is not None}
+    minor = called[1] if called is not None else found.pop() if len(found) == 1 else ""
+    folder = library_name(implementation, minor)
+    library = f"{prefix}/lib/{folder}"
+    return Interpreter(
+        real,
+        prefix,
+        minor,
+        "default",
+        _read_patchlevel(prefix, folder, minor, "default") if minor else None,
+        library if minor and os.access(f"{library}/os.py", os.F_OK) else None,
+        managed=False,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        inode=status.st_ino,
+        uid=status.st_uid,
+        implementation=implementation,
+    )
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
 def _minor_of_libraries(prefix: str) -> tuple[str, str]:
     """Minor and variant of the one standard library below a prefix; empty where there are several or none."""
     try:
@@ -184,15 +244,15 @@ def _minor_of_libraries(prefix: str) -> tuple[str, str]:
     return found[0] if len(found) == 1 else ("", "default")
 
 
-def _read_patchlevel(prefix: str, minor: str, variant: str) -> Version | None:
+def _read_patchlevel(prefix: str, folder: str, minor: str, variant: str) -> Version | None:
     """The release that the headers of a Python name (`Include/patchlevel.h`): the truth where no folder tells it."""
     suffixes = {"default": ("",), "freethreaded": ("t",), "debug": ("d", "")}[variant]
     for suffix in suffixes:
         try:
-            text = read_text(f"{prefix}/include/python{minor}{suffix}/patchlevel.h", 1 << 16)
+            text = read_text(f"{prefix}/include/{folder}{suffix}/patchlevel.h", 1 << 16)
         except OSError:
             continue
-        start = text.find("#define PY_VERSION ")
+        start = text.replace("\t", " ").find("#define PY_VERSION ")
         words = text[start : start + 80].split('"') if start >= 0 else []
         version = parse_version(words[1].rstrip("+")) if len(words) > 1 else None
         if version is not None and version.minor_name == minor:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.implementation import CPYTHON, title
 from pyman.core.plans.adopt import Stranger
 from pyman.core.prefix_name import versions_in
 from pyman.core.runtime_origin import is_shared, origin_of
 from pyman.core.version import VARIANT_SUFFIX
+from pyman.effects.interpreters.on_disk import implementation_at
 from pyman.effects.interpreters.standard_library import standard_library
-from pyman.errors import PymanError, Refused
+from pyman.errors import UNSUPPORTED, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,11 +76,9 @@ def ask_stranger(executable: str, places: Places) -> Stranger:
     """
     from pyman.effects.interpreters.interpreter import ask_once
 
+    _refuse_another(executable, implementation_at(executable))
     facts = ask_once(executable, places.cache)
-    if facts.implementation != "cpython":
-        raise Refused(
-            f"{executable} is {facts.implementation}, and pyman looks after CPython only", hint="adopt a CPython"
-        )
+    _refuse_another(executable, facts.implementation)
     if facts.version.order < (3, 6, 0, 0, 0):
         raise Refused(f"{executable} is Python {facts.version}, which is too old", hint="adopt Python 3.6 or newer")
     prefix = facts.base_prefix
@@ -99,6 +99,15 @@ def ask_stranger(executable: str, places: Places) -> Stranger:
             hint="rename the folder, or install that release again with the tool that made it",
         )
     return Stranger(chosen, facts.version, facts.variant, origin_of(chosen))
+
+
+def _refuse_another(executable: str, implementation: str) -> None:
+    if implementation != CPYTHON:
+        raise Refused(
+            f"{executable} is {title(implementation)}, which pyman does not support yet; nothing was adopted",
+            hint="adopt a CPython",
+            code=UNSUPPORTED,
+        )
 
 
 def _named_release(prefix: str) -> tuple[int, ...] | None:

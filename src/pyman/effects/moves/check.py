@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 
 from pyman.core.packages.compatibility import Move, Verdict
+from pyman.core.packages.lent import not_lent, package_folders
 from pyman.core.plans.move import library_name
 from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.effects.moves.fitness import Base, one_line, read_release
 from pyman.effects.packages.dist_info import read_distributions
 from pyman.effects.packages.installed import Reader
+from pyman.effects.packages.lenders import Lender, Lenders
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -31,6 +33,7 @@ class Check:
         self._trees = trees
         self._release = read_release(self._base(new))
         self._visible: tuple[Distribution, ...] | None = None
+        self._lenders = Lenders()
 
     def _base(self, runtime: Runtime) -> Base:
         return Base(os.path.join(self._tree(runtime), runtime.executable), runtime.version, runtime.variant)
@@ -54,17 +57,24 @@ class Check:
         folders = [f"{follower.place}/lib/{library}/site-packages" for follower in each]
         answers = []
         for follower, installed in zip(each, reader.read_each(folders), strict=True):
-            visible = self._seen_from_outside() if follower.settings.has_system_site_packages else ()
+            borrows = follower.settings.has_system_site_packages
+            visible = self._seen_from_outside() if borrows else ()
             request = _request_of(follower) if asked else None
             verdict = move.check(installed.distributions, installed.needs, request=request, visible=visible)
-            answers.append((follower, Verdict(verdict.reasons, (*installed.notes, *verdict.notes))))
+            lost = self._no_more_lent(installed.site_packages, old) if borrows else ()
+            reasons = (*verdict.reasons, not_lent(old.release, lost)) if lost else verdict.reasons
+            answers.append((follower, Verdict(reasons, (*installed.notes, *verdict.notes))))
         return answers
+
+    def _no_more_lent(self, site_packages: str, old: Runtime) -> tuple[str, ...]:
+        before, after = (Lender(self._tree(each), library_name(each)) for each in (old, self._new))
+        return self._lenders.missed(before, after, site_packages)
 
     def _seen_from_outside(self) -> tuple[Distribution, ...]:
         """What is installed in the new runtime itself, for venvs that can import it."""
         if self._visible is None:
-            folder = f"{self._tree(self._new)}/lib/{library_name(self._new)}/site-packages"
-            self._visible = read_distributions(folder)[0]
+            folders = package_folders(self._tree(self._new), library_name(self._new))
+            self._visible = tuple(one for folder in folders for one in read_distributions(folder)[0])
         return self._visible
 
 

@@ -12,6 +12,7 @@ import sys
 from pyman.core.packages.compatibility import Move, Release, marker_environment
 from pyman.core.record import record
 from pyman.effects.files import read_text, replace_file
+from pyman.effects.packages.lenders import Lenders
 from pyman.effects.places import make_folder
 from pyman.errors import PymanError
 
@@ -50,6 +51,7 @@ class Fitness:
     """Answers questions, and keeps the answers."""
 
     def __init__(self, cache: str) -> None:
+        self.lenders = Lenders()
         self._file = os.path.join(cache, "checks")
         self._known = self._recall()
         self._kept: dict[str, str] = {}

@@ -34,7 +34,11 @@ def _state(runtime: Runtime, bases: Bases) -> RuntimeState:
         missing = "its standard library"
     elif runtime.is_managed and not os.access(f"{runtime.path}/{MANIFEST}", os.R_OK):
         missing = "its manifest"
-    return RuntimeState(runtime, is_there=True, missing=missing, version=found.version if found is not None else None)
+    if found is None:
+        return RuntimeState(runtime, is_there=True, missing=missing)
+    return RuntimeState(
+        runtime, is_there=True, missing=missing, version=found.version, implementation=found.implementation
+    )
 
 
 def present_executable(runtime: Runtime) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.diagnosis.store import RuntimeState
+from pyman.core.implementation import CPYTHON
 from pyman.core.record import replace
 from pyman.effects.files import read_own_text, replace_file
 from pyman.effects.places import make_folder
@@ -32,6 +33,7 @@ def _try_one(state: RuntimeState, cache: str) -> RuntimeState:
     if not runtime.is_managed:
         executable = present_executable(runtime)
         wanted = state.missing is None or executable != runtime.executable
+        wanted = wanted and state.implementation == CPYTHON
         return _ask_adopted(state, f"{runtime.path}/{executable}", cache) if wanted else state
     if state.missing is not None:
         return state
@@ -61,7 +63,7 @@ def _ask_adopted(state: RuntimeState, executable: str, cache: str) -> RuntimeSta
         return state
     except PymanError as error:
         return replace(state, failure=error.message)
-    return replace(state, version=facts.version)
+    return replace(state, version=facts.version, implementation=facts.implementation)
 
 
 def _identity(runtime: Runtime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.folder_names import minor_of_executable, minor_sibling
+from pyman.core.implementation import of_venv
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.venv import Problem, Way, named_folder
 from pyman.effects.files import NotReadable, read_bytes
@@ -12,6 +13,7 @@ from pyman.effects.interpreters.standard_library import standard_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyman.core.pyvenv_cfg import Settings
     from pyman.core.venv import Entry, Interpreter, Library, OwnerLink
     from pyman.effects.interpreters.on_disk import Bases
 
@@ -90,6 +92,38 @@ def outermost(home: str | None) -> tuple[str | None, str | None, Problem | None]
             return first, None, Problem(f"{outer}/{FILE_NAME}", why(error))
         home = above if above is not None and above.startswith("/") else None
     return first, None, None
+
+
+def find_implementation(
+    settings: Settings,
+    link: str | None,
+    way: Way | None,
+    interpreters: tuple[Interpreter | None, Interpreter | None],
+    others: tuple[Entry, ...],
+    libraries: tuple[Library, ...],
+    bases: Bases,
+) -> str | None:
+    """Tell the implementation of a venv by all that names one: its file, its links, its library, its base.
+
+    `interpreters` are what its link and its `home` end at, `others` the names in its `bin` that are not CPython's.
+    """
+    paths = [settings.get("executable"), settings.get("base-executable"), link]
+    paths += way.chain[-1:] if link is not None and way is not None else ()
+    if interpreters[0] is None:
+        # Nothing of the base is left but what it and its folder were called, and the names that it gave to the venv.
+        paths += [os.path.dirname(settings.home or ""), os.path.dirname(os.path.dirname(link or ""))]
+        paths += [entry.name for entry in others]
+    signs = (
+        settings.get("implementation"),
+        tuple(base.implementation if base is not None else None for base in interpreters),
+        tuple(paths),
+        tuple(library.name for library in libraries),
+    )
+    if signs not in bases.implementations:
+        said, told, named, folders = signs
+        programs = [os.path.basename(path) for path in named if path]
+        bases.implementations[signs] = of_venv(said, told, programs, folders)
+    return bases.implementations[signs]
 
 
 def find_owner_link(

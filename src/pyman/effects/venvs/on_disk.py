@@ -7,7 +7,8 @@ import os
 import stat
 
 from pyman.core.creator import MARKERS, creator_of
-from pyman.core.folder_names import is_interpreter_name, minor_of_executable
+from pyman.core.folder_names import is_interpreter_name
+from pyman.core.implementation import of_program, split_library
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS, Settings, parse_pyvenv_cfg
 from pyman.core.shell.activation import read_virtual_env
 from pyman.core.venv import (
@@ -23,6 +24,7 @@ from pyman.core.venv import (
 from pyman.effects.files import read_bytes
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.venvs.base import (
+    find_implementation,
     find_owner_link,
     interpreter_of_home,
     library_beside,
@@ -77,8 +79,8 @@ class _Reading:
         if FILE_NAME not in names:
             return None
         settings = self.read_settings()
-        entries = self.read_entries()
-        link, way = read_link(f"{self.folder}/bin", entries, self.bases)
+        entries, others = self.read_entries()
+        link, way = read_link(f"{self.folder}/bin", (*entries, *others), self.bases)
         libraries = self.read_libraries()
         called = os.path.basename(link) if link is not None else ""
         interpreter = self.bases.interpreter(way.real, called) if way is not None and way.real is not None else None
@@ -115,6 +117,9 @@ class _Reading:
             moved_from=moved_from,
             compiled=self.find_compiled(settings, libraries, interpreter),
             owner_link=find_owner_link(link, home, called, libraries, self.bases),
+            implementation=find_implementation(
+                settings, link, way, (interpreter, home_interpreter), others, libraries, self.bases
+            ),
             cfg=self.cfg,
             problems=tuple(self.problems),
         )
@@ -139,27 +144,32 @@ class _Reading:
             self.problems.append(Problem(path, "it is no UTF-8 text, and no Python starts with it"))
         return parse_pyvenv_cfg(content.decode("utf-8", "surrogateescape"))
 
-    def read_entries(self) -> tuple[Entry, ...]:
+    def read_entries(self) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+        """The names of CPython's interpreter in `bin`, and the links there that are named after another one."""
         folder = f"{self.folder}/bin"
         names = self.list(folder)
-        entries = []
-        for name in sorted(name for name in names or () if is_interpreter_name(name)):
+        entries: list[Entry] = []
+        others: list[Entry] = []
+        for name in sorted(names or ()):
+            is_other = of_program(name) is not None
+            if not is_other and not is_interpreter_name(name):
+                continue
             path = f"{folder}/{name}"
             try:
-                entries.append(Entry(name, "link", os.readlink(path)))
+                (others if is_other else entries).append(Entry(name, "link", os.readlink(path)))
             except OSError as error:
-                if error.errno != errno.EINVAL:
+                if error.errno != errno.EINVAL or is_other:
                     continue
                 if os.path.isfile(path):
                     entries.append(Entry(name, "script" if is_script(path) else "file"))
                 else:
                     entries.append(Entry(name, "other"))
                     self.problems.append(Problem(path, f"{path} is no regular file"))
-        return self.bases.shared(tuple(entries))
+        return self.bases.shared(tuple(entries)), tuple(others)
 
     def read_libraries(self) -> tuple[Library, ...]:
         folder = f"{self.folder}/lib"
-        names = sorted(name for name in self.list(folder) or () if minor_of_executable(name) is not None)
+        names = sorted(name for name in self.list(folder) or () if split_library(name) is not None)
         libraries = []
         for name in names:
             packages = f"{folder}/{name}/site-packages"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from pyman.core.implementation import of_program
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.runtime import Store
 from pyman.effects.files import read_text
@@ -35,6 +36,8 @@ def runtime_of(venv: str, store: Store) -> str | None:
         return runtime.name if runtime is not None else None
     # Another name of the same place: an adopted runtime used by the path of its owner.
     real = os.path.realpath(link)
+    if of_program(os.path.basename(real)) is not None:
+        return None  # A PyPy in the prefix that it shares with the system's Python.
     for runtime in store.runtimes:
         if real.startswith(os.path.realpath(runtime.path) + "/"):
             return runtime.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.implementation import CPYTHON, python_of
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.effects.files import read_text
 from pyman.effects.venvs.contents import is_script
@@ -41,8 +42,9 @@ def verify(step: Verify) -> None:
     if is_copy and is_script(real):
         raise BrokenRuntime(f"{python} is a script, so it is not started", hint="look at it yourself first")
     facts = ask(python)
-    if facts.version != step.version or facts.variant != step.variant:
-        raise BrokenRuntime(f"{python} runs Python {facts.version}, not {step.version}", hint=_RUNTIME)
+    if (facts.version, facts.variant, facts.implementation) != (step.version, step.variant, CPYTHON):
+        runs = python_of(facts.implementation)
+        raise BrokenRuntime(f"{python} runs {runs} {facts.version}, not Python {step.version}", hint=_RUNTIME)
     if facts.real_base_prefix != prefix:
         raise BrokenRuntime(f"{python} takes {facts.base_prefix} for its base, not {prefix}", hint=_RUNTIME)
     if not os.path.realpath(facts.standard_library).startswith(prefix + "/"):

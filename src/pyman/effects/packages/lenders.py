@@ -1,0 +1,142 @@
+"""The packages that bases lend to venvs (`include-system-site-packages`), each base looked at once in a run."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyman.core.implementation import CPYTHON, library_name
+from pyman.core.packages.lent import NOTHING, Lent, missing, package_folders, paths_in_pth, read_names, together
+from pyman.core.record import record
+from pyman.core.venv import NO_COPY
+from pyman.effects.files import read_text
+from pyman.effects.interpreters.standard_library import standard_library
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyman.core.relink import Target
+    from pyman.core.venv import VenvFacts
+
+_MOST_PATHS = 200
+"""Of folders that the `.pth` files of one package folder add."""
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+
+@record
+class Lender:
+    """A base that venvs may borrow from."""
+
+    prefix: str
+    library: str
+    """`python3.13`, the folder in `lib`."""
+
+
+class Lenders:
+    """Says what venvs have from their bases, and would miss on others."""
+
+    def __init__(self) -> None:
+        self._lent: dict[Lender, Lent] = {}
+        self._targets: dict[Target, Lender] = {}
+        self._missing: dict[tuple[Lender, Lender], tuple[str, ...]] = {}
+
+    def losses(self, facts: VenvFacts, target: Target) -> tuple[str, ...]:
+        """What a venv would miss if it were linked to another base: names with versions, sorted."""
+        if not facts.settings.has_system_site_packages:
+            return ()
+        base = facts.interpreter if facts.copy == NO_COPY else facts.home_interpreter
+        if base is None or not base.minor:
+            return ()
+        # `home` decides where the library is, and with it the packages; else the place of the interpreter does.
+        prefix = base.prefix if facts.home_library is None else os.path.dirname(os.path.dirname(facts.home_library))
+        old = Lender(prefix, _library(base.minor, base.variant))
+        if target not in self._targets:
+            self._targets[target] = _lender_at(target)
+        return self.missed(old, self._targets[target], f"{facts.folder}/lib/{old.library}/site-packages")
+
+    def missed(self, old: Lender, new: Lender, own: str) -> tuple[str, ...]:
+        """What a venv with the package folder `own` has from one base and would not have from another."""
+        if (old, new) not in self._missing:
+            is_one = (os.path.realpath(old.prefix), old.library) == (os.path.realpath(new.prefix), new.library)
+            self._missing[old, new] = () if is_one else missing(self._lent_by(old), self._lent_by(new))
+        found = self._missing[old, new]
+        if not found:
+            return ()
+        lent, has = self._lent_by(old), _own(own)
+        if has.distributions.keys().isdisjoint(lent.distributions) and has.modules.isdisjoint(lent.modules):
+            return found  # As most do, which have packages of their own and others of their base.
+        return missing(lent, self._lent_by(new), has)
+
+    def _lent_by(self, lender: Lender) -> Lent:
+        """The packages in a base's own folders and in those that their `.pth` files add."""
+        if lender not in self._lent:
+            self._lent[lender] = together(map(_lent_from, package_folders(lender.prefix, lender.library)))
+        return self._lent[lender]
+
+
+def _lender_at(target: Target) -> Lender:
+    minor, prefix = target.version.minor_name, os.path.dirname(target.home)
+    if standard_library(prefix, minor, target.variant) is None:
+        prefix = os.path.dirname(os.path.dirname(os.path.realpath(target.executable)))
+    return Lender(prefix, _library(minor, target.variant))
+
+
+def _library(minor: str, variant: str) -> str:
+    """The folder of packages: debug builds share that of default ones."""
+    return library_name(CPYTHON, minor + ("t" if variant == "freethreaded" else ""))
+
+
+def _lent_from(folder: str) -> Lent:
+    """What one folder of a base holds; where that cannot be told, its place stands for its packages."""
+    try:
+        return _read(folder)
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return NOTHING
+        return Lent({folder: f"whatever is in {folder} (which cannot be read)"})
+
+
+def _own(folder: str) -> Lent:
+    try:
+        return _read(folder)
+    except OSError:
+        return NOTHING
+
+
+def _read(folder: str) -> Lent:
+    files, folders = _names(folder)
+    added = [path for name in sorted(files) if name.endswith(".pth") for path in _added_by(f"{folder}/{name}", folder)]
+    parts = [read_names(files, folders)]
+    for path in list(dict.fromkeys(added))[:_MOST_PATHS]:
+        try:
+            parts.append(read_names(*_names(path)))
+        except OSError:
+            continue  # A line of a `.pth` file that leads nowhere adds nothing.
+    return together(parts)
+
+
+def _names(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the files and of the folders in a folder."""
+    files: list[str] = []
+    folders: list[str] = []
+    with os.scandir(folder) as found:
+        for entry in found:
+            (folders if _is_folder(entry) else files).append(entry.name)
+    return files, folders
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _added_by(path: str, folder: str) -> Iterator[str]:
+    try:
+        text = read_text(path, 1 << 16)
+    except OSError:
+        return
+    for line in paths_in_pth(text):
+        yield os.path.join(folder, line)

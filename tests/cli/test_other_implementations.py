@@ -1,0 +1,260 @@
+"""Venvs of PyPy and GraalPy: shown as what they are, and left alone by every command that repairs or moves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+
+import pytest
+
+from stage.implementations import PYPY, graalpy_in, pypy, pypy_in
+from stage.machine import NEW, Machine
+from stage.venvs import call, make_venv, peer, write
+from stage.wheels import install_distribution
+
+KINDS = (
+    "venv",
+    "python -m venv",
+    "virtualenv",
+    "uv",
+    "uv that says nothing",
+    "lends",
+    "gone",
+    "moved",
+    "in a cache of tox",
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One venv of each kind, with a package, in a home that has Pythons 3.11 and 3.13 to link them to."""
+    machine = Machine(tmp_path_factory.mktemp("pypy"), NEW)
+    machine.put("3.11.2")
+    machine.alias("3.11", "3.11.2")
+    base = pypy_in(f"{machine.path}/.pyenv/versions/pypy3.11-8.0.1")
+    gone = pypy_in(f"{machine.path}/.pyenv/versions/pypy3.11-7.3.23")
+    machine.pypy = base
+    machine.venvs = {kind: _make(machine, kind, gone if kind == "gone" else base) for kind in KINDS}
+    shutil.rmtree(gone)
+    machine.pyman("register", machine.path / "made")
+    return machine
+
+
+def _make(machine, kind, base):
+    venv = machine.path / "made" / kind / ".venv"
+    if kind == "in a cache of tox":
+        venv = machine.path / "made/.tox/pypy3"
+    if kind == "virtualenv":
+        call(peer("virtualenv"), "-q", "--no-pip", "--no-seed", "-p", f"{base}/bin/pypy3", venv, HOME=str(machine.path))
+    elif kind.startswith("uv"):
+        machine.run(peer("uv"), "venv", "-q", "-p", f"{base}/bin/pypy3", venv)
+    else:
+        name = "python3.11" if kind == "python -m venv" else "pypy3"
+        lends = ["--system-site-packages"] if kind == "lends" else []
+        call(f"{base}/bin/{name}", "-m", "venv", "--without-pip", *lends, venv, HOME=str(machine.path))
+    (site_packages,) = venv.glob("lib/pypy3.11/site-packages")
+    install_distribution(str(site_packages), "mine", "1.0", scripts={"mine": "mine:main"})
+    if kind == "uv that says nothing":
+        cfg = venv / "pyvenv.cfg"
+        cfg.write_text(cfg.read_text().replace("implementation = PyPy\n", ""))
+    if kind == "moved":
+        os.rename(venv.parent, f"{venv.parent} elsewhere")
+        venv = machine.path / "made" / "moved elsewhere" / ".venv"
+    return venv
+
+
+def everything(folder):
+    """All that somebody who writes would change, and the text of every small file."""
+    found = {}
+    for path in sorted([folder, *folder.rglob("*")]):
+        status = path.lstat()
+        text = path.read_bytes() if stat.S_ISREG(status.st_mode) and status.st_size < 100_000 else b""
+        found[str(path)] = (status.st_ino, status.st_mtime_ns, os.readlink(path) if path.is_symlink() else text)
+    return found
+
+
+def rows(machine):
+    return {one["path"]: one for one in machine.json("venvs")["venvs"]}
+
+
+def test_they_are_shown_as_what_they_are(made):
+    found = rows(made)
+    for kind, venv in made.venvs.items():
+        one = found[str(venv)]
+        expected = ("pypy", None if kind == "gone" else PYPY, "other-implementation")
+        assert (one["implementation"], one["python"], one["state"]) == expected, kind
+    venv = made.venvs["venv"]
+    told = made.json("info", venv)
+    assert (told["implementation"], told["python"], told["state"]) == ("pypy", PYPY, "other-implementation")
+    assert f"runs PyPy {PYPY}" in made.pyman("info", venv).out
+    listed = {one["path"] for one in made.json("venvs", "--python", "pypy3.11")["venvs"]}
+    assert listed == set(map(str, made.venvs.values()))
+    assert made.json("venvs", "--python", "3.11")["venvs"] == []
+    assert made.json("venvs", "--python", "pypy3.1")["venvs"] == []
+    assert "pyman does not repair venvs of PyPy" in made.pyman("doctor", made.path / "made").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("doctor", "--fix", "--yes", "--foreign"),
+        ("doctor", "made", "--fix", "--yes", "--foreign"),
+        ("rebuild", "--all"),
+        ("register", "made"),
+        ("upgrade", "--offline"),
+    ],
+)
+def test_commands_about_all_leave_them_alone(made, words):
+    before = everything(made.path / "made")
+    made.pyman(*words, cwd=made.path, status=None)
+    assert everything(made.path / "made") == before
+    assert {one["code"] for one in made.json("doctor", "made", cwd=made.path)["findings"]} == {"other-implementation"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rebuild", "VENV"),
+        ("rebuild", "VENV", "-p", "3.11", "--force", "--yes"),
+        ("rebuild", "VENV", "-p", "3.13", "--dry-run"),
+        ("rebuild", "VENV", "--allow-newer", "--yes"),
+        ("pin", "VENV", "--yes"),
+        ("pin", "VENV", "3.11.2", "--yes"),
+        ("follow", "VENV", "--yes"),
+    ],
+)
+def test_commands_about_one_stop_before_anything_is_touched(made, kind, words):
+    venv = made.venvs[kind]
+    if kind == "in a cache of tox" and words[0] != "rebuild":
+        pytest.skip("it is tox's, and that is said first")
+    before = everything(venv)
+    answer = made.json(*(venv if word == "VENV" else word for word in words), status=1)
+    assert answer["error"]["code"] == "unsupported"
+    assert f"{venv} is a PyPy venv" in answer["error"]["message"]
+    assert everything(venv) == before
+
+
+def test_they_still_run(made):
+    for kind, venv in made.venvs.items():
+        if kind != "gone":
+            code = "import mine, sys; print(sys.implementation.name, sys.prefix)"
+            assert made.run(venv / "bin/python", "-c", code) == f"pypy {venv}", kind
+
+
+def test_pypy_is_never_adopted(made):
+    before = sorted(os.listdir(made.runtimes))
+    for path in (made.pypy, f"{made.pypy}/bin/python3.11", made.venvs["venv"], made.venvs["uv"] / "bin/python"):
+        answer = made.json("adopt", path, status=1)
+        assert answer["error"]["code"] == "unsupported"
+        assert "PyPy, which pyman does not support yet" in answer["error"]["message"]
+    made.pyman("adopt", "--all", status=None)
+    assert made.pypy not in {one["path"] for one in made.json("list")["runtimes"]}
+    for name in set(os.listdir(made.runtimes)) - set(before):
+        os.unlink(made.runtimes / name)
+    made.alias("3.11", "3.11.2")
+
+
+@pytest.mark.parametrize("word", ["venv", "find", "run"])
+def test_pypy_is_no_answer_to_a_path(made, word):
+    for path in (made.pypy, f"{made.pypy}/bin/python3", made.venvs["virtualenv"], made.venvs["venv"] / "bin/pypy3"):
+        words = {
+            "venv": ("venv", "new", "-p", path),
+            "find": ("find", path),
+            "run": ("run", "-p", path, "--", "python"),
+        }
+        result = made.pyman(*words[word], status=None)
+        assert result.status != 0
+        assert "PyPy, which pyman does not support yet" in result.err
+    assert not (made.project / "new").exists()
+
+
+def test_a_cpython_in_the_same_home_is_no_answer_for_a_venv_of_pypy(tmp_path):
+    """Debian has /usr/bin/pypy3 beside /usr/bin/python3."""
+    machine = Machine(tmp_path, NEW)
+    python = machine.put(NEW, machine.path / "usr") / "bin"
+    os.symlink(f"{pypy()}/bin/pypy3", python / "pypy3")
+    venv = machine.path / "v"
+    call(pypy() + "/bin/pypy3", "-m", "venv", "--without-pip", venv, HOME=str(machine.path))
+    cfg = (venv / "pyvenv.cfg").read_text().replace(f"home = {pypy()}/bin", f"home = {python}")
+    (venv / "pyvenv.cfg").write_text(cfg)
+    assert "is PyPy" in machine.pyman("venv", "new", "-p", venv, status=1).err
+
+
+@pytest.fixture
+def graal(tmp_path):
+    machine = Machine(tmp_path, NEW, "3.13.5")
+    machine.graalpy = graalpy_in(f"{machine.path}/.pyenv/versions/graalpy-25.0.1")
+    return machine
+
+
+@pytest.mark.parametrize("name", ["graalpy", "python3"])
+@pytest.mark.parametrize("what", ["there", "gone", "by uv"])
+def test_a_venv_of_graalpy_is_left_alone(graal, name, what):
+    if what == "by uv":
+        venv = make_venv(
+            f"{graal.path}/g/.venv", f"{graal.graalpy}/bin/{name}", extra="implementation = GraalVM\nuv = 0.13.9\n"
+        )
+    else:
+        venv = f"{graal.path}/g/.venv"
+        call(f"{graal.graalpy}/bin/{name}", "-m", "venv", "--without-pip", venv)
+    install_distribution(f"{venv}/lib/python3.13/site-packages", "mine", "1.0")
+    if what == "gone":
+        shutil.rmtree(graal.graalpy)
+    before = graal.exact(graal.path / "g")
+    answer = graal.json("doctor", "--fix", "--yes", "--foreign", graal.path / "g")
+    assert [(one["code"], one["status"]) for one in answer["findings"]] == [("other-implementation", "open")]
+    (row,) = graal.json("venvs", graal.path / "g")["venvs"]
+    assert row["implementation"] == "graalpy"
+    for words in (("rebuild", venv, "--yes"), ("follow", venv, "--yes"), ("pin", venv, "--yes")):
+        assert graal.json(*words, status=1)["error"]["code"] == "unsupported"
+    assert graal.exact(graal.path / "g") == before
+
+
+def test_graalpy_is_never_adopted(graal):
+    """Asked, this one answers as CPython: its files tell."""
+    for path in (graal.graalpy, f"{graal.graalpy}/bin/python3", f"{graal.graalpy}/bin/graalpy"):
+        answer = graal.json("adopt", path, status=1)
+        assert "GraalPy, which pyman does not support yet" in answer["error"]["message"]
+
+
+def test_an_adopted_python_that_became_another_implementation(tmp_path):
+    """`conda install pypy` into the folder that was adopted: it is told, and its venvs are not taken for CPython's."""
+    machine = Machine(tmp_path, NEW)
+    place = machine.put("3.11.2", machine.path / "conda/envs/x")
+    machine.pyman("adopt", place)
+    shutil.rmtree(place)
+    pypy_in(str(place))
+    (finding,) = [
+        one for one in machine.json("doctor", "--fix", "--yes", status=1)["findings"] if one["kind"] == "runtime"
+    ]
+    assert (finding["code"], finding["status"]) == ("adopted-changed", "open")
+    assert "is PyPy now" in finding["message"]
+    assert os.readlink(machine.runtimes / "3.11.2") == str(place)
+
+
+def test_what_is_unknown_is_left_alone_too(tmp_path):
+    machine = Machine(tmp_path, NEW, "3.13.5")
+    venv = make_venv(f"{machine.path}/a/.venv", str(machine.python("3.13.5")), extra="implementation = RustPython\n")
+    before = machine.exact(machine.path / "a")
+    answer = machine.json("doctor", "--fix", "--yes", machine.path / "a")
+    assert [one["code"] for one in answer["findings"]] == ["other-implementation"]
+    assert "it is a RustPython venv" in answer["findings"][0]["message"]
+    (row,) = machine.json("venvs", machine.path / "a")["venvs"]
+    assert row["implementation"] is None
+    machine.pyman("rebuild", venv, "--yes", status=1)
+    assert machine.exact(machine.path / "a") == before
+
+
+def test_pypy_does_not_count_as_a_user_of_the_python_beside_it(tmp_path):
+    """A PyPy that lies in the prefix of an adopted CPython, as Debian's in /usr."""
+    machine = Machine(tmp_path, NEW)
+    usr = machine.put("3.11.2", machine.path / "usr")
+    write(f"{usr}/bin/pypy3", b"\x7fELF", 0o755)
+    machine.pyman("adopt", usr)
+    venv = make_venv(f"{machine.path}/a/.venv", f"{usr}/bin/pypy3", library="pypy3.11")
+    machine.pyman("register", venv)
+    assert machine.json("info", "3.11.2")["users"] == []
+    assert {one["version"]: one["venvs"] for one in machine.json("list")["runtimes"]}["3.11.2"] == 0
+    assert machine.json("uninstall", "3.11.2")["changed"] == ["3.11.2"]

@@ -1,0 +1,71 @@
+"""Pythons that are not CPython: a real PyPy where its archive is at hand, and the layout of a GraalPy."""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import functools
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+from stage.home import SHARED, installed_once, link_tree
+from stage.mirror import mirror_folder
+from stage.venvs import write
+
+PYPY = "3.11.17"
+"""The Python that the PyPy of these tests speaks."""
+
+
+@functools.cache
+def pypy() -> str:
+    """The folder of a PyPy 3.11, unpacked once for all processes; skips the test where there is no archive of one."""
+    folder = os.environ.get("PYMAN_TEST_PYPY") or os.path.join(os.path.dirname(mirror_folder()), "runtimes-other/pypy")
+    archives = glob.glob(f"{glob.escape(folder)}/pypy3.11-v8.0.1-*.tar.gz")
+    if not archives:
+        pytest.skip(f"no archive of PyPy 3.11 in {folder}: set PYMAN_TEST_PYPY")
+    shared = os.environ.get(SHARED)
+    if shared is None:
+        shared = tempfile.mkdtemp(prefix="pyman-test-pypy-")
+        atexit.register(shutil.rmtree, shared, ignore_errors=True)
+    place = os.path.join(os.path.realpath(shared), "pypy3.11-8.0.1")
+    with open(f"{place}.lock", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(f"{place}/bin"):
+            os.mkdir(place)
+            command = ["tar", "-xzf", archives[0], "-C", place, "--no-same-owner", "--strip-components=1"]
+            subprocess.run(command, check=True)
+    if subprocess.run([f"{place}/bin/pypy3", "-c", ""], capture_output=True, check=False).returncode != 0:
+        pytest.skip("the archive of PyPy is for another machine")
+    return place
+
+
+def pypy_in(place: str) -> str:
+    """A PyPy in a folder of its own, which may be removed."""
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    link_tree(pypy(), place)
+    return place
+
+
+def graalpy_in(place: str, release: str = "3.13.5") -> str:
+    """A CPython in the layout of a GraalPy standalone: its programs are no links, none is called `python3.13`.
+
+    It tells by nothing but its files what it is: asked, it answers as CPython.
+    """
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    link_tree(installed_once(release), place)
+    os.unlink(f"{place}/pyman-runtime.toml")
+    minor = release.rpartition(".")[0]
+    shutil.copy(f"{place}/bin/python{minor}", f"{place}/graalpy")
+    shutil.rmtree(f"{place}/bin")
+    for name in ("graalpy", "graalpy-config", "python", "python3"):
+        os.makedirs(f"{place}/bin", exist_ok=True)
+        os.link(f"{place}/graalpy", f"{place}/bin/{name}")
+    os.unlink(f"{place}/graalpy")
+    write(f"{place}/lib/graalpy25.3/modules/README")
+    write(f"{place}/release", 'GRAALVM_VERSION="25.3.1"\n')
+    return place
