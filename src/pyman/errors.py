@@ -85,6 +85,8 @@ NOT_YOURS = Code("not-yours")
 """It belongs to another user."""
 OLDER_RELEASE = Code("older-release")
 """The venv would go to an older patch release; it needs a yes."""
+OTHER_ARCHITECTURE = Code("other-architecture")
+"""The Python is built for another processor than the venv."""
 OTHER_LOCK = Code("other-lock")
 """The project's lock file is installed by another tool, whose commands are named."""
 OUTPUT = Code("output")

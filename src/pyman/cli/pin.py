@@ -24,9 +24,10 @@ from pyman.core.venv import VenvFacts
 from pyman.effects.apply import Transaction
 from pyman.effects.lock import hold
 from pyman.effects.store import read_store
+from pyman.effects.venvs.architectures import Architectures
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.records import remember
-from pyman.errors import FOREIGN, MINOR_MISMATCH, NOT_YOURS, NotFound, PymanError, Refused
+from pyman.errors import FOREIGN, MINOR_MISMATCH, NOT_YOURS, OTHER_ARCHITECTURE, NotFound, PymanError, Refused
 
 _VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]
 _YES = Annotated[
@@ -151,6 +152,13 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
 
 def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, policy: str) -> None:
     """Link a venv to a Python of its minor, and write down what was asked for. Raises PymanError, having undone it."""
+    objection = Architectures().objection(facts, target.executable)
+    if objection:
+        raise Refused(
+            f"{facts.path} was not linked to {request}: {objection}",
+            hint=f"run `pyman rebuild {as_word(facts.path)} -p {as_word(request)}` to recreate it",
+            code=OTHER_ARCHITECTURE,
+        )
     steps = relink_steps(facts, target, also={REQUEST: request, POLICY: policy, HELD_BACK: None})
     with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
         transaction.take(Plan(steps))

@@ -15,11 +15,12 @@ from pyman.core.record import record, replace
 from pyman.core.relink import relink_target, store_target, target_for, wanted_alias
 from pyman.core.request import Request, parse_request
 from pyman.core.runtime import Runtime, Store
-from pyman.core.venv import VenvFacts
+from pyman.core.venv import OTHER_COPY, VenvFacts
 from pyman.core.version import Version
 from pyman.effects.moves.fitness import Base, Fitness, Question
 from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
+from pyman.effects.venvs.architectures import Architectures
 from pyman.effects.venvs.inventory import take_inventory
 from pyman.effects.venvs.records import GONE, KnownVenv
 from pyman.errors import PymanError
@@ -100,9 +101,14 @@ def judge(
     ahead: list[Question] = []
     older: dict[str, str] = {}
     borrowing: list[VenvFacts] = []
+    architectures = Architectures()
+    others: dict[str, str] = {}
     for facts in venvs:
         if facts.settings.has_system_site_packages:
             borrowing.append(facts)
+        objection = architectures.objection(facts, _would_link_to(store, facts))
+        if objection:
+            others[facts.path] = objection
         for is_behind, question, release in _questions(store, facts):
             if is_behind:
                 behind.append(question)
@@ -110,13 +116,13 @@ def judge(
                 ahead.append(question)
                 older[facts.path] = release
     if not behind and not ahead and not borrowing:
-        return World(store, os.geteuid(), foreign, {}, {}, {})
+        return World(store, os.geteuid(), foreign, {}, {}, {}, others)
     asked = fitness or Fitness(session.places.cache)
     unfit = asked.reasons(behind)
     incompatible = {path: (older[path], reason) for path, reason in asked.reasons(ahead).items()}
     if fitness is None:
         asked.remember(all_asked=False)
-    world = World(store, os.geteuid(), foreign, unfit, incompatible)
+    world = World(store, os.geteuid(), foreign, unfit, incompatible, other_architecture=others)
     # Where nobody looked yet, `borrows` stands in the place of every relink.
     in_question = [facts for facts in borrowing if any(one.code == "borrows" for one in diagnose_venv(facts, world))]
     losses = {
@@ -136,6 +142,14 @@ def _targets(store: Store, facts: VenvFacts, older: str | None) -> Iterator[Targ
         store_target(store, runtime, runtime.name) if runtime is not None else None,
     )
     yield from (target for target in found if target is not None)
+
+
+def _would_link_to(store: Store, facts: VenvFacts) -> str:
+    """The interpreter that a repair would link a venv to, or copy into it; empty where there is none."""
+    if facts.copy == OTHER_COPY and facts.home_interpreter is not None:
+        return facts.home_interpreter.path
+    target = target_for(facts, store, wanted_alias(facts))
+    return target.executable if target is not None else ""
 
 
 def _questions(store: Store, facts: VenvFacts) -> Iterator[tuple[bool, Question, str]]:

@@ -22,6 +22,7 @@ from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
 from pyman.effects.packages.dist_info import read_distributions
 from pyman.effects.store import read_store
+from pyman.effects.venvs.architectures import Architectures
 from pyman.effects.venvs.inventory import read_one
 from pyman.errors import BORROWS, PymanError, Refused
 
@@ -45,6 +46,8 @@ def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -
     if choice is None:
         # It will be installed; a request that the venv satisfies as it is needs no other minor.
         return not means_same_minor(facts, options.python)
+    if Architectures().objection(facts, choice.executable):
+        return True
     return minor_alias(choice.version, choice.variant) != wanted_alias(facts)
 
 

@@ -112,6 +112,8 @@ def _nested(venv: Judged) -> Iterator[Finding]:
     base = base_target(venv.facts, venv.world.store)
     if base is None:
         yield venv.find("nested", message)
+    elif venv.other_architecture:
+        yield venv.relink("nested", message)
     else:
         yield venv.find("nested", message, f"relink to its base, {base.home}", RELINK)
 
@@ -134,6 +136,9 @@ def _copied_binary(venv: Judged) -> Iterator[Finding]:
         yield venv.find("copied-binary", "bin/python is a script, not an interpreter")
     elif facts.copy == OTHER_COPY and facts.home_interpreter is not None:
         message = f"bin/python is a copy that differs from {facts.home_interpreter.path}"
+        if venv.other_architecture:
+            yield venv.relink("copied-binary", message)
+            return
         yield venv.find("copied-binary", message, "refresh the copy", REFRESH)
 
 
@@ -151,14 +156,16 @@ def _behind(venv: Judged) -> Iterator[Finding]:
         return
     if target.version < python:
         return
+    if target.version == python and venv.other_architecture:
+        return  # It has its own Python, and is not worse off than the others.
     if target.version == python:
         way = f"linked to {python}, and not through {dirname(target.home)}"
         yield venv.find("unfollowed", way, f"relink to {venv.shown(target)}", RELINK)
         return
     if not python.is_final and target.version.is_final and facts.compiled:
         return  # What was compiled for a pre-release is not moved: `prerelease-abi`.
-    reason = (venv.world.unfit or {}).get(facts.path)
-    if reason is not None:
+    reason = (venv.world.unfit or {}).get(facts.path) or venv.other_architecture
+    if reason:
         yield venv.find("held-back", f"kept on {python} while {target.alias} is {target.version}: {reason}")
         return
     message = f"linked to {python}, and {target.alias} is {target.version}"

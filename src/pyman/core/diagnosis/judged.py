@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posixpath import basename, dirname
 
-from pyman.core.diagnosis.finding import HOLD_BACK, INSTALL, MOVE_ALIASES, RELINK, Finding
+from pyman.core.diagnosis.finding import HOLD_BACK, INSTALL, MOVE_ALIASES, REBUILD, RELINK, Finding
 from pyman.core.moves import swaps
 from pyman.core.packages.lent import told
 from pyman.core.pyvenv_cfg import FILE_NAME
@@ -40,6 +40,8 @@ class World:
     losses: Mapping[tuple[str, str], tuple[str, ...]] | None = None
     """By the path of a venv and the `home` that it would get: the packages that its base lends it, and that it would
     miss there. None, or no entry, where nobody looked."""
+    other_architecture: Mapping[str, str] | None = None
+    """Why venvs, by path, are not linked to what they would be linked to: it is built for another processor."""
 
 
 class Judged:
@@ -50,6 +52,7 @@ class Judged:
         self.world = world
         self.alias = wanted_alias(facts)
         self.target = target_for(facts, world.store, self.alias)
+        self.other_architecture = (world.other_architecture or {}).get(facts.path, "")
 
     def find(
         self,
@@ -72,6 +75,11 @@ class Judged:
         """
         if self.facts.copy == SCRIPT:
             return self.find(code, message, "`pyman rebuild` makes it anew: bin/python is a script")
+        if self.other_architecture:
+            alias = self.alias or ""
+            return self.find(
+                code, f"{message}; {self.other_architecture}", f"rebuild it for {alias}", REBUILD, alias, asks=True
+            )
         if self.target is None:
             if self.alias is None:
                 return self.find(code, message)

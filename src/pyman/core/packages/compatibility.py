@@ -6,6 +6,7 @@ reason to hold a venv back.
 
 from __future__ import annotations
 
+from pyman.core.architecture import differ, shown
 from pyman.core.packages.ordinary_requirement import ordinary_marker
 from pyman.core.packages.package import LONGEST_LINE, normalize_name
 from pyman.core.record import record
@@ -34,16 +35,21 @@ class Release:
     symbols: frozenset[str] | None = None
     """The `Py*` and `_Py*` symbols that it exports, None where they could not be read."""
     variant: str = "default"
+    architectures: frozenset[str] = frozenset()
+    """What its interpreter is built for (core/architecture.py), empty where that could not be read."""
 
 
 @record
 class Need:
-    """Symbols that one compiled file leaves to the interpreter."""
+    """What one compiled file needs of the interpreter."""
 
     package: str
     file: str
     """Relative to site-packages."""
-    symbols: tuple[str, ...]
+    symbols: tuple[str, ...] = ()
+    """Those that it leaves undefined."""
+    architectures: frozenset[str] = frozenset()
+    """What it is built for; told only where that is lost."""
 
 
 @record
@@ -98,6 +104,13 @@ class Move:
             return frozenset()
         return self.old.symbols - self.new.symbols
 
+    @property
+    def lost_architectures(self) -> frozenset[str]:
+        """The architectures that the old release is built for and the new one is not; empty where either is unknown."""
+        if not self.old.architectures or not self.new.architectures:
+            return frozenset()
+        return self.old.architectures - self.new.architectures
+
     def check(
         self,
         distributions: Iterable[Distribution],
@@ -108,13 +121,18 @@ class Move:
     ) -> Verdict:
         """Say why a venv with these distributions fitted the old release and does not fit the new one.
 
-        `needs` is what its compiled files leave undefined. `visible` are packages outside it that it can import
+        `needs` is what its compiled files need. `visible` are packages outside it that it can import
         (`include-system-site-packages`): they count as installed, and are not checked themselves.
         """
         reasons: list[str] = []
         notes: list[str] = []
         own = tuple(distributions)
         installed: dict[str, Distribution] = {}
+        if differ(self.old.architectures, self.new.architectures):
+            reasons.append(
+                f"{self.new.version} is built for {shown(self.new.architectures)}, "
+                f"and {self.old.version} for {shown(self.old.architectures)}"
+            )
         if request is not None and self._outgrows(request):
             reasons.append(f"{request} was asked for")
         for distribution in own:
@@ -139,7 +157,7 @@ class Move:
                     reasons.append(f"{distribution} {reason}")
                 if note:
                     notes.append(f"{distribution} could not be checked: {note}")
-        reasons += self._missing_symbols(needs)
+        reasons += self._missing(needs)
         return Verdict(tuple(dict.fromkeys(reasons)), tuple(dict.fromkeys(notes)))
 
     def beginning(self, distribution: Distribution) -> tuple[Requirement, ...]:
@@ -152,10 +170,15 @@ class Move:
             self.new.version, self.new.variant
         )
 
-    def _missing_symbols(self, needs: Iterable[Need]) -> list[str]:
+    def _missing(self, needs: Iterable[Need]) -> list[str]:
         lost = self.lost_symbols
         reasons = []
         for need in needs:
+            if need.architectures and need.architectures <= self.lost_architectures:
+                reasons.append(
+                    f"{need.package} has {need.file} for {shown(need.architectures)}, "
+                    f"and {self.new.version} is built for {shown(self.new.architectures)}"
+                )
             missing = sorted(lost.intersection(need.symbols))
             if missing:
                 more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

@@ -52,7 +52,7 @@ class Check:
         if not each:
             return []
         move = Move(read_release(self._base(old)), self._release)
-        reader = Reader(move.lost_symbols)
+        reader = Reader(move.lost_symbols, move.lost_architectures)
         library = library_name(self._new)
         folders = [f"{follower.place}/lib/{library}/site-packages" for follower in each]
         answers = []

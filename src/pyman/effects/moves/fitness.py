@@ -78,7 +78,7 @@ class Fitness:
             from pyman.effects.packages.installed import Reader
 
             move = Move(read_release(old), read_release(new))
-            self._moves[old, new] = move, Reader(move.lost_symbols)
+            self._moves[old, new] = move, Reader(move.lost_symbols, move.lost_architectures)
         move, reader = self._moves[old, new]
         found = {}
         installed = reader.read_each(question.site_packages for question, _ in asked)
@@ -132,7 +132,8 @@ def _name(base: Base) -> str:
 
 
 def read_release(base: Base) -> Release:
-    """What a release is to packages: its version, its markers, the symbols that its interpreter exports."""
+    """What a release is to packages: its version, its markers, what its interpreter is built for and exports."""
+    from pyman.effects.architecture import architectures_of
     from pyman.effects.packages.elf import exported_symbols
 
     machine = os.uname()
@@ -143,7 +144,8 @@ def read_release(base: Base) -> Release:
         system_release=machine.release,
         system_version=machine.version,
     )
-    return Release(base.version, markers, exported_symbols(base.executable), base.variant)
+    symbols, built_for = exported_symbols(base.executable), architectures_of(base.executable)
+    return Release(base.version, markers, symbols, base.variant, built_for)
 
 
 def one_line(reasons: tuple[str, ...]) -> str:

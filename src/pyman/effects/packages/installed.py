@@ -9,6 +9,7 @@ from itertools import islice
 from pyman.core.packages.compatibility import Need
 from pyman.core.packages.package import Distribution
 from pyman.core.record import record
+from pyman.effects.architecture import architectures_of
 from pyman.effects.packages.dist_info import read_distributions
 from pyman.effects.packages.elf import is_elf, undefined_symbols
 
@@ -33,7 +34,7 @@ class Installed:
     site_packages: str
     distributions: tuple[Distribution, ...] = ()
     needs: tuple[Need, ...] = ()
-    """The lost symbols that compiled files need."""
+    """What compiled files need of that which the move takes away."""
     notes: tuple[str, ...] = ()
     """What could not be read, one sentence each."""
 
@@ -41,9 +42,12 @@ class Installed:
 class Reader:
     """Reads site-packages folders; a compiled file that several venvs share by hard links is read once."""
 
-    def __init__(self, lost_symbols: frozenset[str] = frozenset()) -> None:
-        """`lost_symbols` are those that the move takes away: where it takes none, no table of symbols is read."""
+    def __init__(
+        self, lost_symbols: frozenset[str] = frozenset(), lost_architectures: frozenset[str] = frozenset()
+    ) -> None:
+        """What the move takes away: where it takes no symbol, no table of symbols is read."""
         self.lost_symbols = lost_symbols
+        self.lost_architectures = lost_architectures
         self._remembered: dict[tuple[int, int, int, int], tuple[str, ...] | None] = {}
 
     def read(self, site_packages: str) -> Installed:
@@ -53,6 +57,10 @@ class Reader:
         unreadable: list[str] = []
         for distribution in distributions:
             for file in distribution.compiled:
+                if self.lost_architectures:
+                    built_for = architectures_of(f"{site_packages}/{file}")
+                    if built_for and built_for <= self.lost_architectures:
+                        needs.append(Need(str(distribution), file, architectures=built_for))
                 try:
                     symbols = self._lost_symbols_of(f"{site_packages}/{file}")
                 except OSError as error:
