@@ -155,7 +155,7 @@ __pyman_options() {
         ) ;;
         prune) values+=(
             '--dry-run'$'\t''Only show what would go'
-            '--force'$'\t''Do not keep what only unreachable venvs may need'
+            '--force'$'\t''Also remove what only unreachable venvs or unknown processes may need'
         ) ;;
         uninstall) values+=(
             '--relink'$'\t''Move the venvs that need it to their alias first'
@@ -196,9 +196,9 @@ __pyman_options() {
             '--from'$'\t''A lock or requirements file, instead of what was there'
             '--allow-newer'$'\t''Allow other versions of what cannot be had; names may follow'
             '--force'$'\t''Rebuild also where a relink would do'
-            '--yes'$'\t''Rebuild where a relink would do, or off a Python that lends it packages'
             '--dry-run'$'\t''Only show the plan'
             '--installer'$'\t''What installs packages'
+            '--yes'$'\t''Answer every question with yes; rebuild also where a relink would do'
         ) ;;
         pin) values+=(
             '--yes'$'\t''Go to an older release, or off a Python that lends it packages'

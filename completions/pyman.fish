@@ -88,7 +88,7 @@ function __pyman_options
         case rollback
             printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back'
         case prune
-            printf '%s\n' --dry-run\t'Only show what would go' --force\t'Do not keep what only unreachable venvs may need'
+            printf '%s\n' --dry-run\t'Only show what would go' --force\t'Also remove what only unreachable venvs or unknown processes may need'
         case uninstall
             printf '%s\n' --relink\t'Move the venvs that need it to their alias first' --force\t'Remove it although venvs or processes need it'
         case adopt
@@ -102,7 +102,7 @@ function __pyman_options
         case doctor
             printf '%s\n' --fix\t'Repair what has an automatic repair' --dry-run\t'Show what --fix would do' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes'
         case rebuild
-            printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'A lock or requirements file, instead of what was there' --allow-newer\t'Allow other versions of what cannot be had; names may follow' --force\t'Rebuild also where a relink would do' -y\t'Rebuild where a relink would do, or off a Python that lends it packages' --yes\t'Rebuild where a relink would do, or off a Python that lends it packages' --dry-run\t'Only show the plan' --installer\t'What installs packages'
+            printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'A lock or requirements file, instead of what was there' --allow-newer\t'Allow other versions of what cannot be had; names may follow' --force\t'Rebuild also where a relink would do' --dry-run\t'Only show the plan' --installer\t'What installs packages' -y\t'Answer every question with yes; rebuild also where a relink would do' --yes\t'Answer every question with yes; rebuild also where a relink would do'
         case pin
             printf '%s\n' -y\t'Go to an older release, or off a Python that lends it packages' --yes\t'Go to an older release, or off a Python that lends it packages'
         case follow

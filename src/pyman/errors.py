@@ -57,10 +57,14 @@ HOME = Code("home")
 """The place is the user's home folder."""
 IN_USE = Code("in-use")
 """A venv, a process or a hold needs the Python that would be removed."""
+LEADS_ELSEWHERE = Code("leads-elsewhere")
+"""The place is a link to another folder, or a text file that names one, which the hint names."""
 MINOR_MISMATCH = Code("minor-mismatch")
 """The venv's packages are for another minor version."""
 MOUNT = Code("mount")
 """A mount point, which can neither be renamed nor removed."""
+NEEDS_YES = Code("needs-yes")
+"""It is done only after a yes: on a terminal, or with `--yes`."""
 NO_INSTALLER = Code("no-installer")
 """The program that is to install the packages is not there."""
 NO_LOCK = Code("no-lock")
@@ -79,6 +83,8 @@ NOT_EMPTY = Code("not-empty")
 """The folder holds other things than a venv."""
 NOT_INSTALLED = Code("not-installed")
 """No installed Python satisfies the request; it may be possible to install one."""
+NOT_OWN_FOLDER = Code("not-own-folder")
+"""A folder of the venv is a link, or belongs to somebody else: nothing is written into the venv."""
 NOT_OURS = Code("not-ours")
 """Something that pyman did not write is in the place of one of its files."""
 NOT_YOURS = Code("not-yours")

@@ -221,11 +221,25 @@ def test_clear_puts_another_in_its_place(user):
     user.pyman("venv", "w", "--clear", "--without-pip")
 
 
-def test_a_link_to_a_folder_is_followed(user):
-    (user.project / "real").mkdir()
-    (user.project / "link").symlink_to("real")
-    assert user.json("venv", "link", "--without-pip")["path"] == str(user.project / "real")
-    assert (user.project / "link").is_symlink()
+@pytest.mark.parametrize("words", [(), ("--clear",), ("-r", "requirements.txt")])
+def test_a_link_to_another_folder_is_refused(user, words):
+    """A cloned project may bring it: what it leads to is somebody's other venv, or an empty folder of theirs."""
+    user.pyman("venv", "real", "--without-pip")
+    (user.project / "real/mine").touch()
+    (user.project / "empty").mkdir()
+    (user.project / "requirements.txt").touch()
+    for name in ("real", "empty"):
+        (user.project / f"to-{name}").symlink_to(name)
+        before = user.exact(user.project)
+        refused = user.json("venv", f"to-{name}", *words, status=1)["error"]
+        assert refused["code"] == "leads-elsewhere"
+        assert str(user.project / name) in refused["hint"]
+        assert user.exact(user.project) == before
+    # But the folder that the user is in may be reached through a link.
+    answer = user.pyman(
+        "venv", ".", "--without-pip", "--json", cwd=user.project / "to-empty", PWD=str(user.project / "to-empty")
+    )
+    assert answer.json["path"] == str(user.project / "empty")
 
 
 def test_the_folder_that_one_stands_in(user):

@@ -166,7 +166,7 @@ def test_what_is_not_deleted(machine):
 
 
 @pytest.mark.parametrize("how", ["link", "file"])
-def test_deleting_what_lies_elsewhere(machine, how):
+def test_what_lies_elsewhere_is_deleted_by_its_own_path_only(machine, how):
     real = machine.venv("envs/shop", tool="pyman")
     pointer = machine.project / ".venv"
     if how == "link":
@@ -174,10 +174,14 @@ def test_deleting_what_lies_elsewhere(machine, how):
     else:
         pointer.write_text(str(real))
     machine.pyman("register", pointer)
-    machine.pyman("venvs", "--remove", pointer)
+    before = machine.exact(real)
+    refused = machine.json("venvs", "--remove", pointer, status=1)["error"]
+    assert refused["code"] == "leads-elsewhere"
+    assert f"`pyman venvs --remove {real}`" in refused["hint"]
+    assert machine.exact(real) == before
+    machine.pyman("venvs", "--remove", real)
     assert not real.exists()
-    assert not os.path.lexists(pointer)
-    assert os.listdir(machine.root / "venvs") == []
+    assert os.path.lexists(pointer)
 
 
 def test_one_on_a_disk_that_is_away_is_listed(machine):

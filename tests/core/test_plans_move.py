@@ -169,7 +169,7 @@ def test_what_an_earlier_move_left_half_done_is_done():
 def test_copies_go_with_the_release_and_not_with_the_link():
     copied = replace(follower(STDLIB), links=(), copies=("python", "python3"))
     move = AliasMove(Swap("3.13", "3.13.5", "3.13.15"), runtime("3.13.5"), runtime("3.13.15"))
-    assert [(step.path, step.source) for step in copies_of(move, copied)] == [
+    assert [(step.path, step.source) for step in copies_of(move, copied).steps] == [
         (f"/v/bin/{name}", f"{RUNTIMES}/3.13.15/bin/python3.13") for name in ("python", "python3")
     ]
     # held back, they stay what they are

@@ -89,7 +89,7 @@ def test_what_cannot_be_read_is_followed_and_not_written(place):
     os.unlink(f"{venv}/pyvenv.cfg")
     os.mkfifo(f"{venv}/pyvenv.cfg")
     [follower] = place.found().each
-    assert (follower.through, follower.writable) == ("3.13", False)
+    assert (follower.through, follower.obstacle) == ("3.13", "it cannot be written")
     # without its file it is no venv
     os.unlink(f"{venv}/pyvenv.cfg")
     assert place.found().each == ()

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+# Where the descriptor of the folder stands among the arguments of each, for a name in an open folder.
+_FOLDERS = {"os.rename": 2, "os.symlink": 2, "os.link": 3, "os.remove": 1, "os.mkdir": 2, "os.rmdir": 1, "os.chmod": 2}
 _CHANGES = ("open", "os.rename", "os.symlink", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod")
 
 
@@ -31,8 +33,8 @@ class Changes:
             return
         if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
             return
-        path = arguments[1] if event in ("os.symlink", "os.link") else arguments[0]
-        if isinstance(path, str) and path.startswith(self._folder):
+        path = _path(event, arguments)
+        if path.startswith(self._folder):
             self._left -= 1
             if self._left == 0:
                 self._act(path)
@@ -70,3 +72,29 @@ class Changes:
         code = os.waitstatus_to_exitcode(ended)
         assert code in (0, -signal.SIGKILL)
         return code != 0
+
+
+def _path(event: str, arguments: tuple[object, ...]) -> str:
+    """The absolute path of what is changed; empty where that cannot be told."""
+    path = arguments[1] if event in ("os.symlink", "os.link") else arguments[0]
+    if not isinstance(path, str) or path.startswith("/"):
+        return path if isinstance(path, str) else ""
+    if event == "open":
+        # It is not said in which folder: only what is about to replace something is opened by its name alone.
+        found = [fd for fd in _open_folders() if ".pyman-" in path]
+        return f"{found[-1]}/{path}" if found else ""
+    folder = arguments[_FOLDERS[event]]
+    return f"{os.readlink(f'/proc/self/fd/{folder}')}/{path}" if isinstance(folder, int) and folder >= 0 else ""
+
+
+def _open_folders() -> list[str]:
+    """The folders that this process has open, by their descriptors."""
+    found = []
+    for name in sorted(os.listdir("/proc/self/fd"), key=int):
+        try:
+            path = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            continue
+        if os.path.isdir(path) and not path.startswith("/proc/"):
+            found.append(path)
+    return found

@@ -146,6 +146,15 @@ class Home:
                 found[name] = f"{path.stat().st_size} {path.stat().st_mode:o}"
         return found
 
+    def exact(self, folder: Path) -> dict[str, tuple]:
+        """Every name below a folder with all that changes when somebody writes: to compare before and after."""
+        found = {}
+        for path in sorted([folder, *folder.rglob("*")]):
+            status = path.lstat()
+            what = os.readlink(path) if path.is_symlink() else status.st_size
+            found[str(path.relative_to(folder))] = (status.st_ino, status.st_mtime_ns, status.st_mode, what)
+        return found
+
 
 @functools.cache
 def _warm() -> Warm:

@@ -100,12 +100,3 @@ class Machine(Home):
             place = os.path.relpath(finding["path"], self.path)
             findings.setdefault(place, []).append(f"{finding['code']} {finding['status']}")
         return findings
-
-    def exact(self, folder: Path) -> dict[str, tuple]:
-        """Every name below a folder with all that changes when somebody writes: to compare before and after."""
-        found = {}
-        for path in sorted([folder, *folder.rglob("*")]):
-            status = path.lstat()
-            what = os.readlink(path) if path.is_symlink() else status.st_size
-            found[str(path.relative_to(folder))] = (status.st_ino, status.st_mtime_ns, status.st_mode, what)
-        return found

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows.consent import can_ask, confirmed
+from pyman.cli.flows.asking import confirmed
 from pyman.cli.flows.examining import Examination, examine
 from pyman.cli.session import Session
 from pyman.cli.show.findings import Judged, answer
@@ -69,8 +69,10 @@ def doctor(
         raise
     allowed = _asking(session, yes=yes)
     if dry_run or not fix:
+        from pyman.cli.flows.mending import is_for_fix
+
         judged = [
-            Judged(finding, "planned" if dry_run and _would_be_done(session, finding, yes=yes) else "open")
+            Judged(finding, "planned" if dry_run and is_for_fix(finding) else "open")
             for finding in worst_first(seen.findings)
         ]
         return answer(session, seen, judged, fix=fix, dry_run=dry_run)
@@ -91,18 +93,7 @@ def _refuse_what_cannot_be_searched(folders: list[str]) -> None:
 
 
 def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
-    def allowed(finding: Finding) -> bool:
-        if yes or not can_ask(session):
-            return yes
-        return confirmed(f"{finding.path}: {finding.message}; {finding.repair}?")
-
-    return allowed
-
-
-def _would_be_done(session: Session, finding: Finding, *, yes: bool) -> bool:
-    from pyman.cli.flows.mending import is_for_fix
-
-    return is_for_fix(finding) and (yes or not finding.asks or can_ask(session))
+    return lambda finding: confirmed(session, f"{finding.path}: {finding.message}; {finding.repair}?", yes=yes)
 
 
 def _fix(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pyman.cli.flows.consent import get_consent, shown_move
+from pyman.cli.flows.other_place import refuse_other_place, refuse_stage
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
@@ -53,7 +54,7 @@ def pin(
     if version is None and venv is not None and _names_release(session, venv):
         # `pyman pin 3.13.5` means the default venv.
         venv, version = None, venv
-    facts = _own_venv(session, venv)
+    facts = _own_venv(session, venv, "pin", yes=yes)
     store = read_store(session.places.root)
     runtime = _release(store, facts, version)
     target = store_target(store, runtime, runtime.name)
@@ -72,7 +73,7 @@ def follow(session: Session, venv: _VENV = None, yes: _YES = False) -> Answer:
         pyman follow
         pyman follow ~/projects/shop/.venv
     """
-    facts = _own_venv(session, venv)
+    facts = _own_venv(session, venv, "follow", yes=yes)
     store = read_store(session.places.root)
     alias = wanted_alias(facts)
     runtime = store.alias_target(alias) if alias is not None else None
@@ -107,12 +108,14 @@ def named_venv(session: Session, text: str | None) -> VenvFacts:
     return facts
 
 
-def _own_venv(session: Session, text: str | None) -> VenvFacts:
+def _own_venv(session: Session, text: str | None, command: str, *, yes: bool) -> VenvFacts:
     """The same, where it is no other tool's: that would undo what was written."""
     facts = named_venv(session, text)
     refuse_other(facts, "pin or move")
     if facts.foreign:
         raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code=FOREIGN)
+    refuse_other_place(session, facts, command)
+    refuse_stage(session, facts, f"{command} {as_word(facts.path)}", yes=yes)
     return facts
 
 
@@ -161,5 +164,5 @@ def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, 
         )
     steps = relink_steps(facts, target, also={REQUEST: request, POLICY: policy, HELD_BACK: None})
     with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
-        transaction.take(Plan(steps))
+        transaction.take(Plan(steps, venv=facts.place))
     remember(session.places.root, facts.path)

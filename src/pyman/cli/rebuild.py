@@ -40,14 +40,13 @@ def rebuild(
         list[str] | None, typer.Option("--relax", metavar="NAME", hidden=True, help="A package to allow it for.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Rebuild also where a relink would do.")] = False,
-    yes: Annotated[
-        bool,
-        typer.Option("--yes", "-y", help="Rebuild where a relink would do, or off a Python that lends it packages."),
-    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     installer: Annotated[
         str, typer.Option("--installer", metavar="auto|uv|pip", help="What installs packages.")
     ] = "auto",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Answer every question with yes; rebuild also where a relink would do.")
+    ] = False,
 ) -> Answer:
     """Make a venv anew with the packages that it had, for another minor or because a relink cannot mend it.
 

@@ -18,7 +18,7 @@ from pyman.core.plans.removal import Need
 from pyman.core.record import record
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store, wanted_aliases, without_runtime
-from pyman.effects.moves.followers import complete
+from pyman.effects.moves.followers import complete, why_left_alone
 from pyman.effects.runtimes.at_path import runtime_at
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.own_python import refuse_own
@@ -120,7 +120,10 @@ def _look(
     movable, needed = sort_for_relink(needed, runtime, target)
     if force:
         # What does not fit would not run at all without the runtime.
-        movable = (*movable, *(need for need in needed if need.unfit and need.follower and need.follower.writable))
+        movable = (
+            *movable,
+            *(need for need in needed if need.unfit and need.follower and not why_left_alone(need.follower)),
+        )
     program = os.path.join(runtime.path, runtime.executable)
     return _Going(runtime, needed, tuple(complete(need.follower, program) for need in movable if need.follower))
 

@@ -61,7 +61,7 @@ def venv(
     notes: tuple[str, ...] = ()
     if requirements:
         files = tuple(_requirements_file(session, file) for file in requirements)
-        installer = _find_installer(session, place_of(folder, session.cwd), with_pip=not without_pip)
+        installer = _find_installer(session, place_of(folder, session.cwd, clear=clear), with_pip=not without_pip)
         install = _installation(session, installer, files)
         notes = (f"installed what {' and '.join(requirements)} asks for with {installer.kind}",)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import Annotated
 
 import typer
@@ -23,6 +22,7 @@ from pyman.core.venv import VenvFacts
 from pyman.effects.sizes import size_of
 from pyman.effects.venvs.inventory import is_own, take_inventory
 from pyman.effects.venvs.on_disk import read_venv
+from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.records import UNREACHABLE, forget, record_name
 from pyman.effects.venvs.set_aside import SetAside
 from pyman.errors import FOREIGN, NOT_YOURS, OWN_VENV, NotFound, PymanError, Refused, UsageError
@@ -98,7 +98,9 @@ def register(
     """
     wanted = [_absolute(session, folder) for folder in folders]
     _refuse_missing(wanted)
-    inventory = take_inventory(session.places, session.environ, session.cwd, wanted, observer=session.observer)
+    inventory = take_inventory(
+        session.places, session.environ, session.cwd, wanted, observer=session.observer, named=True
+    )
     paths = [facts.path for facts in inventory.read()]
     if inventory.unrecorded is not None:
         raise inventory.unrecorded
@@ -184,6 +186,8 @@ def _removable(path: str) -> VenvFacts:
     facts = read_venv(path)
     if facts is None:
         raise NotFound(f"{path} is no venv; nothing was touched", hint="see `pyman venvs`")
+    if facts.path != facts.folder:
+        raise leads_elsewhere(path, facts.folder, "venvs --remove")
     if facts.foreign:
         raise Refused(f"{path} belongs to {facts.creator}", hint=f"remove it with {facts.creator}", code=FOREIGN)
     if is_own(path):
@@ -197,8 +201,5 @@ def _delete(session: Session, facts: VenvFacts) -> None:
     names = {record_name(facts.path), record_name(facts.folder)}
     with SetAside(session.places, facts.folder, "remove", session.observer) as old:
         old.keep_new()
-    if facts.path != facts.folder and not stat.S_ISDIR(os.lstat(facts.path).st_mode):
-        # A link, or a file that named it: it would lead nowhere now.
-        os.unlink(facts.path)
     for name in names:
         forget(session.places.root, name)

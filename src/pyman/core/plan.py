@@ -10,6 +10,7 @@ from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyman.core.venv import VenvFolder
     from pyman.core.version import Version
 
 
@@ -89,3 +90,5 @@ class Plan:
     steps: tuple[Step, ...] = ()
     because: str = ""
     """One sentence."""
+    venv: VenvFolder | None = None
+    """The venv that files and links of the steps lie in; None for those of the store."""

@@ -114,6 +114,15 @@ class Way:
 
 
 @record
+class VenvFolder:
+    """The folder of a venv that is to be written into, and which one that was when it was read."""
+
+    path: str
+    identity: tuple[int, int] | None = None
+    """Device and inode; None where nobody looked."""
+
+
+@record
 class VenvFacts:
     """One venv, read and not run."""
 
@@ -151,6 +160,8 @@ class VenvFacts:
     """The place that `bin/activate` names."""
     moved_from: str | None = None
     """That place, where it is not this venv."""
+    meant_for: str | None = None
+    """The place that it is to have, where it lies in a tree that is being packed or mounted (`stage_of`)."""
     compiled: bool | None = None
     """True where compiled packages are installed; looked at only where a pre-release is or was at work."""
     owner_link: OwnerLink | None = None
@@ -160,6 +171,23 @@ class VenvFacts:
     cfg: bytes = b""
     """`pyvenv.cfg` as it was read."""
     problems: tuple[Problem, ...] = ()
+    only_named: bool = False
+    """True where only a link or a text file of a project names it, and it lies outside of that project: it is shown,
+    and not changed."""
+    identity: tuple[int, int] | None = None
+    """Device and inode of its folder."""
+    not_written: str = ""
+    """Why nothing is written into it: a folder of it is a link, or somebody else's (own_folders.py)."""
+
+    @property
+    def stage_reason(self) -> str:
+        """Why it is left as it is until somebody says yes; empty where it need not be."""
+        return stage_reason(self.folder, self.meant_for)
+
+    @property
+    def place(self) -> VenvFolder:
+        """Its folder, to write into."""
+        return VenvFolder(self.folder, self.identity)
 
     @property
     def request(self) -> str | None:
@@ -229,6 +257,23 @@ class VenvFacts:
         if all(self._minor_links()):
             return "alias"
         return "patch" if self.named_release is not None else "external"
+
+
+def stage_of(folder: str, place: str) -> str | None:
+    """The tree that a venv lies in which is meant for `place`: `/build` for `/build/opt/app` and `/opt/app`.
+
+    None where the place is no tail of the folder. Such a tree is being packed, or is a mounted image or a backup:
+    nobody can tell it from one that was really moved there (DESIGN 7, Moved).
+    """
+    return folder[: -len(place)] or None if place.startswith("/") and folder.endswith(place) else None
+
+
+def stage_reason(folder: str, meant_for: str | None) -> str:
+    """Why a venv is left as it is until somebody says yes: it may lie in such a tree; empty where it does not."""
+    stage = stage_of(folder, meant_for) if meant_for is not None else None
+    if stage is None:
+        return ""
+    return f"it names {meant_for} as its place, so {stage} may be a tree that is being packed or mounted"
 
 
 def named_folder(path: str | None) -> str | None:

@@ -9,6 +9,7 @@ from pyman.core.plan import CopyProgram, Forget, Plan, Remember, RemoveLink, Rep
 from pyman.effects.files import keep_beside, read_bytes, replace_file, replace_link
 from pyman.effects.interruption import Undisturbed
 from pyman.effects.places import Places, cannot_write
+from pyman.effects.venvs.own_folders import OwnName, refuse_unless_own
 from pyman.effects.venvs.records import forget, remember
 from pyman.errors import NOT_YOURS, Changed, PymanError, Refused
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pyman.core.plan import Step
+    from pyman.core.venv import VenvFolder
+
+    Writing = ReplaceFile | ReplaceLink | RemoveLink | CopyProgram
 
 
 class Transaction:
@@ -26,7 +30,9 @@ class Transaction:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._undo: list[Callable[[], object]] = []
-        self._spares: list[str] = []
+        self._spares: list[Callable[[], object]] = []
+        self._venv: VenvFolder | None = None
+        """The venv that the steps are about which are taken just now."""
 
     def __enter__(self) -> Self:
         return self
@@ -35,8 +41,11 @@ class Transaction:
         with Undisturbed():
             if kind is not None:
                 self._go_back(0, error)
-            for spare in self._spares:
-                _remove(spare)
+            for remove in self._spares:
+                try:
+                    remove()
+                except (OSError, PymanError):
+                    pass  # It was put back, or stays until the next one that is put beside.
 
     def _go_back(self, mark: int, error: BaseException | None) -> None:
         """Undo what was done since `mark`; a second ctrl-C does not cut the way back short."""
@@ -47,6 +56,8 @@ class Transaction:
                     self._undo.pop()()
                 except OSError as trouble:
                     failed.append(str(trouble))
+                except PymanError as trouble:
+                    failed.append(trouble.message)
         if failed and isinstance(error, PymanError):
             error.message += f", and not everything could be put back: {'; '.join(failed)}"
 
@@ -60,21 +71,24 @@ class Transaction:
         self._undo.append(undo)
 
     def put_file(self, path: str, content: bytes) -> None:
-        """Replace a file, or make it, and wait for the disk. Raises OSError."""
-        self.do(lambda: self._put_file(path, content))
+        """Replace a file of the store, or make it, and wait for the disk. Raises OSError."""
+        it = OwnName(path, None)
+        self.do(lambda: it.within(lambda folder: self._put_file(it, folder, content)))
 
-    def _put_file(self, path: str, content: bytes) -> None:
-        if os.path.lexists(path):
-            self._keep(path)
+    def _put_file(self, it: OwnName, folder: int, content: bytes) -> None:
+        if it.is_there(folder):
+            self._keep(it, folder)
         else:
-            self._undo.append(lambda: _remove(path))
-        replace_file(path, content, durable=True)
+            self._undo.append(lambda: it.within(lambda again: os.unlink(it.name, dir_fd=again)))
+        replace_file(it.name, content, durable=True, folder=folder)
 
-    def _keep(self, path: str) -> None:
+    def _keep(self, it: OwnName, folder: int) -> None:
         """Give what is there a second name until the end, so that the way back takes no room on a full disk."""
-        spare = keep_beside(path)
-        self._spares.append(spare)
-        self._undo.append(lambda: os.replace(spare, path))
+        spare = keep_beside(it.name, folder=folder)
+        self._spares.append(lambda: it.within(lambda again: os.unlink(spare, dir_fd=again)))
+        self._undo.append(
+            lambda: it.within(lambda again: os.replace(spare, it.name, src_dir_fd=again, dst_dir_fd=again))
+        )
 
     def attempt(self, plan: Plan) -> None:
         """Take a plan whole or not at all, while what was taken before stays. Raises PymanError where it cannot be."""
@@ -87,8 +101,14 @@ class Transaction:
 
     def take(self, plan: Plan) -> None:
         """Take every step of a plan. Raises PymanError where one cannot be taken."""
-        for step in plan.steps:
-            self.take_step(step)
+        before, self._venv = self._venv, plan.venv
+        try:
+            if plan.venv is not None and any(isinstance(step, _WRITING) for step in plan.steps):
+                _refuse_unless_own(plan.venv)
+            for step in plan.steps:
+                self.take_step(step)
+        finally:
+            self._venv = before
 
     def take_step(self, step: Step) -> None:
         """Take one step. Raises PymanError where the system refuses it, or what is there is not what was read."""
@@ -110,16 +130,11 @@ class Transaction:
 
     def _take(self, step: Step) -> None:
         match step:
-            case ReplaceFile():
-                self._replace_file(step)
-            case ReplaceLink():
-                self._replace_link(step)
-            case RemoveLink():
-                _expect_link(step.path, step.old)
-                self._keep(step.path)
-                os.unlink(step.path)
-            case CopyProgram():
-                self._copy_program(step)
+            case ReplaceFile() | ReplaceLink() | RemoveLink() | CopyProgram():
+                if self._venv is None and not step.path.startswith(f"{self._places.root}/"):
+                    raise ValueError(f"{step.path} lies in no store: the plan does not say which venv it is about")
+                it = OwnName(step.path, self._venv)
+                it.within(lambda folder: self._write(step, it, folder))
             case Forget():
                 forget(self._places.root, step.record)
             case Remember():
@@ -127,50 +142,55 @@ class Transaction:
             case Verify():
                 pass  # Starts a program, so it is taken where signals come through.
 
-    def _replace_file(self, step: ReplaceFile) -> None:
-        status = os.lstat(step.path)
-        _expect_own(step.path, status)
-        if read_bytes(step.path) != step.old:
-            raise _changed(step.path)
-        self._keep(step.path)
-        replace_file(step.path, step.new, stat.S_IMODE(status.st_mode))
-
-    def _replace_link(self, step: ReplaceLink) -> None:
-        old = step.old
-        if old is None:
-            os.symlink(step.new, step.path)
-            self._undo.append(lambda: os.unlink(step.path))
-            return
-        _expect_link(step.path, old)
-        self._keep(step.path)
-        replace_link(step.path, step.new)
-
-    def _copy_program(self, step: CopyProgram) -> None:
-        _expect_own(step.path, os.lstat(step.path))
-        self._keep(step.path)
-        replace_file(step.path, read_bytes(step.source, _LARGEST_PROGRAM), 0o755)
+    def _write(self, step: Writing, it: OwnName, folder: int) -> None:
+        match step:
+            case ReplaceFile():
+                mode = _expect_own(step.path, it, folder)
+                if read_bytes(it.name, folder=folder) != step.old:
+                    raise _changed(step.path)
+                self._keep(it, folder)
+                replace_file(it.name, step.new, stat.S_IMODE(mode), folder=folder)
+            case ReplaceLink(old=None):
+                os.symlink(step.new, it.name, dir_fd=folder)
+                self._undo.append(lambda: it.within(lambda again: os.unlink(it.name, dir_fd=again)))
+            case ReplaceLink():
+                _expect_link(step.path, it, folder, step.old)
+                self._keep(it, folder)
+                replace_link(it.name, step.new, folder=folder)
+            case RemoveLink():
+                _expect_link(step.path, it, folder, step.old)
+                self._keep(it, folder)
+                os.unlink(it.name, dir_fd=folder)
+            case CopyProgram():
+                _expect_own(step.path, it, folder)
+                self._keep(it, folder)
+                replace_file(it.name, read_bytes(step.source, _LARGEST_PROGRAM), 0o755, folder=folder)
 
 
 _LARGEST_PROGRAM = 128 << 20
 
 
-def _remove(path: str) -> None:
+_WRITING = (ReplaceFile, ReplaceLink, RemoveLink, CopyProgram)
+
+
+def _refuse_unless_own(venv: VenvFolder) -> None:
     try:
-        os.unlink(path)
-    except OSError:
-        pass  # It was put back, or stays until the next one that is put beside.
+        refuse_unless_own(venv)
+    except OSError as error:
+        raise cannot_write(venv.path, error) from error
 
 
-def _expect_link(path: str, target: str) -> None:
-    status = os.lstat(path)
-    _expect_own(path, status)
-    if not stat.S_ISLNK(status.st_mode) or os.readlink(path) != target:
+def _expect_link(path: str, it: OwnName, folder: int, target: str | None) -> None:
+    if not stat.S_ISLNK(_expect_own(path, it, folder)) or os.readlink(it.name, dir_fd=folder) != target:
         raise _changed(path)
 
 
-def _expect_own(path: str, status: os.stat_result) -> None:
+def _expect_own(path: str, it: OwnName, folder: int) -> int:
+    """The mode of what belongs to the user; Refused for what does not."""
+    status = os.stat(it.name, dir_fd=folder, follow_symlinks=False)
     if status.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
+    return status.st_mode
 
 
 def _changed(path: str) -> PymanError:

@@ -32,12 +32,13 @@ class NotReadable(OSError):
     """No regular file, or larger than the limit: a fifo would hang us, a device or a gigabyte would fill us."""
 
 
-def read_bytes(path: str, limit: int = SMALL_FILE) -> bytes:
+def read_bytes(path: str, limit: int = SMALL_FILE, *, folder: int | None = None) -> bytes:
     """Return the content of a regular file of at most `limit` bytes.
 
+    With `folder`, the descriptor of an open folder, `path` is a name in it, and a link of that name is not followed.
     Raises NotReadable for anything else that is there, and OSError as the system says it.
     """
-    descriptor = os.open(path, _READ_FLAGS)
+    descriptor = os.open(path, _READ_FLAGS | (os.O_NOFOLLOW if folder is not None else 0), dir_fd=folder)
     try:
         return _read_descriptor(descriptor, path, limit)
     finally:
@@ -99,24 +100,42 @@ def open_regular(path: str) -> FileIO:
     return file
 
 
-def _beside(path: str) -> str:
+def _beside(path: str, folder: int | None) -> str:
     """Return a name in the same folder that no other process uses and that marks itself as work in progress.
 
     What a process left there that was killed while it replaced the same thing is removed first.
     """
-    folder, name = os.path.split(path)
+    above, name = os.path.split(path)
     start = f".{name[:100]}{TEMPORARY}"
-    for left in os.listdir(folder or "."):
+    for left in os.listdir(folder if folder is not None else above or "."):
         if left.startswith(start) and not is_alive(left[len(start) :].partition("-")[0]):
-            _unlink(os.path.join(folder, left))
-    return os.path.join(folder, f"{start}{os.getpid()}-{os.urandom(4).hex()}")
+            _unlink(os.path.join(above, left), folder)
+    return os.path.join(above, f"{start}{os.getpid()}-{os.urandom(4).hex()}")
 
 
-def _unlink(path: str) -> None:
+def _unlink(path: str, folder: int | None) -> None:
     try:
-        os.unlink(path)
+        os.unlink(path, dir_fd=folder)
     except OSError:
         pass  # Somebody else was faster, or it is no file of ours; what is to be done does not depend on it.
+
+
+def sweep_folder(folder: int) -> None:
+    """Remove the files and links in an open folder that dead processes were about to put in place of others."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        pid = name.rpartition(TEMPORARY)[2].partition("-")[0]
+        if not name.startswith(".") or TEMPORARY not in name or not pid.isdigit() or is_alive(pid):
+            continue
+        try:
+            mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+            if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+                os.unlink(name, dir_fd=folder)
+        except OSError:
+            pass  # It harms nobody, and is tried again.
 
 
 def write_all(descriptor: int, content: bytes) -> None:
@@ -126,22 +145,25 @@ def write_all(descriptor: int, content: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def replace_file(path: str, content: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
+def replace_file(
+    path: str, content: bytes, mode: int = 0o644, *, durable: bool = False, folder: int | None = None
+) -> None:
     """Put a file in place in one step: readers see the old content or the new, never half of it.
 
-    The file is a new one even where the old was a hard link into somebody's cache. `durable` waits for the disk.
+    The file is a new one even where the old was a hard link into somebody's cache, or a link. `durable` waits for the
+    disk. With `folder`, the descriptor of an open folder, `path` is a name in it.
     """
-    temporary = _beside(path)
+    temporary = _beside(path, folder)
     try:
-        _write_new(temporary, content, mode, durable=durable)
-        os.replace(temporary, path)
+        _write_new(temporary, content, mode, durable=durable, folder=folder)
+        os.replace(temporary, path, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        _unlink(temporary)
+        _unlink(temporary, folder)
         raise
 
 
-def _write_new(path: str, content: bytes, mode: int, *, durable: bool = False) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+def _write_new(path: str, content: bytes, mode: int, *, durable: bool = False, folder: int | None = None) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
         write_all(descriptor, content)
         os.fchmod(descriptor, mode)
@@ -151,34 +173,37 @@ def _write_new(path: str, content: bytes, mode: int, *, durable: bool = False) -
         os.close(descriptor)
 
 
-def replace_link(path: str, target: str) -> None:
+def replace_link(path: str, target: str, *, folder: int | None = None) -> None:
     """Point a symlink elsewhere in one step: at no instant is the name missing.
 
-    Raises IsADirectoryError where a real folder has the name, which is never touched.
+    With `folder`, the descriptor of an open folder, `path` is a name in it. Raises IsADirectoryError where a real
+    folder has the name, which is never touched.
     """
-    temporary = _beside(path)
-    os.symlink(target, temporary)
+    temporary = _beside(path, folder)
+    os.symlink(target, temporary, dir_fd=folder)
     try:
-        os.replace(temporary, path)
+        os.replace(temporary, path, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        _unlink(temporary)
+        _unlink(temporary, folder)
         raise
 
 
-def keep_beside(path: str) -> str:
+def keep_beside(path: str, *, folder: int | None = None) -> str:
     """Give a file or a link a second name beside it, and return that: putting it back takes no room on the disk.
 
-    Raises OSError where there is nothing, or no second name can be made.
+    With `folder`, the descriptor of an open folder, both are names in it. Raises OSError where there is nothing, or
+    no second name can be made.
     """
-    mode = os.lstat(path).st_mode
-    spare = _beside(path)
+    mode = os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode
+    spare = _beside(path, folder)
     if stat.S_ISLNK(mode):
-        os.symlink(os.readlink(path), spare)
+        os.symlink(os.readlink(path, dir_fd=folder), spare, dir_fd=folder)
         return spare
     try:
-        os.link(path, spare, follow_symlinks=False)
+        os.link(path, spare, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        _write_new(spare, read_bytes(path, _LARGEST_KEPT), stat.S_IMODE(mode))
+        content = read_bytes(path, _LARGEST_KEPT, folder=folder)
+        _write_new(spare, content, stat.S_IMODE(mode), folder=folder)
     return spare

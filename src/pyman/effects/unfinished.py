@@ -16,7 +16,7 @@ import stat
 
 from pyman.core.record import record
 from pyman.effects.alive import is_alive
-from pyman.effects.files import SMALL_FILE, TEMPORARY, read_text, write_all
+from pyman.effects.files import SMALL_FILE, read_text, sweep_folder, write_all
 from pyman.effects.lock import hold
 from pyman.effects.places import cannot_write
 
@@ -149,17 +149,13 @@ def sweep(folder: str) -> list[Unfinished]:
 def sweep_temporaries(folder: str) -> None:
     """Remove the files and links that dead processes were about to put in place of others (effects/files.py)."""
     try:
-        names = [name for name in os.listdir(folder) if name.startswith(".") and TEMPORARY in name]
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         return
-    for name in names:
-        path = os.path.join(folder, name)
-        pid = name.rpartition(TEMPORARY)[2].partition("-")[0]
-        if pid.isdigit() and not is_alive(pid) and (os.path.islink(path) or os.path.isfile(path)):
-            try:
-                os.unlink(path)
-            except OSError:
-                pass  # It harms nobody, and is tried again.
+    try:
+        sweep_folder(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read_note(path: str) -> dict[str, str] | None:

@@ -13,6 +13,7 @@ from pyman.core.venv_layout import VenvWish
 from pyman.core.version import minor_alias
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
+from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.place import being_made, clear_left_behind, what_is_there
 from pyman.errors import (
     EXISTS,
@@ -116,7 +117,7 @@ def make_venv(
     where a Python would have to be installed first, Refused where something is in its place, and PymanError where it
     cannot be written.
     """
-    path = place_of(options.folder, cwd)
+    path = place_of(options.folder, cwd, clear=options.clear)
     there = free_place(places, path, clear=options.clear)
 
     def choose_again() -> Choice:
@@ -156,8 +157,8 @@ def make_venv(
     raise PymanError("the alias is moved by others all the time", hint="run the same command again later")
 
 
-def place_of(folder: str, cwd: str) -> str:
-    """The absolute path of a new venv. Raises Refused for one that cannot work."""
+def place_of(folder: str, cwd: str, *, clear: bool = False) -> str:
+    """The absolute path of a new venv. Raises Refused for one that cannot work, and for a link to another folder."""
     if not os.path.isabs(folder):
         try:
             os.getcwd()
@@ -165,7 +166,9 @@ def place_of(folder: str, cwd: str) -> str:
             raise PymanError("the folder that you are in is gone", hint="go to another one first") from None
     path = os.path.abspath(os.path.join(cwd, folder))
     if os.path.islink(path) and os.path.isdir(path):
-        path = os.path.realpath(path)
+        if not os.path.samefile(path, "."):
+            raise leads_elsewhere(path, os.path.realpath(path), "venv --clear" if clear else "venv")
+        path = os.path.realpath(path)  # The folder that the user is in, reached through a link.
     if os.pathsep in path:
         raise Refused(
             f"{path} holds `{os.pathsep}`, which parts the folders of PATH: a venv there could not be activated",

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 
+from pyman.cli.flows.asking import confirmed
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
-from pyman.core.escape import visible
 from pyman.core.packages.lent import told
 from pyman.core.relink import Target, shown_release
 from pyman.core.venv import VenvFacts
 from pyman.effects.packages.lenders import Lenders
 from pyman.errors import BORROWS, OLDER_RELEASE, Refused
-from pyman.hot.speak import is_terminal
-
-
-def can_ask(session: Session) -> bool:
-    """True where somebody is there to answer a question."""
-    return is_terminal(sys.stdin) and not session.json
-
-
-def confirmed(question: str) -> bool:
-    """Ask a question at the terminal."""
-    import typer
-
-    return typer.confirm(visible(question), err=True)
 
 
 def get_consent(
@@ -47,7 +33,7 @@ def get_consent(
     if not sentences or yes:
         return tuple(sentences)
     shown = short_path(session, facts.path)
-    if can_ask(session) and confirmed(f"{shown}: {'; '.join(sentences)}. Go ahead?"):
+    if confirmed(session, f"{shown}: {'; '.join(sentences)}. Go ahead?", yes=yes):
         return tuple(sentences)
     raise Refused(f"{facts.path} was not changed: {'; '.join(sentences)}", hint=f"`{command}` goes ahead", code=code)
 

@@ -28,9 +28,9 @@ from pyman.effects.moves.move import settle_aliases
 from pyman.effects.packages.lenders import Lenders
 from pyman.effects.places import make_folder
 from pyman.effects.store import read_store
-from pyman.effects.unfinished import sweep_temporaries
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.moved import folders_of_moved, read_moved
+from pyman.effects.venvs.own_folders import sweep_own
 from pyman.errors import Changed, NotFound, PymanError, ReadOnly
 
 TYPE_CHECKING = False
@@ -157,12 +157,10 @@ def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Sto
         raise _nothing_to_do(facts.path)
     with _locked(session), Transaction(session.places) as transaction:
         # What a killed repair was about to put in place lies beside what this one replaces.
-        folders = {os.path.dirname(step.path) for step in plan.steps if hasattr(step, "path")}
+        folders = {"", "bin"}
         if finding.action == actions.MEND_MOVE:
             folders.update(folders_of_moved(facts))
-        for folder in folders:
-            with contextlib.suppress(OSError):
-                sweep_temporaries(folder)
+        sweep_own(facts.place, folders)
         transaction.take(plan)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.cli.flows.examining import examine
+from pyman.cli.flows.other_place import refuse_other_place, refuse_stage
 from pyman.cli.flows.planning_rebuild import OtherLock, plan_rebuild, refuse_obstacles
 from pyman.cli.flows.rebuilding import NotRestored, carry_out
 from pyman.cli.flows.relinking import needs_rebuild, relink
@@ -14,6 +15,8 @@ from pyman.cli.show.rebuilt import done_data, done_lines, plan_lines, planned_da
 from pyman.core.diagnosis.finding import REBUILD
 from pyman.core.implementation import refuse_other
 from pyman.core.plans.rebuild import RebuildOptions
+from pyman.core.record import replace
+from pyman.core.shell.quoting import as_word
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.turn import Turn
 from pyman.errors import Interrupted, NotFound, PymanError
@@ -58,6 +61,12 @@ class Rebuilds:
         if facts is None:
             raise NotFound(f"{path} is no venv any more", hint="run `pyman doctor`")
         refuse_other(facts, "rebuild")
+        refuse_other_place(session, facts, "rebuild")
+        if not options.dry_run:
+            refuse_stage(session, facts, f"rebuild {as_word(facts.path)}", yes=options.yes)
+            options = replace(options, yes=options.yes or bool(facts.stage_reason))
+        elif facts.stage_reason:
+            self.lines.append(f"{short_path(session, facts.path)} needs a yes (`--yes`): {facts.stage_reason}")
         if not needs_rebuild(session, facts, options):
             element, line = relink(session, facts, options)
             self.rebuilt.append(element)

@@ -57,6 +57,8 @@ def answer(session: Session, seen: Examination, judged: list[Judged], *, fix: bo
         notes.append(f"{len(seen.unreadable) - len(notes)} more folders could not be searched")
     if dry_run and any(one.status == "planned" for one in judged):
         notes.append("nothing was changed: `--fix` does the repairs")
+        if any(one.finding.asks and one.status == "planned" for one in judged):
+            notes.append("some repairs need a yes: `--fix --yes`")
     elif fix and not dry_run:
         if any(one.finding.asks and _is_for_fix(one) for one in judged):
             notes.append("`--fix --yes` also does what wants a yes")

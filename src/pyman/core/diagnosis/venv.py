@@ -11,6 +11,7 @@ from pyman.core.diagnosis.owner_command import owner_command
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.record import replace
 from pyman.core.relink import stale_keys
+from pyman.core.shell.quoting import as_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,8 +41,18 @@ def _as_far_as_allowed(finding: Finding, facts: VenvFacts, world: World) -> Find
         return finding
     if facts.uid != world.uid:
         return replace(finding, repair="its owner can mend it: it belongs to another user", action="", asks=False)
+    if facts.only_named:
+        command = f"`pyman doctor {as_word(facts.folder)} --fix`"
+        why = f"{command} repairs it: it lies outside of the project whose {basename(facts.path)} leads to it"
+        return replace(finding, repair=why, action="", asks=False)
     if facts.creator == "pre-commit" or (facts.foreign and not world.foreign):
         return replace(finding, repair=f"run `{owner_command(facts)}`", action="", asks=False)
+    if facts.not_written:
+        why = f"not repaired: {facts.not_written}, and pyman writes only into a venv's own folders"
+        return replace(finding, repair=why, action="", asks=False)
+    if facts.stage_reason:
+        message = f"{finding.message}; {facts.stage_reason}"
+        return replace(finding, message=message, repair=f"after a yes: {finding.repair}", asks=True)
     return finding
 
 

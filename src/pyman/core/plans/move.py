@@ -8,6 +8,7 @@ from pyman.core.plan import CopyProgram, Plan, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, VERSION_KEYS, Settings, edit, parse_pyvenv_cfg
 from pyman.core.record import record
 from pyman.core.runtime import executable_of, parse_runtime_name
+from pyman.core.venv import VenvFolder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ class Follower:
     """The links in its `bin` that lead out of it: name and target. Looked up for those that are to be changed."""
     copies: tuple[str, ...] = ()
     """The names in its `bin` that are copies of the interpreter: such a venv goes by its `home` alone."""
-    writable: bool = True
+    identity: tuple[int, int] | None = None
+    """Device and inode of the folder that it lies in."""
+    obstacle: str = ""
+    """Why it is left as it is: `it cannot be written`; empty where nothing is against it."""
 
     @property
     def settings(self) -> Settings:
@@ -50,6 +54,11 @@ class Follower:
     def place(self) -> str:
         """The folder to write into."""
         return self.folder or self.path
+
+    @property
+    def own(self) -> VenvFolder:
+        """The same, and which folder that was."""
+        return VenvFolder(self.place, self.identity)
 
     @property
     def is_held_back(self) -> bool:
@@ -97,7 +106,7 @@ def through_other(
     check = Verify(follower.place, version, variant, join(new, "bin"))
     named = parse_runtime_name(follower.through)
     down = held_back is not None or (named is not None and named[0] > version)
-    return Plan((*files, *links, check) if down else (*links, *files, check))
+    return Plan((*files, *links, check) if down else (*links, *files, check), venv=follower.own)
 
 
 def refreshed(follower: Follower, program: str) -> tuple[CopyProgram, ...]:
@@ -111,7 +120,7 @@ def onto_alias(follower: Follower, alias: str, version: Version, variant: str) -
     What an earlier move left half done is done: link and `home` go through the alias, and nothing says held back.
     """
     if follower.through in (alias, "3") and not follower.is_held_back and not follower.is_split:
-        return Plan(_edited(follower, version_lines(follower.settings, version, follows=True)))
+        return Plan(_edited(follower, version_lines(follower.settings, version, follows=True)), venv=follower.own)
     return through_other(follower, alias, version, held_back=None, variant=variant)
 
 
@@ -203,12 +212,12 @@ def brought_along(move: AliasMove, follower: Follower) -> Plan:
     return onto_alias(follower, move.swap.alias, new.version, new.variant) if new is not None else Plan()
 
 
-def copies_of(move: AliasMove, follower: Follower) -> tuple[CopyProgram, ...]:
+def copies_of(move: AliasMove, follower: Follower) -> Plan:
     """Refresh the copies of the interpreter that a venv which goes along holds."""
     new = move.new
     if move.old is None or new is None:
-        return ()
-    return refreshed(follower, join(follower.runtimes, new.name, new.executable))
+        return Plan()
+    return Plan(refreshed(follower, join(follower.runtimes, new.name, new.executable)), venv=follower.own)
 
 
 def library_name(runtime: Runtime) -> str:

@@ -37,10 +37,11 @@ class RebuildOptions:
     relaxed: tuple[str, ...] = ()
     """The normalized names that `--allow-newer` is limited to; what needs it where it is empty."""
     force: bool = False
-    yes: bool = False
     """True where the user said that it may leave a base which lends it packages."""
     installer: str = "auto"
     dry_run: bool = False
+    yes: bool = False
+    """True for a yes to everything: also to rebuilding where a relink would do."""
 
 
 @record

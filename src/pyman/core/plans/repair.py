@@ -70,7 +70,7 @@ def plan_repair(
     else:
         target = chosen_target(finding, facts, store)
         steps = relink_steps(facts, target, pipx_metadata=pipx_metadata) if target is not None else ()
-    return Repair(finding, Plan(steps, finding.message) if steps else None)
+    return Repair(finding, Plan(steps, finding.message, facts.place) if steps else None)
 
 
 def chosen_target(finding: Finding, facts: VenvFacts, store: Store) -> Target | None:

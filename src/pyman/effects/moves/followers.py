@@ -6,10 +6,14 @@ import errno
 import os
 import stat
 
+from pyman.core.folder_names import minor_of_executable
 from pyman.core.plans.move import Follower, may_need_work
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
+from pyman.core.venv import stage_reason
 from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes
+from pyman.effects.venvs.location import read_location
+from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.records import record_names
 
 TYPE_CHECKING = False
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 _MOST_LINKS = 8
 # What is there is no link, or nothing is there. Whatever else the system says, it has not told.
 _NO_LINK = frozenset((errno.ENOENT, errno.EINVAL, errno.ENOTDIR, errno.ELOOP))
+CANNOT_BE_WRITTEN = "it cannot be written"
 _LONGEST_PATH = 4096  # what a text file in the place of `.venv` may hold
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -160,8 +165,13 @@ def _read(place: str, inside: tuple[str, ...], concerns: Callable[[str], bool]) 
 def _folder_of(path: str) -> str | None:
     """Where a venv really lies: in the place of `.venv` may be a text file that holds a path (uv)."""
     try:
-        if stat.S_ISDIR(os.stat(path).st_mode):
+        mode = os.lstat(path).st_mode
+        if stat.S_ISDIR(mode):
             return path
+        if stat.S_ISLNK(mode):
+            # What is written goes into the folder itself, and through no link.
+            real = os.path.realpath(path)
+            return real if stat.S_ISDIR(os.stat(real).st_mode) else None
         text = read_bytes(path, _LONGEST_PATH).decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip()
     except OSError as error:
         if isinstance(error, NotReadable) or error.errno in _NO_LINK:
@@ -194,6 +204,7 @@ def _follower(path: str, folder: str, inside: tuple[str, ...], concerns: Callabl
     through = way[len(start) :].partition("/")[0]
     if not concerns(through):
         return None
+    status = os.stat(folder)
     return Follower(
         path,
         start[:-1],
@@ -201,7 +212,8 @@ def _follower(path: str, folder: str, inside: tuple[str, ...], concerns: Callabl
         cfg,
         folder if folder != path else "",
         copies=("python",) if copied else (),
-        writable=bool(cfg) and _is_writable(folder),
+        identity=(status.st_dev, status.st_ino),
+        obstacle="" if cfg and _is_writable(folder, status) else CANNOT_BE_WRITTEN,
     )
 
 
@@ -224,7 +236,29 @@ def complete(follower: Follower, program: str | None) -> Follower:
             continue
         if "/" in target and os.path.dirname(target) not in (folder, "."):
             links.append((name, target))
-    return replace(follower, links=tuple(links), copies=tuple(copies))
+    return replace(follower, links=tuple(links), copies=tuple(copies), obstacle=why_left_alone(follower))
+
+
+def why_left_alone(follower: Follower) -> str:
+    """Say why nothing of a venv is changed while an alias moves; empty where nothing is against it.
+
+    It cannot be written, one of its folders is not its own, or it lies in a tree that is meant for another place: a
+    move asks nobody.
+    """
+    if follower.obstacle:
+        return follower.obstacle
+    place = follower.place
+    reason = why_not_written(place, _libraries(place), os.geteuid())
+    if reason:
+        return reason
+    return stage_reason(place, read_location(place, follower.path, follower.settings)[2])
+
+
+def _libraries(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(f"{folder}/lib") if minor_of_executable(name) is not None]
+    except OSError:
+        return []
 
 
 def _is_copy(path: str, program: str) -> bool:
@@ -236,10 +270,5 @@ def _is_copy(path: str, program: str) -> bool:
         return False
 
 
-def _is_writable(folder: str) -> bool:
-    try:
-        return os.stat(folder).st_uid == os.geteuid() and all(
-            os.access(each, os.W_OK) for each in (folder, f"{folder}/bin")
-        )
-    except OSError:
-        return False
+def _is_writable(folder: str, status: os.stat_result) -> bool:
+    return status.st_uid == os.geteuid() and all(os.access(each, os.W_OK) for each in (folder, f"{folder}/bin"))

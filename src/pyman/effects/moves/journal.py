@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.plan import Plan
 from pyman.core.plans.move import onto_alias, refreshed
 from pyman.core.record import replace
 from pyman.effects.apply import Transaction
@@ -16,7 +17,8 @@ from pyman.effects.files import read_text, replace_file
 from pyman.effects.moves.followers import complete, read_follower
 from pyman.effects.places import cannot_write
 from pyman.effects.store import read_store
-from pyman.effects.unfinished import WorkFolder, read_unfinished, remove_tree, sweep_temporaries
+from pyman.effects.unfinished import WorkFolder, read_unfinished, remove_tree
+from pyman.effects.venvs.own_folders import sweep_own
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -105,9 +107,8 @@ def _settle(places: Places, store: Store, path: str, alias: str, target: Runtime
     follower = read_follower(path, places.runtimes, names.__contains__)
     if follower is None:
         return
-    for folder in (follower.place, os.path.join(follower.place, "bin")):
-        sweep_temporaries(folder)
-    if target is None or follower.is_pinned or not follower.writable:
+    sweep_own(follower.own, ("", "bin"))
+    if target is None or follower.is_pinned or follower.obstacle:
         return
     with Transaction(places) as transaction:
         transaction.take(onto_alias(replace(follower, copies=()), alias, target.version, target.variant))
@@ -121,5 +122,5 @@ def _refresh_copies(transaction: Transaction, follower: Follower, store: Store, 
     for runtime in store.runtimes:
         if runtime.alias == alias and runtime.name != target.name:
             program = os.path.join(runtime.path, runtime.executable)
-            for step in refreshed(complete(follower, program), os.path.join(target.path, target.executable)):
-                transaction.take_step(step)
+            copies = refreshed(complete(follower, program), os.path.join(target.path, target.executable))
+            transaction.take(Plan(copies, venv=follower.own))

@@ -8,7 +8,7 @@ from pyman.core.plans.move import AliasMove, may_need_work
 from pyman.core.record import replace
 from pyman.core.runtime import parse_runtime_name
 from pyman.core.version import minor_alias
-from pyman.effects.moves.followers import Followers, complete, read_followers
+from pyman.effects.moves.followers import CANNOT_BE_WRITTEN, Followers, complete, read_followers
 from pyman.effects.moves.quiet_followers import QuietFollowers
 
 TYPE_CHECKING = False
@@ -91,8 +91,8 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
     for follower, reason in move.behind:
         if old is not None and after.runtime(old.name) is None:
             stuck.append((follower, f"{reason}, and it cannot be held back on {old.release}, which is to go"))
-        elif (ready := _ready(follower, program)) is None:
-            stuck.append((follower, f"{reason}, and it cannot be held back, because it cannot be written"))
+        elif (ready := _ready(follower, program)).obstacle:
+            stuck.append((follower, f"{reason}, and it cannot be held back: {ready.obstacle}"))
         elif _is_first(follower, seen):
             behind.append((ready, reason))
         else:
@@ -100,17 +100,17 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
     for follower in move.along:
         if not follower.copies and not may_need_work(follower.cfg, minor):
             others += 1
-        elif (ready := _ready(follower, program)) is None:
+        elif (ready := _ready(follower, program)).obstacle:
             others += 1
-            notes.append((follower.path, "could not be brought up to date, because it cannot be written"))
+            notes.append((follower.path, f"was not brought up to date: {ready.obstacle}"))
         elif _is_first(follower, seen):
             along.append(ready)
         else:
             others += 1
     for follower in move.forward:
         present = os.path.join(follower.runtimes, follower.through, move.new.executable) if move.new else None
-        if (ready := _ready(follower, present)) is None:
-            still.append((follower, "it fits again, and cannot be brought forward, because it cannot be written"))
+        if (ready := _ready(follower, present)).obstacle:
+            still.append((follower, f"it fits again, and cannot be brought forward: {ready.obstacle}"))
         elif _is_first(follower, seen):
             forward.append(ready)
         else:
@@ -140,13 +140,12 @@ def _completed(follower: Follower, program: str | None) -> Follower:
     try:
         return complete(follower, program)
     except OSError:
-        return replace(follower, writable=False)
+        return replace(follower, obstacle=CANNOT_BE_WRITTEN)
 
 
-def _ready(follower: Follower, program: str | None) -> Follower | None:
-    """A venv with all that is needed to change it; None where it cannot be."""
-    ready = _completed(follower, program) if follower.writable else follower
-    return ready if ready.writable else None
+def _ready(follower: Follower, program: str | None) -> Follower:
+    """A venv with all that is needed to change it, or with why it is left as it is."""
+    return follower if follower.obstacle else _completed(follower, program)
 
 
 def _minor_of_major(store: Store) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pyman.core.plan import Plan
 from pyman.core.plans.move import brought_along, copies_of, kept_behind, through_other
 from pyman.core.record import replace
 from pyman.errors import CANNOT_HOLD_BACK, PymanError, Refused
@@ -63,7 +62,7 @@ def refresh_copies(transaction: Transaction, move: AliasMove) -> AliasMove:
     """Give venvs that hold copies of the interpreter those of the new release."""
     for follower in move.along:
         try:
-            transaction.attempt(Plan(copies_of(move, follower)))
+            transaction.attempt(copies_of(move, follower))
         except PymanError as error:
             move = _noted(move, follower, error)
     return move

@@ -7,7 +7,7 @@ import os
 from pyman.core.plans.removal import Need, needs
 from pyman.core.record import replace
 from pyman.effects.moves.fitness import one_line
-from pyman.effects.moves.followers import read_followers
+from pyman.effects.moves.followers import read_followers, why_left_alone
 from pyman.effects.processes import processes_in, why_not_told
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.venvs.records import UNREACHABLE, known_venvs, state_of
@@ -58,8 +58,8 @@ def sort_for_relink(
     for need, (follower, verdict) in zip(linked, verdicts, strict=True):
         if verdict.reasons:
             rest.append(replace(need, unfit=one_line(verdict.reasons)))
-        elif not follower.writable:
-            rest.append(replace(need, unfit="it cannot be written"))
+        elif obstacle := why_left_alone(follower):
+            rest.append(replace(need, unfit=obstacle))
         else:
             movable.append(need)
     return tuple(movable), tuple(rest)

@@ -6,13 +6,24 @@ import os
 import sys
 
 from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.record import replace
 from pyman.effects.files import TEMPORARY
 from pyman.effects.interpreters.base_release import BaseReleases
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.venvs.known_places import find_known_venvs
 from pyman.effects.venvs.on_disk import read_venv
-from pyman.effects.venvs.records import GONE, PRESENT, UNREACHABLE, KnownVenv, known_venvs, record_name, write_record
+from pyman.effects.venvs.project import is_inside, project_of
+from pyman.effects.venvs.records import (
+    GONE,
+    PRESENT,
+    UNREACHABLE,
+    KnownVenv,
+    is_recorded,
+    known_venvs,
+    record_name,
+    write_record,
+)
 from pyman.effects.venvs.records import state_of as state_of_record
 from pyman.effects.venvs.search import search_venvs
 from pyman.errors import PymanError
@@ -38,8 +49,10 @@ class Inventory:
         paths: Iterable[str],
         unreadable: tuple[str, ...],
         record: bool,
+        named: Iterable[str] = (),
     ) -> None:
         self._places = places
+        self._named = frozenset(named)
         self._known = known
         self._paths = paths
         self._record = record
@@ -69,8 +82,10 @@ class Inventory:
                 if name in self._known:
                     self._absent(self._known[name])
                 continue
-            if name not in self._known and self._record:
+            facts = _with_claim(self._places, facts)
+            if name not in self._known and self._record and (path in self._named or not facts.only_named):
                 self._remember(path)
+                facts = _with_claim(self._places, facts)
             if facts.folder != facts.path:
                 pointers.append(facts)
                 continue
@@ -105,12 +120,14 @@ def take_inventory(
     observer: Observer = SILENT,
     *,
     record: bool = True,
+    named: bool = False,
 ) -> Inventory:
     """Find every known venv, and those that nobody has told of.
 
     With `folders` only what lies below these, searched to the bottom. Else the records, the current folder, the
     folders of the settings (`searched`) and the places where other tools keep theirs. With `record` those that were
-    not known are recorded when they are read.
+    not known are recorded when they are read; what only a link or a text file of a project names, outside of that
+    project, is recorded where it is one of `folders` itself and the user `named` them to be recorded.
     """
     given = [os.path.abspath(os.path.join(cwd, os.path.expanduser(folder))) for folder in folders]
     records = known_venvs(places.root)
@@ -119,7 +136,7 @@ def take_inventory(
         found = search_venvs(given, observer)
         tops = tuple(f"{top.rstrip('/')}/" for top in dict.fromkeys((*given, *map(os.path.realpath, given))))
         known = {one.name: one for one in records if f"{one.path}/".startswith(tops)}
-        return Inventory(places, known, found.venvs, found.unreadable, record=record)
+        return Inventory(places, known, found.venvs, found.unreadable, record=record, named=given if named else ())
     paths = [*_here(cwd), *find_known_venvs(environ, places.home)]
     wanted = [os.path.abspath(os.path.join(places.home, os.path.expanduser(folder))) for folder in searched]
     if wanted:
@@ -132,7 +149,25 @@ def take_inventory(
 def read_one(places: Places, path: str) -> VenvFacts | None:
     """Read one venv with the release that runs, as `Inventory.read` reads each; None where there is none."""
     facts = read_venv(path)
-    return BaseReleases(places.cache).complete(facts) if facts is not None else None
+    return BaseReleases(places.cache).complete(_with_claim(places, facts)) if facts is not None else None
+
+
+def leads_outside(places: Places, facts: VenvFacts) -> bool:
+    """True for a venv that was read by way of a link, or of a text file, and lies outside of the project of that."""
+    if facts.path == facts.folder:
+        return False
+    return not is_inside(facts.folder, project_of(os.path.dirname(facts.path), places.home))
+
+
+def _with_claim(places: Places, facts: VenvFacts) -> VenvFacts:
+    """Say of a venv that only a project's link or text file names that it is not to be changed.
+
+    What such a file says can make pyman look inside of that project, and write nowhere else (DESIGN 6).
+    """
+    claimed = not leads_outside(places, facts) or any(
+        is_recorded(places.root, path) for path in (facts.path, facts.folder)
+    )
+    return facts if claimed == (not facts.only_named) else replace(facts, only_named=not claimed)
 
 
 def is_own(path: str) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
+from pyman.core.venv import VenvFolder
 from pyman.effects.unfinished import sweep_temporaries
+from pyman.effects.venvs.own_folders import sweep_own
 from pyman.effects.venvs.place import clear_folder, clear_left_behind
 
 TYPE_CHECKING = False
@@ -22,7 +22,6 @@ def clear_away(places: Places, venvs: Iterable[str], cwd: str) -> None:
     for folder in (places.root, places.runtimes, places.venvs, places.shims):
         sweep_temporaries(folder)
     for venv in venvs:
-        for folder in (venv, os.path.join(venv, "bin")):
-            sweep_temporaries(folder)
+        sweep_own(VenvFolder(venv), ("", "bin"))
         clear_left_behind(venv)
     clear_folder(cwd)

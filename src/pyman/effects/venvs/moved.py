@@ -40,6 +40,8 @@ def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
             path = f"{site_packages}/{name}"
             if is_pointer(name):
                 _keep(pointers, path)
+            elif os.path.islink(path):
+                continue  # What it holds lies elsewhere, and is somebody else's.
             elif name.endswith(".dist-info"):
                 _keep(pointers, f"{path}/direct_url.json")
                 if _keep(records, f"{path}/RECORD", _LARGEST_RECORD):
@@ -73,12 +75,12 @@ def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
 
 
 def folders_of_moved(facts: VenvFacts) -> Iterator[str]:
-    """The folders of the files that the repair of a move may write, whether or not it still has to."""
-    yield from (facts.folder, f"{facts.folder}/bin")
+    """The folders of the files that the repair of a move may write, whether or not it still has to; in the venv."""
     for library in facts.libraries:
-        site_packages = f"{facts.folder}/lib/{library.name}/site-packages"
+        site_packages = f"lib/{library.name}/site-packages"
         yield site_packages
-        yield from (f"{site_packages}/{name}" for name in _names(site_packages) if name.endswith("-info"))
+        names = _names(f"{facts.folder}/{site_packages}")
+        yield from (f"{site_packages}/{name}" for name in names if name.endswith("-info"))
 
 
 def _names(folder: str) -> list[str]:

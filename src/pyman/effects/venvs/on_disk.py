@@ -10,7 +10,6 @@ from pyman.core.creator import MARKERS, creator_of
 from pyman.core.folder_names import is_interpreter_name
 from pyman.core.implementation import of_program, split_library
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS, Settings, parse_pyvenv_cfg
-from pyman.core.shell.activation import read_virtual_env
 from pyman.core.venv import (
     LONE_COPY,
     NO_COPY,
@@ -33,10 +32,11 @@ from pyman.effects.venvs.base import (
     why,
 )
 from pyman.effects.venvs.contents import compare_copy, holds_compiled, is_script
+from pyman.effects.venvs.location import read_location
+from pyman.effects.venvs.own_folders import why_not_written
 
 # A text file in place of `.venv` holds one path.
 _LONGEST_PATH = 4096
-_LARGEST_ACTIVATE = 1 << 18
 
 
 def read_venv(path: str, bases: Bases | None = None) -> VenvFacts | None:
@@ -92,7 +92,9 @@ class _Reading:
             self.problems.append(problem)
         markers = tuple(name for name in names if name in MARKERS)
         creator, foreign = creator_of(self.folder, markers, settings)
-        location, moved_from = self.read_location()
+        location, moved_from, meant_for, problem = read_location(self.folder, self.path, settings)
+        if problem is not None:
+            self.problems.append(problem)
         return VenvFacts(
             path=self.path,
             folder=self.folder,
@@ -115,6 +117,7 @@ class _Reading:
             libraries=libraries,
             scripts_location=location,
             moved_from=moved_from,
+            meant_for=meant_for,
             compiled=self.find_compiled(settings, libraries, interpreter),
             owner_link=find_owner_link(link, home, called, libraries, self.bases),
             implementation=find_implementation(
@@ -122,6 +125,8 @@ class _Reading:
             ),
             cfg=self.cfg,
             problems=tuple(self.problems),
+            identity=(status.st_dev, status.st_ino),
+            not_written=why_not_written(self.folder, (library.name for library in libraries), status.st_uid),
         )
 
     def list(self, folder: str) -> list[str] | None:
@@ -179,23 +184,6 @@ class _Reading:
                 count = sum(each.endswith(".dist-info") for each in self.list(packages) or ())
             libraries.append(Library(name, is_there, count))
         return self.bases.shared(tuple(libraries))
-
-    def read_location(self) -> tuple[str | None, str | None]:
-        path = f"{self.folder}/bin/activate"
-        try:
-            location = read_virtual_env(read_bytes(path, _LARGEST_ACTIVATE).decode("utf-8", "surrogateescape"))
-        except FileNotFoundError:
-            return None, None
-        except OSError as error:
-            self.problems.append(Problem(path, why(error)))
-            return None, None
-        if location is None or location.rstrip("/") in (self.folder, self.path):
-            return location, None
-        try:
-            is_here = os.path.samefile(location, self.folder)
-        except OSError:
-            is_here = False
-        return location, None if is_here else location.rstrip("/")
 
     def what_copy(self, link: str | None, way: Way | None, base: Interpreter | None) -> str:
         if link is not None or way is None or way.real is None:

@@ -99,6 +99,11 @@ def forget(root: str, name: str) -> bool:
     return True
 
 
+def is_recorded(root: str, path: str) -> bool:
+    """True where the venv of this path has a record."""
+    return os.path.lexists(os.path.join(root, "venvs", record_name(path)))
+
+
 def record_names(root: str) -> list[str]:
     """The names of all records, sorted. Raises PymanError where they cannot be read: they are not none."""
     folder = os.path.join(root, "venvs")
