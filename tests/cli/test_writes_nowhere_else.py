@@ -67,9 +67,7 @@ def test_followers_with_a_folder_elsewhere(tmp_path):
     machine.pyman("register", venv)
     before = machine.exact(machine.path / "app"), machine.exact(outside)
     (moved,) = machine.json("hold", "3.13", OLD)["moved"]
-    assert moved["notes"] == [
-        {"path": venv, "note": "was not brought up to date: bin is a link to ../../outside"}
-    ]
+    assert moved["notes"] == [{"path": venv, "note": "was not brought up to date: bin is a link to ../../outside"}]
     assert (machine.exact(machine.path / "app"), machine.exact(outside)) == before
     machine.pyman("unhold", "3.13")
     install_distribution(f"{venv}/lib/python3.13/site-packages", "eggs", "1.0", requires_python=">=3.13.10")
