@@ -103,6 +103,8 @@ OWN_VENV = Code("own-venv")
 """The venv that pyman itself runs in."""
 PATH_SEPARATOR = Code("path-separator")
 """The path contains the character that separates the folders of PATH."""
+PIP_CONF = Code("pip-conf")
+"""The venv's own pip.conf, which says where packages come from, cannot be followed."""
 SOURCE_GONE = Code("source-gone")
 """What a package was installed from does not exist any more."""
 SYSTEM = Code("system")

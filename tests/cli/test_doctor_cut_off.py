@@ -11,6 +11,7 @@ from pyman.cli.flows.mending import planned_steps
 from pyman.core.diagnosis.judged import World
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plan import Plan, Verify
+from pyman.core.venv import VenvFolder
 from pyman.effects.apply import Transaction
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
@@ -69,7 +70,7 @@ class Broken:
 
     def take(self, steps):
         with Transaction(self.places) as transaction:
-            transaction.take(Plan(tuple(steps)))
+            transaction.take(Plan(tuple(steps), venv=VenvFolder(str(self.venv))))
 
     def mend(self):
         """What doctor does, in this process."""

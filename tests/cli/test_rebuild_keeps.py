@@ -295,6 +295,9 @@ def test_a_link_to_a_venv_stays_one(bench):
     venv = bench.venv("eggs==1.0")
     link = bench.project() / ".venv"
     link.symlink_to(venv)
+    refused = bench.rebuild(link, "-p", "3.11", status=1)["error"]
+    assert (refused["code"], f"`pyman rebuild {venv}`" in refused["hint"]) == ("leads-elsewhere", True)
+    bench.home.pyman("register", link)
     (element,) = bench.rebuild(link, "-p", "3.11")["rebuilt"]
     assert element["path"] == str(link)
     assert link.is_symlink()

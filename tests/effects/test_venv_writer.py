@@ -66,7 +66,7 @@ def test_it_appears_whole(tmp_path):
     path = tmp_path / "some/where/.venv"
     seen = []
 
-    def fill(work):
+    def fill(work, _):
         seen.append(os.path.lexists(path))
         (path.parent / os.path.basename(work) / "lib/python3.13/site-packages/six.py").write_text("")
 
@@ -124,7 +124,7 @@ class Fault(Exception):
 
 @pytest.mark.parametrize("error", [Fault, KeyboardInterrupt, SystemExit])
 def test_whatever_fails_leaves_nothing(error, tmp_path):
-    def fill(work):
+    def fill(work, _):
         raise error
 
     with pytest.raises(error):
@@ -187,7 +187,7 @@ def test_a_mount_point_is_seen_and_never_touched(tmp_path):
 def test_who_comes_second_is_told(tmp_path):
     path = tmp_path / "v"
     with pytest.raises(Refused, match="meanwhile") as raised:
-        make(path, lambda _: make(path))
+        make(path, lambda *_: make(path))
     assert raised.value.code == "exists"
     check_whole(path)
     assert os.listdir(tmp_path) == ["v"]
@@ -238,7 +238,7 @@ from pathlib import Path
 sys.path[:0] = [{package!r}, {tests!r}]
 from effects.test_venv_writer import NewVenv, layout_for
 path = Path(sys.argv[1])
-def wait(_):
+def wait(*_):
     print("ready", flush=True)
     sys.stdin.read()
 with NewVenv(str(path), layout_for(path), wait if sys.argv[2] == "before" else None) as new:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import os
@@ -31,10 +32,11 @@ def _page(folder: str, project: str) -> str:
 
 
 class PackageIndex:
-    """`with PackageIndex(folder) as index: … index.url … index.asked`."""
+    """`with PackageIndex(folder) as index: … index.url … index.asked`; `login` is `user:password`, if it wants one."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, login: str = "") -> None:
         self.asked: list[str] = []
+        self._login = login
         index = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,6 +44,13 @@ class PackageIndex:
 
             def do_GET(self) -> None:
                 index.asked.append(self.path)
+                wanted = "Basic " + base64.b64encode(login.encode()).decode()
+                if login and self.headers.get("Authorization") != wanted:
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="index"')
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 parts = self.path.strip("/").split("/")
                 content: bytes | None = None
                 kind = "application/octet-stream"
@@ -68,7 +77,8 @@ class PackageIndex:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/simple"
+        user = f"{self._login}@" if self._login else ""
+        return f"http://{user}127.0.0.1:{self._server.server_address[1]}/simple"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -36,7 +36,9 @@ def make_bare(interpreter, venv):
     executable = interpreter.executable
     choice = Choice(interpreter.version, "default", os.path.dirname(executable), executable, "follow")
     os.makedirs(venv)
-    write_layout(str(venv), str(venv), plan_layout(VenvWish(str(venv), "x"), choice, lib64=True))
+    folder = os.open(venv, os.O_RDONLY)
+    write_layout(folder, str(venv), plan_layout(VenvWish(str(venv), "x"), choice, lib64=True))
+    os.close(folder)
 
 
 def make(interpreter, venv, cache, observer=SILENT, **options):

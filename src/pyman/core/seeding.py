@@ -73,6 +73,8 @@ class SeedTarget:
     """The runtime's own interpreter, which compiles."""
     libraries: tuple[str, ...]
     """Folders of standard libraries: the runtime's own, then those of runtimes that may lend it their wheels."""
+    descriptors: tuple[int, int] | None = None
+    """Both folders, open: what is written goes there, whoever exchanges names on the way meanwhile."""
 
 
 @record

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pyman.effects.places import Places
 
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
 class AliasMoved(PymanError):
     """The alias led to another release when the venv was made than when it was chosen; nothing is left of it."""
 
@@ -89,8 +92,19 @@ class Making:
         except OSError:
             return True
 
-    def _seed(self, work: str) -> None:
+    def _seed(self, work: str, folder: int) -> None:
         """Put pip into the unfinished venv, whose scripts name the place that it will have."""
+        site_packages = os.open(self._layout.site_packages, _FOLDER, dir_fd=folder)
+        try:
+            scripts = os.open("bin", _FOLDER, dir_fd=folder)
+            try:
+                self._seed_into(work, (site_packages, scripts))
+            finally:
+                os.close(scripts)
+        finally:
+            os.close(site_packages)
+
+    def _seed_into(self, work: str, descriptors: tuple[int, int]) -> None:
         from pyman.core.seeding import SeedTarget
         from pyman.effects.seeds.seed import seed
         from pyman.effects.settings import read_link_mode
@@ -103,6 +117,7 @@ class Making:
             variant=self._choice.variant,
             executable=self._executable,
             libraries=(self._library, *self._lenders()),
+            descriptors=descriptors,
         )
         seed(target, self._places.cache, self._observer, read_link_mode(self._places.config))
 

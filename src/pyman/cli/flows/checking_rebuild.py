@@ -11,11 +11,13 @@ from pyman.core.plans.reinstallation import Comparison, compare, unplanned
 from pyman.core.plans.repair import PIPX_METADATA, rewrite_pipx_metadata
 from pyman.core.record import record
 from pyman.core.relink import Target
+from pyman.core.venv import VenvFolder
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.programs import Trial, missing_programs
 from pyman.effects.packages.requested_marks import keep_marks
 from pyman.effects.venvs.on_disk import read_venv
+from pyman.effects.venvs.own_folders import refuse_unless_own, within_own
 from pyman.effects.venvs.set_aside import SetAside
 from pyman.effects.venvs.stray_files import keep_strays
 from pyman.errors import NOT_AS_PLANNED, PymanError
@@ -36,10 +38,11 @@ class Rebuilt:
     """A signal that came when it was too late: the new venv was good already."""
 
 
-def check_new(session: Session, plan: RebuildPlan, old: SetAside) -> Rebuilt:
+def check_new(session: Session, plan: RebuildPlan, old: SetAside, made: VenvFolder) -> Rebuilt:
     """Look whether the new venv is what was planned, and give it what the user had put into the old one.
 
-    Raises PymanError where it is not.
+    `made` is the folder that was made for it: nothing is written into another that has its name by now. Raises
+    PymanError where the new venv is not what was planned.
     """
     facts, aside = plan.facts, old.aside
     new = read_venv(facts.folder)
@@ -65,14 +68,15 @@ def check_new(session: Session, plan: RebuildPlan, old: SetAside) -> Rebuilt:
         )
         if plan.source is None:
             before = {package.normalized: package.requested for package in plan.packages}
-            keep_marks(os.path.join(facts.folder, library), packages, before)
+            within_own(made, library, lambda folder: keep_marks(folder, packages, before))
             _refuse(lacking, "`--allow-newer` with the names of these packages allows versions that fit")
         else:
             notes += lacking  # What the lock or the file says is what the user wants.
         strays: tuple[str, ...] = ()
+        refuse_unless_own(made)
         if plan.library is not None:
             strays = keep_strays(aside, facts.folder, plan.library, library, plan.packages)
-        _keep_pipx_metadata(plan, aside)
+        _keep_pipx_metadata(plan, aside, made)
         if strays:
             notes += (f"kept what no package had put there: {_some(strays)}",)
         old.flush()
@@ -120,7 +124,7 @@ def names_to_move(plan: RebuildPlan, aside: str) -> tuple[str, ...]:
     return tuple(name for name in plan.moved if name != PIPX_METADATA and os.path.lexists(os.path.join(aside, name)))
 
 
-def _keep_pipx_metadata(plan: RebuildPlan, aside: str) -> None:
+def _keep_pipx_metadata(plan: RebuildPlan, aside: str, made: VenvFolder) -> None:
     """pipx keeps in the venv which Python that has."""
     if PIPX_METADATA not in plan.moved:
         return
@@ -128,5 +132,5 @@ def _keep_pipx_metadata(plan: RebuildPlan, aside: str) -> None:
     target = Target(
         choice.home, choice.executable, choice.version, choice.variant, "", in_store=choice.runtime is not None
     )
-    content = read_bytes(os.path.join(aside, PIPX_METADATA))
-    replace_file(os.path.join(plan.facts.folder, PIPX_METADATA), rewrite_pipx_metadata(content, target))
+    content = rewrite_pipx_metadata(read_bytes(os.path.join(aside, PIPX_METADATA)), target)
+    within_own(made, "", lambda folder: replace_file(PIPX_METADATA, content, folder=folder))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from pyman import errors
 from pyman.cli.flows.consent import get_consent
 from pyman.cli.flows.rebuild_python import find_python, target_of
 from pyman.cli.session import Session
@@ -15,6 +16,8 @@ from pyman.core.own_files import IGNORE_FILE
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
+from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
+from pyman.core.packages.pip_conf import PipConf, overruled_by
 from pyman.core.plans.rebuild import (
     RebuildOptions,
     RebuildPlan,
@@ -40,6 +43,7 @@ from pyman.effects.packages.installers import find_installer
 from pyman.effects.sizes import lacking_room
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import is_own
+from pyman.effects.venvs.own_pip_conf import read_own_pip_conf
 from pyman.effects.venvs.set_aside import refuse_what_cannot_move
 from pyman.effects.venvs.stray_files import hides_all
 from pyman.errors import FOREIGN, MOUNT, OTHER_LOCK, OWN_VENV, DiskFull, NotFound, PymanError, Refused
@@ -66,6 +70,7 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
         else ((), ())
     )
     refuse_unknown_names(facts, packages, options.relaxed)
+    own_conf = read_own_pip_conf(facts.place)
     missing = frozenset(
         source for source in local_sources(packages) if not os.path.exists(source) or not stays(facts, source)
     )
@@ -75,8 +80,10 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
     said += _refuse_to_lose(session, facts, choice, options)
     new = _release(choice.version, choice.variant)
     with_pip = any(package.normalized == "pip" for package in packages)
-    installer = _installer(session, facts, choice, options, with_pip=with_pip)
+    conf = own_conf[1] if own_conf is not None else None
+    installer, told = _installer(session, facts, choice, options, conf, with_pip=with_pip)
     copied, moved = split_own(facts, os.listdir(facts.folder), packages)
+    moved = tuple(name for name in moved if name != PIP_CONF)
     if not hides_all(os.path.join(facts.folder, IGNORE_FILE)):
         moved = (*moved, IGNORE_FILE)
     plan = RebuildPlan(
@@ -100,8 +107,9 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
         may_relax=options.allow_newer and not options.relaxed,
         copied=copied,
         moved=moved,
+        pip_conf=own_conf[0] if own_conf is not None else None,
         offline=session.offline,
-        notes=(*notes, *said),
+        notes=(*notes, *said, *told),
     )
     plan = relax(plan, frozenset(options.relaxed))
     if plan.may_relax:
@@ -161,9 +169,18 @@ def _refuse_to_lose(session: Session, facts: VenvFacts, choice: Choice, options:
 
 
 def _installer(
-    session: Session, facts: VenvFacts, choice: Choice, options: RebuildOptions, *, with_pip: bool
-) -> Installer:
-    """pip or uv; none that the project, or the venv, could have brought along."""
+    session: Session,
+    facts: VenvFacts,
+    choice: Choice,
+    options: RebuildOptions,
+    conf: PipConf | None,
+    *,
+    with_pip: bool,
+) -> tuple[Installer, tuple[str, ...]]:
+    """pip or uv, and what to say about that; none that the project, or the venv, could have brought along.
+
+    Raises Refused where uv is wanted, and cannot be told what the venv's own `pip.conf` says.
+    """
     project = os.path.realpath(os.path.dirname(facts.path))
     home = os.path.realpath(session.places.home)
     # In the home folder everything is the user's own, the usual place of uv too.
@@ -172,10 +189,28 @@ def _installer(
     search_path = session.environ.get("PATH", "")
     python = os.path.join(facts.folder, "bin", "python")
     installer = find_installer(options.installer, search_path, python, outside=outside)
-    if installer.kind == "uv" or with_pip:
-        return installer
-    wheel = find_pip_wheel(choice, read_store(session.places.root), session.places.cache)
-    return find_installer("pip", search_path, python, pip_wheel=wheel)
+    notes: list[str] = []
+    if installer.kind == "uv" and conf is not None and conf.lost_on_uv:
+        why = f"uv does not read the venv's own {PIP_CONF}, and cannot be told exactly its {', '.join(conf.lost_on_uv)}"
+        if options.installer == "uv":
+            raise Refused(
+                f"{facts.path} cannot be rebuilt by uv: {why}",
+                hint=f"run `pyman rebuild {as_word(facts.path)} --installer pip`",
+                code=errors.PIP_CONF,
+            )
+        installer = find_installer("pip", search_path, python, outside=outside)
+        notes.append(f"pip installs: {why}")
+    if installer.kind == "pip" and not with_pip:
+        wheel = find_pip_wheel(choice, read_store(session.places.root), session.places.cache)
+        installer = find_installer("pip", search_path, python, pip_wheel=wheel)
+    if conf is None:
+        return installer, ()
+    if conf.names_sources:
+        notes.append(f"packages come from where the venv's own {PIP_CONF} says: {conf.told}")
+        overruled = [name for name in overruled_by(conf) if name in session.environ]
+        if overruled and installer.kind == "pip":
+            notes.append(f"it goes before {', '.join(overruled)} of the environment")
+    return replace(installer, pip_conf=conf), tuple(notes)
 
 
 def _release(version: Version, variant: str) -> Release:

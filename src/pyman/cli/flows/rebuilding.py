@@ -8,7 +8,7 @@ from pyman.cli.flows.checking_rebuild import Rebuilt, check_new, names_to_move
 from pyman.cli.flows.planning_rebuild import plan_rebuild, refuse_obstacles
 from pyman.cli.session import Session
 from pyman.core.plans.rebuild import RebuildOptions, RebuildPlan, relax
-from pyman.core.venv import VenvFacts
+from pyman.core.venv import VenvFacts, VenvFolder
 from pyman.effects.lock import hold
 from pyman.effects.packages.installers import CannotInstall, install, sync
 from pyman.effects.places import cannot_write
@@ -16,6 +16,8 @@ from pyman.effects.settings import read_link_mode
 from pyman.effects.unfinished import read_unfinished
 from pyman.effects.venvs.aside_journal import FINISHED, IN_THE_WAY, recover
 from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.own_folders import folder_made
+from pyman.effects.venvs.own_pip_conf import put_own_pip_conf
 from pyman.effects.venvs.processes import processes_of_venv
 from pyman.effects.venvs.records import remember
 from pyman.effects.venvs.set_aside import SetAside
@@ -48,10 +50,13 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
     try:
         with old:
             build_venv(places, plan.wish, plan.choice, session.observer)
+            made = folder_made(facts.folder)
             for name in plan.copied:
                 copy_folder(os.path.join(old.aside, name), os.path.join(facts.folder, name))
+            if plan.pip_conf is not None:
+                put_own_pip_conf(VenvFolder(old.aside, facts.identity), made, plan.pip_conf)
             plan = _install(session, plan)
-            done = check_new(session, plan, old)
+            done = check_new(session, plan, old, made)
             old.keep_new(names_to_move(plan, old.aside))
         remember(places.root, facts.path)
     except (KeyboardInterrupt, Terminated) as signal:

@@ -33,7 +33,7 @@ def plan_lines(session: Session, plan: RebuildPlan) -> list[str]:
     left = [package.name for package in plan.packages if package.normalized in plan.reinstallation.own]
     if left:
         lines.append(f"  {', '.join(left)} as that Python brings it")
-    kept = (*plan.copied, *plan.moved)
+    kept = (*plan.copied, *plan.moved, *(("pip.conf",) if plan.pip_conf is not None else ()))
     if kept:
         lines.append(f"  kept as it is: {', '.join(kept)}")
     return [*lines, *(f"  {note}" for note in plan.notes)]

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyman.core.packages.pip_conf import PipConf
+
 
 @record
 class Installer:
@@ -17,6 +19,8 @@ class Installer:
     """`uv` or `pip`."""
     command: tuple[str, ...]
     """How a call begins: `/usr/bin/uv`, or an interpreter and pip."""
+    pip_conf: PipConf | None = None
+    """What the venv's own `pip.conf` says; it goes before what the user's settings say."""
 
     def __str__(self) -> str:
         return f"uv ({self.command[0]})" if self.kind == "uv" else "pip"

@@ -37,11 +37,10 @@ class RebuildOptions:
     relaxed: tuple[str, ...] = ()
     """The normalized names that `--allow-newer` is limited to; what needs it where it is empty."""
     force: bool = False
-    """True where the user said that it may leave a base which lends it packages."""
     installer: str = "auto"
     dry_run: bool = False
     yes: bool = False
-    """True for a yes to everything: also to rebuilding where a relink would do."""
+    """Rebuild also where a relink would do, and off a base that lends it packages."""
 
 
 @record
@@ -71,6 +70,8 @@ class RebuildPlan:
     """Names at the top of the venv's folder that packages are installed from: the new one gets copies of them first."""
     moved: tuple[str, ...] = ()
     """Other names there that are no venv's: the new one gets them once it is good."""
+    pip_conf: bytes | None = None
+    """The venv's own `pip.conf`: the new one has it before anything is installed."""
     offline: bool = False
     notes: tuple[str, ...] = ()
 

@@ -6,15 +6,19 @@ import os
 
 from pyman.core.packages.installer import Batch, Installer, install_command, installer_environment, sync_command
 from pyman.core.packages.installer_failure import blocking_packages, failure_reason, is_network_failure
+from pyman.core.packages.pip_conf import OF_UV, pip_variables, uv_settings
 from pyman.core.record import replace
 from pyman.core.seeding import AUTO, LINKED, allowed_ways
 from pyman.effects.leash import run_on_leash
 from pyman.effects.observer import SILENT, Observer
+from pyman.effects.seeds.sharing import write_new
 from pyman.errors import CANNOT_INSTALL, NO_INSTALLER, Code, NetworkError, NotFound, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pyman.core.packages.pip_conf import PipConf
 
 _MOST_TRIALS = 30
 _LONGEST_WORDS = 120
@@ -91,8 +95,8 @@ def install(
 
     temporary = tempfile.mkdtemp(prefix="pyman-install-")
     try:
-        environment = installer_environment(
-            environ, temporary=temporary, offline=offline, may_link=_may_link(link_mode)
+        environment = _environment(
+            installer, environ, temporary, folder, offline=offline, may_link=_may_link(link_mode)
         )
         command = _command(installer, batch, python, temporary)
         status, output = _run(installer, command, environment, folder, observer)
@@ -104,6 +108,36 @@ def install(
         raise _failure(installer, status, output, blocking)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _environment(
+    installer: Installer, environ: Mapping[str, str], temporary: str, folder: str, *, offline: bool, may_link: bool
+) -> dict[str, str]:
+    """The environment of an installation; what the venv's own `pip.conf` says goes before all else in it."""
+    conf = installer.pip_conf
+    extra: dict[str, str] = {}
+    if conf is None or (installer.kind == "uv" and not conf.names_sources):
+        pass  # The user's own settings count, as for any other installation.
+    elif installer.kind == "pip":
+        extra = pip_variables(conf, temporary)
+    else:
+        environ = {name: value for name, value in environ.items() if name not in OF_UV}
+        extra = {"UV_CONFIG_FILE": _write_uv_settings(conf, temporary, folder)}
+    return installer_environment(environ, temporary=temporary, offline=offline, may_link=may_link, extra=extra)
+
+
+def _write_uv_settings(conf: PipConf, temporary: str, folder: str) -> str:
+    # Passwords stand in it: it lies in a folder of the user's alone, and goes with that.
+    path = os.path.join(temporary, "uv.toml")
+    write_new(path, uv_settings(conf, folder).encode("utf-8", "surrogateescape"), 0o600)
+    return path
+
+
+def _without_secrets(installer: Installer, text: str) -> str:
+    """What pip or uv said, without what the addresses in the venv's `pip.conf` keep secret."""
+    for secret in installer.pip_conf.secrets if installer.pip_conf is not None else ():
+        text = text.replace(secret, "****")
+    return text
 
 
 def sync(
@@ -157,7 +191,7 @@ def _run(
 
     def listen(line: str) -> None:
         nonlocal task
-        words = line.strip()[:_LONGEST_WORDS]
+        words = _without_secrets(installer, line).strip()[:_LONGEST_WORDS]
         if words:
             following = f"{installer.kind}: {words}"
             if following != task:
@@ -166,7 +200,8 @@ def _run(
                 task = following
 
     try:
-        return run_on_leash(command, environment, folder, listen)
+        status, output = run_on_leash(command, environment, folder, listen)
+        return status, _without_secrets(installer, output)
     finally:
         observer.finished(task)
 

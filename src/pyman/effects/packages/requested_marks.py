@@ -19,10 +19,11 @@ _OF_NOTHING = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0"
 """As RECORD tells of an empty file."""
 
 
-def keep_marks(site_packages: str, packages: Iterable[Package], before: Mapping[str, bool]) -> None:
+def keep_marks(site_packages: int, packages: Iterable[Package], before: Mapping[str, bool]) -> None:
     """Mark the packages as they were: an installer that is given every name marks them all.
 
-    `before` says of normalized names whether they were asked for; others keep what they have. Raises OSError.
+    `site_packages` is the descriptor of that folder, open; `before` says of normalized names whether they were asked
+    for; others keep what they have. Raises OSError.
     """
     for package in packages:
         wanted = before.get(package.normalized, package.requested)
@@ -30,17 +31,19 @@ def keep_marks(site_packages: str, packages: Iterable[Package], before: Mapping[
             _mark(site_packages, package.folder, wanted=wanted)
 
 
-def _mark(site_packages: str, folder: str, *, wanted: bool) -> None:
+def _mark(site_packages: int, folder: str, *, wanted: bool) -> None:
     row = f"{folder}/{_MARK},".encode()
-    path = os.path.join(site_packages, folder, "RECORD")
-    content = read_bytes(path, LARGEST_RECORD)
-    rows = [line for line in content.splitlines(keepends=True) if not line.startswith(row)]
-    if wanted:
-        rows.append(row + _OF_NOTHING.encode() + (b"\r\n" if content.endswith(b"\r\n") else b"\n"))
-    # A new file: the old one may be a hard link into another tool's cache.
-    replace_file(path, b"".join(rows), 0o644)
-    mark = os.path.join(site_packages, folder, _MARK)
-    if wanted:
-        write_new(mark, b"")
-    else:
-        os.unlink(mark)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=site_packages)
+    try:
+        content = read_bytes("RECORD", LARGEST_RECORD, folder=descriptor)
+        rows = [line for line in content.splitlines(keepends=True) if not line.startswith(row)]
+        if wanted:
+            rows.append(row + _OF_NOTHING.encode() + (b"\r\n" if content.endswith(b"\r\n") else b"\n"))
+        # A new file: the old one may be a hard link into another tool's cache.
+        replace_file("RECORD", b"".join(rows), 0o644, folder=descriptor)
+        if wanted:
+            write_new(_MARK, b"", folder=descriptor)
+        else:
+            os.unlink(_MARK, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)

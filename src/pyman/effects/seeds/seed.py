@@ -100,28 +100,39 @@ def _seed_without_cache(wheel: Wheel, target: SeedTarget, ways: tuple[str, ...],
 def _install(prepared: Seed, folder: str, target: SeedTarget, ways: tuple[str, ...]) -> Seeded:
     """Put a seed into a venv. Raises Spoilt where it is not any more what was unpacked."""
     pack = (f"{folder}/{PACK}", *prepared.pack)
-    how = share_tree(f"{folder}/{TREE}", pack, prepared.folders, prepared.files, target.site_packages, ways)
-    _write_own(prepared, folder, target)
+    opened = [] if target.descriptors is not None else _open_both(target)
+    try:
+        site_packages, scripts = target.descriptors or opened
+        how = share_tree(f"{folder}/{TREE}", pack, prepared.folders, prepared.files, site_packages, ways)
+        _write_own(prepared, folder, target, site_packages, scripts)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
     return Seeded(prepared.name, prepared.version, how)
 
 
-def _write_own(prepared: Seed, folder: str, target: SeedTarget) -> None:
+def _open_both(target: SeedTarget) -> list[int]:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    return [os.open(target.site_packages, flags), os.open(target.scripts, flags)]
+
+
+def _write_own(prepared: Seed, folder: str, target: SeedTarget, site_packages: int, scripts: int) -> None:
     """Write what differs from venv to venv, or belongs to it by its nature: scripts, RECORD, INSTALLER, REQUESTED."""
     check_files(f"{folder}/{OWN}", prepared.own)
     header = os.fsencode(script_header(target.python))
-    dist_info = os.path.join(target.site_packages, prepared.dist_info)
+    dist_info = prepared.dist_info
     digests: dict[bytes, str] = {}
     lines: list[str] = []
     for name in prepared.scripts:
         content = header + read_bytes(f"{folder}/{OWN}/{name}")
         if content not in digests:
             digests[content] = _digest(content)
-        write_new(os.path.join(target.scripts, name), content, 0o777)
+        write_new(name, content, 0o777, scripts)
         # RECORD is sorted, as pip leaves it, and a dot comes before the name of any package.
         lines.append(f"../../../bin/{name},sha256={digests[content]},{len(content)}\n")
-    write_new(os.path.join(dist_info, "RECORD"), "".join(lines).encode() + read_bytes(f"{folder}/{OWN}/RECORD"))
-    write_new(os.path.join(dist_info, "INSTALLER"), INSTALLER)
-    write_new(os.path.join(dist_info, "REQUESTED"), b"")
+    record = "".join(lines).encode() + read_bytes(f"{folder}/{OWN}/RECORD")
+    for name, content in (("RECORD", record), ("INSTALLER", INSTALLER), ("REQUESTED", b"")):
+        write_new(f"{dist_info}/{name}", content, folder=site_packages)
 
 
 def _digest(content: bytes) -> str:

@@ -56,9 +56,9 @@ class Spoilt(Exception):
 
 
 def share_tree(
-    source: str, pack: tuple[str, int, int, int], folders: Folders, files: Files, destination: str, ways: Sequence[str]
+    source: str, pack: tuple[str, int, int, int], folders: Folders, files: Files, destination: int, ways: Sequence[str]
 ) -> str:
-    """Put the files of a tree into another, which is empty; return how: the first of `ways` that works here.
+    """Put the files of a tree into another, an open folder; return how: the first of `ways` that works here.
 
     Paths are relative to the trees. `pack` is a file with the content of all `files` in their order, with its size,
     time and mode. A clone has the bytes in common and nothing else, and Linux has it on Btrfs, XFS and others. A hard
@@ -68,20 +68,16 @@ def share_tree(
     """
     from_ = os.open(source, _FOLDER)
     try:
-        to = os.open(destination, _FOLDER)
+        hand = _Hand(from_, destination, pack, ways)
         try:
-            hand = _Hand(from_, to, pack, ways)
-            try:
-                if len(files) < _WORTH_A_HAND:
-                    hand.make(folders)
-                    hand.put(files)
-                else:
-                    _put_with_two(hand, folders, files)
-                return hand.how
-            finally:
-                hand.close()
+            if len(files) < _WORTH_A_HAND:
+                hand.make(folders)
+                hand.put(files)
+            else:
+                _put_with_two(hand, folders, files)
+            return hand.how
         finally:
-            os.close(to)
+            hand.close()
     finally:
         os.close(from_)
 

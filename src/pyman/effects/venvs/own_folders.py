@@ -13,14 +13,13 @@ import os
 import stat
 
 from pyman.core.folder_names import minor_of_executable
+from pyman.core.venv import VenvFolder
 from pyman.effects.files import sweep_folder
 from pyman.errors import LEADS_ELSEWHERE, NOT_OWN_FOLDER, Changed, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from pyman.core.venv import VenvFolder
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _NOT_THAT = (errno.ELOOP, errno.ENOTDIR)
@@ -128,6 +127,21 @@ def open_own(venv: VenvFolder, below: str = "") -> int:
         os.close(folder)
         raise
     return folder
+
+
+def within_own(venv: VenvFolder, below: str, act: Callable[[int], object]) -> None:
+    """Call `act` with the descriptor of a folder of a venv. Raises as `open_own` does."""
+    folder = open_own(venv, below)
+    try:
+        act(folder)
+    finally:
+        os.close(folder)
+
+
+def folder_made(path: str) -> VenvFolder:
+    """The folder of a venv that was just made there: what has its name later may be another. Raises OSError."""
+    status = os.lstat(path)
+    return VenvFolder(path, (status.st_dev, status.st_ino))
 
 
 def _open(venv: VenvFolder, way: str, name: str, folder: int | None) -> int:

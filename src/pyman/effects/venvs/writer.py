@@ -10,7 +10,7 @@ from pyman.effects.places import cannot_write
 from pyman.effects.seeds.sharing import write_new
 from pyman.effects.venvs.activation import activation_scripts
 from pyman.effects.venvs.place import INSIDE, NAMES, UNFINISHED, lock_folder, work_name
-from pyman.errors import EXISTS, MOUNT, NOT_A_FOLDER, PymanError, ReadOnly, Refused
+from pyman.errors import EXISTS, MOUNT, NOT_A_FOLDER, Changed, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pyman.core.venv_layout import VenvLayout
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -28,14 +29,15 @@ class NewVenv:
 
     Entering prepares it beside its place, `put` gives it its name in one step, `keep` ends it well. Leaving the `with`
     block otherwise removes all of it, and the folders above that were made for it. A process that is killed leaves what
-    `clear_left_behind` removes. `fill` puts packages into the unfinished venv, whose place it is given. Whatever the
-    system refuses is raised as a PymanError.
+    `clear_left_behind` removes. `fill` puts packages into the unfinished venv, whose path and open folder it is given.
+    Whatever the system refuses is raised as a PymanError. All is written through the descriptor of that folder: where
+    others may exchange names on the way to it, nothing is written elsewhere.
 
     Where the folder is there and its parent cannot be written, or a shell stands in it, the venv is prepared inside of
     it and moved up, `pyvenv.cfg` last: without that file it is no venv yet.
     """
 
-    def __init__(self, path: str, layout: VenvLayout, fill: Callable[[str], None] | None = None) -> None:
+    def __init__(self, path: str, layout: VenvLayout, fill: Callable[[str, int], None] | None = None) -> None:
         self.path = path
         self._layout = layout
         self._fill = fill
@@ -50,9 +52,9 @@ class NewVenv:
     def __enter__(self) -> Self:
         try:
             self._begin()
-            write_layout(self._work, self.path, self._layout)
+            write_layout(self._lock, self.path, self._layout)
             if self._fill is not None:
-                self._fill(self._work)
+                self._fill(self._work, self._lock)
         except BaseException as error:
             self._take_back()
             raise self._told(error) from error
@@ -96,7 +98,7 @@ class NewVenv:
         """Give the venv its name. With `unfinished` it says so in a file until it is kept."""
         try:
             if unfinished:
-                write_new(f"{self._work}/{UNFINISHED}", b"")
+                write_new(UNFINISHED, b"", folder=self._lock)
             self._putting = True
             if os.path.dirname(self._work) == self.path:
                 self._move_up()
@@ -104,20 +106,40 @@ class NewVenv:
                 self._replaced = os.stat(self.path).st_mode if os.path.isdir(self.path) else None
                 os.rename(self._work, self.path)
                 self._put.append(self.path)
+                if not self._is_ours(self.path):
+                    raise _exchanged(self.path)
         except OSError as error:
             raise self._told(error) from error
 
     def _move_up(self) -> None:
-        names = sorted(os.listdir(self._work), key=lambda name: name == FILE_NAME)
-        # Who is killed in between leaves word of what is his.
-        write_new(f"{self._work}/{NAMES}", os.fsencode("\0".join(names)))
-        for name in names:
-            os.rename(f"{self._work}/{name}", f"{self.path}/{name}")
-            self._put.append(f"{self.path}/{name}")
-        os.unlink(f"{self._work}/{NAMES}")
-        os.rmdir(self._work)
+        work = os.path.basename(self._work)
+        folder = os.open(self.path, _FOLDER)
+        try:
+            if not _is_same(os.stat(work, dir_fd=folder, follow_symlinks=False), self._lock):
+                raise _exchanged(self.path)
+            names = sorted(os.listdir(self._lock), key=lambda name: name == FILE_NAME)
+            # Who is killed in between leaves word of what is his.
+            write_new(NAMES, os.fsencode("\0".join(names)), folder=self._lock)
+            for name in names:
+                os.rename(name, name, src_dir_fd=self._lock, dst_dir_fd=folder)
+                self._put.append(f"{self.path}/{name}")
+            os.unlink(NAMES, dir_fd=self._lock)
+            os.rmdir(work, dir_fd=folder)
+        except BaseException:
+            os.close(folder)
+            raise
         os.close(self._lock)
-        self._lock = lock_folder(self.path) or -1
+        locked = lock_folder(self.path)
+        self._lock = folder if locked is None else locked
+        if locked is not None:
+            os.close(folder)
+
+    def _is_ours(self, path: str) -> bool:
+        """True while a name is that of the folder that was made."""
+        try:
+            return _is_same(os.lstat(path), self._lock)
+        except FileNotFoundError:
+            return False
 
     def leave(self) -> None:
         """Leave the venv in its place as it is, unfinished: who set the old one aside answers for it."""
@@ -126,7 +148,7 @@ class NewVenv:
     def keep(self) -> None:
         """Say that the venv is good."""
         try:
-            os.unlink(f"{self.path}/{UNFINISHED}")
+            os.unlink(UNFINISHED, dir_fd=self._lock)
         except FileNotFoundError:
             pass  # It was never unfinished under this name.
         except OSError as error:
@@ -148,12 +170,13 @@ class NewVenv:
         with Undisturbed():
             try:
                 for path in (*self._put, self._work):
-                    if path:
+                    # Nothing that somebody else has put in its place meanwhile.
+                    if path and (os.path.dirname(path) == self.path or self._is_ours(path)):
                         remove_tree(path)
                 if self.path in self._put and self._replaced is not None:
                     # The empty folder that the venv took the place of.
                     os.mkdir(self.path)
-                    os.chmod(self.path, self._replaced & 0o7777)
+                    _set_mode(self.path, self._replaced & 0o7777)
                 for folder in reversed(self._made):
                     os.rmdir(folder)
             except OSError:
@@ -180,16 +203,32 @@ class NewVenv:
         return told
 
 
-def write_layout(folder: str, path: str, layout: VenvLayout) -> None:
-    """Write everything but the packages into an empty folder; `path` is the place that the venv will have."""
+def write_layout(folder: int, path: str, layout: VenvLayout) -> None:
+    """Write everything but the packages into an open, empty folder; `path` is the place that the venv will have."""
     for name in layout.folders:
-        os.mkdir(f"{folder}/{name}")
+        os.mkdir(name, dir_fd=folder)
     for link, target in layout.links:
-        os.symlink(target, f"{folder}/{link}")
+        os.symlink(target, link, dir_fd=folder)
     for file, text in layout.files:
-        write_new(f"{folder}/{file}", os.fsencode(text))
+        write_new(file, os.fsencode(text), folder=folder)
     for name, content in activation_scripts(path, layout.prompt).items():
-        write_new(f"{folder}/bin/{name}", content)
+        write_new(f"bin/{name}", content, folder=folder)
+
+
+def _set_mode(path: str, mode: int) -> None:
+    folder = os.open(path, _FOLDER)
+    try:
+        os.fchmod(folder, mode)
+    finally:
+        os.close(folder)
+
+
+def _is_same(status: os.stat_result, folder: int) -> bool:
+    return folder >= 0 and os.path.samestat(status, os.fstat(folder))
+
+
+def _exchanged(path: str) -> Changed:
+    return Changed(f"{path} was exchanged by somebody else while it was made", hint="choose a folder of your own")
 
 
 def _is_here(path: str) -> bool:
