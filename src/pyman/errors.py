@@ -5,6 +5,7 @@
      ├ BadRequest              2   a request that nobody could understand (1 when it stood in a file)
      ├ NotFound                1   no such runtime, venv, build, alias
      ├ Refused                 1   pyman could, but something would be lost
+     │  └ NotStarted           1   an interpreter that nobody vouches for
      ├ ReadOnly                1   the system does not let this user write there
      ├ DiskFull                1   no room
      ├ Locked                  1   another process is changing the same thing
@@ -207,6 +208,12 @@ class Changed(PymanError):
     """A file is not what it was when it was read; nothing was written."""
 
     code = Code("changed")
+
+
+class NotStarted(Refused):
+    """An interpreter that is not started, because somebody else could have put it there (DESIGN 6)."""
+
+    code = Code("not-started")
 
 
 class NetworkError(PymanError):

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from stage.fake_store import FakeStore, write_program
+from stage.fake_store import FakeStore, write_python
 
 MANY = b"3.12\n"
 
@@ -226,7 +226,7 @@ def make_store(folder: str, case: Case) -> FakeStore:
             os.unlink(path) if os.path.islink(path) else os.rename(path, os.path.join(folder, f"gone-{name}"))
     if "system" not in case.without:
         for name in ("python3", "python3.9", "pip3"):
-            write_program(os.path.join(folder, "system", name))
+            write_python(os.path.join(folder, "system", name))
     if case.default is not None:
         _write(os.path.join(store.root, "default"), case.default)
     _write(os.path.join(folder, "work", "project", "main.py"), b"")
@@ -242,11 +242,11 @@ def make_prefix(folder: str, name: str, minors: tuple[str, ...], plain: str) -> 
     prefix = os.path.join(folder, name)
     for minor in minors:
         for program in ("python{}", "python{}-config", "pip{}", "pydoc{}", "idle{}"):
-            write_program(os.path.join(prefix, "bin", program.format(minor)))
+            write_python(os.path.join(prefix, "bin", program.format(minor)))
         _write(os.path.join(prefix, "lib", f"python{minor}", "os.py"), b"# the landmark\n")
     for program in ("python", "pip", "pydoc", "idle"):
         os.symlink(f"{program}{plain}", os.path.join(prefix, "bin", f"{program}3"))
-    write_program(os.path.join(prefix, "bin", "git"))
+    write_python(os.path.join(prefix, "bin", "git"))
     return prefix
 
 

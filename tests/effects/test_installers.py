@@ -20,8 +20,9 @@ from pyman.core.plans.reinstallation import compare, plan_reinstallation, unplan
 from pyman.core.version import parse_version
 from pyman.effects.observer import Observer
 from pyman.effects.packages.dist_info import read_packages
-from pyman.effects.packages.installers import CannotInstall, find_installer, find_on_path, install, sync
+from pyman.effects.packages.installers import CannotInstall, find_installer, install, sync
 from pyman.effects.packages.programs import missing_programs
+from pyman.effects.search_path import find_on_path, usable_search_path
 from pyman.errors import NotFound
 from stage.home import link_tree
 from stage.hostile import HUGE, damaged
@@ -411,15 +412,17 @@ def test_helpers_come_from_folders_that_are_the_users_alone(tmp_path, monkeypatc
         f"{tmp_path}/linked",
     ]
     before += [f"{tmp_path}/linked-tools", f"{tmp_path}/plain", f"{tmp_path}/folder", f"{tmp_path}/none"]
-    path = os.pathsep.join([*before, f"{tmp_path}/good"])
-    assert find_on_path("uv", path, outside=[project]) == good
-    assert find_on_path("uv", os.pathsep.join(before), outside=[project]) is None
-    assert find_installer("auto", path, "/v/bin/python", outside=[project]) == Installer("uv", (good,))
-    assert find_installer("uv", path, "/v/bin/python", outside=[project]).kind == "uv"
+    path = usable_search_path(os.pathsep.join([*before, f"{tmp_path}/good"]), outside=[project])
+    nothing = usable_search_path(os.pathsep.join(before), outside=[project])
+    assert path.split(os.pathsep) == [f"{tmp_path}/plain", f"{tmp_path}/folder", f"{tmp_path}/none", f"{tmp_path}/good"]
+    assert find_on_path("uv", path) == good
+    assert find_on_path("uv", nothing) is None
+    assert find_installer("auto", path, "/v/bin/python") == Installer("uv", (good,), path)
+    assert find_installer("uv", path, "/v/bin/python").kind == "uv"
     assert find_installer("pip", path, "/v/bin/python").command == ("/v/bin/python", "-I", "-m", "pip")
-    assert find_installer("auto", os.pathsep.join(before), "/v/bin/python", outside=[project]).kind == "pip"
+    assert find_installer("auto", nothing, "/v/bin/python").kind == "pip"
     with pytest.raises(NotFound) as caught:
-        find_installer("uv", os.pathsep.join(before), "/v/bin/python", outside=[project])
+        find_installer("uv", nothing, "/v/bin/python")
     assert caught.value.code == "no-installer"
 
 

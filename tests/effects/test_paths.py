@@ -9,11 +9,12 @@ import pytest
 
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
-from pyman.errors import BadRequest, NotFound, PymanError
+from pyman.errors import BadRequest, NotFound, NotStarted, PymanError
 from pyman.hot.choosing import choose_path
 from pyman.hot.paths import absolute
 from stage.interpreters import PYENV
 from stage.mirror import runtime_tree
+from stage.programs import write_program
 from stage.venvs import call, peer
 
 OUTSIDE = "3.13.5"
@@ -34,10 +35,9 @@ def look(home):
     """Resolves a path as this user would."""
 
     def resolve(path, cwd=None, **environ):
-        places = read_places(home.environ)
-        return choose_path(
-            str(path), read_store(places.root), {**home.environ, **environ}, str(cwd or home.project), places.cache
-        )
+        environ = {**home.environ, **environ}
+        places = read_places(environ)
+        return choose_path(str(path), read_store(places.root), environ, str(cwd or home.project), places, named=True)
 
     return resolve
 
@@ -230,7 +230,8 @@ def test_venvs_of_other_tools_lead_to_their_base(tool, look, home, outside):
         call(peer("uv"), "venv", "--quiet", "--python", python, venv, HOME=str(home.path))
     else:
         call(peer("virtualenv"), "--quiet", "--without-pip", "--python", python, venv, HOME=str(home.path))
-    choice = look(venv)
+    # Where only the venv names it, it must be the user's own by other signs: here it lies where uv keeps Pythons.
+    choice = look(venv, UV_PYTHON_INSTALL_DIR=str(outside.parent))
     assert choice.version.patch == 5
     assert choice.home == str(outside / "bin")
     assert choice.policy == "pin"
@@ -250,10 +251,10 @@ def test_in_a_folder_of_many_interpreters_a_venv_leads_to_its_own(look, home, tm
         (venv / "lib" / f"python{minor}" / "site-packages").mkdir(parents=True)
         os.symlink(shared / "bin" / f"python{minor}", venv / "bin/python")
         (venv / "pyvenv.cfg").write_text(f"home = {shared}/bin\nuv = 0.9\nversion_info = {minor}\n")
-        choice = look(venv)
+        choice = look(venv, UV_PYTHON_INSTALL_DIR=str(tmp_path))
         assert (choice.executable, choice.policy) == (f"{shared}/bin/python{minor}", "follow")
         os.unlink(venv / "bin/python")
-        assert look(venv).executable == f"{shared}/bin/python{minor}"
+        assert look(venv, UV_PYTHON_INSTALL_DIR=str(tmp_path)).executable == f"{shared}/bin/python{minor}"
 
 
 # --- shims ---
@@ -288,13 +289,16 @@ def test_a_shim_with_nothing_to_run_says_why(look, shims, home):
         look(shims / "python")
 
 
-def test_a_shim_of_another_tool_is_the_interpreter_that_it_starts(look, tmp_path, outside):
+def test_a_shim_of_another_tool_is_not_started(look, tmp_path, outside):
+    """It is a script, which may run anything, and is named in the place of what it runs."""
     shim = tmp_path / "bin" / "python"
     shim.parent.mkdir()
-    shim.write_text(f'#!/bin/sh\nexec "{outside}/bin/python3.13" "$@"\n')
+    shim.write_text(f'#!/bin/sh\ntouch {tmp_path}/started\nexec "{outside}/bin/python3.13" "$@"\n')
     shim.chmod(0o755)
-    choice = look(shim)
-    assert (choice.executable, choice.policy) == (str(outside / "bin/python3.13"), "pin")
+    with pytest.raises(NotStarted, match="binary program") as caught:
+        look(shim)
+    assert caught.value.hint == "name the interpreter that it runs"
+    assert not (tmp_path / "started").exists()
 
 
 # --- what is no Python ---
@@ -391,11 +395,12 @@ def test_what_is_no_python_is_said_in_a_sentence(make, look, tmp_path, home):
 
 
 def test_another_implementation_is_said_to_be_that(look, tmp_path, outside):
-    program = tmp_path / "pypy3"
+    prefix = tmp_path / "pypy"
+    (prefix / "lib/pypy3.11").mkdir(parents=True)
+    (prefix / "lib/pypy3.11/os.py").touch()
     # Asked as pyman asks an interpreter: with some options, `-c`, a program and its arguments.
     code = "import sys; sys.implementation.name = 'pypy'; code = sys.argv[5]; del sys.argv[1:6]; exec(code)"
-    program.write_text(f'#!/bin/sh\nexec "{outside}/bin/python3.13" -c "{code}" "$@"\n')
-    program.chmod(0o755)
+    program = write_program(prefix / "bin/pypy3", f'exec "{outside}/bin/python3.13" -c "{code}" "$@"')
     with pytest.raises(BadRequest, match="pypy"):
         look(program)
 

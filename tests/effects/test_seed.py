@@ -27,6 +27,7 @@ from pyman.effects.seeds.seed import seed
 from pyman.errors import BrokenRuntime, NotFound, Refused
 from stage.hostile import damaged
 from stage.interpreters import from_mirror, from_system
+from stage.programs import write_program
 from stage.seeds import call, check_record, make, make_bare, state_of, target_of
 
 
@@ -375,12 +376,12 @@ def test_a_damaged_wheel_is_named(tmp_path, cache):
 def test_an_interpreter_that_cannot_compile_is_named(script, tmp_path, cache, tiny):
     interpreter = from_mirror("3.13.15")
     make_bare(interpreter, str(tmp_path / "v"))
-    broken = tmp_path / "python3.13"
-    broken.write_text(f"#!/bin/sh\n{script}\n")
-    broken.chmod(0o755)
+    broken = write_program(tmp_path / "broken/bin/python3.13", script)
+    (tmp_path / "broken/lib/python3.13").mkdir(parents=True)
+    (tmp_path / "broken/lib/python3.13/os.py").touch()
     target = target_of(interpreter, str(tmp_path / "v"), libraries=(tiny,))
     with pytest.raises(BrokenRuntime, match=r"python3\.13"):
-        seed(SeedTarget(**{**target.__dict__, "executable": str(broken)}), cache)
+        seed(SeedTarget(**{**target.__dict__, "executable": broken}), cache)
     with pytest.raises(BrokenRuntime, match="cannot be started"):
         seed(SeedTarget(**{**target.__dict__, "executable": str(tmp_path / "none")}), cache)
     assert [name for name in os.listdir(f"{cache}/seeds") if not name.endswith(".lock")] == []

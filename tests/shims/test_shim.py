@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from contract.version_files import CASES, PYTHON_12, Case, make_store, started
 from pyman.core.request import parse_request
 from pyman.core.version_file import parse_version_file
-from stage.fake_store import write_program
+from stage.fake_store import write_python
 from stage.mirror import runtime_tree
 
 TEMPLATE = os.path.join(os.path.dirname(__file__), "..", "..", "shims", "python")
@@ -41,7 +41,7 @@ class Stage:
         self.project = f"{folder}/work/project"
         self.empty = f"{folder}/empty"
         os.mkdir(self.empty)
-        write_program(f"{self.store.root}/app/bin/pyman")
+        write_python(f"{self.store.root}/app/bin/pyman")
         self.environment = {
             "HOME": folder,
             # No program of the system is in reach: what is not a built-in would fail.
@@ -326,9 +326,9 @@ def test_system_skips_every_shim(stage, shell):
     os.mkdir(links)
     os.symlink(f"{scene.shims}/python3", f"{links}/python3")
     pyenv = f"{scene.folder}/pyenv/shims"
-    write_program(f"{pyenv}/python3")
+    write_python(f"{pyenv}/python3")
     venv = f"{scene.folder}/venv"
-    write_program(f"{venv}/bin/python3")
+    write_python(f"{venv}/bin/python3")
     with open(f"{venv}/pyvenv.cfg", "w", encoding="utf-8"):
         pass
     path = f"{copies}:{links}:.:relative:{pyenv}:{pyenv}/:{venv}/bin:{scene.store.runtimes}/3.11/bin:{scene.environment['PATH']}"
@@ -341,13 +341,13 @@ def test_system_skips_every_shim(stage, shell):
 def test_pyman_is_found_where_it_was_written_or_installed_or_on_path(stage, shell):
     scene = stage(Case("range", b">=3.11\n"))
     installed = f"{scene.store.root}/app/bin/pyman"
-    on_path = write_program(f"{scene.folder}/bin/pyman")
+    on_path = write_python(f"{scene.folder}/bin/pyman")
     path = f"{scene.environment['PATH']}:{scene.folder}/bin"
     assert scene.run(shell, PATH=path).stdout.startswith(f"ran {installed} ")
     os.unlink(installed)
     assert scene.run(shell, PATH=path).stdout.startswith(f"ran {on_path} ")
     fails(scene.run(shell), "install.sh")
-    written = write_program(f"{scene.folder}/it's here/pyman")
+    written = write_python(f"{scene.folder}/it's here/pyman")
     shim = f"{scene.shims}/python"
     with open(shim, encoding="utf-8") as file:
         text = file.read()

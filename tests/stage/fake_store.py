@@ -1,12 +1,13 @@
-"""A store of real folders, links and manifests whose interpreters are small scripts that say what was started."""
+"""A store of real folders, links and manifests whose interpreters are small programs that say what was started."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-_SCRIPT = """\
-#!/bin/sh
+from stage.programs import write_program
+
+_TEXT = """\
 # Says how it was started; asked as pyman asks an interpreter (`-I …`), the Python that runs the tests answers.
 case ${1-} in -I) exec '%s' "$@" ;; esac
 printf 'ran %%s' "$0"
@@ -15,12 +16,8 @@ printf '\\n'
 """
 
 
-def write_program(path: str) -> str:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(_SCRIPT % os.path.realpath(sys.executable))
-    os.chmod(path, 0o755)
-    return path
+def write_python(path: str) -> str:
+    return write_program(path, _TEXT % os.path.realpath(sys.executable))
 
 
 def fill_prefix(prefix: str, minor: str, *, plain: bool = True, pip: bool = True) -> None:
@@ -30,7 +27,7 @@ def fill_prefix(prefix: str, minor: str, *, plain: bool = True, pip: bool = True
     if plain:
         names += ["python", "python3", "python3-config", "pydoc3", "idle3"] + (["pip", "pip3"] if pip else [])
     for name in names:
-        write_program(f"{prefix}/bin/{name}")
+        write_python(f"{prefix}/bin/{name}")
     library = f"{prefix}/lib/python{minor}"
     os.makedirs(library, exist_ok=True)
     with open(f"{library}/os.py", "w", encoding="utf-8") as file:

@@ -1,8 +1,8 @@
 """Mirrors made for one test: real archives, archives of any content, and stand-ins for releases that nobody has here.
 
 A stand-in is as small as an archive can be that passes for a CPython: headers, one file of a standard library, and an
-interpreter that is a script around the Python which runs the tests and says of itself what it is told to say. It knows
-`-V` and `-c`, which is what pyman asks of an interpreter; for everything else there are the real archives.
+interpreter that is a small program around the Python which runs the tests and says of itself what it is told to say. It
+knows `-V` and `-c`, which is what pyman asks of an interpreter; for everything else there are the real archives.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import tarfile
 
 from pyman.core.version import Version, minor_alias, parse_version
 from pyman.effects.machine import platform
+from stage.programs import program
 
 _STAGES = {"a": ("alpha", "A"), "b": ("beta", "B"), "rc": ("candidate", "C"), "": ("final", "F")}
 
 # Whatever it is called through, it answers as a Python in the folder above its own does.
 _INTERPRETER = """\
-#!/bin/sh
 here=$(dirname "$(dirname "$(readlink -f "$0")")")
 if [ "${1-}" = -V ]; then echo 'Python @SHOWN@'; exit; fi
 exec '@PYTHON@' -I -S -B -c '
@@ -50,7 +50,7 @@ def _split(release: str) -> tuple[Version, str]:
     return version, variant
 
 
-def stand_in_files(release: str) -> dict[str, str]:
+def stand_in_files(release: str) -> dict[str, str | bytes]:
     """The files below `python/` of a stand-in for `3.14.2`, `3.14.2t`, `3.15.0rc1`, `3.14.2d`."""
     version, variant = _split(release)
     name = f"python{minor_alias(version, variant)}"
@@ -76,14 +76,15 @@ def stand_in_files(release: str) -> dict[str, str]:
     )
     defined = {"freethreaded": "#define Py_GIL_DISABLED 1\n", "debug": "#define Py_DEBUG 1\n"}.get(variant, "")
     return {
-        f"bin/{name}": text,
+        f"bin/{name}": program(text),
         f"{library}/os.py": "# the landmark\n",
+        f"{library}/lib-dynload/README": "compiled modules lie here\n",
         f"include/{name}/patchlevel.h": header,
         f"include/{name}/pyconfig.h": defined or "#define HAVE_UNISTD_H 1\n",
     }
 
 
-def stand_in(release: str, **others: str) -> bytes:
+def stand_in(release: str, **others: str | bytes) -> bytes:
     """The archive of a stand-in; `others` are more files, by path."""
     version, variant = _split(release)
     files = stand_in_files(release) | others
@@ -162,11 +163,11 @@ class Mirror:
 def write_stand_in(prefix: object, release: str) -> str:
     """Put a stand-in into a folder, as if another tool had installed it; returns the folder."""
     version, variant = _split(release)
-    for path, text in stand_in_files(release).items():
+    for path, content in stand_in_files(release).items():
         place = os.path.join(str(prefix), path)
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        with open(place, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(place, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         os.chmod(place, 0o755 if path.startswith("bin/") else 0o644)
     for name in ("python3", "python"):
         os.symlink(f"python{minor_alias(version, variant)}", os.path.join(str(prefix), "bin", name))

@@ -49,21 +49,22 @@ def adopt(
     if every and paths:
         raise UsageError("`--all` takes no path", hint="leave one of the two away")
     if every or not paths:
-        strangers, notes = discover(session.places, session.environ)
+        strangers, notes = discover(session.places)
         if session.verbose:
             for note in notes:
                 session.observer.noted(note)
         if not every:
             return _show(session, strangers)
         return _adopt_all(session, [(stranger.prefix, stranger) for stranger in strangers])
-    return _adopt_all(session, [(path, ask_stranger(_interpreter(session, path), session.places)) for path in paths])
+    return _adopt_all(session, [(path, _stranger(session, path)) for path in paths])
 
 
-def _interpreter(session: Session, path: str) -> str:
-    """The base interpreter that a path leads to: of a venv, of a folder, of a shim of another tool."""
+def _stranger(session: Session, path: str) -> Stranger:
+    """The Python that a path leads to: of a folder, an interpreter, or a venv whose base may be started unnamed."""
     store = read_store(session.places.root)
     text = path if path.startswith(("/", "~", ".")) else f"./{path}"
-    return choose_path(text, store, session.environ, session.cwd, session.places.cache).executable
+    chosen = choose_path(text, store, session.environ, session.cwd, session.places, named=True)
+    return ask_stranger(chosen.executable, session.places, named=True)
 
 
 def _show(session: Session, strangers: list[Stranger]) -> Answer:

@@ -23,6 +23,7 @@ from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store
 from pyman.core.runtime_origin import is_shared, origin_of
 from pyman.core.venv import VenvFacts
+from pyman.effects.interpreters.base_release import BaseReleases
 from pyman.effects.runtimes.at_path import runtime_at
 from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.sizes import size_of
@@ -164,7 +165,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     if facts.folder != facts.path:
         lines.append(f"  it stands for {short_path(session, facts.folder)}")
     runs = "Python" if facts.running is None else python_of(facts.running.implementation)
-    lines.append(f"  runs {runs} {facts.python}" if facts.python is not None else "  nobody can tell what it runs")
+    lines.append(f"  runs {runs} {facts.python}" if facts.python is not None else f"  {_why_unknown(session, facts)}")
     lines += [f"    {'→' if number else ' '} {short_path(session, step)}" for number, step in enumerate(chain)]
     lines.append(f"  home in pyvenv.cfg: {short_path(session, facts.settings.home or 'missing')}")
     for key in ("version", "version_info", "pyman-request", "pyman-policy", "pyman-held-back"):
@@ -182,6 +183,14 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     if not findings:
         lines.append("  healthy")
     return Answer(data, tuple(lines))
+
+
+def _why_unknown(session: Session, facts: VenvFacts) -> str:
+    """Why the release that runs is not known, and how to make it known."""
+    reason = BaseReleases(session.places).why_unknown(facts)
+    if reason is None:
+        return "which release it runs is unknown"
+    return f"which release it runs is unknown: {reason.message}" + (f"; {reason.hint}" if reason.hint else "")
 
 
 def _what_moves(facts: VenvFacts, store: Store, findings: Iterable[Finding]) -> str:

@@ -92,17 +92,18 @@ def _requirements_file(session: Session, text: str) -> str:
 def _find_installer(session: Session, venv: str, *, with_pip: bool) -> Installer:
     """The program that installs: none that the project, or what lies in it, could have brought along."""
     from pyman.effects.packages.installers import find_installer
+    from pyman.effects.project_files import project_of
+    from pyman.effects.search_path import outside_of, usable_search_path
 
-    # In the home folder everything is the user's own, the usual place of uv too.
-    project = os.path.realpath(session.cwd).rstrip("/") + "/"
-    outside = (venv,) if (os.path.realpath(session.places.home) + "/").startswith(project) else (venv, session.cwd)
-    search_path = session.environ.get("PATH", "")
+    home = session.places.home
+    outside = outside_of(venv, project_of(session.cwd, home), home)
+    search_path = usable_search_path(session.environ.get("PATH", ""), outside=outside, home=home)
     if not with_pip:
         try:
-            return find_installer("uv", search_path, "", outside=outside)
+            return find_installer("uv", search_path, "")
         except NotFound as error:
             raise NotFound(error.message, hint="leave `--without-pip` away, or install uv", code=error.code) from None
-    return find_installer("auto", search_path, os.path.join(venv, "bin", "python"), outside=outside)
+    return find_installer("auto", search_path, os.path.join(venv, "bin", "python"))
 
 
 def _installation(session: Session, installer: Installer, files: tuple[str, ...]) -> Callable[[str], None]:

@@ -18,6 +18,7 @@ from pyman.core.diagnosis.venv import HEALTHY
 from pyman.core.implementation import told_apart
 from pyman.core.listed_venv import ListedVenv, unreachable_venv
 from pyman.core.request import Request, parse_request
+from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
 from pyman.effects.sizes import size_of
 from pyman.effects.venvs.inventory import is_own, take_inventory
@@ -69,6 +70,7 @@ def venvs(
     data = [_data(venv) | ({"size": sizes.get(venv.path)} if size else {}) for venv in shown]
     notes = [f"{short_path(session, path)} cannot be reached: is its disk mounted?" for path in far]
     notes += [f"{short_path(session, folder)} could not be searched" for folder in seen.unreadable[:5]]
+    notes += _unknown(chosen)
     notes += _next(folders or (), request, chosen, far)
     rows = [
         (
@@ -110,6 +112,15 @@ def register(
     if len(paths) > _MOST_NAMED:
         shown.append(f"and {len(paths) - _MOST_NAMED} more: see `pyman venvs`")
     return Answer({"changed": paths}, tuple(shown))
+
+
+def _unknown(chosen: list[ListedVenv]) -> list[str]:
+    """Where to read why the release of a venv is not known."""
+    unknown = [venv for venv in chosen if venv.base is not None and venv.base.version is None]
+    if not unknown:
+        return []
+    count = "1 venv runs" if len(unknown) == 1 else f"{len(unknown)} venvs run"
+    return [f"{count} an unknown release: `pyman info {as_word(unknown[0].path)}` says why"]
 
 
 def _next(folders: Iterable[str], request: Request | None, chosen: list[ListedVenv], far: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ _ORIGINS = (
     ("/mise/installs/python/", "mise"),
     ("/.asdf/installs/python/", "asdf"),
     ("/asdf/installs/python/", "asdf"),
+    ("/.rye/py/", "rye"),
     ("/pystand/", "pystand"),
     ("/hatch/env/virtual/.pythons/", "hatch"),
     ("/hatch/pythons/", "hatch"),

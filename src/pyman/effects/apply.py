@@ -100,7 +100,15 @@ class Transaction:
             raise
 
     def take(self, plan: Plan) -> None:
-        """Take every step of a plan. Raises PymanError where one cannot be taken."""
+        """Take every step of a plan. Raises PymanError where one cannot be taken.
+
+        Nothing is begun where the interpreter that is started in the end may not be: NotStarted.
+        """
+        for step in plan.steps:
+            if isinstance(step, Verify):
+                from pyman.effects.venvs.verification import refuse_unverifiable
+
+                refuse_unverifiable(step, self._places)
         before, self._venv = self._venv, plan.venv
         try:
             if plan.venv is not None and any(isinstance(step, _WRITING) for step in plan.steps):
@@ -116,7 +124,7 @@ class Transaction:
             from pyman.effects.venvs.verification import verify
 
             try:
-                verify(step)
+                verify(step, self._places)
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()
                 raise PymanError(

@@ -22,7 +22,7 @@ TEMPORARY = ".pyman-"
 """Marks the name of what is about to replace something else; the process number follows."""
 
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-
+_IS_A_LINK = (errno.ELOOP, errno.EMLINK)  # what O_NOFOLLOW answers, and what it answers on FreeBSD
 
 _NO_HARD_LINKS = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 _LARGEST_KEPT = 128 << 20
@@ -38,17 +38,51 @@ def read_bytes(path: str, limit: int = SMALL_FILE, *, folder: int | None = None)
     With `folder`, the descriptor of an open folder, `path` is a name in it, and a link of that name is not followed.
     Raises NotReadable for anything else that is there, and OSError as the system says it.
     """
-    descriptor = os.open(path, _READ_FLAGS | (os.O_NOFOLLOW if folder is not None else 0), dir_fd=folder)
+    descriptor = open_to_read(path) if folder is None else os.open(path, _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     try:
         return _read_descriptor(descriptor, path, limit)
     finally:
         os.close(descriptor)
 
 
+def open_to_read(path: str) -> int:
+    """Open a regular file, and return its descriptor; links are followed.
+
+    A link may lead to a device, and to open some of these is to use them: a tape rewinds, a watchdog begins to count.
+    So what a link leads to is looked at before it is opened. Raises NotReadable for what is no regular file, and
+    OSError as the system says it.
+    """
+    try:
+        descriptor = os.open(path, _READ_FLAGS | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno not in _IS_A_LINK:
+            raise
+        descriptor = _open_behind_link(path)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotReadable(f"{path} is no regular file")
+    return descriptor
+
+
+def _open_behind_link(path: str) -> int:
+    if not hasattr(os, "O_PATH"):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise NotReadable(f"{path} is no regular file")
+        return os.open(path, _READ_FLAGS)
+    end = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(end).st_mode):
+            raise NotReadable(f"{path} is no regular file")
+        try:
+            return os.open(f"/proc/self/fd/{end}", _READ_FLAGS)
+        except FileNotFoundError:
+            return os.open(path, _READ_FLAGS)  # There is no /proc.
+    finally:
+        os.close(end)
+
+
 def _read_descriptor(descriptor: int, path: str, limit: int) -> bytes:
     status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise NotReadable(f"{path} is no regular file")
     if status.st_size > limit:
         raise NotReadable(f"{path} has {status.st_size} bytes, the limit is {limit}")
     pieces: list[bytes] = []
@@ -75,7 +109,7 @@ def read_own_text(path: str, limit: int = SMALL_FILE) -> str:
 
     Raises NotReadable for a file of anybody else.
     """
-    descriptor = os.open(path, _READ_FLAGS)
+    descriptor = open_to_read(path)
     try:
         if os.fstat(descriptor).st_uid not in (0, os.geteuid()):
             raise NotReadable(f"{path} belongs to another user")
@@ -91,13 +125,9 @@ def open_regular(path: str) -> FileIO:
     Raises OSError, also for what is no regular file.
     """
     try:
-        file = open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | _READ_FLAGS))  # noqa: SIM115  # the caller closes it
+        return open(open_to_read(path), "rb", buffering=0)
     except ValueError as error:
         raise OSError(str(error)) from error  # a null byte
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise NotReadable("it is no regular file")
-    return file
 
 
 def _beside(path: str, folder: int | None) -> str:

@@ -13,7 +13,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyman.core.tool_roots import ToolRoot
 
+_TOOL_VARIABLES = (
+    "XDG_DATA_HOME",
+    "PYENV_ROOT",
+    "UV_PYTHON_INSTALL_DIR",
+    "MISE_DATA_DIR",
+    "ASDF_DATA_DIR",
+    "RYE_HOME",
+)
 _EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/tmp")  # noqa: S108  # nothing is put there
 _ELSEWHERE = "choose another folder with PYMAN_ROOT and PYMAN_CACHE_DIR"
 
@@ -29,6 +38,15 @@ class Places:
     """`PYMAN_CACHE_DIR`, else the user's cache folder. May be deleted at any time."""
     config: str
     """`PYMAN_CONFIG`, else `~/.config/pyman/config.toml`."""
+    tool_variables: tuple[tuple[str, str], ...] = ()
+    """The environment variables that say where version managers keep their Pythons."""
+
+    @property
+    def tool_roots(self) -> tuple[ToolRoot, ...]:
+        """Where version managers keep their Pythons, by these variables and by default."""
+        from pyman.core.tool_roots import tool_roots
+
+        return tool_roots(dict(self.tool_variables), self.home)
 
     @property
     def runtimes(self) -> str:
@@ -73,6 +91,7 @@ def read_places(environ: Mapping[str, str], root: str | None = None) -> Places:
             environ.get("PYMAN_CONFIG")
             or os.path.join(environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pyman", "config.toml")
         ),
+        tool_variables=tuple((name, environ[name]) for name in _TOOL_VARIABLES if name in environ),
     )
 
 

@@ -11,6 +11,7 @@ from pyman.errors import BadRequest
 
 VERSION_FILE = ".python-version"
 PYPROJECT = "pyproject.toml"
+_MARKS = (PYPROJECT, "setup.py", "setup.cfg", ".git")
 
 
 @record
@@ -19,6 +20,22 @@ class ProjectFile:
 
     path: str
     text: str
+
+
+def project_of(folder: str, home: str) -> str:
+    """The project of a folder: the nearest at or above it, below the home, that is marked as one; else itself."""
+    homes = (home.rstrip("/"), os.path.realpath(home))
+    for above in upward(folder):
+        if above == "/" or any(f"{each}/".startswith(f"{above}/") for each in homes):
+            break
+        if any(os.path.lexists(os.path.join(above, name)) for name in _MARKS):
+            return above
+    return folder
+
+
+def is_below_a_mark(path: str) -> bool:
+    """True where a folder above a path is marked as a project."""
+    return any(os.path.lexists(os.path.join(above, name)) for above in upward(os.path.dirname(path)) for name in _MARKS)
 
 
 def upward(folder: str) -> list[str]:

@@ -44,19 +44,21 @@ class Located:
 
 
 def choose_interpreter(
-    store: Store, request: Request, environ: Mapping[str, str], cwd: str, cache: str
+    store: Store, request: Request, environ: Mapping[str, str], cwd: str, places: Places, *, named: bool
 ) -> Choice | None:
     """The interpreter that answers a request; None where nothing that is installed does.
 
-    Raises NotFound and BadRequest for a path that leads nowhere, and for what pyman cannot use yet.
+    `named` says that a path stands in the user's own words, and not in a file of a venv. Raises NotFound and
+    BadRequest for a path that leads nowhere, and for what pyman cannot use yet, NotStarted for an interpreter that
+    may not be started.
     """
     if request.kind == "path":
-        return choose_path(request.text, store, environ, cwd, cache)
+        return choose_path(request.text, store, environ, cwd, places, named=named)
     if request.kind == "system":
         path = system_program(environ, store)
         if path is None:
             raise NotFound("there is no Python on PATH besides pyman's", hint="ask for a version instead of `system`")
-        return choose_path(path, store, environ, cwd, cache)
+        return choose_path(path, store, environ, cwd, places, named=False)
     if request.kind == "other":
         raise BadRequest(
             f"`{request}` is not supported yet: pyman looks after CPython only",
@@ -67,20 +69,23 @@ def choose_interpreter(
     return choose(store, request)
 
 
-def choose_path(text: str, store: Store, environ: Mapping[str, str], cwd: str, cache: str) -> Choice:
+def choose_path(
+    text: str, store: Store, environ: Mapping[str, str], cwd: str, places: Places, *, named: bool
+) -> Choice:
     """Answer a request that is a path; a shim is what it would run.
 
-    Raises NotFound where nothing is there, BadRequest where it leads to no Python.
+    Raises NotFound where nothing is there, BadRequest where it leads to no Python, NotStarted where that may not be
+    started.
     """
     from pyman.hot.paths import absolute, resolve_path
 
     path = absolute(text, environ, cwd)
     if os.path.dirname(path) == os.path.join(store.root, "shims") and os.path.lexists(path):
-        return _behind_shim(path, store, environ, cwd, cache)
-    return resolve_path(path, store, cache)
+        return _behind_shim(path, store, environ, cwd, places)
+    return resolve_path(path, store, places, named=named)
 
 
-def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, cache: str) -> Choice:
+def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, places: Places) -> Choice:
     """The interpreter that a shim would run in this folder.
 
     Raises NotFound where that is none, and what choosing raises.
@@ -96,10 +101,10 @@ def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, 
     if is_shim(environ.get(ENVIRONMENT)):
         environ = {key: value for key, value in environ.items() if key != ENVIRONMENT}
     try:
-        located = located_in(store, cache, environ, cwd, os.path.basename(path))
+        located = located_in(store, places, environ, cwd, os.path.basename(path))
     except NoPython as error:
         raise NotFound(f"the shim {path} has nothing to run: {error.message}", hint=error.hint) from None
-    return located.choice or choose_path(located.path, store, environ, cwd, cache)
+    return located.choice or choose_path(located.path, store, environ, cwd, places, named=False)
 
 
 def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None) -> Located:
@@ -107,11 +112,11 @@ def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, requ
 
     Raises NoPython (127) where nothing can be run, and BadRequest where somebody's wish is not understood.
     """
-    return located_in(read_store(places.root), places.cache, environ, cwd, name, request)
+    return located_in(read_store(places.root), places, environ, cwd, name, request)
 
 
 def located_in(
-    store: Store, cache: str, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None
+    store: Store, places: Places, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None
 ) -> Located:
     """Find a program as `locate` does, in a store that was read."""
     asked, selection = who_asks(store, environ, cwd, name, request)
@@ -124,11 +129,11 @@ def located_in(
                 hint="choose another Python with `pyman use`",
             )
         return Located(path, selection, asked, None)
-    choice = choose_interpreter(store, selection.request, environ, cwd, cache)
+    choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if minor is not None and choice is not None and minor_alias(choice.version, choice.variant) != minor:
         # A path that leads to another minor says nothing about this one.
         selection = named_by_program(minor)
-        choice = choose_interpreter(store, selection.request, environ, cwd, cache)
+        choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is None:
         raise missing(store, selection)
     return Located(_program_of(choice, name), selection, asked, choice)

@@ -44,7 +44,7 @@ def choose_here(places: Places, environ: Mapping[str, str], cwd: str, request: s
 def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str | None) -> tuple[Selection, Choice]:
     store = read_store(places.root)
     selection = select(wishes(environ, cwd, store, request), is_there(store, environ))
-    choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
+    choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is not None:
         return selection, choice
     if selection.source == NEWEST:

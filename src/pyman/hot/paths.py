@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pyman.core.pyvenv_cfg import Settings
     from pyman.core.runtime import Store
-    from pyman.core.version import Version
+    from pyman.effects.places import Places
 
 _DEEPEST = 16
 """Venvs in venvs, links to links: more is a loop."""
@@ -36,12 +36,15 @@ class Found:
     executable: str
     policy: str | None = None
     """What a venv on the way said about itself."""
+    told_by_venv: bool = False
+    """True where only the settings of a venv lead there."""
 
 
-def resolve_path(path: str, store: Store, cache: str) -> Choice:
-    """Answer a request that is an absolute path, and no shim.
+def resolve_path(path: str, store: Store, places: Places, *, named: bool) -> Choice:
+    """Answer a request that is an absolute path, and no shim; `named` says that it stands in the user's own words.
 
-    Raises NotFound where nothing is there, BadRequest where it leads to no Python.
+    Raises NotFound where nothing is there, BadRequest where it leads to no Python, NotStarted where that may not be
+    started.
     """
     if not os.path.lexists(path):
         raise NotFound(f"{path} does not exist", hint="name an interpreter, a venv or the folder of a Python")
@@ -49,7 +52,7 @@ def resolve_path(path: str, store: Store, cache: str) -> Choice:
     mine = _in_store(found, store)
     if mine is not None:
         return mine
-    return _outside(found, cache)
+    return _outside(found, places, named=named and not found.told_by_venv)
 
 
 def absolute(text: str, environ: Mapping[str, str], cwd: str) -> str:
@@ -74,15 +77,18 @@ def _joined(folder: str, text: str) -> str:
 
 
 def _to_base(path: str, policy: str | None) -> Found:
+    told_by_venv = False
     for _ in range(_DEEPEST):
         if os.path.isdir(path):
             if os.path.isfile(os.path.join(path, FILE_NAME)):
                 path, policy = _base_of_venv(path, policy)
+                told_by_venv = True
                 continue
             path = _interpreter_in(path)
         above = os.path.dirname(os.path.dirname(path))
         if os.path.isfile(os.path.join(above, FILE_NAME)):
             path, policy = _base_of_venv(above, policy)
+            told_by_venv = True
             continue
         if not os.path.islink(path) or _stands_in_prefix(path):
             if not os.path.isfile(path) or not os.access(path, os.X_OK):
@@ -91,7 +97,7 @@ def _to_base(path: str, policy: str | None) -> Found:
                     hint="name an interpreter, a venv or the folder of a Python",
                     exit_status=1,
                 )
-            return Found(path, policy)
+            return Found(path, policy, told_by_venv)
         path = _joined(os.path.dirname(path), os.readlink(path))
         if not os.path.lexists(path):
             raise NotFound(f"the link leads to {path}, which does not exist", hint="`pyman doctor` says what is broken")
@@ -203,23 +209,21 @@ def _in_store(found: Found, store: Store) -> Choice | None:
     return pinned(store, runtime) if found.policy == "pin" else through_alias(store, runtime)
 
 
-def _outside(found: Found, cache: str) -> Choice:
-    version, variant, executable = _ask(found.executable, cache)
-    policy = found.policy or policy_of_path(os.path.dirname(executable), version)
-    return Choice(version, variant, os.path.dirname(executable), executable, policy)
-
-
-def _ask(executable: str, cache: str) -> tuple[Version, str, str]:
-    """Version and variant of an interpreter that is not ours, and its own path where it was a script."""
+def _outside(found: Found, places: Places, *, named: bool) -> Choice:
+    """An interpreter that is not in the store, asked what it is. Raises NotStarted, BrokenRuntime and BadRequest."""
+    from pyman.effects.interpreters.admission import Admission
     from pyman.effects.interpreters.interpreter import ask_once
     from pyman.effects.interpreters.on_disk import implementation_at
 
-    _refuse_another(executable, implementation_at(executable))
-    facts = ask_once(executable, cache)
-    _refuse_another(executable, facts.implementation)
-    if _is_script(executable) and facts.executable and facts.executable != executable:
-        executable = facts.executable
-    return facts.version, facts.variant, executable
+    _refuse_another(found.executable, implementation_at(found.executable))
+    admission = Admission(places)
+    # Also where it was asked before: whoever is given it will start it.
+    admission.check(found.executable, named=named)
+    facts = ask_once(found.executable, places.cache, admission, named=named)
+    _refuse_another(found.executable, facts.implementation)
+    home = os.path.dirname(found.executable)
+    policy = found.policy or policy_of_path(home, facts.version)
+    return Choice(facts.version, facts.variant, home, found.executable, policy)
 
 
 def _refuse_another(path: str, implementation: str) -> None:
@@ -230,12 +234,3 @@ def _refuse_another(path: str, implementation: str) -> None:
             code=UNSUPPORTED,
             exit_status=1,
         )
-
-
-def _is_script(path: str) -> bool:
-    """True for a shim of another tool: a text that runs an interpreter elsewhere."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(2) == b"#!"
-    except OSError:
-        return False

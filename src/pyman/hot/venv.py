@@ -80,7 +80,7 @@ def choose_for_venv(
     """The interpreter of a new venv. Raises Missing where it would have to be installed first."""
     store = read_store(places.root)
     selection = select(wishes(environ, cwd, store, options.python), is_there(store, environ))
-    choice = choose_interpreter(store, selection.request, environ, cwd, places.cache)
+    choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is None:
         raise Missing(selection.request, "" if options.python is not None else selection.source)
     _refuse_broken_alias(store, selection.request, choice)

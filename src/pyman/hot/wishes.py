@@ -8,6 +8,7 @@ from pyman.core.choice import choose
 from pyman.core.project_file import plainly_required
 from pyman.core.selection import ARGUMENT, DEFAULT, ENVIRONMENT, PYPROJECT_KEY, Wish
 from pyman.core.version_file import parse_version_file
+from pyman.effects.files import open_regular
 from pyman.effects.project_files import PYPROJECT, VERSION_FILE, read_project_file, upward
 from pyman.errors import BadRequest
 
@@ -112,7 +113,7 @@ def _is_of_the_system(folder: str, store: Store) -> bool:
 
 def _is_shim(path: str) -> bool:
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return file.read(len(_SHIM_HEAD)) == _SHIM_HEAD
     except OSError:
         return False

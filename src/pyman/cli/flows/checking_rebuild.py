@@ -13,6 +13,7 @@ from pyman.core.record import record
 from pyman.core.relink import Target
 from pyman.core.venv import VenvFolder
 from pyman.effects.files import read_bytes, replace_file
+from pyman.effects.interpreters.admission import Admission
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.programs import Trial, missing_programs
 from pyman.effects.packages.requested_marks import keep_marks
@@ -104,7 +105,7 @@ def _refuse_programs_that_fail(trial: Trial, aside: str, session: Session) -> tu
     if not failing:
         return ()
     before: dict[str, str] | None = None
-    if os.access(os.path.join(aside, "bin", "python"), os.X_OK):
+    if _may_be_started(session, aside):
         old = Trial(aside, failing, session.environ)
         try:
             before = old.failures()
@@ -117,6 +118,17 @@ def _refuse_programs_that_fail(trial: Trial, aside: str, session: Session) -> tu
         "`--allow-newer` with the name of its package allows a version that fits",
     )
     return ()
+
+
+def _may_be_started(session: Session, aside: str) -> bool:
+    """Whether the old venv leads to a Python that pyman starts: it may be a repository's, with a program of its own."""
+    facts = read_venv(aside)
+    base = facts.interpreter if facts is not None else None
+    if facts is None or base is None or base.library is None or facts.home_library is None:
+        return False
+    return os.path.realpath(facts.home_library) == os.path.realpath(base.library) and Admission(session.places).allows(
+        base.path
+    )
 
 
 def names_to_move(plan: RebuildPlan, aside: str) -> tuple[str, ...]:

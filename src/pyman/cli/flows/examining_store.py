@@ -43,7 +43,7 @@ def store_findings(session: Session, store: Store, venvs: Iterable[ListedVenv]) 
     """Say what is wrong with the store and the machine. `venvs` are those that use it."""
     states = tuple(
         replace(state, runs_pyman=runs_pyman(session.places, state.runtime))
-        for state in try_runtimes(read_runtime_states(store), session.places.cache)
+        for state in try_runtimes(read_runtime_states(store), session.places)
     )
     findings = [*diagnose_aliases(store), *diagnose_runtimes(states)]
     if not any(session.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")):

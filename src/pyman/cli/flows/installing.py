@@ -246,7 +246,7 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
         adopted = next(runtime for runtime in there if (runtime.version, runtime.variant) == best)
         said = (f"kept {adopted.release} of {origin_of(adopted.target)}: {error.message}",)
         return Got(request, adopted, already=True, said=said)
-    strangers, _ = discover(session.places, session.environ)
+    strangers, _ = discover(session.places)
     best = best_of(request, [(stranger.version, stranger.variant) for stranger in strangers])
     if best is None:
         raise type(error)(

@@ -40,6 +40,8 @@ from pyman.effects.files import read_bytes
 from pyman.effects.packages.borrowed_pip import find_pip_wheel
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import find_installer
+from pyman.effects.project_files import project_of
+from pyman.effects.search_path import outside_of, usable_search_path
 from pyman.effects.sizes import lacking_room
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import is_own
@@ -181,14 +183,11 @@ def _installer(
 
     Raises Refused where uv is wanted, and cannot be told what the venv's own `pip.conf` says.
     """
-    project = os.path.realpath(os.path.dirname(facts.path))
-    home = os.path.realpath(session.places.home)
-    # In the home folder everything is the user's own, the usual place of uv too.
-    around = home == project or home.startswith(project.rstrip("/") + "/")
-    outside = (facts.folder,) if around else (facts.folder, project)
-    search_path = session.environ.get("PATH", "")
+    home = session.places.home
+    outside = outside_of(facts.folder, project_of(os.path.dirname(facts.path), home), home)
+    search_path = usable_search_path(session.environ.get("PATH", ""), outside=outside, home=home)
     python = os.path.join(facts.folder, "bin", "python")
-    installer = find_installer(options.installer, search_path, python, outside=outside)
+    installer = find_installer(options.installer, search_path, python)
     notes: list[str] = []
     if installer.kind == "uv" and conf is not None and conf.lost_on_uv:
         why = f"uv does not read the venv's own {PIP_CONF}, and cannot be told exactly its {', '.join(conf.lost_on_uv)}"
@@ -198,7 +197,7 @@ def _installer(
                 hint=f"run `pyman rebuild {as_word(facts.path)} --installer pip`",
                 code=errors.PIP_CONF,
             )
-        installer = find_installer("pip", search_path, python, outside=outside)
+        installer = find_installer("pip", search_path, python)
         notes.append(f"pip installs: {why}")
     if installer.kind == "pip" and not with_pip:
         wheel = find_pip_wheel(choice, read_store(session.places.root), session.places.cache)

@@ -16,7 +16,7 @@ from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
 from pyman.effects.store import read_store
-from pyman.errors import BadRequest, NotFound, PymanError, Refused
+from pyman.errors import BadRequest, NotFound, NotStarted, PymanError, Refused
 from pyman.hot.choosing import choose_interpreter
 
 
@@ -85,8 +85,10 @@ def _installed(
             choice = choose(store, request)
         else:
             try:
-                choice = choose_interpreter(store, request, session.environ, session.cwd, session.places.cache)
-            except (NotFound, BadRequest):
+                choice = choose_interpreter(
+                    store, request, session.environ, session.cwd, session.places, named=wish.asked
+                )
+            except (NotFound, BadRequest, NotStarted):
                 if wish.asked:
                     raise
                 continue

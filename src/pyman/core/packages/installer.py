@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from posixpath import defpath
+
 from pyman.core.record import record
 
 TYPE_CHECKING = False
@@ -19,6 +21,8 @@ class Installer:
     """`uv` or `pip`."""
     command: tuple[str, ...]
     """How a call begins: `/usr/bin/uv`, or an interpreter and pip."""
+    search_path: str = ""
+    """The PATH on which it finds its helpers: compilers, git."""
     pip_conf: PipConf | None = None
     """What the venv's own `pip.conf` says; it goes before what the user's settings say."""
 
@@ -109,14 +113,17 @@ def installer_environment(
     temporary: str,
     offline: bool,
     may_link: bool = True,
+    search_path: str = "",
     extra: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the environment that pip or uv is started with; `temporary` is a folder for its temporary files.
 
     Without `may_link` uv copies files from its cache, unless the user's own environment says otherwise.
+    `search_path` is the part of PATH that counts, empty where none of it does.
     """
     kept = {name: value for name, value in environ.items() if name not in _MISLEADING}
     kept |= {
+        "PATH": search_path or defpath,
         "TMPDIR": temporary,
         "PIP_USER": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",

@@ -8,7 +8,7 @@ from pyman.core.mirror_index import SUMS, read_sums
 from pyman.core.record import record
 from pyman.core.version import Version, release_name
 from pyman.effects.archives.archive import release_of
-from pyman.effects.files import read_text
+from pyman.effects.files import open_regular, open_to_read, read_text
 from pyman.effects.machine import platform
 from pyman.errors import WRONG_PLATFORM, IntegrityError, PymanError
 
@@ -78,7 +78,7 @@ def _in_catalogues(name: str, folder: str) -> str | None:
     wanted = name.replace("+", "%2B")
     for path in files:
         try:
-            with open(path, encoding="utf-8", errors="replace") as lines:
+            with open(open_to_read(path), encoding="utf-8", errors="replace") as lines:
                 for line in lines:
                     if wanted not in line and name not in line:
                         continue
@@ -99,7 +99,7 @@ def _sha256(path: str) -> str:
     import hashlib
 
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         while piece := file.read(_PIECE):
             digest.update(piece)
     return digest.hexdigest()

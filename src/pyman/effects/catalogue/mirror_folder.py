@@ -10,7 +10,7 @@ import os
 
 from pyman.core.catalogue import WrongShape, resolve_url
 from pyman.core.mirror_index import INDEX, SUMS, MirroredArchive, merge_index, merge_sums
-from pyman.effects.files import read_text, replace_file
+from pyman.effects.files import open_regular, read_text, replace_file
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, make_folder
@@ -75,7 +75,7 @@ def _copy(source: str, destination: str) -> str:
     import hashlib
 
     digest = hashlib.sha256()
-    with open(source, "rb") as reading, open(destination, "wb") as writing:
+    with open_regular(source) as reading, open(destination, "wb") as writing:
         while piece := reading.read(_PIECE):
             digest.update(piece)
             writing.write(piece)

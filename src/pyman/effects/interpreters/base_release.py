@@ -1,53 +1,108 @@
-"""The release of a Python that neither links nor files tell: its interpreter is asked once, and remembered (DESIGN 6).
+"""What venvs stand on, as far as neither their links nor files tell it, and whether that may be started (DESIGN 6).
 
-Only a base interpreter is started, never anything of a venv: a program outside of every venv, with its standard library
-beside it, that belongs to root or the user.
+Only a base interpreter is ever started, never anything of a venv, and only one that effects/interpreters/admission.py
+admits: a repository may bring along a venv, and the program that it leads to.
 """
 
 from __future__ import annotations
 
 import os
 
+from pyman.core.admission import OUTSIDE, Objection, refusal
 from pyman.core.implementation import is_repaired
-from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.record import replace
 from pyman.core.venv import VenvFacts, with_release
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.venv import Interpreter
     from pyman.core.version import Version
+    from pyman.effects.places import Places
 
 
 class BaseReleases:
     """The answers of base interpreters, each asked once however many venvs run it."""
 
-    def __init__(self, cache: str) -> None:
-        self._cache = cache
-        self._told: dict[str, Version | None] = {}
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._told: dict[str, Version | PymanError] = {}
+        self._allowed: dict[str, bool] = {}
 
     def complete(self, facts: VenvFacts) -> VenvFacts:
-        """The facts of a venv with the release that runs, where that can be had; nothing is raised where it cannot."""
+        """The facts of a venv with the release that runs, and without what it may not be linked to.
+
+        Nothing is raised where the release cannot be had.
+        """
+        link = facts.owner_link
+        if link is not None and not (self._is_of_a_tool(link.path) and self._allows(link.interpreter.path)):
+            facts = replace(facts, owner_link=None)
+        base = facts.interpreter
+        if facts.base_home is not None and not (base is not None and self._allows(base.path)):
+            facts = replace(facts, base_home=None)
+        answer = self._release(facts)
+        return with_release(facts, answer) if answer is not None and not isinstance(answer, PymanError) else facts
+
+    def why_unknown(self, facts: VenvFacts) -> PymanError | None:
+        """Why nobody knows which release runs in a venv; None where that is known, or nothing runs."""
+        answer = self._release(facts)
+        return answer if isinstance(answer, PymanError) else None
+
+    def _release(self, facts: VenvFacts) -> Version | PymanError | None:
         running = facts.running
         if not is_repaired(facts.implementation):
-            return facts  # Nothing would be done with the answer.
-        if running is None or running.version is not None or _is_inside(running.path, facts.folder):
-            return facts
-        if running.path not in self._told:
-            self._told[running.path] = self._ask(running)
-        version = self._told[running.path]
-        return with_release(facts, version) if version is not None else facts
-
-    def _ask(self, base: Interpreter) -> Version | None:
-        from pyman.effects.interpreters.interpreter import ask_once
-
-        if base.library is None or os.path.lexists(os.path.join(base.prefix, FILE_NAME)):
+            return None  # Nothing would be done with the answer.
+        if running is None or running.version is not None:
             return None
         try:
-            return ask_once(base.path, self._cache).version
-        except PymanError:
-            return None
+            if _lies_in(running.path, facts.folder):
+                return None
+            if _lies_beside(running.path, facts.folder) and not self._is_vouched_for(running.path):
+                return refusal(running.path, Objection(OUTSIDE, running.path))
+        except OSError:
+            return None  # Somebody exchanges links while they are looked at.
+        if running.path not in self._told:
+            self._told[running.path] = self._ask(running.path)
+        return self._told[running.path]
+
+    def _ask(self, executable: str) -> Version | PymanError:
+        from pyman.effects.interpreters.admission import Admission
+        from pyman.effects.interpreters.interpreter import ask_once
+
+        try:
+            return ask_once(executable, self._places.cache, Admission(self._places)).version
+        except PymanError as error:
+            return error
+
+    def _is_of_a_tool(self, link: str) -> bool:
+        """An owner's own minor-version link counts only in the folder of the user's own version manager."""
+        from pyman.effects.interpreters.tool_roots import own_tool_roots
+
+        folder = os.path.dirname(link)
+        if folder not in self._allowed:
+            real = os.path.realpath(folder)
+            self._allowed[folder] = any(
+                f"{real}/".startswith(f"{os.path.realpath(root.pythons)}/") for root in own_tool_roots(self._places)
+            )
+        return self._allowed[folder]
+
+    def _is_vouched_for(self, executable: str) -> bool:
+        from pyman.effects.interpreters.admission import Admission
+
+        return Admission(self._places).vouches(executable)
+
+    def _allows(self, executable: str) -> bool:
+        from pyman.effects.interpreters.admission import Admission
+
+        if executable not in self._allowed:
+            self._allowed[executable] = Admission(self._places).allows(executable)
+        return self._allowed[executable]
 
 
-def _is_inside(path: str, folder: str) -> bool:
+def _lies_in(path: str, folder: str) -> bool:
     return path.startswith(os.path.realpath(folder) + "/")
+
+
+def _lies_beside(path: str, venv: str) -> bool:
+    """True for an interpreter in the folder that holds a venv: unpacked with it, as likely as not."""
+    around = os.path.dirname(os.path.realpath(venv))
+    return around.count("/") > 1 and path.startswith(f"{around}/")

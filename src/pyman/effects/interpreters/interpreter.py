@@ -1,4 +1,8 @@
-"""Asking an interpreter what it is, by starting it: in an empty environment, with a limit to time and to output."""
+"""Asking an interpreter what it is, by starting it: in an empty environment, with a limit to time and to output.
+
+Each is started through effects/interpreters/admission.py, which decides who may be: `named` says that the user named
+it, in words and not in a file. All of this raises NotStarted for one that may not be started.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,13 @@ from pyman.core.interpreter import (
 )
 from pyman.core.version import Version, release_name
 from pyman.effects.files import NotReadable, read_own_text, replace_file
-from pyman.errors import BrokenRuntime, Refused
+from pyman.errors import BrokenRuntime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+
+    from pyman.effects.interpreters.admission import Admission
 
 # Bytes of output that are looked at; the rest is read and dropped.
 _LARGEST_ANSWER = 1 << 18
@@ -24,60 +34,50 @@ _LONGEST_SENTENCE = 300
 _ANOTHER = "take another build of it"
 
 
-def ask(executable: str, *, timeout: float = 10.0) -> InterpreterFacts:
-    """Start an interpreter once and return what it says that it is. `timeout` in seconds.
+def ask(executable: str, admission: Admission, *, named: bool = False, timeout: float = 10.0) -> InterpreterFacts:
+    """Start an interpreter once, by its real path, and return what it says that it is. `timeout` in seconds.
 
     It is isolated (`-I -S`), writes no bytecode, has an empty environment, `/` as working directory and no input.
     Raises BrokenRuntime when it cannot be started, fails, hangs, or is no Python 3.6 or newer.
     """
-    facts = read_facts(_answer(executable, (), timeout))
-    if facts is None:
-        raise BrokenRuntime(f"{executable} gave an answer that makes no sense", hint=_try_it(executable))
-    return facts
+    return _facts(executable, _answer(executable, (), admission, named=named, timeout=timeout))
 
 
-def ask_once(executable: str, cache: str, *, timeout: float = 10.0) -> InterpreterFacts:
+def ask_once(
+    executable: str, cache: str, admission: Admission, *, named: bool = False, timeout: float = 10.0
+) -> InterpreterFacts:
     """Return what an interpreter is, from memory where it is the same file as the last time, else by asking it.
 
-    Remembered below `cache` by path, and by place, size, modification time and inode of the file that the path leads
-    to. An environment is not remembered: what it is also depends on its `pyvenv.cfg`. Raises Refused for a file that
-    belongs neither to root nor to the user, who would otherwise run a stranger's program, and what `ask` raises.
+    Remembered below `cache` by its real path, size, modification time and inode. Raises what `ask` raises.
     """
     import hashlib
 
-    executable = os.path.abspath(executable)
-    real = os.path.realpath(executable)
     try:
+        real = os.path.realpath(executable, strict=True)
         status = os.stat(real)
     except OSError as error:
         raise BrokenRuntime(f"{executable} cannot be read: {error.strerror}") from error
-    if status.st_uid not in (0, os.geteuid()):
-        raise Refused(f"{executable} belongs to another user, so it is not started", hint="look at it yourself first")
-
-    identity = [executable, real, str(status.st_size), str(status.st_mtime_ns), str(status.st_ino)]
-    digest = hashlib.sha256(os.fsencode(executable)).hexdigest()
+    identity = [real, str(status.st_size), str(status.st_mtime_ns), str(status.st_ino)]
+    digest = hashlib.sha256(os.fsencode(real)).hexdigest()
     memory = os.path.join(cache, "interpreters", digest)
     facts = _recall(memory, identity)
     if facts is None:
-        fields = _answer(executable, (), timeout)
-        facts = read_facts(fields)
-        if facts is None:
-            raise BrokenRuntime(f"{executable} gave an answer that makes no sense", hint=_try_it(executable))
-        if not facts.is_venv:
-            _remember(memory, identity + fields)
+        fields = _answer(executable, (), admission, named=named, timeout=timeout)
+        facts = _facts(executable, fields)
+        _remember(memory, identity + fields)
     return facts
 
 
-def smoke_test(tree_python: str, expected: Version, variant: str, tree: str, *, timeout: float = 30.0) -> None:
+def smoke_test(
+    tree_python: str, expected: Version, variant: str, tree: str, admission: Admission, *, timeout: float = 30.0
+) -> None:
     """Start the interpreter of a runtime once, and see that it is what it should be and finds its own library.
 
     `tree` is the runtime's folder now, `timeout` in seconds. Nothing is written into it. Raises BrokenRuntime with
     what is wrong, and for a module that cannot be imported with what the system lacks.
     """
-    fields = _answer(tree_python, REQUIRED_MODULES, timeout)
-    facts = read_facts(fields)
-    if facts is None:
-        raise BrokenRuntime(f"{tree_python} gave an answer that makes no sense", hint=_try_it(tree_python))
+    fields = _answer(tree_python, REQUIRED_MODULES, admission, timeout=timeout)
+    facts = _facts(tree_python, fields)
     found, wanted = release_name(facts.version, facts.variant), release_name(expected, variant)
     if found != wanted or facts.implementation != CPYTHON:
         kind = python_of(facts.implementation)
@@ -100,12 +100,13 @@ def smoke_test(tree_python: str, expected: Version, variant: str, tree: str, *, 
         )
 
 
-def certificate_places(executable: str, *, timeout: float = 10.0) -> tuple[str, ...]:
+def certificate_places(executable: str, admission: Admission, *, timeout: float = 10.0) -> tuple[str, ...]:
     """Where an interpreter looks for the certificates that it trusts: a file and a folder; () where it does not say.
 
     Started as `ask` starts it.
     """
-    output, _, status = _run([executable, "-I", "-S", "-B", "-c", _CERTIFICATES], timeout)
+    command = ["-I", "-S", "-B", "-c", _CERTIFICATES]
+    output, _, status = _run(executable, command, admission, named=False, timeout=timeout)
     places = output.split(b"\0")
     return tuple(map(os.fsdecode, places)) if status == 0 and len(places) == 2 else ()
 
@@ -117,10 +118,13 @@ os.write(1, os.fsencode(file) + b"\\0" + os.fsencode(folder))
 """
 
 
-def _answer(executable: str, modules: tuple[str, ...], timeout: float) -> list[str]:
+def _answer(
+    executable: str, modules: tuple[str, ...], admission: Admission, *, named: bool = False, timeout: float
+) -> list[str]:
     """Start an interpreter and return the fields of its answer."""
     cookie = f"pyman-{os.urandom(12).hex()}"
-    output, complaint, status = _run([executable, "-I", "-S", "-B", "-c", PROBE, cookie, *modules], timeout)
+    arguments = ["-I", "-S", "-B", "-c", PROBE, cookie, *modules]
+    output, complaint, status = _run(executable, arguments, admission, named=named, timeout=timeout)
     fields = split_answer(output, cookie)
     if status == 0 and fields is not None:
         return fields
@@ -139,28 +143,23 @@ def _answer(executable: str, modules: tuple[str, ...], timeout: float) -> list[s
     raise BrokenRuntime(f"{executable} does not answer as a Python interpreter does", hint=hint)
 
 
-def _run(command: list[str], timeout: float) -> tuple[bytes, bytes, int | None]:
-    """Run a command by itself; return the beginnings of its output and its exit status, None if it had to be ended."""
+def _facts(executable: str, fields: list[str]) -> InterpreterFacts:
+    facts = read_facts(fields)
+    if facts is None:
+        raise BrokenRuntime(f"{executable} gave an answer that makes no sense", hint=_try_it(executable))
+    return facts
+
+
+def _run(
+    executable: str, arguments: list[str], admission: Admission, *, named: bool, timeout: float
+) -> tuple[bytes, bytes, int | None]:
+    """Start an interpreter; return the beginnings of its output and its exit status, None if it had to be ended."""
     import signal
     import subprocess
 
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            env={},
-            start_new_session=True,
-        )
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if isinstance(error, FileNotFoundError) and os.path.exists(command[0]):
-            reason = "the program that its first bytes name does not exist"
-        raise BrokenRuntime(
-            f"{command[0]} cannot be started: {reason}", hint="it may have been built for another system"
-        ) from error
+    process = admission.start(
+        executable, arguments, named=named, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
     with process:
         ended = False
         try:
@@ -228,8 +227,3 @@ def _try_it(executable: str) -> str:
 
 def _shortened(sentence: str) -> str:
     return sentence if len(sentence) <= _LONGEST_SENTENCE else f"{sentence[:_LONGEST_SENTENCE]}..."
-
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import subprocess

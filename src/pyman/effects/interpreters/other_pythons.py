@@ -1,7 +1,7 @@
-"""Pythons of this machine that somebody else put there: where the peers keep theirs, and the system's.
+"""Pythons of this machine that somebody else put there: where version managers keep theirs, and the system's.
 
-The rules of the places: pyenv `versions/*`; uv `cpython-*`; mise and asdf `installs/python/*`; pystand, hatch and pdm
-a folder each; Homebrew's `opt/python@*`, which keeps its name when a patch release comes; the system's `/usr`.
+What is found is asked only where effects/interpreters/admission.py admits it: in a folder of the user's own version
+manager that lies in no project, or where all of it is root's.
 """
 
 from __future__ import annotations
@@ -19,44 +19,35 @@ from pyman.errors import UNSUPPORTED, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pyman.effects.places import Places
 
+# Hatch has each Python in a folder of its release, rye of some releases did.
+_BELOW = ("", "python", "install")
 
-def prefixes_of_others(environ: Mapping[str, str], home: str) -> list[str]:
-    """The prefixes where other tools and the system keep Pythons; each exists, none was asked yet."""
-    data = environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
-    parents = [
-        (os.path.join(environ.get("PYENV_ROOT") or os.path.join(home, ".pyenv"), "versions"), ""),
-        (environ.get("UV_PYTHON_INSTALL_DIR") or os.path.join(data, "uv", "python"), "cpython-"),
-        (os.path.join(environ.get("MISE_DATA_DIR") or os.path.join(data, "mise"), "installs", "python"), ""),
-        (os.path.join(environ.get("ASDF_DATA_DIR") or os.path.join(home, ".asdf"), "installs", "python"), ""),
-        (os.path.join(data, "pystand"), ""),
-        (os.path.join(data, "pdm", "python"), "cpython"),
-        (os.path.join(data, "hatch", "env", "virtual", ".pythons"), ""),
-        ("/Library/Frameworks/Python.framework/Versions", "3"),
-    ]
+
+def prefixes_of_others(places: Places) -> list[str]:
+    """The prefixes where version managers keep Pythons; each exists, none was asked yet."""
+    from pyman.effects.interpreters.tool_roots import own_tool_roots
+
     found: list[str] = []
-    for parent, start in parents:
-        for name in _names(parent):
-            prefix = os.path.join(parent, name)
+    for root in own_tool_roots(places):
+        for name in _names(root.pythons):
+            prefix = os.path.join(root.pythons, name)
             # A minor-version link is an owner's own alias: the release that it leads to is listed beside it.
-            if name.startswith(start) and not os.path.islink(prefix):
-                found += [place for place in (prefix, os.path.join(prefix, "python")) if _interpreters(place)]
-    for brew in ("/opt/homebrew/opt", "/usr/local/opt", "/home/linuxbrew/.linuxbrew/opt"):
-        found += [os.path.join(brew, name) for name in _names(brew) if name.startswith("python@3")]
+            if name.startswith(root.start) and (root.links or not os.path.islink(prefix)):
+                candidates = [os.path.join(prefix, below) if below else prefix for below in _BELOW]
+                found += [place for place in candidates if _interpreters(place)]
     return found
 
 
-def discover(places: Places, environ: Mapping[str, str]) -> tuple[list[Stranger], list[str]]:
+def discover(places: Places) -> tuple[list[Stranger], list[str]]:
     """Every Python of others that answers, and the ones that do not, with the reason.
 
     Each is asked once and remembered (effects/interpreters/interpreter.py).
     """
     strangers: list[Stranger] = []
     notes: list[str] = []
-    executables = [name for prefix in prefixes_of_others(environ, places.home) for name in _interpreters(prefix)[:1]]
+    executables = [name for prefix in prefixes_of_others(places) for name in _interpreters(prefix)[:1]]
     for folder in ("/usr/bin", "/usr/local/bin"):
         executables += _interpreters(os.path.dirname(folder))
     for executable in executables:
@@ -68,16 +59,21 @@ def discover(places: Places, environ: Mapping[str, str]) -> tuple[list[Stranger]
     return list(unique.values()), notes
 
 
-def ask_stranger(executable: str, places: Places) -> Stranger:
-    """Ask an interpreter what it is, and say which folder to link to.
+def ask_stranger(executable: str, places: Places, *, named: bool = False) -> Stranger:
+    """Ask an interpreter what it is, and say which folder to link to; `named` says that the user named it.
 
     Raises Refused for what cannot be adopted: another implementation, one without a prefix of its own, one in a
-    folder that is named after another release: somebody has changed what is in it.
+    folder that is named after another release: somebody has changed what is in it. Raises NotStarted for what may not
+    be started.
     """
+    from pyman.effects.interpreters.admission import Admission
     from pyman.effects.interpreters.interpreter import ask_once
 
     _refuse_another(executable, implementation_at(executable))
-    facts = ask_once(executable, places.cache)
+    admission = Admission(places)
+    # Also where it was asked before: through the store it will be started.
+    admission.check(executable, named=named)
+    facts = ask_once(executable, places.cache, admission, named=named)
     _refuse_another(executable, facts.implementation)
     if facts.version.order < (3, 6, 0, 0, 0):
         raise Refused(f"{executable} is Python {facts.version}, which is too old", hint="adopt Python 3.6 or newer")
@@ -92,8 +88,8 @@ def ask_stranger(executable: str, places: Places) -> Stranger:
         raise Refused(
             f"{executable} has no {name} in its prefix {chosen}, so it cannot be linked to", hint="adopt another Python"
         )
-    named = _named_release(chosen)
-    if named not in (None, (facts.version.major, facts.version.minor, facts.version.patch)):
+    release = _named_release(chosen)
+    if release not in (None, (facts.version.major, facts.version.minor, facts.version.patch)):
         raise Refused(
             f"{chosen} is named after another release than the one in it, which is Python {facts.version}",
             hint="rename the folder, or install that release again with the tool that made it",

@@ -11,7 +11,7 @@ from pyman.core.plans.move import Follower, may_need_work
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
 from pyman.core.venv import stage_reason
-from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes
+from pyman.effects.files import SMALL_FILE, NotReadable, open_to_read, read_bytes
 from pyman.effects.venvs.location import read_location
 from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.records import record_names
@@ -27,7 +27,6 @@ _MOST_LINKS = 8
 _NO_LINK = frozenset((errno.ENOENT, errno.EINVAL, errno.ENOTDIR, errno.ELOOP))
 CANNOT_BE_WRITTEN = "it cannot be written"
 _LONGEST_PATH = 4096  # what a text file in the place of `.venv` may hold
-_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 @record
@@ -144,12 +143,12 @@ def _inside(runtimes: str) -> tuple[str, ...]:
 def _needs_work(venv: str, minor: str) -> bool:
     """True where the file of a venv that follows may name a release, which then goes stale; made to be quick."""
     try:
-        descriptor = os.open(f"{venv}/{FILE_NAME}", _READ_FLAGS)
+        descriptor = open_to_read(f"{venv}/{FILE_NAME}")
     except OSError:
         return True
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > SMALL_FILE:
+        if status.st_size > SMALL_FILE:
             return True
         return may_need_work(os.read(descriptor, status.st_size + 1), minor)
     finally:

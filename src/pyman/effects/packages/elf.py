@@ -7,10 +7,9 @@ the library takes a hundred times as long to walk over them.
 from __future__ import annotations
 
 import os
-import stat
 import struct
 
-from pyman.effects.files import NotReadable
+from pyman.effects.files import open_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ _WEAK = 2  # STB_WEAK: left at zero where nobody has it, and the file loads all 
 
 def is_elf(path: str) -> bool:
     """True for a regular file that begins as an ELF file does. Raises OSError where it cannot be read."""
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
@@ -77,16 +76,8 @@ def _libraries(executable: str) -> list[str]:
     return list(found)
 
 
-def _open_regular(path: str) -> BinaryIO:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise NotReadable(f"{path} is no regular file")
-    return open(descriptor, "rb", buffering=0)
-
-
 def _symbols(path: str, *, defined: bool) -> frozenset[str] | None:
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             return None
         try:

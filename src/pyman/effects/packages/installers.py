@@ -11,12 +11,13 @@ from pyman.core.record import replace
 from pyman.core.seeding import AUTO, LINKED, allowed_ways
 from pyman.effects.leash import run_on_leash
 from pyman.effects.observer import SILENT, Observer
+from pyman.effects.search_path import find_on_path
 from pyman.effects.seeds.sharing import write_new
 from pyman.errors import CANNOT_INSTALL, NO_INSTALLER, Code, NetworkError, NotFound, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pyman.core.packages.pip_conf import PipConf
 
@@ -34,18 +35,16 @@ class CannotInstall(PymanError):
         self.packages = packages
 
 
-def find_installer(
-    choice: str, search_path: str, python: str, *, outside: Iterable[str] = (), pip_wheel: str | None = None
-) -> Installer:
+def find_installer(choice: str, search_path: str, python: str, *, pip_wheel: str | None = None) -> Installer:
     """Find the program that is to install packages into the venv whose interpreter is (or will be) `python`.
 
-    `choice` is `auto`, `uv` or `pip`; `auto` means uv where it is on `search_path`, a PATH, of which relative entries
-    and those inside a venv or inside the folders `outside` (the project's) do not count. pip is the venv's own, or
-    where that has none, the bundled wheel `pip_wheel`. Raises NotFound where uv is asked for and not there.
+    `choice` is `auto`, `uv` or `pip`; `auto` means uv where it is on `search_path`, the usable part of a PATH
+    (effects/search_path.py), on which it will find its own helpers too, such as git. pip is the venv's own, or where
+    that has none, the bundled wheel `pip_wheel`. Raises NotFound where uv is asked for and not there.
     """
-    uv = find_on_path("uv", search_path, outside=outside) if choice in ("auto", "uv") else None
+    uv = find_on_path("uv", search_path) if choice in ("auto", "uv") else None
     if uv is not None:
-        return Installer("uv", (uv,))
+        return Installer("uv", (uv,), search_path)
     if choice == "uv":
         raise NotFound(
             "uv is not on PATH, or only in a venv or in the project",
@@ -54,22 +53,7 @@ def find_installer(
         )
     # `-I`: neither the current folder nor the user's site-packages may lend pip a module.
     how = ("-m", "pip") if pip_wheel is None else (f"{pip_wheel}/pip",)
-    return Installer("pip", (python, "-I", *how))
-
-
-def find_on_path(name: str, search_path: str, *, outside: Iterable[str] = ()) -> str | None:
-    """Return the first program of that name on a PATH that is no project's and no venv's, None where there is none."""
-    closed = tuple(os.path.realpath(folder) + os.sep for folder in outside)
-    for folder in search_path.split(os.pathsep):
-        if not os.path.isabs(folder):
-            continue
-        real = os.path.realpath(folder)
-        path = os.path.join(folder, name)
-        if (real + os.sep).startswith(closed) or os.path.lexists(os.path.join(os.path.dirname(real), "pyvenv.cfg")):
-            continue
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return None
+    return Installer("pip", (python, "-I", *how), search_path)
 
 
 def install(
@@ -123,7 +107,14 @@ def _environment(
     else:
         environ = {name: value for name, value in environ.items() if name not in OF_UV}
         extra = {"UV_CONFIG_FILE": _write_uv_settings(conf, temporary, folder)}
-    return installer_environment(environ, temporary=temporary, offline=offline, may_link=may_link, extra=extra)
+    return installer_environment(
+        environ,
+        temporary=temporary,
+        offline=offline,
+        may_link=may_link,
+        search_path=installer.search_path,
+        extra=extra,
+    )
 
 
 def _write_uv_settings(conf: PipConf, temporary: str, folder: str) -> str:
@@ -159,7 +150,12 @@ def sync(
     try:
         extra = {"UV_PROJECT_ENVIRONMENT": venv}
         environment = installer_environment(
-            environ, temporary=temporary, offline=offline, may_link=_may_link(link_mode), extra=extra
+            environ,
+            temporary=temporary,
+            offline=offline,
+            may_link=_may_link(link_mode),
+            search_path=installer.search_path,
+            extra=extra,
         )
         status, output = _run(installer, sync_command(installer, project, python), environment, project, observer)
         if status != 0:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pyman.effects.files import open_regular
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
@@ -46,8 +48,8 @@ def _can_start(path: str) -> bool:
     if not os.path.isfile(path) or not os.access(path, os.X_OK):
         return False
     try:
-        with open(path, "rb") as file:
-            line = file.readline(4096)
+        with open_regular(path) as file:
+            line = file.read(4096).partition(b"\n")[0]
     except OSError:
         return True  # A program need not be readable; nobody can tell.
     if not line.startswith(b"#!"):
@@ -159,7 +161,7 @@ def _processors() -> int:
 def _is_guarded(path: str) -> bool:
     """True for a script that begins its work only where it is the main program; all others are not run."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             content = file.read(_MOST_READ)
     except OSError:
         return False

@@ -120,6 +120,7 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
     Returns what is there already, and True, where the archive turns out to hold just that.
     """
     from pyman.effects.archives.archive import release_in_tree, unpack
+    from pyman.effects.interpreters.admission import Admission
     from pyman.effects.interpreters.interpreter import smoke_test
     from pyman.effects.runtimes.prefix import repair_prefix, write_externally_managed
 
@@ -152,7 +153,8 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
             executable_of(version, variant),
         )
         _write_manifest(work.tree, manifest)
-        smoke_test(os.path.join(work.tree, manifest.executable), version, variant, work.tree)
+        executable = os.path.join(work.tree, manifest.executable)
+        smoke_test(executable, version, variant, work.tree, Admission(places))
     except OSError as error:
         raise cannot_write(work.tree, error) from error
     return Runtime(name, version, variant, final, None, archive.build if "+" in name else None), False

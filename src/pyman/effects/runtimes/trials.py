@@ -21,44 +21,47 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pyman.core.runtime import Runtime
+    from pyman.effects.places import Places
 
 
-def try_runtimes(states: Iterable[RuntimeState], cache: str) -> tuple[RuntimeState, ...]:
+def try_runtimes(states: Iterable[RuntimeState], places: Places) -> tuple[RuntimeState, ...]:
     """The states of runtimes, and what a start of each that can be started says."""
-    return tuple(_try_one(state, cache) if state.is_there else state for state in states)
+    return tuple(_try_one(state, places) if state.is_there else state for state in states)
 
 
-def _try_one(state: RuntimeState, cache: str) -> RuntimeState:
+def _try_one(state: RuntimeState, places: Places) -> RuntimeState:
     runtime = state.runtime
     if not runtime.is_managed:
         executable = present_executable(runtime)
         wanted = state.missing is None or executable != runtime.executable
         wanted = wanted and state.implementation == CPYTHON
-        return _ask_adopted(state, f"{runtime.path}/{executable}", cache) if wanted else state
+        return _ask_adopted(state, f"{runtime.path}/{executable}", places) if wanted else state
     if state.missing is not None:
         return state
     identity = _identity(runtime)
-    memory = os.path.join(cache, "trials", runtime.name)
+    memory = os.path.join(places.cache, "trials", runtime.name)
     certificates = _recall(memory, identity)
     if certificates is None:
+        from pyman.effects.interpreters.admission import Admission
         from pyman.effects.interpreters.interpreter import certificate_places, smoke_test
 
-        executable = os.path.join(runtime.path, runtime.executable)
+        executable, admission = os.path.join(runtime.path, runtime.executable), Admission(places)
         try:
-            smoke_test(executable, runtime.version, runtime.variant, runtime.path)
-            certificates = certificate_places(executable)
+            smoke_test(executable, runtime.version, runtime.variant, runtime.path, admission)
+            certificates = certificate_places(executable, admission)
         except PymanError as error:
             return replace(state, failure=error.message)
         _remember(memory, identity, certificates)
     return state if any(map(_holds_any, certificates)) else replace(state, without_certificates=certificates)
 
 
-def _ask_adopted(state: RuntimeState, executable: str, cache: str) -> RuntimeState:
+def _ask_adopted(state: RuntimeState, executable: str, places: Places) -> RuntimeState:
     """What an adopted one is made of is its owner's business; that it answers, and with which release, is ours."""
+    from pyman.effects.interpreters.admission import Admission
     from pyman.effects.interpreters.interpreter import ask_once
 
     try:
-        facts = ask_once(executable, cache)
+        facts = ask_once(executable, places.cache, Admission(places))
     except Refused:
         return state
     except PymanError as error:

@@ -23,7 +23,8 @@ def compile_tree(executable: str, tree: str, work: str) -> None:
 
     `work` is a folder for notes. A module that it cannot compile has none, as after an installation by pip. The
     interpreter runs by itself (no environment, no site, no input) and writes nowhere else; the paths in the bytecode
-    are relative, and every import replaces them. Raises BrokenRuntime where it cannot be started, fails, or hangs.
+    are relative, and every import replaces them. Raises BrokenRuntime where it cannot be started, fails, or hangs, and
+    NotStarted where it may not be started.
     """
     processes: list[subprocess.Popen[bytes]] = []
     notes: list[str] = []
@@ -73,13 +74,13 @@ def _shares(tree: str) -> list[list[str]]:
 def _start(executable: str, tree: str, note: str) -> subprocess.Popen[bytes]:
     import subprocess
 
-    command = [executable, "-I", "-S", "-B", "-m", "compileall", "-q", "-f", "-i", note]
-    try:
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=tree, env={}
-        )
-    except OSError as error:
-        raise BrokenRuntime(f"{executable} cannot be started: {error.strerror}") from error
+    from pyman.effects.interpreters.admission import Admission
+
+    arguments = ["-I", "-S", "-B", "-m", "compileall", "-q", "-f", "-i", note]
+    # It is of the store, or was admitted when it was chosen for the venv: what it depends on is looked at again.
+    return Admission().start(
+        executable, arguments, named=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=tree
+    )
 
 
 def _wait(executable: str, process: subprocess.Popen[bytes], tree: str) -> None:

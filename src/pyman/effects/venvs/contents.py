@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.venv import LONE_COPY, OTHER_COPY, SAME_COPY, SCRIPT, Interpreter
+from pyman.effects.files import open_to_read
 
 # Of a copied interpreter: enough to tell two builds apart, whose every address differs.
 _SAMPLES, _SAMPLE_BYTES = 32, 1 << 13
@@ -14,7 +15,7 @@ _MOST_ENTRIES = 50_000
 def is_script(path: str) -> bool:
     """True for a file that names a program to run it, so is no interpreter itself; also where that cannot be seen."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = open_to_read(path)
     except OSError:
         return True
     try:
@@ -30,7 +31,7 @@ def compare_copy(path: str, base: Interpreter | None) -> str:
 
     Raises OSError where it cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    descriptor = open_to_read(path)
     try:
         if os.pread(descriptor, 2, 0) == b"#!":
             return SCRIPT
@@ -45,7 +46,7 @@ def compare_copy(path: str, base: Interpreter | None) -> str:
 
 def _looks_same(descriptor: int, base: Interpreter) -> bool:
     """Compare parts of two files of one size."""
-    other = os.open(base.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    other = open_to_read(base.path)
     try:
         step = max(base.size // _SAMPLES, _SAMPLE_BYTES)
         return all(

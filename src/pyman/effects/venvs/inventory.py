@@ -68,7 +68,7 @@ class Inventory:
 
         One that goes by two names, because `.venv` is a link to it or a file that names it, is read once.
         """
-        bases, releases = Bases(), BaseReleases(self._places.cache)
+        bases, releases = Bases(), BaseReleases(self._places)
         unique = {name: known.path for name, known in self._known.items()}
         for path in self._paths:
             unique.setdefault(record_name(path), path)
@@ -149,7 +149,7 @@ def take_inventory(
 def read_one(places: Places, path: str) -> VenvFacts | None:
     """Read one venv with the release that runs, as `Inventory.read` reads each; None where there is none."""
     facts = read_venv(path)
-    return BaseReleases(places.cache).complete(_with_claim(places, facts)) if facts is not None else None
+    return BaseReleases(places).complete(_with_claim(places, facts)) if facts is not None else None
 
 
 def leads_outside(places: Places, facts: VenvFacts) -> bool:

@@ -11,7 +11,7 @@ from pyman.core.packages.package import paths_in_record
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.script_header import SHEBANG_LIMITS, is_plain
 from pyman.core.source_pointers import is_pointer, named_paths
-from pyman.effects.files import SMALL_FILE, read_bytes
+from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
 from pyman.effects.venvs.activation import activation_scripts
 
 TYPE_CHECKING = False
@@ -115,7 +115,7 @@ def _begins_a_script(path: str) -> bool:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return False
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = open_to_read(path)
         try:
             return os.read(descriptor, 2) == b"#!"
         finally:

@@ -1,0 +1,59 @@
+"""Where version managers keep their Pythons, as their documentation and their environment variables say. Hot."""
+
+from __future__ import annotations
+
+from posixpath import isabs, join, normpath
+
+from pyman.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@record
+class ToolRoot:
+    """One folder of one tool."""
+
+    tool: str
+    root: str
+    """The folder that the tool calls its own, which may be a checkout of the tool itself."""
+    pythons: str
+    """The folder that has a folder for each Python."""
+    start: str = ""
+    """How the names of these begin, where others lie there as well."""
+    links: bool = False
+    """True where the Pythons are to be used through the links in there: Homebrew keeps these for each minor."""
+
+
+def tool_roots(environ: Mapping[str, str], home: str) -> tuple[ToolRoot, ...]:
+    """Say where each tool keeps its Pythons; none of these folders need exist.
+
+    A variable with a relative path does not count: it would mean something else in every folder.
+    """
+
+    def named(variable: str, *default: str) -> str:
+        value = environ.get(variable, "")
+        return normpath(value) if isabs(value) and "\0" not in value else join(*default)
+
+    data = named("XDG_DATA_HOME", home, ".local", "share")
+    pyenv, uv = named("PYENV_ROOT", home, ".pyenv"), named("UV_PYTHON_INSTALL_DIR", data, "uv", "python")
+    mise, asdf = named("MISE_DATA_DIR", data, "mise"), named("ASDF_DATA_DIR", home, ".asdf")
+    rye, pystand = named("RYE_HOME", home, ".rye"), f"{data}/pystand"
+    pdm, hatch = f"{data}/pdm/python", f"{data}/hatch/env/virtual/.pythons"
+    framework = "/Library/Frameworks/Python.framework/Versions"
+    roots = [
+        ToolRoot("pyenv", pyenv, f"{pyenv}/versions"),
+        ToolRoot("uv", uv, uv, "cpython-"),
+        ToolRoot("mise", mise, f"{mise}/installs/python"),
+        ToolRoot("asdf", asdf, f"{asdf}/installs/python"),
+        ToolRoot("rye", rye, f"{rye}/py", "cpython@"),
+        ToolRoot("pystand", pystand, pystand),
+        ToolRoot("pdm", pdm, pdm, "cpython"),
+        ToolRoot("hatch", hatch, hatch),
+        ToolRoot("python.org", framework, framework, "3"),
+    ]
+    for brew in ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"):
+        roots.append(ToolRoot("homebrew", f"{brew}/opt", f"{brew}/opt", "python@3", links=True))
+        roots.append(ToolRoot("homebrew", f"{brew}/Cellar", f"{brew}/Cellar", "python@3"))
+    return tuple(roots)

@@ -1,0 +1,154 @@
+"""Who may be started, as a table: what the file system says of one thing on the way, and what follows from it."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from pyman.core.admission import (
+    EXCHANGED,
+    FOREIGN,
+    IN_VENV,
+    NAMED,
+    NO_LIBRARY,
+    NO_NAME,
+    NO_PROGRAM,
+    OUTSIDE,
+    ROOT,
+    STORE,
+    SYSTEM,
+    TOOL,
+    WRITABLE,
+    Objection,
+    Standing,
+    has_other_members,
+    is_called_like_one,
+    is_program,
+    objection,
+    refusal,
+)
+
+USER, OTHER = 1000, 1001
+FOLDER, FILE, LINK = stat.S_IFDIR, stat.S_IFREG, stat.S_IFLNK
+
+
+def thing(uid, mode, *, kind=FOLDER, shared=False, last=False):
+    return Standing("/x", kind | mode, uid, shared, last)
+
+
+@pytest.mark.parametrize(
+    ("user", "grounds", "what", "kind"),
+    [
+        # What belongs to whom. Root starts nothing of anybody else, whoever named it.
+        (ROOT, STORE, thing(ROOT, 0o755), None),
+        (ROOT, STORE, thing(USER, 0o755), FOREIGN),
+        (ROOT, NAMED, thing(USER, 0o755), FOREIGN),
+        (ROOT, TOOL, thing(USER, 0o700), FOREIGN),
+        (ROOT, SYSTEM, thing(USER, 0o755), FOREIGN),
+        (ROOT, NAMED, thing(USER, 0o777, kind=LINK), FOREIGN),
+        # What nothing speaks for must be root's.
+        (USER, SYSTEM, thing(ROOT, 0o755), None),
+        (USER, SYSTEM, thing(USER, 0o755), OUTSIDE),
+        (USER, SYSTEM, thing(OTHER, 0o755), OUTSIDE),
+        (USER, SYSTEM, thing(USER, 0o777, kind=LINK), OUTSIDE),
+        (USER, SYSTEM, thing(ROOT, 0o777, kind=LINK), None),
+        # The user's own version manager has what is the user's own, or root's.
+        (USER, TOOL, thing(USER, 0o755), None),
+        (USER, TOOL, thing(ROOT, 0o755), None),
+        (USER, TOOL, thing(OTHER, 0o755), FOREIGN),
+        # What the user named, or has in the store, may be anybody's, but of one owner's making.
+        (USER, NAMED, thing(OTHER, 0o755), None),
+        (USER, STORE, thing(OTHER, 0o755), None),
+        # Others who may write.
+        *((USER, grounds, thing(ROOT, 0o757), WRITABLE) for grounds in (STORE, NAMED, TOOL, SYSTEM)),
+        *((USER, grounds, thing(ROOT, 0o775, shared=True), WRITABLE) for grounds in (STORE, NAMED, TOOL, SYSTEM)),
+        *((ROOT, grounds, thing(ROOT, 0o775, shared=True), WRITABLE) for grounds in (STORE, NAMED, TOOL, SYSTEM)),
+        (USER, NAMED, thing(USER, 0o775), None),
+        (USER, NAMED, thing(USER, 0o757, kind=FILE, last=True), WRITABLE),
+        (USER, NAMED, thing(USER, 0o755, kind=FILE, last=True), None),
+        (USER, STORE, thing(USER, 0o777, kind=LINK), None),
+        # A sticky folder is good enough to pass through, and not to load from.
+        (USER, NAMED, thing(ROOT, 0o1777), None),
+        (ROOT, STORE, thing(ROOT, 0o1777), None),
+        (USER, NAMED, thing(ROOT, 0o1775, shared=True), None),
+        (USER, NAMED, thing(ROOT, 0o1777, last=True), WRITABLE),
+        (USER, NAMED, thing(ROOT, 0o1775, shared=True, last=True), WRITABLE),
+        (USER, SYSTEM, thing(ROOT, 0o1777), OUTSIDE),
+        (ROOT, SYSTEM, thing(ROOT, 0o1777), OUTSIDE),
+        (USER, SYSTEM, thing(OTHER, 0o1777), OUTSIDE),
+    ],
+)
+def test_the_rule(user, grounds, what, kind):
+    found = objection(what, grounds, user)
+    assert (found.kind if found is not None else None) == kind
+
+
+USERS = (("root", 0, 0), ("ann", 1000, 1000), ("bob", 1001, 1001), ("eve", 1002, 100), ("toor", 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("gid", "uid", "owner", "group", "others"),
+    [
+        (1000, 1000, "ann", ("ann", ()), False),
+        (1000, 1000, "ann", ("ann", ("ann", "root", "toor")), False),
+        (1000, 1000, "ann", ("ann", ("bob",)), True),
+        (50, 1000, "ann", ("staff", ("ann",)), False),
+        (50, 1000, "ann", ("staff", ()), False),
+        (50, 0, "root", ("staff", ()), False),
+        (50, 0, "root", ("staff", ("ann",)), True),
+        # Nobody is listed in the group that is the main one of somebody.
+        (100, 1000, "ann", ("users", ()), True),
+        (100, 1002, "eve", ("users", ()), False),
+        (1001, 1000, "ann", ("bob", ()), True),
+        # A directory service lists nobody: only the group that is called like its owner is private.
+        (70000, 70000, "kim", ("kim", ()), False),
+        (513, 70000, "kim", ("domain users", ()), True),
+        (513, 70000, "kim", None, True),
+        # Nobody knows them: a container, a file of another machine.
+        (12345, 12345, None, None, False),
+        (12346, 12345, None, None, True),
+        (1000, 12345, None, ("ann", ()), True),
+    ],
+)
+def test_a_private_group_has_no_other_member(gid, uid, owner, group, others):
+    assert has_other_members(gid, uid, owner=owner, group=group, users=USERS) is others
+
+
+@pytest.mark.parametrize(
+    ("head", "answer"),
+    [
+        (b"\x7fELF\x02\x01\x01\x00", True),
+        (b"\xcf\xfa\xed\xfe\x0c\x00\x00\x01", True),
+        (b"\xfe\xed\xfa\xce\x00\x00\x00\x07", True),
+        (b"\xca\xfe\xba\xbe\x00\x00\x00\x02", True),
+        (b"\xca\xfe\xba\xbe\x00\x00\x00\x34", False),  # a class file of Java
+        (b"\xca\xfe\xba\xbe", False),
+        (b"#!/bin/s", False),
+        (b"", False),
+        (b"MZ\x90\x00\x03\x00\x00\x00", False),
+        (b"import s", False),
+        (b" \x7fELF\x02\x01\x01", False),
+    ],
+)
+def test_programs_are_no_scripts(head, answer):
+    assert is_program(head) is answer
+
+
+@pytest.mark.parametrize("name", ["python", "python3", "python3.13", "python3.14t", "pypy3.11", "pypy3", "graalpy"])
+def test_what_is_called_like_an_interpreter(name):
+    assert is_called_like_one(f"/usr/bin/{name}")
+
+
+@pytest.mark.parametrize("name", ["env", "script", "bash", "python3-config", "pythonw.sh", "reboot", "perl"])
+def test_what_is_called_like_something_else(name):
+    assert not is_called_like_one(f"/usr/bin/{name}")
+
+
+@pytest.mark.parametrize("kind", [FOREIGN, WRITABLE, OUTSIDE, EXCHANGED, NO_PROGRAM, NO_NAME, NO_LIBRARY, IN_VENV])
+def test_every_refusal_is_a_sentence_and_says_what_to_do(kind):
+    error = refusal("/a b/bin/python3.13", Objection(kind, "/a b/lib"))
+    assert error.message.startswith("/a b/bin/python3.13 was not started: ")
+    assert error.hint
+    assert (error.code, error.exit_status) == ("not-started", 1)
+    assert "'/a b" in error.hint or "/a b" not in error.hint
