@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import os
 import shutil
 import subprocess
@@ -19,11 +18,11 @@ from pyman.effects.interpreters.tool_roots import lies_in_project, own_tool_root
 from pyman.effects.places import read_places
 from pyman.errors import BrokenRuntime, NotStarted, PymanError
 from stage.programs import write_program
+from stage.strangers import STRANGER, python_for_strangers
 from stage.venvs import write
 
 IS_ROOT = os.geteuid() == 0
 AS_ROOT = pytest.mark.skipif(not IS_ROOT, reason="giving files to somebody else needs root")
-STRANGER = 12345
 RACES = int(os.environ.get("PYMAN_TEST_RACES", "1000"))
 
 
@@ -282,22 +281,6 @@ def test_what_root_cloned_or_unpacked_is_not_the_systems(tmp_path):
 
 
 # --- groups and lists of rights, as another user
-
-
-@functools.cache
-def python_for_strangers():
-    """A Python that other users may run, and that can run pyman; skips the test where there is none."""
-    for path in (sys.executable, "/usr/bin/python3"):
-        try:
-            probe = [path, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
-            if (
-                subprocess.run(probe, user=STRANGER, group=STRANGER, extra_groups=(), cwd="/", check=False).returncode
-                == 0
-            ):
-                return path
-        except OSError:
-            continue
-    pytest.skip("another user may run no Python here")
 
 
 def as_stranger(code, *arguments):

@@ -57,7 +57,7 @@ class BaseReleases:
             if _lies_in(running.path, facts.folder):
                 return None
             if _lies_beside(running.path, facts.folder) and not self._is_vouched_for(running.path):
-                return refusal(running.path, Objection(OUTSIDE, running.path))
+                return self._why_not(running.path)
         except OSError:
             return None  # Somebody exchanges links while they are looked at.
         if running.path not in self._told:
@@ -72,6 +72,16 @@ class BaseReleases:
             return ask_once(executable, self._places.cache, Admission(self._places)).version
         except PymanError as error:
             return error
+
+    def _why_not(self, executable: str) -> PymanError:
+        """Why an interpreter that lies beside a venv is not started; where nothing else forbids it, because it does."""
+        from pyman.effects.interpreters.admission import Admission
+
+        try:
+            Admission(self._places).check(executable)
+        except PymanError as error:
+            return error
+        return refusal(executable, Objection(OUTSIDE, executable))
 
     def _is_of_a_tool(self, link: str) -> bool:
         """An owner's own minor-version link counts only in the folder of the user's own version manager."""
