@@ -13,13 +13,15 @@ import pytest
 
 from pyman.core.interpreter import PROBE
 from pyman.effects.interpreters.admission import Admission
+from pyman.effects.interpreters.base_release import BaseReleases
 from pyman.effects.interpreters.interpreter import ask_once
 from pyman.effects.interpreters.tool_roots import lies_in_project, own_tool_roots
 from pyman.effects.places import read_places
+from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import BrokenRuntime, NotStarted, PymanError
 from stage.programs import write_program
 from stage.strangers import STRANGER, python_for_strangers
-from stage.venvs import write
+from stage.venvs import make_venv, write
 
 IS_ROOT = os.geteuid() == 0
 AS_ROOT = pytest.mark.skipif(not IS_ROOT, reason="giving files to somebody else needs root")
@@ -280,6 +282,24 @@ def test_what_root_cloned_or_unpacked_is_not_the_systems(tmp_path):
         shutil.rmtree(base)
 
 
+@AS_ROOT
+def test_what_root_unpacked_together_with_a_venv_is_not_asked(tmp_path):
+    """Without a mark that it is a project; the same Python is asked for a venv elsewhere."""
+    base = f"/opt/pyman-test-{os.getpid()}"
+    places = read_places({"HOME": str(tmp_path)})
+    try:
+        minor = "{}.{}".format(*sys.version_info)
+        python = Python(f"{base}/python", minor)
+        for name, starts in ((f"{base}/.venv", 0), (f"{base}/deep/er/.venv", 0), (f"{tmp_path}/.venv", 1)):
+            facts = read_venv(make_venv(name, python.path, library=f"python{minor}"))
+            releases = BaseReleases(places)
+            known = releases.complete(facts).python is not None
+            assert (known, len(python.starts)) == (starts > 0, starts)
+            assert known == (releases.why_unknown(facts) is None)
+    finally:
+        shutil.rmtree(base)
+
+
 # --- groups and lists of rights, as another user
 
 
@@ -316,6 +336,7 @@ CHECK = """
 import sys
 from pyman.effects.interpreters.admission import Admission
 from pyman.effects.places import read_places
+from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import NotStarted
 try:
     Admission(read_places({"HOME": sys.argv[2]})).check(sys.argv[1], named=sys.argv[3] == "named")
@@ -378,6 +399,16 @@ def test_a_version_manager_that_a_project_brings_along_is_none(tmp_path):
         assert root not in [one.root for one in own_tool_roots(places)]
         version = Python(f"{root}/versions/3.13.5" if "pyenv" in root else f"{root}/cpython-3.13.5")
         assert not Admission(places).allows(version.path)
+
+
+def test_a_project_below_a_version_manager_is_none(tmp_path):
+    """As where somebody lets uv keep its Pythons in the home folder itself."""
+    home = os.path.realpath(tmp_path) + "/home"
+    write(f"{home}/src/clone/.git/config")
+    own, cloned = Python(f"{home}/cpython-3.13.5"), Python(f"{home}/src/clone/python")
+    admission = Admission(read_places({"HOME": home, "UV_PYTHON_INSTALL_DIR": home}))
+    assert admission.allows(own.path)
+    assert not admission.allows(cloned.path)
 
 
 def test_its_own_repository_and_that_of_the_home_do_not_count(tmp_path):

@@ -39,6 +39,7 @@ from pyman.core.admission import (
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import replace
 from pyman.effects.interpreters.on_disk import Bases
+from pyman.effects.interpreters.tool_roots import lies_in_project, own_tool_roots
 from pyman.effects.project_files import is_below_a_mark
 from pyman.errors import BrokenRuntime, NotStarted
 
@@ -139,7 +140,8 @@ class Admission:
             return SYSTEM
         if real.startswith(f"{os.path.realpath(self._places.runtimes)}/") or real in self._adopted(real):
             return STORE
-        return TOOL if any(real.startswith(f"{folder}/") for folder in self._tools) else SYSTEM
+        inside = next((folder for folder in self._tools if real.startswith(f"{folder}/")), None)
+        return TOOL if inside is not None and not lies_in_project(real, inside) else SYSTEM
 
     def _is_of_a_project(self, real: str) -> bool:
         """True for what no system keeps: where root clones and unpacks, all of it is root's too."""
@@ -158,8 +160,6 @@ class Admission:
 
     @functools.cached_property
     def _tools(self) -> tuple[str, ...]:
-        from pyman.effects.interpreters.tool_roots import own_tool_roots
-
         assert self._places is not None
         return tuple(os.path.realpath(root.pythons) for root in own_tool_roots(self._places))
 

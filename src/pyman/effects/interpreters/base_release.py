@@ -11,6 +11,7 @@ import os
 from pyman.core.admission import OUTSIDE, Objection, refusal
 from pyman.core.implementation import is_repaired
 from pyman.core.record import replace
+from pyman.core.runtime_origin import is_shared
 from pyman.core.venv import VenvFacts, with_release
 from pyman.errors import PymanError
 
@@ -113,6 +114,9 @@ def _lies_in(path: str, folder: str) -> bool:
 
 
 def _lies_beside(path: str, venv: str) -> bool:
-    """True for an interpreter in the folder that holds a venv: unpacked with it, as likely as not."""
-    around = os.path.dirname(os.path.realpath(venv))
-    return around.count("/") > 1 and path.startswith(f"{around}/")
+    """True for an interpreter that a folder below the first level holds together with a venv.
+
+    They were unpacked together, as likely as not. The system's own prefixes hold everybody's.
+    """
+    around = os.path.commonpath((path, os.path.realpath(venv)))
+    return around.count("/") > 1 and not is_shared(os.path.dirname(os.path.dirname(path)))

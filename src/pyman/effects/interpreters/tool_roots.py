@@ -25,9 +25,9 @@ def own_tool_roots(places: Places) -> tuple[ToolRoot, ...]:
 
 
 def lies_in_project(folder: str, home: str) -> bool:
-    """True where a folder above this one, and below the home folder, is a repository, by name or by real path.
+    """True where a folder above this one, and below another one, is a repository, by name or by real path.
 
-    Its own repository does not count: pyenv is installed by cloning it.
+    Its own repository does not count: pyenv is installed by cloning it. Nor does that of the other folder, `home`.
     """
     homes = (home.rstrip("/"), os.path.realpath(home))
     return any(_lies_in_project(path, homes) for path in dict.fromkeys((folder, os.path.realpath(folder))))
