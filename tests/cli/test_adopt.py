@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from pyman.core.tool_roots import tool_roots
 from stage.home import Home
 from stage.interpreters import PYENV
 from stage.mirrors import Mirror, write_stand_in
@@ -322,3 +323,36 @@ def test_the_system_s_python_and_nothing_else_of_its_prefix(tmp_path):
     assert not any(folder.startswith(str(home.root)) for folder in path.split(":"))
     assert "did not install" in home.pyman("which", "ls", status=1).err
     assert home.pyman("which", "python").out == f"{home.runtimes}/{minor}/bin/python{minor}\n"
+
+
+@pytest.fixture
+def brew(user):
+    """Homebrew's folders: each release in the Cellar, and names for it in `opt`, one of which is moved every autumn."""
+    top = user.path / "brew"
+    write_stand_in(top / "Cellar/python@3.12/3.12.1", "3.12.1")
+    (top / "opt").mkdir()
+    for name in ("python@3", "python@3.12"):
+        (top / "opt" / name).symlink_to("../Cellar/python@3.12/3.12.1")
+    return top / "opt"
+
+
+@pytest.mark.parametrize("name", ["python@3", "python@3.12", "python@3/bin/python3.12"])
+def test_homebrews_name_for_the_newest_minor_is_never_linked_to(user, brew, name):
+    user.pyman("adopt", brew / name)
+    assert os.readlink(user.runtimes / "3.12.1") == str(brew / "python@3.12")
+
+
+def test_without_a_name_for_the_minor_nothing_is_adopted(user, brew):
+    (brew / "python@3.12").unlink()
+    result = user.pyman("adopt", brew / "python@3", status=1)
+    assert "so it was not adopted" in result.err
+    assert "`brew install python@3.12`" in result.err
+    assert not any(name.startswith("3") for name in names(user))
+
+
+def test_what_homebrew_moves_is_not_even_looked_at():
+    roots = [root for root in tool_roots({}, "/home/you") if root.tool == "homebrew"]
+    assert roots
+    for root in roots:
+        assert "python@3.12".startswith(root.start)
+        assert not "python@3".startswith(root.start)

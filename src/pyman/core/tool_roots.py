@@ -54,6 +54,7 @@ def tool_roots(environ: Mapping[str, str], home: str) -> tuple[ToolRoot, ...]:
         ToolRoot("python.org", framework, framework, "3"),
     ]
     for brew in ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"):
-        roots.append(ToolRoot("homebrew", f"{brew}/opt", f"{brew}/opt", "python@3", links=True))
-        roots.append(ToolRoot("homebrew", f"{brew}/Cellar", f"{brew}/Cellar", "python@3"))
+        # `opt/python@3` is moved to another minor every autumn.
+        roots.append(ToolRoot("homebrew", f"{brew}/opt", f"{brew}/opt", "python@3.", links=True))
+        roots.append(ToolRoot("homebrew", f"{brew}/Cellar", f"{brew}/Cellar", "python@3."))
     return tuple(roots)

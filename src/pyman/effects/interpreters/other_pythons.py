@@ -19,6 +19,7 @@ from pyman.errors import UNSUPPORTED, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyman.core.version import Version
     from pyman.effects.places import Places
 
 # Hatch has each Python in a folder of its release, rye of some releases did.
@@ -83,7 +84,7 @@ def ask_stranger(executable: str, places: Places, *, named: bool = False) -> Str
     # Homebrew's stable name is kept; a tool's own minor-version link is not, for it will name another release.
     if not (given.startswith(prefix) or origin_of(given) == "homebrew"):
         given = prefix
-    chosen = given if origin_of(given) == "homebrew" else os.path.realpath(prefix)
+    chosen = _name_of_minor(given, facts.version) if origin_of(given) == "homebrew" else os.path.realpath(prefix)
     if not os.access(os.path.join(chosen, name), os.X_OK):
         raise Refused(
             f"{executable} has no {name} in its prefix {chosen}, so it cannot be linked to", hint="adopt another Python"
@@ -95,6 +96,23 @@ def ask_stranger(executable: str, places: Places, *, named: bool = False) -> Str
             hint="rename the folder, or install that release again with the tool that made it",
         )
     return Stranger(chosen, facts.version, facts.variant, origin_of(chosen))
+
+
+def _name_of_minor(prefix: str, version: Version) -> str:
+    """Homebrew's name for one minor, where it was given one that is moved to another minor every autumn.
+
+    Raises Refused where it has none.
+    """
+    above, name = os.path.split(prefix)
+    if name not in ("python", "python3", "python@3"):
+        return prefix
+    stable = os.path.join(above, f"python@{version.minor_name}")
+    if os.path.realpath(stable) != os.path.realpath(prefix):
+        raise Refused(
+            f"{prefix} will be another minor version than {version.minor_name} one day, so it was not adopted",
+            hint=f"run `brew install python@{version.minor_name}`, then adopt that",
+        )
+    return stable
 
 
 def _refuse_another(executable: str, implementation: str) -> None:
