@@ -67,7 +67,8 @@ def test_no_repair_of_any_kind_without_a_yes(tmp_path, layout):
     # It was really moved.
     assert machine.found(venv, "--fix", "--yes", status=0) == {LAYOUTS[layout][0]: ["moved fixed", "stale-patch fixed"]}
     with open(f"{venv}/bin/spam", encoding="utf-8") as script:
-        assert script.readline() == f"#!{venv}/bin/python\n"
+        # Beyond what the kernel takes, the path stands in the second line.
+        assert f"{venv}/bin/python" in script.readline() + script.readline()
     assert machine.found(venv, status=0) == {}
 
 

@@ -14,7 +14,7 @@ from pyman.core.venv_layout import VenvWish, plan_layout
 from pyman.core.version import Version
 from pyman.effects.venvs.place import UNFINISHED, clear_left_behind, what_is_there
 from pyman.effects.venvs.writer import NewVenv
-from pyman.errors import Locked, PymanError, Refused
+from pyman.errors import Changed, Locked, PymanError, Refused
 from stage.home import PACKAGE
 
 CHOICE = Choice(Version(3, 13, 15), "default", "/r/3.13/bin", "/r/3.13/bin/python3.13", "follow")
@@ -143,6 +143,52 @@ def test_what_fails_after_it_has_its_name_takes_it_back(inside, tmp_path, monkey
         assert (path / UNFINISHED).exists()
         raise Fault
     assert tree(tmp_path) == (["v"] if inside else [])
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_a_folder_that_is_exchanged_for_another_while_it_is_made(unfinished, tmp_path):
+    """In a folder that others may write: nothing is put into what they put in its place, and nothing of it removed."""
+    victim = tmp_path / "victim"
+    (victim / "bin").mkdir(parents=True)
+    (victim / "mine").touch()
+    shared = tmp_path / "shared"
+    shared.mkdir()
+
+    def exchange(work, folder):
+        os.rename(work, shared / "away")
+        os.symlink(victim, work)
+        os.mkdir("more", dir_fd=folder)
+
+    with pytest.raises(Changed, match="was exchanged by somebody else"):
+        make(shared / "v", exchange, unfinished=unfinished)
+    assert tree(victim) == ["bin", "mine"]
+    assert (shared / "away/more").is_dir()
+    # A real folder of the victim's, which whoever exchanges it could only move.
+    os.unlink(shared / "v")
+
+    def move_in(work, _):
+        os.rename(work, shared / "again")
+        os.rename(victim, work)
+
+    with pytest.raises(Changed):
+        make(shared / "v", move_in, unfinished=unfinished)
+    assert tree(shared / "v") == ["bin", "mine"]
+
+
+def test_an_empty_folder_that_is_exchanged_for_a_link(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    path = tmp_path / "v"
+    path.mkdir()
+    monkeypatch.chdir(path)
+
+    def exchange(*_):
+        os.rename(path, tmp_path / "away")
+        os.symlink(victim, path)
+
+    with pytest.raises(Refused, match="made by somebody else"):
+        make(path, exchange)
+    assert tree(victim) == []
 
 
 @as_root
