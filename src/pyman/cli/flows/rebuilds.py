@@ -15,7 +15,6 @@ from pyman.cli.show.rebuilt import done_data, done_lines, plan_lines, planned_da
 from pyman.core.diagnosis.finding import REBUILD
 from pyman.core.implementation import refuse_other
 from pyman.core.plans.rebuild import RebuildOptions
-from pyman.core.record import replace
 from pyman.core.shell.quoting import as_word
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.turn import Turn
@@ -64,7 +63,6 @@ class Rebuilds:
         refuse_other_place(session, facts, "rebuild")
         if not options.dry_run:
             refuse_stage(session, facts, f"rebuild {as_word(facts.path)}", yes=options.yes)
-            options = replace(options, yes=options.yes or bool(facts.stage_reason))
         elif facts.stage_reason:
             self.lines.append(f"{short_path(session, facts.path)} needs a yes (`--yes`): {facts.stage_reason}")
         if not needs_rebuild(session, facts, options):

@@ -35,6 +35,8 @@ def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -
     """False where the same minor and variant is meant and a relink does what is wanted."""
     if options.force or options.yes or options.source is not None or options.allow_newer or options.minor is not None:
         return True
+    if facts.stage_reason:
+        return True  # The yes was to this verb: not to single repairs, nor to leaving a base that lends packages.
     findings = _look(session, facts)
     if any(finding.action == REBUILD for finding in findings):
         return True
