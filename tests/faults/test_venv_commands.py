@@ -16,7 +16,6 @@ world_made_by, test_faults = try_cases(
         Case(worlds.rebuildable, "venv new -r {home}/project/requirements.txt"),
         Case(worlds.rebuildable, "rebuild .venv --force"),
         Case(worlds.of_its_index, "rebuild .venv --force", large=True),
-        Case(worlds.staged, "doctor --fix --yes", large=True),
         Case(worlds.one, "pin .venv"),
         Case(worlds.one, "follow pinned"),
         Case(worlds.sick, "doctor --fix"),

@@ -121,22 +121,12 @@ def of_its_index(world: World) -> None:
     world.environ |= {"UV_FIND_LINKS": os.path.join(world.path, "nowhere"), "PIP_FIND_LINKS": ""}
 
 
-def staged(world: World) -> None:
-    """A venv in a tree that names the place that it is meant for; with a yes it is repaired where it is."""
-    two(world)
-    world.run("venv", "stage/opt/app", "--without-pip", status=0)
-    venv = os.path.join(world.project, "stage/opt/app")
-    for name in ("activate", "activate.csh", "activate.fish"):
-        _edit(world, "stage/opt/app", venv, "/opt/app", f"bin/{name}")
-    _edit(world, "stage/opt/app", "version = 3.13\n", "version = 3.13.5\n")
-
-
 def site_packages(world: World, venv: str, minor: str = "3.13") -> str:
     return os.path.join(world.project, venv, "lib", f"python{minor}", "site-packages")
 
 
-def _edit(world: World, venv: str, old: str, new: str, name: str = "pyvenv.cfg") -> None:
-    path = os.path.join(world.project, venv, name)
+def _edit(world: World, venv: str, old: str, new: str) -> None:
+    path = os.path.join(world.project, venv, "pyvenv.cfg")
     with open(path, encoding="utf-8") as file:
         text = file.read()
     assert old in text, text
