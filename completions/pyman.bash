@@ -177,12 +177,14 @@ __pyman_options() {
             '--no-install'$'\t''Fail rather than install a Python'
             '--system-site-packages'$'\t''Let the base Python'\''s packages be imported'
             '--prompt'$'\t''What the prompt shows; `.` for this folder'\''s name'
+            '--yes'$'\t''With --clear: keep what is not part of the venv, instead of refusing'
             '--requirement'$'\t''Install what it names, with uv or else pip'
         ) ;;
         venvs) values+=(
             '--size'$'\t''Measure how much room each takes'
             '--python'$'\t''Only those that run such a Python'
             '--remove'$'\t''Delete the venvs that are named, and forget them'
+            '--yes'$'\t''With --remove: keep what is not part of the venv, instead of refusing'
         ) ;;
         doctor) values+=(
             '--fix'$'\t''Repair what has an automatic repair'

@@ -96,9 +96,9 @@ function __pyman_options
         case list
             printf '%s\n' --available\t'Show what could be installed' --outdated\t'Show what a newer patch release exists for' --all\t'With --available: every patch release'
         case venv
-            printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path' --pin\t'Stay on the patch release of today' --clear\t'Replace the venv that is there' --without-pip\t'Leave pip out' --no-install\t'Fail rather than install a Python' --system-site-packages\t'Let the base Python\'s packages be imported' --prompt\t'What the prompt shows; `.` for this folder\'s name' -r\t'Install what it names, with uv or else pip' --requirement\t'Install what it names, with uv or else pip'
+            printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path' --pin\t'Stay on the patch release of today' --clear\t'Replace the venv that is there' --without-pip\t'Leave pip out' --no-install\t'Fail rather than install a Python' --system-site-packages\t'Let the base Python\'s packages be imported' --prompt\t'What the prompt shows; `.` for this folder\'s name' -y\t'With --clear: keep what is not part of the venv, instead of refusing' --yes\t'With --clear: keep what is not part of the venv, instead of refusing' -r\t'Install what it names, with uv or else pip' --requirement\t'Install what it names, with uv or else pip'
         case venvs
-            printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --remove\t'Delete the venvs that are named, and forget them'
+            printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --remove\t'Delete the venvs that are named, and forget them' -y\t'With --remove: keep what is not part of the venv, instead of refusing' --yes\t'With --remove: keep what is not part of the venv, instead of refusing'
         case doctor
             printf '%s\n' --fix\t'Repair what has an automatic repair' --dry-run\t'Show what --fix would do' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes'
         case rebuild

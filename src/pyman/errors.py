@@ -48,6 +48,8 @@ BUG = Code("bug")
 """A failure inside pyman that nobody expected."""
 CANNOT_HOLD_BACK = Code("cannot-hold-back")
 """A venv does not fit the new release, and cannot be kept on the old one."""
+CANNOT_RENAME = Code("cannot-rename")
+"""The file system does not rename that folder: it is part of a container's image."""
 CANNOT_INSTALL = Code("cannot-install")
 """pip or uv failed."""
 EXISTS = Code("exists")
@@ -56,6 +58,8 @@ FOREIGN = Code("foreign")
 """The venv belongs to another tool, whose command the hint names."""
 HOME = Code("home")
 """The place is the user's home folder."""
+IN_THE_WAY = Code("in-the-way")
+"""Something else has the place of the venv that would be put back."""
 IN_USE = Code("in-use")
 """A venv, a process or a hold needs the Python that would be removed."""
 LEADS_ELSEWHERE = Code("leads-elsewhere")
@@ -88,12 +92,16 @@ NOT_OWN_FOLDER = Code("not-own-folder")
 """A folder of the venv is a link, or belongs to somebody else: nothing is written into the venv."""
 NOT_OURS = Code("not-ours")
 """Something that pyman did not write is in the place of one of its files."""
+NOT_WHOLE = Code("not-whole")
+"""A folder that pyman worked in does not hold a whole venv."""
 NOT_YOURS = Code("not-yours")
 """It belongs to another user."""
 OLDER_RELEASE = Code("older-release")
 """The venv would go to an older patch release; it needs a yes."""
 OTHER_ARCHITECTURE = Code("other-architecture")
 """The Python is built for another processor than the venv."""
+OTHER_FILES = Code("other-files")
+"""The folder of the venv holds files that are not part of it."""
 OTHER_LOCK = Code("other-lock")
 """The project's lock file is installed by another tool, whose commands are named."""
 OUTPUT = Code("output")

@@ -17,6 +17,7 @@ from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from stage.home import Home
 from stage.mirror import mirror_folder
 from stage.seeds import check_record
+from stage.slow_uv import write_slow_uv
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 
@@ -146,14 +147,7 @@ def entries(folder):
 @pytest.fixture
 def slow_uv(tmp_path):
     """A PATH with an uv that tells when it was started, and never ends; and the end where it tells it."""
-    programs, pipe = tmp_path / "programs", tmp_path / "pipe"
-    programs.mkdir()
-    os.mkfifo(pipe)
-    (programs / "uv").write_text(
-        f"#!/bin/sh\ntouch \"${{4%/bin/python}}/half-made\"\necho $$ >'{pipe}'\nexec sleep 1000\n"
-    )
-    (programs / "uv").chmod(0o755)
-    return f"{programs}:/usr/bin:/bin", pipe
+    return write_slow_uv(tmp_path)
 
 
 def is_running(number):
@@ -175,16 +169,21 @@ def test_ended_while_packages_are_installed(number, clear, user, slow_uv):
     before = user.tree(user.project)
     process = start(user, "venv", "-r", "r.txt", *(["--clear"] if clear else []), PATH=path)
     helper = int(pipe.read_text())
-    assert (venv / "half-made").exists()
+    assert (venv / "lib/half-made").exists()
     busy = user.pyman("venv", status=1)
     assert "another process is making" in busy.err
     process.send_signal(number)
     told = process.communicate(timeout=60)[1]
     if number == signal.SIGKILL:
         assert process.returncode == -9
-        # The next one clears away what was half made, or puts the old one back.
-        user.pyman("venv", "-p", "3.13.5", status=1 if clear else 0)
-        check_works(user, venv, "3.13.5")
+        # The old one is put back; a new one stays, and says so.
+        again = user.pyman("venv", "-p", "3.13.5", status=1)
+        if clear:
+            check_works(user, venv, "3.13.5")
+        else:
+            assert "its installation was cut off" in again.err
+            assert (venv / "lib/half-made").exists()
+            user.pyman("venvs", "--remove", venv)
     else:
         assert process.returncode == 128 + number
         assert told.count("\n") <= 2
@@ -369,6 +368,42 @@ def test_a_mount_point_is_refused(user):
             before = user.tree(user.project)
             assert user.json("venv", *words, status=1)["error"]["code"] == "mount"
             assert user.tree(user.project) == before
+
+
+REPLACING = (("venv", "v", "--clear"), ("rebuild", "v", "--force"), ("venvs", "--remove", "v"))
+
+
+@as_root
+@pytest.mark.parametrize("words", REPLACING, ids=" ".join)
+def test_a_mount_below_a_venv_stops_what_would_remove_it(words, user):
+    """At any depth, also a folder of the same disk, and before anything is touched."""
+    user.pyman("venv", "v", "--without-pip")
+    (user.project / "data").mkdir()
+    (user.project / "data/f").write_text("precious")
+    place = user.project / "v/share/da ta"
+    place.mkdir(parents=True)
+    with mounted(place, "--bind", str(user.project / "data")):
+        before = user.tree(user.project)
+        assert f"{place} is a mount point inside {user.project}/v" in user.pyman(*words, status=1).err
+        assert user.tree(user.project) == before
+    assert litter(user) == []
+
+
+@as_root
+@pytest.mark.parametrize("words", REPLACING, ids=" ".join)
+def test_what_an_image_cannot_rename_is_not_called_a_mount_point(words, user):
+    """overlayfs answers EXDEV for a folder of a lower layer."""
+    for name in ("image", "upper", "work", "here"):
+        (user.project / name).mkdir()
+    user.pyman("venv", "image/v", "--without-pip")
+    layers = f"lowerdir={user.project}/image,upperdir={user.project}/upper,workdir={user.project}/work"
+    with mounted(user.project / "here", "-t", "overlay", "-o", layers, "overlay") as here:
+        before = user.tree(here)
+        told = user.pyman(*words, cwd=here, status=1).err
+        assert "container image" in told
+        assert "mount" not in told
+        assert user.tree(here) == before
+    assert litter(user) == []
 
 
 @as_root

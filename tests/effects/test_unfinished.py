@@ -12,18 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.effects.alive import is_alive
+from pyman.effects.removal import remove_tree
 from pyman.effects.unfinished import (
     Unfinished,
     WorkFolder,
     exchange,
     read_unfinished,
-    remove_tree,
     sweep,
     sweep_temporaries,
 )
 from pyman.errors import PymanError
 from stage.home import PACKAGE
 from stage.hostile import HUGE, damaged
+from stage.somebody import SOMEBODY, as_root
 
 _WORKER = """
 import os, sys
@@ -187,24 +188,19 @@ def test_what_was_about_to_replace_something_goes_with_its_process(tmp_path):
     sweep_temporaries(str(tmp_path / "nothing"))
 
 
-def test_a_tree_is_removed_and_nothing_beside_it(tmp_path):
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "kept").write_text("")
-    tree = tmp_path / "tree"
-    (tree / "deep" / "deeper").mkdir(parents=True)
-    (tree / "deep" / "file").write_text("")
-    os.symlink(outside, tree / "deep" / "link")
-    os.symlink("nowhere", tree / "dangling")
-    os.chmod(tree / "deep" / "deeper", 0o000)
-    os.chmod(tree / "deep", 0o500)
-    remove_tree(str(tree))
-    assert sorted(os.listdir(tmp_path)) == ["outside"]
-    assert (outside / "kept").exists()
-    os.symlink(outside, tree)
-    remove_tree(str(tree))
-    assert (outside / "kept").exists()
-    remove_tree(str(tree))
+@as_root
+def test_what_others_were_about_to_put_in_place_of_something_stays(tmp_path):
+    dead = dead_process()
+    names = [f".{name}.pyman-{dead}-0011aabb" for name in ("file", "link", "own")]
+    for name in names:
+        (tmp_path / name).symlink_to("x") if "link" in name else (tmp_path / name).write_text("")
+        if "own" not in name:
+            os.chown(tmp_path / name, SOMEBODY, SOMEBODY, follow_symlinks=False)
+    (tmp_path / "link").symlink_to(tmp_path)
+    sweep_temporaries(str(tmp_path / "link"))
+    assert len(os.listdir(tmp_path)) == 4
+    sweep_temporaries(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == [*names[:2], "link"]
 
 
 def test_two_names_are_exchanged_in_one_step(tmp_path):

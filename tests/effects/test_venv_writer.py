@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 
 import pytest
 
 from pyman.core.choice import Choice
 from pyman.core.venv_layout import VenvWish, plan_layout
 from pyman.core.version import Version
-from pyman.effects.venvs.place import UNFINISHED, clear_left_behind, what_is_there
+from pyman.effects.venvs.journal import Journal
+from pyman.effects.venvs.place import UNFINISHED, what_is_there
 from pyman.effects.venvs.writer import NewVenv
-from pyman.errors import Changed, Locked, PymanError, Refused
-from stage.home import PACKAGE
+from pyman.errors import Changed, PymanError, Refused
 
 CHOICE = Choice(Version(3, 13, 15), "default", "/r/3.13/bin", "/r/3.13/bin/python3.13", "follow")
 
@@ -278,87 +277,40 @@ def test_what_may_be_in_the_place(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-MAKER = """
-import sys
-from pathlib import Path
-sys.path[:0] = [{package!r}, {tests!r}]
-from effects.test_venv_writer import NewVenv, layout_for
-path = Path(sys.argv[1])
-def wait(*_):
-    print("ready", flush=True)
-    sys.stdin.read()
-with NewVenv(str(path), layout_for(path), wait if sys.argv[2] == "before" else None) as new:
-    new.put(unfinished=True)
-    wait(path)
-"""
-
-
-@pytest.fixture
-def maker():
-    """Start a process that makes a venv, and stops before or after it has its name."""
-    started = []
-
-    def start(path, moment, cwd):
-        tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        process = subprocess.Popen(
-            [sys.executable, "-c", MAKER.format(package=PACKAGE, tests=tests), str(path), moment],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=cwd,
-        )
-        started.append(process)
-        assert process.stdout.readline() == b"ready\n"
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
 @pytest.mark.parametrize("inside", [False, True], ids=["beside", "inside"])
-def test_only_what_the_dead_left_is_cleared_away(inside, tmp_path, maker):
+def test_what_somebody_puts_into_it_meanwhile_stays(inside, tmp_path, monkeypatch):
     path = tmp_path / "v"
     if inside:
         path.mkdir()
-    process = maker(path, "before", path if inside else tmp_path)
-    left = tree(tmp_path)
-    assert len(left) > 10
-    clear_left_behind(str(path))
-    assert tree(tmp_path) == left
-    process.kill()
-    process.wait()
-    clear_left_behind(str(path))
-    assert tree(tmp_path) == (["v"] if inside else [])
-    make(path)
+        monkeypatch.chdir(path)
+    with pytest.raises(PymanError) as raised, NewVenv(str(path), layout_for(path)) as new:
+        new.put(unfinished=True)
+        (path / "mine").write_text("precious")
+        raise PymanError("no room")
+    assert ("stays: it also holds mine" in raised.value.message) is not inside
+    assert (path / "mine").read_text() == "precious"
+    # What it was prepared in, or moved up from there, is its own.
+    assert (path / UNFINISHED).exists() is not inside
+
+
+def test_a_folder_that_holds_something_else_gets_what_it_lacks(tmp_path):
+    path = tmp_path / "v"
+    (path / "bin").mkdir(parents=True)
+    (path / "bin/run").write_text("mine")
+    (path / ".gitignore").write_text("*.o\n")
+    before = tree(path)
+    with Journal(None, str(path), "clear", taken=((1, "pyvenv.cfg"),)) as journal:
+        with pytest.raises(Fault), NewVenv(str(path), layout_for(path), None, journal) as new:
+            new.put()
+            raise Fault
+        assert tree(path) == before
+        with NewVenv(str(path), layout_for(path), None, journal) as new:
+            new.put()
+            new.keep()
+        (path / "bin/run").unlink()
+        assert (path / ".gitignore").read_text() == "*.o\n"
+        check_whole(path)
+        # Twice is once too often.
+        with pytest.raises(Refused, match="meanwhile"), NewVenv(str(path), layout_for(path), None, journal) as new:
+            new.put()
     check_whole(path)
-
-
-def test_one_that_has_its_name_and_no_packages_yet(tmp_path, maker):
-    path = tmp_path / "v"
-    process = maker(path, "after", tmp_path)
-    with pytest.raises(Locked, match="another process is making"):
-        what_is_there(str(path))
-    process.kill()
-    process.wait()
-    assert what_is_there(str(path)) == "unfinished"
-
-
-def test_what_was_half_moved_up_goes_and_nothing_else(tmp_path):
-    path = tmp_path / "v"
-    work = path / ".pyman-new-999999999-abcdef"
-    (work / "lib").mkdir(parents=True)
-    for name in ("bin", "include", "notes"):
-        (path / name).mkdir()
-    # `notes` is none of ours, `lib` had not been moved yet.
-    (path / "lib").mkdir()
-    (work / "names").write_text("bin\0include\0lib\0notes\0../../x\0pyvenv.cfg")
-    clear_left_behind(str(path))
-    assert tree(path) == ["lib", "notes"]
-
-
-def test_links_with_our_names_are_left_alone(tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / ".v.pyman-new-999999999-abcdef").symlink_to("mine")
-    clear_left_behind(str(tmp_path / "v"))
-    assert tree(tmp_path) == [".v.pyman-new-999999999-abcdef", "mine"]

@@ -210,6 +210,8 @@ class World:
                 content = file.read()
             if entry.name == "pyman-runtime.toml":
                 content = re.sub(rb"installed_at = .*", b"", content)
+            if entry.name == ".pyman-unfinished" or "/venvs/." in entry.path:
+                content = re.sub(rb"\d+(-[0-9a-f]{6})?|(?<=host ).*", b"N", content)
             if entry.name == "note" or _is_lock(entry.name):
                 content = re.sub(rb"\d+|(?<=host ).*", b"N", content)
             # Bytecode holds the time of its source, which is when that was unpacked.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 
+from faults.faulty import COUNT, KILLED, Wrong
 from faults.thin_runtimes import unpack_thin
 from faults.world import CACHE, STORE, World
 from stage.venvs import peer
@@ -119,6 +121,26 @@ def of_its_index(world: World) -> None:
     with open(os.path.join(world.project, ".venv", "pip.conf"), "w", encoding="utf-8") as file:
         file.write(f"[global]\nno-index = true\nfind-links = {world.wheels}\n")
     world.environ |= {"UV_FIND_LINKS": os.path.join(world.path, "nowhere"), "PIP_FIND_LINKS": ""}
+
+
+def around(world: World) -> None:
+    """A folder that is a project and a venv."""
+    one(world)
+    world.run("venv", "app", "--without-pip", status=0)
+    install_distribution(site_packages(world, "app"), "spam", "1.0", scripts={"spam": "spam:main"})
+    for name in ("main.py", "bin/own", "lib/own"):
+        with open(os.path.join(world.project, "app", name), "w", encoding="utf-8") as file:
+            file.write("mine\n")
+
+
+def unfinished(world: World) -> None:
+    """A venv whose making was cut off while packages were installed into it."""
+    rebuildable(world)
+    words = ("venv", "new", "-r", os.path.join(world.project, "requirements.txt"))
+    calls = world.run(*words, wrong=Wrong(COUNT)).calls
+    world.run("venvs", "--remove", "new", status=0)
+    at = next(number for number, call in enumerate(calls, 1) if re.fullmatch("unlink .*/new/.pyman-unfinished", call))
+    world.run(*words, wrong=Wrong(KILLED, at), status=-9)
 
 
 def site_packages(world: World, venv: str, minor: str = "3.13") -> str:

@@ -32,6 +32,16 @@ def small_disk(place: Path, size: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def mounted(place: Path, *options: object) -> Iterator[None]:
+    """Something mounted on a folder, as the words of `mount` say: `--bind`, `SOURCE`, or `-t`, `tmpfs`, `tmpfs`."""
+    _mount(*options, place)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+@contextlib.contextmanager
 def read_only(place: Path) -> Iterator[None]:
     """A folder that nobody can write to, root neither."""
     _mount("--bind", place, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.diagnosis.finding import Finding, worst_first
 from pyman.core.record import replace
+from pyman.core.venv import VenvFolder
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import UNREADABLE, NotFound, PymanError
 
@@ -54,7 +56,7 @@ def doctor(
     wanted = [os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder))) for folder in folders or ()]
 
     def look() -> Examination:
-        return examine(session, wanted, foreign=foreign, machine=not wanted, record=not dry_run)
+        return examine(session, wanted, foreign=foreign, machine=not wanted, record=not dry_run, work=True)
 
     try:
         if fix and wanted and not dry_run:
@@ -96,6 +98,25 @@ def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
     return lambda finding: confirmed(session, f"{finding.path}: {finding.message}; {finding.repair}?", yes=yes)
 
 
+def _clear_away(session: Session, venvs: list[str]) -> None:
+    """Remove what dead processes were about to put in place of something, in the store and in venvs."""
+    from pyman.effects.lock import hold
+    from pyman.effects.unfinished import sweep_temporaries
+    from pyman.effects.venvs.journal import journal_paths
+    from pyman.effects.venvs.own_folders import sweep_own
+    from pyman.effects.venvs.recovery import recover
+
+    places = session.places
+    for folder in (places.root, places.runtimes, places.venvs, places.shims):
+        sweep_temporaries(folder)
+    for venv in venvs:
+        sweep_own(VenvFolder(venv), ("", "bin"))
+    if journal_paths(places):
+        # What is left of them is said already.
+        with contextlib.suppress(PymanError), hold(places.lock, session.observer, what="the store"):
+            recover(places)
+
+
 def _fix(
     session: Session,
     seen: Examination,
@@ -106,12 +127,11 @@ def _fix(
 ) -> tuple[Examination, list[Judged]]:
     """Mend the store, then one venv after the other; what was not touched is not looked at again."""
     from pyman.cli.flows.current_shims import keep_shims_current
-    from pyman.cli.flows.mending import FAILED, FIXED, forget_gone, is_for_fix, mend_venv
+    from pyman.cli.flows.mending import FAILED, FIXED, forget_gone, is_for_fix, mend_venv, put_back_work_folder
     from pyman.cli.flows.mending_store import mend_store
     from pyman.core.listed_venv import list_venv
     from pyman.effects.moves.fitness import Fitness
     from pyman.effects.store import read_store
-    from pyman.effects.venvs.leftovers import clear_away
 
     mended = mend_store(session, seen.findings, allowed)
     if any(one.status == FIXED for one in mended):
@@ -134,6 +154,9 @@ def _fix(
         if left[path][0].code == "gone":
             mended.append(forget_gone(session, left.pop(path)[0]))
             continue
+        if left[path][0].code == "interrupted":
+            mended.append(put_back_work_folder(left.pop(path)[0]))
+            continue
         outcome = mend_venv(session, path, allowed, foreign=foreign, fitness=fitness)
         mended += outcome.mended
         left[path] = outcome.left
@@ -146,8 +169,7 @@ def _fix(
         others = tuple(finding for finding in look().findings if finding.kind != "venv")
     if seen.store.runtimes:
         keep_shims_current(session)
-    mine = (venv.folder for venv in venvs.values() if venv.uid == os.geteuid())
-    clear_away(session.places, mine, session.cwd)
+    _clear_away(session, [venv.folder for venv in venvs.values() if venv.uid == os.geteuid()])
     failed = {(one.finding.path, one.finding.code): one.why for one in mended if one.status == FAILED}
     judged = []
     for finding in worst_first((*others, *(finding for found in left.values() for finding in found))):

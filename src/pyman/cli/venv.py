@@ -40,6 +40,10 @@ def venv(
     prompt: Annotated[
         str | None, typer.Option("--prompt", metavar="TEXT", help="What the prompt shows; `.` for this folder's name.")
     ] = None,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", help="With --clear: keep what is not part of the venv, instead of refusing."),
+    ] = False,
     requirements: Annotated[
         list[str] | None,
         typer.Option("--requirement", "-r", metavar="FILE", help="Install what it names, with uv or else pip."),
@@ -56,11 +60,11 @@ def venv(
         pyman venv --pin
         pyman venv -r requirements.txt
     """
-    options = VenvOptions(folder, python, pin, not without_pip, system_site_packages, prompt, clear)
+    files = tuple(_requirements_file(session, file) for file in requirements or ())
+    options = VenvOptions(folder, python, pin, not without_pip, system_site_packages, prompt, clear, yes, files)
     install = None
     notes: tuple[str, ...] = ()
     if requirements:
-        files = tuple(_requirements_file(session, file) for file in requirements)
         installer = _find_installer(session, place_of(folder, session.cwd, clear=clear), with_pip=not without_pip)
         install = _installation(session, installer, files)
         notes = (f"installed what {' and '.join(requirements)} asks for with {installer.kind}",)

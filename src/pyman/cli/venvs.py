@@ -25,7 +25,8 @@ from pyman.effects.venvs.inventory import is_own, take_inventory
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.records import UNREACHABLE, forget, record_name
-from pyman.effects.venvs.set_aside import SetAside
+from pyman.effects.venvs.recovery import keep_unfinished
+from pyman.effects.venvs.set_aside import SetAside, parts_to_remove, refuse_what_cannot_move
 from pyman.errors import FOREIGN, NOT_YOURS, OWN_VENV, NotFound, PymanError, Refused, UsageError
 
 TYPE_CHECKING = False
@@ -46,6 +47,10 @@ def venvs(
         str | None, typer.Option("--python", "-p", metavar="REQUEST", help="Only those that run such a Python.")
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Delete the venvs that are named, and forget them.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", help="With --remove: keep what is not part of the venv, instead of refusing."),
+    ] = False,
 ) -> Answer:
     """Show every venv that pyman made, found or was told of: who made it, what runs in it, and how it is.
 
@@ -59,7 +64,7 @@ def venvs(
     if remove:
         if not wanted:
             raise UsageError("`--remove` takes the venvs to delete", hint="name them: `pyman venvs --remove DIR`")
-        return _remove(session, wanted)
+        return _remove(session, wanted, yes=yes)
     _refuse_missing(wanted)
     request = parse_request(python) if python is not None else None
     seen = examine(session, wanted, machine=False)
@@ -94,12 +99,15 @@ def register(
 ) -> Answer:
     """Make venvs known that pyman did not make, so that upgrades check them and `uninstall` counts them.
 
+    A venv that is named itself, and whose installation was cut off, is kept as it is from then on.
+
     Examples:
         pyman register .venv
         pyman register ~/projects
     """
     wanted = [_absolute(session, folder) for folder in folders]
     _refuse_missing(wanted)
+    kept = [path for path in wanted if keep_unfinished(session.places, path)]
     inventory = take_inventory(
         session.places, session.environ, session.cwd, wanted, observer=session.observer, named=True
     )
@@ -108,7 +116,8 @@ def register(
         raise inventory.unrecorded
     if not paths:
         raise NotFound(f"there is no venv in {', '.join(folders)}", hint="a venv has a file pyvenv.cfg")
-    shown = [f"{short_path(session, path)} is known" for path in paths[:_MOST_NAMED]]
+    shown = [f"{short_path(session, path)} is kept as it is, although its installation was cut off" for path in kept]
+    shown += [f"{short_path(session, path)} is known" for path in paths[:_MOST_NAMED]]
     if len(paths) > _MOST_NAMED:
         shown.append(f"and {len(paths) - _MOST_NAMED} more: see `pyman venvs`")
     return Answer({"changed": paths}, tuple(shown))
@@ -177,14 +186,14 @@ def _follows(venv: ListedVenv) -> str:
     return {"alias": venv.alias or "", "patch": "nothing", "external": "external", "broken": ""}[venv.link]
 
 
-def _remove(session: Session, paths: list[str]) -> Answer:
+def _remove(session: Session, paths: list[str], *, yes: bool) -> Answer:
     """Delete venvs; nothing is touched unless each of them may be."""
-    chosen = [_removable(path) for path in dict.fromkeys(paths)]
+    chosen = [(facts := _removable(path), _parts(facts, yes=yes)) for path in dict.fromkeys(paths)]
     changed: list[str] = []
     failure: PymanError | None = None
-    for facts in chosen:
+    for facts, parts in chosen:
         try:
-            _delete(session, facts)
+            _delete(session, facts, parts)
         except PymanError as error:
             failure = error
             break
@@ -208,9 +217,14 @@ def _removable(path: str) -> VenvFacts:
     return facts
 
 
-def _delete(session: Session, facts: VenvFacts) -> None:
+def _parts(facts: VenvFacts, *, yes: bool) -> tuple[str, ...]:
+    refuse_what_cannot_move(facts.folder, beside=False)
+    return parts_to_remove(facts.folder, f"pyman venvs --remove {as_word(facts.path)}", yes=yes)
+
+
+def _delete(session: Session, facts: VenvFacts, parts: tuple[str, ...]) -> None:
     names = {record_name(facts.path), record_name(facts.folder)}
-    with SetAside(session.places, facts.folder, "remove", session.observer) as old:
+    with SetAside(session.places, facts.folder, "remove", session.observer, names=parts) as old:
         old.keep_new()
     for name in names:
         forget(session.places.root, name)

@@ -178,6 +178,10 @@ class VenvFacts:
     """Device and inode of its folder."""
     not_written: str = ""
     """Why nothing is written into it: a folder of it is a link, or somebody else's (own_folders.py)."""
+    marked: bool = False
+    """True where the mark of an unfinished venv lies in it, which anybody may have put there."""
+    has_work: bool = False
+    """True where a folder for work on it lies in it."""
 
     @property
     def stage_reason(self) -> str:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pyman.core.choice import Choice
 
 
+IGNORE_FILE = ".gitignore"
+
+
 @record
 class VenvWish:
     """What the user wants of a new venv."""
@@ -82,7 +85,7 @@ def plan_layout(wish: VenvWish, choice: Choice, *, lib64: bool, platlib: str = "
     return VenvLayout(
         folders=tuple(folders),
         links=tuple(links),
-        files=((".gitignore", "*\n"), ("pyvenv.cfg", _settings(wish, choice))),
+        files=((IGNORE_FILE, "*\n"), ("pyvenv.cfg", _settings(wish, choice))),
         site_packages=join("lib", library, "site-packages"),
         prompt=wish.prompt if wish.prompt is not None else basename(wish.path),
     )

@@ -8,8 +8,9 @@ from pyman.core.cache_contents import FOLDERS, Name, name_in_cache
 from pyman.core.record import record
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
+from pyman.effects.removal import remove_tree
 from pyman.effects.sizes import size_of
-from pyman.effects.unfinished import remove_tree, sweep_temporaries
+from pyman.effects.unfinished import sweep_temporaries
 from pyman.errors import Locked, PymanError
 
 _NO_WAITING = 0.0

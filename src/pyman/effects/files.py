@@ -21,6 +21,10 @@ SMALL_FILE = 1 << 20
 TEMPORARY = ".pyman-"
 """Marks the name of what is about to replace something else; the process number follows."""
 
+_RANDOM = 4
+"""Bytes at the end of such a name."""
+_HEX = frozenset("0123456789abcdef")
+
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _IS_A_LINK = (errno.ELOOP, errno.EMLINK)  # what O_NOFOLLOW answers, and what it answers on FreeBSD
 
@@ -32,6 +36,28 @@ class NotReadable(OSError):
     """No regular file, or larger than the limit: a fifo would hang us, a device or a gigabyte would fill us."""
 
 
+def status_of(path: str) -> os.stat_result | None:
+    """What has a name, links not followed; None where nothing has it.
+
+    Raises OSError where that cannot be told: it must not be taken for nothing by who is about to remove or replace it.
+    """
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def is_there(path: str) -> bool:
+    """True where something has a name. Raises OSError as `status_of` does."""
+    return status_of(path) is not None
+
+
+def is_folder(path: str) -> bool:
+    """True for a folder that is no link. Raises OSError as `status_of` does."""
+    status = status_of(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
 def read_bytes(path: str, limit: int = SMALL_FILE, *, folder: int | None = None) -> bytes:
     """Return the content of a regular file of at most `limit` bytes.
 
@@ -40,7 +66,7 @@ def read_bytes(path: str, limit: int = SMALL_FILE, *, folder: int | None = None)
     """
     descriptor = open_to_read(path) if folder is None else os.open(path, _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     try:
-        return _read_descriptor(descriptor, path, limit)
+        return read_descriptor(descriptor, path, limit)
     finally:
         os.close(descriptor)
 
@@ -81,7 +107,8 @@ def _open_behind_link(path: str) -> int:
         os.close(end)
 
 
-def _read_descriptor(descriptor: int, path: str, limit: int) -> bytes:
+def read_descriptor(descriptor: int, path: str, limit: int) -> bytes:
+    """Return the content of an open regular file; `path` is for words. Raises as `read_bytes` does."""
     status = os.fstat(descriptor)
     if status.st_size > limit:
         raise NotReadable(f"{path} has {status.st_size} bytes, the limit is {limit}")
@@ -113,7 +140,7 @@ def read_own_text(path: str, limit: int = SMALL_FILE) -> str:
     try:
         if os.fstat(descriptor).st_uid not in (0, os.geteuid()):
             raise NotReadable(f"{path} belongs to another user")
-        content = _read_descriptor(descriptor, path, limit)
+        content = read_descriptor(descriptor, path, limit)
     finally:
         os.close(descriptor)
     return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
@@ -130,6 +157,14 @@ def open_regular(path: str) -> FileIO:
         raise OSError(str(error)) from error  # a null byte
 
 
+def pid_of_temporary(name: str) -> str:
+    """The number of the process that made a file to put it in place of another; empty for any other name."""
+    before, _, rest = name.rpartition(TEMPORARY)
+    pid, _, random = rest.partition("-")
+    is_ours = len(before) > 1 and before.startswith(".") and len(random) == 2 * _RANDOM and _HEX.issuperset(random)
+    return pid if is_ours and pid.isascii() and pid.isdigit() else ""
+
+
 def _beside(path: str, folder: int | None) -> str:
     """Return a name in the same folder that no other process uses and that marks itself as work in progress.
 
@@ -138,9 +173,9 @@ def _beside(path: str, folder: int | None) -> str:
     above, name = os.path.split(path)
     start = f".{name[:100]}{TEMPORARY}"
     for left in os.listdir(folder if folder is not None else above or "."):
-        if left.startswith(start) and not is_alive(left[len(start) :].partition("-")[0]):
+        if left.startswith(start) and (pid := pid_of_temporary(left)) and not is_alive(pid):
             _unlink(os.path.join(above, left), folder)
-    return os.path.join(above, f"{start}{os.getpid()}-{os.urandom(4).hex()}")
+    return os.path.join(above, f"{start}{os.getpid()}-{os.urandom(_RANDOM).hex()}")
 
 
 def _unlink(path: str, folder: int | None) -> None:
@@ -151,18 +186,19 @@ def _unlink(path: str, folder: int | None) -> None:
 
 
 def sweep_folder(folder: int) -> None:
-    """Remove the files and links in an open folder that dead processes were about to put in place of others."""
+    """Remove the files and links of this user's in an open folder that dead processes were about to put in place."""
     try:
         names = os.listdir(folder)
     except OSError:
         return
     for name in names:
-        pid = name.rpartition(TEMPORARY)[2].partition("-")[0]
-        if not name.startswith(".") or TEMPORARY not in name or not pid.isdigit() or is_alive(pid):
+        pid = pid_of_temporary(name)
+        if not pid or is_alive(pid):
             continue
         try:
-            mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-            if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            is_own = status.st_uid == os.geteuid()
+            if is_own and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
                 os.unlink(name, dir_fd=folder)
         except OSError:
             pass  # It harms nobody, and is tried again.

@@ -11,14 +11,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import socket
-import stat
 
 from pyman.core.record import record
 from pyman.effects.alive import is_alive
 from pyman.effects.files import SMALL_FILE, read_text, sweep_folder, write_all
 from pyman.effects.lock import hold
 from pyman.effects.places import cannot_write
+from pyman.effects.removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ OLD = "old"
 _LONGEST_NAME = 255
 """Bytes, of a file in every usual file system."""
 
-_OPERATIONS = ("install", "remove", "move", "clear", "rebuild")
+_OPERATIONS = ("install", "remove", "move")
 
 
 @record
@@ -60,7 +59,7 @@ class WorkFolder:
         self.path = os.path.join(folder, f".{operation}-{subject}-{os.getpid()}-{os.urandom(3).hex()}")
         self.tree = os.path.join(self.path, TREE)
         self.old = os.path.join(self.path, OLD)
-        self._text = f"operation {operation}\nsubject {subject}\npid {os.getpid()}\nhost {socket.gethostname()}\n"
+        self._text = f"operation {operation}\nsubject {subject}\npid {os.getpid()}\nhost {os.uname().nodename}\n"
         self._descriptor = -1
 
     def __enter__(self) -> Self:
@@ -147,7 +146,10 @@ def sweep(folder: str) -> list[Unfinished]:
 
 
 def sweep_temporaries(folder: str) -> None:
-    """Remove the files and links that dead processes were about to put in place of others (effects/files.py)."""
+    """Remove the files and links that dead processes of this user were about to put in place of others (files.py).
+
+    Nothing is removed through a link. Raises nothing: what stays harms nobody, and is tried again.
+    """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -179,48 +181,11 @@ def _is_alive(path: str, pid: str, host: str) -> bool:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             return True
-        return host not in ("", socket.gethostname()) or is_alive(pid)
+        return host not in ("", os.uname().nodename) or is_alive(pid)
     else:
         return False
     finally:
         os.close(descriptor)
-
-
-def remove_tree(path: str) -> None:
-    """Remove a folder and all below it, also what is read-only; links are removed, never followed.
-
-    What is not there is fine. Raises OSError where something cannot be removed.
-    """
-    _remove_tree(path, set())
-
-
-def _remove_tree(path: str, tried: set[str]) -> None:
-    import shutil
-    import sys
-
-    def try_again(function: object, entry: str, _error: object) -> None:
-        """Make what refused writable, once."""
-        if entry in tried:
-            raise PermissionError(f"{entry} cannot be removed")
-        tried.add(entry)
-        is_folder = os.path.isdir(entry) and not os.path.islink(entry)
-        os.chmod(entry if is_folder else os.path.dirname(entry), 0o700)
-        if function in (os.unlink, os.rmdir):
-            os.chmod(os.path.dirname(entry), 0o700)
-            os.rmdir(entry) if function is os.rmdir else os.unlink(entry)
-        else:
-            _remove_tree(entry, tried)
-
-    try:
-        mode = os.lstat(path).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    if not stat.S_ISDIR(mode):
-        os.unlink(path)
-    elif sys.version_info >= (3, 12):
-        shutil.rmtree(path, onexc=try_again)
-    else:
-        shutil.rmtree(path, onerror=try_again)
 
 
 def exchange(one: str, other: str) -> bool:

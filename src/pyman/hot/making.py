@@ -10,7 +10,6 @@ from pyman.core.version import release_name
 from pyman.effects.interpreters.standard_library import libraries_below, library_of
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
-from pyman.effects.venvs.place import clear_left_behind
 from pyman.effects.venvs.records import remember
 from pyman.effects.venvs.writer import NewVenv
 from pyman.errors import BrokenRuntime, PymanError
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from pyman.core.choice import Choice
     from pyman.core.venv_layout import VenvWish
     from pyman.effects.places import Places
+    from pyman.effects.venvs.journal import Journal
 
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -50,12 +50,13 @@ class Making:
             platlib=os.path.basename(os.path.dirname(self._library)),
         )
 
-    def new(self) -> NewVenv:
-        """The venv, not yet begun."""
-        return NewVenv(self._wish.path, self._layout, self._seed if self._wish.with_pip else None)
+    def new(self, journal: Journal) -> NewVenv:
+        """The venv, not yet begun. `journal` is of who sets the old one aside, or of the venv alone."""
+        return NewVenv(self._wish.path, self._layout, self._seed if self._wish.with_pip else None, journal)
 
     def make(
         self,
+        journal: Journal,
         choose_again: Callable[[], Choice],
         install: Callable[[str], None] | None = None,
         before_keeping: Callable[[], None] | None = None,
@@ -66,7 +67,7 @@ class Making:
         `SetAside.keep_new`, where an old one was set aside. Raises PymanError, and AliasMoved where the answer is
         another path now.
         """
-        with self.new() as new:
+        with self.new(journal) as new:
             new.put(unfinished=install is not None or before_keeping is not None)
             if install is not None:
                 install(self._wish.path)
@@ -135,13 +136,12 @@ class Making:
         return [library for library in found if library != self._library]
 
 
-def build_venv(places: Places, wish: VenvWish, choice: Choice, observer: Observer = SILENT) -> None:
+def build_venv(places: Places, wish: VenvWish, choice: Choice, journal: Journal, observer: Observer = SILENT) -> None:
     """Put a venv in a place that was set aside, marked as unfinished until `SetAside.keep_new`.
 
-    Raises PymanError where it cannot be made; nothing is left then.
+    `journal` is that of `SetAside`. Raises PymanError where it cannot be made; nothing is left then.
     """
-    clear_left_behind(wish.path)
-    with Making(places, wish, choice, observer).new() as new:
+    with Making(places, wish, choice, observer).new(journal) as new:
         new.put(unfinished=True)
         new.leave()
 

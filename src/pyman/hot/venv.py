@@ -13,8 +13,9 @@ from pyman.core.venv_layout import VenvWish
 from pyman.core.version import minor_alias
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
+from pyman.effects.venvs.journal import Journal, journal_path, read_entry
 from pyman.effects.venvs.own_folders import leads_elsewhere
-from pyman.effects.venvs.place import being_made, clear_left_behind, what_is_there
+from pyman.effects.venvs.place import what_is_there
 from pyman.errors import (
     EXISTS,
     HOME,
@@ -56,6 +57,9 @@ class VenvOptions:
     system_site_packages: bool = False
     prompt: str | None = None
     clear: bool = False
+    yes: bool = False
+    requirements: tuple[str, ...] = ()
+    """Absolute paths of the files whose packages are installed into it."""
 
 
 class Missing(NotFound):
@@ -119,6 +123,12 @@ def make_venv(
     """
     path = place_of(options.folder, cwd, clear=options.clear)
     there = free_place(places, path, clear=options.clear)
+    parts: tuple[str, ...] = ()
+    if there == "venv":
+        from pyman.core.shell.quoting import as_word
+        from pyman.effects.venvs.set_aside import parts_to_remove
+
+        parts = parts_to_remove(path, f"pyman venv --clear {as_word(options.folder)}", yes=options.yes)
 
     def choose_again() -> Choice:
         return choose_for_venv(places, environ, cwd, options)[1]
@@ -138,10 +148,13 @@ def make_venv(
                 from pyman.effects.venvs.set_aside import SetAside
 
                 # The old one is back if anything fails.
-                with SetAside(places, path, "clear", observer) as old:
-                    choice = making.make(choose_again, install, old.keep_new)
+                with SetAside(places, path, "clear", observer, names=parts) as old:
+                    choice = making.make(old.journal, choose_again, install, old.keep_new)
             else:
-                choice = making.make(choose_again, install)
+                with Journal(
+                    places, path, "venv", requirements=options.requirements, durable=install is not None
+                ) as journal:
+                    choice = making.make(journal, choose_again, install)
         except AliasMoved:
             continue
         data = {
@@ -181,22 +194,29 @@ def place_of(folder: str, cwd: str, *, clear: bool = False) -> str:
 def free_place(places: Places, path: str, *, clear: bool) -> str:
     """Say what is in the place of a new venv: `nothing`, `empty`, or with `clear` a `venv`.
 
-    What dead processes left of a venv that they were making is removed first, and an old one put back that they had
-    set aside. Raises Refused unless a venv may be made there.
+    What a dead process left of this venv, as the journal tells it, is removed first, and an old one put back that it
+    had set aside. Raises Refused unless a venv may be made there.
     """
-    if clear_left_behind(path):
-        _put_back(places, path)
-    there = what_is_there(path)
-    if there == "unfinished":
-        from pyman.effects.unfinished import remove_tree
+    if os.path.lexists(journal_path(places, path)):
+        from pyman.effects.venvs.recovery import recover_venv
 
-        remove_tree(path)
-        there = "nothing"
+        recover_venv(places, path)
+    there = what_is_there(path)
     if there not in ("root", "nothing") and os.path.realpath(path) == os.path.realpath(places.home):
         there = "home"
     if there in ("nothing", "empty") or (there == "venv" and clear):
         return there
     if there == "venv":
+        entry = read_entry(journal_path(places, path))
+        if entry is not None and entry.is_unfinished:
+            from pyman.core.shell.quoting import as_word
+
+            raise Refused(
+                f"{path} is a venv already, and its installation was cut off",
+                hint=f"run `pyman doctor --fix --yes {as_word(path)}` to recreate it with what is in it, "
+                "or use `--clear` to replace it",
+                code=EXISTS,
+            )
         raise Refused(
             f"{path} is a venv already",
             hint="use `--clear` to make it anew, or `pyman doctor --fix` to mend it",
@@ -214,20 +234,6 @@ def free_place(places: Places, path: str, *, clear: bool) -> str:
         "home": ("is your home folder", HOME),
     }.get(there, ("is not empty and no venv; nothing was touched", NOT_EMPTY))
     raise Refused(f"{path} {words}", hint="choose another folder", code=code)
-
-
-def _put_back(places: Places, path: str) -> None:
-    """Undo what a dead process had begun with a venv. Raises Locked while a living one is at it."""
-    from pyman.effects.lock import hold
-    from pyman.effects.venvs.aside_journal import is_set_aside, recover
-
-    try:
-        with hold(places.lock):
-            recover(places)
-    except PymanError:
-        pass  # A store that cannot be written: the old venv stays where it is.
-    if is_set_aside(places, path):
-        raise being_made(path)
 
 
 def _kept_request(request: Request, choice: Choice, options: VenvOptions) -> str:

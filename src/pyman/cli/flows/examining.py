@@ -9,7 +9,8 @@ from itertools import islice
 from pyman.cli.session import Session
 from pyman.core.diagnosis.finding import Finding
 from pyman.core.diagnosis.judged import World
-from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv
+from pyman.core.diagnosis.store import Interrupted, diagnose_unfinished
+from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv, diagnose_work_folder
 from pyman.core.listed_venv import ListedVenv, list_venv
 from pyman.core.record import record, replace
 from pyman.core.relink import relink_target, store_target, target_for, wanted_alias
@@ -22,6 +23,8 @@ from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
 from pyman.effects.venvs.architectures import Architectures
 from pyman.effects.venvs.inventory import take_inventory
+from pyman.effects.venvs.journal import journal_path, read_entry
+from pyman.effects.venvs.place import is_work_folder
 from pyman.effects.venvs.records import GONE, KnownVenv
 from pyman.errors import PymanError
 
@@ -55,11 +58,12 @@ def examine(
     foreign: bool = False,
     machine: bool = True,
     record: bool = True,
+    work: bool = False,
 ) -> Examination:
     """Look at the known venvs, or at those below folders, and say what is wrong.
 
-    `machine` looks at the store, its runtimes and the machine too; without `record` nothing is written down. Nothing
-    of a venv is executed.
+    `machine` looks at the store, its runtimes and the machine too, `work` for work on venvs that was cut off; without
+    `record` nothing is written down. Nothing of a venv is executed.
     """
     store = read_store(session.places.root)
     settings = read_settings(session.places.config)
@@ -69,20 +73,55 @@ def examine(
     fitness = Fitness(session.places.cache)
     venvs: list[ListedVenv] = []
     findings: list[Finding] = []
+    around: set[str] = set()
     reading = inventory.read()
     while together := tuple(islice(reading, _TOGETHER)):
         world = judge(session, store, together, foreign=foreign, fitness=fitness)
         for facts in together:
             found = diagnose_venv(facts, world)
             findings += found
+            around.add(os.path.dirname(facts.folder))
+            if facts.has_work:
+                around.add(facts.folder)
             venvs.append(list_venv(facts, found))
     fitness.remember(all_asked=not folders)
     findings += [diagnose_gone(known.name, known.path) for known, how in inventory.absent if how == GONE]
+    if work:
+        around.update(os.path.dirname(known.path) for known, how in inventory.absent if how == GONE)
+        findings += _work_findings(session, folders, around)
     if machine:
         from pyman.cli.flows.examining_store import store_findings
 
         findings += store_findings(session, store, venvs)
     return Examination(store, tuple(venvs), tuple(findings), tuple(inventory.absent), inventory.unreadable)
+
+
+def _work_findings(session: Session, folders: Iterable[str], around: set[str]) -> list[Finding]:
+    """Work on venvs that was cut off: what the journal tells of, and folders for it that it does not tell of.
+
+    `around` are the folders that venvs lie in.
+    """
+    from pyman.effects.venvs.recovery import interrupted
+    from pyman.effects.venvs.work_folders import find_work_folders
+
+    given = tuple(folders)
+    tops = tuple(f"{os.path.realpath(folder).rstrip('/')}/" for folder in given)
+    cut_off = [entry for entry in interrupted(session.places) if not given or f"{entry.venv}/".startswith(tops)]
+    findings = [
+        *diagnose_unfinished(
+            Interrupted(entry.venv, entry.operation, entry.venv, entry.aside if os.path.lexists(entry.aside) else "")
+            for entry in cut_off
+        )
+    ]
+    named = [folder for folder in given if is_work_folder(os.path.basename(folder))]
+    places = {*around, *(given or (session.cwd,)), *map(os.path.dirname, named)}
+    for found in find_work_folders(session.places, places):
+        is_named = found.path in named
+        if given and not is_named and not f"{os.path.realpath(found.path)}/".startswith(tops):
+            continue
+        is_free = found.venv is not None and not os.path.lexists(found.venv)
+        findings.append(diagnose_work_folder(found, os.geteuid(), is_free=is_free, named=is_named))
+    return findings
 
 
 def judge(
@@ -103,12 +142,17 @@ def judge(
     borrowing: list[VenvFacts] = []
     architectures = Architectures()
     others: dict[str, str] = {}
+    unfinished: dict[str, tuple[str, ...]] = {}
     for facts in venvs:
         if facts.settings.has_system_site_packages:
             borrowing.append(facts)
         objection = architectures.objection(facts, _would_link_to(store, facts))
         if objection:
             others[facts.path] = objection
+        if facts.marked:
+            entry = read_entry(journal_path(session.places, facts.folder))
+            if entry is not None and entry.is_unfinished:
+                unfinished[facts.path] = entry.requirements
         for is_behind, question, release in _questions(store, facts):
             if is_behind:
                 behind.append(question)
@@ -116,13 +160,13 @@ def judge(
                 ahead.append(question)
                 older[facts.path] = release
     if not behind and not ahead and not borrowing:
-        return World(store, os.geteuid(), foreign, {}, {}, {}, others)
+        return World(store, os.geteuid(), foreign, {}, {}, {}, others, unfinished)
     asked = fitness or Fitness(session.places.cache)
     unfit = asked.reasons(behind)
     incompatible = {path: (older[path], reason) for path, reason in asked.reasons(ahead).items()}
     if fitness is None:
         asked.remember(all_asked=False)
-    world = World(store, os.geteuid(), foreign, unfit, incompatible, other_architecture=others)
+    world = World(store, os.geteuid(), foreign, unfit, incompatible, other_architecture=others, unfinished=unfinished)
     # Where nobody looked yet, `borrows` stands in the place of every relink.
     in_question = [facts for facts in borrowing if any(one.code == "borrows" for one in diagnose_venv(facts, world))]
     losses = {

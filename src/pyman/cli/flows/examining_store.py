@@ -7,7 +7,6 @@ import os
 from pyman.cli.session import Session
 from pyman.core.diagnosis.finding import Finding
 from pyman.core.diagnosis.store import (
-    Interrupted,
     diagnose_aliases,
     diagnose_certificates,
     diagnose_minors,
@@ -25,7 +24,6 @@ from pyman.effects.catalogue.release_cycle import published_cycles, today
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.runtimes.states import read_interrupted, read_runtime_states
 from pyman.effects.runtimes.trials import system_certificates, try_runtimes
-from pyman.effects.unfinished import read_unfinished
 from pyman.effects.web.last_failure import LastFailure
 from pyman.errors import NetworkError
 
@@ -48,12 +46,7 @@ def store_findings(session: Session, store: Store, venvs: Iterable[ListedVenv]) 
     findings = [*diagnose_aliases(store), *diagnose_runtimes(states)]
     if not any(session.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")):
         findings += diagnose_certificates(states, system_certificates())
-    rebuilds = [
-        Interrupted(work.path, work.operation, work.subject)
-        for work in read_unfinished(session.places.venvs)
-        if not work.alive
-    ]
-    findings += diagnose_unfinished([*read_interrupted(store), *rebuilds])
+    findings += diagnose_unfinished(read_interrupted(store))
     used: dict[str, int] = {}
     for venv in venvs:
         if venv.minor is not None:

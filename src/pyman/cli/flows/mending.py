@@ -79,6 +79,17 @@ def forget_gone(session: Session, finding: Finding) -> Mended:
     return Mended(finding, FIXED)
 
 
+def put_back_work_folder(finding: Finding) -> Mended:
+    """Give a whole venv, in a folder that the user named, the name that it had."""
+    from pyman.effects.venvs.work_folders import put_back
+
+    try:
+        put_back(finding.path)
+    except PymanError as error:
+        return Mended(finding, FAILED, error.message)
+    return Mended(finding, FIXED)
+
+
 def mend_venv(
     session: Session,
     path: str,
@@ -145,6 +156,10 @@ def _mend_one(session: Session, facts: VenvFacts, finding: Finding, store: Store
         from pyman.cli.flows.rebuilding import rebuild_for
 
         rebuild_for(session, facts, finding.argument)
+    elif finding.action == actions.RECREATE:
+        from pyman.cli.flows.rebuilding import recreate_unfinished
+
+        recreate_unfinished(session, facts)
     else:
         _take_steps(session, finding, facts, store)
     return ""

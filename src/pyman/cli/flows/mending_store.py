@@ -11,11 +11,13 @@ from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import Finding
 from pyman.core.request import parse_request
 from pyman.effects.interpreters.other_pythons import ask_stranger
+from pyman.effects.lock import hold
 from pyman.effects.moves.move import settle_aliases
 from pyman.effects.runtimes.adopting import adopt
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.runtimes.states import present_executable
 from pyman.effects.store import read_store
+from pyman.effects.venvs.recovery import LEFT, interrupted, recover
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -49,10 +51,21 @@ def mend_store(session: Session, findings: tuple[Finding, ...], allowed: Callabl
     return mended
 
 
+def _refuse_what_is_left(session: Session, venv: str) -> None:
+    """Raise PymanError where work on a venv that was cut off can neither be finished nor undone."""
+    if not any(entry.venv == venv for entry in interrupted(session.places)):
+        return
+    with hold(session.places.lock, session.observer, what="the store"):
+        reasons = [one.reason for one in recover(session.places) if (one.venv, one.outcome) == (venv, LEFT)]
+    if reasons:
+        raise PymanError(reasons[0])
+
+
 def _mend_store(session: Session, finding: Finding) -> None:
     places = session.places
     if finding.action == actions.SWEEP:
         prepare_folders(places)
+        _refuse_what_is_left(session, finding.argument)
         return
     if finding.action == actions.MOVE_ALIASES:
         settle_aliases(places, session.observer)

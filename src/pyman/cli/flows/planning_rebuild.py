@@ -12,7 +12,6 @@ from pyman.cli.session import Session
 from pyman.core.choice import Choice
 from pyman.core.diagnosis.owner_command import owner_command
 from pyman.core.implementation import refuse_other
-from pyman.core.own_files import IGNORE_FILE
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
@@ -34,7 +33,7 @@ from pyman.core.record import replace
 from pyman.core.relink import wanted_alias
 from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
-from pyman.core.venv_layout import VenvWish
+from pyman.core.venv_layout import IGNORE_FILE, VenvWish
 from pyman.core.version import Version, split_release
 from pyman.effects.files import read_bytes
 from pyman.effects.packages.borrowed_pip import find_pip_wheel
@@ -48,7 +47,7 @@ from pyman.effects.venvs.inventory import is_own
 from pyman.effects.venvs.own_pip_conf import read_own_pip_conf
 from pyman.effects.venvs.set_aside import refuse_what_cannot_move
 from pyman.effects.venvs.stray_files import hides_all
-from pyman.errors import FOREIGN, MOUNT, OTHER_LOCK, OWN_VENV, DiskFull, NotFound, PymanError, Refused
+from pyman.errors import FOREIGN, OTHER_LOCK, OWN_VENV, DiskFull, NotFound, PymanError, Refused
 
 LOCK = "lock"
 
@@ -148,13 +147,6 @@ def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
             code=OWN_VENV,
         )
     refuse_what_cannot_move(facts.folder)
-    inner = next((name for name in os.listdir(facts.folder) if os.path.ismount(os.path.join(facts.folder, name))), None)
-    if inner is not None:
-        raise Refused(
-            f"{os.path.join(facts.folder, inner)} is a mount point, and would not come along",
-            hint="unmount it first",
-            code=MOUNT,
-        )
 
 
 def _refuse_to_lose(session: Session, facts: VenvFacts, choice: Choice, options: RebuildOptions) -> tuple[str, ...]:

@@ -7,19 +7,21 @@ import os
 from pyman.cli.flows.checking_rebuild import Rebuilt, check_new, names_to_move
 from pyman.cli.flows.planning_rebuild import plan_rebuild, refuse_obstacles
 from pyman.cli.session import Session
+from pyman.core.packages.installer import Batch
 from pyman.core.plans.rebuild import RebuildOptions, RebuildPlan, relax
+from pyman.core.record import replace
 from pyman.core.venv import VenvFacts, VenvFolder
 from pyman.effects.lock import hold
 from pyman.effects.packages.installers import CannotInstall, install, sync
 from pyman.effects.places import cannot_write
 from pyman.effects.settings import read_link_mode
-from pyman.effects.unfinished import read_unfinished
-from pyman.effects.venvs.aside_journal import FINISHED, IN_THE_WAY, recover
 from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.own_folders import folder_made
 from pyman.effects.venvs.own_pip_conf import put_own_pip_conf
 from pyman.effects.venvs.processes import processes_of_venv
 from pyman.effects.venvs.records import remember
+from pyman.effects.venvs.recovery import FINISHED, LEFT, interrupted, recover
 from pyman.effects.venvs.set_aside import SetAside
 from pyman.effects.venvs.stray_files import copy_folder
 from pyman.effects.venvs.turn import Turn
@@ -49,7 +51,7 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
     done: Rebuilt | None = None
     try:
         with old:
-            build_venv(places, plan.wish, plan.choice, session.observer)
+            build_venv(places, plan.wish, plan.choice, old.journal, session.observer)
             made = folder_made(facts.folder)
             for name in plan.copied:
                 copy_folder(os.path.join(old.aside, name), os.path.join(facts.folder, name))
@@ -57,7 +59,7 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
                 put_own_pip_conf(VenvFolder(old.aside, facts.identity), made, plan.pip_conf)
             plan = _install(session, plan)
             done = check_new(session, plan, old, made)
-            old.keep_new(names_to_move(plan, old.aside))
+            old.keep_new(names_to_move(plan, old.aside), plan.copied)
         remember(places.root, facts.path)
     except (KeyboardInterrupt, Terminated) as signal:
         if not old.kept or done is None:
@@ -127,15 +129,40 @@ def _explained(plan: RebuildPlan, error: CannotInstall) -> CannotInstall:
 def recover_what_was_cut_off(session: Session) -> None:
     """Put back, or drop, what a rebuild that was killed had set aside."""
     places = session.places
-    if not any(not work.alive for work in read_unfinished(places.venvs)):
+    if not interrupted(places):
         return
     with hold(places.lock, session.observer, what="the store"):
         for one in recover(places):
-            if one.outcome == IN_THE_WAY:
-                told = f"the old venv lies in {one.aside}, because something else is in its place"
+            if one.outcome == LEFT:
+                told = f"it could not be undone: {one.reason}"
             else:
-                told = "that was finished" if one.outcome == FINISHED else "the old venv is back"
+                told = "that was finished" if one.outcome == FINISHED else "that was undone"
             session.observer.noted(f"{one.venv} was being changed when pyman was cut off: {told}")
+
+
+def recreate_unfinished(session: Session, facts: VenvFacts) -> None:
+    """Rebuild a venv whose making was cut off, and install what was being installed into it.
+
+    Raises PymanError; the venv is then as it was.
+    """
+    with Turn(session.places, facts.folder, session.observer):
+        again = read_one(session.places, facts.path)
+        entry = read_entry(journal_path(session.places, facts.folder))
+        if again is None or entry is None or not entry.is_unfinished:
+            raise NotFound(f"{facts.path} is not unfinished any more", hint="run `pyman doctor` again")
+        plan = plan_rebuild(session, again, RebuildOptions(force=facts.foreign))
+        files = entry.requirements
+        missing = next((file for file in files if not os.path.exists(file)), None)
+        if missing is not None:
+            raise NotFound(f"there is no file {missing}", hint=f"put it back, or use `pyman venv --clear {facts.path}`")
+        if files:
+            batch = Batch(dependencies=True, file=files[0], more_files=files[1:])
+            plan = replace(plan, batches=(*plan.batches, batch), source=files[0])
+        done = carry_out(session, plan)
+    for note in done.notes:
+        session.observer.noted(note)
+    if done.interrupted is not None:
+        raise done.interrupted
 
 
 def rebuild_for(session: Session, facts: VenvFacts, minor: str) -> None:

@@ -10,6 +10,7 @@ SEVERITIES = {
     "held-back": INFO,
     "unreadable": WARNING,
     "other-implementation": INFO,
+    "unfinished": ERROR,
     "minor-mismatch": ERROR,
     "dangling": ERROR,
     "mixed": ERROR,
@@ -44,6 +45,7 @@ KINDS = ("venv", "runtime", "alias", "store", "machine")
 # What a repair does. The planner (plans/repair.py) turns the first group into steps; whoever applies it asks the verb
 # of that name for the others.
 RELINK, REFRESH, MEND_MOVE, REWRITE, FORGET = "relink", "refresh", "mend-move", "rewrite", "forget"
+RECREATE, PUT_BACK = "recreate", "put-back"
 REBUILD, MOVE_ALIASES, INSTALL, REINSTALL, ADOPT_AGAIN, FORGET_RUNTIME, SWEEP, UPGRADE, HOLD_BACK = (
     "rebuild",
     "move-aliases",
@@ -61,6 +63,8 @@ ACTIONS = (
     MEND_MOVE,
     REWRITE,
     FORGET,
+    RECREATE,
+    PUT_BACK,
     REBUILD,
     MOVE_ALIASES,
     INSTALL,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from posixpath import basename, dirname
 
-from pyman.core.diagnosis.finding import HOLD_BACK, INSTALL, REBUILD, REFRESH, RELINK, Finding
+from pyman.core.diagnosis.finding import HOLD_BACK, INSTALL, REBUILD, RECREATE, REFRESH, RELINK, Finding
 from pyman.core.implementation import is_repaired, title
 from pyman.core.packages.lent import not_lent
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.relink import base_target, names_one_runtime, pinned_release, stale_keys
+from pyman.core.shell.quoting import as_word
 from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT
 
 TYPE_CHECKING = False
@@ -61,6 +62,17 @@ def _other_implementation(venv: Judged) -> Iterator[Finding]:
     elif runs.implementation != implementation:
         told += f", and {runs.path} is {title(runs.implementation)}"
     yield venv.find("other-implementation", f"{told}; pyman does not repair venvs of {name}")
+
+
+def _unfinished(venv: Judged) -> Iterator[Finding]:
+    files = (venv.world.unfinished or {}).get(venv.facts.path)
+    if files is None:
+        return
+    named = " and ".join(basename(file) for file in files)
+    message = f"installing {named} into it was cut off" if files else "its making was cut off"
+    repair = f"recreate it with what is in it{f' and install {named}' if files else ''}"
+    keep = f"`pyman register {as_word(venv.facts.path)}` keeps it as it is"
+    yield venv.find("unfinished", message, f"{repair}; {keep}", RECREATE, asks=True)
 
 
 def _minor_mismatch(venv: Judged) -> Iterator[Finding]:
@@ -204,6 +216,7 @@ _RULES = (
     _held_back,
     _unreadable,
     _other_implementation,
+    _unfinished,
     _minor_mismatch,
     _dangling,
     _mixed,

@@ -42,6 +42,8 @@ class World:
     miss there. None, or no entry, where nobody looked."""
     other_architecture: Mapping[str, str] | None = None
     """Why venvs, by path, are not linked to what they would be linked to: it is built for another processor."""
+    unfinished: Mapping[str, tuple[str, ...]] | None = None
+    """Venvs, by path, whose making was cut off, and the requirements files that were being installed into them."""
 
 
 class Judged:

@@ -53,6 +53,8 @@ class Interrupted:
     path: str
     operation: str
     subject: str
+    aside: str = ""
+    """Where the old venv lies meanwhile, if there is one."""
 
 
 def diagnose_aliases(store: Store) -> tuple[Finding, ...]:
@@ -131,13 +133,25 @@ def diagnose_unfinished(unfinished: Iterable[Interrupted]) -> tuple[Finding, ...
             "interrupted",
             "store",
             work.path,
-            f"{work.operation or 'something'} of {work.subject} was cut off" if work.subject else "work was cut off",
+            _what_was_cut_off(work),
             "finish or undo it",
             SWEEP,
             work.path,
         )
         for work in unfinished
     )
+
+
+def _what_was_cut_off(work: Interrupted) -> str:
+    if not work.subject:
+        return "work was cut off"
+    aside = f", and what was there before lies in {work.aside}" if work.aside else ""
+    if work.operation in _DOING:
+        return f"{_DOING[work.operation]} {work.subject} was cut off{aside}"
+    return f"{work.operation or 'something'} of {work.subject} was cut off{aside}"
+
+
+_DOING = {"venv": "making", "clear": "replacing", "rebuild": "rebuilding", "remove": "deleting"}
 
 
 def diagnose_minors(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from posixpath import basename
 
-from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, REWRITE, Finding
+from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, PUT_BACK, REWRITE, Finding
 from pyman.core.diagnosis.interpreter import about_interpreter
 from pyman.core.diagnosis.judged import Judged
 from pyman.core.diagnosis.owner_command import owner_command
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
-from pyman.core.record import replace
+from pyman.core.record import record, replace
 from pyman.core.relink import stale_keys
 from pyman.core.shell.quoting import as_word
 
@@ -33,6 +33,44 @@ def diagnose_venv(facts: VenvFacts, world: World) -> tuple[Finding, ...]:
 def diagnose_gone(name: str, path: str) -> Finding:
     """A record whose venv no longer exists, while its folder does."""
     return Finding("gone", "venv", path, "it no longer exists", "forget it", FORGET, name)
+
+
+@record
+class WorkFolder:
+    """A folder for work on a venv that no journal names."""
+
+    path: str
+    uid: int
+    holds: tuple[str, ...]
+    """The names in it."""
+    venv: str | None = None
+    """Where the whole venv in it was; None where there is none, or nobody can tell where it was."""
+
+
+def diagnose_work_folder(found: WorkFolder, uid: int, *, is_free: bool, named: bool) -> Finding:
+    """A folder for work that pyman does not know of.
+
+    `is_free` says that nothing has the place of the venv in it, `named` that the user named this folder.
+    """
+    if found.venv is None:
+        some = ", ".join(found.holds[:_MOST_NAMED])
+        more = f" and {len(found.holds) - _MOST_NAMED} more" if len(found.holds) > _MOST_NAMED else ""
+        holds = f"holds {some}{more}" if some else "is empty"
+    else:
+        holds = f"holds a whole venv, {found.venv} as it was"
+    message = f"a folder that pyman works in {holds}, and this pyman did not make it"
+    if found.uid != uid:
+        return Finding("interrupted", "venv", found.path, message, "owned by another user; that user must repair it")
+    if found.venv is not None and is_free and named:
+        return Finding("interrupted", "venv", found.path, message, f"put it back to {found.venv}", PUT_BACK)
+    if found.venv is not None and is_free:
+        repair = f"`pyman doctor --fix {as_word(found.path)}` puts it back"
+    else:
+        repair = f"delete it if nothing in it is needed: `rm -r {as_word(found.path)}`"
+    return Finding("interrupted", "venv", found.path, message, repair)
+
+
+_MOST_NAMED = 5
 
 
 def _as_far_as_allowed(finding: Finding, facts: VenvFacts, world: World) -> Finding:

@@ -200,6 +200,17 @@ def paths_in_record(content: bytes) -> tuple[str, ...]:
         return ()
 
 
+def rows_in_record(content: bytes) -> tuple[tuple[str, str], ...]:
+    """Return every path that RECORD lists with its hash, as both are written there."""
+    import csv
+
+    text = content.decode("utf-8", "surrogateescape").replace("\0", "")
+    try:
+        return tuple((row[0], row[1]) for row in csv.reader(text.splitlines()) if len(row) > 1)
+    except csv.Error:
+        return ()
+
+
 def tags_in_wheel(content: bytes) -> tuple[str, ...]:
     """Return the compatibility tags that WHEEL (PEP 427) names."""
     tags = []

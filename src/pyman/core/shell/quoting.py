@@ -11,7 +11,7 @@ def quote(text: str) -> str:
 def as_word(text: str) -> str:
     """Return a text as one word of a shell, in quotes only where a shell would read something else."""
     plain = text.replace("/", "").replace(".", "").replace("-", "").replace("_", "").replace("+", "")
-    return text if plain.isalnum() and plain.isascii() else quote(text)
+    return text if (plain.isalnum() and plain.isascii()) or text in (".", "..") else quote(text)
 
 
 def fish_quote(text: str) -> str:

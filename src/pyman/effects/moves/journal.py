@@ -16,8 +16,9 @@ from pyman.effects.apply import Transaction
 from pyman.effects.files import read_text, replace_file
 from pyman.effects.moves.followers import complete, read_follower
 from pyman.effects.places import cannot_write
+from pyman.effects.removal import remove_tree
 from pyman.effects.store import read_store
-from pyman.effects.unfinished import WorkFolder, read_unfinished, remove_tree
+from pyman.effects.unfinished import WorkFolder, read_unfinished
 from pyman.effects.venvs.own_folders import sweep_own
 from pyman.errors import PymanError
 

@@ -15,6 +15,7 @@ from pyman.core.packages.package import (
     normalize_name,
     parse_metadata,
     paths_in_record,
+    rows_in_record,
     scripts_in_entry_points,
     split_folder,
     tags_in_wheel,
@@ -78,6 +79,11 @@ def record_paths(site_packages: str, package: Package) -> tuple[str, ...]:
     Raises NotReadable and OSError as `read_bytes` does.
     """
     return paths_in_record(read_bytes(f"{site_packages}/{package.folder}/RECORD", LARGEST_RECORD))
+
+
+def record_rows(site_packages: str, package: Package) -> tuple[tuple[str, str], ...]:
+    """Return those paths, each with the hash that stands there: `sha256=…`, or nothing. Raises the same."""
+    return rows_in_record(read_bytes(f"{site_packages}/{package.folder}/RECORD", LARGEST_RECORD))
 
 
 def _metadata_folders(site_packages: str, notes: list[str]) -> list[str]:

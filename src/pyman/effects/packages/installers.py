@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from pyman.core.packages.installer import Batch, Installer, install_command, installer_environment, sync_command
@@ -11,6 +12,7 @@ from pyman.core.record import replace
 from pyman.core.seeding import AUTO, LINKED, allowed_ways
 from pyman.effects.leash import run_on_leash
 from pyman.effects.observer import SILENT, Observer
+from pyman.effects.removal import remove_tree
 from pyman.effects.search_path import find_on_path
 from pyman.effects.seeds.sharing import write_new
 from pyman.errors import CANNOT_INSTALL, NO_INSTALLER, Code, NetworkError, NotFound, PymanError
@@ -74,7 +76,6 @@ def install(
     """
     if not batch.lines and not batch.file:
         return
-    import shutil
     import tempfile
 
     temporary = tempfile.mkdtemp(prefix="pyman-install-")
@@ -91,7 +92,7 @@ def install(
             blocking += _further(installer, batch, python, blocking, environment, folder, temporary)
         raise _failure(installer, status, output, blocking)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
 
 
 def _environment(
@@ -143,7 +144,6 @@ def sync(
     observer: Observer = SILENT,
 ) -> None:
     """Install what `uv.lock` of a project names into a venv, with uv. Raises CannotInstall."""
-    import shutil
     import tempfile
 
     temporary = tempfile.mkdtemp(prefix="pyman-install-")
@@ -161,7 +161,7 @@ def sync(
         if status != 0:
             raise _failure(installer, status, output, ())
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
 
 
 def _may_link(link_mode: str) -> bool:
@@ -245,3 +245,8 @@ def _failure(installer: Installer, status: int, output: str, blocking: tuple[str
         hint=f"run it again with `--allow-newer {' '.join(blocking)}` to take other versions of just these",
         packages=blocking,
     )
+
+
+def _remove(temporary: str) -> None:
+    with contextlib.suppress(OSError):
+        remove_tree(temporary)

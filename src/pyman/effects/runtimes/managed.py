@@ -9,6 +9,7 @@ from pyman.core.plan import RemoveLink
 from pyman.core.plans.move import through_other
 from pyman.core.runtime import with_hold, without_runtime
 from pyman.effects.lock import hold
+from pyman.effects.mounts import refuse_mounts_below, rename_folder
 from pyman.effects.moves.holds import write_holds
 from pyman.effects.moves.journal import end_moves
 from pyman.effects.moves.move import change_store, settle_aliases
@@ -17,7 +18,7 @@ from pyman.effects.places import Places, make_folder
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import WorkFolder, sweep, sweep_temporaries
-from pyman.effects.venvs.aside_journal import recover
+from pyman.effects.venvs.recovery import recover
 from pyman.errors import ReadOnly
 
 TYPE_CHECKING = False
@@ -107,11 +108,12 @@ def remove_runtime(
 
         return change_store(places, change, forget, check=check, force=force, observer=observer)
 
+    refuse_mounts_below(runtime.path)
     with WorkFolder(places.runtimes, "remove", runtime.name, places.lock) as work:
 
         def remove(transaction: Transaction) -> None:
             def take_name() -> None:
-                os.rename(runtime.path, work.old)
+                rename_folder(runtime.path, work.old)
                 transaction.undo_with(lambda: os.rename(work.old, runtime.path))
 
             let_go(transaction)

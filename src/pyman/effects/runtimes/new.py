@@ -14,6 +14,7 @@ from pyman.core.runtime import MANIFEST, Runtime, executable_of, with_runtime
 from pyman.core.version import release_name
 from pyman.effects.files import replace_file
 from pyman.effects.lock import hold
+from pyman.effects.mounts import refuse_mounts_below, rename_folder
 from pyman.effects.moves.move import change_store
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
@@ -199,10 +200,12 @@ def _give_name(work: WorkFolder, final: str, transaction: Transaction) -> None:
         else:
             transaction.undo_with(lambda: os.rename(final, work.tree))
             return
+        # What has the name is removed afterwards, with all that it holds.
+        refuse_mounts_below(final)
         if exchange(work.tree, final):
             transaction.undo_with(lambda: exchange(work.tree, final))
             return
-        os.rename(final, work.old)
+        rename_folder(final, work.old)
         transaction.undo_with(lambda: os.rename(work.old, final))
         os.rename(work.tree, final)
         transaction.undo_with(lambda: os.rename(final, work.tree))

@@ -15,10 +15,10 @@ from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
 from pyman.effects.places import cannot_write, make_folder
+from pyman.effects.removal import remove_tree
 from pyman.effects.seeds.bytecode import bytecode_of, compile_tree, walk_whole
 from pyman.effects.seeds.prepared import MANIFEST, read_manifest, read_prepared
 from pyman.effects.seeds.sharing import write_new
-from pyman.effects.unfinished import remove_tree
 from pyman.errors import BrokenRuntime, PymanError
 
 TYPE_CHECKING = False

@@ -13,6 +13,7 @@ from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.venvs.known_places import find_known_venvs
 from pyman.effects.venvs.on_disk import read_venv
+from pyman.effects.venvs.place import is_work_folder
 from pyman.effects.venvs.project import is_inside, project_of
 from pyman.effects.venvs.records import (
     GONE,
@@ -75,7 +76,7 @@ class Inventory:
         folders: set[str] = set()
         pointers: list[VenvFacts] = []
         for name, path in sorted(unique.items(), key=lambda item: item[1]):
-            if is_own(path):
+            if is_own(path) or is_work_folder(os.path.basename(path)):
                 continue
             facts = read_venv(path, bases)
             if facts is None:

@@ -34,6 +34,7 @@ from pyman.effects.venvs.base import (
 from pyman.effects.venvs.contents import compare_copy, holds_compiled, is_script
 from pyman.effects.venvs.location import read_location
 from pyman.effects.venvs.own_folders import why_not_written
+from pyman.effects.venvs.place import UNFINISHED, is_work_folder
 
 # A text file in place of `.venv` holds one path.
 _LONGEST_PATH = 4096
@@ -127,6 +128,8 @@ class _Reading:
             problems=tuple(self.problems),
             identity=(status.st_dev, status.st_ino),
             not_written=why_not_written(self.folder, (library.name for library in libraries), status.st_uid),
+            marked=UNFINISHED in names,
+            has_work=any(map(is_work_folder, (name for name in names if name.startswith(".pyman-")))),
         )
 
     def list(self, folder: str) -> list[str] | None:

@@ -1,6 +1,6 @@
 """A venv set aside while another takes its place: the old one is back, whole, unless the new one stands.
 
-A journal (effects/venvs/aside_journal.py) says so to the next pyman, should this process die.
+A journal (journal.py) says so to the next pyman, should this process die.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ import errno
 import os
 
 from pyman.effects.interruption import Interruption
-from pyman.effects.lock import hold
+from pyman.effects.mounts import cannot_rename, is_mount_point, refuse_mounts_below
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.places import Places, cannot_write, make_folder
-from pyman.effects.unfinished import WorkFolder
-from pyman.effects.venvs.aside_journal import begin, find_good, go_on, is_set_aside, put_back, recover
-from pyman.effects.venvs.place import being_made, work_name
-from pyman.effects.venvs.records import record_name
-from pyman.errors import MOUNT, NOT_YOURS, PymanError, ReadOnly, Refused
+from pyman.effects.places import Places, cannot_write
+from pyman.effects.venvs.journal import Journal
+from pyman.effects.venvs.recovery import go_on, parts_of, put_back, recover_venv, shown, take_parts
+from pyman.effects.venvs.stray_files import own_entries, strangers_in
+from pyman.errors import MOUNT, NOT_YOURS, OTHER_FILES, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,63 +26,80 @@ if TYPE_CHECKING:
 class SetAside:
     """One venv, set aside while `with` lasts. `keep_new` ends it well; leaving without puts the old one back.
 
-    A signal cuts the body short, once, and never the way in or back. Raises Refused for a venv that cannot be moved or
-    that another process has set aside, PymanError where the system refuses something.
+    `names` are what of its folder is set aside, where that holds more than the venv; else the whole folder is. A signal
+    cuts the body short, once, and never the way in or back. Raises Refused for a venv that cannot be moved or that
+    another process has set aside, PymanError where the system refuses something.
     """
 
-    def __init__(self, places: Places, venv: str, operation: str, observer: Observer = SILENT) -> None:
+    def __init__(
+        self,
+        places: Places,
+        venv: str,
+        operation: str,
+        observer: Observer = SILENT,
+        *,
+        names: tuple[str, ...] = (),
+    ) -> None:
         self.venv = venv
         self.kept = False
         """True once the new venv stands, whatever happens afterwards."""
         self.restored = True
         """False where the old venv could not be put back."""
-        self._observer = observer
-        folder, name = os.path.split(venv)
-        self.aside = os.path.join(folder, f"{work_name(name, 'old')}{os.getpid()}-{os.urandom(3).hex()}")
         self._places = places
-        self._moving: tuple[str, ...] = ()
-        self._work: WorkFolder | None = WorkFolder(places.venvs, operation, record_name(venv), None)
+        self._operation = operation
+        self._names = names
+        self._observer = observer
+        self.journal = Journal(None, venv, operation)
+        """For who makes the new venv; begun on the way in."""
         self._interruption = Interruption(SetAside.__exit__.__code__)
 
+    @property
+    def aside(self) -> str:
+        """Where the old one is meanwhile."""
+        return self.journal.entry.aside
+
     def __enter__(self) -> Self:
-        refuse_what_cannot_move(self.venv)
+        recover_venv(self._places, self.venv)
+        inode = refuse_what_cannot_move(self.venv, beside=not self._names)
+        parts = _parts(self.venv, self._names)
+        self.journal = Journal(
+            self._places,
+            self.venv,
+            self._operation,
+            old=0 if parts else inode,
+            taken=parts,
+            durable=True,
+            observer=self._observer,
+        )
         self._interruption.begin()
         try:
-            self._begin_journal()
-            os.rename(self.venv, self.aside)
+            self.journal.__enter__()
+            if not self.journal.is_written:
+                self._observer.noted(f"{self.venv} lies in {self.aside} until the new one is good")
+            self._set_aside()
             self._interruption.open()
             return self
         except BaseException as error:
-            if os.path.lexists(self.aside):
-                os.rename(self.aside, self.venv)
-            self._end_journal()
+            keep = self._take_back()
+            self.journal.end(keep=keep)
             self._interruption.end()
             if isinstance(error, OSError):
                 raise _cannot_move(self.venv, error) from error
             raise
 
-    def _begin_journal(self) -> None:
-        work = self._work
-        if work is None:
-            return
-        try:
-            make_folder(self._places.venvs)
-            with hold(self._places.lock, self._observer, what="the store"):
-                recover(self._places)
-                if is_set_aside(self._places, self.venv):
-                    self._work = None
-                    raise being_made(self.venv)
-                work.__enter__()
-        except ReadOnly:
-            # A store of somebody else's does not stop a venv from being made; only a crash is not provided for.
-            self._work = None
-            self._observer.noted(f"{self.venv} lies in {self.aside} until the new one is good")
-            return
-        begin(work.path, self.venv, self.aside)
+    def _set_aside(self) -> None:
+        if self.journal.entry.taken:
+            take_parts(self.journal.entry)
+        else:
+            os.rename(self.venv, self.aside)
 
-    def _end_journal(self) -> None:
-        if self._work is not None:
-            self._work.__exit__(None, None, None)
+    def _take_back(self) -> bool:
+        """Undo a beginning; True where something is left."""
+        try:
+            put_back(self.journal.entry)
+        except OSError:
+            return True
+        return self.journal.entry.is_unfinished
 
     def flush(self) -> None:
         """Wait until the disk has the new venv: only then may a power failure find the old one gone."""
@@ -92,19 +108,17 @@ class SetAside:
         except OSError as error:
             raise cannot_write(self.venv, error) from error
 
-    def keep_new(self, moving: tuple[str, ...] = ()) -> None:
+    def keep_new(self, moving: tuple[str, ...] = (), copied: tuple[str, ...] = ()) -> None:
         """Say that the new venv is good: from here on a crash drops the old one instead of putting it back.
 
-        `moving` are names at the top of the old venv that the new one gets. Raises PymanError where that cannot be
-        written; the new one is not kept then.
+        `moving` are names at the top of the old venv that the new one gets, `copied` those that it has copies of.
+        Raises PymanError where that cannot be written; the new one is not kept then.
         """
         self._interruption.close()
-        if self._work is not None:
-            try:
-                find_good(self._work.path, moving)
-            except OSError as error:
-                raise cannot_write(self._work.path, error) from error
-        self._moving = moving
+        try:
+            self.journal.good(moving, copied)
+        except OSError as error:
+            raise cannot_write(self.venv, error) from error
         self.kept = True
 
     def __exit__(
@@ -120,26 +134,32 @@ class SetAside:
 
     def _finish(self) -> None:
         try:
-            go_on(self.venv, self.aside, self._moving)
+            try:
+                go_on(self.journal.entry)
+            except OSError:
+                go_on(self.journal.entry)  # What came in the way has gone, more often than not.
         except OSError as trouble:
-            # The journal stays: the next pyman tries again.
             self._observer.noted(f"the old venv could not be removed from {self.aside} yet: {trouble}")
+            self.journal.end(keep=True)
             return
-        self._end_journal()
+        self.journal.end()
 
     def _undo(self, error: BaseException | None) -> None:
         try:
-            put_back(self.venv, self.aside)
+            put_back(self.journal.entry)
         except OSError as trouble:
             self.restored = False
+            self.journal.end(keep=True)
             told = f"the old venv could not be put back from {self.aside}: {trouble}"
             hint = f"rename {self.aside} to {self.venv} yourself"
+            if self.journal.entry.taken:
+                hint = f"move what is in {self.aside} back into {self.venv} yourself"
             if isinstance(error, PymanError):
                 error.message += f"; {told}"
                 error.hint = hint
                 return
             raise PymanError(told, hint=hint) from trouble
-        self._end_journal()
+        self.journal.end(keep=self.journal.entry.is_unfinished or self.journal.entry.is_interrupted)
 
 
 def _flush(venv: str) -> None:
@@ -155,27 +175,61 @@ def _flush(venv: str) -> None:
         os.close(descriptor)
 
 
-def refuse_what_cannot_move(venv: str) -> None:
-    """Raise Refused or ReadOnly for a venv that cannot get another name, or that another user owns."""
+def _parts(venv: str, names: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    try:
+        return parts_of(venv, names)
+    except OSError as error:
+        raise PymanError(f"{venv} cannot be read: {error}", hint="run the same command again") from error
+
+
+def parts_to_remove(venv: str, command: str, *, yes: bool) -> tuple[str, ...]:
+    """What of a folder is the venv's, where something else lies at its top too; empty for one that is a venv alone.
+
+    `command` removes it, for the hint. Raises Refused without `yes` where there is something else.
+    """
+    try:
+        strangers = strangers_in(venv)
+        if strangers and yes:
+            return own_entries(venv)
+    except OSError as error:
+        raise PymanError(f"{venv} cannot be read: {error}", hint="see why, then run the same command again") from error
+    if strangers:
+        raise Refused(
+            f"{venv} holds files that are not part of a venv: {shown(strangers)}",
+            hint=f"`{command} --yes` removes the venv's own files alone",
+            code=OTHER_FILES,
+        )
+    return ()
+
+
+def refuse_what_cannot_move(venv: str, *, beside: bool = True) -> int:
+    """Raise Refused or ReadOnly for a venv that cannot be moved, beside itself or in parts, or that another user owns.
+
+    Returns its inode.
+    """
     try:
         status = os.lstat(venv)
     except OSError as error:
         raise Refused(f"{venv} is not there any more: {error.strerror}", hint="look at it, then try again") from error
     if status.st_uid != os.geteuid():
         raise Refused(f"{venv} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
-    if os.path.ismount(venv):
+    if is_mount_point(venv):
         raise _mounted(venv)
+    refuse_mounts_below(venv)
     folder = os.path.dirname(venv)
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if beside and not os.access(folder, os.W_OK | os.X_OK):
         raise ReadOnly(
             f"{folder} cannot be written",
             hint=f"make {folder} writable: the old venv is kept there until the new one is good",
         )
+    return status.st_ino
 
 
 def _cannot_move(venv: str, error: OSError) -> PymanError:
-    if error.errno in (errno.EBUSY, errno.EXDEV):
+    if is_mount_point(venv):
         return _mounted(venv)
+    if error.errno == errno.EXDEV:
+        return cannot_rename(venv)
     told = cannot_write(venv, error)
     if isinstance(told, ReadOnly):
         told.hint = f"{os.path.dirname(venv)} must be writable, because the old venv is kept there meanwhile"

@@ -1,4 +1,4 @@
-"""Files in an old venv that no package put there, taken over into the new one: scripts, settings, modules."""
+"""Files in a venv that no package put there: which they are, and those of an old venv taken over into the new one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,26 @@ import errno
 import os
 import stat
 
-from pyman.core.own_files import DATA_FOLDERS, inside, is_bookkeeping, is_born_with, is_written_by_a_tool, with_parents
-from pyman.effects.files import read_text
-from pyman.effects.packages.dist_info import record_paths
+from pyman.core.own_files import (
+    DATA_FOLDERS,
+    PROJECT_NOTE,
+    inside,
+    is_bookkeeping,
+    is_born_with,
+    is_runtime_folder,
+    is_written_by_a_tool,
+    made_by_nobody,
+    may_be_a_packages,
+    with_parents,
+)
+from pyman.core.venv_layout import IGNORE_FILE
+from pyman.effects.files import NotReadable, is_folder, is_there, open_regular, read_text
+from pyman.effects.packages.dist_info import read_packages, record_paths, record_rows
+from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pyman.core.packages.package import Package
 
@@ -53,7 +66,7 @@ def _candidates(aside: str, venv: str, old: str, new: str, known: object) -> dic
 def _names_in(folder: str) -> list[str]:
     try:
         return sorted(os.listdir(folder))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
@@ -140,3 +153,137 @@ def hides_all(ignore_file: str) -> bool:
         return is_written_by_a_tool(read_text(ignore_file))
     except OSError:
         return True
+
+
+def strangers_in(venv: str, *, fresh: bool = False) -> tuple[str, ...]:
+    """The names at the top of a venv's folder that neither making it nor installing packages put there, sorted.
+
+    With `fresh` the venv was made a moment ago, and what pip checks out from repositories meanwhile is none either.
+    Raises OSError.
+    """
+    names = os.listdir(venv)
+    found = list(made_by_nobody(names))
+    for name, is_of_a_tool in ((IGNORE_FILE, is_written_by_a_tool), (PROJECT_NOTE, _is_path)):
+        if name in names and not _says(os.path.join(venv, name), is_of_a_tool):
+            found.append(name)
+    if fresh and _SOURCES in found and _holds_checkouts_alone(os.path.join(venv, _SOURCES)):
+        found.remove(_SOURCES)
+    if not any(map(may_be_a_packages, found)):
+        return tuple(sorted(found))
+    recorded = _recorded(venv)
+    return tuple(sorted(name for name in found if not (may_be_a_packages(name) and _is_recorded(venv, name, recorded))))
+
+
+_SOURCES = "src"
+_REPOSITORIES = (".git", ".hg", ".svn", ".bzr")
+
+
+def _is_path(note: str) -> bool:
+    """True for the note of pipenv or virtualenvwrapper: the path of the project. Eclipse has another of that name."""
+    return os.path.isabs(note.strip())
+
+
+def _says(path: str, what: Callable[[str], bool]) -> bool:
+    try:
+        return what(read_text(path))
+    except (FileNotFoundError, NotReadable):
+        return False
+
+
+def _holds_checkouts_alone(folder: str) -> bool:
+    """True where every folder in it is a repository that was checked out, as `pip install -e git+…` does."""
+    return is_folder(folder) and all(
+        any(is_there(os.path.join(folder, name, repository)) for repository in _REPOSITORIES)
+        for name in _names_in(folder)
+        if name != "pip-delete-this-directory.txt"
+    )
+
+
+def own_entries(venv: str) -> tuple[str, ...]:
+    """All that making a venv and installing packages put into its folder, and nothing else; relative to it, sorted.
+
+    Folders are among them where all in them is the venv's: `lib/python3.13`, not `bin`, which may hold a project's
+    programs too. A file that a package put there and somebody changed since is not among them. Raises OSError.
+    """
+    strangers = frozenset(strangers_in(venv))
+    recorded = _recorded(venv)
+    names = os.listdir(venv)
+    of_packages = frozenset(made_by_nobody(names))
+    # A folder is the venv's as a whole only where packages put all of it there; and no venv has a link for a part.
+    own = [
+        name
+        for name in names
+        if name not in strangers
+        and (name in of_packages or not (is_folder(os.path.join(venv, name)) or name in _SHARED_FOLDERS))
+    ]
+    for folder, is_own in _PARTS:
+        if is_folder(os.path.join(venv, folder)):
+            own += (f"{folder}/{name}" for name in _names_in(os.path.join(venv, folder)) if is_own(name))
+    held = tuple(f"{name}/" for name in own)
+    others = (
+        path
+        for path in recorded
+        if path.partition("/")[0] in _SHARED_FOLDERS and not path.startswith(held) and path not in own
+    )
+    return tuple(sorted((*own, *(path for path in others if _is_unchanged(venv, path, recorded)))))
+
+
+_PARTS = (
+    ("bin", is_born_with),
+    ("lib", is_runtime_folder),
+    ("lib64", is_runtime_folder),
+    ("include", is_runtime_folder),
+)
+"""What a venv consists of, and what in it is the venv's whoever made it."""
+_SHARED_FOLDERS = frozenset(("bin", "lib", *DATA_FOLDERS))
+"""Folders that a project may have too."""
+
+
+def _recorded(venv: str) -> dict[str, str]:
+    """What the packages of a venv recorded of every file of theirs, relative to the venv: `sha256=…`, or nothing."""
+    found: dict[str, str] = {}
+    for library in _names_in(os.path.join(venv, "lib")):
+        site_packages = os.path.join("lib", library, "site-packages")
+        if not is_runtime_folder(library) or not is_folder(os.path.join(venv, site_packages)):
+            continue
+        try:
+            packages, _ = read_packages(os.path.join(venv, site_packages))
+        except PymanError as error:
+            raise OSError(errno.EIO, error.message, venv) from error
+        for package in packages:
+            try:
+                rows = record_rows(os.path.join(venv, site_packages), package)
+            except (FileNotFoundError, NotADirectoryError, NotReadable):
+                continue
+            found |= {path: hash_ for one, hash_ in rows if (path := inside(venv, site_packages, one)) is not None}
+    return found
+
+
+def _is_recorded(venv: str, name: str, recorded: dict[str, str]) -> bool:
+    """True for a file, or a folder with all that it holds, that packages put there and nobody changed."""
+    path = os.path.join(venv, name)
+    if not is_folder(path):
+        return _is_unchanged(venv, name, recorded)
+    return all(
+        _is_unchanged(venv, os.path.relpath(os.path.join(above, file), venv), recorded)
+        for above, folders, files in _walk(path)
+        for file in (*files, *(one for one in folders if not is_folder(os.path.join(above, one))))
+        if not above.endswith("/__pycache__")
+    )
+
+
+def _is_unchanged(venv: str, path: str, recorded: dict[str, str]) -> bool:
+    """True for a file whose content is what a package recorded of it, reached through no link."""
+    hash_ = recorded.get(path, "")
+    name, _, wanted = hash_.partition("=")
+    if name != "sha256" or os.path.realpath(os.path.join(venv, path)) != os.path.join(os.path.realpath(venv), path):
+        return False
+    import base64
+    import hashlib
+
+    try:
+        with open_regular(os.path.join(venv, path)) as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+    except (FileNotFoundError, NotADirectoryError, NotReadable):
+        return False
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii") == wanted

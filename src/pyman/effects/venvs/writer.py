@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.venv_layout import IGNORE_FILE
+from pyman.effects.mounts import cannot_rename, is_mount_point
 from pyman.effects.places import cannot_write
 from pyman.effects.seeds.sharing import write_new
 from pyman.effects.venvs.activation import activation_scripts
-from pyman.effects.venvs.place import INSIDE, NAMES, UNFINISHED, lock_folder, work_name
+from pyman.effects.venvs.journal import Journal
+from pyman.effects.venvs.place import UNFINISHED
 from pyman.errors import EXISTS, MOUNT, NOT_A_FOLDER, Changed, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -28,21 +32,29 @@ class NewVenv:
     """A venv in the making, at an absolute path where nothing or an empty folder is.
 
     Entering prepares it beside its place, `put` gives it its name in one step, `keep` ends it well. Leaving the `with`
-    block otherwise removes all of it, and the folders above that were made for it. A process that is killed leaves what
-    `clear_left_behind` removes. `fill` puts packages into the unfinished venv, whose path and open folder it is given.
-    Whatever the system refuses is raised as a PymanError. All is written through the descriptor of that folder: where
-    others may exchange names on the way to it, nothing is written elsewhere.
+    block otherwise removes all of it, and the folders above that were made for it; what somebody else has put into it
+    meanwhile stays, and so does the venv, marked as unfinished. `journal` tells the next process what one that is
+    killed leaves. `fill` puts packages into the unfinished venv, whose path and open folder it is given. Whatever the
+    system refuses is raised as a PymanError. All is written through the descriptor of that folder: where others may
+    exchange names on the way to it, nothing is written elsewhere.
 
-    Where the folder is there and its parent cannot be written, or a shell stands in it, the venv is prepared inside of
-    it and moved up, `pyvenv.cfg` last: without that file it is no venv yet.
+    Where the folder is there and its parent cannot be written, something else is in it, or a shell stands in it, the
+    venv is prepared inside of it and moved up, `pyvenv.cfg` last: without that file it is no venv yet.
     """
 
-    def __init__(self, path: str, layout: VenvLayout, fill: Callable[[str, int], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        layout: VenvLayout,
+        fill: Callable[[str, int], None] | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self.path = path
         self._layout = layout
         self._fill = fill
+        self._journal = journal or Journal(None, path, "venv")
         self._work = ""
-        self._lock = -1
+        self._folder = -1
         self._made: list[str] = []
         self._put: list[str] = []
         self._replaced: int | None = None
@@ -52,33 +64,28 @@ class NewVenv:
     def __enter__(self) -> Self:
         try:
             self._begin()
-            write_layout(self._lock, self.path, self._layout)
+            write_layout(self._folder, self.path, self._layout)
             if self._fill is not None:
-                self._fill(self._work, self._lock)
+                self._fill(self._work, self._folder)
         except BaseException as error:
             self._take_back()
             raise self._told(error) from error
         return self
 
     def _begin(self) -> None:
-        parent, name = os.path.split(self.path)
-        self._make_parents(parent)
-        inside = _is_here(self.path)
-        while True:
-            folder, start = (self.path, INSIDE) if inside else (parent, work_name(name, "new"))
-            work = os.path.join(folder, f"{start}{os.getpid()}-{os.urandom(3).hex()}")
-            try:
-                os.mkdir(work, 0o777)
-            except OSError as error:
-                if inside or error.errno not in _REFUSALS or not os.path.isdir(self.path):
-                    raise
-                inside = True
-                continue
-            self._work = work
-            lock = lock_folder(work)
-            if lock is not None:
-                self._lock = lock
-                return
+        self._make_parents(os.path.dirname(self.path))
+        entry = self._journal.entry
+        work = entry.new_inside if entry.taken or _is_here(self.path) else entry.new_beside
+        try:
+            os.mkdir(work, 0o777)
+        except OSError as error:
+            if work == entry.new_inside or error.errno not in _REFUSALS or not os.path.isdir(self.path):
+                raise
+            work = entry.new_inside
+            os.mkdir(work, 0o777)
+        self._work = work
+        self._folder = os.open(work, _FOLDER)
+        self._journal.made(os.fstat(self._folder).st_ino)
 
     def _make_parents(self, folder: str) -> None:
         missing = []
@@ -98,9 +105,9 @@ class NewVenv:
         """Give the venv its name. With `unfinished` it says so in a file until it is kept."""
         try:
             if unfinished:
-                write_new(UNFINISHED, b"", folder=self._lock)
+                write_new(UNFINISHED, self._journal.entry.number.encode(), folder=self._folder)
             self._putting = True
-            if os.path.dirname(self._work) == self.path:
+            if self._work == self._journal.entry.new_inside:
                 self._move_up()
             else:
                 self._replaced = os.stat(self.path).st_mode if os.path.isdir(self.path) else None
@@ -115,29 +122,31 @@ class NewVenv:
         work = os.path.basename(self._work)
         folder = os.open(self.path, _FOLDER)
         try:
-            if not _is_same(os.stat(work, dir_fd=folder, follow_symlinks=False), self._lock):
+            if not _is_same(os.stat(work, dir_fd=folder, follow_symlinks=False), self._folder):
                 raise _exchanged(self.path)
-            names = sorted(os.listdir(self._lock), key=lambda name: name == FILE_NAME)
-            # Who is killed in between leaves word of what is his.
-            write_new(NAMES, os.fsencode("\0".join(names)), folder=self._lock)
+            # Marked from the first instant, a venv from the last.
+            found = _names_to_move(self._folder, folder, "")
+            names = sorted(found, key=lambda name: (name == FILE_NAME, name != UNFINISHED))
+            self._journal.putting(
+                [(os.stat(name, dir_fd=self._folder, follow_symlinks=False).st_ino, name) for name in names]
+            )
             for name in names:
-                os.rename(name, name, src_dir_fd=self._lock, dst_dir_fd=folder)
+                os.rename(name, name, src_dir_fd=self._folder, dst_dir_fd=folder)
                 self._put.append(f"{self.path}/{name}")
-            os.unlink(NAMES, dir_fd=self._lock)
-            os.rmdir(work, dir_fd=folder)
         except BaseException:
             os.close(folder)
             raise
-        os.close(self._lock)
-        locked = lock_folder(self.path)
-        self._lock = folder if locked is None else locked
-        if locked is not None:
-            os.close(folder)
+        from pyman.effects.removal import remove_tree
+
+        # Folders that are there already, and what of them the user's own file says.
+        remove_tree(self._work, inode=self._journal.entry.made)
+        os.close(self._folder)
+        self._folder = folder
 
     def _is_ours(self, path: str) -> bool:
         """True while a name is that of the folder that was made."""
         try:
-            return _is_same(os.lstat(path), self._lock)
+            return _is_same(os.lstat(path), self._folder)
         except FileNotFoundError:
             return False
 
@@ -148,7 +157,7 @@ class NewVenv:
     def keep(self) -> None:
         """Say that the venv is good."""
         try:
-            os.unlink(UNFINISHED, dir_fd=self._lock)
+            os.unlink(UNFINISHED, dir_fd=self._folder)
         except FileNotFoundError:
             pass  # It was never unfinished under this name.
         except OSError as error:
@@ -158,32 +167,51 @@ class NewVenv:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
     ) -> None:
-        if not self._kept:
-            self._take_back()
-        elif self._lock >= 0:
-            os.close(self._lock)
+        if self._kept:
+            self._close()
+            return
+        left = self._take_back()
+        if left and isinstance(error, PymanError):
+            error.message += f"; {left}"
 
-    def _take_back(self) -> None:
+    def _take_back(self) -> str:
+        """Remove all of it; returns why, where it stays."""
         from pyman.effects.interruption import Undisturbed
-        from pyman.effects.unfinished import remove_tree
+        from pyman.effects.removal import remove_tree
+        from pyman.effects.venvs.recovery import InTheWay, remove_new, remove_parts
 
         with Undisturbed():
             try:
-                for path in (*self._put, self._work):
+                if self.path in self._put:
                     # Nothing that somebody else has put in its place meanwhile.
-                    if path and (os.path.dirname(path) == self.path or self._is_ours(path)):
+                    if self._is_ours(self.path):
+                        remove_new(self.path, self._journal.entry.made)
+                elif f"{self.path}/{UNFINISHED}" in self._put:
+                    # What was installed into it goes too, and what somebody put beside that stays.
+                    remove_parts(self.path, also_folders=not self._journal.entry.taken)
+                else:
+                    for path in self._put:
                         remove_tree(path)
+                if self._work and self._is_ours(self._work):
+                    remove_tree(self._work)
                 if self.path in self._put and self._replaced is not None:
                     # The empty folder that the venv took the place of.
                     os.mkdir(self.path)
                     _set_mode(self.path, self._replaced & 0o7777)
                 for folder in reversed(self._made):
                     os.rmdir(folder)
+            except InTheWay as error:
+                return f"{self.path} stays: {error.strerror}"
             except OSError:
                 pass  # A folder that somebody else uses already, or a disk that is gone: the first failure is told.
-            if self._lock >= 0:
-                os.close(self._lock)
-                self._lock = -1
+            finally:
+                self._close()
+        return ""
+
+    def _close(self) -> None:
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
 
     def _told(self, error: BaseException) -> BaseException:
         """The failure to report for one of the system's."""
@@ -195,8 +223,10 @@ class NewVenv:
             return Refused(
                 f"{self.path} was made by somebody else meanwhile", hint="look at it, then try again", code=EXISTS
             )
-        if error.errno in (errno.EBUSY, errno.EXDEV):
+        if is_mount_point(self.path):
             return Refused(f"{self.path} is a mount point", hint="make the venv in a folder of it", code=MOUNT)
+        if error.errno == errno.EXDEV:
+            return cannot_rename(self.path)
         told = cannot_write(self.path, error)
         if isinstance(told, ReadOnly):
             told.hint = "choose a folder that you may write to"
@@ -213,6 +243,27 @@ def write_layout(folder: int, path: str, layout: VenvLayout) -> None:
         write_new(file, os.fsencode(text), folder=folder)
     for name, content in activation_scripts(path, layout.prompt).items():
         write_new(f"bin/{name}", content, folder=folder)
+
+
+def _names_to_move(work: int, folder: int, below: str) -> Iterator[str]:
+    """What is to be moved up, relative to the venv: of a folder that is there already what it lacks."""
+    inner = os.open(below or ".", _FOLDER, dir_fd=work)
+    try:
+        entries = os.listdir(inner)
+    finally:
+        os.close(inner)
+    for entry in entries:
+        name = f"{below}/{entry}" if below else entry
+        try:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            yield name
+            continue
+        is_folder = stat.S_ISDIR(os.stat(name, dir_fd=work, follow_symlinks=False).st_mode)
+        if is_folder and stat.S_ISDIR(status.st_mode):
+            yield from _names_to_move(work, folder, name)
+        elif name != IGNORE_FILE:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
 def _set_mode(path: str, mode: int) -> None:

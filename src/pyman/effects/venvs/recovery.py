@@ -1,0 +1,315 @@
+"""Ending work on a venv, by the process that began it, or once that has died by any other: undone, or finished.
+
+What is touched is what the journal tells of (journal.py): by its name and its inode, and only what belongs to this user
+and is what making a venv puts there. Everything can be done again and again, from any state.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.record import record
+from pyman.core.venv_layout import IGNORE_FILE
+from pyman.effects.files import is_there, status_of
+from pyman.effects.places import cannot_write
+from pyman.effects.removal import remove_tree
+from pyman.effects.venvs.journal import Claim, Entry, Part, dead_entries, journal_path, journal_paths, read_entry
+from pyman.effects.venvs.place import UNFINISHED, being_made
+from pyman.effects.venvs.stray_files import own_entries, strangers_in
+from pyman.errors import NOT_OURS, ReadOnly, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyman.effects.places import Places
+
+UNDONE, FINISHED, LEFT, UNFINISHED_VENV = "undone", "finished", "left", "unfinished"
+_MOST_NAMED = 5
+
+
+class InTheWay(OSError):
+    """Something that pyman did not make has a place that is needed, or lies in what is to be removed."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(errno.EEXIST, reason, path)
+
+
+@record
+class Recovered:
+    """What became of one venv whose process had died."""
+
+    venv: str
+    outcome: str
+    """`undone`, `finished`, `left` (it could not be ended, `reason` tells why), or `unfinished`: the venv says so."""
+    reason: str = ""
+
+
+def recover(places: Places) -> tuple[Recovered, ...]:
+    """End what dead processes had begun with venvs, and say what became of it.
+
+    What somebody else has put in a place since then stays, and so does the old venv, under its other name. The caller
+    holds the store's lock. Raises nothing: what cannot be ended now is left for the next time.
+    """
+    ended = []
+    for path in journal_paths(places):
+        with Claim(path) as claim:
+            if claim.is_there:
+                told = _end(claim)
+                ended += [told] if told is not None else []
+    return tuple(ended)
+
+
+def recover_here(places: Places, venv: str) -> Entry | None:
+    """End what a dead process had begun with one venv; returns what its journal tells where that cannot be done yet.
+
+    The caller holds the store's lock. Raises Locked while a living process works on it.
+    """
+    path = journal_path(places, venv)
+    with Claim(path) as claim:
+        if claim.is_there:
+            told = _end(claim)
+            return claim.entry if told is not None and told.outcome in (LEFT, UNFINISHED_VENV) else None
+        if claim.is_alive:
+            raise being_made(venv)
+    if is_there(path):
+        raise Refused(
+            f"{path} is not a file of pyman's", hint="move it away, then run the same command again", code=NOT_OURS
+        )
+    return None
+
+
+def recover_venv(places: Places, venv: str) -> None:
+    """The same before a venv is looked at. A store that cannot be written leaves everything as it is.
+
+    Raises Locked while a living process works on it.
+    """
+    from pyman.effects.lock import hold
+
+    if not is_there(journal_path(places, venv)):
+        return
+    try:
+        with hold(places.lock):
+            recover_here(places, venv)
+    except ReadOnly:
+        pass
+
+
+def keep_unfinished(places: Places, venv: str) -> bool:
+    """Take an unfinished venv for finished as it is; False where it is not one. Raises PymanError."""
+    from pyman.effects.lock import hold
+
+    path = journal_path(places, venv)
+    entry = read_entry(path)
+    if entry is None or not entry.is_unfinished:
+        return False
+    with hold(places.lock), Claim(path) as claim:
+        if claim.entry is not None and claim.entry.is_unfinished:
+            try:
+                _remove_mark(claim.entry)
+                claim.remove()
+            except OSError as error:
+                raise cannot_write(venv, error) from error
+    return True
+
+
+def interrupted(places: Places) -> tuple[Entry, ...]:
+    """What dead processes had begun and is to be ended."""
+    return tuple(entry for entry in dead_entries(places) if entry.is_interrupted)
+
+
+def _end(claim: Claim) -> Recovered | None:
+    """End what one journal tells of, and remove it unless something is left."""
+    entry = claim.entry
+    told = _recover(entry) if entry is not None else None
+    if told is None or told.outcome in (UNDONE, FINISHED):
+        try:
+            claim.remove()
+        except OSError:
+            pass  # It tells of nothing that is left.
+    return told
+
+
+def _recover(entry: Entry) -> Recovered:
+    try:
+        if entry.good:
+            go_on(entry, own=True)
+            return Recovered(entry.venv, FINISHED)
+        if entry.operation == "venv":
+            _finish_moving_up(entry)
+        else:
+            put_back(entry)
+        for folder in (entry.new_beside, entry.new_inside):
+            _take_away(folder, entry.made)
+    except OSError as error:
+        return Recovered(entry.venv, LEFT, f"{error.filename or entry.venv}: {error.strerror or error}")
+    return Recovered(entry.venv, UNFINISHED_VENV if entry.is_unfinished else UNDONE)
+
+
+def _finish_moving_up(entry: Entry) -> None:
+    """Move up the rest of a venv that was prepared in its own folder: it was whole before the first of it was moved."""
+    for inode, name in entry.put:
+        source, target = os.path.join(entry.new_inside, name), os.path.join(entry.venv, name)
+        if _inode(source) != inode:
+            continue
+        if is_there(target):
+            raise InTheWay(target, "it is in the way")
+        os.rename(source, target)
+    if entry.put and _inode(entry.new_inside) == entry.made:
+        remove_tree(entry.new_inside, own=True, inode=entry.made)
+
+
+def put_back(entry: Entry) -> None:
+    """Give the old venv its name again, and remove what had it meanwhile. Raises OSError."""
+    if entry.taken:
+        _put_back_parts(entry)
+        return
+    venv, aside = entry.venv, entry.aside
+    if not is_there(aside):
+        return
+    _expect(aside, entry.old)
+    spoiled = ""
+    if is_there(venv):
+        _expect(venv, entry.made)
+        if not entry.is_marked:
+            raise InTheWay(venv, "something else is in its place")
+        _refuse_strangers(venv, strangers_in(venv, fresh=True))
+        # The old one first: what is large, or cannot be removed, does not keep it waiting.
+        spoiled = entry.new_beside
+        os.rename(venv, spoiled)
+    os.rename(aside, venv)
+    if spoiled:
+        try:
+            remove_tree(spoiled, own=True, inode=entry.made)
+        except OSError:
+            pass  # The journal stays, and tells of it.
+
+
+def _put_back_parts(entry: Entry) -> None:
+    if entry.is_marked:
+        remove_parts(entry.venv, own=True)
+    for inode, name in reversed(entry.taken):
+        source, target = os.path.join(entry.aside, name), os.path.join(entry.venv, name)
+        if _inode(source) != inode:
+            continue
+        if is_there(target):
+            raise InTheWay(target, "it is in the way")
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.rename(source, target)
+    _remove_empty_folders(entry.aside, (name for _, name in entry.taken))
+    _remove_if_empty(entry.aside)
+
+
+def take_parts(entry: Entry) -> None:
+    """Set parts of a venv's folder aside, in it. The folders that they lay in stay: the way back takes no room.
+
+    Raises OSError.
+    """
+    os.makedirs(entry.aside, 0o700, exist_ok=True)
+    for inode, name in entry.taken:
+        source, target = os.path.join(entry.venv, name), os.path.join(entry.aside, name)
+        if _inode(source) == inode:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.rename(source, target)
+
+
+def _remove_empty_folders(top: str, names: Iterable[str]) -> None:
+    """Remove the folders that they lay in, as far as they are empty now."""
+    above = {name[:at] for name in names for at, letter in enumerate(name) if letter == "/"}
+    for folder in sorted(above, reverse=True):
+        _remove_if_empty(os.path.join(top, folder))
+
+
+def _remove_if_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        # Something else is in it, or it is gone.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+            raise
+
+
+def go_on(entry: Entry, *, own: bool = False) -> None:
+    """Finish what was found good; what is done already stays done. With `own` as for a dead process. Raises OSError."""
+    venv, aside = entry.venv, entry.aside
+    for name in entry.moving:
+        old, new = os.path.join(aside, name), os.path.join(venv, name)
+        if is_there(old) and (name == IGNORE_FILE or not is_there(new)):
+            os.replace(old, new)
+    if entry.is_marked:
+        _remove_mark(entry)
+    _remove_empty_folders(venv, (name for _, name in entry.taken))
+    if not is_there(aside):
+        return
+    if not entry.taken:
+        _expect(aside, entry.old)
+        _refuse_strangers(aside, (name for name in strangers_in(aside) if name not in entry.copied))
+    remove_tree(aside, own=own, inode=entry.old)
+
+
+def _remove_mark(entry: Entry) -> None:
+    os.unlink(os.path.join(entry.venv, UNFINISHED))
+
+
+def _take_away(folder: str, inode: int) -> None:
+    """Remove a folder in which a venv was prepared. Raises OSError."""
+    if not is_there(folder):
+        return
+    if not inode:
+        # The process died before it wrote down which one it had made, and before it put anything into it.
+        os.rmdir(folder)
+        return
+    _expect(folder, inode)
+    _refuse_strangers(folder, strangers_in(folder, fresh=True))
+    remove_tree(folder, own=True, inode=inode)
+
+
+def remove_parts(venv: str, *, own: bool = False, also_folders: bool = False) -> None:
+    """Remove from a folder that holds more what making a venv and installing packages put there. Raises OSError.
+
+    With `also_folders` those go too that are empty then; else they wait for what is put back, which takes no room so.
+    """
+    names = own_entries(venv)
+    for name in sorted(names, key=lambda name: (name != FILE_NAME, name == UNFINISHED)):
+        remove_tree(os.path.join(venv, name), own=own)
+    if also_folders:
+        _remove_empty_folders(venv, names)
+
+
+def remove_new(venv: str, inode: int) -> None:
+    """Remove a venv that this process has just made and that is not to be. Raises OSError; InTheWay for other files."""
+    _refuse_strangers(venv, strangers_in(venv, fresh=True))
+    remove_tree(venv, inode=inode)
+
+
+def _expect(folder: str, inode: int) -> None:
+    """Raise InTheWay for a folder that is not the one that the journal tells of."""
+    status = os.lstat(folder)
+    if not stat.S_ISDIR(status.st_mode) or status.st_ino != inode or status.st_uid != os.geteuid():
+        raise InTheWay(folder, "something else is in its place")
+
+
+def _refuse_strangers(folder: str, names: Iterable[str]) -> None:
+    found = tuple(names)
+    if found:
+        raise InTheWay(folder, f"it also holds {shown(found)}, which pyman did not put there")
+
+
+def shown(names: tuple[str, ...]) -> str:
+    """Names for a sentence, of many the first ones."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def parts_of(venv: str, names: Iterable[str]) -> tuple[Part, ...]:
+    """Names in a venv's folder with their inodes, `pyvenv.cfg` first: without it there is no venv. Raises OSError."""
+    ordered = sorted(names, key=lambda name: name != FILE_NAME)
+    return tuple((os.lstat(os.path.join(venv, name)).st_ino, name) for name in ordered)
+
+
+def _inode(path: str) -> int:
+    status = status_of(path)
+    return status.st_ino if status is not None else 0
