@@ -99,4 +99,37 @@ def test_what_ps_tells_where_there_is_no_proc():
     with Running(sys.executable, "-c", SCRIPT) as pid:
         assert processes._ps(f"-p{pid}", "args") == {pid: f"{sys.executable} -c {SCRIPT}"}
         assert pid in processes._ps("-ax", "comm")
+        assert pid in processes._told_by_ps()
     assert processes._ps("-p999999999", "args") == {}
+
+
+def test_what_ps_tells_of_a_path_with_blanks(user):
+    """Of a runtime and of a venv alike."""
+    runtime = read_store(str(user.root)).runtime(NEW)
+    program = os.path.realpath(f"{runtime.path}/bin/python3.13")
+    venv = "/home/you/my project/.venv"
+    told = {
+        1: (program, f"{program} -c pass"),
+        2: (f"{venv}/bin/python", f"{venv}/bin/python -m http.server"),
+        3: ("/usr/bin/python3", f"/usr/bin/python3 {venv}/bin/serve"),
+        4: ("/home/you/my", "/home/you/my project/.venvs/bin/python"),
+    }
+    assert [one.pid for one in processes._running(processes._Own(runtime), told)] == [1]
+    assert [one.pid for one in processes._in_venv(venv, told)] == [2, 3]
+
+
+def test_who_runs_in_a_venv(user):
+    venv, other = make_venv(user, "venv", "a b"), make_venv(user, "venv", "other")
+    script = venv / "bin/serve"
+    script.write_text(f"{SCRIPT}\n")
+    with (
+        Running(venv / "bin/python", "-c", SCRIPT) as by_path,
+        Running("a b/bin/python", "-c", SCRIPT, cwd=user.project) as relative,
+        Running(sys.executable, script) as script_of_it,
+        Running("python3", "-c", SCRIPT, env={"PATH": f"{venv}/bin", "VIRTUAL_ENV": str(venv)}) as active,
+        Running(other / "bin/python", "-c", SCRIPT) as of_another,
+    ):
+        found_there = {one.pid for one in processes.processes_of_venv(f"{venv}/")}
+        assert {one.pid for one in processes.processes_of_venv(str(other))} == {of_another}
+    assert found_there == {by_path, relative, script_of_it, active}
+    assert processes.processes_of_venv(str(venv)) == ()

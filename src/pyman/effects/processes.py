@@ -1,4 +1,4 @@
-"""Processes that run a runtime: `/proc` on Linux, `ps` on macOS."""
+"""Processes that run a runtime, or in a venv: `/proc` on Linux, `ps` on macOS."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pyman.core.moves import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyman.core.runtime import Runtime
 
 _LONGEST_COMMAND = 200
 _LONGEST_ENVIRONMENT = 1 << 18
+_LONGEST_MAPS = 1 << 22
 _MOST_LINKS = 8
 
 
@@ -23,13 +26,33 @@ def processes_in(runtime: Runtime) -> tuple[Process, ...]:
     """
     own = _Own(runtime)
     if sys.platform == "darwin":
-        return _told_by_ps(own)
+        return _running(own, _told_by_ps())
+    return tuple(_describe(number, own) for number in _others() if _runs(number, own))
+
+
+def processes_of_venv(venv: str) -> tuple[Process, ...]:
+    """The processes that were started by a name in the venv's `bin`, or while it was active, or have its modules.
+
+    What belongs to others and cannot be looked into is left out.
+    """
+    place = venv.rstrip("/")
+    if sys.platform == "darwin":
+        return _in_venv(place, _told_by_ps())
+    found = []
+    for number in _others():
+        words = _words(number)
+        if words and _runs_in(number, words, os.fsencode(place)):
+            found.append(Process(number, _shown(words)))
+    return tuple(found)
+
+
+def _others() -> Iterator[int]:
+    """The numbers of all processes but this one."""
     try:
         numbers = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit())
     except OSError:
-        return ()
-    running = [number for number in numbers if number != os.getpid() and _runs(number, own)]
-    return tuple(_describe(number, own) for number in running)
+        return
+    yield from (number for number in numbers if number != os.getpid())
 
 
 def why_not_told() -> str:
@@ -74,17 +97,45 @@ def _runs(pid: int, own: _Own) -> bool:
         return False
 
 
+def _runs_in(pid: int, words: list[bytes], venv: bytes) -> bool:
+    inside = venv + b"/bin/"
+    if any(word.startswith(inside) for word in words[:2]):
+        return True
+    try:
+        if b"/" in words[0] and not words[0].startswith(b"/"):
+            folder = os.readlink(f"/proc/{pid}/cwd".encode())
+            return os.path.normpath(os.path.join(folder, words[0])).startswith(inside)
+        # `python` found on PATH is that of the venv where it is active.
+        if b"python" not in os.path.basename(os.readlink(f"/proc/{pid}/exe".encode())):
+            return False
+        if b"/" not in words[0] and b"VIRTUAL_ENV=" + venv in _environment(pid):
+            return True
+        return venv + b"/lib/" in _read(pid, "maps", _LONGEST_MAPS)
+    except OSError:
+        return False
+
+
 def _describe(pid: int, own: _Own) -> Process:
-    words = _words(pid)
+    words = _words(pid) or [b"?"]
     return Process(pid, _shown(words), _started_through(pid, os.fsdecode(words[0]), own))
 
 
 def _words(pid: int) -> list[bytes]:
+    """A command line; empty for what belongs to the system, or has ended."""
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read(_LONGEST_COMMAND * 8).rstrip(b"\0").split(b"\0")
+        content = _read(pid, "cmdline", _LONGEST_COMMAND * 8)
     except OSError:
-        return [b"?"]
+        return []
+    return content.rstrip(b"\0").split(b"\0") if content else []
+
+
+def _environment(pid: int) -> list[bytes]:
+    return _read(pid, "environ", _LONGEST_ENVIRONMENT).split(b"\0")
+
+
+def _read(pid: int, name: str, most: int) -> bytes:
+    with open(f"/proc/{pid}/{name}", "rb") as file:
+        return file.read(most)
 
 
 def _shown(words: list[bytes]) -> str:
@@ -108,20 +159,36 @@ def _started_through(pid: int, word: str, own: _Own) -> str | None:
 
 def _on_path(pid: int, name: str) -> str:
     """Where a process found a bare name; the name itself where its PATH has none."""
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        variables = file.read(_LONGEST_ENVIRONMENT).split(b"\0")
-    folders = next((one[5:] for one in variables if one.startswith(b"PATH=")), b"").split(b":")
+    folders = next((one[5:] for one in _environment(pid) if one.startswith(b"PATH=")), b"").split(b":")
     places = (os.path.join(os.fsdecode(folder), name) for folder in folders if folder)
     return next((place for place in places if os.access(place, os.X_OK)), name)
 
 
-def _told_by_ps(own: _Own) -> tuple[Process, ...]:
-    """What `ps` tells where there is no `/proc`. Paths of programs may hold blanks: each column is asked by itself."""
-    found = [pid for pid, program in _ps("-ax", "comm").items() if os.path.realpath(program) == own.program]
-    if not found:
-        return ()
-    commands = _ps("-p" + ",".join(map(str, found)), "args")
-    return tuple(Process(pid, commands.get(pid, "?")[:_LONGEST_COMMAND]) for pid in found if pid != os.getpid())
+def _told_by_ps() -> dict[int, tuple[str, str]]:
+    """Program and command of every other process, where there is no `/proc`.
+
+    Both may hold blanks, so that no line could be taken apart: each column is asked by itself.
+    """
+    commands = _ps("-ax", "args")
+    programs = _ps("-ax", "comm")
+    return {pid: (program, commands.get(pid, "?")) for pid, program in programs.items() if pid != os.getpid()}
+
+
+def _running(own: _Own, told: dict[int, tuple[str, str]]) -> tuple[Process, ...]:
+    return tuple(
+        Process(pid, command[:_LONGEST_COMMAND])
+        for pid, (program, command) in told.items()
+        if os.path.realpath(program) == own.program
+    )
+
+
+def _in_venv(venv: str, told: dict[int, tuple[str, str]]) -> tuple[Process, ...]:
+    inside = f"{venv}/bin/"
+    return tuple(
+        Process(pid, command[:_LONGEST_COMMAND])
+        for pid, (program, command) in told.items()
+        if program.startswith(inside) or command.startswith(inside) or f" {inside}" in command
+    )
 
 
 def _ps(which: str, column: str) -> dict[int, str]:

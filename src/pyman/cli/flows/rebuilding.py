@@ -14,12 +14,12 @@ from pyman.core.venv import VenvFacts, VenvFolder
 from pyman.effects.lock import hold
 from pyman.effects.packages.installers import CannotInstall, install, sync
 from pyman.effects.places import cannot_write
+from pyman.effects.processes import processes_of_venv
 from pyman.effects.settings import read_link_mode
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.own_folders import folder_made
 from pyman.effects.venvs.own_pip_conf import put_own_pip_conf
-from pyman.effects.venvs.processes import processes_of_venv
 from pyman.effects.venvs.records import remember
 from pyman.effects.venvs.recovery import FINISHED, LEFT, interrupted, recover
 from pyman.effects.venvs.set_aside import SetAside
