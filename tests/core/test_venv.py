@@ -18,7 +18,6 @@ BASE = Interpreter(
     True,
     1,
     1,
-    1,
     0,
 )
 FOLLOWING = VenvFacts(

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pyman.core.request import parse_request
-from pyman.core.version_file import LONGEST_FILE, LONGEST_LINE, FileRequest, misread, parse_version_file
+from pyman.core.version_file import LONGEST_FILE, LONGEST_LINE, FileRequest, parse_version_file
 from pyman.errors import BadRequest
 from stage.hostile import HUGE, damaged, text_of
 
@@ -95,15 +95,6 @@ def test_a_file_of_ten_megabytes_is_refused_at_once():
     with pytest.raises(BadRequest, match="too long"):
         parse_version_file("\n" * 10_000_000)
     parse_version_file("\n" * LONGEST_FILE)
-
-
-def test_a_name_that_nobody_knows_is_reported_with_its_place():
-    (request,) = parse_version_file("# my environment\nmyproject\n", "/p/.python-version")
-    with pytest.raises(BadRequest) as caught:
-        parse_request(request.text)
-    error = misread(request, "/p/.python-version", caught.value)
-    assert error.message == "/p/.python-version, line 2: `myproject` names no Python"
-    assert error.exit_status == 1
 
 
 PIECES = st.sampled_from(

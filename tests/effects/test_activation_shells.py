@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.shell.activation import quote_csh, quote_fish, quote_sh
-from pyman.effects.venvs.activation import write_activation
+from pyman.effects.venvs.activation import activation_scripts
 
 NASTY = [
     "plain",
@@ -141,7 +141,9 @@ def start(shell):
 def make(folder, prompt):
     """Make what activation needs of a venv: the scripts, and a program to find through PATH."""
     os.makedirs(folder + "/bin")
-    write_activation(folder, prompt)
+    for name, content in activation_scripts(folder, prompt).items():
+        with open(f"{folder}/bin/{name}", "wb") as file:
+            file.write(content)
     put_program(folder + "/bin", "inside")
     return folder
 

@@ -8,21 +8,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.pyvenv_cfg import Settings
 
-CREATORS = (
-    "pyman",
-    "venv",
-    "virtualenv",
-    "uv",
-    "pipx",
-    "poetry",
-    "pdm",
-    "hatch",
-    "tox",
-    "nox",
-    "pre-commit",
-    "unknown",
-)
-
 MARKERS = ("pipx_metadata.json", "uv-receipt.toml", ".tox-info.json")
 """Files in a venv's folder by which its owner knows it."""
 

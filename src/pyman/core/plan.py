@@ -88,7 +88,5 @@ class Plan:
     """Steps that are taken together, or not at all."""
 
     steps: tuple[Step, ...] = ()
-    because: str = ""
-    """One sentence."""
     venv: VenvFolder | None = None
     """The venv that files and links of the steps lie in; None for those of the store."""

@@ -6,8 +6,6 @@ names of compilers for one, is left alone: what compiles with a runtime asks the
 
 from __future__ import annotations
 
-BUILD_PREFIX = "/install"
-
 # At import time, not when it is unpacked: through an alias `sys.base_prefix` is the alias, so an environment that
 # follows it compiles against the alias, and a pinned one against its patch release. The text works on every Python 3,
 # and also for tools that execute the file by themselves; the variables above it stay the literal that it was.

@@ -50,7 +50,6 @@ class Interpreter:
     managed: bool
     size: int
     mtime_ns: int
-    inode: int
     uid: int
     implementation: str = CPYTHON
 

@@ -59,11 +59,6 @@ def parse_version_file(text: str, path: str = NAME) -> tuple[FileRequest, ...]:
     return tuple(requests)
 
 
-def misread(request: FileRequest, path: str, error: BadRequest) -> BadRequest:
-    """Say of a request that `parse_request` refused in which file and line it stands."""
-    return BadRequest(f"{path}, line {request.line}: {error.message}", hint=_HINT, exit_status=1)
-
-
 _HINT = "write versions (`3.13`, `3.13.5`, `3.14t`), a range (`>=3.11,<3.14`) or `system` there; paths are not followed"
 
 

@@ -57,7 +57,7 @@ def plan_repair(
     was moved; `pipx_metadata` is the content of that file where pipx owns the venv.
     """
     if finding.action == FORGET:
-        return Repair(finding, Plan((Forget(finding.argument),), "it no longer exists"))
+        return Repair(finding, Plan((Forget(finding.argument),)))
     if finding.action not in PLANNED_HERE or facts is None:
         return Repair(finding, None)
     steps: tuple[Step, ...]
@@ -70,7 +70,7 @@ def plan_repair(
     else:
         target = chosen_target(finding, facts, store)
         steps = relink_steps(facts, target, pipx_metadata=pipx_metadata) if target is not None else ()
-    return Repair(finding, Plan(steps, finding.message, facts.place) if steps else None)
+    return Repair(finding, Plan(steps, facts.place) if steps else None)
 
 
 def chosen_target(finding: Finding, facts: VenvFacts, store: Store) -> Target | None:

@@ -172,7 +172,6 @@ def _read_interpreter(real: str, called: str) -> Interpreter | None:
         manifest is not None,
         status.st_size,
         status.st_mtime_ns,
-        status.st_ino,
         status.st_uid,
     )
 
@@ -217,7 +216,6 @@ def _of_another(real: str, prefix: str, implementation: str, status: os.stat_res
         managed=False,
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
-        inode=status.st_ino,
         uid=status.st_uid,
         implementation=implementation,
     )

@@ -105,15 +105,6 @@ def _side_by_side(
         web.resume()
 
 
-def discard(path: str, cache: str) -> None:
-    """Remove an archive from the cache after its use; one that lies elsewhere, in a mirror's folder, stays."""
-    if os.path.dirname(path) == os.path.join(cache, "archives"):
-        try:
-            _remove(path)
-        except OSError:
-            pass  # a cache may keep what it has
-
-
 def _fetch(build: Build, cache: str, web: Web, observer: Observer, give_up: Callable[[], bool] | None) -> str:
     if build.is_local:
         return _check_in_place(build)
