@@ -162,7 +162,7 @@ def test_a_venv_known_by_two_names_is_changed_once(user):
     os.symlink(user.project / ".venv", user.root / "venvs" / "again-0123456789abcdef")
     add_package(venv, "picky", requires_python=">3.13.5")
     [moved] = user.json("rollback", "3.13")["moved"]
-    assert {one["path"] for one in moved["held_back"]} == {str(venv), str(user.project / ".venv")}
+    assert [one["path"] for one in moved["held_back"]] == [str(venv)]
     assert version_of(venv) == NEW
     user.pyman("unhold", "3.13")
     assert setting(venv, "home") == f"{user.runtimes}/3.13/bin"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 import pytest
 
 from pyman.effects.moves.followers import read_followers
-from pyman.effects.moves.quiet_followers import QuietFollowers
 from pyman.effects.venvs.records import remember
 from stage.venvs import make_venv, write
 
@@ -103,42 +101,3 @@ def test_those_in_which_nothing_goes_stale_are_only_counted(place):
     found = place.found(counted=THROUGH)
     assert {os.path.basename(one.path) for one in found.each} == {"full", "held", "patch"}
     assert found.others == {"3.13": 1}
-
-
-def test_what_was_quiet_is_looked_at_again_once_it_has_changed(place):
-    venv = place.venv("v", extra="version = 3.13\n")
-    cache = f"{place.folder}/cache"
-
-    def look():
-        found = place.found(counted=THROUGH, quiet=QuietFollowers(cache))
-        return len(found.each), found.others
-
-    assert look() == look() == (0, {"3.13": 1})
-    # by memory alone: nobody opens the file
-    os.rename(f"{venv}/bin", f"{venv}/away")
-    assert look() == (0, {"3.13": 1})
-    os.rename(f"{venv}/away", f"{venv}/bin")
-    # another tool makes a venv in its place
-    shutil.rmtree(venv)
-    place.venv("v", extra="version = 3.13.5\n")
-    assert look() == (1, {})
-    with open(f"{venv}/pyvenv.cfg", "w", encoding="utf-8") as file:
-        file.write(f"home = {place.runtimes}/3.13/bin\nversion = 3.13\n")
-    assert look() == look() == (0, {"3.13": 1})
-    shutil.rmtree(venv)
-    assert look() == (0, {})
-
-
-@pytest.mark.parametrize("text", ["", "\n\n", "x", "a b", "1-2 3.13 /nowhere\n", "\xff\n  \n", "1-2 3.13 \n"])
-def test_a_memory_that_makes_no_sense_is_no_harm(place, text):
-    place.venv("v", extra="version = 3.13\n")
-    cache = f"{place.folder}/cache"
-    write(f"{cache}/followers", text)
-    for _ in range(2):
-        assert place.found(counted=THROUGH, quiet=QuietFollowers(cache)).others == {"3.13": 1}
-
-
-def test_a_cache_that_cannot_be_written_is_no_failure(place):
-    place.venv("v", extra="version = 3.13\n")
-    write(f"{place.folder}/cache", "in its place")
-    assert place.found(counted=THROUGH, quiet=QuietFollowers(f"{place.folder}/cache")).others == {"3.13": 1}

@@ -51,7 +51,7 @@ def test_killed_at_every_step_of_a_move(user, changes):
     set_hold(places, "3.13", OLD)
     set_hold(places, "3.13", NEW)
     add_package(misfit, "picky", requires_python=">3.13.5")
-    follower = read_follower(str(waiting), places.runtimes, "3.13".__eq__)
+    follower = read_follower(str(waiting), places.root, "3.13".__eq__)
     with Transaction(places) as transaction:
         transaction.take(through_other(follower, build, Version(3, 13, 15), held_back=f"{NEW} x", variant="default"))
     before = contents(user)

@@ -18,6 +18,7 @@ from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.store import read_store
+from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.records import forget as forget_record
 from pyman.effects.venvs.records import known_venvs
 from pyman.errors import IN_USE, NotFound, PymanError, Refused
@@ -80,7 +81,8 @@ def _adopted(session: Session, name: str) -> Runtime:
             hint=f"run `pyman uninstall {runtime.name}` to delete it",
         )
     refuse_own(session.places, runtime)
-    needed = read_needs(session.places, store, runtime)
+    others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
+    needed = read_needs(session.places, store, runtime, others)
     if needed:
         sentence, names = needed_by(runtime, needed)
         for line in names:

@@ -17,8 +17,7 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.choice import choose
 from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
-from pyman.core.implementation import CPYTHON, is_repaired, python_of, told_apart
-from pyman.core.listed_venv import ListedVenv
+from pyman.core.implementation import is_repaired, python_of, told_apart
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store
 from pyman.core.runtime_origin import is_shared, origin_of
@@ -28,7 +27,9 @@ from pyman.effects.runtimes.at_path import runtime_at
 from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.sizes import size_of
 from pyman.effects.store import read_manifest, read_store
-from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.inventory import read_one, unrecorded_venvs
+from pyman.effects.venvs.users import read_users
+from pyman.effects.venvs.uses import Uses
 from pyman.errors import BadRequest, NotFound
 
 TYPE_CHECKING = False
@@ -87,10 +88,11 @@ def _runtime_named(store: Store, text: str) -> Runtime:
 
 
 def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
-    needs = read_needs(session.places, store, runtime)
+    others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
+    needs = read_needs(session.places, store, runtime, others)
     names = store.names_of(runtime)
     manifest = read_manifest(runtime)
-    venvs = sorted({venv.path for venv in examine(session, machine=False).venvs if _runs_on(venv, runtime)})
+    venvs = sorted(read_users(store, others).get(runtime.name, ()))
     data = {
         **describe(store, runtime, len(venvs)),
         "name": runtime.name,
@@ -121,13 +123,6 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
         lines.append(f"    and {len(venvs) - _MOST_NAMED} more: `pyman venvs --python {runtime.release}`")
     lines += [f"  kept because {need.told}" for need in needs if need.why not in ("follows", "unreachable")][:10]
     return Answer(data, tuple(lines))
-
-
-def _runs_on(venv: ListedVenv, runtime: Runtime) -> bool:
-    if venv.base is None or venv.base.implementation != CPYTHON:
-        return False
-    prefix = os.path.realpath(runtime.path).rstrip("/")
-    return venv.base.path.startswith(prefix + "/") and venv.python in (None, runtime.version)
 
 
 def _about_venv(session: Session, store: Store, path: str) -> Answer:
@@ -209,8 +204,9 @@ def _what_moves(facts: VenvFacts, store: Store, findings: Iterable[Finding]) -> 
             "patch": f"linked to a patch release: nothing moves it{follows}",
             "external": "it follows what stands in its home: whoever upgrades that moves it",
         }.get(facts.link_kind, "its link is broken: `pyman doctor --fix` mends it")
-    if os.path.dirname(link) == os.path.join(store.root, "runtimes"):
-        alias = os.path.basename(link)
+    entry = Uses(store.root).named(link)
+    if entry is not None:
+        alias = entry[1]
         held = store.held(alias)
         return f"it follows {alias}" + (f", which is held at {held}" if held else ", which `pyman upgrade` moves")
     return f"it follows {link}, which its owner moves"

@@ -14,7 +14,8 @@ from pyman.core.record import replace
 from pyman.core.runtime import Runtime, Store
 from pyman.core.runtime_origin import origin_of
 from pyman.effects.store import read_manifest, read_store
-from pyman.effects.venvs.users import count_users
+from pyman.effects.venvs.inventory import unrecorded_venvs
+from pyman.effects.venvs.users import read_users
 
 
 @verb
@@ -55,7 +56,8 @@ def versions(session: Session) -> Answer:
 
 def list_installed(session: Session, store: Store) -> Answer:
     """The registry, as a table."""
-    users = count_users(session.places.root, store)
+    others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
+    users = {name: len(paths) for name, paths in read_users(store, others).items()}
     rows, records = [], []
     for runtime in store.runtimes:
         names = store.names_of(runtime)

@@ -18,6 +18,7 @@ from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.sizes import size_of
 from pyman.effects.store import read_store
+from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import IN_USE, PymanError, Refused
 
 
@@ -73,11 +74,16 @@ def remove_unused(session: Session, *, dry_run: bool, force: bool = False) -> Pr
     if not dry_run:
         prepare_folders(session.places)
     store = read_store(session.places.root)
+    others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
     going: list[tuple[Runtime, int]] = []
     kept: list[tuple[Runtime, Need]] = []
     lines: list[str] = []
     for runtime in prunable(store):
-        needed = [need for need in read_needs(session.places, store, runtime) if not (force and need.why in _OVERRULED)]
+        needed = [
+            need
+            for need in read_needs(session.places, store, runtime, others)
+            if not (force and need.why in _OVERRULED)
+        ]
         if needed:
             more = f", and {len(needed) - 1} more" if len(needed) > 1 else ""
             lines.append(f"kept {runtime.name}: {needed[0].told}{more}")

@@ -24,6 +24,7 @@ from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.runtimes.removal import read_needs, sort_for_relink
 from pyman.effects.store import read_store
+from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
 
 _MOST_LISTED = 20
@@ -52,7 +53,8 @@ def uninstall(
     )
     for runtime in chosen:
         refuse_own(session.places, runtime)
-    going = [_look(session, store, runtime, chosen, relink=relink, force=force) for runtime in chosen]
+    others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
+    going = [_look(session, store, runtime, chosen, others, relink=relink, force=force) for runtime in chosen]
     if not force and any(one.needed for one in going):
         return _refused(going, relink=relink)
     changed: list[Runtime] = []
@@ -98,14 +100,21 @@ class _Going:
 
 
 def _look(
-    session: Session, store: Store, runtime: Runtime, chosen: list[Runtime], *, relink: bool, force: bool
+    session: Session,
+    store: Store,
+    runtime: Runtime,
+    chosen: list[Runtime],
+    others: tuple[str, ...],
+    *,
+    relink: bool,
+    force: bool,
 ) -> _Going:
     """See who needs a runtime, once the others that were chosen are gone."""
     rest = store
     for other in chosen:
         if other.name != runtime.name:
             rest = without_runtime(rest, other.name)
-    needed = read_needs(session.places, rest, runtime)
+    needed = read_needs(session.places, rest, runtime, others)
     linked = [need for need in needed if need.follower is not None and need.follower.through == runtime.name]
     if not relink or not linked:
         return _Going(runtime, needed)
@@ -117,7 +126,7 @@ def _look(
             hint=f"run `pyman install {runtime.alias}` first",
             code=IN_USE,
         )
-    movable, needed = sort_for_relink(needed, runtime, target)
+    movable, needed = sort_for_relink(session.places, needed, runtime, target)
     if force:
         # What does not fit would not run at all without the runtime.
         movable = (

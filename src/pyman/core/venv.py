@@ -21,6 +21,12 @@ NO_COPY, SAME_COPY, OTHER_COPY, SCRIPT, LONE_COPY = "", "same", "differs", "scri
 with nothing left to compare it with."""
 
 
+MOST_LINKS = 40
+"""What Linux follows before it answers ELOOP. So deep may venvs lie in venvs too, each made from the one before."""
+CIRCLE = "its links lead in a circle"
+"""The reason of a way that does not end."""
+
+
 @record
 class Entry:
     """One name of the interpreter in a venv's `bin`."""
@@ -110,6 +116,13 @@ class Way:
     """The end; None where something is missing, unreadable or goes round in circles."""
     reason: str = ""
     """Why there is no end."""
+    hidden: bool = False
+    """True where the system refused a look: there may be an end."""
+
+    @property
+    def is_circle(self) -> bool:
+        """True where the links lead to one another."""
+        return self.reason == CIRCLE
 
 
 @record

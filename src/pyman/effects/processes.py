@@ -6,6 +6,7 @@ import os
 import sys
 
 from pyman.core.moves import Process
+from pyman.effects.venvs.uses import Uses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 _LONGEST_COMMAND = 200
 _LONGEST_ENVIRONMENT = 1 << 18
 _LONGEST_MAPS = 1 << 22
-_MOST_LINKS = 8
 
 
 def processes_in(runtime: Runtime) -> tuple[Process, ...]:
@@ -72,7 +72,7 @@ class _Own:
     def __init__(self, runtime: Runtime) -> None:
         prefix, name = os.path.realpath(runtime.path), os.path.basename(runtime.executable)
         self.program = os.path.realpath(os.path.join(prefix, runtime.executable))
-        self.inside = os.path.dirname(runtime.path) + "/"
+        self.uses = Uses(os.path.dirname(os.path.dirname(runtime.path)))
         self.loaded = tuple(
             f"{prefix}/{part}"
             for part in (f"lib/lib{name}.so", f"lib/lib{name}.dylib", f"lib/{name.removesuffix('d')}/")
@@ -146,15 +146,12 @@ def _started_through(pid: int, word: str, own: _Own) -> str | None:
     """The name in the store that the first word of a command leads through: see `Process`."""
     try:
         path = os.path.join(os.readlink(f"/proc/{pid}/cwd"), word if "/" in word else _on_path(pid, word))
-        for _ in range(_MOST_LINKS):
-            if path.startswith(own.inside):
-                return path[len(own.inside) :].partition("/")[0]
-            if path == own.program:
-                return None
-            path = os.path.join(os.path.dirname(path), os.readlink(path))
+        entry = own.uses.entry(path)
+        if entry is not None:
+            return entry[1]
+        return None if os.path.realpath(path) == own.program else ""
     except OSError:
-        pass  # It ends outside, or is gone by now.
-    return ""
+        return ""  # It is gone by now, or what is on the way cannot be looked at.
 
 
 def _on_path(pid: int, name: str) -> str:

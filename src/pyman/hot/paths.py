@@ -14,7 +14,9 @@ from pyman.core.implementation import CPYTHON, title
 from pyman.core.prefix_name import policy_of_path
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record
+from pyman.core.venv import MOST_LINKS
 from pyman.effects.files import read_text
+from pyman.effects.venvs.uses import Uses
 from pyman.errors import UNSUPPORTED, BadRequest, NotFound
 
 TYPE_CHECKING = False
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
     from pyman.core.pyvenv_cfg import Settings
     from pyman.core.runtime import Store
     from pyman.effects.places import Places
-
-_DEEPEST = 16
-"""Venvs in venvs, links to links: more is a loop."""
 
 
 @record
@@ -78,7 +77,7 @@ def _joined(folder: str, text: str) -> str:
 
 def _to_base(path: str, policy: str | None) -> Found:
     told_by_venv = False
-    for _ in range(_DEEPEST):
+    for _ in range(MOST_LINKS):
         if os.path.isdir(path):
             if os.path.isfile(os.path.join(path, FILE_NAME)):
                 path, policy = _base_of_venv(path, policy)
@@ -196,10 +195,10 @@ def _stands_in_prefix(path: str) -> bool:
 
 def _in_store(found: Found, store: Store) -> Choice | None:
     """The runtime of the store that a path goes into, and whether it went through an alias."""
-    inside = os.path.join(store.root, "runtimes") + "/"
-    if not found.executable.startswith(inside):
+    entry = Uses(store.root).named(found.executable)
+    if entry is None:
         return None
-    name = found.executable[len(inside) :].split("/")[0]
+    name = entry[1]
     runtime = store.runtime(name)
     if runtime is not None:
         return through_alias(store, runtime) if found.policy == "follow" else pinned(store, runtime)

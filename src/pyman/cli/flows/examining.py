@@ -26,6 +26,7 @@ from pyman.effects.venvs.inventory import take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.place import is_work_folder
 from pyman.effects.venvs.records import GONE, KnownVenv
+from pyman.effects.venvs.uses import Uses
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -140,6 +141,7 @@ def judge(
     ahead: list[Question] = []
     older: dict[str, str] = {}
     borrowing: list[VenvFacts] = []
+    uses = Uses(store.root)
     architectures = Architectures()
     others: dict[str, str] = {}
     unfinished: dict[str, tuple[str, ...]] = {}
@@ -153,7 +155,7 @@ def judge(
             entry = read_entry(journal_path(session.places, facts.folder))
             if entry is not None and entry.is_unfinished:
                 unfinished[facts.path] = entry.requirements
-        for is_behind, question, release in _questions(store, facts):
+        for is_behind, question, release in _questions(store, uses, facts):
             if is_behind:
                 behind.append(question)
             else:
@@ -196,7 +198,7 @@ def _would_link_to(store: Store, facts: VenvFacts) -> str:
     return target.executable if target is not None else ""
 
 
-def _questions(store: Store, facts: VenvFacts) -> Iterator[tuple[bool, Question, str]]:
+def _questions(store: Store, uses: Uses, facts: VenvFacts) -> Iterator[tuple[bool, Question, str]]:
     """Whether it fits what it would be linked to; and whether it fits what it follows, as it fitted what was before."""
     running, library = facts.running, facts.library
     if running is None or running.version is None or library is None:
@@ -209,15 +211,15 @@ def _questions(store: Store, facts: VenvFacts) -> Iterator[tuple[bool, Question,
         new = Base(target.executable, target.version, target.variant)
         yield True, Question(facts.path, site_packages, present, new, request), ""
     elif facts.link_kind == "alias":
-        before = _older(store, facts, running.version)
+        before = _older(store, uses, facts, running.version)
         if before is not None:
             old = Base(os.path.join(before.path, before.executable), before.version, before.variant)
             yield False, Question(facts.path, site_packages, old, present, request), before.name
 
 
-def _older(store: Store, facts: VenvFacts, version: Version) -> Runtime | None:
+def _older(store: Store, uses: Uses, facts: VenvFacts, version: Version) -> Runtime | None:
     """The highest installed release below the one that a venv of the store follows."""
-    if facts.link is None or not facts.link.startswith(os.path.join(store.root, "runtimes") + "/"):
+    if facts.link is None or uses.named(facts.link) is None:
         return None
     fitting = [
         runtime

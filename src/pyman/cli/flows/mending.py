@@ -233,7 +233,7 @@ def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Stor
     alias = facts.alias
     if runtime is None or alias is None:
         raise _nothing_to_do(facts.path)
-    follower = read_follower(facts.folder, os.path.join(store.root, "runtimes"), alias.__eq__)
+    follower = read_follower(facts.folder, store.root, alias.__eq__)
     if follower is None:
         raise _nothing_to_do(facts.path)
     reason = f"{runtime.version} {finding.message}"

@@ -17,7 +17,7 @@ def refuse_other_place(session: Session, facts: VenvFacts, command: str) -> None
     A cloned project's `.venv` may be a link to any venv of the user's: it is changed where it lies in that project,
     where the link itself was recorded (`register`), or where it is given by its own path.
     """
-    if leads_outside(session.places, facts) and not is_recorded(session.places.root, facts.path):
+    if leads_outside(session.places, facts.path, facts.folder) and not is_recorded(session.places.root, facts.path):
         raise leads_elsewhere(facts.path, facts.folder, command)
     if facts.not_written:
         raise not_written(facts.path, facts.not_written)

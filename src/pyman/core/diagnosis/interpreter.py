@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyman.core.diagnosis.judged import Judged
+    from pyman.core.venv import VenvFacts
 
 
 def about_interpreter(venv: Judged) -> Iterator[Finding]:
@@ -95,10 +96,10 @@ def _dangling(venv: Judged) -> Iterator[Finding]:
         named = facts.settings.home
         message = f"{FILE_NAME} names no home" if named is None else f"home is {named}, which is no absolute path"
     elif facts.home_way is None or facts.home_way.real is None:
-        message = f"home is {facts.home}, which does not exist"
+        circular = facts.home_way is not None and facts.home_way.is_circle
+        message = f"home is {facts.home}, {'a circle of links' if circular else 'which does not exist'}"
     elif facts.copy == NO_COPY and facts.interpreter is None:
-        end = facts.way.chain[-1] if facts.way is not None and facts.way.chain else "bin/python"
-        message = f"bin/python leads to {end}, which does not exist" if facts.link else "bin/python does not exist"
+        message = _where_it_leads(facts)
     elif all(entry.name != "python" for entry in facts.entries):
         message = "bin/python does not exist"
     elif facts.copy == LONE_COPY and facts.home_interpreter is None:
@@ -110,6 +111,16 @@ def _dangling(venv: Judged) -> Iterator[Finding]:
         yield venv.find("dangling", message, f"install {release} again", INSTALL, release)
     else:
         yield venv.relink("dangling", message)
+
+
+def _where_it_leads(facts: VenvFacts) -> str:
+    """What is at the end of `bin/python`, which is no interpreter."""
+    chain = facts.way.chain if facts.way is not None else ()
+    if facts.way is not None and facts.way.is_circle:
+        steps = [step.removeprefix(f"{facts.folder}/bin/") for step in chain]
+        again = next((number for number, step in enumerate(steps) if step in steps[:number]), len(steps))
+        return f"bin/python leads in a circle: {' -> '.join(steps[: again + 1])}"
+    return f"bin/python leads to {chain[-1]}, which does not exist" if len(chain) > 1 else "bin/python does not exist"
 
 
 def _mixed(venv: Judged) -> Iterator[Finding]:

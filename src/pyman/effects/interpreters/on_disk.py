@@ -11,7 +11,7 @@ from pyman.core.implementation import CPYTHON, library_name, of_base, split_libr
 from pyman.core.manifest import parse_manifest
 from pyman.core.runtime import MANIFEST
 from pyman.core.runtime_origin import is_shared
-from pyman.core.venv import Interpreter, OwnerLink, Way
+from pyman.core.venv import CIRCLE, MOST_LINKS, Interpreter, OwnerLink, Way
 from pyman.core.version import Version, parse_version
 from pyman.effects.files import read_text
 from pyman.effects.interpreters.standard_library import standard_library
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     Item = TypeVar("Item")
 
-# What Linux allows before it answers ELOOP.
-_MOST_LINKS = 40
 # A path of more components is longer than PATH_MAX allows to be useful, and would only go deep.
 _MOST_COMPONENTS = 200
 
-_NO_FOLDER = Way((), (), None, "it goes round in circles")
+_NO_FOLDER = Way((), (), None, CIRCLE)
+# Nothing is there, or what is there leads nowhere. Whatever else the system says, it has not told.
+_TOLD = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
 
 
 class Bases:
@@ -56,22 +56,22 @@ class Bases:
     def _follow(self, path: str) -> Way:
         chain: list[str] = []
         through: list[str] = []
-        for _ in range(_MOST_LINKS):
+        for _ in range(MOST_LINKS):
             folder = self.folder(os.path.dirname(path))
             name = os.path.basename(path)
             chain += [_join(each, name) for each in folder.chain]
             through += folder.through
             if folder.real is None:
-                return Way(tuple(chain), tuple(through), None, folder.reason)
+                return Way(tuple(chain), tuple(through), None, folder.reason, folder.hidden)
             real = _join(folder.real, name)
             try:
                 text = os.readlink(real)
             except OSError as error:
                 if error.errno == errno.EINVAL:
                     return Way(tuple(chain), tuple(through), real)
-                return Way(tuple(chain), tuple(through), None, _why(error))
+                return Way(tuple(chain), tuple(through), None, *_why(error))
             path = text if text.startswith("/") else _join(folder.real, text)
-        return Way(tuple(chain), tuple(through), None, _NO_FOLDER.reason)
+        return Way(tuple(chain), tuple(through), None, CIRCLE)
 
     def folder(self, path: str) -> Way:
         """Follow an absolute path to a folder."""
@@ -89,7 +89,11 @@ class Bases:
         parent = self.folder(above)
         if parent.real is None:
             return Way(
-                tuple(_join(each, name) for each in parent.chain) or (path,), parent.through, None, parent.reason
+                tuple(_join(each, name) for each in parent.chain) or (path,),
+                parent.through,
+                None,
+                parent.reason,
+                parent.hidden,
             )
         if name in ("", "."):
             return parent
@@ -102,9 +106,9 @@ class Bases:
         except OSError as error:
             if error.errno == errno.EINVAL:
                 return Way(chain, parent.through, real)
-            return Way(chain, parent.through, None, _why(error))
+            return Way(chain, parent.through, None, *_why(error))
         end = self.folder(text if text.startswith("/") else _join(parent.real, text))
-        return Way(chain + end.chain, (*parent.through, real, *end.through), end.real, end.reason)
+        return Way(chain + end.chain, (*parent.through, real, *end.through), end.real, end.reason, end.hidden)
 
     def interpreter(self, real: str, minor: str = "") -> Interpreter | None:
         """Tell what the executable at a real path is; None where no regular file is there.
@@ -130,8 +134,9 @@ def _join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder != "/" else f"/{name}"
 
 
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _why(error: OSError) -> tuple[str, bool]:
+    """Why a way does not go on, and whether it may all the same."""
+    return (error.strerror or str(error)).lower(), error.errno not in _TOLD
 
 
 def _read_interpreter(real: str, called: str) -> Interpreter | None:

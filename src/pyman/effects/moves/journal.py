@@ -105,7 +105,7 @@ def _read(work: str) -> Iterable[tuple[str, ...]]:
 def _settle(places: Places, store: Store, path: str, alias: str, target: Runtime | None) -> None:
     """Clear away what lies half done in a venv, and bring it onto its alias; without `target` it is in its place."""
     names = {"3", alias, *(runtime.name for runtime in store.runtimes if runtime.alias == alias)}
-    follower = read_follower(path, places.runtimes, names.__contains__)
+    follower = read_follower(path, places.root, names.__contains__)
     if follower is None:
         return
     sweep_own(follower.own, ("", "bin"))

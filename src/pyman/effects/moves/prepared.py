@@ -37,7 +37,7 @@ def prepare(
     # Without the check nothing has to be known of a venv in which nothing goes stale.
     counted = {} if check else {alias: alias.rstrip("td") for alias in aliases - {"3"}}
     quiet = QuietFollowers(places.cache) if counted else None
-    followers = read_followers(places.root, concerns, counted, quiet)
+    followers = read_followers(places.root, concerns, counted, quiet=quiet)
     through_major = major if "3" not in aliases else None
     return [_prepare(swap, before, after, followers, through_major, check=check, trees=trees) for swap in swaps]
 
@@ -82,7 +82,6 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
     old = move.old
     program = os.path.join(old.path, old.executable) if old is not None else None
     minor = move.swap.alias.rstrip("td")
-    seen: set[str] = set()
     behind: list[tuple[Follower, str]] = []
     stuck: list[tuple[Follower, str]] = []
     along: list[Follower] = []
@@ -93,28 +92,22 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
             stuck.append((follower, f"{reason}, and it cannot be held back on {old.release}, which is to go"))
         elif (ready := _ready(follower, program)).obstacle:
             stuck.append((follower, f"{reason}, and it cannot be held back: {ready.obstacle}"))
-        elif _is_first(follower, seen):
-            behind.append((ready, reason))
         else:
-            still.append((follower, reason))
+            behind.append((ready, reason))
     for follower in move.along:
         if not follower.copies and not may_need_work(follower.cfg, minor):
             others += 1
         elif (ready := _ready(follower, program)).obstacle:
             others += 1
             notes.append((follower.path, f"was not brought up to date: {ready.obstacle}"))
-        elif _is_first(follower, seen):
-            along.append(ready)
         else:
-            others += 1
+            along.append(ready)
     for follower in move.forward:
         present = os.path.join(follower.runtimes, follower.through, move.new.executable) if move.new else None
         if (ready := _ready(follower, present)).obstacle:
             still.append((follower, f"it fits again, and cannot be brought forward: {ready.obstacle}"))
-        elif _is_first(follower, seen):
-            forward.append(ready)
         else:
-            others += 1
+            forward.append(ready)
     return replace(
         move,
         along=tuple(along),
@@ -125,15 +118,6 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
         still=tuple(still),
         notes=tuple(notes),
     )
-
-
-def _is_first(follower: Follower, seen: set[str]) -> bool:
-    """True unless the same venv is known by another name: it is to be changed once."""
-    place = os.path.realpath(follower.place)
-    if place in seen:
-        return False
-    seen.add(place)
-    return True
 
 
 def _completed(follower: Follower, program: str | None) -> Follower:

@@ -1,13 +1,14 @@
-"""Venvs that follow and have nothing in them that goes stale: seen once, they are only counted afterwards.
+"""Venvs that follow and have nothing in them that goes stale: seen once, their file is not opened again.
 
-What is remembered holds for a `pyvenv.cfg` of that time and inode. The memory lies in the cache and may be deleted at
-any time; what it says is looked up again then.
+What is remembered holds for a `pyvenv.cfg` of that time and inode, of a venv that goes through that name. The memory
+lies in the cache and may be deleted at any time; what it says is looked up again then.
 """
 
 from __future__ import annotations
 
 import os
 
+from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.files import read_text, replace_file
 from pyman.effects.places import make_folder
 from pyman.errors import PymanError
@@ -16,37 +17,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyman.effects.venvs.uses import Use
+
 _LARGEST_MEMORY = 16 << 20
 _MOST_KEPT = 50_000
 
 
 class QuietFollowers:
-    """Says of a venv by which name of the store it goes, where that is known without opening anything."""
+    """Says of a venv that goes through a name of the store whether it needs nothing, without opening its file."""
 
     def __init__(self, cache: str) -> None:
         self._file = os.path.join(cache, "followers")
         self._known = self._recall()
         self._new: dict[str, str] = {}
 
-    def through(self, cfg: str) -> str | None:
-        """The name that the venv with this `pyvenv.cfg` goes through; None where it has changed, or was never seen."""
-        known = self._known.get(cfg)
-        if known is None:
-            return None
-        try:
-            status = os.stat(cfg)
-        except OSError:
-            return None
-        mark, _, through = known.partition(" ")
-        return through if mark == f"{status.st_mtime_ns}-{status.st_ino}" else None
+    def knows(self, use: Use) -> bool:
+        """True for a venv that needed nothing, and has not changed since."""
+        return self._known.get(f"{use.place}/{FILE_NAME}") == _mark(use)
 
-    def add(self, cfg: str, through: str) -> None:
+    def add(self, use: Use) -> None:
         """Remember a venv that needs nothing."""
-        try:
-            status = os.stat(cfg)
-        except OSError:
-            return
-        self._new[cfg] = f"{status.st_mtime_ns}-{status.st_ino} {through}"
+        self._new[f"{use.place}/{FILE_NAME}"] = _mark(use)
 
     def remember(self) -> None:
         """Keep what was seen for the next time; a cache that cannot be written is no failure."""
@@ -66,6 +57,10 @@ class QuietFollowers:
         except OSError:
             return {}
         return {cfg: known for known, space, cfg in map(_split, lines) if space}
+
+
+def _mark(use: Use) -> str:
+    return f"{use.status.st_mtime_ns}-{use.status.st_ino} {use.name}"
 
 
 def _split(line: str) -> tuple[str, str, str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 from pyman.core.plans.removal import Need, needs
 from pyman.core.record import replace
+from pyman.core.shell.quoting import as_word
 from pyman.effects.moves.fitness import one_line
 from pyman.effects.moves.followers import read_followers, why_left_alone
 from pyman.effects.processes import processes_in, why_not_told
 from pyman.effects.runtimes.own_python import runs_pyman
+from pyman.effects.venvs.inventory import is_only_named
 from pyman.effects.venvs.records import UNREACHABLE, known_venvs, state_of
 
 TYPE_CHECKING = False
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from pyman.effects.places import Places
 
 
-def read_needs(places: Places, store: Store, runtime: Runtime) -> tuple[Need, ...]:
-    """Everything that needs a runtime now."""
-    followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__)
-    unseen = {os.path.basename(place) for place in followers.unseen}
-    unreachable = [
-        known.path for known in known_venvs(places.root) if known.name in unseen or state_of(known.path) == UNREACHABLE
-    ]
+def read_needs(places: Places, store: Store, runtime: Runtime, others: Iterable[str] = ()) -> tuple[Need, ...]:
+    """Everything that needs a runtime now; `others` are venvs that are known without a record."""
+    others = tuple(others)
+    followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__, others=others)
+    unreachable = [known.path for known in known_venvs(places.root) if state_of(known.path) == UNREACHABLE]
+    unreachable += [path for path in followers.unseen if path not in unreachable]
     # What runs an adopted Python has it without our link: only a venv can need the link.
     processes = processes_in(runtime) if runtime.is_managed else ()
     not_told = why_not_told() if runtime.is_managed else ""
@@ -42,7 +41,7 @@ def read_needs(places: Places, store: Store, runtime: Runtime) -> tuple[Need, ..
 
 
 def sort_for_relink(
-    needed: Iterable[Need], runtime: Runtime, target: Runtime
+    places: Places, needed: Iterable[Need], runtime: Runtime, target: Runtime
 ) -> tuple[tuple[Need, ...], tuple[Need, ...]]:
     """Tell apart the venvs that can be linked to another release, and what else needs a runtime (DESIGN 8.1).
 
@@ -60,6 +59,8 @@ def sort_for_relink(
             rest.append(replace(need, unfit=one_line(verdict.reasons)))
         elif obstacle := why_left_alone(follower):
             rest.append(replace(need, unfit=obstacle))
+        elif is_only_named(places, follower.path, follower.place):
+            rest.append(replace(need, unfit=f"it is not recorded: run `pyman register {as_word(follower.path)}`"))
         else:
             movable.append(need)
     return tuple(movable), tuple(rest)

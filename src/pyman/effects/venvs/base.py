@@ -7,18 +7,16 @@ import os
 from pyman.core.folder_names import minor_of_executable, minor_sibling
 from pyman.core.implementation import of_venv
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
-from pyman.core.venv import Problem, Way, named_folder
+from pyman.core.venv import CIRCLE, MOST_LINKS, Problem, Way, named_folder
 from pyman.effects.files import NotReadable, read_bytes
 from pyman.effects.interpreters.standard_library import standard_library
+from pyman.effects.venvs.uses import CIRCULAR, FILE, INTERPRETERS, MISSING, WayOut, way_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.pyvenv_cfg import Settings
     from pyman.core.venv import Entry, Interpreter, Library, OwnerLink
     from pyman.effects.interpreters.on_disk import Bases
-
-# Venvs in venvs: each is made from the one before, by hand.
-_DEEPEST_NESTING = 10
 
 
 def why(error: OSError) -> str:
@@ -31,20 +29,19 @@ def why(error: OSError) -> str:
 def read_link(folder: str, entries: tuple[Entry, ...], bases: Bases) -> tuple[str | None, Way | None]:
     """Find the first path outside of a venv's `bin` that the interpreter's name leads to, and where that ends."""
     known = {entry.name: entry for entry in entries}
-    name = next((name for name in ("python", "python3") if name in known), entries[0].name if entries else None)
-    chain: list[str] = []
-    while name in known:
-        entry = known.pop(name)
-        chain.append(f"{folder}/{name}")
-        if entry.kind != "link":
-            return None, Way(tuple(chain), (), chain[-1] if entry.kind != "other" else None)
-        target = entry.text if entry.text.startswith("/") else f"{folder}/{entry.text}"
-        name = os.path.basename(target)
-        if os.path.dirname(target) != folder:
-            way = bases.follow(target)
-            shown = target if "/.." not in target else os.path.normpath(target)
-            return shown, Way((*chain, *way.chain), way.through, way.real, way.reason)
-    return None, Way(tuple(chain), (), None, "it is not there")
+    start = next((name for name in INTERPRETERS if name in known), entries[0].name if entries else "")
+    try:
+        out = way_out(folder, (start,)) if start else WayOut((), None, MISSING)
+    except OSError as error:
+        return None, Way((f"{folder}/{start}",), (), None, why(error), hidden=True)
+    chain = tuple(f"{folder}/{name}" for name in out.names)
+    if out.target is not None:
+        way = bases.follow(out.target)
+        shown = out.target if "/.." not in out.target else os.path.normpath(out.target)
+        return shown, Way((*chain, *way.chain), way.through, way.real, way.reason, way.hidden)
+    if out.end == FILE and os.path.isfile(chain[-1]):
+        return None, Way(chain, (), chain[-1])
+    return None, Way(chain, (), None, CIRCLE if out.end == CIRCULAR else "it is not there")
 
 
 def interpreter_of_home(
@@ -81,7 +78,7 @@ def library_beside(home: Way | None, interpreter: Interpreter | None, libraries:
 def outermost(home: str | None) -> tuple[str | None, str | None, Problem | None]:
     """The venv that `home` lies in, and the `home` of the last venv on the way from there to the base."""
     first = None
-    for _ in range(_DEEPEST_NESTING):
+    for _ in range(MOST_LINKS):
         outer = os.path.dirname(home) if home is not None else ""
         if not outer or not os.access(f"{outer}/{FILE_NAME}", os.F_OK):
             return first, home if first is not None else None, None

@@ -11,6 +11,7 @@ from pyman.effects.files import TEMPORARY
 from pyman.effects.interpreters.base_release import BaseReleases
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.observer import SILENT, Observer
+from pyman.effects.settings import read_settings
 from pyman.effects.venvs.known_places import find_known_venvs
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.place import is_work_folder
@@ -23,6 +24,7 @@ from pyman.effects.venvs.records import (
     is_recorded,
     known_venvs,
     record_name,
+    record_names,
     write_record,
 )
 from pyman.effects.venvs.records import state_of as state_of_record
@@ -132,19 +134,37 @@ def take_inventory(
     """
     given = [os.path.abspath(os.path.join(cwd, os.path.expanduser(folder))) for folder in folders]
     records = known_venvs(places.root)
-    unreadable: tuple[str, ...] = ()
     if given:
         found = search_venvs(given, observer)
         tops = tuple(f"{top.rstrip('/')}/" for top in dict.fromkeys((*given, *map(os.path.realpath, given))))
         known = {one.name: one for one in records if f"{one.path}/".startswith(tops)}
         return Inventory(places, known, found.venvs, found.unreadable, record=record, named=given if named else ())
+    paths, unreadable = _without_records(places, environ, cwd, searched, observer)
+    return Inventory(places, {one.name: one for one in records}, paths, unreadable, record=record)
+
+
+def unrecorded_venvs(
+    places: Places, environ: Mapping[str, str], cwd: str, observer: Observer = SILENT
+) -> tuple[str, ...]:
+    """The paths of the venvs that are known without a record, for those who only ask which name of the store each uses.
+
+    Nothing is recorded. Raises PymanError where records or settings cannot be read.
+    """
+    recorded = set(record_names(places.root))
+    paths, _ = _without_records(places, environ, cwd, read_settings(places.config).folders, observer)
+    return tuple(dict.fromkeys(path for path in paths if record_name(path) not in recorded))
+
+
+def _without_records(
+    places: Places, environ: Mapping[str, str], cwd: str, searched: Iterable[str], observer: Observer
+) -> tuple[list[str], tuple[str, ...]]:
+    """Where venvs are, whether they have a record or not; and the folders that could not be searched."""
     paths = [*_here(cwd), *find_known_venvs(environ, places.home)]
     wanted = [os.path.abspath(os.path.join(places.home, os.path.expanduser(folder))) for folder in searched]
-    if wanted:
-        found = search_venvs(wanted, observer)
-        paths += found.venvs
-        unreadable = found.unreadable
-    return Inventory(places, {one.name: one for one in records}, paths, unreadable, record=record)
+    if not wanted:
+        return paths, ()
+    found = search_venvs(wanted, observer)
+    return [*paths, *found.venvs], found.unreadable
 
 
 def read_one(places: Places, path: str) -> VenvFacts | None:
@@ -153,11 +173,14 @@ def read_one(places: Places, path: str) -> VenvFacts | None:
     return BaseReleases(places).complete(_with_claim(places, facts)) if facts is not None else None
 
 
-def leads_outside(places: Places, facts: VenvFacts) -> bool:
-    """True for a venv that was read by way of a link, or of a text file, and lies outside of the project of that."""
-    if facts.path == facts.folder:
-        return False
-    return not is_inside(facts.folder, project_of(os.path.dirname(facts.path), places.home))
+def leads_outside(places: Places, path: str, folder: str) -> bool:
+    """True for a venv whose `path` is a link or a text file, and whose `folder` lies outside of the project of that."""
+    return path != folder and not is_inside(folder, project_of(os.path.dirname(path), places.home))
+
+
+def is_only_named(places: Places, path: str, folder: str) -> bool:
+    """True for a venv that only a link or a text file of a project names, from outside, and no record."""
+    return leads_outside(places, path, folder) and not any(is_recorded(places.root, each) for each in (path, folder))
 
 
 def _with_claim(places: Places, facts: VenvFacts) -> VenvFacts:
@@ -165,10 +188,8 @@ def _with_claim(places: Places, facts: VenvFacts) -> VenvFacts:
 
     What such a file says can make pyman look inside of that project, and write nowhere else (DESIGN 6).
     """
-    claimed = not leads_outside(places, facts) or any(
-        is_recorded(places.root, path) for path in (facts.path, facts.folder)
-    )
-    return facts if claimed == (not facts.only_named) else replace(facts, only_named=not claimed)
+    only_named = is_only_named(places, facts.path, facts.folder)
+    return facts if only_named == facts.only_named else replace(facts, only_named=only_named)
 
 
 def is_own(path: str) -> bool:

@@ -35,9 +35,7 @@ from pyman.effects.venvs.contents import compare_copy, holds_compiled, is_script
 from pyman.effects.venvs.location import read_location
 from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.place import UNFINISHED, is_work_folder
-
-# A text file in place of `.venv` holds one path.
-_LONGEST_PATH = 4096
+from pyman.effects.venvs.uses import folder_of
 
 
 def read_venv(path: str, bases: Bases | None = None) -> VenvFacts | None:
@@ -63,7 +61,7 @@ class _Reading:
         try:
             status = os.lstat(self.path)
             if not stat.S_ISDIR(status.st_mode):
-                found = _elsewhere(self.path, status)
+                found = os.path.realpath(self.path) if stat.S_ISLNK(status.st_mode) else folder_of(self.path)
                 if found is None:
                     return None
                 self.folder = found
@@ -214,15 +212,3 @@ def _is_utf8(content: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _elsewhere(path: str, status: os.stat_result) -> str | None:
-    """The venv that a link or a text file in the place of `.venv` stands for."""
-    if stat.S_ISLNK(status.st_mode):
-        return os.path.realpath(path)
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    text = read_bytes(path, _LONGEST_PATH).decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip()
-    if not text or "\n" in text or "\0" in text:
-        return None
-    return os.path.realpath(os.path.join(os.path.dirname(path), text))

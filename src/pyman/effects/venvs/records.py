@@ -108,12 +108,12 @@ def record_names(root: str) -> list[str]:
     """The names of all records, sorted. Raises PymanError where they cannot be read: they are not none."""
     folder = os.path.join(root, "venvs")
     try:
-        names = os.listdir(folder)
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_symlink())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise _unreadable(folder, error) from error
-    return sorted(name for name in names if not name.startswith("."))
 
 
 def known_venvs(root: str) -> tuple[KnownVenv, ...]:

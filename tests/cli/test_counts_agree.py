@@ -1,0 +1,119 @@
+"""`list`, `info`, `uninstall` and `prune` count the same venvs, in worlds of venvs of every kind, known in every way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stage.home import Home
+from stage.uses import ELSEWHERE, WAYS, Uses, elsewhere
+from stage.venvs import make_prefix, write
+
+# Two releases of one minor and one of another: an older one, the one that the alias leads to, the last of its minor.
+OLD, NEW, LAST = "3.13.5", "3.13.15", "3.11.2"
+LEADS = {"3": NEW, "3.13": NEW, "3.11": LAST, OLD: OLD, NEW: NEW, LAST: LAST}
+
+KINDS = st.one_of(
+    st.tuples(st.sampled_from(WAYS), st.sampled_from(sorted(LEADS))),
+    st.tuples(st.just("elsewhere"), st.sampled_from(ELSEWHERE)),
+)
+SHAPES = st.sampled_from(["folder", "link", "text", "two links", "folder and link", "link to text"])
+WORLDS = st.tuples(
+    st.lists(st.tuples(KINDS, SHAPES), max_size=6),
+    # One in the project, which nobody has recorded.
+    st.none() | st.tuples(KINDS, st.sampled_from(["folder", "link", "text"])),
+)
+
+
+class World:
+    """A home with such venvs; `names` tells of each by its real place which name of the store it goes through."""
+
+    def __init__(self, folder, recorded, here):
+        self.home = Home(folder)
+        self.folder = folder
+        for release in (OLD, NEW, LAST):
+            make_prefix(f"{self.home.runtimes}/{release}", release, manifest=True)
+        for alias, target in (("3", "3.13"), ("3.13", NEW), ("3.11", LAST)):
+            os.symlink(target, self.home.runtimes / alias)
+        self.names: dict[str, str | None] = {}
+        self._stage = Uses(str(folder), str(self.home.root))
+        os.makedirs(self.home.root / "venvs")
+        for number, (kind, shape) in enumerate(recorded):
+            for path in self._known_as(shape, self._venv(kind, f"{folder}/venvs/{number}"), str(number)):
+                os.symlink(path, self.home.root / f"venvs/{number}-{os.path.basename(os.path.dirname(path))}")
+        if here is not None:
+            kind, shape = here
+            path = f"{self.home.project}/.venv"
+            venv = self._venv(kind, path if shape == "folder" else f"{folder}/venvs/here")
+            if shape == "link":
+                os.symlink(venv, path)
+            elif shape == "text":
+                write(path, venv)
+
+    def _venv(self, kind, path):
+        way, name = kind
+        self.names[path] = None if way == "elsewhere" else name
+        return elsewhere(name, path) if way == "elsewhere" else self._stage.make(way, name, path)
+
+    def _known_as(self, shape, venv, name):
+        projects = [f"{self.folder}/projects/{name}{letter}/.venv" for letter in "ab"]
+        for project in projects:
+            os.makedirs(os.path.dirname(project))
+        if shape == "folder":
+            return [venv]
+        if shape == "text":
+            write(projects[0], venv)
+            return projects[:1]
+        if shape == "link to text":
+            write(f"{self.folder}/projects/{name}/text", f"{venv}\n")
+            os.symlink(f"../{name}/text", projects[0])
+            return projects[:1]
+        os.symlink(os.path.relpath(venv, os.path.dirname(projects[0])), projects[0])
+        os.symlink(projects[0], projects[1])
+        return {"link": projects[:1], "two links": projects, "folder and link": [projects[0], venv]}[shape]
+
+    def real(self, paths):
+        """The real places of venvs, each once."""
+        found = [os.path.realpath(Path(path).read_text().strip() if os.path.isfile(path) else path) for path in paths]
+        assert len(found) == len(set(found)), found
+        return set(found)
+
+    def through(self, *names):
+        return {path for path, name in self.names.items() if name in names}
+
+    def on(self, release):
+        return {path for path, name in self.names.items() if name is not None and LEADS[name] == release}
+
+
+@settings(max_examples=15, deadline=None)
+@given(WORLDS)
+def test_list_info_uninstall_and_prune_count_alike(world):
+    folder = Path(tempfile.mkdtemp())
+    try:
+        _count_alike(World(folder.resolve(), *world))
+    finally:
+        shutil.rmtree(folder)
+
+
+def _count_alike(world):
+    home = world.home
+    listed = {one["version"]: one["venvs"] for one in home.json("list")["runtimes"]}
+    assert listed == {release: len(world.on(release)) for release in (OLD, NEW, LAST)}
+    for release in (OLD, NEW, LAST):
+        told = home.json("info", release)
+        assert world.real(told["users"]) == world.on(release), release
+        assert told["venvs"] == listed[release]
+    # Who goes through the alias needs only the last release of its minor.
+    for release, needed in ((OLD, world.through(OLD)), (NEW, world.through(NEW)), (LAST, world.on(LAST))):
+        if needed:
+            answer = home.json("uninstall", release, status=1)
+            assert answer["error"]["code"] == "in-use"
+            assert world.real(one["who"] for one in answer["needed"]) == needed, release
+    answer = home.json("prune")
+    assert world.real(one["who"] for one in answer["kept"]) == world.through(OLD)
+    assert answer["changed"] == ([] if world.through(OLD) else [OLD])
