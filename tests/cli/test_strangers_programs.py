@@ -269,6 +269,16 @@ def test_helpers_on_path(machine, clone):
         assert clone.started() == [], words
 
 
+def test_the_systems_python_is_not_one_of_the_project(machine, clone):
+    """PATH is the user's own word for what lies elsewhere."""
+    path = f"{clone.folder}/fake/bin:/usr/bin:/bin"
+    for words in (("find", "system"), ("venv", "made", "-p", "system")):
+        assert "was not started" in machine.pyman(*words, cwd=clone.folder, status=1, PATH=path).err
+    assert clone.started() == []
+    machine.pyman("find", "system", PATH=path, status=None)
+    assert clone.started() == ["fake"]
+
+
 # --- other users
 
 

@@ -8,17 +8,17 @@ import pytest
 
 from pyman.core.admission import (
     EXCHANGED,
-    FOREIGN,
     IN_VENV,
     NAMED,
     NO_LIBRARY,
     NO_NAME,
     NO_PROGRAM,
+    OTHER_OWNER,
     OUTSIDE,
     ROOT,
     STORE,
-    SYSTEM,
     TOOL,
+    UNVOUCHED,
     WRITABLE,
     Objection,
     Standing,
@@ -42,28 +42,28 @@ def thing(uid, mode, *, kind=FOLDER, shared=False, last=False):
     [
         # What belongs to whom. Root starts nothing of anybody else, whoever named it.
         (ROOT, STORE, thing(ROOT, 0o755), None),
-        (ROOT, STORE, thing(USER, 0o755), FOREIGN),
-        (ROOT, NAMED, thing(USER, 0o755), FOREIGN),
-        (ROOT, TOOL, thing(USER, 0o700), FOREIGN),
-        (ROOT, SYSTEM, thing(USER, 0o755), FOREIGN),
-        (ROOT, NAMED, thing(USER, 0o777, kind=LINK), FOREIGN),
+        (ROOT, STORE, thing(USER, 0o755), OTHER_OWNER),
+        (ROOT, NAMED, thing(USER, 0o755), OTHER_OWNER),
+        (ROOT, TOOL, thing(USER, 0o700), OTHER_OWNER),
+        (ROOT, UNVOUCHED, thing(USER, 0o755), OTHER_OWNER),
+        (ROOT, NAMED, thing(USER, 0o777, kind=LINK), OTHER_OWNER),
         # What nothing speaks for must be root's.
-        (USER, SYSTEM, thing(ROOT, 0o755), None),
-        (USER, SYSTEM, thing(USER, 0o755), OUTSIDE),
-        (USER, SYSTEM, thing(OTHER, 0o755), OUTSIDE),
-        (USER, SYSTEM, thing(USER, 0o777, kind=LINK), OUTSIDE),
-        (USER, SYSTEM, thing(ROOT, 0o777, kind=LINK), None),
+        (USER, UNVOUCHED, thing(ROOT, 0o755), None),
+        (USER, UNVOUCHED, thing(USER, 0o755), OUTSIDE),
+        (USER, UNVOUCHED, thing(OTHER, 0o755), OUTSIDE),
+        (USER, UNVOUCHED, thing(USER, 0o777, kind=LINK), OUTSIDE),
+        (USER, UNVOUCHED, thing(ROOT, 0o777, kind=LINK), None),
         # The user's own version manager has what is the user's own, or root's.
         (USER, TOOL, thing(USER, 0o755), None),
         (USER, TOOL, thing(ROOT, 0o755), None),
-        (USER, TOOL, thing(OTHER, 0o755), FOREIGN),
+        (USER, TOOL, thing(OTHER, 0o755), OTHER_OWNER),
         # What the user named, or has in the store, may be anybody's, but of one owner's making.
         (USER, NAMED, thing(OTHER, 0o755), None),
         (USER, STORE, thing(OTHER, 0o755), None),
         # Others who may write.
-        *((USER, grounds, thing(ROOT, 0o757), WRITABLE) for grounds in (STORE, NAMED, TOOL, SYSTEM)),
-        *((USER, grounds, thing(ROOT, 0o775, shared=True), WRITABLE) for grounds in (STORE, NAMED, TOOL, SYSTEM)),
-        *((ROOT, grounds, thing(ROOT, 0o775, shared=True), WRITABLE) for grounds in (STORE, NAMED, TOOL, SYSTEM)),
+        *((USER, grounds, thing(ROOT, 0o757), WRITABLE) for grounds in (STORE, NAMED, TOOL, UNVOUCHED)),
+        *((USER, grounds, thing(ROOT, 0o775, shared=True), WRITABLE) for grounds in (STORE, NAMED, TOOL, UNVOUCHED)),
+        *((ROOT, grounds, thing(ROOT, 0o775, shared=True), WRITABLE) for grounds in (STORE, NAMED, TOOL, UNVOUCHED)),
         (USER, NAMED, thing(USER, 0o775), None),
         (USER, NAMED, thing(USER, 0o757, kind=FILE, last=True), WRITABLE),
         (USER, NAMED, thing(USER, 0o755, kind=FILE, last=True), None),
@@ -74,9 +74,9 @@ def thing(uid, mode, *, kind=FOLDER, shared=False, last=False):
         (USER, NAMED, thing(ROOT, 0o1775, shared=True), None),
         (USER, NAMED, thing(ROOT, 0o1777, last=True), WRITABLE),
         (USER, NAMED, thing(ROOT, 0o1775, shared=True, last=True), WRITABLE),
-        (USER, SYSTEM, thing(ROOT, 0o1777), OUTSIDE),
-        (ROOT, SYSTEM, thing(ROOT, 0o1777), OUTSIDE),
-        (USER, SYSTEM, thing(OTHER, 0o1777), OUTSIDE),
+        (USER, UNVOUCHED, thing(ROOT, 0o1777), OUTSIDE),
+        (ROOT, UNVOUCHED, thing(ROOT, 0o1777), OUTSIDE),
+        (USER, UNVOUCHED, thing(OTHER, 0o1777), OUTSIDE),
     ],
 )
 def test_the_rule(user, grounds, what, kind):
@@ -145,7 +145,7 @@ def test_what_is_called_like_something_else(name):
     assert not is_called_like_one(f"/usr/bin/{name}")
 
 
-@pytest.mark.parametrize("kind", [FOREIGN, WRITABLE, OUTSIDE, EXCHANGED, NO_PROGRAM, NO_NAME, NO_LIBRARY, IN_VENV])
+@pytest.mark.parametrize("kind", [OTHER_OWNER, WRITABLE, OUTSIDE, EXCHANGED, NO_PROGRAM, NO_NAME, NO_LIBRARY, IN_VENV])
 def test_every_refusal_is_a_sentence_and_says_what_to_do(kind):
     error = refusal("/a b/bin/python3.13", Objection(kind, "/a b/lib"))
     assert error.message.startswith("/a b/bin/python3.13 was not started: ")

@@ -17,7 +17,7 @@ from pyman.core.selection import ENVIRONMENT
 from pyman.core.shell.shim_names import is_of_python
 from pyman.errors import NO_PROGRAM, BadRequest, NoPython, NotFound, PymanError, UsageError
 from pyman.hot.choosing import Located, locate
-from pyman.hot.find import choose_here
+from pyman.hot.find import choose_here, system_here
 from pyman.hot.which import replace_process
 
 
@@ -41,14 +41,14 @@ def run(
         raise UsageError("there is no command to run", hint="write it behind `--`: `pyman run -- python -V`")
     name = command[0]
     located = _of_python(session, name, python) if is_of_python(name) else None
-    choice = _chosen(session, python, located)
+    executable, shared = _chosen(session, python, located)
     environ = dict(session.environ)
     if python is not None:
         # What the command starts through a shim shall be the same Python, wherever it goes.
-        environ[ENVIRONMENT] = choice.executable if parse_request(python).kind == "path" else python
-    if not _is_shared(choice):
+        environ[ENVIRONMENT] = executable if parse_request(python).kind == "path" else python
+    if not shared:
         # The bin of a shared prefix holds far more than its Python.
-        environ["PATH"] = choice.home + os.pathsep + environ.get("PATH", os.defpath)
+        environ["PATH"] = os.path.dirname(executable) + os.pathsep + environ.get("PATH", os.defpath)
     for variable in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):
         environ.pop(variable, None)
     if located is not None:
@@ -80,17 +80,21 @@ def _of_python(session: Session, name: str, python: str | None) -> Located:
         raise _as_shim(error, python) from None
 
 
-def _chosen(session: Session, python: str | None, located: Located | None) -> Choice:
-    """The Python that comes first on PATH.
+def _chosen(session: Session, python: str | None, located: Located | None) -> tuple[str, bool]:
+    """The Python that comes first on PATH, and whether its folder is everybody's.
 
     `python3.11` runs where 3.11 is, also in a folder that asks for what is not there: then it is that one.
     """
     try:
-        return choose_here(session.places, session.environ, session.cwd, python)
+        system = system_here(session.places, session.environ, session.cwd, python)
+        if system is not None:
+            return system, is_shared(os.path.dirname(os.path.dirname(system)))
+        choice = choose_here(session.places, session.environ, session.cwd, python)
     except PymanError as error:
-        if isinstance(error, NotFound) and located is not None and located.choice is not None:
-            return located.choice
-        raise _as_shim(error, python) from None
+        if not (isinstance(error, NotFound) and located is not None and located.choice is not None):
+            raise _as_shim(error, python) from None
+        choice = located.choice
+    return choice.executable, _is_shared(choice)
 
 
 def _as_shim(error: PymanError, python: str | None) -> PymanError:

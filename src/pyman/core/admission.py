@@ -16,12 +16,12 @@ from pyman.errors import NotStarted
 ROOT = 0
 """The uid of root, and the gid of its group."""
 
-STORE, NAMED, TOOL, SYSTEM = "store", "named", "tool", "system"
+STORE, NAMED, TOOL, UNVOUCHED = "store", "named", "tool", "unvouched"
 """On which grounds an interpreter may be started: it is of a store; the user named it, in words and not in a file; it
 lies in the folder of the user's own version manager; or there are none of these, and then all of it must be root's."""
 
-FOREIGN, WRITABLE, OUTSIDE, EXCHANGED, NO_PROGRAM, NO_NAME, NO_LIBRARY, IN_VENV = (
-    "foreign",
+OTHER_OWNER, WRITABLE, OUTSIDE, EXCHANGED, NO_PROGRAM, NO_NAME, NO_LIBRARY, IN_VENV = (
+    "other-owner",
     "writable",
     "outside",
     "exchanged",
@@ -74,18 +74,18 @@ def objection(thing: Standing, grounds: str, user: int) -> Objection | None:
     system keeps no Python below a folder for everybody.
     """
     if user == ROOT and thing.uid != ROOT:
-        return Objection(FOREIGN, thing.path)
-    if grounds == SYSTEM and thing.uid != ROOT:
+        return Objection(OTHER_OWNER, thing.path)
+    if grounds == UNVOUCHED and thing.uid != ROOT:
         return Objection(OUTSIDE, thing.path)
     if grounds == TOOL and thing.uid not in (ROOT, user):
-        return Objection(FOREIGN, thing.path)
+        return Objection(OTHER_OWNER, thing.path)
     if stat.S_ISLNK(thing.mode):
         return None  # It has no permissions; whoever may write to its folder may exchange it.
     if not (thing.mode & stat.S_IWOTH or thing.shared):
         return None
     if thing.last or not thing.mode & stat.S_ISVTX:
         return Objection(WRITABLE, thing.path)
-    return Objection(OUTSIDE, thing.path) if grounds == SYSTEM else None
+    return Objection(OUTSIDE, thing.path) if grounds == UNVOUCHED else None
 
 
 def has_other_members(
@@ -129,7 +129,7 @@ def is_called_like_one(executable: str) -> bool:
 def refusal(executable: str, found: Objection) -> NotStarted:
     """Say why an interpreter was not started, and what can be done."""
     reason, hint = {
-        FOREIGN: (f"{found.path} belongs to another user", "let that user run pyman"),
+        OTHER_OWNER: (f"{found.path} belongs to another user", "let that user run pyman"),
         WRITABLE: (f"others may write to {found.path}", f"run `chmod go-w {as_word(found.path)}`"),
         OUTSIDE: (
             "it belongs neither to pyman's store, nor to the system, nor to a version manager",

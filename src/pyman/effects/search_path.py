@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 def outside_of(venv: str, project: str, home: str) -> tuple[str, ...]:
-    """The folders of which nothing on PATH counts: the venv, and the project.
+    """The folders of which nothing on PATH counts: the venv, if there is one, and the project.
 
     A project that holds the home folder is none: everything in there is the user's own, the usual place of uv too.
     """
     real_home, real_project = (f"{os.path.realpath(folder).rstrip('/')}/" for folder in (home, project))
-    return (venv,) if real_home.startswith(real_project) else (venv, project)
+    own = (venv,) if venv else ()
+    return own if real_home.startswith(real_project) else (*own, project)
 
 
 def usable_search_path(search_path: str, *, outside: Iterable[str] = (), home: str = "") -> str:

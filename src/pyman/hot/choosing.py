@@ -58,7 +58,7 @@ def choose_interpreter(
         path = system_program(environ, store)
         if path is None:
             raise NotFound("there is no Python on PATH besides pyman's", hint="ask for a version instead of `system`")
-        return choose_path(path, store, environ, cwd, places, named=False)
+        return choose_path(path, store, environ, cwd, places, named=_is_on_own_path(path, cwd, places))
     if request.kind == "other":
         raise BadRequest(
             f"`{request}` is not supported yet: pyman looks after CPython only",
@@ -67,6 +67,15 @@ def choose_interpreter(
             exit_status=1,
         )
     return choose(store, request)
+
+
+def _is_on_own_path(path: str, cwd: str, places: Places) -> bool:
+    """Whether PATH names a program as the user would: PATH is the user's word, but for folders of the project."""
+    from pyman.effects.project_files import project_of
+    from pyman.effects.search_path import outside_of, usable_search_path
+
+    outside = outside_of("", project_of(cwd, places.home), places.home)
+    return usable_search_path(os.path.dirname(path), outside=outside, home=places.home) != ""
 
 
 def choose_path(
@@ -104,7 +113,10 @@ def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, 
         located = located_in(store, places, environ, cwd, os.path.basename(path))
     except NoPython as error:
         raise NotFound(f"the shim {path} has nothing to run: {error.message}", hint=error.hint) from None
-    return located.choice or choose_path(located.path, store, environ, cwd, places, named=False)
+    if located.choice is not None:
+        return located.choice
+    named = _is_on_own_path(located.path, cwd, places)
+    return choose_path(located.path, store, environ, cwd, places, named=named)
 
 
 def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None) -> Located:

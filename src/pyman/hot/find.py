@@ -9,7 +9,7 @@ from pyman.core.selection import NEWEST, select
 from pyman.effects.store import read_store
 from pyman.errors import NotFound
 from pyman.hot.choosing import choose_interpreter
-from pyman.hot.wishes import is_there, wishes
+from pyman.hot.wishes import is_there, system_program, wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,21 @@ def find(places: Places, environ: Mapping[str, str], cwd: str, request: str | No
         "source": selection.source,
     }
     return Answer(data, (path,), raw=True)
+
+
+def system_here(places: Places, environ: Mapping[str, str], cwd: str, request: str | None = None) -> str | None:
+    """The system's interpreter where that is what this folder asks for, else None.
+
+    It is not asked what it is, for who runs it need not know. Raises as `find` does.
+    """
+    store = read_store(places.root)
+    selection = select(wishes(environ, cwd, store, request), is_there(store, environ))
+    path = system_program(environ, store) if selection.request.kind == "system" else None
+    if path is None:
+        return None
+    from pyman.hot.paths import base_interpreter
+
+    return base_interpreter(path)
 
 
 def choose_here(places: Places, environ: Mapping[str, str], cwd: str, request: str | None = None) -> Choice:

@@ -54,6 +54,11 @@ def resolve_path(path: str, store: Store, places: Places, *, named: bool) -> Cho
     return _outside(found, places, named=named and not found.told_by_venv)
 
 
+def base_interpreter(path: str) -> str:
+    """The interpreter that an absolute path leads to, whatever that is. Raises NotFound and BadRequest."""
+    return _to_base(path, None).executable
+
+
 def absolute(text: str, environ: Mapping[str, str], cwd: str) -> str:
     """Make a path absolute without following a link."""
     if text == "~" or text.startswith("~/"):

@@ -26,8 +26,8 @@ from pyman.core.admission import (
     OUTSIDE,
     ROOT,
     STORE,
-    SYSTEM,
     TOOL,
+    UNVOUCHED,
     Objection,
     Standing,
     has_other_members,
@@ -120,7 +120,7 @@ class Admission:
         if not named and not is_called_like_one(real):
             raise refusal(real, Objection(NO_NAME, real))
         grounds = NAMED if named else self._grounds(real)
-        if grounds == SYSTEM and self._is_of_a_project(real):
+        if grounds == UNVOUCHED and self._is_of_a_project(real):
             raise refusal(real, Objection(OUTSIDE, real))
         try:
             descriptor = _open(real, grounds)
@@ -137,11 +137,11 @@ class Admission:
 
     def _grounds(self, real: str) -> str:
         if self._places is None:
-            return SYSTEM
+            return UNVOUCHED
         if real.startswith(f"{os.path.realpath(self._places.runtimes)}/") or real in self._adopted(real):
             return STORE
         inside = next((folder for folder in self._tools if real.startswith(f"{folder}/")), None)
-        return TOOL if inside is not None and not lies_in_project(real, inside) else SYSTEM
+        return TOOL if inside is not None and not lies_in_project(real, inside) else UNVOUCHED
 
     def _is_of_a_project(self, real: str) -> bool:
         """True for what no system keeps: where root clones and unpacks, all of it is root's too."""
