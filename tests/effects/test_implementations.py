@@ -162,6 +162,16 @@ def test_pypy_of_the_old_layout(folder):
     assert (found.implementation, found.minor, found.version) == ("pypy", "", None)
 
 
+@pytest.mark.parametrize("name", ["python3", "graalpy", "python3.12"])
+def test_in_a_prefix_that_others_share_a_name_with_a_minor_is_cpythons(folder, monkeypatch, name):
+    """A GraalPy that was unpacked over /usr/local."""
+    base = make_graalpy(f"{folder}/local")
+    monkeypatch.setattr("pyman.effects.interpreters.on_disk.is_shared", lambda prefix: prefix == base)
+    if name == "python3.12":
+        write(f"{base}/bin/python3.12", b"\x7fELF", 0o755)
+    assert implementation_at(f"{base}/bin/{name}") == ("cpython" if name == "python3.12" else "graalpy")
+
+
 def test_a_release_file_that_cannot_be_read(folder):
     base = make_prefix(f"{folder}/3.13.5", "3.13.5")
     os.mkfifo(f"{base}/release")

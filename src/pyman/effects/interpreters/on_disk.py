@@ -189,7 +189,8 @@ def implementation_at(executable: str) -> str:
 
 def _implementation(prefix: str, real: str, called: str) -> str:
     names: list[str] = []
-    if not is_shared(prefix):
+    # Beside /usr/bin/python3.13 may lie anything; a program that is called `python3` and is no link is not CPython's.
+    if not is_shared(prefix) or minor_of_executable(os.path.basename(real)) is None:
         names = _names(prefix)
         names += _names(f"{prefix}/lib")
     return of_base(os.path.basename(real), called, names, is_graalvm="release" in names and _is_graalvm(prefix))
