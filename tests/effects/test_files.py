@@ -69,6 +69,22 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, make, linked):
             read(path)
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_in_an_open_folder_no_link_is_followed_and_nothing_else_is_read(tmp_path, make):
+    (tmp_path / "file").write_text("hello")
+    os.symlink("file", tmp_path / "link")
+    make(tmp_path / "thing")
+    folder = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        assert read_bytes("file", folder=folder) == b"hello"
+        with pytest.raises(NotReadable):
+            read_bytes("thing", folder=folder)
+        with pytest.raises(OSError, match="levels of symbolic links"):
+            read_bytes("link", folder=folder)
+    finally:
+        os.close(folder)
+
+
 def test_links_that_lead_nowhere_or_round_say_so_as_the_system_does(tmp_path):
     os.symlink("nowhere", tmp_path / "dangling")
     os.symlink("loop", tmp_path / "loop")

@@ -1,5 +1,6 @@
 """Reading venvs: cheap ones for every odd case, real ones of every tool, and proof that nothing of them is run."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -56,6 +57,26 @@ def test_the_release_comes_from_the_link_and_not_from_the_file(place):
     os.unlink(f"{place}/runtimes/3.13")
     os.symlink("3.13.15", f"{place}/runtimes/3.13")
     assert str(read(venv).python) == "3.13.15"
+
+
+@pytest.mark.parametrize(
+    ("details", "release"),
+    [
+        ({"major": 3, "minor": 14, "micro": 3, "releaselevel": "final", "serial": 0}, "3.14.3"),
+        ({"major": 3, "minor": 14, "micro": 0, "releaselevel": "candidate", "serial": 2}, "3.14.0rc2"),
+        ({"major": 3, "minor": 13, "micro": 3, "releaselevel": "final", "serial": 0}, "3.14.1"),
+        ({"major": 3, "minor": 14, "micro": "x", "releaselevel": "final", "serial": 0}, "3.14.1"),
+        ({"major": 3}, "3.14.1"),
+        ([], "3.14.1"),
+        (None, "3.14.1"),
+    ],
+)
+def test_what_was_written_when_it_was_built_goes_before_headers(place, details, release):
+    prefix = make_prefix(f"{place}/opt/it", "3.14.1", patchlevel=True)
+    content = json.dumps({"language": {"version_info": details}}) if details is not None else "no JSON"
+    write(f"{prefix}/lib/python3.14/build-details.json", content)
+    facts = read(make_venv(f"{place}/v", f"{prefix}/bin/python3.14", library="python3.14"))
+    assert str(facts.python) == release
 
 
 def test_a_patch_release(place):

@@ -89,12 +89,14 @@ def test_a_program_with_a_minor_runs_where_that_minor_is(scene):
 
 
 def test_an_interpreter_outside_the_store(scene):
-    """A venv's stands for its base."""
+    """A venv's stands for its base, where that lies with the user's own version manager, or is the system's."""
     base = getattr(sys, "_base_executable", sys.executable)
+    above = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(base))))
+    own = {"PYENV_ROOT": os.path.dirname(above), "UV_PYTHON_INSTALL_DIR": above}
     show = ("-c", "import os, sys; print(os.path.realpath(sys.executable))")
     for python in (sys.executable, base):
-        assert scene.shown("-p", python, "--", "python", *show) == os.path.realpath(base)
-        assert scene.shown("--", "python3", *show, PYMAN_PYTHON=python) == os.path.realpath(base)
+        assert scene.shown("-p", python, "--", "python", *show, **own) == os.path.realpath(base)
+        assert scene.shown("--", "python3", *show, PYMAN_PYTHON=python, **own) == os.path.realpath(base)
     assert scene.run("-p", base, "--", "pip2").returncode == 127
 
 

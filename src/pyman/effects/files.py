@@ -64,24 +64,24 @@ def read_bytes(path: str, limit: int = SMALL_FILE, *, folder: int | None = None)
     With `folder`, the descriptor of an open folder, `path` is a name in it, and a link of that name is not followed.
     Raises NotReadable for anything else that is there, and OSError as the system says it.
     """
-    descriptor = open_to_read(path) if folder is None else os.open(path, _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+    descriptor = open_to_read(path, folder=folder)
     try:
         return read_descriptor(descriptor, path, limit)
     finally:
         os.close(descriptor)
 
 
-def open_to_read(path: str) -> int:
-    """Open a regular file, and return its descriptor; links are followed.
+def open_to_read(path: str, *, folder: int | None = None) -> int:
+    """Open a regular file, and return its descriptor; links are followed, but not in a `folder` that is open.
 
     A link may lead to a device, and to open some of these is to use them: a tape rewinds, a watchdog begins to count.
     So what a link leads to is looked at before it is opened. Raises NotReadable for what is no regular file, and
     OSError as the system says it.
     """
     try:
-        descriptor = os.open(path, _READ_FLAGS | os.O_NOFOLLOW)
+        descriptor = os.open(path, _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:
-        if error.errno not in _IS_A_LINK:
+        if error.errno not in _IS_A_LINK or folder is not None:
             raise
         descriptor = _open_behind_link(path)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

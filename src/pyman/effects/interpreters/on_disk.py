@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # A path of more components is longer than PATH_MAX allows to be useful, and would only go deep.
 _MOST_COMPONENTS = 200
 
+_FIRST_WITH_DETAILS = (3, 14)
+_STAGES = {"alpha": "a", "beta": "b", "candidate": "rc", "final": ""}
+
 _NO_FOLDER = Way((), (), None, CIRCLE)
 # Nothing is there, or what is there leads nowhere. Whatever else the system says, it has not told.
 _TOLD = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
@@ -163,7 +166,11 @@ def _read_interpreter(real: str, called: str) -> Interpreter | None:
         minor = version.minor_name
     elif minor:
         in_path = release_of_path(prefix, minor)
-        version = _read_patchlevel(prefix, f"python{minor}", minor, variant) or (in_path[0] if in_path else None)
+        version = (
+            _read_build_details(prefix, minor, variant)
+            or _read_patchlevel(prefix, f"python{minor}", minor, variant)
+            or (in_path[0] if in_path else None)
+        )
         if variant == "default" and in_path is not None:
             variant = in_path[1]
     library = standard_library(prefix, minor, variant) if minor else None
@@ -246,6 +253,27 @@ def _minor_of_libraries(prefix: str) -> tuple[str, str]:
         if (named := minor_of_executable(name)) is not None and os.access(f"{prefix}/lib/{name}/os.py", os.F_OK)
     ]
     return found[0] if len(found) == 1 else ("", "default")
+
+
+def _read_build_details(prefix: str, minor: str, variant: str) -> Version | None:
+    """The release that `build-details.json` names (PEP 739): it lies in the standard library from 3.14 on."""
+    if tuple(map(int, minor.split("."))) < _FIRST_WITH_DETAILS:
+        return None
+    library = standard_library(prefix, minor, variant)
+    try:
+        text = read_text(f"{library}/build-details.json", 1 << 16)
+    except OSError:
+        return None
+    import json
+
+    try:
+        numbers = json.loads(text)["language"]["version_info"]
+        stage, serial = _STAGES[numbers["releaselevel"]], int(numbers["serial"])
+        release = ".".join(str(int(numbers[key])) for key in ("major", "minor", "micro"))
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    version = parse_version(f"{release}{stage}{serial}" if stage else release)
+    return version if version is not None and version.minor_name == minor else None
 
 
 def _read_patchlevel(prefix: str, folder: str, minor: str, variant: str) -> Version | None:
