@@ -64,7 +64,7 @@ def read_bytes(path: str, limit: int = SMALL_FILE, *, folder: int | None = None)
     With `folder`, the descriptor of an open folder, `path` is a name in it, and a link of that name is not followed.
     Raises NotReadable for anything else that is there, and OSError as the system says it.
     """
-    descriptor = open_to_read(path, folder=folder)
+    descriptor = _open(path, folder)
     try:
         return read_descriptor(descriptor, path, limit)
     finally:
@@ -78,16 +78,21 @@ def open_to_read(path: str, *, folder: int | None = None) -> int:
     So what a link leads to is looked at before it is opened. Raises NotReadable for what is no regular file, and
     OSError as the system says it.
     """
-    try:
-        descriptor = os.open(path, _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
-    except OSError as error:
-        if error.errno not in _IS_A_LINK or folder is not None:
-            raise
-        descriptor = _open_behind_link(path)
+    descriptor = _open(path, folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise NotReadable(f"{path} is no regular file")
     return descriptor
+
+
+def _open(path: str, folder: int | None = None) -> int:
+    """Open what is no link, or the regular file that a link leads to."""
+    try:
+        return os.open(path, _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in _IS_A_LINK or folder is not None:
+            raise
+        return _open_behind_link(path)
 
 
 def _open_behind_link(path: str) -> int:
@@ -108,8 +113,10 @@ def _open_behind_link(path: str) -> int:
 
 
 def read_descriptor(descriptor: int, path: str, limit: int) -> bytes:
-    """Return the content of an open regular file; `path` is for words. Raises as `read_bytes` does."""
+    """Return the content of an open file, a regular one; `path` is for words. Raises as `read_bytes` does."""
     status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise NotReadable(f"{path} is no regular file")
     if status.st_size > limit:
         raise NotReadable(f"{path} has {status.st_size} bytes, the limit is {limit}")
     pieces: list[bytes] = []
@@ -136,7 +143,7 @@ def read_own_text(path: str, limit: int = SMALL_FILE) -> str:
 
     Raises NotReadable for a file of anybody else.
     """
-    descriptor = open_to_read(path)
+    descriptor = _open(path)
     try:
         if os.fstat(descriptor).st_uid not in (0, os.geteuid()):
             raise NotReadable(f"{path} belongs to another user")
