@@ -103,14 +103,14 @@ def _clear_away(session: Session, venvs: list[str]) -> None:
     from pyman.effects.lock import hold
     from pyman.effects.unfinished import sweep_temporaries
     from pyman.effects.venvs.journal import journal_paths
-    from pyman.effects.venvs.own_folders import sweep_own
+    from pyman.effects.venvs.own_folders import package_folders, sweep_own
     from pyman.effects.venvs.recovery import recover
 
     places = session.places
     for folder in (places.root, places.runtimes, places.venvs, places.shims):
         sweep_temporaries(folder)
     for venv in venvs:
-        sweep_own(VenvFolder(venv), ("", "bin"))
+        sweep_own(VenvFolder(venv), ("", "bin", *package_folders(venv)))
     if journal_paths(places):
         # What is left of them is said already.
         with contextlib.suppress(PymanError), hold(places.lock, session.observer, what="the store"):

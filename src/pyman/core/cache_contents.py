@@ -5,7 +5,7 @@
 - `seeds/`: unpacked pip and setuptools: `KEY/`, `KEY.unfit`, `.KEY.work-…`, `.KEY.lock`
 - `interpreters/`: what interpreters said of themselves
 - `trials/`: which runtimes of the store have started, and what they consisted of then
-- `available`, `checks`, `release-cycle.json`, `release-cycle.json.etag`
+- `available`, `checks`, `shared-files`, `release-cycle.json`, `release-cycle.json.etag`
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters", "trials")
 _ALONE = {
     "available": LISTS,
     "checks": ANSWERS,
+    "shared-files": ANSWERS,
     "release-cycle.json": ANSWERS,
     "release-cycle.json.etag": ANSWERS,
 }

@@ -52,6 +52,27 @@ class CopyProgram:
 
 
 @record
+class OwnCopy:
+    """A file of a venv that it shares with others by a hard link becomes its own, with the same content."""
+
+    path: str
+    work: str
+    """The folder, relative to the venv, in which the copy is prepared."""
+    algorithm: str
+    digest: str
+    """What the content must have; nothing is copied that somebody else may have written."""
+
+
+@record
+class RemoveBytecode:
+    """Bytecode that a venv shares with others is removed: Python makes it again."""
+
+    path: str
+    work: str
+    """The folder, relative to the venv, in which it is kept until the plan is taken."""
+
+
+@record
 class Verify:
     """What was written is read back, and the interpreter is started once to say what it is.
 
@@ -80,7 +101,7 @@ class Remember:
 
 
 if TYPE_CHECKING:
-    Step = ReplaceFile | ReplaceLink | RemoveLink | CopyProgram | Verify | Forget | Remember
+    Step = ReplaceFile | ReplaceLink | RemoveLink | CopyProgram | OwnCopy | RemoveBytecode | Verify | Forget | Remember
 
 
 @record

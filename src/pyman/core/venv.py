@@ -15,6 +15,7 @@ from pyman.core.version import VARIANT_SUFFIX, Version
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.pyvenv_cfg import Settings
+    from pyman.core.shared_files import SharedFiles
 
 NO_COPY, SAME_COPY, OTHER_COPY, SCRIPT, LONE_COPY = "", "same", "differs", "script", "lone"
 """What `bin/python` is where it is no link: a copy of its base, of something else, no interpreter at all, a copy
@@ -183,6 +184,8 @@ class VenvFacts:
     cfg: bytes = b""
     """`pyvenv.cfg` as it was read."""
     problems: tuple[Problem, ...] = ()
+    shared: SharedFiles | None = None
+    """Files that it shares with other venvs, and that somebody else may change."""
     only_named: bool = False
     """True where only a link or a text file of a project names it, and it lies outside of that project: it is shown,
     and not changed."""

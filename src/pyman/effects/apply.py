@@ -5,11 +5,23 @@ from __future__ import annotations
 import os
 import stat
 
-from pyman.core.plan import CopyProgram, Forget, Plan, Remember, RemoveLink, ReplaceFile, ReplaceLink, Verify
+from pyman.core.plan import (
+    CopyProgram,
+    Forget,
+    OwnCopy,
+    Plan,
+    Remember,
+    RemoveBytecode,
+    RemoveLink,
+    ReplaceFile,
+    ReplaceLink,
+    Verify,
+)
 from pyman.effects.files import keep_beside, read_bytes, replace_file, replace_link
 from pyman.effects.interruption import Undisturbed
 from pyman.effects.places import Places, cannot_write
-from pyman.effects.venvs.own_folders import OwnName, refuse_unless_own
+from pyman.effects.venvs.own_copies import beside_nothing, copy_beside, swap
+from pyman.effects.venvs.own_folders import OwnName, open_own, refuse_unless_own, within_own
 from pyman.effects.venvs.records import forget, remember
 from pyman.errors import NOT_YOURS, Changed, PymanError, Refused
 
@@ -21,7 +33,7 @@ if TYPE_CHECKING:
     from pyman.core.plan import Step
     from pyman.core.venv import VenvFolder
 
-    Writing = ReplaceFile | ReplaceLink | RemoveLink | CopyProgram
+    Writing = ReplaceFile | ReplaceLink | RemoveLink | CopyProgram | OwnCopy | RemoveBytecode
 
 
 class Transaction:
@@ -138,7 +150,7 @@ class Transaction:
 
     def _take(self, step: Step) -> None:
         match step:
-            case ReplaceFile() | ReplaceLink() | RemoveLink() | CopyProgram():
+            case ReplaceFile() | ReplaceLink() | RemoveLink() | CopyProgram() | OwnCopy() | RemoveBytecode():
                 if self._venv is None and not step.path.startswith(f"{self._places.root}/"):
                     raise ValueError(f"{step.path} lies in no store: the plan does not say which venv it is about")
                 it = OwnName(step.path, self._venv)
@@ -173,12 +185,39 @@ class Transaction:
                 _expect_own(step.path, it, folder)
                 self._keep(it, folder)
                 replace_file(it.name, read_bytes(step.source, _LARGEST_PROGRAM), 0o755, folder=folder)
+            case OwnCopy():
+                self._give_own(step, it, folder, lambda work: copy_beside(step, it.name, folder, work))
+            case RemoveBytecode():
+                self._give_own(step, it, folder, lambda _: beside_nothing(it.name, folder))
+
+    def _give_own(
+        self, step: OwnCopy | RemoveBytecode, it: OwnName, folder: int, prepare: Callable[[int], tuple[str, int]]
+    ) -> None:
+        """Exchange a file that others may own for what `prepare` has put beside it; it is kept there until the end.
+
+        It cannot be given a second name: only root may link to files of other users.
+        """
+        venv, work = self._venv, step.work
+        assert venv is not None
+        there = open_own(venv, work)
+        try:
+            kept, inode = prepare(there)
+            self._spares.append(lambda: within_own(venv, work, lambda again: os.unlink(kept, dir_fd=again)))
+            swap(kept, there, it.name, folder)
+            if os.stat(kept, dir_fd=there, follow_symlinks=False).st_ino != inode:
+                swap(kept, there, it.name, folder)
+                raise _changed(step.path)
+            self._undo.append(
+                lambda: it.within(lambda back: within_own(venv, work, lambda again: swap(kept, again, it.name, back)))
+            )
+        finally:
+            os.close(there)
 
 
 _LARGEST_PROGRAM = 128 << 20
 
 
-_WRITING = (ReplaceFile, ReplaceLink, RemoveLink, CopyProgram)
+_WRITING = (ReplaceFile, ReplaceLink, RemoveLink, CopyProgram, OwnCopy, RemoveBytecode)
 
 
 def _refuse_unless_own(venv: VenvFolder) -> None:

@@ -188,17 +188,20 @@ def _is_alive(path: str, pid: str, host: str) -> bool:
         os.close(descriptor)
 
 
-def exchange(one: str, other: str) -> bool:
-    """Exchange two names in one step; False where the system or the file system cannot."""
+def exchange(one: str, other: str, *, one_in: int | None = None, other_in: int | None = None) -> bool:
+    """Exchange two names in one step; False where the system or the file system cannot.
+
+    `one_in` and `other_in` are descriptors of open folders that the names are relative to.
+    """
     import ctypes
     import sys
 
     library = ctypes.CDLL(None, use_errno=True)
     first, second = os.fsencode(one), os.fsencode(other)
-    at_working_directory, swap = -100, 2
+    at_working_directory, swap = (-2 if sys.platform == "darwin" else -100), 2
+    rename = "renameatx_np" if sys.platform == "darwin" else "renameat2"
+    folders = [at_working_directory if folder is None else folder for folder in (one_in, other_in)]
     try:
-        if sys.platform == "darwin":
-            return bool(library.renamex_np(first, second, swap) == 0)
-        return bool(library.renameat2(at_working_directory, first, at_working_directory, second, swap) == 0)
+        return bool(getattr(library, rename)(folders[0], first, folders[1], second, swap) == 0)
     except AttributeError:
         return False

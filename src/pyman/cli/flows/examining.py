@@ -26,6 +26,7 @@ from pyman.effects.venvs.inventory import take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.place import is_work_folder
 from pyman.effects.venvs.records import GONE, KnownVenv
+from pyman.effects.venvs.shared_files import SharedFilesLook
 from pyman.effects.venvs.uses import Uses
 from pyman.errors import PymanError
 
@@ -75,7 +76,8 @@ def examine(
     venvs: list[ListedVenv] = []
     findings: list[Finding] = []
     around: set[str] = set()
-    reading = inventory.read()
+    shared = SharedFilesLook(session.places.cache)
+    reading = map(shared.complete, inventory.read())
     while together := tuple(islice(reading, _TOGETHER)):
         world = judge(session, store, together, foreign=foreign, fitness=fitness)
         for facts in together:
@@ -86,6 +88,7 @@ def examine(
                 around.add(facts.folder)
             venvs.append(list_venv(facts, found))
     fitness.remember(all_asked=not folders)
+    shared.remember(all_asked=not folders)
     findings += [diagnose_gone(known.name, known.path) for known, how in inventory.absent if how == GONE]
     if work:
         around.update(os.path.dirname(known.path) for known, how in inventory.absent if how == GONE)

@@ -30,7 +30,8 @@ from pyman.effects.places import make_folder
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.moved import folders_of_moved, read_moved
-from pyman.effects.venvs.own_folders import sweep_own
+from pyman.effects.venvs.own_folders import package_folders, sweep_own
+from pyman.effects.venvs.shared_files import read_shared_files
 from pyman.errors import Changed, NotFound, PymanError, ReadOnly
 
 TYPE_CHECKING = False
@@ -175,6 +176,8 @@ def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Sto
         folders = {"", "bin"}
         if finding.action == actions.MEND_MOVE:
             folders.update(folders_of_moved(facts))
+        if finding.action == actions.OWN_FILES:
+            folders.update(package_folders(facts.folder))
         sweep_own(facts.place, folders)
         transaction.take(plan)
 
@@ -182,7 +185,9 @@ def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Sto
 def planned_steps(finding: Finding, facts: VenvFacts, store: Store) -> Plan:
     """The steps of one repair; none where it is no matter of steps."""
     edits = edits_of_move(*read_moved(facts)) if finding.action == actions.MEND_MOVE else ()
-    return plan_repair(finding, facts, store, moved=edits, pipx_metadata=_pipx_metadata(facts)).plan or Plan()
+    shared = [file for file, _ in read_shared_files(facts)] if finding.action == actions.OWN_FILES else ()
+    repair = plan_repair(finding, facts, store, moved=edits, shared=shared, pipx_metadata=_pipx_metadata(facts))
+    return repair.plan or Plan()
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ SEVERITIES = {
     "pinned": INFO,
     "borrows": WARNING,
     "prerelease-abi": WARNING,
+    "shared-files": WARNING,
     "moved": ERROR,
     "stale-metadata": WARNING,
     "gone": INFO,
@@ -45,7 +46,7 @@ KINDS = ("venv", "runtime", "alias", "store", "machine")
 # What a repair does. The planner (plans/repair.py) turns the first group into steps; whoever applies it asks the verb
 # of that name for the others.
 RELINK, REFRESH, MEND_MOVE, REWRITE, FORGET = "relink", "refresh", "mend-move", "rewrite", "forget"
-RECREATE, PUT_BACK = "recreate", "put-back"
+RECREATE, PUT_BACK, OWN_FILES = "recreate", "put-back", "own-files"
 REBUILD, MOVE_ALIASES, INSTALL, REINSTALL, ADOPT_AGAIN, FORGET_RUNTIME, SWEEP, UPGRADE, HOLD_BACK = (
     "rebuild",
     "move-aliases",
@@ -65,6 +66,7 @@ ACTIONS = (
     FORGET,
     RECREATE,
     PUT_BACK,
+    OWN_FILES,
     REBUILD,
     MOVE_ALIASES,
     INSTALL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posixpath import basename
 
-from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, PUT_BACK, REWRITE, Finding
+from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, OWN_FILES, PUT_BACK, REWRITE, Finding
 from pyman.core.diagnosis.interpreter import about_interpreter
 from pyman.core.diagnosis.judged import Judged
 from pyman.core.diagnosis.owner_command import owner_command
@@ -83,7 +83,11 @@ def _as_far_as_allowed(finding: Finding, facts: VenvFacts, world: World) -> Find
         command = f"`pyman doctor {as_word(facts.folder)} --fix`"
         why = f"{command} repairs it: it lies outside of the project whose {basename(facts.path)} leads to it"
         return replace(finding, repair=why, action="", asks=False)
-    if facts.creator == "pre-commit" or (facts.foreign and not world.foreign):
+    if finding.code == "shared-files" and facts.foreign and not world.foreign:
+        # Whatever its owner does, it links the same files once more.
+        command = f"`pyman doctor {as_word(facts.folder)} --fix --foreign`"
+        return replace(finding, repair=f"run {command}", action="", asks=False)
+    if (facts.creator == "pre-commit" and finding.code != "shared-files") or (facts.foreign and not world.foreign):
         return replace(finding, repair=f"run `{owner_command(facts)}`", action="", asks=False)
     if facts.not_written:
         why = f"not repaired: {facts.not_written}, and pyman writes only into a venv's own folders"
@@ -101,10 +105,22 @@ def _rest(venv: Judged, found: Finding | None) -> Iterator[Finding]:
             yield venv.find("unreadable", f"{basename(problem.path)} cannot be read: {problem.reason}")
     if found is not None and found.code == "other-implementation":
         return  # Nothing of it is repaired, so nothing else of it is judged.
+    yield from _shared_files(venv)
     yield from _moved(venv)
     # A relink rewrites these lines as well.
     if found is None or found.code in ("pinned", "held-back"):
         yield from _stale_metadata(venv)
+
+
+def _shared_files(venv: Judged) -> Iterator[Finding]:
+    shared = venv.facts.shared
+    if shared is None:
+        return
+    if shared.doubtful:
+        repair = f"`pyman rebuild {as_word(venv.facts.path)} --force` installs its packages again"
+        yield venv.find("shared-files", shared.message, repair)
+    else:
+        yield venv.find("shared-files", shared.message, "give it its own copies", OWN_FILES)
 
 
 def _moved(venv: Judged) -> Iterator[Finding]:

@@ -19,6 +19,8 @@ LONGEST_LINE = 10_000
 """Characters. A longer line of metadata is no requirement of anything, and may be slow to parse."""
 
 _LONGEST_REMEMBERED = 8192
+_DIGESTS = {"sha256": 64, "sha384": 96, "sha512": 128}
+"""Algorithms that a file cannot be forged for, and how many digits they have."""
 
 _FOLD = re.compile(r"\n[ \t]+")
 _FIRST_LETTERS = "NVRnvr"
@@ -209,6 +211,24 @@ def rows_in_record(content: bytes) -> tuple[tuple[str, str], ...]:
         return tuple((row[0], row[1]) for row in csv.reader(text.splitlines()) if len(row) > 1)
     except csv.Error:
         return ()
+
+
+def digests_in_record(content: bytes) -> tuple[tuple[str, str, str], ...]:
+    """Return path, algorithm and hexadecimal digest of the rows of RECORD that have a digest which proves something."""
+    import base64
+
+    found = []
+    for path, written in rows_in_record(content):
+        algorithm, _, value = written.partition("=")
+        if algorithm not in _DIGESTS:
+            continue
+        try:
+            digest = base64.urlsafe_b64decode(f"{value}===").hex()
+        except ValueError:
+            continue
+        if len(digest) == _DIGESTS[algorithm]:
+            found.append((path, algorithm, digest))
+    return tuple(found)
 
 
 def tags_in_wheel(content: bytes) -> tuple[str, ...]:

@@ -7,13 +7,24 @@ from __future__ import annotations
 
 from posixpath import join
 
-from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, REFRESH, RELINK, REWRITE
+from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, OWN_FILES, REFRESH, RELINK, REWRITE
 from pyman.core.folder_names import minor_of_executable
 from pyman.core.implementation import refuse_other
-from pyman.core.plan import CopyProgram, Forget, Plan, RemoveLink, ReplaceFile, ReplaceLink, Verify
+from pyman.core.plan import (
+    CopyProgram,
+    Forget,
+    OwnCopy,
+    Plan,
+    RemoveBytecode,
+    RemoveLink,
+    ReplaceFile,
+    ReplaceLink,
+    Verify,
+)
 from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, VERSION_KEYS, edit
 from pyman.core.record import record
 from pyman.core.relink import relink_target, stale_keys
+from pyman.core.shared_files import DOUBT, DROP
 from pyman.core.venv import NO_COPY
 
 TYPE_CHECKING = False
@@ -25,10 +36,11 @@ if TYPE_CHECKING:
     from pyman.core.plan import Step
     from pyman.core.relink import Target
     from pyman.core.runtime import Store
+    from pyman.core.shared_files import SharedFile
     from pyman.core.venv import VenvFacts
     from pyman.core.version import Version
 
-PLANNED_HERE = (RELINK, REFRESH, MEND_MOVE, REWRITE, FORGET)
+PLANNED_HERE = (RELINK, REFRESH, MEND_MOVE, REWRITE, FORGET, OWN_FILES)
 """The actions that are steps on one venv. The others are verbs of their own."""
 
 PIPX_METADATA = "pipx_metadata.json"
@@ -49,12 +61,14 @@ def plan_repair(
     store: Store,
     *,
     moved: Iterable[Edit] = (),
+    shared: Iterable[SharedFile] = (),
     pipx_metadata: bytes | None = None,
 ) -> Repair:
     """Plan the repair of one finding.
 
     `facts` are those that it was made from, None for a record whose venv is gone; `moved` are the edits of a venv that
-    was moved; `pipx_metadata` is the content of that file where pipx owns the venv.
+    was moved, `shared` the files that it shares with others; `pipx_metadata` is the content of that file where pipx
+    owns the venv.
     """
     if finding.action == FORGET:
         return Repair(finding, Plan((Forget(finding.argument),)))
@@ -63,6 +77,8 @@ def plan_repair(
     steps: tuple[Step, ...]
     if finding.action == MEND_MOVE:
         steps = tuple(ReplaceFile(each.path, each.before, each.after) for each in moved)
+    elif finding.action == OWN_FILES:
+        steps = _own_files(facts, shared)
     elif finding.action == REWRITE:
         steps = _rewrite(facts)
     elif finding.action == REFRESH:
@@ -171,6 +187,19 @@ def version_line(value: str, version: Version, *, follows: bool) -> str:
     stage = version.prerelease.rstrip("0123456789")
     serial = version.prerelease[len(stage) :]
     return f"{version.major}.{version.minor}.{version.patch}.{stages.get(stage, 'final')}.{serial or 0}"
+
+
+def _own_files(facts: VenvFacts, shared: Iterable[SharedFile]) -> tuple[Step, ...]:
+    """A copy of every file, or none where it is not known of one that it is what was installed."""
+    files = tuple(shared)
+    if any(file.fate == DOUBT for file in files):
+        return ()
+    return tuple(
+        RemoveBytecode(f"{facts.folder}/{file.path}", file.work)
+        if file.fate == DROP
+        else OwnCopy(f"{facts.folder}/{file.path}", file.work, file.algorithm, file.digest)
+        for file in files
+    )
 
 
 def _rewrite(facts: VenvFacts) -> tuple[Step, ...]:

@@ -278,13 +278,16 @@ def _standing(path: str, *, last: bool, status: os.stat_result | None = None) ->
     found = status or os.lstat(path)
     shared = False
     if found.st_mode & stat.S_IWGRP and not stat.S_ISLNK(found.st_mode):
-        shared = _is_shared(found.st_gid, found.st_uid, os.geteuid()) or _has_acl(path)
+        shared = is_shared_group(found.st_gid, found.st_uid, os.geteuid()) or _has_acl(path)
     return Standing(path, found.st_mode, found.st_uid, shared, last)
 
 
 @functools.cache
-def _is_shared(gid: int, uid: int, user: int) -> bool:
-    """True where a group has other members than the owner of a file and root; for root every group but its own."""
+def is_shared_group(gid: int, uid: int, user: int) -> bool:
+    """True where a group has other members than the owner of a file and root; for root every group but its own.
+
+    `uid` is the owner, `user` who depends on the file.
+    """
     if gid == ROOT:
         return False
     if user == ROOT:

@@ -29,6 +29,7 @@ from pyman.effects.venvs.records import (
 )
 from pyman.effects.venvs.records import state_of as state_of_record
 from pyman.effects.venvs.search import search_venvs
+from pyman.effects.venvs.shared_files import SharedFilesLook
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -168,9 +169,11 @@ def _without_records(
 
 
 def read_one(places: Places, path: str) -> VenvFacts | None:
-    """Read one venv with the release that runs, as `Inventory.read` reads each; None where there is none."""
+    """Read one venv with the release that runs, and with its shared files; None where there is none."""
     facts = read_venv(path)
-    return BaseReleases(places).complete(_with_claim(places, facts)) if facts is not None else None
+    if facts is None:
+        return None
+    return SharedFilesLook().complete(BaseReleases(places).complete(_with_claim(places, facts)))
 
 
 def leads_outside(places: Places, path: str, folder: str) -> bool:

@@ -159,6 +159,15 @@ def _refuse_others(venv: VenvFolder, way: str, status: os.stat_result) -> None:
         raise not_written(venv.path, f"{way} belongs to another user")
 
 
+def package_folders(venv: str) -> list[str]:
+    """The folders of a venv that hold packages, relative to it."""
+    try:
+        names = os.listdir(f"{venv}/lib")
+    except OSError:
+        return []
+    return [f"lib/{name}/site-packages" for name in names if minor_of_executable(name) is not None]
+
+
 def sweep_own(venv: VenvFolder, folders: Iterable[str]) -> None:
     """Remove what dead processes were about to put in place in folders of a venv, relative to it; raises nothing."""
     for below in folders:

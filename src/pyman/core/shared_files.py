@@ -1,0 +1,91 @@
+"""Files that a venv has in common with others by hard links, where somebody else may change them (DESIGN 5 and 7).
+
+What is done to such a file in one venv is done to all: `chown -R app: /srv/app` hands over the pip of every other venv,
+and `chmod -R g+w` opens it to a group. The repair gives a venv files of its own. It does not take over what somebody
+else may have written: a file is copied only where it is what its RECORD says, and bytecode, of which RECORD says
+nothing, is removed, because Python makes it again.
+"""
+
+from __future__ import annotations
+
+from posixpath import basename, dirname
+
+from pyman.core.record import record
+
+FOREIGN, WRITABLE = "foreign", "writable"
+"""What is wrong with a shared file: it belongs to somebody else, or others may write to it."""
+
+COPY, DROP, DOUBT = "copy", "drop", "doubt"
+"""What becomes of one: it is copied, it is removed, or it cannot be shown to be what was installed."""
+
+
+EMPTY = ("sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+"""Algorithm and digest of no content at all."""
+
+
+@record
+class SharedFile:
+    """One such file."""
+
+    path: str
+    """Relative to the venv."""
+    wrong: str
+    """FOREIGN or WRITABLE."""
+    fate: str
+    """COPY, DROP or DOUBT."""
+    algorithm: str = ""
+    digest: str = ""
+    """What the content must have to be copied; empty where others may exchange the whole file whenever they like."""
+
+    @property
+    def work(self) -> str:
+        """The folder, relative to the venv, that its copy is prepared in: `bin`, or that of the packages."""
+        parts = self.path.split("/")
+        return "/".join(parts[:3]) if parts[0] == "lib" else parts[0]
+
+
+@record
+class SharedFiles:
+    """What is said of all of them."""
+
+    count: int
+    foreign: int
+    """How many of them belong to somebody else."""
+    owner: str
+    """Who that is: `user app`."""
+    example: str
+    doubtful: tuple[str, ...]
+    """Those that cannot be shown to be what was installed."""
+
+    @property
+    def message(self) -> str:
+        """One sentence."""
+        found = []
+        if self.foreign:
+            verb = "belongs" if self.foreign == 1 else "belong"
+            found.append(f"{_files(self.foreign)} that it shares with other venvs {verb} to {self.owner}")
+        if self.count > self.foreign:
+            found.append(f"others may write to {_files(self.count - self.foreign)} that it shares with other venvs")
+        message = f"{' and '.join(found)}, such as {self.example}"
+        if self.doubtful:
+            more = f" and {len(self.doubtful) - 1} more" if len(self.doubtful) > 1 else ""
+            message += f"; {self.doubtful[0]}{more} cannot be shown to be what was installed"
+        return message
+
+
+def summary(files: tuple[SharedFile, ...], owner: str) -> SharedFiles | None:
+    """What is said of shared files; None where there are none."""
+    if not files:
+        return None
+    foreign = sum(file.wrong == FOREIGN for file in files)
+    doubtful = tuple(file.path for file in files if file.fate == DOUBT)
+    return SharedFiles(len(files), foreign, owner, files[0].path, doubtful)
+
+
+def is_bytecode(path: str) -> bool:
+    """True for what Python makes again where it is missing."""
+    return path.endswith(".pyc") and basename(dirname(path)) == "__pycache__"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"

@@ -1,0 +1,265 @@
+"""Looking for files that a venv shares with others by hard links, where somebody else may change them.
+
+To walk over all files of a thousand venvs would take half a minute. Who changes owner or permissions of a venv changes
+those of all its packages, so one file of each is looked at: METADATA, which uv and pyman link as they do every other
+file, and a module of pip. Which of them are links is remembered by the time of the folder that they lie in, and since
+the same files are linked into many venvs, each is looked at once. Only where one of them is not safe the venv is looked
+at to the bottom.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+from pyman.core.own_files import inside
+from pyman.core.packages.package import digests_in_record
+from pyman.core.record import replace
+from pyman.core.shared_files import COPY, DOUBT, DROP, EMPTY, FOREIGN, WRITABLE, SharedFile, is_bytecode, summary
+from pyman.effects.files import open_regular, read_bytes, read_text, replace_file
+from pyman.effects.interpreters.admission import is_shared_group
+from pyman.effects.packages.dist_info import LARGEST_RECORD
+from pyman.effects.places import make_folder
+from pyman.errors import PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyman.core.venv import VenvFacts
+
+_INFO = ".dist-info"
+_PIP = "pip"
+_LARGEST_MEMORY = 64 << 20
+_JUST_NOW = 2_000_000_000
+"""Nanoseconds. What changed that recently may change once more without another time."""
+_PIECE = 1 << 20
+
+
+class SharedFilesLook:
+    """Looks at one venv after the other, and remembers what need not be looked at again."""
+
+    def __init__(self, cache: str | None = None) -> None:
+        """Without a cache nothing is remembered."""
+        self._file = os.path.join(cache, "shared-files") if cache is not None else ""
+        self._known = self._recall() if self._file else {}
+        self._kept: dict[str, str] = {}
+        self._seen: dict[tuple[int, str], tuple[int, int, int]] = {}
+        self._digests: dict[tuple[int | str, ...], str] = {}
+
+    def complete(self, facts: VenvFacts) -> VenvFacts:
+        """The facts of a venv with what is to be said of its shared files. Raises nothing."""
+        folders = [f"{facts.folder}/lib/{library.name}/site-packages" for library in facts.libraries]
+        if not any(self._is_suspicious(folder, facts.uid) for folder in folders):
+            return facts
+        found = read_shared_files(facts, self._digests)
+        owner = next((name for file, name in found if file.wrong == FOREIGN), "")
+        return replace(facts, shared=summary(tuple(file for file, _ in found), owner))
+
+    def remember(self, *, all_asked: bool) -> None:
+        """Keep what was seen for the next time; a cache that cannot be written is no failure.
+
+        `all_asked` drops the venvs that nobody asked for now.
+        """
+        kept = self._kept if all_asked else self._known | self._kept
+        if kept == self._known:
+            return
+        text = "".join(f"{folder}\t{seen}\n" for folder, seen in kept.items())
+        try:
+            make_folder(os.path.dirname(self._file))
+            replace_file(self._file, text.encode("utf-8", "surrogateescape"), 0o600)
+        except (OSError, PymanError):
+            return
+        self._known = kept
+
+    def _recall(self) -> dict[str, str]:
+        try:
+            lines = read_text(self._file, _LARGEST_MEMORY).split("\n")
+        except OSError:
+            return {}
+        return {folder: seen for folder, tab, seen in (line.partition("\t") for line in lines) if tab}
+
+    def _is_suspicious(self, folder: str, owner: int) -> bool:
+        try:
+            status = os.lstat(folder)
+        except OSError:
+            return False
+        stamp = f"{status.st_dev}:{status.st_mtime_ns}"
+        known = self._known.get(folder, "").split("\t")
+        if known[0] == stamp:
+            linked = known[1:]
+        elif stat.S_ISDIR(status.st_mode):
+            linked = _linked_in(folder)
+        else:
+            return False
+        for one in linked:
+            name, _, inode = one.rpartition("=")
+            key = (status.st_dev, inode)
+            if key not in self._seen:
+                try:
+                    found = os.lstat(f"{folder}/{_probe(name)}")
+                except OSError:
+                    continue
+                if str(found.st_ino) != inode or found.st_nlink == 1:
+                    continue  # It is a file of its own by now.
+                self._seen[key] = (found.st_uid, found.st_gid, found.st_mode)
+            if what_is_wrong(*self._seen[key], owner):
+                return True
+        if not any(letter in folder for letter in "\t\n") and time.time_ns() - status.st_mtime_ns > _JUST_NOW:
+            self._kept[folder] = "\t".join((stamp, *linked))
+        return False
+
+
+def what_is_wrong(uid: int, gid: int, mode: int, owner: int) -> str:
+    """Say what is wrong with a file of a venv that belongs to `owner`: FOREIGN, WRITABLE, or nothing."""
+    if uid not in (0, owner):
+        return FOREIGN
+    if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and is_shared_group(gid, uid, owner)):
+        return WRITABLE
+    return ""
+
+
+def _probe(name: str) -> str:
+    return f"{name}/__init__.py" if name == _PIP else f"{name}{_INFO}/METADATA"
+
+
+def _linked_in(folder: str) -> list[str]:
+    """The packages whose file is a hard link, with its number: `numpy-2.1.0=123456`."""
+    found = []
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    for each in names:
+        name = each.removesuffix(_INFO)
+        if (name == each and name != _PIP) or "\t" in name or "\n" in name:
+            continue
+        try:
+            status = os.lstat(f"{folder}/{_probe(name)}")
+        except OSError:
+            continue
+        if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
+            found.append(f"{name}={status.st_ino}")
+    return found
+
+
+def read_shared_files(
+    facts: VenvFacts, digests: dict[tuple[int | str, ...], str] | None = None
+) -> tuple[tuple[SharedFile, str], ...]:
+    """Look at every file of packages and programs of a venv; return those that are not safe, and whose they are.
+
+    `digests` keeps those of files that are linked into other venvs as well. Raises nothing: what cannot be looked at
+    is none of them.
+    """
+    known = digests if digests is not None else {}
+    found: list[tuple[str, os.stat_result, str]] = []
+    for top in ("bin", *(f"lib/{library.name}/site-packages" for library in facts.libraries)):
+        for path in _files_below(facts.folder, top):
+            try:
+                status = os.lstat(f"{facts.folder}/{path}")
+            except OSError:
+                continue
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink == 1:
+                continue
+            wrong = what_is_wrong(status.st_uid, status.st_gid, status.st_mode, facts.uid)
+            if wrong:
+                found.append((path, status, wrong))
+    recorded = _recorded(facts) if found else {}
+    return tuple(
+        (_judged(facts.folder, path, status, wrong, facts.uid, recorded, known), _name_of(status.st_uid))
+        for path, status, wrong in found
+    )
+
+
+def _files_below(venv: str, top: str) -> Iterator[str]:
+    """The files below a folder of a venv, relative to the venv; no link, and no other file system is entered."""
+    try:
+        device = os.lstat(venv).st_dev
+        if not _is_folder(f"{venv}/{top}", device):
+            return
+    except OSError:
+        return
+    for folder, folders, names in os.walk(f"{venv}/{top}"):
+        folders[:] = sorted(name for name in folders if _is_folder(f"{folder}/{name}", device))
+        way = folder[len(venv) + 1 :]
+        yield from (f"{way}/{name}" for name in sorted(names))
+
+
+def _is_folder(path: str, device: int) -> bool:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_dev == device
+
+
+def _judged(
+    venv: str,
+    path: str,
+    status: os.stat_result,
+    wrong: str,
+    owner: int,
+    recorded: dict[str, tuple[str, str]],
+    known: dict[tuple[int | str, ...], str],
+) -> SharedFile:
+    if is_bytecode(path):
+        return SharedFile(path, wrong, DROP)
+    algorithm, digest = EMPTY if status.st_size == 0 else recorded.get(path, ("", ""))
+    if digest and _digest_of(f"{venv}/{path}", status, algorithm, known) == digest:
+        return SharedFile(path, wrong, COPY, algorithm, digest)
+    folder = os.lstat(os.path.dirname(f"{venv}/{path}"))
+    if what_is_wrong(folder.st_uid, folder.st_gid, folder.st_mode, owner) == WRITABLE:
+        return SharedFile(path, wrong, COPY)
+    return SharedFile(path, wrong, DOUBT)
+
+
+def _digest_of(path: str, status: os.stat_result, algorithm: str, known: dict[tuple[int | str, ...], str]) -> str:
+    """The digest of a file, empty where it cannot be read; one that many venvs share is read once."""
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, algorithm)
+    if key not in known:
+        import hashlib
+
+        found = hashlib.new(algorithm)
+        try:
+            with open_regular(path) as file:
+                while piece := file.read(_PIECE):
+                    found.update(piece)
+        except OSError:
+            return ""
+        known[key] = found.hexdigest()
+    return known[key]
+
+
+def _recorded(facts: VenvFacts) -> dict[str, tuple[str, str]]:
+    """What the RECORDs of a venv say of its files, those of them that nobody else could have written."""
+    found: dict[str, tuple[str, str]] = {}
+    for library in facts.libraries:
+        top = f"lib/{library.name}/site-packages"
+        try:
+            folders = [name for name in os.listdir(f"{facts.folder}/{top}") if name.endswith(_INFO)]
+        except OSError:
+            continue
+        for folder in folders:
+            path = f"{facts.folder}/{top}/{folder}/RECORD"
+            try:
+                status = os.lstat(path)
+                if what_is_wrong(status.st_uid, status.st_gid, status.st_mode, facts.uid):
+                    continue
+                rows = digests_in_record(read_bytes(path, LARGEST_RECORD))
+            except OSError:
+                continue
+            for name, algorithm, digest in rows:
+                relative = inside(facts.folder, top, name)
+                if relative is not None:
+                    found[relative] = (algorithm, digest)
+    return found
+
+
+def _name_of(uid: int) -> str:
+    import pwd
+
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"user {uid}"
