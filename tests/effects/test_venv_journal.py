@@ -104,7 +104,8 @@ def test_what_is_written_is_read_back(name, stage):
         os.makedirs(f"{stage.folder}/work/bin")
         journal.made(os.stat(f"{stage.folder}/work").st_ino)
         journal.putting([(5, "bin")])
-        journal.good((name,), ("src",))
+        journal.copying(("src",))
+        journal.good((name,))
         journal.end(keep=True)
     assert read_entry(path) == journal.entry
     assert journal.entry.made
@@ -369,7 +370,8 @@ def test_what_was_found_good_is_finished(stage):
         set_aside(stage, work)
         os.rename(work.make(), stage.venv)
         shutil.copytree(work.aside / "src", stage.venv / "src")
-        work.journal.good((".envrc",), ("src",))
+        work.journal.copying(("src",))
+        work.journal.good((".envrc",))
     (work.aside / "late").write_text("mine")
     assert stage.recover() == [LEFT]
     assert (work.aside / "late").exists()

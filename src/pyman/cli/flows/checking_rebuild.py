@@ -6,6 +6,7 @@ import os
 
 from pyman.cli.session import Session
 from pyman.core.packages.consistency import newly_broken
+from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
 from pyman.core.plans.rebuild import RebuildPlan
 from pyman.core.plans.reinstallation import Comparison, compare, unplanned
 from pyman.core.plans.repair import PIPX_METADATA, rewrite_pipx_metadata
@@ -134,6 +135,12 @@ def _may_be_started(session: Session, aside: str) -> bool:
 def names_to_move(plan: RebuildPlan, aside: str) -> tuple[str, ...]:
     """The user's own files, as far as the new venv does not have them yet."""
     return tuple(name for name in plan.moved if name != PIPX_METADATA and os.path.lexists(os.path.join(aside, name)))
+
+
+def rewritten(plan: RebuildPlan) -> tuple[str, ...]:
+    """The files at the top of the old venv that the new one gets before it is good, as they have to be there."""
+    pip_conf = (PIP_CONF,) if plan.pip_conf is not None else ()
+    return (*pip_conf, PIPX_METADATA) if PIPX_METADATA in plan.moved else pip_conf
 
 
 def _keep_pipx_metadata(plan: RebuildPlan, aside: str, made: VenvFolder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.cli.flows.checking_rebuild import Rebuilt, check_new, names_to_move
+from pyman.cli.flows.checking_rebuild import Rebuilt, check_new, names_to_move, rewritten
 from pyman.cli.flows.planning_rebuild import plan_rebuild, refuse_obstacles
 from pyman.cli.session import Session
 from pyman.core.packages.installer import Batch
@@ -53,13 +53,14 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
         with old:
             build_venv(places, plan.wish, plan.choice, old.journal, session.observer)
             made = folder_made(facts.folder)
+            old.journal.copying((*plan.copied, *rewritten(plan)))
             for name in plan.copied:
                 copy_folder(os.path.join(old.aside, name), os.path.join(facts.folder, name))
             if plan.pip_conf is not None:
                 put_own_pip_conf(VenvFolder(old.aside, facts.identity), made, plan.pip_conf)
             plan = _install(session, plan)
             done = check_new(session, plan, old, made)
-            old.keep_new(names_to_move(plan, old.aside), plan.copied)
+            old.keep_new(names_to_move(plan, old.aside))
         remember(places.root, facts.path)
     except (KeyboardInterrupt, Terminated) as signal:
         if not old.kept or done is None:

@@ -15,9 +15,10 @@ venvs/.NAME-HASH                a file beside the record NAME-HASH, locked for a
     end
     put 262149 bin              what is about to be moved up from it, with its inode
     end
+    copied src                  what of the old venv is about to be copied into the new one
+    end
     good                        only once the new venv is good; the names that go over to it from the old one
     move .envrc
-    copied src                  what it has copies of
     end
 
 A line that no `end` follows was cut off, and says nothing. What a dead process left is believed only as far as this
@@ -247,11 +248,15 @@ class Journal:
         self.entry = replace(self.entry, put=tuple(parts))
         self._write([f"put {inode} {_escape(name)}" for inode, name in self.entry.put])
 
-    def good(self, moving: tuple[str, ...] = (), copied: tuple[str, ...] = ()) -> None:
+    def copying(self, names: tuple[str, ...]) -> None:
+        """Write down what of the old venv is about to be copied into the new one. Raises OSError."""
+        self.entry = replace(self.entry, copied=names)
+        self._write([f"copied {_escape(name)}" for name in names])
+
+    def good(self, moving: tuple[str, ...] = ()) -> None:
         """Write down that the new venv is good. Raises OSError."""
-        lines = ["good", *(f"move {_escape(name)}" for name in moving), *(f"copied {_escape(name)}" for name in copied)]
-        self._write(lines)
-        self.entry = replace(self.entry, good=True, moving=moving, copied=copied)
+        self._write(["good", *(f"move {_escape(name)}" for name in moving)])
+        self.entry = replace(self.entry, good=True, moving=moving)
 
     def _write(self, lines: list[str]) -> None:
         if self._descriptor < 0:

@@ -176,7 +176,7 @@ def put_back(entry: Entry) -> None:
         _expect(venv, entry.made)
         if not entry.is_marked:
             raise InTheWay(venv, "something else is in its place")
-        _refuse_strangers(venv, strangers_in(venv, fresh=True))
+        _refuse_strangers(venv, (name for name in strangers_in(venv, fresh=True) if name not in entry.copied))
         # The old one first: what is large, or cannot be removed, does not keep it waiting.
         spoiled = entry.new_beside
         os.rename(venv, spoiled)

@@ -108,15 +108,15 @@ class SetAside:
         except OSError as error:
             raise cannot_write(self.venv, error) from error
 
-    def keep_new(self, moving: tuple[str, ...] = (), copied: tuple[str, ...] = ()) -> None:
+    def keep_new(self, moving: tuple[str, ...] = ()) -> None:
         """Say that the new venv is good: from here on a crash drops the old one instead of putting it back.
 
-        `moving` are names at the top of the old venv that the new one gets, `copied` those that it has copies of.
-        Raises PymanError where that cannot be written; the new one is not kept then.
+        `moving` are names at the top of the old venv that the new one gets. Raises PymanError where that cannot be
+        written; the new one is not kept then.
         """
         self._interruption.close()
         try:
-            self.journal.good(moving, copied)
+            self.journal.good(moving)
         except OSError as error:
             raise cannot_write(self.venv, error) from error
         self.kept = True
