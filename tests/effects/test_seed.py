@@ -377,7 +377,7 @@ def test_an_interpreter_that_cannot_compile_is_named(script, tmp_path, cache, ti
     interpreter = from_mirror("3.13.15")
     make_bare(interpreter, str(tmp_path / "v"))
     broken = write_program(tmp_path / "broken/bin/python3.13", script)
-    (tmp_path / "broken/lib/python3.13").mkdir(parents=True)
+    (tmp_path / "broken/lib/python3.13/lib-dynload").mkdir(parents=True)
     (tmp_path / "broken/lib/python3.13/os.py").touch()
     target = target_of(interpreter, str(tmp_path / "v"), libraries=(tiny,))
     with pytest.raises(BrokenRuntime, match=r"python3\.13"):
