@@ -226,6 +226,8 @@ def test_any_output_gives_an_answer(output):
 
 
 def test_lines_are_not_broken_for_a_terminal():
-    environment = installer_environment({"COLUMNS": "40", "PATH": "/usr/bin"}, temporary="/t", offline=False)
+    environment = installer_environment(
+        {"COLUMNS": "40", "PATH": "/usr/bin:."}, temporary="/t", offline=False, search_path="/usr/bin"
+    )
     assert "COLUMNS" not in environment
     assert environment["PATH"] == "/usr/bin"
