@@ -57,7 +57,7 @@ EXISTS = Code("exists")
 FOREIGN = Code("foreign")
 """The venv belongs to another tool, whose command the hint names."""
 HOME = Code("home")
-"""The place is the user's home folder."""
+"""The place is the user's home folder, or holds it, or the store."""
 IN_THE_WAY = Code("in-the-way")
 """Something else has the place of the venv that would be put back."""
 IN_USE = Code("in-use")

@@ -201,6 +201,21 @@ def test_what_belongs_to_another_user_is_not_ours(user):
     assert user.tree(user.project) == before
 
 
+@pytest.mark.parametrize("place", [".", ".local", ".local/share"])
+@pytest.mark.parametrize("yes", [(), ("--yes",)], ids=["", "yes"])
+def test_what_holds_the_home_or_the_store_is_no_venv_to_be_removed(yes, place, user):
+    """`python -m venv ~/.local`: at its top there are names of a venv alone, and the user's data in `share`."""
+    folder = user.path / place
+    (folder / "pyvenv.cfg").write_text(f"home = {user.runtimes}/3.13/bin\nversion = 3.13.5\n")
+    try:
+        before = user.tree(user.path)
+        for words in (("venv", "--clear", *yes), ("venvs", "--remove", *yes), ("rebuild", "--force")):
+            assert user.pyman(*words, folder, status=1).err
+            assert user.tree(user.path) == before
+    finally:
+        (folder / "pyvenv.cfg").unlink()
+
+
 # Kills itself when it has asked the system for the n-th change.
 DOOMED = """
 import os, sys

@@ -26,7 +26,12 @@ from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.records import UNREACHABLE, forget, record_name
 from pyman.effects.venvs.recovery import keep_unfinished
-from pyman.effects.venvs.set_aside import SetAside, parts_to_remove, refuse_what_cannot_move
+from pyman.effects.venvs.set_aside import (
+    SetAside,
+    parts_to_remove,
+    refuse_what_cannot_move,
+    refuse_what_holds_the_store,
+)
 from pyman.errors import FOREIGN, NOT_YOURS, OWN_VENV, NotFound, PymanError, Refused, UsageError
 
 TYPE_CHECKING = False
@@ -188,7 +193,7 @@ def _follows(venv: ListedVenv) -> str:
 
 def _remove(session: Session, paths: list[str], *, yes: bool) -> Answer:
     """Delete venvs; nothing is touched unless each of them may be."""
-    chosen = [(facts := _removable(path), _parts(facts, yes=yes)) for path in dict.fromkeys(paths)]
+    chosen = [(facts := _removable(path), _parts(session, facts, yes=yes)) for path in dict.fromkeys(paths)]
     changed: list[str] = []
     failure: PymanError | None = None
     for facts, parts in chosen:
@@ -217,7 +222,8 @@ def _removable(path: str) -> VenvFacts:
     return facts
 
 
-def _parts(facts: VenvFacts, *, yes: bool) -> tuple[str, ...]:
+def _parts(session: Session, facts: VenvFacts, *, yes: bool) -> tuple[str, ...]:
+    refuse_what_holds_the_store(session.places, facts.folder)
     refuse_what_cannot_move(facts.folder, beside=False)
     return parts_to_remove(facts.folder, f"pyman venvs --remove {as_word(facts.path)}", yes=yes)
 

@@ -136,6 +136,11 @@ def _shortened(session: Session, text: str) -> str:
     return text.replace(session.places.home.rstrip("/") + "/", "~/")
 
 
+def _is_of_a_venv(judged: Judged) -> bool:
+    """True for what is wrong with one of the venvs that were counted: a folder that work was left in is none."""
+    return judged.finding.kind == "venv" and judged.finding.code != "interrupted"
+
+
 def _summary(seen: Examination, judged: list[Judged], still_open: int, fixed: int) -> str:
     # Nobody judged those of other implementations.
     apart = sum(one.finding.code == "other-implementation" for one in judged)
@@ -147,8 +152,8 @@ def _summary(seen: Examination, judged: list[Judged], still_open: int, fixed: in
         if not count:
             return ", ".join([*told, *(left or ["no venv is known here, and nothing else is wrong"])])
         return ", ".join([*told, "the only venv is healthy" if count == 1 else f"all {venvs} are healthy", *left])
-    sick = {one.finding.path for one in judged if one.is_open and one.finding.kind == "venv"}
-    others = sum(one.is_open and one.finding.kind != "venv" for one in judged)
+    sick = {one.finding.path for one in judged if one.is_open and _is_of_a_venv(one)}
+    others = sum(one.is_open and not _is_of_a_venv(one) for one in judged)
     if sick:
         told.append(in_need(len(sick), count))
     elif count:

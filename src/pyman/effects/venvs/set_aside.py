@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
+from pyman.core.shell.quoting import as_word
 from pyman.effects.interruption import Interruption
 from pyman.effects.mounts import cannot_rename, is_mount_point, refuse_mounts_below
 from pyman.effects.observer import SILENT, Observer
@@ -15,7 +16,7 @@ from pyman.effects.places import Places, cannot_write
 from pyman.effects.venvs.journal import Journal
 from pyman.effects.venvs.recovery import go_on, parts_of, put_back, recover_venv, shown, take_parts
 from pyman.effects.venvs.stray_files import own_entries, strangers_in
-from pyman.errors import MOUNT, NOT_YOURS, OTHER_FILES, PymanError, ReadOnly, Refused
+from pyman.errors import HOME, MOUNT, NOT_YOURS, OTHER_FILES, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class SetAside:
         return self.journal.entry.aside
 
     def __enter__(self) -> Self:
+        refuse_what_holds_the_store(self._places, self.venv)
         recover_venv(self._places, self.venv)
         inode = refuse_what_cannot_move(self.venv, beside=not self._names)
         parts = _parts(self.venv, self._names)
@@ -200,6 +202,18 @@ def parts_to_remove(venv: str, command: str, *, yes: bool) -> tuple[str, ...]:
             code=OTHER_FILES,
         )
     return ()
+
+
+def refuse_what_holds_the_store(places: Places, venv: str) -> None:
+    """Raise Refused for a venv whose folder holds the home folder or the store: `python -m venv ~/.local`."""
+    folder = os.path.realpath(venv).rstrip("/") + "/"
+    for what, path in (("your home folder", places.home), ("the store of pyman", places.root)):
+        if f"{os.path.realpath(path)}/".startswith(folder):
+            raise Refused(
+                f"{venv} holds {what}, {path}; nothing was changed",
+                hint=f"if that folder is not meant to be a venv, run `rm {as_word(f'{venv}/pyvenv.cfg')}`",
+                code=HOME,
+            )
 
 
 def refuse_what_cannot_move(venv: str, *, beside: bool = True) -> int:
