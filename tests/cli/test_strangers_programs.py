@@ -5,10 +5,12 @@ Each program leaves a trace when it is started, and answers as a real Python doe
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -285,7 +287,9 @@ def test_the_systems_python_is_not_one_of_the_project(machine, clone):
 @pytest.fixture
 def stranger(tmp_path):
     """A user whom nobody knows, with a home, and pyman run as that user."""
-    for above in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+    for above in itertools.takewhile(
+        lambda folder: str(folder) != tempfile.gettempdir(), (tmp_path, *tmp_path.parents)
+    ):
         os.chmod(above, 0o755)
     home = Home(tmp_path)
     site = next(path for path in sys.path if path.endswith("site-packages"))

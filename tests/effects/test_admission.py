@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -324,7 +326,9 @@ def as_stranger(code, *arguments):
 @pytest.fixture
 def strangers(tmp_path):
     """A folder that a user whom nobody knows may reach."""
-    for above in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+    for above in itertools.takewhile(
+        lambda folder: str(folder) != tempfile.gettempdir(), (tmp_path, *tmp_path.parents)
+    ):
         os.chmod(above, 0o755)
     probe = as_stranger("import pyman.effects.interpreters.admission")
     if probe.returncode != 0:

@@ -46,7 +46,8 @@ def test_it_is_what_the_venv_module_makes(find, which, tmp_path):
         dist_info = f"{package.name}-{package.version}.dist-info"
         recorded |= check_record(site_packages, dist_info)
         assert (site_packages / dist_info / "INSTALLER").read_text() == "pip\n"
-        assert package.shared in ("linked", "cloned")
+        # Root shares nothing by hard links.
+    assert package.shared in (("copied", "cloned") if os.geteuid() == 0 else ("linked", "cloned"))
     assert {os.path.normpath(f"lib/python{interpreter.minor}/site-packages/{name}") for name in recorded} == files_of(
         ours
     )
