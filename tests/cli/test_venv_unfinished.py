@@ -95,7 +95,7 @@ def test_doctor_tells_of_it_and_changes_nothing_without_a_yes(words, cut_off):
             "unfinished",
             "error",
             "venv",
-            "open",
+            "planned" if more == ("--dry-run",) else "open",
         )
         assert found["message"] == "installing r.txt into it was cut off"
         assert f"`pyman register {cut_off.venv}` keeps it as it is" in found["repair"]
