@@ -288,9 +288,9 @@ class TestSmokeTest:
     @pytest.mark.parametrize(
         ("version", "variant", "sentence"),
         [
-            (Version(3, 13, 6), "default", r"3\.13\.5, not 3\.13\.6"),
-            (Version(3, 13, 5, "rc1"), "default", "not 3.13.5rc1"),
-            (Version(3, 13, 5), "freethreaded", "not 3.13.5t"),
+            (Version(3, 13, 6), "default", r"3\.13\.5, not Python 3\.13\.6"),
+            (Version(3, 13, 5, "rc1"), "default", "not Python 3.13.5rc1"),
+            (Version(3, 13, 5), "freethreaded", "not Python 3.13.5t"),
         ],
     )
     def test_another_release_than_expected(self, version, variant, sentence):
