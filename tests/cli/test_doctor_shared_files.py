@@ -61,6 +61,10 @@ class Pair:
         answer = self.user.json("doctor", venv, *words, status=status)
         return [(one["code"], one["status"]) for one in answer["findings"]], answer["findings"]
 
+    def all_findings(self):
+        """Those about venvs; in the store are no real Pythons."""
+        return [one for one in self.user.json("doctor", status=None)["findings"] if one["kind"] == "venv"]
+
 
 def give_away(path):
     os.chown(path, SOMEBODY, SOMEBODY)
@@ -92,7 +96,7 @@ def contents(venv):
 
 def test_sharing_alone_is_no_finding(pair):
     assert pair.findings(pair.other, status=0) == ([], [])
-    assert pair.user.json("doctor", status=0)["findings"] == []
+    assert pair.all_findings() == []
 
 
 @pytest.mark.parametrize("how", SPOILERS)
@@ -109,8 +113,7 @@ def test_it_is_found_and_the_venv_gets_its_own_copies(pair, how):
     assert f"{len(pair.shared)} files that it shares with other venvs" in finding["message"]
     assert ("belong to user 12345" if how is give_away else "others may write to") in finding["message"]
     # Who looks at everything sees the same, and `venvs` as well.
-    codes = [one["code"] for one in pair.user.json("doctor", status=1)["findings"]]
-    assert set(codes) == {"shared-files"}
+    assert {one["code"] for one in pair.all_findings()} == {"shared-files"}
     states = {one["path"]: one["state"] for one in pair.user.json("venvs")["venvs"]}
     assert states[str(pair.other)] == "shared-files"
     untouched = state(pair.other)
@@ -164,7 +167,9 @@ def test_a_folder_that_is_open_to_others_stays_as_open_as_it_was(pair):
     assert pair.findings(pair.one, "--fix", status=0)[0] == [("shared-files", "fixed")]
     kept = pair.one / SITE / "eggs/__init__.py"
     assert (kept.stat().st_nlink, kept.stat().st_mode & 0o777) == (1, 0o666)
-    # The other venv's folders were never opened, so its copies are not open.
+    # The other venv's folders were never opened, so its files are not to be open, though it is the last that has them.
+    _, [finding] = pair.findings(pair.other, status=1)
+    assert finding["message"].startswith("others may write to 8 files of its packages, such as ")
     assert pair.findings(pair.other, "--fix", status=0)[0] == [("shared-files", "fixed")]
     assert (pair.other / SITE / "eggs/__init__.py").stat().st_mode & 0o777 == 0o644
 
@@ -198,6 +203,36 @@ def test_what_is_linked_elsewhere_is_not_followed(pair, tmp_path):
     before = state(victim)
     pair.findings(pair.other, "--fix", status=0)
     assert state(victim) == before
+
+
+@pytest.mark.parametrize("how", SPOILERS)
+def test_the_last_venv_that_has_them_is_repaired_too(pair, how):
+    """The one where it was done is gone, and the second to last has its own copies."""
+    pair.spoil(how)
+    answer = pair.user.json("doctor", pair.one, pair.other, "--fix", status=0)
+    assert [(one["code"], one["status"]) for one in answer["findings"]] == [("shared-files", "fixed")] * 2
+    for venv in (pair.one, pair.other):
+        for name in pair.shared:
+            if not name.endswith(".pyc"):
+                status = (venv / name).stat()
+                assert (status.st_uid, status.st_mode & 0o777) == (os.geteuid(), 0o644)
+
+
+@needs_root
+def test_what_a_team_installs_into_a_venv_of_one_of_them_is_no_finding(pair):
+    """Folders that others may write to, and files of theirs in them that nobody else has."""
+    for path in [pair.one / SITE / "eggs", *(pair.one / SITE / "eggs").rglob("*")]:
+        content = path.read_bytes() if path.is_file() else None
+        if content is not None:
+            path.unlink()
+            path.write_bytes(content)
+        os.chown(path, SOMEBODY, SOMEBODY)
+    info = next((pair.one / SITE).glob("eggs-*.dist-info"))
+    (info / "METADATA").chmod(0o666)
+    shutil.copy2(info / "METADATA", info / "copy")
+    os.replace(info / "copy", info / "METADATA")
+    info.chmod(0o777)
+    assert pair.findings(pair.one, status=0) == ([], [])
 
 
 @needs_root

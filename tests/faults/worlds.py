@@ -102,6 +102,23 @@ def sick(world: World) -> None:
     os.symlink("3.13.5", f"{runtimes}/3.13")
 
 
+def shared(world: World) -> None:
+    """A venv whose packages somebody else may write to, because another venv has the same files."""
+    one(world)
+    top = site_packages(world, ".venv")
+    second = os.path.join(world.path, "second names")
+    os.mkdir(second)
+    files = [os.path.join(top, "spam.py")]
+    files += [os.path.join(top, "spam-1.0.dist-info", name) for name in ("METADATA", "WHEEL", "entry_points.txt")]
+    os.mkdir(os.path.join(top, "__pycache__"))
+    files.append(os.path.join(top, "__pycache__", "spam.cpython-313.pyc"))
+    with open(files[-1], "wb") as file:
+        file.write(b"bytecode")
+    for number, path in enumerate(files):
+        os.link(path, os.path.join(second, str(number)))
+        os.chmod(path, 0o666)
+
+
 def rebuildable(world: World) -> None:
     """A venv with a package that uv can install again, without a network, and with files of the user's."""
     os.symlink(peer("uv"), os.path.join(world.tools, "uv"))

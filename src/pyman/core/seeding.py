@@ -208,7 +208,7 @@ def parse_seed(text: str) -> Seed | None:
         files, own = _parse_files(lines[5:9]), _parse_files(lines[9:13])
     except ValueError:
         return None
-    if sum(number for _, number in folders) != len(files) or sum(bytes_ for _, bytes_, *_ in files) != size:
+    if sum(number for _, number in folders) != len(files) or sum(file[1] for file in files) != size:
         return None
     return Seed(name, version, dist_info, folders, files, own, (size, mtime_ns, mode))
 

@@ -33,6 +33,8 @@ class SharedFile:
     """FOREIGN or WRITABLE."""
     fate: str
     """COPY, DROP or DOUBT."""
+    linked: bool = True
+    """False for one that no other venv has any more: the last of them is no safer for that."""
     algorithm: str = ""
     digest: str = ""
     """What the content must have to be copied; empty where others may exchange the whole file whenever they like."""
@@ -49,6 +51,8 @@ class SharedFiles:
     """What is said of all of them."""
 
     count: int
+    linked: int
+    """How many of them other venvs have as well."""
     foreign: int
     """How many of them belong to somebody else."""
     owner: str
@@ -60,12 +64,13 @@ class SharedFiles:
     @property
     def message(self) -> str:
         """One sentence."""
+        which = "that it shares with other venvs" if self.linked else "of its packages"
         found = []
         if self.foreign:
             verb = "belongs" if self.foreign == 1 else "belong"
-            found.append(f"{_files(self.foreign)} that it shares with other venvs {verb} to {self.owner}")
+            found.append(f"{_files(self.foreign)} {which} {verb} to {self.owner}")
         if self.count > self.foreign:
-            found.append(f"others may write to {_files(self.count - self.foreign)} that it shares with other venvs")
+            found.append(f"others may write to {_files(self.count - self.foreign)} {which}")
         message = f"{' and '.join(found)}, such as {self.example}"
         if self.doubtful:
             more = f" and {len(self.doubtful) - 1} more" if len(self.doubtful) > 1 else ""
@@ -79,7 +84,7 @@ def summary(files: tuple[SharedFile, ...], owner: str) -> SharedFiles | None:
         return None
     foreign = sum(file.wrong == FOREIGN for file in files)
     doubtful = tuple(file.path for file in files if file.fate == DOUBT)
-    return SharedFiles(len(files), foreign, owner, files[0].path, doubtful)
+    return SharedFiles(len(files), sum(file.linked for file in files), foreign, owner, files[0].path, doubtful)
 
 
 def is_bytecode(path: str) -> bool:

@@ -94,7 +94,7 @@ def check_files(folder: str, files: Files) -> None:
 def _put_with_two(first: _Hand, folders: Folders, files: Files) -> None:
     """Share the work between two threads: while one waits for the kernel the other calls it."""
     middle, half = _middle(folders, files)
-    start_of_half = sum(size for _, size, *_ in files[:half])
+    start_of_half = sum(file[1] for file in files[:half])
     between = _needed_before(folders[middle:])
     first.make([folder for folder in folders if folder[0] in between])
     # The first file settles which way works here; its folder is the first that holds any.

@@ -90,7 +90,7 @@ class SharedFilesLook:
         if known[0] == stamp:
             linked = known[1:]
         elif stat.S_ISDIR(status.st_mode):
-            linked = _linked_in(folder)
+            linked = _worth_a_look(folder, owner)
         else:
             return False
         for one in linked:
@@ -101,8 +101,8 @@ class SharedFilesLook:
                     found = os.lstat(f"{folder}/{_probe(name)}")
                 except OSError:
                     continue
-                if str(found.st_ino) != inode or found.st_nlink == 1:
-                    continue  # It is a file of its own by now.
+                if str(found.st_ino) != inode:
+                    continue  # It is another file by now.
                 self._seen[key] = (found.st_uid, found.st_gid, found.st_mode)
             if what_is_wrong(*self._seen[key], owner):
                 return True
@@ -120,12 +120,18 @@ def what_is_wrong(uid: int, gid: int, mode: int, owner: int) -> str:
     return ""
 
 
+def what_is_wrong_with_folder(path: str, owner: int) -> str:
+    """The same of a folder. Raises OSError."""
+    status = os.lstat(path)
+    return what_is_wrong(status.st_uid, status.st_gid, status.st_mode, owner)
+
+
 def _probe(name: str) -> str:
     return f"{name}/__init__.py" if name == _PIP else f"{name}{_INFO}/METADATA"
 
 
-def _linked_in(folder: str) -> list[str]:
-    """The packages whose file is a hard link, with its number: `numpy-2.1.0=123456`."""
+def _worth_a_look(folder: str, owner: int) -> list[str]:
+    """The packages whose file is a hard link or is not safe, with its number: `numpy-2.1.0=123456`."""
     found = []
     try:
         names = os.listdir(folder)
@@ -139,7 +145,9 @@ def _linked_in(folder: str) -> list[str]:
             status = os.lstat(f"{folder}/{_probe(name)}")
         except OSError:
             continue
-        if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
+        if stat.S_ISREG(status.st_mode) and (
+            status.st_nlink > 1 or what_is_wrong(status.st_uid, status.st_gid, status.st_mode, owner)
+        ):
             found.append(f"{name}={status.st_ino}")
     return found
 
@@ -160,10 +168,12 @@ def read_shared_files(
                 status = os.lstat(f"{facts.folder}/{path}")
             except OSError:
                 continue
-            if not stat.S_ISREG(status.st_mode) or status.st_nlink == 1:
-                continue
             wrong = what_is_wrong(status.st_uid, status.st_gid, status.st_mode, facts.uid)
-            if wrong:
+            if not wrong or not stat.S_ISREG(status.st_mode):
+                continue
+            above = what_is_wrong_with_folder(os.path.dirname(f"{facts.folder}/{path}"), facts.uid)
+            # Who has the folder has all that is in it, and a file of its own is as safe as its folder.
+            if above != FOREIGN and (status.st_nlink > 1 or not above):
                 found.append((path, status, wrong))
     recorded = _recorded(facts) if found else {}
     return tuple(
@@ -203,15 +213,15 @@ def _judged(
     recorded: dict[str, tuple[str, str]],
     known: dict[tuple[int | str, ...], str],
 ) -> SharedFile:
+    linked = status.st_nlink > 1
     if is_bytecode(path):
-        return SharedFile(path, wrong, DROP)
+        return SharedFile(path, wrong, DROP, linked)
     algorithm, digest = EMPTY if status.st_size == 0 else recorded.get(path, ("", ""))
     if digest and _digest_of(f"{venv}/{path}", status, algorithm, known) == digest:
-        return SharedFile(path, wrong, COPY, algorithm, digest)
-    folder = os.lstat(os.path.dirname(f"{venv}/{path}"))
-    if what_is_wrong(folder.st_uid, folder.st_gid, folder.st_mode, owner) == WRITABLE:
-        return SharedFile(path, wrong, COPY)
-    return SharedFile(path, wrong, DOUBT)
+        return SharedFile(path, wrong, COPY, linked, algorithm, digest)
+    if what_is_wrong_with_folder(os.path.dirname(f"{venv}/{path}"), owner) == WRITABLE:
+        return SharedFile(path, wrong, COPY, linked)
+    return SharedFile(path, wrong, DOUBT, linked)
 
 
 def _digest_of(path: str, status: os.stat_result, algorithm: str, known: dict[tuple[int | str, ...], str]) -> str:
