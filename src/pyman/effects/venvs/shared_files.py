@@ -45,7 +45,7 @@ class SharedFilesLook:
         self._file = os.path.join(cache, "shared-files") if cache is not None else ""
         self._known = self._recall() if self._file else {}
         self._kept: dict[str, str] = {}
-        self._seen: dict[tuple[int, str], tuple[int, int, int]] = {}
+        self._safe: dict[tuple[int, int], set[str]] = {}
         self._digests: dict[tuple[int | str, ...], str] = {}
 
     def complete(self, facts: VenvFacts) -> VenvFacts:
@@ -93,19 +93,19 @@ class SharedFilesLook:
             linked = _worth_a_look(folder, owner)
         else:
             return False
-        for one in linked:
+        # Of a thousand venvs most have the same ones.
+        safe = self._safe.setdefault((status.st_dev, owner), set())
+        for one in linked if not safe.issuperset(linked) else ():
             name, _, inode = one.rpartition("=")
-            key = (status.st_dev, inode)
-            if key not in self._seen:
-                try:
-                    found = os.lstat(f"{folder}/{_probe(name)}")
-                except OSError:
-                    continue
-                if str(found.st_ino) != inode:
-                    continue  # It is another file by now.
-                self._seen[key] = (found.st_uid, found.st_gid, found.st_mode)
-            if what_is_wrong(*self._seen[key], owner):
+            try:
+                found = os.lstat(f"{folder}/{_probe(name)}") if one not in safe else None
+            except OSError:
+                continue
+            if found is None or str(found.st_ino) != inode:
+                continue  # It is another file by now.
+            if what_is_wrong(found.st_uid, found.st_gid, found.st_mode, owner):
                 return True
+            safe.add(one)
         if not any(letter in folder for letter in "\t\n") and time.time_ns() - status.st_mtime_ns > _JUST_NOW:
             self._kept[folder] = "\t".join((stamp, *linked))
         return False
