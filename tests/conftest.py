@@ -6,14 +6,15 @@ import os
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from stage.home import SHARED, Home
-from stage.mirror import mirror_folder
+from stage.home import Home
+from stage.mirror import NEEDS_REAL, SHARED, mirror_folder, need_real_archives, uses_stand_ins
 
 # Whoever started the suite in the background may have these ignored, and every process of a test would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,6 +39,7 @@ _LONGEST = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Runtimes that are installed once lie where all processes of a run find them, see stage/home.py."""
+    config.addinivalue_line("markers", "real_archives(why): stand-ins cannot serve this test, see stage/mirror.py")
     if not hasattr(config, "workerinput"):
         os.environ[SHARED] = tempfile.mkdtemp(prefix="pyman-test-shared-")
         # xdist would begin with the files that have the most tests, which are not those that take the longest.
@@ -48,6 +50,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove them."""
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop(SHARED), ignore_errors=True)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what stand-ins cannot serve."""
+    for mark in item.iter_markers("real_archives"):
+        need_real_archives(*mark.args)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out for want of real archives."""
+    if not uses_stand_ins():
+        return
+    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", ())]
+    left_out = Counter(reason.partition(NEEDS_REAL)[2] for reason in reasons if NEEDS_REAL in reason)
+    terminalreporter.section("stand-ins of the running Python instead of real archives")
+    terminalreporter.line("left out:" if left_out else "nothing was left out")
+    for why, number in left_out.most_common():
+        terminalreporter.line(f"  {number:4} tests of {why}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,8 +13,7 @@ import tomllib
 import pytest
 from packaging.requirements import Requirement
 
-from stage.home import SHARED
-from stage.mirror import mirror_folder
+from stage.mirror import mirror_folder, shared_folder
 from stage.server import Server
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -65,7 +64,7 @@ class Person:
         self.environment |= {
             "HOME": self.home,
             "PATH": self.tools,
-            "PIP_CACHE_DIR": f"{os.environ.get(SHARED, folder)}/pip",
+            "PIP_CACHE_DIR": f"{shared_folder()}/pip",
         }
 
     def install(self, *words, shell=("/bin/sh",), **changes):

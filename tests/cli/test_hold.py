@@ -91,6 +91,7 @@ def test_rollback_goes_one_lower_each_time(user):
     assert user.json("unhold", "3.13")["moved"][0]["to"] == build
 
 
+@pytest.mark.real_archives("symbols that a patch release adds")
 def test_an_extension_that_needs_what_the_older_release_lacks_is_held_back(user, tmp_path):
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:

@@ -56,6 +56,7 @@ def test_what_is_not_meant(user, request_, status, code):
     assert contents(user) == before
 
 
+@pytest.mark.real_archives("processes whose program is the runtime's")
 def test_everyone_who_needs_it_is_listed(user, tmp_path):
     user.pyman("hold", "3.13", OLD)
     pinned, held, linked = (make_venv(user, "pyman", name, through=OLD) for name in ("pinned", "held", "linked"))

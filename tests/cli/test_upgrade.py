@@ -185,6 +185,7 @@ def test_without_the_check_everyone_goes_along_but_who_was_held_back_before(user
     assert (version_of(early), version_of(late)) == (NEW, NEW)
 
 
+@pytest.mark.real_archives("processes whose program is the runtime's")
 def test_a_process_that_runs_through_the_alias_is_named(user):
     follows, pinned = make_venv(user, "pyman", "follows"), make_venv(user, "pyman", "pinned", through=OLD)
     script = "import sys; print('up', flush=True); sys.stdin.read()"

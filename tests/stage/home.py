@@ -10,10 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from stage.mirror import mirror_folder
+from stage.mirror import mirror_folder, shared_folder
 from stage.warm import Warm
 
 PACKAGE = str(Path(__file__).resolve().parents[2] / "src")
@@ -156,6 +155,12 @@ class Home:
         return found
 
 
+def bundled_pip(runtime: Path) -> str:
+    """The version of pip that a runtime puts into venvs."""
+    [wheel] = runtime.glob("lib/python3.*/ensurepip/_bundled/pip-*.whl")
+    return wheel.name.split("-")[1].partition("+")[0]
+
+
 @functools.cache
 def _warm() -> Warm:
     warm = Warm().__enter__()
@@ -171,18 +176,10 @@ def link_tree(source: str, destination: str) -> None:
         shutil.copytree(source, destination, symlinks=True)
 
 
-SHARED = "PYMAN_TEST_SHARED"
-"""Names a folder that all processes of one run share."""
-
-
 @functools.cache
 def installed_once(version: str) -> str:
     """The folder of a runtime that pyman itself installed, with the bytecode of what every start and venv imports."""
-    folder = os.environ.get(SHARED)
-    if folder is None:
-        folder = tempfile.mkdtemp(prefix="pyman-test-runtime-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    place = Path(os.path.realpath(folder), version)
+    place = Path(os.path.realpath(shared_folder()), version)
     # One of the processes makes it, and the others wait.
     with open(f"{place}.lock", "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

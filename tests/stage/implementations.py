@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import functools
 import glob
 import os
 import shutil
 import subprocess
-import tempfile
 
 import pytest
 
-from stage.home import SHARED, installed_once, link_tree
-from stage.mirror import mirror_folder
+from stage.home import installed_once, link_tree
+from stage.mirror import mirror_folder, shared_folder
 from stage.venvs import write
 
 PYPY = "3.11.17"
@@ -28,11 +26,7 @@ def pypy() -> str:
     archives = glob.glob(f"{glob.escape(folder)}/pypy3.11-v8.0.1-*.tar.gz")
     if not archives:
         pytest.skip(f"no archive of PyPy 3.11 in {folder}: set PYMAN_TEST_PYPY")
-    shared = os.environ.get(SHARED)
-    if shared is None:
-        shared = tempfile.mkdtemp(prefix="pyman-test-pypy-")
-        atexit.register(shutil.rmtree, shared, ignore_errors=True)
-    place = os.path.join(os.path.realpath(shared), "pypy3.11-8.0.1")
+    place = os.path.join(os.path.realpath(shared_folder()), "pypy3.11-8.0.1")
     with open(f"{place}.lock", "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(f"{place}/bin"):

@@ -1,11 +1,14 @@
-"""The mirror of real archives that the tests unpack, and trees made of them.
+"""The mirror of archives that the tests unpack, and trees made of them.
 
-`PYMAN_TEST_MIRROR` names it, else it lies beside the checkout. A test that needs it and finds none is skipped.
+`PYMAN_TEST_MIRROR` names it, else it lies beside the checkout; a test that needs it and finds none is skipped. Where
+PYMAN_TEST_MIRROR is `stand-ins`, its archives are made of the Python that runs the tests (stage/stand_in); what needs real
+ones is then left out, and the summary says so.
 """
 
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import glob
 import hashlib
@@ -17,19 +20,65 @@ import tempfile
 
 import pytest
 
+SHARED = "PYMAN_TEST_SHARED"
+"""Names a folder that all processes of one run share."""
+
+STAND_INS = "stand-ins"
+NEEDS_REAL = "needs real archives: "
+"""How the reason begins why a test is skipped."""
+
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_BESIDE = os.path.join(os.path.dirname(_CHECKOUT), "shared", "runtimes")
+
+
+def uses_stand_ins() -> bool:
+    """True where the archives are to be made of the Python that runs the tests."""
+    return os.environ.get("PYMAN_TEST_MIRROR") == STAND_INS
+
+
+def need_real_archives(why: str) -> None:
+    """Skip a test that stand-ins cannot serve."""
+    if uses_stand_ins():
+        pytest.skip(NEEDS_REAL + why)
 
 
 def mirror_folder() -> str:
     """The folder that holds `index.ndjson`; never to be written to."""
-    folder = os.environ.get("PYMAN_TEST_MIRROR") or os.path.join(os.path.dirname(_CHECKOUT), "shared", "runtimes")
+    if uses_stand_ins():
+        return _stand_ins()
+    folder = os.environ.get("PYMAN_TEST_MIRROR") or _BESIDE
     if not os.path.isfile(os.path.join(folder, "index.ndjson")):
         pytest.skip(f"no mirror of real archives in {folder}: set PYMAN_TEST_MIRROR")
     return os.path.abspath(folder)
 
 
+def shared_folder() -> str:
+    """A folder that all processes of one run share, or one of this process where it is run alone."""
+    return os.environ.get(SHARED) or _own_folder()
+
+
+@functools.cache
+def _own_folder() -> str:
+    folder = tempfile.mkdtemp(prefix="pyman-test-shared-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@functools.cache
+def _stand_ins() -> str:
+    from stage.stand_in.archives import make_mirror
+
+    folder = os.path.join(shared_folder(), STAND_INS)
+    # One of the processes makes it, and the others wait.
+    with open(f"{folder}.lock", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(os.path.join(folder, "index.ndjson")):
+            make_mirror(folder)
+    return folder
+
+
 def archive_path(version: str) -> str:
-    """The archive of a release: 3.13.5, 3.13.15 or 3.11.2."""
+    """The archive of a release: 3.13.5, 3.13.15 or 3.11.2. A test is skipped where a mirror of real ones lacks it."""
     found = sorted(glob.glob(f"{glob.escape(mirror_folder())}/*/cpython-{version}+*-install_only_stripped.tar.gz"))
     if not found:
         pytest.skip(f"the mirror has no archive of {version}")
