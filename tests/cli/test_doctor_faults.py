@@ -340,7 +340,7 @@ def test_a_repair_that_fails_is_undone_and_says_why(machine):
     answer = machine.json("doctor", machine.path / "a", "--fix", status=1)
     (finding,) = answer["findings"]
     assert (finding["code"], finding["status"]) == ("stale-patch", "failed")
-    assert f"is Python {OLD}, not {NEW}" in finding["message"]
+    assert f"is Python {OLD}, not Python {NEW}" in finding["message"]
     assert {name: what[2:] for name, what in machine.exact(venv).items()} == before
     machine.works(venv, OLD)
     text = machine.pyman("doctor", machine.path / "b", "--fix", status=1).out

@@ -90,7 +90,7 @@ def test_a_venv_whose_python_is_gone_is_told_by_what_is_compiled_in_it(user, com
     [(code, status, message, repair)] = findings(user, venv, "--dry-run", status=1)
     assert code == "dangling"
     if compiled == OTHER:
-        assert (status, repair) == ("open", "rebuild it for 3.13")
+        assert (status, repair) == ("planned", "rebuild it for 3.13")
         assert f"is built for {MACHINE}, and it for {OTHER}" in message
     else:
         assert status == "planned"
@@ -101,7 +101,7 @@ def test_a_python_that_this_machine_cannot_run_is_no_target(user):
     write(str(user.runtimes / NEW / "bin/python3.13"), program(OTHER), 0o755)
     venv = make_venv(str(user.project / ".venv"), "/gone/3.13.5/bin/python3.13")
     [(code, status, message, repair)] = findings(user, venv, "--dry-run", status=1)
-    assert (code, status, repair) == ("dangling", "open", "rebuild it for 3.13")
+    assert (code, status, repair) == ("dangling", "planned", "rebuild it for 3.13")
     assert f"is built for {OTHER}, and this machine is {MACHINE}" in message
 
 
@@ -110,7 +110,7 @@ def test_a_copied_interpreter_is_not_replaced_by_one_for_another_machine(user):
     os.unlink(f"{venv}/bin/python")
     write(f"{venv}/bin/python", program(OTHER) + b"a copy", 0o755)
     [(code, status, _, repair)] = findings(user, venv, "--dry-run", status=1)
-    assert (code, status, repair) == ("copied-binary", "open", "rebuild it for 3.13")
+    assert (code, status, repair) == ("copied-binary", "planned", "rebuild it for 3.13")
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,14 @@ def user(shared, tmp_path):
     return shared
 
 
+@pytest.fixture
+def own_home(shared, tmp_path):
+    """A home for what would be in the way of other tests there, with the shared cache."""
+    home = Home(tmp_path, mirror_folder()).with_runtimes("3.13.5", "3.13.15")
+    home.environ["PYMAN_CACHE_DIR"] = str(shared.cache)
+    return home
+
+
 def start(user, *words, **environ):
     return subprocess.Popen(
         [sys.executable, "-m", "pyman", *map(str, words)],
@@ -206,9 +214,9 @@ def test_a_hot_word_is_ended_as_well(number, tmp_path):
     assert os.listdir(home.project) == []
 
 
-def test_made_anew_by_somebody_after_a_kill_it_is_theirs(user, slow_uv):
+def test_made_anew_by_somebody_after_a_kill_it_is_theirs(own_home, slow_uv):
     """What another tool put where a killed pyman had set the old one aside is never removed."""
-    path, pipe = slow_uv
+    user, (path, pipe) = own_home, slow_uv
     venv = user.project / ".venv"
     (user.project / "r.txt").write_text("spam\n")
     user.pyman("venv", "-p", "3.13.5")
@@ -264,16 +272,8 @@ def moving(runtimes):
         thread.join()
 
 
-@pytest.fixture
-def alias_owner(shared, tmp_path):
-    """A home of its own for who moves aliases, with the shared cache."""
-    home = Home(tmp_path, mirror_folder()).with_runtimes("3.13.5", "3.13.15")
-    home.environ["PYMAN_CACHE_DIR"] = str(shared.cache)
-    return home
-
-
-def test_an_alias_that_moves_all_the_time_harms_no_venv(alias_owner):
-    home = alias_owner
+def test_an_alias_that_moves_all_the_time_harms_no_venv(own_home):
+    home = own_home
     with moving(home.runtimes) as swaps:
         processes = [start(home, "venv", f"v{number}", "-p", "3.13", "--json") for number in range(6)]
         told = [process.communicate(timeout=120) for process in processes]
@@ -289,9 +289,9 @@ def test_an_alias_that_moves_all_the_time_harms_no_venv(alias_owner):
 
 
 @pytest.mark.parametrize("to", ["3.13.5", None], ids=["moved", "gone"])
-def test_the_request_is_asked_again_when_the_alias_has_moved(to, alias_owner, tmp_path):
+def test_the_request_is_asked_again_when_the_alias_has_moved(to, own_home, tmp_path):
     """Moved after it was chosen and before it was known: who moved it could not ask this venv."""
-    home = alias_owner
+    home = own_home
     (tmp_path / "programs").mkdir()
     link = f"ln -s {to} '{home.runtimes}/3.13'" if to else ":"
     (tmp_path / "programs/uv").write_text(
