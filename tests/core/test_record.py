@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from pyman.core.record import record, replace
+from pyman.core.record import derived, record, replace
 
 
 @record
@@ -69,3 +69,29 @@ def test_a_record_can_be_matched():
             assert y == 2
         case _:
             pytest.fail("did not match")
+
+
+@record
+class Circle:
+    radius: int
+
+    @derived
+    def area(self) -> int:
+        """Near enough."""
+        asked.append(self.radius)
+        return 3 * self.radius**2
+
+
+asked: list[int] = []
+
+
+def test_what_is_derived_is_computed_once_and_is_no_part_of_the_value():
+    asked.clear()
+    one, other = Circle(2), Circle(2)
+    assert (one.area, one.area, asked) == (12, 12, [2])
+    assert (one == other, hash(one) == hash(other), repr(one)) == (True, True, "Circle(radius=2)")
+    assert one != Circle(3)
+    assert replace(one, radius=3).area == 27
+    assert Circle.area.__doc__ == "Near enough."
+    with pytest.raises(AttributeError):
+        one.area = 1

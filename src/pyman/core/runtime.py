@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from posixpath import isabs, join
 
-from pyman.core.record import record, replace
+from pyman.core.record import derived, record, replace
 from pyman.core.request import best_of, parse_request
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
 from pyman.errors import BadRequest
@@ -37,12 +37,12 @@ class Runtime:
         """True where pyman unpacked it, and so may delete it."""
         return self.target is None
 
-    @property
+    @derived
     def alias(self) -> str:
         """The minor-version alias that it belongs to."""
         return minor_alias(self.version, self.variant)
 
-    @property
+    @derived
     def release(self) -> str:
         """Version and variant as people write them."""
         return release_name(self.version, self.variant)
@@ -52,7 +52,7 @@ class Runtime:
         """Sorts the runtimes of one minor by which of them the bare alias should be (DESIGN 3)."""
         return (self.version.is_final, self.is_managed, self.version.order, self.build or "")
 
-    @property
+    @derived
     def executable(self) -> str:
         """The interpreter's place below the prefix: `bin/python3.13`, `bin/python3.14t`."""
         return executable_of(self.version, self.variant)
@@ -84,7 +84,11 @@ class Store:
 
     def runtime(self, name: str) -> Runtime | None:
         """The runtime with this name."""
-        return next((runtime for runtime in self.runtimes if runtime.name == name), None)
+        return self._by_name.get(name)
+
+    @derived
+    def _by_name(self) -> dict[str, Runtime]:
+        return {runtime.name: runtime for runtime in self.runtimes}
 
     def alias_target(self, name: str) -> Runtime | None:
         """The runtime that an alias leads to, through other aliases if need be; None where it leads nowhere."""

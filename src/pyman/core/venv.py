@@ -5,11 +5,11 @@ effects/venvs/on_disk.py reads; nothing in here looks. Hot.
 
 from __future__ import annotations
 
-from posixpath import basename, dirname
+from posixpath import basename
 
 from pyman.core.folder_names import is_minor_name, is_release_name
 from pyman.core.implementation import CPYTHON, alias_name, library_name, split_library
-from pyman.core.record import record, replace
+from pyman.core.record import derived, record, replace
 from pyman.core.version import VARIANT_SUFFIX, Version
 
 TYPE_CHECKING = False
@@ -198,7 +198,7 @@ class VenvFacts:
     has_work: bool = False
     """True where a folder for work on it lies in it."""
 
-    @property
+    @derived
     def stage_reason(self) -> str:
         """Why it is left as it is until somebody says yes; empty where it need not be."""
         return stage_reason(self.folder, self.meant_for)
@@ -218,7 +218,7 @@ class VenvFacts:
         """`follow`, `pin`, or None where nothing says it."""
         return self.settings.policy
 
-    @property
+    @derived
     def library(self) -> Library | None:
         """The library folder that the venv's packages are in: of several, the one that holds most."""
         used = [library for library in self.libraries if library.site_packages] or list(self.libraries)
@@ -240,7 +240,7 @@ class VenvFacts:
         """The patch release that runs; None where files do not tell it."""
         return self.running.version if self.running else None
 
-    @property
+    @derived
     def alias(self) -> str | None:
         """The name of the alias that fits the venv's packages: `3.13`, `3.14t`, `3.14d`, `pypy3.11`."""
         library, interpreter = self.library, self.interpreter or self.home_interpreter
@@ -250,12 +250,13 @@ class VenvFacts:
             return interpreter.alias
         return alias_name(self.implementation, library.minor + VARIANT_SUFFIX[library.variant])
 
-    @property
+    @derived
     def minor_link(self) -> str | None:
         """The minor-version link that both `bin/python` and `home` go through; None where they do not share one."""
-        own, homes = self._minor_links()
+        own, homes = self._minor_links
         return next((link for link in own if link in homes), None)
 
+    @derived
     def _minor_links(self) -> tuple[list[str], list[str]]:
         homes = self.home_way.through if self.home_way is not None else ()
         own = self.way.through if self.way is not None and self.copy == NO_COPY else homes
@@ -263,17 +264,17 @@ class VenvFacts:
             link for link in homes if is_minor_name(basename(link))
         ]
 
-    @property
+    @derived
     def named_release(self) -> str | None:
         """The folder named after a full version that the link or `home` names; None where neither does."""
         return named_folder(self.link) or named_folder(f"{self.home}/python" if self.home else None)
 
-    @property
+    @derived
     def link_kind(self) -> str:
         """`alias`, `patch`, `external`, or `broken`, as `--json` says it."""
         if self.home_way is None or self.home_way.real is None or (self.interpreter is None and self.copy == NO_COPY):
             return "broken"
-        if all(self._minor_links()):
+        if all(self._minor_links):
             return "alias"
         return "patch" if self.named_release is not None else "external"
 
@@ -297,11 +298,10 @@ def stage_reason(folder: str, meant_for: str | None) -> str:
 
 def named_folder(path: str | None) -> str | None:
     """The folder of a path that is named after a full version; None where there is none."""
-    folder = dirname(path) if path is not None else ""
-    while folder not in ("/", ""):
-        if is_release_name(basename(folder)):
-            return folder
-        folder = dirname(folder)
+    parts = path.split("/") if path is not None else []
+    for end in range(len(parts) - 1, 0, -1):
+        if is_release_name(parts[end - 1]):
+            return "/".join(parts[:end])
     return None
 
 

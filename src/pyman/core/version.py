@@ -5,7 +5,7 @@ Hot: imports nothing.
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.record import derived, record
 
 # How a variant is written behind a version: `3.14t`, `3.14.2d`. PEP 703 and the names of interpreters use the same.
 VARIANT_SUFFIX = {"default": "", "freethreaded": "t", "debug": "d"}
@@ -35,12 +35,12 @@ class Version:
         """True unless this is an alpha, beta or release candidate."""
         return not self.prerelease
 
-    @property
+    @derived
     def minor_name(self) -> str:
         """The minor version alone: `3.13`."""
         return f"{self.major}.{self.minor}"
 
-    @property
+    @derived
     def order(self) -> tuple[int, int, int, int, int]:
         """Sorts like the releases themselves: alphas, betas, candidates, the final release."""
         stage, serial = _split_prerelease(self.prerelease)
@@ -78,11 +78,24 @@ def read_number(text: str) -> int | None:
     return int(text)
 
 
+# The same few names of releases and interpreters are around every venv.
+_SPLIT: dict[str, tuple[tuple[int, ...], str, str] | None] = {}
+_MOST_SPLIT = 2000
+
+
 def split_release(text: str) -> tuple[tuple[int, ...], str, str] | None:
     """Split `3.14.0rc2t` into its numbers, its pre-release and its variant: `((3, 14, 0), "rc2", "freethreaded")`.
 
     One to three numbers; None for anything else.
     """
+    if text not in _SPLIT:
+        if len(_SPLIT) > _MOST_SPLIT:
+            _SPLIT.clear()
+        _SPLIT[text] = _split(text)
+    return _SPLIT[text]
+
+
+def _split(text: str) -> tuple[tuple[int, ...], str, str] | None:
     end = 0
     while end < len(text) and (text[end].isdigit() or text[end] == "."):
         end += 1

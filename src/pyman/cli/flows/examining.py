@@ -151,14 +151,15 @@ def judge(
     for facts in venvs:
         if facts.settings.has_system_site_packages:
             borrowing.append(facts)
-        objection = architectures.objection(facts, _would_link_to(store, facts))
+        target = target_for(facts, store, wanted_alias(facts))
+        objection = architectures.objection(facts, _would_link_to(facts, target))
         if objection:
             others[facts.path] = objection
         if facts.marked:
             entry = read_entry(journal_path(session.places, facts.folder))
             if entry is not None and entry.is_unfinished:
                 unfinished[facts.path] = entry.requirements
-        for is_behind, question, release in _questions(store, uses, facts):
+        for is_behind, question, release in _questions(store, uses, facts, target):
             if is_behind:
                 behind.append(question)
             else:
@@ -193,31 +194,33 @@ def _targets(store: Store, facts: VenvFacts, older: str | None) -> Iterator[Targ
     yield from (target for target in found if target is not None)
 
 
-def _would_link_to(store: Store, facts: VenvFacts) -> str:
+def _would_link_to(facts: VenvFacts, target: Target | None) -> str:
     """The interpreter that a repair would link a venv to, or copy into it; empty where there is none."""
     if facts.copy == OTHER_COPY and facts.home_interpreter is not None:
         return facts.home_interpreter.path
-    target = target_for(facts, store, wanted_alias(facts))
     return target.executable if target is not None else ""
 
 
-def _questions(store: Store, uses: Uses, facts: VenvFacts) -> Iterator[tuple[bool, Question, str]]:
+def _questions(
+    store: Store, uses: Uses, facts: VenvFacts, target: Target | None
+) -> Iterator[tuple[bool, Question, str]]:
     """Whether it fits what it would be linked to; and whether it fits what it follows, as it fitted what was before."""
     running, library = facts.running, facts.library
     if running is None or running.version is None or library is None:
         return
-    site_packages = os.path.join(facts.folder, "lib", library.name, "site-packages")
+    moves = target is not None and target.version != running.version and facts.policy != "pin"
+    before = _older(store, uses, facts, running.version) if not moves and facts.link_kind == "alias" else None
+    if not moves and before is None:
+        return
+    site_packages = f"{facts.folder}/lib/{library.name}/site-packages"
     request = _request_of(facts)
     present = Base(running.path, running.version, running.variant)
-    target = target_for(facts, store, wanted_alias(facts))
-    if target is not None and target.version != running.version and facts.policy != "pin":
+    if before is not None:
+        old = Base(os.path.join(before.path, before.executable), before.version, before.variant)
+        yield False, Question(facts.path, site_packages, old, present, request), before.name
+    elif target is not None:
         new = Base(target.executable, target.version, target.variant)
         yield True, Question(facts.path, site_packages, present, new, request), ""
-    elif facts.link_kind == "alias":
-        before = _older(store, uses, facts, running.version)
-        if before is not None:
-            old = Base(os.path.join(before.path, before.executable), before.version, before.variant)
-            yield False, Question(facts.path, site_packages, old, present, request), before.name
 
 
 def _older(store: Store, uses: Uses, facts: VenvFacts, version: Version) -> Runtime | None:

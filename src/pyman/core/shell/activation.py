@@ -132,8 +132,6 @@ def _read_word(text: str, start: int) -> str | None:
         position += 1
         if letter == quote:
             quote = ""
-        elif quote == "'":
-            word += letter
         elif letter in "$`":
             return None
         elif letter == "\\":
@@ -143,7 +141,14 @@ def _read_word(text: str, start: int) -> str | None:
                 word += following if not quote or following in '$`"\\' else letter + following
         elif quote:
             word += letter
-        elif letter in "'\"":
+        elif letter == "'":
+            # All of it at once: this is how most scripts are written.
+            end = text.find("'", position)
+            if end < 0:
+                return None
+            word += text[position:end]
+            position = end + 1
+        elif letter == '"':
             quote = letter
         elif letter in " \t\n;&|<>()":
             return word
