@@ -267,6 +267,9 @@ def test_moved_and_copied_venvs(place):
     assert read(f"{place}/link/.venv").moved_from is None
     write(f"{venv}/bin/activate", 'VIRTUAL_ENV="$(cd "$(dirname "$0")/.." && pwd)"\n')
     assert read(venv).moved_from is None
+    # No venv lies there, and every path begins with it: nothing is looked for in its files.
+    write(f"{venv}/bin/activate", "VIRTUAL_ENV='/'\n")
+    assert read(venv).moved_from is None
 
 
 def test_compiled_packages_are_looked_for_only_where_a_prerelease_is_named(place):

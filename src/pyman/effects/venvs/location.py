@@ -33,9 +33,10 @@ def read_location(
         pass
     except OSError as error:
         problem = Problem(script, why(error))
-    if location is None:
+    place = location.rstrip("/") if location is not None else ""
+    if location is None or not place:
+        # The root of the file system is no place of a venv, and every path begins with it.
         return None, None, _told_otherwise(folder, settings), problem
-    place = location.rstrip("/")
     if place in (folder, path):
         return location, None, None, None
     try:
