@@ -285,9 +285,10 @@ def test_what_root_cloned_or_unpacked_is_not_the_systems(tmp_path):
 
 
 @AS_ROOT
-def test_what_root_unpacked_together_with_a_venv_is_not_asked(tmp_path):
-    """Without a mark that it is a project; the same Python is asked for a venv elsewhere."""
-    base = f"/opt/pyman-test-{os.getpid()}"
+@pytest.mark.parametrize("above", ["/opt/", "/"])
+def test_what_root_unpacked_together_with_a_venv_is_not_asked(above, tmp_path):
+    """Without a mark that it is a project, as in `/app` of an image; the same Python is asked for a venv elsewhere."""
+    base = f"{above}pyman-test-{os.getpid()}"
     places = read_places({"HOME": str(tmp_path)})
     try:
         minor = "{}.{}".format(*sys.version_info)
@@ -298,6 +299,10 @@ def test_what_root_unpacked_together_with_a_venv_is_not_asked(tmp_path):
             known = releases.complete(facts).python is not None
             assert (known, len(python.starts)) == (starts > 0, starts)
             assert known == (releases.why_unknown(facts) is None)
+            nested = read_venv(make_venv(f"{name}-nested", f"{name}/bin/python{minor}", library=f"python{minor}"))
+            assert nested.base_home == f"{base}/python/bin"
+            # What it would be relinked to is started then.
+            assert (releases.complete(nested).base_home is None) == (starts == 0)
     finally:
         shutil.rmtree(base)
 

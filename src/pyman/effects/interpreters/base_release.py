@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from pyman.effects.places import Places
 
 
+_OF_THE_SYSTEM = frozenset(
+    ("/", "/usr", "/opt", "/nix", "/gnu", "/snap", "/var", "/home", "/Applications", "/Library", "/System", "/Users")
+)
+"""Folders right below the root in which a system keeps programs, or users. Any other may be somebody's project."""
+
+
 class BaseReleases:
     """The answers of base interpreters, each asked once however many venvs run it."""
 
@@ -37,8 +43,7 @@ class BaseReleases:
         link = facts.owner_link
         if link is not None and not (self._is_of_a_tool(link.path) and self._allows(link.interpreter.path)):
             facts = replace(facts, owner_link=None)
-        base = facts.interpreter
-        if facts.base_home is not None and not (base is not None and self._allows(base.path)):
+        if facts.base_home is not None and not self._is_base(facts):
             facts = replace(facts, base_home=None)
         answer = self._release(facts)
         return with_release(facts, answer) if answer is not None and not isinstance(answer, PymanError) else facts
@@ -57,7 +62,7 @@ class BaseReleases:
         try:
             if _lies_in(running.path, facts.folder):
                 return None
-            if _lies_beside(running.path, facts.folder) and not self._is_vouched_for(running.path):
+            if self._came_along(running.path, facts.folder):
                 return self._why_not(running.path)
         except OSError:
             return None  # Somebody exchanges links while they are looked at.
@@ -96,10 +101,16 @@ class BaseReleases:
             )
         return self._allowed[folder]
 
-    def _is_vouched_for(self, executable: str) -> bool:
+    def _is_base(self, facts: VenvFacts) -> bool:
+        """Whether what a venv in a venv stands on in the end is none that came along with it, and may be started."""
+        base = facts.interpreter
+        return base is not None and not self._came_along(base.path, facts.folder) and self._allows(base.path)
+
+    def _came_along(self, executable: str, venv: str) -> bool:
+        """True for an interpreter that was unpacked together with a venv, as likely as not, and nobody vouches for."""
         from pyman.effects.interpreters.admission import Admission
 
-        return Admission(self._places).vouches(executable)
+        return _lies_beside(executable, venv) and not Admission(self._places).vouches(executable)
 
     def _allows(self, executable: str) -> bool:
         from pyman.effects.interpreters.admission import Admission
@@ -114,9 +125,9 @@ def _lies_in(path: str, folder: str) -> bool:
 
 
 def _lies_beside(path: str, venv: str) -> bool:
-    """True for an interpreter that a folder below the first level holds together with a venv.
+    """True for an interpreter that a folder holds together with a venv, be it `/app`, where images are made.
 
-    They were unpacked together, as likely as not. The system's own prefixes hold everybody's.
+    What the system keeps for everybody does not count: its own prefixes, and the folders that they lie in.
     """
     around = os.path.commonpath((path, os.path.realpath(venv)))
-    return around.count("/") > 1 and not is_shared(os.path.dirname(os.path.dirname(path)))
+    return around not in _OF_THE_SYSTEM and not is_shared(os.path.dirname(os.path.dirname(path)))
