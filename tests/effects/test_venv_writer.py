@@ -190,6 +190,33 @@ def test_an_empty_folder_that_is_exchanged_for_a_link(tmp_path, monkeypatch):
     assert tree(victim) == []
 
 
+@pytest.mark.parametrize("started", ["inside", "empty", "nothing"])
+def test_a_folder_on_the_way_that_is_exchanged_before_it_is_taken_back(started, tmp_path, monkeypatch):
+    """In a folder of somebody else's, who lets its name lead to where names like those of a venv are."""
+    victim = tmp_path / "victim"
+    for name in ("v/bin/python3", "v/bin/pip", "v/lib/python3.13/os.py", "v/include/python3.13/Python.h"):
+        (victim / name).parent.mkdir(parents=True, exist_ok=True)
+        (victim / name).touch()
+    (victim / "below").mkdir()
+    shared = tmp_path / "shared"
+    path = shared / ("below/v" if started == "nothing" else "v")
+    shared.mkdir()
+    if started != "nothing":
+        path.mkdir(mode=0o777)
+    if started == "inside":
+        monkeypatch.chdir(path)
+    if started == "empty":
+        os.rename(victim / "v", victim / "w")
+    before = tree(victim)
+    with pytest.raises(Fault), NewVenv(str(path), layout_for(path)) as new:
+        new.put(unfinished=True)
+        os.rename(shared, tmp_path / "away")
+        os.symlink(victim, shared)
+        raise Fault
+    assert tree(victim) == before
+    assert (tmp_path / "away" / path.relative_to(shared) / UNFINISHED).exists()
+
+
 @as_root
 def test_a_disk_that_is_full_at_any_step(tmp_path):
     """Every step that needs an inode fails once: those that the file system has are counted out."""

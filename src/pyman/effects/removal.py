@@ -40,17 +40,18 @@ class Exchanged(OSError):
         super().__init__(errno.EEXIST, "something else is in its place", path)
 
 
-def remove_tree(path: str, *, own: bool = False, inode: int = 0) -> None:
+def remove_tree(path: str, *, own: bool = False, inode: int = 0, folder: int | None = None) -> None:
     """Remove a folder and all below it, also what is read-only; links are removed, never followed.
 
-    What is not there is fine. With `own` the removal stops at the first thing that is not this user's; for root also at
-    a folder that others may write. With `inode` only the folder with that number is removed. Raises Mounted, before
-    anything is touched where the system lists its mounts; NotOwn; Exchanged; and OSError where something cannot be
-    removed.
+    What is not there is fine. With `folder`, the descriptor of the open folder that it lies in, only the last name of
+    `path` counts: nobody can exchange what is on the way there. With `own` the removal stops at the first thing that is
+    not this user's; for root also at a folder that others may write. With `inode` only the folder with that number is
+    removed. Raises Mounted, before anything is touched where the system lists its mounts; NotOwn; Exchanged; and
+    OSError where something cannot be removed.
     """
     above, name = os.path.split(path)
     try:
-        place = os.open(above or ".", _PLACE)
+        place = os.open(above or ".", _PLACE) if folder is None else os.dup(folder)
     except (FileNotFoundError, NotADirectoryError):
         return
     try:

@@ -13,18 +13,20 @@ import stat
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record
 from pyman.core.venv_layout import IGNORE_FILE
-from pyman.effects.files import is_there, status_of
+from pyman.effects.files import NotReadable, is_there, read_bytes, status_of
 from pyman.effects.places import cannot_write
 from pyman.effects.removal import remove_tree
 from pyman.effects.venvs.journal import Claim, Entry, Part, dead_entries, journal_path, journal_paths, read_entry
+from pyman.effects.venvs.own_folders import folder_made, within_own
 from pyman.effects.venvs.place import UNFINISHED, being_made
 from pyman.effects.venvs.stray_files import own_entries, strangers_in
-from pyman.errors import NOT_OURS, ReadOnly, Refused
+from pyman.errors import NOT_OURS, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from pyman.core.venv import VenvFolder
     from pyman.effects.places import Places
 
 UNDONE, FINISHED, LEFT, UNFINISHED_VENV = "undone", "finished", "left", "unfinished"
@@ -189,8 +191,9 @@ def put_back(entry: Entry) -> None:
 
 
 def _put_back_parts(entry: Entry) -> None:
-    if entry.is_marked:
-        remove_parts(entry.venv, own=True)
+    marked = _marked_folder(entry)
+    if marked is not None:
+        remove_parts(marked, own=True)
     for inode, name in reversed(entry.taken):
         source, target = os.path.join(entry.aside, name), os.path.join(entry.venv, name)
         if _inode(source) != inode:
@@ -267,16 +270,45 @@ def _take_away(folder: str, inode: int) -> None:
     remove_tree(folder, own=True, inode=inode)
 
 
-def remove_parts(venv: str, *, own: bool = False, also_folders: bool = False) -> None:
+def _marked_folder(entry: Entry) -> VenvFolder | None:
+    """The folder of the venv that this work has made, where it says so itself; None where none does. Raises OSError."""
+    try:
+        place = folder_made(entry.venv)
+        found: list[bytes] = []
+        _within(place, "", lambda folder: found.append(read_bytes(UNFINISHED, folder=folder)))
+    except (FileNotFoundError, NotADirectoryError, NotReadable):
+        return None
+    return place if found == [entry.number.encode()] else None
+
+
+def remove_parts(venv: VenvFolder, *, own: bool = False, also_folders: bool = False) -> None:
     """Remove from a folder that holds more what making a venv and installing packages put there. Raises OSError.
 
     With `also_folders` those go too that are empty then; else they wait for what is put back, which takes no room so.
+    Another folder that has its name by now is left alone.
     """
-    names = own_entries(venv)
+    names = own_entries(venv.path)
     for name in sorted(names, key=lambda name: (name != FILE_NAME, name == UNFINISHED)):
-        remove_tree(os.path.join(venv, name), own=own)
+        remove_part(venv, name, own=own)
     if also_folders:
-        _remove_empty_folders(venv, names)
+        _remove_empty_folders(venv.path, names)
+
+
+def remove_part(venv: VenvFolder, name: str, *, own: bool = False) -> None:
+    """Remove something in a venv's own folders, by its relative path; it may be gone. Raises OSError."""
+    path = os.path.join(venv.path, name)
+    try:
+        _within(venv, os.path.dirname(name), lambda folder: remove_tree(path, own=own, folder=folder))
+    except FileNotFoundError:
+        pass  # With the folder that it lay in.
+
+
+def _within(venv: VenvFolder, below: str, act: Callable[[int], object]) -> None:
+    """Call `act` with the descriptor of a folder of a venv. Raises InTheWay where that is not its own, and OSError."""
+    try:
+        within_own(venv, below, act)
+    except PymanError as error:
+        raise InTheWay(os.path.join(venv.path, below), error.message) from error
 
 
 def remove_new(venv: str, inode: int) -> None:

@@ -7,12 +7,14 @@ import os
 import stat
 
 from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.venv import VenvFolder
 from pyman.core.venv_layout import IGNORE_FILE
 from pyman.effects.mounts import cannot_rename, is_mount_point
 from pyman.effects.places import cannot_write
 from pyman.effects.seeds.sharing import write_new
 from pyman.effects.venvs.activation import activation_scripts
 from pyman.effects.venvs.journal import Journal
+from pyman.effects.venvs.own_folders import folder_made
 from pyman.effects.venvs.place import UNFINISHED
 from pyman.errors import EXISTS, MOUNT, NOT_A_FOLDER, Changed, PymanError, ReadOnly, Refused
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pyman.core.venv_layout import VenvLayout
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PLACE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -55,8 +58,10 @@ class NewVenv:
         self._journal = journal or Journal(None, path, "venv")
         self._work = ""
         self._folder = -1
-        self._made: list[str] = []
+        self._made: list[VenvFolder] = []
         self._put: list[str] = []
+        self._up: VenvFolder | None = None
+        """The folder that it is moved up into, where it was prepared in there."""
         self._replaced: int | None = None
         self._putting = False
         self._kept = False
@@ -99,7 +104,7 @@ class NewVenv:
                 if not os.path.isdir(path):
                     raise PymanError(f"{path} is no folder", hint="choose another folder", code=NOT_A_FOLDER) from None
             else:
-                self._made.append(path)
+                self._made.append(folder_made(path))
 
     def put(self, *, unfinished: bool = False) -> None:
         """Give the venv its name. With `unfinished` it says so in a file until it is kept."""
@@ -124,6 +129,7 @@ class NewVenv:
         try:
             if not _is_same(os.stat(work, dir_fd=folder, follow_symlinks=False), self._folder):
                 raise _exchanged(self.path)
+            self._up = VenvFolder(self.path, _identity(os.fstat(folder)))
             # Marked from the first instant, a venv from the last.
             found = _names_to_move(self._folder, folder, "")
             names = sorted(found, key=lambda name: (name == FILE_NAME, name != UNFINISHED))
@@ -143,10 +149,10 @@ class NewVenv:
         os.close(self._folder)
         self._folder = folder
 
-    def _is_ours(self, path: str) -> bool:
-        """True while a name is that of the folder that was made."""
+    def _is_ours(self, path: str, folder: int | None = None) -> bool:
+        """True while a name is that of the folder that was made; with `folder` it is one in that open folder."""
         try:
-            return _is_same(os.lstat(path), self._folder)
+            return _is_same(os.stat(path, dir_fd=folder, follow_symlinks=False), self._folder)
         except FileNotFoundError:
             return False
 
@@ -178,28 +184,24 @@ class NewVenv:
         """Remove all of it; returns why, where it stays."""
         from pyman.effects.interruption import Undisturbed
         from pyman.effects.removal import remove_tree
-        from pyman.effects.venvs.recovery import InTheWay, remove_new, remove_parts
+        from pyman.effects.venvs.recovery import InTheWay, remove_part, remove_parts
 
         with Undisturbed():
             try:
+                # Nothing that somebody else has put in its place meanwhile.
                 if self.path in self._put:
-                    # Nothing that somebody else has put in its place meanwhile.
-                    if self._is_ours(self.path):
-                        remove_new(self.path, self._journal.entry.made)
-                elif f"{self.path}/{UNFINISHED}" in self._put:
+                    self._take_away()
+                elif self._up is not None and f"{self.path}/{UNFINISHED}" in self._put:
                     # What was installed into it goes too, and what somebody put beside that stays.
-                    remove_parts(self.path, also_folders=not self._journal.entry.taken)
-                else:
+                    remove_parts(self._up, also_folders=not self._journal.entry.taken)
+                elif self._up is not None:
                     for path in self._put:
-                        remove_tree(path)
+                        remove_part(self._up, path[len(self.path) + 1 :])
                 if self._work and self._is_ours(self._work):
-                    remove_tree(self._work)
-                if self.path in self._put and self._replaced is not None:
-                    # The empty folder that the venv took the place of.
-                    os.mkdir(self.path)
-                    _set_mode(self.path, self._replaced & 0o7777)
+                    remove_tree(self._work, inode=os.fstat(self._folder).st_ino)
                 for folder in reversed(self._made):
-                    os.rmdir(folder)
+                    if _identity(os.lstat(folder.path)) == folder.identity:
+                        os.rmdir(folder.path)
             except InTheWay as error:
                 return f"{self.path} stays: {error.strerror}"
             except OSError:
@@ -207,6 +209,21 @@ class NewVenv:
             finally:
                 self._close()
         return ""
+
+    def _take_away(self) -> None:
+        """Remove the venv, and put back the empty folder that it took the place of, in the folder that held them."""
+        from pyman.effects.venvs.recovery import remove_new
+
+        above, name = os.path.split(self.path)
+        parent = os.open(above, _PLACE)
+        try:
+            if self._is_ours(name, parent):
+                remove_new(self.path, self._journal.entry.made)
+                if self._replaced is not None:
+                    os.mkdir(name, dir_fd=parent)
+                    _set_mode(name, self._replaced & 0o7777, parent)
+        finally:
+            os.close(parent)
 
     def _close(self) -> None:
         if self._folder >= 0:
@@ -266,12 +283,18 @@ def _names_to_move(work: int, folder: int, below: str) -> Iterator[str]:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
-def _set_mode(path: str, mode: int) -> None:
-    folder = os.open(path, _FOLDER)
+def _set_mode(name: str, mode: int, parent: int) -> None:
+    """Give an empty folder of one's own its permissions; another one that has its name by now is left alone."""
+    folder = os.open(name, _FOLDER, dir_fd=parent)
     try:
-        os.fchmod(folder, mode)
+        if os.fstat(folder).st_uid == os.geteuid() and not os.listdir(folder):
+            os.fchmod(folder, mode)
     finally:
         os.close(folder)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _is_same(status: os.stat_result, folder: int) -> bool:
