@@ -33,11 +33,13 @@ def lead_out(venv, name, tmp_path):
 
 
 def listing(folder):
-    return {
-        os.path.join(above, name): os.lstat(os.path.join(above, name))
-        for above, folders, files in os.walk(folder)
-        for name in (*folders, *files)
-    }
+    """What a write would change of what lies below a folder: whoever reads changes the time of reading alone."""
+    found = {}
+    for above, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            status = os.lstat(os.path.join(above, name))
+            found[os.path.join(above, name)] = (status.st_mode, status.st_ino, status.st_uid, status.st_ctime_ns)
+    return found
 
 
 def transaction(tmp_path):
