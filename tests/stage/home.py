@@ -80,6 +80,13 @@ class Home:
             os.symlink(target, self.runtimes / alias)
         return self
 
+    def struck(self, number: int, change: int, *words: object) -> tuple[Result, int]:
+        """Run pyman, which gets a signal when it is about to change a file for the n-th time; and how often it did."""
+        with _warm().turn:
+            command, where = [*map(str, words)], str(self.project)
+            result = Result(_warm().pyman(*command, cwd=where, environ=self.environ, strike=(number, change)))
+            return result, _warm().changes
+
     def pyman(self, *words: object, cwd: Path | None = None, status: int | None = 0, **environ: str) -> Result:
         """Run pyman; `status` is what it must answer, None for any.
 

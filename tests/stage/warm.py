@@ -40,20 +40,42 @@ class Warm:
         self._process.stdout.close()
         self._folder.cleanup()
 
-    def pyman(self, *words, cwd, environ):
-        """Run one command line and return status, stdout and stderr, as of `subprocess.run`."""
+    def pyman(self, *words, cwd, environ, strike=None):
+        """Run one command line and return status, stdout and stderr, as of `subprocess.run`.
+
+        `strike` is the number of a signal, and the change of files at which it is sent; `changes` counts them then.
+        """
         streams = [os.path.join(self._folder.name, name) for name in ("out", "err")]
         mask = os.umask(0)
         os.umask(mask)
-        question = {"words": words, "cwd": cwd, "environ": environ, "streams": streams, "mask": mask}
+        question = {"words": words, "cwd": cwd, "environ": environ, "streams": streams, "mask": mask, "strike": strike}
+        self.changes = 0
         self._process.stdin.write(json.dumps(question).encode() + b"\n")
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
+        if strike is not None:
+            with open(os.path.join(self._folder.name, "changes"), encoding="utf-8") as file:
+                self.changes = int(file.read())
         texts = []
         for path in streams:
             with open(path, encoding="utf-8", errors="surrogateescape") as file:
                 texts.append(file.read())
         return subprocess.CompletedProcess(words, status, *texts)
+
+
+def _arm(number, strike):
+    """Have this process send itself a signal when it is about to make its n-th change of a file; counts the changes."""
+    events = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate", "os.chmod"}
+    counted = [0]
+
+    def count(event, arguments):
+        if event in events or (event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT):
+            counted[0] += 1
+            if counted[0] == strike:
+                os.kill(os.getpid(), number)
+
+    sys.addaudithook(count)
+    return counted
 
 
 def _serve():
@@ -78,7 +100,13 @@ def _serve():
                 os.environ.clear()
                 os.environ.update(question["environ"])
                 sys.argv = ["pyman", *question["words"]]
+                if question["strike"]:
+                    counted = _arm(*question["strike"])
                 status = main()
+                if question["strike"]:
+                    changes = str(counted[0])
+                    with open(os.path.join(os.path.dirname(question["streams"][0]), "changes"), "w") as file:
+                        file.write(changes)
                 sys.stdout.flush()
                 sys.stderr.flush()
             except Exception:  # noqa: BLE001 - whatever it is, the test is to see it

@@ -18,9 +18,11 @@ from pyman.core.answer import Answer, Table
 from pyman.core.moves import Moved
 from pyman.core.plans.adopt import KeepInstalled, Stranger
 from pyman.core.request import Request
+from pyman.core.runtime import Runtime
 from pyman.core.runtime_origin import origin_of
 from pyman.core.version import release_name
 from pyman.effects.interpreters.other_pythons import ask_stranger, discover
+from pyman.effects.interruption import Part
 from pyman.effects.runtimes.adopting import adopt as adopt_one
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.store import read_store
@@ -94,34 +96,33 @@ def _show(session: Session, strangers: list[Stranger]) -> Answer:
 
 def _adopt_all(session: Session, asked: list[tuple[str, Stranger]]) -> Answer:
     prepare_folders(session.places)
-    lines: list[str] = []
-    changed: list[str] = []
-    moved: list[Moved] = []
-    got: list[installing.Got] = []
-    failure: PymanError | None = None
+    done = installing.Installed()
+
+    def answer() -> Answer:
+        store = read_store(session.places.root)
+        data = {
+            "installed": [got_data(store, one) for one in done.got],
+            "changed": [one.runtime.name for one in done.got if not one.already],
+            "moved": moved_data(done.moved),
+        }
+        return Answer(data, tuple(line for one in done.got for line in one.said), error=done.error)
+
+    session.if_cut_off(answer)
     for path, stranger in sorted(asked, key=lambda one: one[1].version.order):
         try:
-            runtime, moves, kept = adopt_one(session.places, stranger, session.observer)
+            with Part():
+                runtime, moves, kept = adopt_one(session.places, stranger, session.observer)
+                said = (_kept(kept),) if kept is not None else _adopted(runtime, stranger, moves)
+                done.got.append(installing.Got(Request(path, "path"), runtime, kept is not None, moves, said))
+                keep_shims_current(session)
         except PymanError as error:
-            failure = error
-            continue
-        got.append(installing.Got(Request(path, "path"), runtime, kept is not None, moves))
-        if kept is not None:
-            lines.append(_kept(kept))
-            continue
-        changed.append(runtime.name)
-        moved += moves
-        lines.append(f"adopted {runtime.name} from {stranger.prefix} ({stranger.origin})")
-        lines += [f"  {line}" for line in told_of_base(stranger)]
-        lines += [f"  {line}" for line in moved_lines(moves)]
-    keep_shims_current(session)
-    store = read_store(session.places.root)
-    data = {
-        "installed": [got_data(store, one) for one in got],
-        "changed": changed,
-        "moved": moved_data(tuple(moved)),
-    }
-    return Answer(data, tuple(lines), error=failure)
+            done.fail(error)
+    return answer()
+
+
+def _adopted(runtime: Runtime, stranger: Stranger, moves: tuple[Moved, ...]) -> tuple[str, ...]:
+    more = (*told_of_base(stranger), *moved_lines(moves))
+    return (f"adopted {runtime.name} from {stranger.prefix} ({stranger.origin})", *(f"  {line}" for line in more))
 
 
 def _kept(kept: KeepInstalled) -> str:

@@ -12,7 +12,8 @@ from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.cache_contents import KINDS
-from pyman.effects.cache_folder import clean_cache, read_cache
+from pyman.core.record import replace
+from pyman.effects.cache_folder import Cleaned, clean_cache, read_cache
 
 
 class What(StrEnum):
@@ -43,7 +44,7 @@ def cache(
     if what == What.dir:
         return Answer({"path": folder, "changed": []}, (folder,), raw=True)
     if what == What.clean:
-        return _clean(folder)
+        return _clean(session, folder)
     found = read_cache(folder)
     sizes = dict.fromkeys(KINDS, 0)
     for entry in found.entries:
@@ -59,10 +60,15 @@ def cache(
     return Answer(data, (f"{megabytes(sum(sizes.values()))} in {folder}",), Table(("What", "Size"), rows), notes)
 
 
-def _clean(folder: str) -> Answer:
-    cleaned = clean_cache(folder)
-    left = read_cache(folder).foreign
-    notes = (*cleaned.busy, *(f"{path} is not pyman's, and was left alone" for path in left))
-    data = {"changed": list(cleaned.removed), "freed": cleaned.freed, "kept": list(cleaned.busy)}
-    line = f"freed {megabytes(cleaned.freed)} in {folder}" if cleaned.removed else f"there is nothing in {folder}"
-    return Answer(data, (line,), notes=notes)
+def _clean(session: Session, folder: str) -> Answer:
+    cleaned = Cleaned()
+
+    def answer() -> Answer:
+        data = {"changed": cleaned.removed, "freed": cleaned.freed, "kept": cleaned.busy}
+        line = f"freed {megabytes(cleaned.freed)} in {folder}" if cleaned.removed else f"there is nothing in {folder}"
+        return Answer(data, (line,), notes=tuple(cleaned.busy))
+
+    session.if_cut_off(answer)
+    clean_cache(folder, cleaned)
+    left = (f"{path} is not pyman's, and was left alone" for path in read_cache(folder).foreign)
+    return replace(answer(), notes=(*cleaned.busy, *left))

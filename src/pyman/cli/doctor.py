@@ -14,7 +14,7 @@ from pyman.cli.session import Session
 from pyman.cli.show.findings import Judged, answer
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.diagnosis.finding import Finding, worst_first
+from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
 from pyman.core.record import replace
 from pyman.core.venv import VenvFolder
 from pyman.effects.venvs.on_disk import read_venv
@@ -23,6 +23,8 @@ from pyman.errors import UNREADABLE, NotFound, PymanError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pyman.cli.flows.mending import Mended
 
 _WORTH_SAYING = 20
 """Venvs. A few are mended before a line could be read."""
@@ -74,11 +76,14 @@ def doctor(
         from pyman.cli.flows.mending import is_for_fix
 
         judged = [
-            Judged(finding, "planned" if dry_run and is_for_fix(finding) else "open")
+            Judged(finding, PLANNED if dry_run and is_for_fix(finding) else OPEN)
             for finding in worst_first(seen.findings)
         ]
         return answer(session, seen, judged, fix=fix, dry_run=dry_run)
-    return answer(session, *_fix(session, seen, look, allowed, foreign=foreign), fix=True, dry_run=False)
+    done = _Fixing(session, seen)
+    session.if_cut_off(lambda: done.answer(cut_off=True))
+    _fix(session, done, look, allowed, foreign=foreign)
+    return done.answer()
 
 
 doctor.status_without_session = COULD_NOT_LOOK  # type: ignore[attr-defined]  # read by cli.verb
@@ -117,33 +122,62 @@ def _clear_away(session: Session, venvs: list[str]) -> None:
             recover(places)
 
 
+class _Fixing:
+    """What was seen, and what became of it so far."""
+
+    def __init__(self, session: Session, seen: Examination) -> None:
+        self._session = session
+        self.mended: list[Mended] = []
+        self.look_at(seen)
+
+    def look_at(self, seen: Examination) -> None:
+        """Begin with what is wrong now; what was repaired until now stays."""
+        self.seen = seen
+        self.venvs = {venv.path: venv for venv in seen.venvs}
+        self.left: dict[str, tuple[Finding, ...]] = {}
+        for finding in seen.findings:
+            if finding.kind == "venv":
+                self.left[finding.path] = (*self.left.get(finding.path, ()), finding)
+        self.others = tuple(finding for finding in seen.findings if finding.kind != "venv")
+
+    def answer(self, *, cut_off: bool = False) -> Answer:
+        """For people and for programs; `cut_off` where it was not looked at again what is left."""
+        why = {(one.finding.path, one.finding.code): one.why for one in self.mended if one.status == FAILED}
+        done = tuple(one.finding for one in self.mended if one.status == FIXED)
+        fixed = {(finding.path, finding.code) for finding in done}
+        judged = []
+        for finding in worst_first((*self.others, *(finding for found in self.left.values() for finding in found))):
+            key = (finding.path, finding.code)
+            if not cut_off or key not in fixed:
+                judged.append(Judged(finding, FAILED, why[key]) if key in why else Judged(finding, OPEN))
+        judged += [Judged(finding, FIXED) for finding in worst_first(done)]
+        seen = replace(self.seen, venvs=tuple(self.venvs.values()))
+        return answer(self._session, seen, judged, fix=True, dry_run=False)
+
+
 def _fix(
     session: Session,
-    seen: Examination,
+    done: _Fixing,
     look: Callable[[], Examination],
     allowed: Callable[[Finding], bool],
     *,
     foreign: bool,
-) -> tuple[Examination, list[Judged]]:
-    """Mend the store, then one venv after the other; what was not touched is not looked at again."""
+) -> None:
+    """Repair the store, then one venv after the other; what was not touched is not looked at again."""
     from pyman.cli.flows.current_shims import keep_shims_current
-    from pyman.cli.flows.mending import FAILED, FIXED, forget_gone, is_for_fix, mend_venv, put_back_work_folder
+    from pyman.cli.flows.mending import forget_gone, is_for_fix, mend_venv, put_back_work_folder
     from pyman.cli.flows.mending_store import mend_store
     from pyman.core.listed_venv import list_venv
     from pyman.effects.moves.fitness import Fitness
     from pyman.effects.store import read_store
 
-    mended = mend_store(session, seen.findings, allowed)
+    mended, left = done.mended, done.left
+    mend_store(session, done.seen.findings, allowed, mended)
     if any(one.status == FIXED for one in mended):
         # A runtime that is back, or an alias that leads somewhere again, changes what is wrong with venvs.
-        seen = look()
+        done.look_at(look())
+        left = done.left
     fitness = Fitness(session.places.cache)
-    left: dict[str, tuple[Finding, ...]] = {}
-    for finding in seen.findings:
-        if finding.kind == "venv":
-            left[finding.path] = (*left.get(finding.path, ()), finding)
-    others = tuple(finding for finding in seen.findings if finding.kind != "venv")
-    venvs = {venv.path: venv for venv in seen.venvs}
     waiting = [path for path, found in left.items() if any(map(is_for_fix, found))]
     task = f"mending {len(waiting)} venvs"
     # Nothing moves on the terminal while a question stands there.
@@ -152,29 +186,22 @@ def _fix(
         session.observer.began(task, None)
     for path in waiting:
         if left[path][0].code == "gone":
-            mended.append(forget_gone(session, left.pop(path)[0]))
+            forget_gone(session, left[path][0], mended)
+            del left[path]
             continue
         if left[path][0].code == "interrupted":
-            mended.append(put_back_work_folder(left.pop(path)[0]))
+            put_back_work_folder(left[path][0], mended)
+            del left[path]
             continue
-        outcome = mend_venv(session, path, allowed, foreign=foreign, fitness=fitness)
-        mended += outcome.mended
+        outcome = mend_venv(session, path, allowed, mended, foreign=foreign, fitness=fitness)
         left[path] = outcome.left
         if outcome.facts is not None:
-            venvs[path] = list_venv(outcome.facts, outcome.left)
+            done.venvs[path] = list_venv(outcome.facts, outcome.left)
     session.observer.finished(task)
     fitness.remember(all_asked=False)
-    if others and read_store(session.places.root) != seen.store:
+    if done.others and read_store(session.places.root) != done.seen.store:
         # A release was installed for a venv: what is wrong with the store is another thing now.
-        others = tuple(finding for finding in look().findings if finding.kind != "venv")
-    if seen.store.runtimes:
+        done.others = tuple(finding for finding in look().findings if finding.kind != "venv")
+    if done.seen.store.runtimes:
         keep_shims_current(session)
-    _clear_away(session, [venv.folder for venv in venvs.values() if venv.uid == os.geteuid()])
-    failed = {(one.finding.path, one.finding.code): one.why for one in mended if one.status == FAILED}
-    judged = []
-    for finding in worst_first((*others, *(finding for found in left.values() for finding in found))):
-        why = failed.get((finding.path, finding.code))
-        judged.append(Judged(finding, "open") if why is None else Judged(finding, "failed", why))
-    done = tuple(one.finding for one in mended if one.status == FIXED)
-    judged += [Judged(finding, "fixed") for finding in worst_first(done)]
-    return replace(seen, venvs=tuple(venvs.values())), judged
+    _clear_away(session, [venv.folder for venv in done.venvs.values() if venv.uid == os.geteuid()])

@@ -14,6 +14,7 @@ from pyman.cli.uninstall import needed_by, to_remove
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.moves import Moved
+from pyman.effects.interruption import Part, Undisturbed
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.runtimes.removal import read_needs
@@ -21,7 +22,7 @@ from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.records import forget as forget_record
 from pyman.effects.venvs.records import known_venvs
-from pyman.errors import IN_USE, NotFound, PymanError, Refused
+from pyman.errors import IN_USE, NotFound, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,26 +43,27 @@ def forget(
     changed: list[str] = []
     lines: list[str] = []
     moved: list[Moved] = []
-    failure: PymanError | None = None
+
+    def answer() -> Answer:
+        return Answer({"changed": changed, "moved": moved_data(tuple(moved))}, tuple(lines))
+
+    session.if_cut_off(answer)
     for name in names:
         record = _record_of(session, name)
         if record is not None:
-            forget_record(session.places.root, record[0])
-            changed.append(record[1])
-            lines.append(f"forgot the venv {record[1]}")
+            with Undisturbed():
+                forget_record(session.places.root, record[0])
+                changed.append(record[1])
+                lines.append(f"forgot the venv {record[1]}")
             continue
-        try:
+        with Part():
             runtime = _adopted(session, name)
             moves = remove_runtime(session.places, runtime, observer=session.observer)
-        except PymanError as error:
-            failure = error
-            break
-        moved += moves
-        changed.append(runtime.name)
-        lines += [f"forgot {runtime.name}; {runtime.target} stays as it is", *moved_lines(moves)]
-    if changed:
-        keep_shims_current(session)
-    return Answer({"changed": changed, "moved": moved_data(tuple(moved))}, tuple(lines), error=failure)
+            moved += moves
+            changed.append(runtime.name)
+            lines += [f"forgot {runtime.name}; {runtime.target} stays as it is", *moved_lines(moves)]
+            keep_shims_current(session)
+    return answer()
 
 
 def _adopted(session: Session, name: str) -> Runtime:

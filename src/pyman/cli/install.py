@@ -62,17 +62,25 @@ def install(
     """
     if archive is not None and requests:
         raise UsageError("`--from` takes no request: the archive says what it is", hint="leave the request away")
+    done = installing.Installed()
     if archive is not None:
-        result = _install_archive(session, archive, force=force, check=not no_check)
+        _install_archive(session, archive, done, force=force, check=not no_check)
     else:
         asked = [parse_request(text) for text in requests or ()] or _asked_here(session)
         for request in asked:
             _refuse_what_has_no_build(request)
-        result = installing.get(session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check)
+        session.if_cut_off(lambda: _answer(session, done))
+        installing.get(
+            session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check, done=done
+        )
+    if default and done.got:
+        set_default(session.places, done.got[0].request.text if archive is None else done.got[0].runtime.alias)
+    return _answer(session, done)
+
+
+def _answer(session: Session, result: installing.Installed) -> Answer:
+    """What was installed so far."""
     store = read_store(session.places.root)
-    if default and result.got:
-        set_default(session.places, result.got[0].request.text if archive is None else result.got[0].runtime.alias)
-        store = read_store(session.places.root)
     lines = moved_lines(result.settled)
     for got in result.got:
         choice = pinned(store, got.runtime)
@@ -82,8 +90,6 @@ def install(
         lines += got.said
         lines += moved_lines(got.moved)
         lines += told_of_hold(session, got.runtime)
-    if result.got:
-        keep_shims_current(session)
     data = {
         "installed": [got_data(store, got) for got in result.got],
         "moved": moved_data(result.moved),
@@ -113,18 +119,21 @@ def _refuse_what_has_no_build(request: Request) -> None:
         )
 
 
-def _install_archive(session: Session, text: str, *, force: bool, check: bool) -> installing.Installed:
+def _install_archive(session: Session, text: str, done: installing.Installed, *, force: bool, check: bool) -> None:
     path = _archive_of(text, session.cwd)
     local = verified_archive(path, session.places.cache)
     request = Request(os.path.basename(path), "path")
     there = read_store(session.places.root).runtime(local.name) if local.name is not None else None
     if there is not None and there.is_managed and there.whole and not force:
-        return installing.Installed((installing.Got(request, there, already=True),))
+        done.got.append(installing.Got(request, there, already=True))
+        keep_shims_current(session)
+        return
     session.observer.noted(local.told)
     prepare_folders(session.places)
     found = Archive(path, local.name, local.version, local.variant, local.build, None, local.sha256, force)
     runtime, moved, already = unpack_runtime(session.places, found, check=check, force=force, observer=session.observer)
-    return installing.Installed((installing.Got(request, runtime, already, moved),))
+    done.got.append(installing.Got(request, runtime, already, moved))
+    keep_shims_current(session)
 
 
 def _archive_of(text: str, cwd: str) -> str:

@@ -11,9 +11,10 @@ from pyman.cli.flows.installing import mirror_of
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.mirror_index import INDEX, mirrored
+from pyman.core.mirror_index import INDEX, MirroredArchive, mirrored
 from pyman.core.plans.install import answer_is_known
 from pyman.core.plans.mirror import refuse_what_has_no_build, wanted_builds
+from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.shell.quoting import as_word
 from pyman.core.target import is_triple
@@ -59,9 +60,18 @@ def mirror(
         wanted += wanted_builds(asked, _known(session, name, asked, offered=name == here), name)
     place = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))
     archives = [mirrored(build) for build in wanted]
-    added = add_archives(place, archives, offline=session.offline, observer=session.observer)
+    done: dict[MirroredArchive, bool] = {}
+    session.if_cut_off(lambda: _answer(place, done))
+    add_archives(place, archives, done, offline=session.offline, observer=session.observer)
+    command = f"PYMAN_MIRROR={as_word(place)} pyman install"
+    note = f"install from it with `{command}`, or put it behind a web server: {INDEX} is its list"
+    return replace(_answer(place, {archive: done[archive] for archive in archives}), notes=(note,))
+
+
+def _answer(place: str, done: dict[MirroredArchive, bool]) -> Answer:
+    """What is in the mirror so far."""
     data = {
-        "changed": list(added),
+        "changed": [os.path.join(place, archive.place) for archive, added in done.items() if added],
         "path": place,
         "archives": [
             {
@@ -69,18 +79,16 @@ def mirror(
                 "variant": archive.build.variant,
                 "platform": archive.build.platform,
                 "path": os.path.join(place, archive.place),
-                "already": os.path.join(place, archive.place) not in added,
+                "already": not added,
             }
-            for archive in archives
+            for archive, added in done.items()
         ],
     }
-    lines = []
-    for archive in archives:
-        verb_done = "added" if os.path.join(place, archive.place) in added else "is there already"
-        lines.append(f"{archive.build.release} for {archive.build.platform} {verb_done}")
-    command = f"PYMAN_MIRROR={as_word(place)} pyman install"
-    note = f"install from it with `{command}`, or put it behind a web server: {INDEX} is its list"
-    return Answer(data, tuple(lines), notes=(note,))
+    lines = [
+        f"{archive.build.release} for {archive.build.platform} {'added' if added else 'is there already'}"
+        for archive, added in done.items()
+    ]
+    return Answer(data, tuple(lines))
 
 
 def _known(session: Session, platform: str, requests: list[Request], *, offered: bool) -> tuple[Build, ...]:

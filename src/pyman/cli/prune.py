@@ -12,8 +12,8 @@ from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.plans.removal import Need, aliases_without_way_back, prunable
-from pyman.core.record import record
-from pyman.core.runtime import Runtime
+from pyman.core.runtime import Runtime, Store
+from pyman.effects.interruption import Part
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.sizes import size_of
@@ -36,32 +36,70 @@ def prune(
         pyman prune --dry-run
         pyman prune
     """
-    done = remove_unused(session, dry_run=dry_run, force=force)
-    data = {
-        "changed": [] if dry_run else [runtime.name for runtime, _ in done.removed],
-        "removed": removed_data(done),
-        "freed": sum(size for _, size in done.removed),
-        "kept": [{"version": runtime.name, "why": need.why, "who": need.who} for runtime, need in done.kept],
-        "without_way_back": list(done.without_way_back),
-        "moved": moved_data(()),
-    }
-    return Answer(data, done.lines, error=done.error)
+    done = Pruned(dry_run=dry_run)
+
+    def answer() -> Answer:
+        data = {
+            "changed": [] if dry_run else [runtime.name for runtime, _ in done.removed],
+            "removed": removed_data(done),
+            "freed": sum(size for _, size in done.removed),
+            "kept": [{"version": runtime.name, "why": need.why, "who": need.who} for runtime, need in done.kept],
+            "without_way_back": list(done.without_way_back),
+            "moved": moved_data(()),
+        }
+        return Answer(data, tuple(done.lines()), error=done.refusal)
+
+    session.if_cut_off(answer)
+    remove_unused(session, done, force=force)
+    return answer()
 
 
 _OVERRULED = ("unreachable", "processes")
 """What `--force` does not keep a release for."""
 
 
-@record
 class Pruned:
-    """What was removed, or would be, with its size in bytes; what was kept, and why."""
+    """What was removed so far, or would be, with its size in bytes; what was kept, and why."""
 
-    removed: tuple[tuple[Runtime, int], ...]
-    kept: tuple[tuple[Runtime, Need], ...]
-    without_way_back: tuple[str, ...]
-    """The aliases that can no longer be rolled back."""
-    lines: tuple[str, ...]
-    error: PymanError | None = None
+    def __init__(self, *, dry_run: bool = False) -> None:
+        self.dry_run = dry_run
+        self.store: Store | None = None
+        """As it was before; None until it was looked at."""
+        self.removed: list[tuple[Runtime, int]] = []
+        self.kept: list[tuple[Runtime, Need]] = []
+
+    @property
+    def without_way_back(self) -> tuple[str, ...]:
+        """The aliases that can no longer be rolled back."""
+        removed = [runtime for runtime, _ in self.removed]
+        return aliases_without_way_back(self.store, removed) if self.store is not None else ()
+
+    @property
+    def refusal(self) -> PymanError | None:
+        """What to say where a release was kept for no other reason than that processes are not known."""
+        return _refusal(self.kept)
+
+    def lines(self) -> list[str]:
+        """The same in words."""
+        if self.store is None:
+            return []
+        needs: dict[str, list[Need]] = {}
+        for runtime, need in self.kept:
+            needs.setdefault(runtime.name, []).append(need)
+        lines = [
+            f"kept {name}: {needed[0].told}" + (f", and {len(needed) - 1} more" if len(needed) > 1 else "")
+            for name, needed in needs.items()
+        ]
+        remove, free, can = ("would remove", "would free", "could") if self.dry_run else ("removed", "freed", "can")
+        lines += [f"{remove} {runtime.name}, {megabytes(size)}" for runtime, size in self.removed]
+        if self.removed:
+            lines.append(f"{free} {megabytes(sum(size for _, size in self.removed))}")
+            lines += [f"{alias} {can} no longer be rolled back" for alias in self.without_way_back]
+        elif not any(runtime.is_managed for runtime in self.store.runtimes):
+            lines.append("nothing to remove: pyman has installed no Python")
+        elif not lines:
+            lines.append("nothing to remove: everything installed is used")
+        return lines
 
 
 def removed_data(done: Pruned) -> list[dict[str, object]]:
@@ -69,47 +107,28 @@ def removed_data(done: Pruned) -> list[dict[str, object]]:
     return [{"version": str(runtime.version), "path": runtime.path, "bytes": size} for runtime, size in done.removed]
 
 
-def remove_unused(session: Session, *, dry_run: bool, force: bool = False) -> Pruned:
-    """Remove what nothing uses. Raises nothing for a runtime that cannot be removed: that is in the answer."""
-    if not dry_run:
+def remove_unused(session: Session, done: Pruned, *, force: bool = False) -> None:
+    """Remove what nothing uses, and say so in `done`. Raises PymanError where one cannot be removed."""
+    if not done.dry_run:
         prepare_folders(session.places)
     store = read_store(session.places.root)
     others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
     going: list[tuple[Runtime, int]] = []
-    kept: list[tuple[Runtime, Need]] = []
-    lines: list[str] = []
     for runtime in prunable(store):
         needed = [
             need
             for need in read_needs(session.places, store, runtime, others)
             if not (force and need.why in _OVERRULED)
         ]
-        if needed:
-            more = f", and {len(needed) - 1} more" if len(needed) > 1 else ""
-            lines.append(f"kept {runtime.name}: {needed[0].told}{more}")
-            kept += [(runtime, need) for need in needed]
-        else:
+        done.kept += [(runtime, need) for need in needed]
+        if not needed:
             going.append((runtime, size_of(runtime.path)))
-    removed: list[tuple[Runtime, int]] = []
-    error = _refusal(kept)
+    done.store = store
     for runtime, size in going:
-        try:
-            if not dry_run:
+        with Part():
+            if not done.dry_run:
                 remove_runtime(session.places, runtime, observer=session.observer)
-        except PymanError as failure:
-            error = failure
-            break
-        removed.append((runtime, size))
-        lines.append(f"{'would remove' if dry_run else 'removed'} {runtime.name}, {megabytes(size)}")
-    lost = aliases_without_way_back(store, [runtime for runtime, _ in removed])
-    if removed:
-        lines.append(f"{'would free' if dry_run else 'freed'} {megabytes(sum(size for _, size in removed))}")
-        lines += [f"{alias} {'could' if dry_run else 'can'} no longer be rolled back" for alias in lost]
-    elif not any(runtime.is_managed for runtime in store.runtimes):
-        lines.append("nothing to remove: pyman has installed no Python")
-    elif not lines:
-        lines.append("nothing to remove: everything installed is used")
-    return Pruned(tuple(removed), tuple(kept), lost, tuple(lines), error)
+            done.removed.append((runtime, size))
 
 
 def _refusal(kept: list[tuple[Runtime, Need]]) -> PymanError | None:

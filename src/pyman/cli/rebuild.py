@@ -81,6 +81,7 @@ def rebuild(
     if not dry_run:
         recover_what_was_cut_off(session)
     work = Rebuilds(session, options)
+    session.if_cut_off(work.answer)
     if every:
         for path, minor in needing_rebuild(session):
             work.take(path, replace(options, minor=minor))
@@ -91,7 +92,7 @@ def rebuild(
         named_ones: list[str | None] = list(venvs) if venvs else [None]
         for path in dict.fromkeys(named_venv(session, named).path for named in named_ones):
             work.take(path, options)
-    return Answer({"rebuilt": work.rebuilt, "failed": work.failed}, tuple(work.lines), error=work.error)
+    return work.answer()
 
 
 def _with_names_marked(words: list[str]) -> list[str]:

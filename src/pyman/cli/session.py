@@ -13,7 +13,9 @@ from pyman.hot.verbs import working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from pyman.core.answer import Answer
 
 
 @record
@@ -27,6 +29,15 @@ class Session:
     verbose: bool
     offline: bool
     observer: Observer
+    _unfinished: list[Callable[[], Answer]]
+
+    def if_cut_off(self, answer: Callable[[], Answer]) -> None:
+        """Have a failure, or a signal, from now on answered with what `answer` returns: what was done until then."""
+        self._unfinished[:] = [answer]
+
+    def so_far(self) -> Answer | None:
+        """What was done so far; None where nothing can have been."""
+        return self._unfinished[0]() if self._unfinished else None
 
     @property
     def cwd(self) -> str:
@@ -48,4 +59,4 @@ def open_session(*, json: bool, quiet: bool, verbose: bool, root: str | None, of
         moves = is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown")
         observer = listener(moves and not json, verbose=verbose)
     offline = offline or os.environ.get("PYMAN_OFFLINE", "") not in ("", "0")
-    return Session(places, os.environ, json, quiet, verbose, offline, observer)
+    return Session(places, os.environ, json, quiet, verbose, offline, observer, [])

@@ -9,7 +9,6 @@ from typing import Annotated, get_type_hints
 import typer
 
 from pyman.cli.commands import Command
-from pyman.cli.outcome import INTERRUPTED
 from pyman.cli.verb import SHARED_NAMES
 
 TYPE_CHECKING = False
@@ -47,9 +46,6 @@ def run_by_typer(command: Command, words: list[str]) -> int:
         from pyman.cli.wrong_words import wrong_words
 
         raise wrong_words(error, command.name) from None
-    if status == INTERRUPTED and not hasattr(_implementation(command), "has_answered"):
-        # What typer makes of ctrl-C, without a word; a verb that answers so has told of it.
-        raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
 
 

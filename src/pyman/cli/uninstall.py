@@ -18,6 +18,7 @@ from pyman.core.plans.removal import Need
 from pyman.core.record import record
 from pyman.core.request import parse_request
 from pyman.core.runtime import Runtime, Store, wanted_aliases, without_runtime
+from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, why_left_alone
 from pyman.effects.runtimes.at_path import runtime_at
 from pyman.effects.runtimes.managed import remove_runtime
@@ -25,7 +26,7 @@ from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.runtimes.removal import read_needs, sort_for_relink
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
-from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
+from pyman.errors import AMBIGUOUS, IN_USE, NotFound, Refused
 
 _MOST_LISTED = 20
 _MOST_IN_A_SENTENCE = 6
@@ -57,19 +58,23 @@ def uninstall(
     going = [_look(session, store, runtime, chosen, others, relink=relink, force=force) for runtime in chosen]
     if not force and any(one.needed for one in going):
         return _refused(going, relink=relink)
-    changed: list[Runtime] = []
-    moved: list[Moved] = []
-    lines: list[str] = []
-    failure: PymanError | None = None
+    done: list[tuple[_Going, tuple[Moved, ...]]] = []
+    session.if_cut_off(lambda: _answer(done))
     for one in going:
+        with Part():
+            moves = remove_runtime(
+                session.places, one.runtime, relink=one.relinked, force=force, observer=session.observer
+            )
+            done.append((one, moves))
+            keep_shims_current(session)
+    return _answer(done)
+
+
+def _answer(done: list[tuple[_Going, tuple[Moved, ...]]]) -> Answer:
+    """What was removed so far."""
+    lines: list[str] = []
+    for one, moves in done:
         runtime = one.runtime
-        try:
-            moves = remove_runtime(session.places, runtime, relink=one.relinked, force=force, observer=session.observer)
-        except PymanError as error:
-            failure = error
-            break
-        changed.append(runtime)
-        moved += moves
         lines += [f"{need.who} is not held any more" for need in one.needed if need.why == "hold"]
         for follower in one.relinked:
             was = "was pinned and now follows" if follower.is_pinned else "now follows"
@@ -78,15 +83,14 @@ def uninstall(
             f"removed {runtime.name}" if runtime.is_managed else f"forgot {runtime.name}; {runtime.target} stays"
         )
         lines += moved_lines(moves)
-    if changed:
-        keep_shims_current(session)
+    removed = [one.runtime for one, _ in done]
     data = {
-        "changed": [runtime.name for runtime in changed],
-        "removed": [{"version": str(runtime.version), "path": runtime.target or runtime.path} for runtime in changed],
-        "moved": moved_data(tuple(moved)),
+        "changed": [runtime.name for runtime in removed],
+        "removed": [{"version": str(runtime.version), "path": runtime.target or runtime.path} for runtime in removed],
+        "moved": moved_data(tuple(move for _, moves in done for move in moves)),
         "needed": [],
     }
-    return Answer(data, tuple(lines), error=failure)
+    return Answer(data, tuple(lines))
 
 
 @record

@@ -8,7 +8,7 @@ import typer
 
 from pyman.cli.flows import installing
 from pyman.cli.flows.current_shims import keep_shims_current
-from pyman.cli.prune import remove_unused, removed_data
+from pyman.cli.prune import Pruned, remove_unused, removed_data
 from pyman.cli.session import Session
 from pyman.cli.show.installed import got_data, told_of_hold
 from pyman.cli.show.moves import moved_data, moved_lines, planned_lines
@@ -19,13 +19,13 @@ from pyman.core.plans.install import Fetch, answer_is_known
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.request import Request
 from pyman.core.runtime import Runtime, with_runtime
+from pyman.effects.interruption import Part
 from pyman.effects.moves.move import as_planned
 from pyman.effects.moves.prepared import prepare
 from pyman.effects.runtimes.managed import prepare_folders, tidy
 from pyman.effects.runtimes.new import unpack_runtimes
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.web.download import fetch_all
-from pyman.errors import PymanError
 
 
 @verb
@@ -52,12 +52,16 @@ def upgrade(
         pyman upgrade
         pyman upgrade 3.13 --prune
     """
-    settled = () if dry_run else tidy(session.places, session.observer, check=not no_check, force=force)
+    done = _Done(session)
+    if not dry_run:
+        session.if_cut_off(done.answer)
+        with Part():
+            done.installed.settled = tidy(session.places, session.observer, check=not no_check, force=force)
     store = read_store(session.places.root)
     minors = minors_to_upgrade(store, requests or ())
     if not minors:
-        nothing = "no Python is installed by pyman: run `pyman install`"
-        return Answer({"installed": [], "moved": moved_data(settled), "removed": []}, (nothing,))
+        done.lines = ["no Python is installed by pyman: run `pyman install`"]
+        return done.answer()
     known = installing.catalogue(session, mirror, lambda builds: answer_is_known(minors, builds))
     if known.stale:
         session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
@@ -70,51 +74,57 @@ def upgrade(
     fetches = [decision for decision in decisions if isinstance(decision, Fetch)]
     if dry_run:
         return _dry_run(session, minors, fetches, check=not no_check)
-    lines = moved_lines(settled)
-    result = installing.Installed(())
     if fetches:
         prepare_folders(session.places)
-        result = _get_together(session, fetches, check=not no_check, force=force)
-    for got in result.got:
-        lines.append(f"Python {got.runtime.name} is installed" + (" already" if got.already else ""))
-        lines += moved_lines(got.moved)
-        lines += told_of_hold(session, got.runtime)
-    if not fetches:
-        lines += _nothing_newer(session, minors)
-    removed: list[dict[str, object]] = []
-    error = result.error
-    if prune and error is None:
-        pruned = remove_unused(session, dry_run=False)
-        removed, error = removed_data(pruned), pruned.error
-        lines += pruned.lines
-    if result.got or removed:
-        keep_shims_current(session)
-    store = read_store(session.places.root)
-    data = {
-        "installed": [got_data(store, got) for got in result.got],
-        "moved": moved_data((*settled, *result.moved)),
-        "removed": removed,
-    }
-    return Answer(data, tuple(lines), error=error)
+        with Part():
+            _get_together(session, fetches, done.installed, check=not no_check, force=force)
+            keep_shims_current(session)
+    else:
+        done.lines = _nothing_newer(session, minors)
+    if prune:
+        remove_unused(session, done.pruned)
+    return done.answer()
 
 
-def _get_together(session: Session, fetches: list[Fetch], *, check: bool, force: bool) -> installing.Installed:
+class _Done:
+    """What was done so far."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.installed = installing.Installed()
+        self.pruned = Pruned()
+        self.lines: list[str] = []
+
+    def answer(self) -> Answer:
+        """For people and for programs."""
+        lines = moved_lines(self.installed.settled)
+        for got in self.installed.got:
+            lines.append(f"Python {got.runtime.name} is installed" + (" already" if got.already else ""))
+            lines += moved_lines(got.moved)
+            lines += told_of_hold(self._session, got.runtime)
+        lines += [*self.lines, *self.pruned.lines()]
+        store = read_store(self._session.places.root)
+        data = {
+            "installed": [got_data(store, got) for got in self.installed.got],
+            "moved": moved_data(self.installed.moved),
+            "removed": removed_data(self.pruned),
+        }
+        return Answer(data, tuple(lines), error=self.pruned.refusal)
+
+
+def _get_together(
+    session: Session, fetches: list[Fetch], done: installing.Installed, *, check: bool, force: bool
+) -> None:
     """Download side by side, unpack, and move all aliases in one step: if anything fails, nothing has changed."""
     builds = list(dict.fromkeys(fetch.build for fetch in fetches))
-    try:
-        paths = fetch_all(builds, session.places.cache, offline=session.offline, observer=session.observer)
-        archives = [installing.archive_of(wanted, path) for wanted, path in zip(fetches, paths, strict=True)]
-        found, moved = unpack_runtimes(session.places, archives, check=check, force=force, observer=session.observer)
-    except PymanError as error:
-        return installing.Installed((), error)
+    paths = fetch_all(builds, session.places.cache, offline=session.offline, observer=session.observer)
+    archives = [installing.archive_of(wanted, path) for wanted, path in zip(fetches, paths, strict=True)]
+    found, moved = unpack_runtimes(session.places, archives, check=check, force=force, observer=session.observer)
     new = {runtime.name: (runtime, already) for runtime, already in found}
-    got = []
     for wanted in fetches:
         runtime, already = new[wanted.name]
-        got.append(
-            installing.Got(wanted.request, runtime, already, tuple(one for one in moved if one.alias == runtime.alias))
-        )
-    return installing.Installed(tuple(got))
+        moves = tuple(one for one in moved if one.alias == runtime.alias)
+        done.got.append(installing.Got(wanted.request, runtime, already, moves))
 
 
 def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:

@@ -17,6 +17,7 @@ from pyman.core.selection import DEFAULT
 from pyman.core.shell.quoting import as_word
 from pyman.core.version_file import NAME, parse_version_file
 from pyman.effects.files import replace_file
+from pyman.effects.interruption import Undisturbed, committed
 from pyman.effects.moves.default import set_default
 from pyman.effects.places import cannot_write
 from pyman.effects.store import read_store
@@ -76,7 +77,9 @@ def _use_here(session: Session, requests: list[str]) -> Answer:
         raise Refused(f"{path} is no regular file", hint="remove it, then run the same command again")
     try:
         # Where the file is a link, what it leads to is what the user keeps there.
-        replace_file(os.path.realpath(path), ("\n".join(requests) + "\n").encode())
+        with Undisturbed():
+            replace_file(os.path.realpath(path), ("\n".join(requests) + "\n").encode())
+            committed()
     except OSError as error:
         raise cannot_write(path, error) from error
     return Answer(

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from pyman.cli.flows import installing
-from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
@@ -75,13 +74,15 @@ def venv(
             raise
         what = "the newest" if missing.request.kind == "latest" else "it"
         session.observer.noted(f"{missing.message}: installing {what}")
-        installed = installing.get(session, [missing.request])
+        installed = installing.Installed()
+        try:
+            installing.get(session, [missing.request], done=installed)
+        finally:
+            for got in installed.got:
+                for line in (*got.said, f"Python {got.runtime.release} is installed"):
+                    session.observer.noted(line)
         if installed.error is not None:
             raise installed.error from None
-        keep_shims_current(session)
-        for got in installed.got:
-            for line in (*got.said, f"Python {got.runtime.release} is installed"):
-                session.observer.noted(line)
         answer = make_venv(session.places, session.environ, session.cwd, options, install, session.observer)
     return replace(answer, lines=(*answer.lines, *notes))
 

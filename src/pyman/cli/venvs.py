@@ -20,6 +20,7 @@ from pyman.core.listed_venv import ListedVenv, unreachable_venv
 from pyman.core.request import Request, parse_request
 from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
+from pyman.effects.interruption import Part
 from pyman.effects.sizes import size_of
 from pyman.effects.venvs.inventory import is_own, take_inventory
 from pyman.effects.venvs.on_disk import read_venv
@@ -32,7 +33,7 @@ from pyman.effects.venvs.set_aside import (
     refuse_what_cannot_move,
     refuse_what_holds_the_store,
 )
-from pyman.errors import FOREIGN, NOT_YOURS, OWN_VENV, NotFound, PymanError, Refused, UsageError
+from pyman.errors import FOREIGN, NOT_YOURS, OWN_VENV, NotFound, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,11 +117,17 @@ def register(
     inventory = take_inventory(
         session.places, session.environ, session.cwd, wanted, observer=session.observer, named=True
     )
+    session.if_cut_off(lambda: _registered(session, inventory.recorded, kept))
     paths = [facts.path for facts in inventory.read()]
     if inventory.unrecorded is not None:
         raise inventory.unrecorded
     if not paths:
         raise NotFound(f"there is no venv in {', '.join(folders)}", hint="a venv has a file pyvenv.cfg")
+    return _registered(session, paths, kept)
+
+
+def _registered(session: Session, paths: list[str], kept: list[str]) -> Answer:
+    """What is known now."""
     shown = [f"{short_path(session, path)} is kept as it is, although its installation was cut off" for path in kept]
     shown += [f"{short_path(session, path)} is known" for path in paths[:_MOST_NAMED]]
     if len(paths) > _MOST_NAMED:
@@ -195,16 +202,16 @@ def _remove(session: Session, paths: list[str], *, yes: bool) -> Answer:
     """Delete venvs; nothing is touched unless each of them may be."""
     chosen = [(facts := _removable(path), _parts(session, facts, yes=yes)) for path in dict.fromkeys(paths)]
     changed: list[str] = []
-    failure: PymanError | None = None
+
+    def answer() -> Answer:
+        return Answer({"changed": changed}, tuple(f"removed {short_path(session, path)}" for path in changed))
+
+    session.if_cut_off(answer)
     for facts, parts in chosen:
-        try:
+        with Part():
             _delete(session, facts, parts)
-        except PymanError as error:
-            failure = error
-            break
-        changed.append(facts.path)
-    lines = tuple(f"removed {short_path(session, path)}" for path in changed)
-    return Answer({"changed": changed}, lines, error=failure)
+            changed.append(facts.path)
+    return answer()
 
 
 def _removable(path: str) -> VenvFacts:

@@ -6,8 +6,11 @@ here without it (cli/plain.py).
 
 from __future__ import annotations
 
+from pyman.cli.outcome import failure_of
 from pyman.cli.session import open_session
 from pyman.cli.show.answer import show
+from pyman.core.record import replace
+from pyman.effects.interruption import Part, Terminated, ignore_signals, release_signals
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from pyman.cli.session import Session
     from pyman.core.answer import Answer
 
 SHARED_NAMES = ("json", "quiet", "verbose", "root", "offline")
@@ -34,11 +38,31 @@ def verb(function: Callable[..., Answer]) -> Callable[..., int]:
         except PymanError as error:
             error.exit_status = getattr(command, "status_without_session", error.exit_status)
             raise
-        answer = function(session, **given)
-        command.has_answered = True  # type: ignore[attr-defined]  # see cli.typer_command
+        answer = _answer(session, lambda: function(session, **given))
+        release_signals()
         return show(answer, json=session.json, quiet=session.quiet)
 
     command.__wrapped__ = function  # type: ignore[attr-defined]  # as functools.wraps has it, which costs 1 ms to import
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__
     return command
+
+
+def _answer(session: Session, function: Callable[[], Answer]) -> Answer:
+    """The answer of a verb: the whole of it, or what was done until it failed or a signal came, and why it ended.
+
+    Raises what ended it where nothing can have been done yet.
+    """
+    answer: Answer | None = None
+    try:
+        with Part():
+            answer = function()
+    except (PymanError, Terminated) as error:
+        ignore_signals()
+        if answer is None:
+            answer = session.so_far()
+        if answer is None:
+            raise
+        before = () if answer.error is None else (answer.error.message,)
+        answer = replace(answer, error=failure_of(error), notes=(*answer.notes, *before))
+    return answer

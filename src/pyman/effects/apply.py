@@ -18,7 +18,7 @@ from pyman.core.plan import (
     Verify,
 )
 from pyman.effects.files import keep_beside, read_bytes, replace_file, replace_link
-from pyman.effects.interruption import Undisturbed
+from pyman.effects.interruption import Undisturbed, committed, undisturbed
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.venvs.own_copies import beside_nothing, copy_beside, swap
 from pyman.effects.venvs.own_folders import OwnName, open_own, refuse_unless_own, within_own
@@ -45,19 +45,22 @@ class Transaction:
         self._spares: list[Callable[[], object]] = []
         self._venv: VenvFolder | None = None
         """The venv that the steps are about which are taken just now."""
+        self._began = False
 
     def __enter__(self) -> Self:
         return self
 
+    @undisturbed
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
-        with Undisturbed():
-            if kind is not None:
-                self._go_back(0, error)
-            for remove in self._spares:
-                try:
-                    remove()
-                except (OSError, PymanError):
-                    pass  # It was put back, or stays until the next one that is put beside.
+        if kind is not None:
+            self._go_back(0, error)
+        elif self._began:
+            committed()
+        for remove in self._spares:
+            try:
+                remove()
+            except (OSError, PymanError):
+                pass  # It was put back, or stays until the next one that is put beside.
 
     def _go_back(self, mark: int, error: BaseException | None) -> None:
         """Undo what was done since `mark`; a second ctrl-C does not cut the way back short."""
@@ -76,6 +79,7 @@ class Transaction:
     def do(self, act: Callable[[], object]) -> None:
         """Do something that is no step, and adds its own undo; no signal comes between the two."""
         with Undisturbed():
+            self._began = True
             act()
 
     def undo_with(self, undo: Callable[[], object]) -> None:

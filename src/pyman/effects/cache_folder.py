@@ -6,6 +6,7 @@ import os
 
 from pyman.core.cache_contents import FOLDERS, Name, name_in_cache
 from pyman.core.record import record
+from pyman.effects.interruption import Undisturbed
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
 from pyman.effects.removal import remove_tree
@@ -46,15 +47,15 @@ class Cache:
     """Paths that are not pyman's."""
 
 
-@record
 class Cleaned:
-    """What was removed."""
+    """What was removed so far."""
 
-    removed: tuple[str, ...]
-    freed: int
-    """Bytes; files that venvs share with the cache stay with the venvs, and free nothing."""
-    busy: tuple[str, ...]
-    """What was kept, and why, one sentence each."""
+    def __init__(self) -> None:
+        self.removed: list[str] = []
+        self.freed = 0
+        """Bytes; files that venvs share with the cache stay with the venvs, and free nothing."""
+        self.busy: list[str] = []
+        """What was kept, and why, one sentence each."""
 
 
 def read_cache(folder: str) -> Cache:
@@ -77,8 +78,8 @@ def read_cache(folder: str) -> Cache:
     return Cache(folder, tuple(entries), tuple(foreign))
 
 
-def clean_cache(folder: str) -> Cleaned:
-    """Remove what pyman keeps in the cache, but for what another process is making.
+def clean_cache(folder: str, done: Cleaned) -> None:
+    """Remove what pyman keeps in the cache, but for what another process is making, and say so in `done`.
 
     Raises PymanError where something cannot be removed.
     """
@@ -88,22 +89,19 @@ def clean_cache(folder: str) -> Cleaned:
     together: dict[tuple[str, str], list[Entry]] = {}
     for entry in cache.entries:
         together.setdefault((os.path.dirname(entry.path), entry.name.subject), []).append(entry)
-    removed: list[str] = []
-    busy: list[str] = []
-    freed = 0
     for (place, subject), entries in together.items():
         lock = entries[0].name.lock
         holder = _Holder()
         try:
             if not lock:
-                freed += _remove(entries, removed)
+                _remove(entries, done)
                 continue
             with hold(os.path.join(place, lock), holder, what=subject, timeout=_NO_WAITING):
-                freed += _remove(entries, removed)
+                _remove(entries, done)
                 # It may have been made just now, to be held.
                 _unlink(os.path.join(place, lock))
         except Locked:
-            busy.append(f"{os.path.join(place, subject)} was kept: {holder.name} is at it")
+            done.busy.append(f"{os.path.join(place, subject)} was kept: {holder.name} is at it")
         except OSError as error:
             raise PymanError(
                 f"{error.filename or place} cannot be removed: {error.strerror}", hint="see who may write there"
@@ -113,7 +111,6 @@ def clean_cache(folder: str) -> Cleaned:
             os.rmdir(os.path.join(folder, below) if below else folder)
         except OSError:
             pass  # not empty, or not there
-    return Cleaned(tuple(removed), freed, tuple(busy))
 
 
 def _names(place: str) -> list[str]:
@@ -135,18 +132,18 @@ def _size(path: str, *, alone: bool = False) -> int:
     return status.st_blocks * 512 + size_of(path, alone=alone)
 
 
-def _remove(entries: list[Entry], removed: list[str]) -> int:
-    freed = 0
+def _remove(entries: list[Entry], done: Cleaned) -> None:
     for entry in entries:
         if os.path.basename(entry.path).startswith(entry.name.lock or "/"):
             continue
-        freed += _size(entry.path, alone=True)
-        if os.path.isdir(entry.path) and not os.path.islink(entry.path):
-            remove_tree(entry.path)
-        else:
-            _unlink(entry.path)
-        removed.append(entry.path)
-    return freed
+        size = _size(entry.path, alone=True)
+        with Undisturbed():
+            if os.path.isdir(entry.path) and not os.path.islink(entry.path):
+                remove_tree(entry.path)
+            else:
+                _unlink(entry.path)
+            done.removed.append(entry.path)
+            done.freed += size
 
 
 def _unlink(path: str) -> None:

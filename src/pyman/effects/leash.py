@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pyman.effects.interruption import undisturbed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
@@ -50,12 +52,7 @@ def run_on_leash(
         output = _listen(process, listen)
         status = process.wait()
     finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        if process.returncode is None:
-            _end(process)
-        if process.stdout is not None:
-            process.stdout.close()
+        _end(process)
     return (128 - status if status > 128 else status), output
 
 
@@ -88,12 +85,18 @@ def _listen(process: subprocess.Popen[bytes], listen: Callable[[str], None] | No
     return kept.decode("utf-8", "replace")
 
 
+@undisturbed
 def _end(process: subprocess.Popen[bytes]) -> None:
     import signal
 
-    # Nobody has asked for its status, so that its number, and that of its group, is still its own.
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except OSError:
-        pass  # it has just ended by itself
-    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+    if process.returncode is None:
+        # Nobody has asked for its status, so that its number, and that of its group, is still its own.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except OSError:
+            pass  # it has just ended by itself
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

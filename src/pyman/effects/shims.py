@@ -8,6 +8,7 @@ import sys
 from pyman.core.record import record
 from pyman.core.shell.shim_names import TEMPLATE, is_shim, render_shim
 from pyman.effects.files import read_text, replace_file, replace_link
+from pyman.effects.interruption import Undisturbed, committed
 from pyman.effects.places import cannot_write, make_folder
 from pyman.effects.shipped import shipped
 from pyman.errors import NOT_OURS, PymanError, Refused
@@ -87,26 +88,32 @@ def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, .
             hint="move it away, then run `pyman shims`",
             code=NOT_OURS,
         )
-    text = wanted_text(root, command)
-    changed: list[str] = []
     try:
         make_folder(present.folder)
-        path = os.path.join(present.folder, TEMPLATE)
-        if present.text != text or not os.access(path, os.X_OK):
-            replace_file(path, text.encode("utf-8", "surrogateescape"), _EXECUTABLE)
-            changed.append(TEMPLATE)
-        for name in names:
-            path = os.path.join(present.folder, name)
-            if name not in present.foreign and name != TEMPLATE and not os.path.islink(path):
-                replace_link(path, TEMPLATE)
-                changed.append(name)
-        for name in present.names:
-            if name not in names and name != TEMPLATE:
-                os.unlink(os.path.join(present.folder, name))
-                changed.append(name)
+        with Undisturbed():
+            changed = _write(present, names, wanted_text(root, command))
+            committed()
     except OSError as error:
         raise cannot_write(present.folder, error) from error
     return tuple(sorted(changed))
+
+
+def _write(present: Shims, names: tuple[str, ...], text: str) -> list[str]:
+    changed: list[str] = []
+    path = os.path.join(present.folder, TEMPLATE)
+    if present.text != text or not os.access(path, os.X_OK):
+        replace_file(path, text.encode("utf-8", "surrogateescape"), _EXECUTABLE)
+        changed.append(TEMPLATE)
+    for name in names:
+        path = os.path.join(present.folder, name)
+        if name not in present.foreign and name != TEMPLATE and not os.path.islink(path):
+            replace_link(path, TEMPLATE)
+            changed.append(name)
+    for name in present.names:
+        if name not in names and name != TEMPLATE:
+            os.unlink(os.path.join(present.folder, name))
+            changed.append(name)
+    return changed
 
 
 def pyman_command() -> str:

@@ -15,6 +15,7 @@ import os
 from pyman.core.record import record
 from pyman.effects.alive import is_alive
 from pyman.effects.files import SMALL_FILE, read_text, sweep_folder, write_all
+from pyman.effects.interruption import undisturbed
 from pyman.effects.lock import hold
 from pyman.effects.places import cannot_write
 from pyman.effects.removal import remove_tree
@@ -91,6 +92,7 @@ class WorkFolder:
         write_all(self._descriptor, self._text.encode())
         os.mkdir(self.tree, 0o755)
 
+    @undisturbed
     def __exit__(self, *_exception: object) -> None:
         try:
             remove_tree(self.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.effects.places import check_owner, read_places
-from pyman.errors import NoPython, PymanError, UsageError, bug
+from pyman.errors import Interrupted, NoPython, PymanError, UsageError, bug
 from pyman.hot.speak import answer_plainly, complain
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def run(verb: str, words: Words, environ: Mapping[str, str]) -> int | None:
     except PymanError as error:
         return _fail(error)
     except KeyboardInterrupt:
-        return _fail(PymanError("interrupted", exit_status=130))
+        return _fail(Interrupted("interrupted"))
     except Exception as error:  # as in cli/outcome.py
         if environ.get("PYMAN_TRACEBACK"):
             raise
@@ -81,9 +81,10 @@ def _find(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | 
 
 
 def _venv(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
+    from pyman.core.record import replace
+    from pyman.effects.interruption import Part, Terminated, catch_signals
     from pyman.effects.observer import SILENT
     from pyman.hot.listener import Listener
-    from pyman.hot.termination import Termination
     from pyman.hot.venv import Missing, VenvOptions, make_venv
 
     given = words.options
@@ -95,13 +96,20 @@ def _venv(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | 
         system_site_packages="system-site-packages" in given,
         prompt=given.get("prompt"),
     )
+    catch_signals()
+    answer: Answer | None = None
     try:
-        with Termination():
+        with Part():
             listener = SILENT if "quiet" in given else Listener()
-            return make_venv(places, environ, working_directory(environ), options, observer=listener)
+            answer = make_venv(places, environ, working_directory(environ), options, observer=listener)
     except Missing:
         # It can be installed, which takes more than is loaded here.
         return None
+    except Terminated as signal:
+        if answer is None:
+            raise signal.failure from None
+        return replace(answer, error=signal.failure)
+    return answer
 
 
 def _which(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:

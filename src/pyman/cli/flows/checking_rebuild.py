@@ -36,8 +36,6 @@ class Rebuilt:
     """Packages that are there now, without what is the runtime's own affair."""
     comparison: Comparison
     notes: tuple[str, ...] = ()
-    interrupted: BaseException | None = None
-    """A signal that came when it was too late: the new venv was good already."""
 
 
 def check_new(session: Session, plan: RebuildPlan, old: SetAside, made: VenvFolder) -> Rebuilt:

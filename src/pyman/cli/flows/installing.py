@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pyman.cli.flows.current_shims import keep_shims_current
 from pyman.cli.session import Session
 from pyman.cli.show.notes import told_of_base
 from pyman.core.catalogue import Build, Catalogue
 from pyman.core.escape import without_secrets
 from pyman.core.moves import Moved
 from pyman.core.plans import install as plan
-from pyman.core.record import record, replace
+from pyman.core.record import record
 from pyman.core.request import Request, best_of, parse_request
 from pyman.core.runtime import Runtime
 from pyman.core.runtime_origin import origin_of
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.interpreters.other_pythons import discover
+from pyman.effects.interruption import Part
 from pyman.effects.machine import platform
 from pyman.effects.runtimes.adopting import adopt
 from pyman.effects.runtimes.managed import prepare_folders, tidy
@@ -45,14 +47,22 @@ class Got:
     """What the user must know: that upstream was not reached, that another's Python was adopted."""
 
 
-@record
 class Installed:
-    """What became of all requests; `error` says of every one that failed why."""
+    """What became of the requests so far."""
 
-    got: tuple[Got, ...]
-    error: PymanError | None = None
-    settled: tuple[Moved, ...] = ()
-    """Moves that an earlier process had left undone when it was killed."""
+    def __init__(self) -> None:
+        self.got: list[Got] = []
+        self.error: PymanError | None = None
+        """One failure for all; the first gives the code and the hint."""
+        self.settled: tuple[Moved, ...] = ()
+        """Moves that an earlier process had left undone when it was killed."""
+
+    def fail(self, error: PymanError) -> None:
+        """Add the failure of one request."""
+        if self.error is None:
+            self.error = error
+        elif error.message not in self.error.message.split("; "):
+            self.error.message += f"; {error.message}"
 
     @property
     def moved(self) -> tuple[Moved, ...]:
@@ -94,13 +104,17 @@ def get(
     force: bool = False,
     may_adopt: bool = True,
     check: bool = True,
+    done: Installed | None = None,
 ) -> Installed:
     """Install what is asked for: look once, decide each request, download side by side, unpack one after the other.
 
-    A request that fails does not stop the others. Raises nothing for a failed request: it is in the answer.
+    A request that fails does not stop the others. Raises nothing for a failed request: it is in the answer, which is
+    `done` where that is given, also when a signal ends it.
     """
+    done = done or Installed()
     requests = list(dict.fromkeys(requests))
-    settled = tidy(session.places, session.observer, check=check, force=force)
+    with Part():
+        done.settled = tidy(session.places, session.observer, check=check, force=force)
     store = read_store(session.places.root)
     asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
     builds: tuple[Build, ...] = ()
@@ -122,8 +136,8 @@ def get(
     ]
     if stale:
         decisions = [_from_before(decision) for decision in decisions]
-    done = carry_out(session, decisions, may_adopt=may_adopt, check=check, force=force)
-    return replace(done, settled=settled)
+    _carry_out(session, decisions, done, may_adopt=may_adopt, check=check, force=force)
+    return done
 
 
 def _from_before(decision: plan.Decision) -> plan.Decision:
@@ -134,28 +148,36 @@ def _from_before(decision: plan.Decision) -> plan.Decision:
     return plan.Impossible(decision.request, NetworkError(error.message, hint=error.hint, code=error.code))
 
 
-def carry_out(
-    session: Session, decisions: Sequence[plan.Decision], *, may_adopt: bool, check: bool = True, force: bool = False
-) -> Installed:
+def _carry_out(
+    session: Session,
+    decisions: Sequence[plan.Decision],
+    done: Installed,
+    *,
+    may_adopt: bool,
+    check: bool = True,
+    force: bool = False,
+) -> None:
     """Do what was decided: download side by side, unpack one after the other. Raises nothing for a failed request."""
     decisions = [_not_over_own_python(session, decision) for decision in decisions]
     fetches = [decision for decision in decisions if isinstance(decision, plan.Fetch)]
     archives, failures = _download(session, list(dict.fromkeys(fetch.build for fetch in fetches)))
-    got: list[Got] = []
-    errors: list[PymanError] = []
+
+    def get_one(decision: plan.Decision) -> Got:
+        if isinstance(decision, plan.Fetch) and decision.build in failures:
+            return _without(session, decision.request, failures[decision.build], may_adopt=may_adopt)
+        if isinstance(decision, plan.Fetch):
+            return _unpack(session, decision, archives[decision.build], check=check, force=force)
+        if isinstance(decision, plan.Keep):
+            return _keep(decision)
+        return _without(session, decision.request, decision.error, may_adopt=may_adopt)
+
     for decision in decisions:
         try:
-            if isinstance(decision, plan.Fetch) and decision.build in failures:
-                got.append(_without(session, decision.request, failures[decision.build], may_adopt=may_adopt))
-            elif isinstance(decision, plan.Fetch):
-                got.append(_unpack(session, decision, archives[decision.build], check=check, force=force))
-            elif isinstance(decision, plan.Keep):
-                got.append(_keep(decision))
-            else:
-                got.append(_without(session, decision.request, decision.error, may_adopt=may_adopt))
+            with Part():
+                done.got.append(get_one(decision))
+                keep_shims_current(session)
         except PymanError as error:
-            errors.append(error)
-    return Installed(tuple(got), _together(errors))
+            done.fail(error)
 
 
 def _not_over_own_python(session: Session, decision: plan.Decision) -> plan.Decision:
@@ -203,14 +225,6 @@ def _without(session: Session, request: Request, error: PymanError, *, may_adopt
     if isinstance(kept, plan.Keep):
         return _keep(kept)
     return _adopt_instead(session, request, error, may_adopt=may_adopt)
-
-
-def _together(errors: list[PymanError]) -> PymanError | None:
-    """One failure that tells of all; the first gives the code and the hint."""
-    if errors:
-        errors[0].message = "; ".join(dict.fromkeys(error.message for error in errors))
-        return errors[0]
-    return None
 
 
 def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> Got:

@@ -9,7 +9,7 @@ from pyman.cli.flows import installing
 from pyman.cli.flows.examining import judge
 from pyman.cli.session import Session
 from pyman.core.diagnosis import finding as actions
-from pyman.core.diagnosis.finding import Finding
+from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move
 from pyman.core.plan import Plan
@@ -21,6 +21,7 @@ from pyman.core.runtime import Store
 from pyman.core.venv import VenvFacts
 from pyman.effects.apply import Transaction
 from pyman.effects.files import read_bytes
+from pyman.effects.interruption import Part, Undisturbed
 from pyman.effects.lock import hold
 from pyman.effects.moves.fitness import Fitness
 from pyman.effects.moves.followers import read_follower
@@ -38,7 +39,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FIXED, FAILED, OPEN = "fixed", "failed", "open"
 _MOST_REPAIRS = 8
 """Of one venv: every repair removes its finding, so more would be a circle."""
 
@@ -62,7 +62,6 @@ class Outcome:
     """As it is now; None where it is none any more."""
     left: tuple[Finding, ...] = ()
     """What is still wrong with it."""
-    mended: tuple[Mended, ...] = ()
 
 
 def is_for_fix(finding: Finding) -> bool:
@@ -70,50 +69,53 @@ def is_for_fix(finding: Finding) -> bool:
     return bool(finding.action) and finding.action != actions.UPGRADE
 
 
-def forget_gone(session: Session, finding: Finding) -> Mended:
+def forget_gone(session: Session, finding: Finding, mended: list[Mended]) -> None:
     """Forget a record whose venv is gone."""
     try:
-        with Transaction(session.places) as transaction:
-            transaction.take(plan_repair(finding, None, read_store(session.places.root)).plan or Plan())
+        with Part():
+            with Transaction(session.places) as transaction:
+                transaction.take(plan_repair(finding, None, read_store(session.places.root)).plan or Plan())
+            mended.append(Mended(finding, FIXED))
     except PymanError as error:
-        return Mended(finding, FAILED, error.message)
-    return Mended(finding, FIXED)
+        mended.append(Mended(finding, FAILED, error.message))
 
 
-def put_back_work_folder(finding: Finding) -> Mended:
+def put_back_work_folder(finding: Finding, mended: list[Mended]) -> None:
     """Give a whole venv, in a folder that the user named, the name that it had."""
     from pyman.effects.venvs.work_folders import put_back
 
     try:
-        put_back(finding.path)
+        with Undisturbed():
+            put_back(finding.path)
+            mended.append(Mended(finding, FIXED))
     except PymanError as error:
-        return Mended(finding, FAILED, error.message)
-    return Mended(finding, FIXED)
+        mended.append(Mended(finding, FAILED, error.message))
 
 
 def mend_venv(
     session: Session,
     path: str,
     allowed: Callable[[Finding], bool],
+    mended: list[Mended],
     *,
-    foreign: bool = False,
-    fitness: Fitness | None = None,
+    foreign: bool,
+    fitness: Fitness,
 ) -> Outcome:
-    """Mend one venv, reading it again before and after every repair: two findings may be about one file.
+    """Repair one venv, reading it again before and after every repair: two findings may be about one file.
 
-    What others mended meanwhile is left alone, so two doctors at once do no harm.
+    `mended` gets what became of each finding, at once. What others repaired meanwhile is left alone, so two doctors at
+    once do no harm.
     """
-    answers = fitness or Fitness(session.places.cache)
-    mended: list[Mended] = []
+    start = len(mended)
     facts: VenvFacts | None = None
     left: tuple[Finding, ...] = ()
     for _ in range(_MOST_REPAIRS):
         store = read_store(session.places.root)
         facts = read_one(session.places, path)
         if facts is None:
-            return Outcome(None, (), tuple(mended))
-        left = diagnose_venv(facts, judge(session, store, [facts], foreign=foreign, fitness=answers))
-        tried = {(done.finding.code, done.finding.action) for done in mended}
+            return Outcome(None)
+        left = diagnose_venv(facts, judge(session, store, [facts], foreign=foreign, fitness=fitness))
+        tried = {(done.finding.code, done.finding.action) for done in mended[start:]}
         finding = next((one for one in left if is_for_fix(one) and (one.code, one.action) not in tried), None)
         if finding is None:
             break
@@ -121,18 +123,17 @@ def mend_venv(
             mended.append(Mended(finding, OPEN, "not wanted"))
             continue
         try:
-            said = _mend_one(session, facts, finding, store)
+            with Part(whole=True):
+                said = _mend_one(session, facts, finding, store)
+                mended.append(Mended(replace(finding, repair=said) if said else finding, FIXED))
         except Changed:
             continue
         except PymanError as error:
             mended.append(Mended(finding, FAILED, error.message))
-            continue
-        mended.append(Mended(replace(finding, repair=said) if said else finding, FIXED))
-    if fitness is None:
-        answers.remember(all_asked=False)
     # A release that was installed for a venv, and then linked to: one finding, and the last word on it.
-    last = {one.finding.code: one for one in mended}
-    return Outcome(facts, left, tuple(_confirmed(one, left) for one in last.values()))
+    last = {one.finding.code: one for one in mended[start:]}
+    mended[start:] = (_confirmed(one, left) for one in last.values())
+    return Outcome(facts, left)
 
 
 def _confirmed(mended: Mended, left: tuple[Finding, ...]) -> Mended:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from pyman.cli.flows import installing
-from pyman.cli.flows.mending import FAILED, FIXED, OPEN, Mended
+from pyman.cli.flows.mending import Mended
 from pyman.cli.session import Session
 from pyman.core.diagnosis import finding as actions
-from pyman.core.diagnosis.finding import Finding
+from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.request import parse_request
 from pyman.effects.interpreters.other_pythons import ask_stranger
+from pyman.effects.interruption import Part
 from pyman.effects.lock import hold
 from pyman.effects.moves.move import settle_aliases
 from pyman.effects.runtimes.adopting import adopt
@@ -34,21 +35,21 @@ _STORE_FIRST = (
 """What the store needs before any venv is looked at: in this order."""
 
 
-def mend_store(session: Session, findings: tuple[Finding, ...], allowed: Callable[[Finding], bool]) -> list[Mended]:
-    """Mend what the store itself needs."""
+def mend_store(
+    session: Session, findings: tuple[Finding, ...], allowed: Callable[[Finding], bool], mended: list[Mended]
+) -> None:
+    """Repair what the store itself needs; `mended` gets what became of each finding."""
     wanted = [finding for finding in findings if finding.kind != "venv" and finding.action in _STORE_FIRST]
-    mended = []
     for finding in sorted(wanted, key=lambda one: _STORE_FIRST.index(one.action)):
         if finding.asks and not allowed(finding):
             mended.append(Mended(finding, OPEN, "not wanted"))
             continue
         try:
-            _mend_store(session, finding)
+            with Part(whole=True):
+                _mend_store(session, finding)
+                mended.append(Mended(finding, FIXED))
         except PymanError as error:
             mended.append(Mended(finding, FAILED, error.message))
-        else:
-            mended.append(Mended(finding, FIXED))
-    return mended
 
 
 def _refuse_what_is_left(session: Session, venv: str) -> None:

@@ -15,6 +15,7 @@ from pyman.core.runtime import executable_of
 from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
+from pyman.effects.interruption import Part
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, NotStarted, PymanError, Refused
 from pyman.hot.choosing import choose_interpreter
@@ -63,13 +64,13 @@ def _fetched(
         choice = _would_install(session, request)
         return request, choice, (f"Python {choice.release} would be installed first",)
     from pyman.cli.flows import installing
-    from pyman.cli.flows.current_shims import keep_shims_current
 
     session.observer.noted(f"no installed Python satisfies {request}: installing it")
-    installed = installing.get(session, [request])
+    # It is reported here: a signal need not wait for the whole rebuild, which may take minutes.
+    with Part():
+        installed = installing.get(session, [request])
     if installed.error is not None:
         raise installed.error
-    keep_shims_current(session)
     found = _installed(session, facts, wish, (request,))
     if found is None:
         raise NotFound(f"no installed Python satisfies {request}", hint=f"run `pyman install {as_word(request.text)}`")

@@ -27,7 +27,6 @@ from pyman.effects.venvs.stray_files import copy_folder
 from pyman.effects.venvs.turn import Turn
 from pyman.errors import NotFound, PymanError
 from pyman.hot.making import build_venv
-from pyman.hot.termination import Terminated
 
 _MOST_TRIES = 20
 """Of `--allow-newer` without names: each one allows another version of at least one more package."""
@@ -48,7 +47,6 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
             f"process {process.pid} ({process.command}) runs in {facts.path}: start it again afterwards"
         )
     old = SetAside(places, facts.folder, "rebuild", session.observer)
-    done: Rebuilt | None = None
     try:
         with old:
             build_venv(places, plan.wish, plan.choice, old.journal, session.observer)
@@ -62,10 +60,6 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
             done = check_new(session, plan, old, made)
             old.keep_new(names_to_move(plan, old.aside))
         remember(places.root, facts.path)
-    except (KeyboardInterrupt, Terminated) as signal:
-        if not old.kept or done is None:
-            raise
-        return Rebuilt(done.plan, done.count, done.comparison, done.notes, signal)
     except OSError as error:
         raise cannot_write(facts.folder, error) from error
     except PymanError as error:
@@ -162,8 +156,6 @@ def recreate_unfinished(session: Session, facts: VenvFacts) -> None:
         done = carry_out(session, plan)
     for note in done.notes:
         session.observer.noted(note)
-    if done.interrupted is not None:
-        raise done.interrupted
 
 
 def rebuild_for(session: Session, facts: VenvFacts, minor: str) -> None:
@@ -177,5 +169,3 @@ def rebuild_for(session: Session, facts: VenvFacts, minor: str) -> None:
         done = carry_out(session, plan)
     for note in done.notes:
         session.observer.noted(note)
-    if done.interrupted is not None:
-        raise done.interrupted

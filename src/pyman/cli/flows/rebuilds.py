@@ -12,16 +12,15 @@ from pyman.cli.flows.relinking import needs_rebuild, relink
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import done_data, done_lines, plan_lines, planned_data
+from pyman.core.answer import Answer
 from pyman.core.diagnosis.finding import REBUILD
 from pyman.core.implementation import refuse_other
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.shell.quoting import as_word
+from pyman.effects.interruption import Part, Terminated
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.turn import Turn
-from pyman.errors import Interrupted, NotFound, PymanError
-from pyman.hot.termination import Terminated
-
-_INTERRUPTED = 130
+from pyman.errors import NotFound, PymanError
 
 
 class Rebuilds:
@@ -30,7 +29,6 @@ class Rebuilds:
     def __init__(self, session: Session, options: RebuildOptions) -> None:
         self._session = session
         self._options = options
-        self._stopped = False
         self.seen = 0
         self.rebuilt: list[dict[str, object]] = []
         self.failed: list[dict[str, object]] = []
@@ -40,19 +38,19 @@ class Rebuilds:
     def take(self, path: str, options: RebuildOptions) -> None:
         """Rebuild one venv, or say why not."""
         self.seen += 1
-        if self._stopped:
-            return
+        stand = len(self.rebuilt)
         try:
             if options.dry_run:
                 self._rebuild(path, options)
             else:
-                with Turn(self._session.places, os.path.realpath(path), self._session.observer):
+                with Part(whole=True), Turn(self._session.places, os.path.realpath(path), self._session.observer):
                     self._rebuild(path, options)
         except PymanError as failure:
             self._fail(path, failure)
-        except (KeyboardInterrupt, Terminated) as signal:
-            self._fail(path, _interrupted(signal))
-            self._stopped = True
+        except Terminated as signal:
+            if len(self.rebuilt) == stand:
+                self._failed(path, signal.failure)
+            raise
 
     def _rebuild(self, path: str, options: RebuildOptions) -> None:
         session = self._session
@@ -84,25 +82,23 @@ class Rebuilds:
             session.observer.noted(note)
         self.rebuilt.append(done_data(done))
         self.lines += done_lines(session, done)
-        if done.interrupted is not None:
-            self.error = self.error or _interrupted(done.interrupted)
-            self._stopped = True
 
     def _fail(self, path: str, failure: PymanError) -> None:
-        if self.error is not None and not isinstance(failure, Interrupted):
+        if self.error is not None:
             self.lines.append(f"{short_path(self._session, path)} was not rebuilt: {failure.message}")
         else:
             self.error = failure
-        restored = not isinstance(failure, NotRestored)
-        self.failed.append({"path": path, "reason": failure.message, "restored": restored})
+        self._failed(path, failure)
         if isinstance(failure, OtherLock):
             self.lines += failure.commands
 
+    def _failed(self, path: str, failure: PymanError) -> None:
+        restored = not isinstance(failure, NotRestored)
+        self.failed.append({"path": path, "reason": failure.message, "restored": restored})
 
-def _interrupted(signal: BaseException) -> PymanError:
-    status = signal.exit_status if isinstance(signal, Terminated) else _INTERRUPTED
-    words = "terminated" if isinstance(signal, Terminated) else "interrupted"
-    return Interrupted(words, exit_status=status)
+    def answer(self) -> Answer:
+        """What became of them so far."""
+        return Answer({"rebuilt": self.rebuilt, "failed": self.failed}, tuple(self.lines), error=self.error)
 
 
 def needing_rebuild(session: Session) -> list[tuple[str, str | None]]:

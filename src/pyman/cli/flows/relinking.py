@@ -6,13 +6,13 @@ import os
 
 from pyman.cli.flows.consent import get_consent
 from pyman.cli.flows.examining import judge
-from pyman.cli.flows.mending import FAILED, is_for_fix, mend_venv
+from pyman.cli.flows.mending import Mended, is_for_fix, mend_venv
 from pyman.cli.flows.rebuild_python import find_python, installed_python, target_of
 from pyman.cli.pin import link_venv
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import relinked_data
-from pyman.core.diagnosis.finding import ERROR, REBUILD
+from pyman.core.diagnosis.finding import ERROR, FAILED, REBUILD
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.plans.rebuild_python import kept_request, means_same_minor
@@ -20,6 +20,7 @@ from pyman.core.relink import Target, wanted_alias
 from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
+from pyman.effects.moves.fitness import Fitness
 from pyman.effects.packages.dist_info import read_distributions
 from pyman.effects.store import read_store
 from pyman.effects.venvs.architectures import Architectures
@@ -90,8 +91,11 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
             hint=f"`pyman doctor {as_word(facts.path)} --fix --yes` relinks it all the same",
             code=BORROWS,
         )
-    outcome = mend_venv(session, facts.path, lambda _: False, foreign=True)
-    failure = next((one for one in outcome.mended if one.status == FAILED), None)
+    mended: list[Mended] = []
+    fitness = Fitness(session.places.cache)
+    outcome = mend_venv(session, facts.path, lambda _: False, mended, foreign=True, fitness=fitness)
+    fitness.remember(all_asked=False)
+    failure = next((one for one in mended if one.status == FAILED), None)
     if failure is not None:
         raise PymanError(
             f"{facts.path} could not be mended: {failure.why}", hint="`pyman rebuild --force` makes it anew"

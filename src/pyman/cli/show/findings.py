@@ -7,7 +7,7 @@ import sys
 from pyman.cli.session import Session
 from pyman.cli.show.notes import in_need, short_path, told_count
 from pyman.core.answer import Answer, Table
-from pyman.core.diagnosis.finding import SEVERITIES, Finding
+from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
 from pyman.core.record import record
 from pyman.hot.speak import is_terminal
 
@@ -34,7 +34,7 @@ class Judged:
     @property
     def is_open(self) -> bool:
         """True where it counts for the exit status."""
-        return self.status != "fixed" and self.finding.is_open
+        return self.status != FIXED and self.finding.is_open
 
     @property
     def message(self) -> str:
@@ -45,7 +45,7 @@ class Judged:
 def answer(session: Session, seen: Examination, judged: list[Judged], *, fix: bool, dry_run: bool) -> Answer:
     """The answer of `pyman doctor`, its keys those of DESIGN 11."""
     still_open = sum(one.is_open for one in judged)
-    fixed = sum(one.status == "fixed" for one in judged)
+    fixed = sum(one.status == FIXED for one in judged)
     data = {
         "findings": [_data(one) for one in judged],
         "summary": {"checked": len(seen.venvs), "open": still_open, "fixed": fixed},
@@ -55,7 +55,7 @@ def answer(session: Session, seen: Examination, judged: list[Judged], *, fix: bo
     notes = [f"{short_path(session, folder)} could not be searched" for folder in seen.unreadable[:5]]
     if len(seen.unreadable) > len(notes):
         notes.append(f"{len(seen.unreadable) - len(notes)} more folders could not be searched")
-    if dry_run and any(one.status == "planned" for one in judged):
+    if dry_run and any(one.status == PLANNED for one in judged):
         notes.append("nothing was changed: `--fix` does the repairs")
         if any(one.finding.asks and one.status == "planned" for one in judged):
             notes.append("some repairs need a yes: `--fix --yes`")
@@ -78,7 +78,7 @@ def answer(session: Session, seen: Examination, judged: list[Judged], *, fix: bo
 def _is_for_fix(judged: Judged) -> bool:
     from pyman.cli.flows.mending import is_for_fix
 
-    return judged.status == "open" and is_for_fix(judged.finding)
+    return judged.status == OPEN and is_for_fix(judged.finding)
 
 
 def _data(judged: Judged) -> dict[str, object]:
@@ -109,7 +109,7 @@ def _table(session: Session, seen: Examination, judged: list[Judged]) -> Table:
             finding = one.finding
             python = pythons.get(finding.path, "") if finding.kind == "venv" else ""
             # What an alias is now stands in the other columns, once it is done and often before.
-            repair = "" if one.status == "failed" else (finding.repair or "").partition(", which is ")[0]
+            repair = "" if one.status == FAILED else (finding.repair or "").partition(", which is ")[0]
             rows.append((short_path(session, finding.path), python, _state(one), _shortened(session, repair)))
         more = f"; and {len(same) - most} more, which `-v` shows" if len(same) > most else ""
         details += [_shortened(session, same[0].message) + more] * (len(rows) - len(details))
@@ -119,7 +119,7 @@ def _table(session: Session, seen: Examination, judged: list[Judged]) -> Table:
 def _rank(judged: Judged) -> tuple[object, ...]:
     finding = judged.finding
     return (
-        judged.status == "fixed",
+        judged.status == FIXED,
         _WORST[finding.severity],
         _ORDER[finding.code],
         finding.repair or "",
@@ -128,7 +128,7 @@ def _rank(judged: Judged) -> tuple[object, ...]:
 
 
 def _state(judged: Judged) -> str:
-    word = judged.status if judged.status in ("fixed", "failed") else judged.finding.severity
+    word = judged.status if judged.status in (FIXED, FAILED) else judged.finding.severity
     return f"{word} {judged.finding.code}"
 
 

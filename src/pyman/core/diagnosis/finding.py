@@ -5,6 +5,8 @@ from __future__ import annotations
 from pyman.core.record import record
 
 INFO, WARNING, ERROR = "info", "warning", "error"
+OPEN, FIXED, FAILED, PLANNED = "open", "fixed", "failed", "planned"
+"""What became of a finding."""
 
 SEVERITIES = {
     "held-back": INFO,
@@ -41,8 +43,6 @@ SEVERITIES = {
 }
 """In the order of the table: of a venv's findings about its interpreter the first that applies is the one."""
 
-KINDS = ("venv", "runtime", "alias", "store", "machine")
-
 # What a repair does. The planner (plans/repair.py) turns the first group into steps; whoever applies it asks the verb
 # of that name for the others.
 RELINK, REFRESH, MEND_MOVE, REWRITE, FORGET = "relink", "refresh", "mend-move", "rewrite", "forget"
@@ -58,25 +58,6 @@ REBUILD, MOVE_ALIASES, INSTALL, REINSTALL, ADOPT_AGAIN, FORGET_RUNTIME, SWEEP, U
     "upgrade",
     "hold-back",
 )
-ACTIONS = (
-    RELINK,
-    REFRESH,
-    MEND_MOVE,
-    REWRITE,
-    FORGET,
-    RECREATE,
-    PUT_BACK,
-    OWN_FILES,
-    REBUILD,
-    MOVE_ALIASES,
-    INSTALL,
-    REINSTALL,
-    ADOPT_AGAIN,
-    FORGET_RUNTIME,
-    SWEEP,
-    UPGRADE,
-    HOLD_BACK,
-)
 
 
 @record
@@ -91,7 +72,7 @@ class Finding:
     repair: str | None = None
     """A short phrase: what `--fix` would do, or the command that would help where `--fix` does not."""
     action: str = ""
-    """One of ACTIONS; empty where nothing is done automatically."""
+    """One of those above; empty where nothing is done automatically."""
     argument: str = ""
     """What the action is about: a request, an alias, the name of a runtime or record."""
     asks: bool = False

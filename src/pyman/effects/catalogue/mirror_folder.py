@@ -11,6 +11,7 @@ import os
 from pyman.core.catalogue import WrongShape, resolve_url
 from pyman.core.mirror_index import INDEX, SUMS, MirroredArchive, merge_index, merge_sums
 from pyman.effects.files import open_regular, read_text, replace_file
+from pyman.effects.interruption import Undisturbed, committed
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, make_folder
@@ -24,9 +25,14 @@ _PIECE = 1 << 20
 
 
 def add_archives(
-    folder: str, archives: list[MirroredArchive], *, offline: bool = False, observer: Observer = SILENT
-) -> tuple[str, ...]:
-    """Put archives into a mirror and into its lists; returns the paths of those that were not there yet.
+    folder: str,
+    archives: list[MirroredArchive],
+    done: dict[MirroredArchive, bool],
+    *,
+    offline: bool = False,
+    observer: Observer = SILENT,
+) -> None:
+    """Put archives into a mirror and into its lists; `done` gets each that is there, with True where it was added.
 
     Raises what `fetch_all` raises, PymanError where the folder cannot be written or its index is none. What is
     complete by then stays.
@@ -36,19 +42,30 @@ def add_archives(
     with hold(os.path.join(work, "lock"), observer, what=f"the mirror {folder}"):
         try:
             _read_index(folder, [])
-            lacking = [archive for archive in archives if not _is_right(folder, archive)]
+            done.update((archive, False) for archive in archives if _is_right(folder, archive))
+            lacking = [archive for archive in archives if archive not in done]
             builds = [archive.build for archive in lacking]
             found = fetch_all(builds, work, offline=offline, observer=observer)
             for archive, path in zip(lacking, found, strict=True):
-                _place(path, os.path.join(folder, archive.place), archive, work)
-            for tag in dict.fromkeys(archive.build.build for archive in archives):
-                _write_sums(os.path.join(folder, tag), [one for one in archives if one.build.build == tag])
-            sized = [(archive, os.path.getsize(os.path.join(folder, archive.place))) for archive in archives]
-            _replace(os.path.join(folder, INDEX), _read_index(folder, sized))
+                ready = _on_the_same_disk(path, archive, work)
+                place = os.path.join(folder, archive.place)
+                make_folder(os.path.dirname(place))
+                with Undisturbed():
+                    os.replace(ready, place)
+                    done[archive] = True
+            with Undisturbed():
+                _write_lists(folder, archives)
+                committed()
         except OSError as error:
             raise cannot_write(folder, error) from error
         _tidy(os.path.join(work, "archives"))
-    return tuple(os.path.join(folder, archive.place) for archive in lacking)
+
+
+def _write_lists(folder: str, archives: list[MirroredArchive]) -> None:
+    for tag in dict.fromkeys(archive.build.build for archive in archives):
+        _write_sums(os.path.join(folder, tag), [one for one in archives if one.build.build == tag])
+    sized = [(archive, os.path.getsize(os.path.join(folder, archive.place))) for archive in archives]
+    _replace(os.path.join(folder, INDEX), _read_index(folder, sized))
 
 
 def _is_right(folder: str, archive: MirroredArchive) -> bool:
@@ -58,17 +75,16 @@ def _is_right(folder: str, archive: MirroredArchive) -> bool:
         return False  # not there, or fetching replaces it
 
 
-def _place(found: str, path: str, archive: MirroredArchive, work: str) -> None:
-    make_folder(os.path.dirname(path))
+def _on_the_same_disk(found: str, archive: MirroredArchive, work: str) -> str:
+    """An archive where a rename puts it in its place."""
     if found.startswith(work + os.sep):
-        os.replace(found, path)
-        return
+        return found
     # From a mirror that is a folder: its file stays where it is.
     copy = os.path.join(work, f"copy-{archive.name}")
     if _copy(found, copy) != archive.build.sha256:
         os.unlink(copy)
         raise IntegrityError(f"{found} was changed while it was copied", hint="run the same command again")
-    os.replace(copy, path)
+    return copy
 
 
 def _copy(source: str, destination: str) -> str:

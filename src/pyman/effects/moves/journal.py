@@ -14,6 +14,7 @@ from pyman.core.plans.move import onto_alias, refreshed
 from pyman.core.record import replace
 from pyman.effects.apply import Transaction
 from pyman.effects.files import read_text, replace_file
+from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, read_follower
 from pyman.effects.places import cannot_write
 from pyman.effects.removal import remove_tree
@@ -111,7 +112,8 @@ def _settle(places: Places, store: Store, path: str, alias: str, target: Runtime
     sweep_own(follower.own, ("", "bin"))
     if target is None or follower.is_pinned or follower.obstacle:
         return
-    with Transaction(places) as transaction:
+    # What is ended here was begun by another: nobody waits to be told of it.
+    with Part(), Transaction(places) as transaction:
         transaction.take(onto_alias(replace(follower, copies=()), alias, target.version, target.variant))
         _refresh_copies(transaction, follower, store, alias, target)
 

@@ -10,6 +10,7 @@ from pyman.core.record import replace
 from pyman.effects.files import TEMPORARY
 from pyman.effects.interpreters.base_release import BaseReleases
 from pyman.effects.interpreters.on_disk import Bases
+from pyman.effects.interruption import Undisturbed
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.settings import read_settings
 from pyman.effects.venvs.known_places import find_known_venvs
@@ -64,6 +65,8 @@ class Inventory:
         """Folders that could not be searched."""
         self.unrecorded: PymanError | None = None
         """Why one could not be recorded."""
+        self.recorded: list[str] = []
+        """Those that were not known before."""
         self.absent: list[tuple[KnownVenv, str]] = []
         """Records whose venv is not there: `gone`, or `unreachable` with its whole folder. Complete after `read`."""
 
@@ -103,7 +106,9 @@ class Inventory:
     def _remember(self, path: str) -> None:
         """A store that cannot be written is no reason not to look."""
         try:
-            write_record(self._places.root, path)
+            with Undisturbed():
+                write_record(self._places.root, path)
+                self.recorded.append(path)
         except PymanError as error:
             self.unrecorded = error
 

@@ -9,7 +9,7 @@ import errno
 import os
 
 from pyman.core.shell.quoting import as_word
-from pyman.effects.interruption import Interruption
+from pyman.effects.interruption import Undisturbed, committed, undisturbed
 from pyman.effects.mounts import cannot_rename, is_mount_point, refuse_mounts_below
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
@@ -28,8 +28,8 @@ class SetAside:
     """One venv, set aside while `with` lasts. `keep_new` ends it well; leaving without puts the old one back.
 
     `names` are what of its folder is set aside, where that holds more than the venv; else the whole folder is. A signal
-    cuts the body short, once, and never the way in or back. Raises Refused for a venv that cannot be moved or that
-    another process has set aside, PymanError where the system refuses something.
+    cuts the body short, and never the way in or back. Raises Refused for a venv that cannot be moved or that another
+    process has set aside, PymanError where the system refuses something.
     """
 
     def __init__(
@@ -52,7 +52,6 @@ class SetAside:
         self._observer = observer
         self.journal = Journal(None, venv, operation)
         """For who makes the new venv; begun on the way in."""
-        self._interruption = Interruption(SetAside.__exit__.__code__)
 
     @property
     def aside(self) -> str:
@@ -73,18 +72,15 @@ class SetAside:
             durable=True,
             observer=self._observer,
         )
-        self._interruption.begin()
         try:
-            self.journal.__enter__()
-            if not self.journal.is_written:
-                self._observer.noted(f"{self.venv} lies in {self.aside} until the new one is good")
-            self._set_aside()
-            self._interruption.open()
+            with Undisturbed():
+                self.journal.__enter__()
+                if not self.journal.is_written:
+                    self._observer.noted(f"{self.venv} lies in {self.aside} until the new one is good")
+                self._set_aside()
             return self
         except BaseException as error:
-            keep = self._take_back()
-            self.journal.end(keep=keep)
-            self._interruption.end()
+            self._go_back()
             if isinstance(error, OSError):
                 raise _cannot_move(self.venv, error) from error
             raise
@@ -94,6 +90,11 @@ class SetAside:
             take_parts(self.journal.entry)
         else:
             os.rename(self.venv, self.aside)
+
+    @undisturbed
+    def _go_back(self) -> None:
+        keep = self._take_back()
+        self.journal.end(keep=keep)
 
     def _take_back(self) -> bool:
         """Undo a beginning; True where something is left."""
@@ -116,23 +117,22 @@ class SetAside:
         `moving` are names at the top of the old venv that the new one gets. Raises PymanError where that cannot be
         written; the new one is not kept then.
         """
-        self._interruption.close()
-        try:
-            self.journal.good(moving)
-        except OSError as error:
-            raise cannot_write(self.venv, error) from error
-        self.kept = True
+        with Undisturbed():
+            try:
+                self.journal.good(moving)
+            except OSError as error:
+                raise cannot_write(self.venv, error) from error
+            self.kept = True
+            committed()
 
+    @undisturbed
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
     ) -> None:
-        try:
-            if self.kept:
-                self._finish()
-            else:
-                self._undo(error)
-        finally:
-            self._interruption.end()
+        if self.kept:
+            self._finish()
+        else:
+            self._undo(error)
 
     def _finish(self) -> None:
         try:

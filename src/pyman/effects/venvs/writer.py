@@ -9,6 +9,7 @@ import stat
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.venv import VenvFolder
 from pyman.core.venv_layout import IGNORE_FILE
+from pyman.effects.interruption import Undisturbed, committed, undisturbed
 from pyman.effects.mounts import cannot_rename, is_mount_point
 from pyman.effects.places import cannot_write
 from pyman.effects.seeds.sharing import write_new
@@ -162,14 +163,17 @@ class NewVenv:
 
     def keep(self) -> None:
         """Say that the venv is good."""
-        try:
-            os.unlink(UNFINISHED, dir_fd=self._folder)
-        except FileNotFoundError:
-            pass  # It was never unfinished under this name.
-        except OSError as error:
-            raise self._told(error) from error
-        self._kept = True
+        with Undisturbed():
+            try:
+                os.unlink(UNFINISHED, dir_fd=self._folder)
+            except FileNotFoundError:
+                pass  # It was never unfinished under this name.
+            except OSError as error:
+                raise self._told(error) from error
+            self._kept = True
+            committed()
 
+    @undisturbed
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
     ) -> None:
@@ -180,34 +184,33 @@ class NewVenv:
         if left and isinstance(error, PymanError):
             error.message += f"; {left}"
 
+    @undisturbed
     def _take_back(self) -> str:
         """Remove all of it; returns why, where it stays."""
-        from pyman.effects.interruption import Undisturbed
         from pyman.effects.removal import remove_tree
         from pyman.effects.venvs.recovery import InTheWay, remove_part, remove_parts
 
-        with Undisturbed():
-            try:
-                # Nothing that somebody else has put in its place meanwhile.
-                if self.path in self._put:
-                    self._take_away()
-                elif self._up is not None and f"{self.path}/{UNFINISHED}" in self._put:
-                    # What was installed into it goes too, and what somebody put beside that stays.
-                    remove_parts(self._up, also_folders=not self._journal.entry.taken)
-                elif self._up is not None:
-                    for path in self._put:
-                        remove_part(self._up, path[len(self.path) + 1 :])
-                if self._work and self._is_ours(self._work):
-                    remove_tree(self._work, inode=os.fstat(self._folder).st_ino)
-                for folder in reversed(self._made):
-                    if _identity(os.lstat(folder.path)) == folder.identity:
-                        os.rmdir(folder.path)
-            except InTheWay as error:
-                return f"{self.path} stays: {error.strerror}"
-            except OSError:
-                pass  # A folder that somebody else uses already, or a disk that is gone: the first failure is told.
-            finally:
-                self._close()
+        try:
+            # Nothing that somebody else has put in its place meanwhile.
+            if self.path in self._put:
+                self._take_away()
+            elif self._up is not None and f"{self.path}/{UNFINISHED}" in self._put:
+                # What was installed into it goes too, and what somebody put beside that stays.
+                remove_parts(self._up, also_folders=not self._journal.entry.taken)
+            elif self._up is not None:
+                for path in self._put:
+                    remove_part(self._up, path[len(self.path) + 1 :])
+            if self._work and self._is_ours(self._work):
+                remove_tree(self._work, inode=os.fstat(self._folder).st_ino)
+            for folder in reversed(self._made):
+                if _identity(os.lstat(folder.path)) == folder.identity:
+                    os.rmdir(folder.path)
+        except InTheWay as error:
+            return f"{self.path} stays: {error.strerror}"
+        except OSError:
+            pass  # A folder that somebody else uses already, or a disk that is gone: the first failure is told.
+        finally:
+            self._close()
         return ""
 
     def _take_away(self) -> None:
