@@ -1,7 +1,7 @@
 """ctrl-C, SIGTERM and SIGHUP at any change that a command makes: its JSON names what it has done, and nothing else.
 
-The signal comes when the command is about to change a file for the n-th time; then the disk says what was done.
-`PYMAN_TEST_FAULTS=all` tries every n.
+The signal comes just before or just after the n-th change of a file, and others at the instants that follow, which is
+when the first one has its work undone; then the disk says what was done. `PYMAN_TEST_FAULTS=all` tries every instant.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from stage.mirrors import Mirror, write_stand_in
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 OLD, OLDER, NEW = "3.13.5", "3.13.4", "3.13.15"
-_NEVER = 1 << 30
 _STRIKES = 5
+_MORE = 3
+"""Signals after the first one."""
 _EVERY = os.environ.get("PYMAN_TEST_FAULTS") == "all"
 
 
@@ -164,6 +165,7 @@ CASES = {
     "use 3.13": (one_venv, changed, files("project/.python-version")),
     "shims": (one_venv, changed, files(".local/share/pyman/shims/*")),
     "venv b --without-pip": (one_venv, lambda answer: {os.path.basename(answer["path"])} & {"b"} if "path" in answer else set(), files("project/b")),
+    "venv a --clear --without-pip -p 3.11": (three_venvs, lambda answer: {"a"} if "path" in answer else set(), lambda home: through("3.11")(home) & {"a"}),
     "pin a": (one_venv, changed, through(NEW)),
     "venvs --remove a b c": (three_venvs, changed, gone("abc", files("project/?"))),
     "register .": (three_unknown, changed, recorded),
@@ -175,6 +177,25 @@ CASES = {
 }  # fmt: skip
 
 
+def venvs(home):
+    """All that is in the project, by the first name, as one value each: but bytecode, and what names a process."""
+    found = {}
+    for folder, names, files in os.walk(home.project):
+        for name in (*names, *files):
+            path = os.path.join(folder, name)
+            place = os.path.relpath(path, home.project)
+            content = os.readlink(path) if os.path.islink(path) else ""
+            if name == "pyvenv.cfg":
+                with open(path, encoding="utf-8") as file:
+                    content = file.read()
+            found.setdefault(place.partition("/")[0], set()).add((place, content))
+    return {name: frozenset(parts) for name, parts in found.items()}
+
+
+def strikes_at(instant):
+    return {instant + number: SIGNALS[(instant + number) % len(SIGNALS)] for number in range(_MORE + 1)}
+
+
 @pytest.mark.parametrize("words", CASES)
 def test_what_is_done_is_in_the_answer(tmp_path, words):
     make, told, done = CASES[words]
@@ -184,26 +205,34 @@ def test_what_is_done_is_in_the_answer(tmp_path, words):
     subprocess.run(["cp", "-a", home.path, saved], check=True)
     home.saved = saved / ".cache/pyman"
     seen = set()
+    whole = [venvs(home)]
 
-    def strike(number, change):
+    def strike(strikes):
         shutil.rmtree(home.path)
         subprocess.run(["cp", "-a", saved, home.path], check=True)
-        result, changes = home.struck(number, change, *words.split(), "--json")
+        result, instants = home.struck(strikes, *words.split(), "--json")
         assert "Traceback" not in result.err, result
-        assert told(result.json) == done(home), (change, result)
+        assert told(result.json) == done(home), (strikes, result)
         seen.add(frozenset(done(home)))
-        if change <= changes:
-            assert result.status == 128 + number, (change, result)
-            assert result.json["error"]["code"] == "interrupted", (change, result)
+        first = min(strikes, default=instants + 1)
+        if first <= instants:
+            assert result.status == 128 + strikes[first], (strikes, result)
+            assert result.json["error"]["code"] == "interrupted", (strikes, result)
         else:
             assert (result.status, "error" in result.json) == (0, False), result
-        return changes
+        return instants
 
-    changes = strike(SIGNALS[0], _NEVER)
+    instants = strike({})
     assert done(home)
-    step = 1 if _EVERY else max(1, changes // _STRIKES)
-    for change in range(1, changes + 1, step):
-        strike(SIGNALS[change % len(SIGNALS)], change)
+    whole.append(venvs(home))
+    # Odd, so that there are instants before changes and after them.
+    step = 1 if _EVERY else max(1, instants // _STRIKES) | 1
+    for instant in range(1, instants + 1, step):
+        strike(strikes_at(instant))
+        if "mirror" not in words:
+            now = venvs(home)
+            for name in {*whole[0], *whole[1], *now}:
+                assert now.get(name) in [state.get(name) for state in whole], (instant, name)
     if _EVERY:
         # Before, after, and between any two parts.
         assert len(seen) >= 2

@@ -80,12 +80,12 @@ class Home:
             os.symlink(target, self.runtimes / alias)
         return self
 
-    def struck(self, number: int, change: int, *words: object) -> tuple[Result, int]:
-        """Run pyman, which gets a signal when it is about to change a file for the n-th time; and how often it did."""
+    def struck(self, strikes: dict[int, int], *words: object) -> tuple[Result, int]:
+        """Run pyman, which gets signals at instants: one before and one after each change of a file. How many it had."""
         with _warm().turn:
             command, where = [*map(str, words)], str(self.project)
-            result = Result(_warm().pyman(*command, cwd=where, environ=self.environ, strike=(number, change)))
-            return result, _warm().changes
+            result = Result(_warm().pyman(*command, cwd=where, environ=self.environ, strikes=strikes))
+            return result, _warm().instants
 
     def pyman(self, *words: object, cwd: Path | None = None, status: int | None = 0, **environ: str) -> Result:
         """Run pyman; `status` is what it must answer, None for any.

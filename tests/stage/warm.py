@@ -40,22 +40,29 @@ class Warm:
         self._process.stdout.close()
         self._folder.cleanup()
 
-    def pyman(self, *words, cwd, environ, strike=None):
+    def pyman(self, *words, cwd, environ, strikes=None):
         """Run one command line and return status, stdout and stderr, as of `subprocess.run`.
 
-        `strike` is the number of a signal, and the change of files at which it is sent; `changes` counts them then.
+        `strikes` are instants, and the number of the signal that comes then (`_arm`); `instants` counts them.
         """
         streams = [os.path.join(self._folder.name, name) for name in ("out", "err")]
         mask = os.umask(0)
         os.umask(mask)
-        question = {"words": words, "cwd": cwd, "environ": environ, "streams": streams, "mask": mask, "strike": strike}
-        self.changes = 0
+        question = {
+            "words": words,
+            "cwd": cwd,
+            "environ": environ,
+            "streams": streams,
+            "mask": mask,
+            "strikes": strikes,
+        }
+        self.instants = 0
         self._process.stdin.write(json.dumps(question).encode() + b"\n")
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
-        if strike is not None:
-            with open(os.path.join(self._folder.name, "changes"), encoding="utf-8") as file:
-                self.changes = int(file.read())
+        if strikes is not None:
+            with open(os.path.join(self._folder.name, "instants"), encoding="utf-8") as file:
+                self.instants = int(file.read())
         texts = []
         for path in streams:
             with open(path, encoding="utf-8", errors="surrogateescape") as file:
@@ -63,18 +70,32 @@ class Warm:
         return subprocess.CompletedProcess(words, status, *texts)
 
 
-def _arm(number, strike):
-    """Have this process send itself a signal when it is about to make its n-th change of a file; counts the changes."""
-    events = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate", "os.chmod"}
+def _arm(strikes):
+    """Have this process send itself signals at instants: each change of a file has one before it and one after it.
+
+    Returns the count of them.
+    """
     counted = [0]
 
-    def count(event, arguments):
-        if event in events or (event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT):
-            counted[0] += 1
-            if counted[0] == strike:
-                os.kill(os.getpid(), number)
+    def instant():
+        counted[0] += 1
+        if number := strikes.get(str(counted[0])):
+            os.kill(os.getpid(), number)
 
-    sys.addaudithook(count)
+    def struck(change):
+        def changed(*given, **named):
+            if change is open_file and not given[1] & os.O_CREAT:
+                return change(*given, **named)
+            instant()
+            result = change(*given, **named)
+            instant()
+            return result
+
+        return changed
+
+    open_file = os.open
+    for name in ("mkdir", "rename", "replace", "link", "symlink", "unlink", "remove", "rmdir", "chmod", "open"):
+        setattr(os, name, struck(getattr(os, name)))
     return counted
 
 
@@ -100,13 +121,13 @@ def _serve():
                 os.environ.clear()
                 os.environ.update(question["environ"])
                 sys.argv = ["pyman", *question["words"]]
-                if question["strike"]:
-                    counted = _arm(*question["strike"])
+                if question["strikes"] is not None:
+                    counted = _arm(question["strikes"])
                 status = main()
-                if question["strike"]:
-                    changes = str(counted[0])
-                    with open(os.path.join(os.path.dirname(question["streams"][0]), "changes"), "w") as file:
-                        file.write(changes)
+                if question["strikes"] is not None:
+                    instants = str(counted[0])
+                    with open(os.path.join(os.path.dirname(question["streams"][0]), "instants"), "w") as file:
+                        file.write(instants)
                 sys.stdout.flush()
                 sys.stderr.flush()
             except Exception:  # noqa: BLE001 - whatever it is, the test is to see it

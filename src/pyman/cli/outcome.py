@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.effects.interruption import Terminated, catch_signals
+from pyman.effects.interruption import Terminated, catch_signals, failure_of
 from pyman.errors import Interrupted, PymanError, bug
 from pyman.hot.speak import CannotPrint, answer_json, complain
 
@@ -18,22 +18,15 @@ def to_the_end(action: Callable[[], int], *, json: bool) -> int:
 
     What a verb has done until then is in its own answer: see cli/verb.py.
     """
-    catch_signals()
     try:
+        catch_signals()
         return action()
     except (PymanError, Terminated, KeyboardInterrupt) as error:
-        return _fail(failure_of(error), json=json)
+        return _fail(failure_of(error) or Interrupted("interrupted"), json=json)
     except Exception as error:  # the last line of defence: a bug is reported as one, not as a traceback
         if os.environ.get("PYMAN_TRACEBACK"):
             raise
         return _fail(bug(error), json=json)
-
-
-def failure_of(error: PymanError | Terminated | KeyboardInterrupt) -> PymanError:
-    """What to tell of a failure or a signal."""
-    if isinstance(error, Terminated):
-        return error.failure
-    return error if isinstance(error, PymanError) else Interrupted("interrupted")
 
 
 def _fail(error: PymanError, *, json: bool) -> int:

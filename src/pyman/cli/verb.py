@@ -6,12 +6,13 @@ here without it (cli/plain.py).
 
 from __future__ import annotations
 
-from pyman.cli.outcome import failure_of
+import os
+
 from pyman.cli.session import open_session
 from pyman.cli.show.answer import show
 from pyman.core.record import replace
-from pyman.effects.interruption import Part, Terminated, ignore_signals, release_signals
-from pyman.errors import PymanError
+from pyman.effects.interruption import failure_of, work_until_signal
+from pyman.errors import PymanError, bug
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ def verb(function: Callable[..., Answer]) -> Callable[..., int]:
             error.exit_status = getattr(command, "status_without_session", error.exit_status)
             raise
         answer = _answer(session, lambda: function(session, **given))
-        release_signals()
         return show(answer, json=session.json, quiet=session.quiet)
 
     command.__wrapped__ = function  # type: ignore[attr-defined]  # as functools.wraps has it, which costs 1 ms to import
@@ -53,16 +53,25 @@ def _answer(session: Session, function: Callable[[], Answer]) -> Answer:
 
     Raises what ended it where nothing can have been done yet.
     """
-    answer: Answer | None = None
-    try:
-        with Part():
-            answer = function()
-    except (PymanError, Terminated) as error:
-        ignore_signals()
+    answer, ended = work_until_signal(function)
+    if ended is not None:
+        answer = answer or _so_far(session)
         if answer is None:
-            answer = session.so_far()
-        if answer is None:
-            raise
+            raise ended
+        failure = failure_of(ended)
+        if failure is None:
+            assert isinstance(ended, Exception)
+            if os.environ.get("PYMAN_TRACEBACK"):
+                raise ended
+            failure = bug(ended)
         before = () if answer.error is None else (answer.error.message,)
-        answer = replace(answer, error=failure_of(error), notes=(*answer.notes, *before))
+        answer = replace(answer, error=failure, notes=(*answer.notes, *before))
+    assert answer is not None
     return answer
+
+
+def _so_far(session: Session) -> Answer | None:
+    try:
+        return session.so_far()
+    except PymanError:
+        return None  # What ended the work keeps the store from being read too, and is told.

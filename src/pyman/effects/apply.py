@@ -18,7 +18,7 @@ from pyman.core.plan import (
     Verify,
 )
 from pyman.effects.files import keep_beside, read_bytes, replace_file, replace_link
-from pyman.effects.interruption import Undisturbed, committed, undisturbed
+from pyman.effects.interruption import Undisturbed, committed, failure_of, undisturbed
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.venvs.own_copies import beside_nothing, copy_beside, swap
 from pyman.effects.venvs.own_folders import OwnName, open_own, refuse_unless_own, within_own
@@ -73,8 +73,9 @@ class Transaction:
                     failed.append(str(trouble))
                 except PymanError as trouble:
                     failed.append(trouble.message)
-        if failed and isinstance(error, PymanError):
-            error.message += f", and not everything could be put back: {'; '.join(failed)}"
+        told = failure_of(error)
+        if failed and told is not None:
+            told.message += f", and not everything could be put back: {'; '.join(failed)}"
 
     def do(self, act: Callable[[], object]) -> None:
         """Do something that is no step, and adds its own undo; no signal comes between the two."""

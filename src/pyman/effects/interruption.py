@@ -2,7 +2,8 @@
 
 A signal raises Terminated in the main thread. It waits while `Undisturbed` work is done: an undo, or a step that notes
 its undo; and within a `Part` from the moment that something of it is done for good (`committed`), so that the command
-can still report it. A signal that waited is raised at the end of that work, so none is lost.
+can still report it. A signal that waited is raised at the end of that work, so none is lost. Those that come while the
+first one ends the work wait too: what `finally` puts in order is a way back as well.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 # What `signal` wraps: that one imports enum, which takes longer than all the rest of a hot word.
 import _signal  # type: ignore[import-not-found] # typeshed does not know it
 from _thread import get_ident
+from _weakref import ref
 
-from pyman.errors import Interrupted
+from pyman.errors import Interrupted, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,37 +30,58 @@ class Terminated(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__()
-        self._number = number
-
-    @property
-    def failure(self) -> Interrupted:
+        words = "interrupted" if number == _signal.SIGINT else "terminated"
+        self.failure: PymanError = Interrupted(words, exit_status=128 + number)
         """What to tell, with the exit status that says which signal it was."""
-        words = "interrupted" if self._number == _signal.SIGINT else "terminated"
-        return Interrupted(words, exit_status=128 + self._number)
 
 
 def catch_signals() -> None:
     """Raise Terminated for the signals from now on. Those that the parent made this process ignore stay ignored."""
     _gate.thread = get_ident()
     for number, before in _BEFORE.items():
-        if _signal.getsignal(number) == before:
+        if number not in _gate.caught and _signal.getsignal(number) == before:
             _gate.caught.append(number)
-            _signal.signal(number, _came)
+    _hand_over(_came)
+    _gate.let_through()
 
 
-def ignore_signals() -> None:
-    """Let no further signal cut short what is said of the first; see `release_signals`."""
-    _hand_over(_signal.SIG_IGN)
+def work_until_signal(work: Callable[[], Result]) -> tuple[Result | None, Exception | Terminated | None]:
+    """Do the work; return its result and what ended it, each None where there is none.
+
+    Afterwards everything is done or undone, and only has to be said. No signal cuts that short; the second one that
+    comes ends the process on the spot, as nobody may read what is said.
+    """
+    result: Result | None = None
+    ended: Exception | Terminated | None = None
+    try:
+        try:
+            with Part():
+                result = work()
+        except Exception as error:  # noqa: BLE001  # whoever says what was done raises it again, or tells it
+            ended = error
+        _hand_over(_came_late)
+    except Terminated as error:
+        ended = error
+    # While that one is there no other is raised.
+    _hand_over(_came_late)
+    return result, ended
 
 
-def release_signals() -> None:
-    """Let a signal end the process on the spot: everything is done or undone, and only has to be said."""
+def _came_late(number: int, _frame: FrameType | None) -> None:
+    _gate.waiting.append(number)
     _hand_over(_signal.SIG_DFL)
 
 
 def _hand_over(handler: object) -> None:
     for number in _gate.caught:
         _signal.signal(number, handler)
+
+
+def failure_of(error: BaseException | None) -> PymanError | None:
+    """What is told of a failure, or of a signal; None for anything else."""
+    if isinstance(error, Terminated):
+        return error.failure
+    return error if isinstance(error, PymanError) else None
 
 
 _BEFORE = {
@@ -82,13 +105,20 @@ class _Gate:
         self.whole = False
         """True where what parts of the innermost part have done is reported at its end only."""
         self.waiting: list[int] = []
+        self._ending: ref[Terminated] | None = None
+        """The one that ends the work; it is gone again where somebody has swallowed it, as `__del__` does."""
 
     def let_through(self) -> None:
         """Raise Terminated for a signal that has waited, unless it has to go on waiting."""
-        if self.waiting and not self.undisturbed and not self.committed:
-            number = self.waiting[0]
+        is_ending = self._ending is not None and self._ending() is not None
+        if self.waiting and not self.undisturbed and not self.committed and not is_ending:
+            signal = Terminated(self.waiting[0])
             self.waiting.clear()
-            raise Terminated(number)
+            self._ending = ref(signal)
+            try:
+                raise signal
+            finally:
+                del signal  # Else the traceback would keep it for ever.
 
 
 _gate = _Gate()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.effects.interruption import undisturbed
+from pyman.effects.interruption import Undisturbed, undisturbed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,20 +39,23 @@ def run_on_leash(
     """
     import subprocess
 
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", _SCRIPT, "sh", *command],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(environment),
-        cwd=folder,
-        start_new_session=True,
-    )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with Undisturbed():
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", _SCRIPT, "sh", *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                cwd=folder,
+                start_new_session=True,
+            )
         output = _listen(process, listen)
         status = process.wait()
     finally:
-        _end(process)
+        if process is not None:
+            _end(process)
     return (128 - status if status > 128 else status), output
 
 

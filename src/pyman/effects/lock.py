@@ -14,6 +14,7 @@ import os
 import time
 
 from pyman.effects.folder_lock import enter_folder, leave_folder
+from pyman.effects.interruption import undisturbed
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write
 from pyman.errors import Locked
@@ -60,6 +61,7 @@ class Lock:
         except OSError as error:
             raise cannot_write(os.path.dirname(self._path), error) from error
 
+    @undisturbed
     def __exit__(self, *_: object) -> None:
         if self._descriptor >= 0:
             self._leave_file()

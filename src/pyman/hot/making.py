@@ -8,6 +8,7 @@ import sys
 from pyman.core.venv_layout import plan_layout
 from pyman.core.version import release_name
 from pyman.effects.interpreters.standard_library import libraries_below, library_of
+from pyman.effects.interruption import Undisturbed
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
 from pyman.effects.venvs.records import remember
@@ -80,8 +81,9 @@ class Making:
                 new.keep()
             else:
                 # Once the old one is given up nothing may fail that would take the new one back.
-                before_keeping()
-                new.leave()
+                with Undisturbed():
+                    before_keeping()
+                    new.leave()
         return choice
 
     def _has_moved(self) -> bool:

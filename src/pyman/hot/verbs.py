@@ -82,7 +82,7 @@ def _find(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | 
 
 def _venv(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
     from pyman.core.record import replace
-    from pyman.effects.interruption import Part, Terminated, catch_signals
+    from pyman.effects.interruption import catch_signals, failure_of, work_until_signal
     from pyman.effects.observer import SILENT
     from pyman.hot.listener import Listener
     from pyman.hot.venv import Missing, VenvOptions, make_venv
@@ -97,19 +97,16 @@ def _venv(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | 
         prompt=given.get("prompt"),
     )
     catch_signals()
-    answer: Answer | None = None
-    try:
-        with Part():
-            listener = SILENT if "quiet" in given else Listener()
-            answer = make_venv(places, environ, working_directory(environ), options, observer=listener)
-    except Missing:
-        # It can be installed, which takes more than is loaded here.
-        return None
-    except Terminated as signal:
-        if answer is None:
-            raise signal.failure from None
-        return replace(answer, error=signal.failure)
-    return answer
+    listener = SILENT if "quiet" in given else Listener()
+    answer, ended = work_until_signal(
+        lambda: make_venv(places, environ, working_directory(environ), options, observer=listener)
+    )
+    if isinstance(ended, Missing):
+        return None  # It can be installed, which takes more than is loaded here.
+    failure = failure_of(ended)
+    if ended is not None and (failure is None or answer is None):
+        raise failure or ended
+    return answer if answer is None else replace(answer, error=failure)
 
 
 def _which(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:

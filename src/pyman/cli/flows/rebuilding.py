@@ -11,6 +11,7 @@ from pyman.core.packages.installer import Batch
 from pyman.core.plans.rebuild import RebuildOptions, RebuildPlan, relax
 from pyman.core.record import replace
 from pyman.core.venv import VenvFacts, VenvFolder
+from pyman.effects.interruption import Terminated
 from pyman.effects.lock import hold
 from pyman.effects.packages.installers import CannotInstall, install, sync
 from pyman.effects.places import cannot_write
@@ -65,8 +66,16 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
     except PymanError as error:
         if old.restored:
             raise
-        raise NotRestored(error.message, hint=error.hint, code=error.code) from error
+        raise _not_restored(error) from error
+    except Terminated as signal:
+        if not old.restored:
+            signal.failure = _not_restored(signal.failure)
+        raise
     return done
+
+
+def _not_restored(error: PymanError) -> NotRestored:
+    return NotRestored(error.message, hint=error.hint, code=error.code, exit_status=error.exit_status)
 
 
 def _install(session: Session, plan: RebuildPlan) -> RebuildPlan:

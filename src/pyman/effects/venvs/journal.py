@@ -36,6 +36,7 @@ import time
 from pyman.core.record import record, replace
 from pyman.effects.alive import is_alive
 from pyman.effects.files import TEMPORARY, NotReadable, is_there, read_descriptor, read_text, write_all
+from pyman.effects.interruption import undisturbed
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, check_owner, make_folder
@@ -265,6 +266,7 @@ class Journal:
         if self._durable:
             os.fsync(self._descriptor)
 
+    @undisturbed
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
     ) -> None:

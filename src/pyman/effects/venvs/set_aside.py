@@ -9,7 +9,7 @@ import errno
 import os
 
 from pyman.core.shell.quoting import as_word
-from pyman.effects.interruption import Undisturbed, committed, undisturbed
+from pyman.effects.interruption import Undisturbed, committed, failure_of, undisturbed
 from pyman.effects.mounts import cannot_rename, is_mount_point, refuse_mounts_below
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
@@ -156,9 +156,10 @@ class SetAside:
             hint = f"rename {self.aside} to {self.venv} yourself"
             if self.journal.entry.taken:
                 hint = f"move what is in {self.aside} back into {self.venv} yourself"
-            if isinstance(error, PymanError):
-                error.message += f"; {told}"
-                error.hint = hint
+            failure = failure_of(error)
+            if failure is not None:
+                failure.message += f"; {told}"
+                failure.hint = hint
                 return
             raise PymanError(told, hint=hint) from trouble
         self.journal.end(keep=self.journal.entry.is_unfinished or self.journal.entry.is_interrupted)

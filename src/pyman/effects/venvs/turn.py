@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.effects.interruption import undisturbed
 from pyman.effects.lock import Lock, hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
@@ -30,6 +31,7 @@ class Turn:
         except ReadOnly:
             self._lock = None
 
+    @undisturbed
     def __exit__(self, *_: object) -> None:
         if self._lock is None:
             return

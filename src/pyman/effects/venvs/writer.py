@@ -9,7 +9,7 @@ import stat
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.venv import VenvFolder
 from pyman.core.venv_layout import IGNORE_FILE
-from pyman.effects.interruption import Undisturbed, committed, undisturbed
+from pyman.effects.interruption import Undisturbed, committed, failure_of, undisturbed
 from pyman.effects.mounts import cannot_rename, is_mount_point
 from pyman.effects.places import cannot_write
 from pyman.effects.seeds.sharing import write_new
@@ -69,7 +69,8 @@ class NewVenv:
 
     def __enter__(self) -> Self:
         try:
-            self._begin()
+            with Undisturbed():
+                self._begin()
             write_layout(self._folder, self.path, self._layout)
             if self._fill is not None:
                 self._fill(self._work, self._folder)
@@ -113,16 +114,20 @@ class NewVenv:
             if unfinished:
                 write_new(UNFINISHED, self._journal.entry.number.encode(), folder=self._folder)
             self._putting = True
-            if self._work == self._journal.entry.new_inside:
-                self._move_up()
-            else:
-                self._replaced = os.stat(self.path).st_mode if os.path.isdir(self.path) else None
-                os.rename(self._work, self.path)
-                self._put.append(self.path)
-                if not self._is_ours(self.path):
-                    raise _exchanged(self.path)
+            with Undisturbed():
+                self._put_in_place()
         except OSError as error:
             raise self._told(error) from error
+
+    def _put_in_place(self) -> None:
+        if self._work == self._journal.entry.new_inside:
+            self._move_up()
+            return
+        self._replaced = os.stat(self.path).st_mode if os.path.isdir(self.path) else None
+        os.rename(self._work, self.path)
+        self._put.append(self.path)
+        if not self._is_ours(self.path):
+            raise _exchanged(self.path)
 
     def _move_up(self) -> None:
         work = os.path.basename(self._work)
@@ -181,8 +186,9 @@ class NewVenv:
             self._close()
             return
         left = self._take_back()
-        if left and isinstance(error, PymanError):
-            error.message += f"; {left}"
+        failure = failure_of(error)
+        if left and failure is not None:
+            failure.message += f"; {left}"
 
     @undisturbed
     def _take_back(self) -> str:

@@ -1,0 +1,165 @@
+"""What a signal interrupts, and what it waits for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from pyman.effects import interruption
+from pyman.effects.interruption import Part, Terminated, Undisturbed, committed, undisturbed, work_until_signal
+from pyman.errors import PymanError
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def _caught(monkeypatch):
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    monkeypatch.setattr(interruption, "_gate", interruption._Gate())
+    interruption.catch_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def come(number=signal.SIGTERM):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_it_says_which_signal_it_was(number):
+    with pytest.raises(Terminated) as caught:
+        come(number)
+    assert caught.value.failure.exit_status == 128 + number
+    assert caught.value.failure.code == "interrupted"
+
+
+def test_it_waits_for_what_must_not_be_cut_short():
+    done = []
+    with pytest.raises(Terminated), Undisturbed():
+        with Undisturbed():
+            come()
+            done.append("inner")
+        done.append("outer")
+    assert done == ["inner", "outer"]
+
+
+def test_it_waits_for_a_function():
+    done = []
+
+    @undisturbed
+    def work():
+        come()
+        done.append(True)
+
+    with pytest.raises(Terminated):
+        work()
+    assert done
+
+
+def test_others_do_not_cut_short_what_the_first_one_has_put_in_order():
+    done = []
+    with pytest.raises(Terminated) as caught:
+        try:
+            come(signal.SIGHUP)
+        finally:
+            come(signal.SIGINT)
+            come(signal.SIGTERM)
+            done.append(True)
+    assert done
+    assert caught.value.failure.exit_status == 128 + signal.SIGHUP
+
+
+def test_one_that_was_swallowed_is_not_the_last():
+    class Careless:
+        def __del__(self):
+            try:
+                come()
+            except Terminated:
+                pass
+
+    careless = Careless()
+    del careless
+    with pytest.raises(Terminated):
+        come()
+
+
+def test_what_is_done_for_good_is_reported_first():
+    reported = []
+    with pytest.raises(Terminated), Part():
+        committed()
+        come()
+        reported.append("it")
+    assert reported == ["it"]
+
+
+def test_until_then_a_part_is_cut_short():
+    with Part():
+        committed()
+    with Part(), pytest.raises(Terminated):
+        come()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_whole_part_is_reported_at_its_own_end(whole):
+    reported = []
+    with pytest.raises(Terminated), Part(whole=whole):
+        with Part():
+            committed()
+            come()
+            reported.append("part")
+        reported.append("whole")
+    assert reported == (["part", "whole"] if whole else ["part"])
+
+
+def test_no_other_thread_keeps_it_waiting():
+    entered, leave = threading.Event(), threading.Event()
+
+    def work():
+        with Undisturbed(), Part():
+            committed()
+            entered.set()
+            leave.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    entered.wait()
+    with pytest.raises(Terminated):
+        come()
+    leave.set()
+    thread.join()
+
+
+def test_the_work_is_answered_with_what_came_of_it():
+    def work():
+        with Part():
+            committed()
+            come()
+        return "never"
+
+    result, ended = work_until_signal(work)
+    assert (result, type(ended)) == (None, Terminated)
+
+
+def test_one_that_comes_at_the_end_leaves_the_result():
+    def work():
+        committed()
+        come()
+        return "all of it"
+
+    result, ended = work_until_signal(work)
+    assert (result, type(ended)) == ("all of it", Terminated)
+
+
+def test_a_failure_is_returned_too_and_nothing_interrupts_what_is_said_of_it():
+    failure = PymanError("no")
+
+    def work():
+        raise failure
+
+    assert work_until_signal(work) == (None, failure)
+    come()
+    assert {signal.getsignal(number) for number in NUMBERS} == {signal.SIG_DFL}
