@@ -110,7 +110,7 @@ def shared(world: World) -> None:
     os.mkdir(second)
     files = [os.path.join(top, "spam.py")]
     files += [os.path.join(top, "spam-1.0.dist-info", name) for name in ("METADATA", "WHEEL", "entry_points.txt")]
-    os.mkdir(os.path.join(top, "__pycache__"))
+    os.makedirs(os.path.join(top, "__pycache__"), exist_ok=True)
     files.append(os.path.join(top, "__pycache__", "spam.cpython-313.pyc"))
     with open(files[-1], "wb") as file:
         file.write(b"bytecode")
