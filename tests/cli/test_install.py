@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
 
 import pytest
 
+from pyman.effects.archives.local_archive import verified_archive
+from pyman.effects.places import read_places
+from pyman.effects.runtimes.managed import prepare_folders
+from pyman.effects.runtimes.new import Archive, unpack_runtime
+from pyman.errors import IntegrityError
 from stage.home import Home
 from stage.mirror import archive_path, runtime_tree
 from stage.mirrors import Mirror, stand_in
@@ -329,6 +335,20 @@ def test_who_vouches_for_a_local_archive_is_said(user, tmp_path):
     assert refused["error"]["code"] == "integrity"
     assert "SHA256SUMS" in refused["error"]["message"]
     assert names(user) == ["3", "3.13", "3.13.4"]
+
+
+def test_a_local_archive_that_somebody_exchanges_after_it_was_checked(tmp_path):
+    path = tmp_path / "cpython-3.13.4+20260101-x86_64-unknown-linux-gnu-install_only.tar.gz"
+    path.write_bytes(stand_in("3.13.4"))
+    places = read_places({"HOME": str(tmp_path)})
+    local = verified_archive(str(path), places.cache)
+    path.write_bytes(stand_in("3.13.4") + gzip.compress(b""))
+    path.chmod(0o666)
+    prepare_folders(places)
+    archive = Archive(str(path), local.name, local.version, local.variant, local.build, None, local.sha256)
+    with pytest.raises(IntegrityError, match="was changed by somebody else"):
+        unpack_runtime(places, archive)
+    assert os.listdir(places.runtimes) == []
 
 
 def test_a_local_archive_of_another_machine_is_refused(user, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import random
@@ -24,6 +25,7 @@ from pyman.effects.observer import Observer
 from pyman.errors import IntegrityError, NotFound, PymanError
 from stage.hostile import damaged
 from stage.mirror import archive_path, runtime_tree
+from stage.somebody import SOMEBODY, as_root
 
 END = bytes(1024)
 
@@ -233,6 +235,25 @@ class TestFormats:
         entries = [entry(b"python/a", b"abc", mode=0o755), entry(b"python/x/b", kind=b"1", target=b"python/a")]
         unpack(write(packed(*entries)), str(place))
         assert os.stat(place / "a").st_ino == os.stat(place / "x/b").st_ino
+
+    @pytest.mark.parametrize("mode", [0o664, 0o646])
+    def test_what_others_may_write_is_compared_as_it_is_read(self, place, write, mode):
+        """It was checked by its path before, and may be another file by now."""
+        content = packed(*GOOD)
+        archive = write(content)
+        os.chmod(archive, mode)
+        with pytest.raises(IntegrityError, match="was changed by somebody else"):
+            unpack(archive, str(place), sha256=hashlib.sha256(b"what was checked").hexdigest())
+        shutil.rmtree(place)
+        place.mkdir()
+        unpack(archive, str(place), sha256=hashlib.sha256(content).hexdigest())
+
+    @as_root
+    def test_so_is_what_somebody_else_put_there(self, place, write):
+        archive = write(packed(*GOOD))
+        os.chown(archive, SOMEBODY, SOMEBODY)
+        with pytest.raises(IntegrityError, match="was changed by somebody else"):
+            unpack(archive, str(place), sha256=hashlib.sha256(b"what was checked").hexdigest())
 
     def test_several_gzip_members_in_a_row_are_one_file(self, place, write):
         whole = b"".join(GOOD) + END

@@ -14,30 +14,46 @@ from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write
 from pyman.errors import IntegrityError, NotFound, PymanError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import hashlib
+
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def unpack(
-    archive: str, destination: str, observer: Observer = SILENT, task: str = "", *, limits: Limits | None = None
+    archive: str,
+    destination: str,
+    observer: Observer = SILENT,
+    task: str = "",
+    *,
+    sha256: str = "",
+    limits: Limits | None = None,
 ) -> None:
     """Put what an archive holds below `python/` into `destination`, an empty folder that nobody else knows.
 
     Reads the archive to its very end and compares the checksums of its compression. Modes become 755 and 644, times
     those of now: upstream gives every release the same ones, and bytecode is told apart by them.
 
+    `sha256` is what the archive was found to have before. One that others may have changed or exchanged since, because
+    it is not the user's or root's alone, is compared with it once more, as it is read.
+
     Nothing is ever made outside `destination`; after a failure it holds a part of the tree. Raises IntegrityError for
-    an archive that is damaged or that may not be unpacked (see `core.archive_rules`), NotFound where there is none,
-    PymanError for what the system refuses: a full disk, a folder that cannot be written.
+    an archive that is damaged, that is not what it was, or that may not be unpacked (see `core.archive_rules`),
+    NotFound where there is none, PymanError for what the system refuses: a full disk, a folder that cannot be written.
     """
     limits = limits or Limits()
-    descriptor, size = _open_archive(archive)
+    descriptor, status = _open_archive(archive)
     try:
-        observer.began(task, size)
-        pieces = Ahead(decompress(descriptor, archive, observer, task))
+        observer.began(task, status.st_size)
+        digest = _digest() if sha256 and _may_be_changed(status) else None
+        pieces = Ahead(decompress(descriptor, archive, observer, task, digest))
         try:
             _unpack_pieces(TarStream(iter(pieces), tree := Tree(limits), limits), tree, destination)
         finally:
             pieces.close()
+        if digest is not None and digest.hexdigest() != sha256:
+            raise Unacceptable("was changed by somebody else after it was checked")
     except Unacceptable as error:
         raise IntegrityError(f"{archive} {error}", hint="get the archive again, from a place that you trust") from None
     except FileExistsError as error:
@@ -53,7 +69,18 @@ def unpack(
         observer.finished(task)
 
 
-def _open_archive(archive: str) -> tuple[int, int]:
+def _digest() -> hashlib._Hash:
+    import hashlib
+
+    return hashlib.sha256()
+
+
+def _may_be_changed(status: os.stat_result) -> bool:
+    """Whether somebody else may write into a file, or has put it there."""
+    return status.st_uid not in (0, os.geteuid()) or bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _open_archive(archive: str) -> tuple[int, os.stat_result]:
     try:
         descriptor = os.open(archive, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
@@ -64,7 +91,7 @@ def _open_archive(archive: str) -> tuple[int, int]:
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise PymanError(f"{archive} is no regular file", hint="name an archive on a disk")
-    return descriptor, status.st_size
+    return descriptor, status
 
 
 def _unpack_pieces(stream: TarStream, tree: Tree, destination: str) -> None:

@@ -13,6 +13,10 @@ from pyman.core.archive_rules import Unacceptable
 from pyman.effects.observer import Observer
 from pyman.errors import PymanError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import hashlib
+
 # Bytes. Small enough for a processor's own cache, large enough that handing over costs nothing.
 _COMPRESSED_PIECE = 1 << 16
 _PIECE = 1 << 18
@@ -22,17 +26,20 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-def decompress(descriptor: int, archive: str, observer: Observer, task: str) -> Iterator[bytes]:
+def decompress(
+    descriptor: int, archive: str, observer: Observer, task: str, digest: hashlib._Hash | None = None
+) -> Iterator[bytes]:
     """Yield the content of a `.tar.gz` or `.tar.zst` in pieces, told apart by their first bytes.
 
-    The checksums of the compression are compared to the end. Raises Unacceptable when the file is damaged, cut short,
-    followed by something else, or no such archive; PymanError when it cannot be read or needs a newer Python.
+    The checksums of the compression are compared to the end; `digest` gets every byte of the file. Raises Unacceptable
+    when the file is damaged, cut short, followed by something else, or no such archive; PymanError when it cannot be
+    read or needs a newer Python.
     """
     head = os.pread(descriptor, 512, 0)
     if head.startswith(_GZIP):
-        return _gunzip(_compressed(descriptor, archive, observer, task))
+        return _gunzip(_compressed(descriptor, archive, observer, task, digest))
     if head.startswith(_ZSTD):
-        return _unzstd(_compressed(descriptor, archive, observer, task), archive)
+        return _unzstd(_compressed(descriptor, archive, observer, task, digest), archive)
     if not head:
         raise Unacceptable("is empty")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
@@ -40,7 +47,9 @@ def decompress(descriptor: int, archive: str, observer: Observer, task: str) -> 
     raise Unacceptable("is neither a .tar.gz nor a .tar.zst")
 
 
-def _compressed(descriptor: int, archive: str, observer: Observer, task: str) -> Iterator[bytes]:
+def _compressed(
+    descriptor: int, archive: str, observer: Observer, task: str, digest: hashlib._Hash | None
+) -> Iterator[bytes]:
     while True:
         try:
             piece = os.read(descriptor, _COMPRESSED_PIECE)
@@ -49,6 +58,8 @@ def _compressed(descriptor: int, archive: str, observer: Observer, task: str) ->
         if not piece:
             return
         observer.advanced(task, len(piece))
+        if digest is not None:
+            digest.update(piece)
         yield piece
 
 

@@ -127,7 +127,7 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
 
     version, variant = archive.version, archive.variant
     try:
-        unpack(archive.path, work.tree, observer, archive.subject)
+        unpack(archive.path, work.tree, observer, archive.subject, sha256=archive.sha256)
         inside = release_in_tree(work.tree)
         if version is None:
             version, variant = inside.version, inside.variant
