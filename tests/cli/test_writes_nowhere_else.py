@@ -195,3 +195,22 @@ def test_another_user_is_told_that_a_folder_is_not_his(anothers_home):
     # And it is the folder's owner that counts, not that it could be written.
     os.chown(f"{venv}/bin", 12345, 12345)
     assert "1 repaired" in pyman("doctor", venv, "--fix").stdout
+
+
+def test_a_venv_that_is_exchanged_while_its_packages_are_installed_is_not_tried(tmp_path):
+    """In a folder that others may write: what they put in its place is not started to see whether it works."""
+    home = Home(tmp_path).with_runtimes(OLD)
+    home.pyman("venv", "--without-pip")
+    venv = f"{home.project}/.venv"
+    for name in (f"spam{number}" for number in range(100)):  # To look at them takes a while.
+        install_distribution(f"{venv}/lib/python3.13/site-packages", name, "1.0", scripts={name: "spam:main"})
+        write(f"{venv}/bin/{name}", "#!/bin/sh\nif __name__ == '__main__': pass\n", 0o755)
+    shutil.copytree(venv, tmp_path / "theirs", symlinks=True)
+    os.unlink(tmp_path / "theirs/bin/python")
+    write(f"{tmp_path}/theirs/bin/python", f"#!/bin/sh\n: >'{tmp_path}/started'\n", 0o755)
+    # What installs is the moment at which somebody exchanges it.
+    write(f"{tmp_path}/tools/uv", f"#!/bin/sh\nmv '{venv}' '{venv}-away'\nmv '{tmp_path}/theirs' '{venv}'\n", 0o755)
+    path = f"{tmp_path}/tools:/usr/bin:/bin"
+    refused = home.json("rebuild", "--force", "--installer", "uv", status=1, PATH=path)
+    assert "was exchanged for another folder" in str(refused), refused
+    assert not (tmp_path / "started").exists()

@@ -45,6 +45,8 @@ def check_new(session: Session, plan: RebuildPlan, old: SetAside, made: VenvFold
     PymanError where the new venv is not what was planned.
     """
     facts, aside = plan.facts, old.aside
+    # Its programs are started: what somebody has put in its place while packages were installed is none of it.
+    refuse_unless_own(made)
     new = read_venv(facts.folder)
     if new is None or new.library is None:
         raise PymanError(f"the new venv in {facts.path} cannot be read", hint="please report this")
