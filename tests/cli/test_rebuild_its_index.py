@@ -82,6 +82,7 @@ def test_an_index_behind_a_password(bench, installer):
         venv = made(bench, f"[global]\nindex-url = {index.url}\ntrusted-host = 127.0.0.1\n")
         bench.home.run(bench.uv, "pip", "uninstall", "-q", "--python", venv / "bin/python", "eggs")
         environ = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_OFFLINE": "false", "NO_PROXY": "127.0.0.1"}
+        environ |= {"PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0"}
         told = [bench.home.pyman("rebuild", "-p", "3.11", venv, "--dry-run", cwd=venv.parent, **environ)]
         told.append(bench.home.pyman("rebuild", "-p", "3.11", venv, "-v", cwd=venv.parent, **environ))
         assert whose(bench, venv) == "company"
