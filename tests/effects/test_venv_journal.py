@@ -444,6 +444,21 @@ def test_the_removal_of_parts_is_finished_and_what_was_made_since_stays(stage):
 # --- attacks
 
 
+def test_parts_are_not_taken_from_where_a_link_leads(stage):
+    """The folder was moved away, and its name leads to one that says it is the unfinished venv, as a copy would."""
+    _, taken = project(stage)
+    with stage.work("clear", taken=taken) as work:
+        work.aside.mkdir()
+        take(stage, work, 5)
+        number = work.journal.entry.number
+    os.rename(stage.venv, stage.folder / "away")
+    fill(stage.folder / "victim", number)
+    os.symlink(stage.folder / "victim", stage.venv)
+    before = sorted((stage.folder / "victim").rglob("*"))
+    assert stage.recover() == [LEFT]
+    assert sorted((stage.folder / "victim").rglob("*")) == before
+
+
 @as_root
 @pytest.mark.skipif(sys.platform != "linux", reason="two names are exchanged in one step on Linux")
 def test_root_removes_no_folder_that_was_exchanged_for_its_own(tmp_path):
