@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from pyman.core.packages.package import Package
 
 
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_PIECE = 1 << 20
+
+
 def keep_strays(
     aside: str, venv: str, old_library: str, new_library: str, packages: Iterable[Package]
 ) -> tuple[str, ...]:
@@ -112,13 +117,31 @@ def _copy(source: str, target: str) -> bool:
     if stat.S_ISDIR(mode):
         if not _holds_anything(source):
             return False
-        shutil.copytree(source, target, symlinks=True, ignore=_unwanted)
+        shutil.copytree(source, target, symlinks=True, ignore=_unwanted, copy_function=_copy_file)
         return True
     if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
         return False
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    shutil.copy2(source, target, follow_symlinks=False)
+    if stat.S_ISLNK(mode):
+        shutil.copy2(source, target, follow_symlinks=False)
+    else:
+        _copy_file(source, target)
     return True
+
+
+def _copy_file(source: str, target: str) -> None:
+    """Copy a file with its time and permissions, but never as a program that runs as its owner: that is who copies."""
+    import shutil
+
+    with open(os.open(source, _READ), "rb", buffering=0) as old:
+        status = os.fstat(old.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise NotReadable(f"{source} is no regular file")
+        with open(os.open(target, _WRITE, 0o600), "wb") as new:
+            shutil.copyfileobj(old, new, _PIECE)
+            new.flush()
+            os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
+            os.utime(new.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _holds_anything(folder: str) -> bool:
@@ -140,7 +163,7 @@ def copy_folder(source: str, target: str) -> None:
     import shutil
 
     try:
-        shutil.copytree(source, target, symlinks=True)
+        shutil.copytree(source, target, symlinks=True, copy_function=_copy_file)
     except shutil.Error as error:
         # It tells of each file; one is enough to know why.
         first = error.args[0][0] if error.args and error.args[0] else (source, target, str(error))
