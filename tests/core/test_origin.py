@@ -69,7 +69,7 @@ def told(**values):
                 "vcs_info": {"vcs": "git", "commit_id": "c0ffee" * 6, "requested_revision": "main"},
                 "subdirectory": "sub",
             },
-            Origin("vcs", "ssh://git@h/spam.git", "", "sub", "git", "c0ffee" * 6, "main"),
+            Origin("vcs", "ssh://git@h/spam.git", "", "sub", "git", "c0ffee" * 6),
             f"spam @ git+ssh://git@h/spam.git@{'c0ffee' * 6}#subdirectory=sub",
         ),
         (

@@ -20,7 +20,6 @@ from pyman.core.packages.package import (
     paths_in_record,
     scripts_in_entry_points,
     split_folder,
-    tags_in_wheel,
 )
 from stage.hostile import HUGE, damaged
 
@@ -87,7 +86,6 @@ def test_what_names_no_package_or_is_no_utf8_is_none(headers):
 @settings(max_examples=150)
 def test_no_bytes_make_a_parser_fail(content):
     parse_metadata(headers_of(content))
-    tags_in_wheel(content)
     for name in scripts_in_entry_points(b"[console_scripts]\n" + content):
         assert "/" not in name
     paths_in_record(content)
@@ -161,13 +159,6 @@ def test_record_lists_paths_with_commas_too():
     )
 
 
-def test_wheel_names_its_tags():
-    assert tags_in_wheel(b"Wheel-Version: 1.0\nTag: cp313-cp313-linux_x86_64\ntag:py3-none-any\n") == (
-        "cp313-cp313-linux_x86_64",
-        "py3-none-any",
-    )
-
-
 def test_scripts_are_the_names_that_become_files_in_bin():
     text = b"""\
 [distutils.commands]
@@ -188,7 +179,6 @@ METADATA = (
     b"Requires-Dist: ham>=1;\n python_version < '3.12'\nClassifier: x\n\nName: other\n"
 )
 RECORD = b'spam/a.so,sha256=x,3\n"spam/b,c.cpython-313.so",,\n../../bin/spam,,\n/abs/d.dylib,,\nspam/e.so.1.2,,\n'
-WHEEL = b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp313-cp313-manylinux_2_28_x86_64\nTag: py3-none-any\n"
 ENTRY_POINTS = b"[console_scripts]\nspam = spam:main\n; note\n[gui_scripts]\neggs=eggs:main [extra]\n[other]\nx = y\n"
 
 
@@ -210,9 +200,8 @@ def test_a_damaged_record_lists_nothing_outside(content):
 
 
 @settings(max_examples=200)
-@given(damaged(WHEEL), damaged(ENTRY_POINTS))
-def test_damaged_tags_and_scripts_are_printable_names(wheel, entry_points):
-    assert all(tag.isprintable() for tag in tags_in_wheel(wheel))
+@given(damaged(ENTRY_POINTS))
+def test_damaged_scripts_are_printable_names(entry_points):
     for name in scripts_in_entry_points(entry_points):
         assert name.isprintable()
         assert posixpath.basename(name) == name not in ("", ".", "..")
@@ -224,7 +213,6 @@ def test_a_megabyte_of_anything_is_no_package(kind):
     for start in (b"", b"Name: spam\nVersion: 1.0\nRequires-Dist: "):
         told = parse_metadata(headers_of(start + content))
         assert told is None or start
-    tags_in_wheel(b"Tag: " + content)
     assert all(map(is_inside, compiled_in_record(content + b".so,,\n")))
     paths_in_record(content)
     scripts_in_entry_points(b"[console_scripts]\n" + content)

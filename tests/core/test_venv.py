@@ -15,7 +15,6 @@ BASE = Interpreter(
     "default",
     Version(3, 13, 5),
     f"{ALIAS}.5/lib/python3.13",
-    True,
     1,
     1,
     0,

@@ -49,7 +49,6 @@ def test_everything_that_an_installer_leaves_is_read(site_packages):
         requires_dist=["ham>=1"],
         scripts={"spam": "spam:main"},
         files={"spam_eggs/_fast.cpython-313-x86_64-linux-gnu.so": b"\x7fELF"},
-        tags=["cp313-cp313-linux_x86_64"],
         direct_url={"url": "file:///src", "dir_info": {"editable": True}},
         installer="uv",
     )
@@ -64,7 +63,6 @@ def test_everything_that_an_installer_leaves_is_read(site_packages):
         requested=True,
         installer="uv",
         origin=Origin("editable", "file:///src", "/src"),
-        tags=("cp313-cp313-linux_x86_64",),
         scripts=("spam",),
     )
     assert (spam.name, spam.normalized, spam.version) == ("Spam.Eggs", "spam-eggs", "1.0")

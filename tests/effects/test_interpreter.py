@@ -67,7 +67,6 @@ class TestRealInterpreters:
         assert facts.real_base_prefix == os.path.realpath(sys.base_prefix)
         assert facts.standard_library == os.path.dirname(os.__file__)
         assert facts.executable == os.path.realpath(sys.executable)
-        assert not facts.is_venv
         assert facts.variant == "default"
 
     @pytest.mark.parametrize("python", PYENV or [pytest.param("", marks=pytest.mark.skip(reason="no pyenv here"))])
@@ -77,7 +76,7 @@ class TestRealInterpreters:
         assert str(facts.version) == os.path.basename(folder)
         assert facts.real_base_prefix == os.path.realpath(folder)
         assert os.path.isfile(f"{facts.standard_library}/os.py")
-        assert (facts.variant, facts.is_venv, facts.executable) == ("default", False, os.path.realpath(python))
+        assert (facts.variant, facts.executable) == ("default", os.path.realpath(python))
 
     def test_it_is_started_by_its_real_path(self, tmp_path):
         os.symlink(runtime_tree("3.13.5"), tmp_path / "3.13")
@@ -93,7 +92,6 @@ class TestRealInterpreters:
         (tmp_path / "pyvenv.cfg").write_text("home = /nowhere\n")
         os.symlink(f"{home}/python3", tmp_path / "bin/python")
         facts = ask(f"{tmp_path}/bin/python")
-        assert not facts.is_venv
         assert facts.base_prefix == os.path.realpath(runtime_tree(version))
 
     def test_nothing_of_the_users_environment_reaches_it(self, script, tmp_path, monkeypatch):

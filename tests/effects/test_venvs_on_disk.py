@@ -47,7 +47,6 @@ def test_a_venv_through_the_alias(place):
         f"{place}/runtimes/3.13.5/bin/python3.13",
     )
     assert str(facts.python) == "3.13.5"
-    assert facts.interpreter.managed
     assert facts.home_library == f"{place}/runtimes/3.13/lib/python3.13"
     assert (facts.problems, facts.moved_from, facts.uid, facts.foreign) == ((), None, os.geteuid(), False)
 
@@ -414,7 +413,7 @@ def test_real_venvs(real, tmp_path, tool):
     facts = read(venv)
     assert (facts.creator, facts.foreign, facts.link_kind) == (tool, False, "alias")
     assert (facts.minor_link, str(facts.python), facts.alias) == (f"{real}/runtimes/3.13", "3.13.5", "3.13")
-    assert (facts.scripts_location, facts.moved_from, facts.problems) == (venv, None, ())
+    assert (facts.moved_from, facts.problems) == (None, ())
     asked = call(
         f"{venv}/bin/python", "-I", "-S", "-c", "import os, sys; print(os.path.realpath(sys.executable))"
     ).strip()

@@ -14,8 +14,7 @@ from pyman.core.version import Version, parse_version
 from pyman.errors import UNSUPPORTED, Refused
 
 # Runs in the interpreter that is asked, Python 3.6 and newer: no newer syntax, nothing imported but os and sys.
-# Arguments: the cookie, and the modules whose import is tried. In order to be fast it is started with -S, and then
-# `sys.prefix` says nothing about environments before 3.14: the file beside the executable does. `_sqlite3` looks up
+# Arguments: the cookie, and the modules whose import is tried. It is started with -S, to be fast. `_sqlite3` looks up
 # one name of functools; in a new tree, which has no bytecode, importing that takes as long as all the rest, so it finds
 # a stand-in, unless that turns out not to do.
 PROBE = """
@@ -23,7 +22,6 @@ import os, sys
 cookie = sys.argv[1]
 version = sys.version_info
 stage = {"alpha": "a", "beta": "b", "candidate": "rc", "final": ""}[version[3]]
-folder = os.path.dirname(os.path.abspath(sys.executable))
 answer = [
     cookie,
     sys.implementation.name,
@@ -33,12 +31,6 @@ answer = [
     os.path.realpath(sys.base_prefix),
     os.path.dirname(os.__file__),
     sys.executable,
-    getattr(sys, "_base_executable", "") or sys.executable,
-    "venv" if sys.prefix != sys.base_prefix or any(
-        os.path.isfile(os.path.join(place, "pyvenv.cfg")) for place in (folder, os.path.dirname(folder))
-    ) else "",
-    getattr(sys, "platlibdir", "lib"),
-    getattr(sys.implementation, "_multiarch", ""),
 ]
 class StandIn:
     lru_cache = None
@@ -55,7 +47,7 @@ for module in sys.argv[2:]:
         answer.append("%s %s" % (module, " ".join(str(error).replace("\\0", " ").split())))
 os.write(1, b"".join(os.fsencode(field) + b"\\0" for field in answer + [cookie]))
 """
-_FIELDS = 11
+_FIELDS = 7
 _LONGEST_SENTENCE = 1000
 
 REQUIRED_MODULES = ("_ssl", "_hashlib", "_ctypes", "_sqlite3", "_lzma", "_bz2", "zlib")
@@ -78,13 +70,6 @@ class InterpreterFacts:
     """The same with all links resolved."""
     standard_library: str
     executable: str
-    base_executable: str
-    """That of the runtime where this is an environment's; before Python 3.11 the environment's own."""
-    is_venv: bool
-    library_folder: str
-    """`lib`, or `lib64` where the distribution wants it so; for compiled packages."""
-    multiarch: str
-    """`x86_64-linux-gnu`, or nothing."""
 
 
 @record
@@ -110,11 +95,9 @@ def read_facts(fields: list[str]) -> InterpreterFacts | None:
     """
     if len(fields) < _FIELDS:
         return None
-    implementation, numbers, flags, base_prefix, real, library, executable, base, venv, platlib, multiarch = fields[
-        :_FIELDS
-    ]
+    implementation, numbers, flags, base_prefix, real, library, executable = fields[:_FIELDS]
     version = parse_version(numbers)
-    if version is None or not all(isabs(path) for path in (base_prefix, real, library, executable, base)):
+    if version is None or not all(isabs(path) for path in (base_prefix, real, library, executable)):
         return None
     if "t" in flags and "d" in flags:
         raise Refused(
@@ -129,10 +112,6 @@ def read_facts(fields: list[str]) -> InterpreterFacts | None:
         real,
         library,
         executable,
-        base,
-        venv == "venv",
-        platlib,
-        multiarch,
     )
 
 

@@ -54,7 +54,6 @@ class Interpreter:
     """The patch release, from the manifest, `patchlevel.h` or the name of a folder; None where none of them tells."""
     library: str | None
     """Its standard library, None where that is missing."""
-    managed: bool
     size: int
     mtime_ns: int
     uid: int
@@ -169,10 +168,8 @@ class VenvFacts:
     base_home: str | None = None
     """The `home` of the outermost of such venvs."""
     libraries: tuple[Library, ...] = ()
-    scripts_location: str | None = None
-    """The place that `bin/activate` names."""
     moved_from: str | None = None
-    """That place, where it is not this venv."""
+    """The place that `bin/activate` names, where it is not this venv."""
     meant_for: str | None = None
     """The place that it is to have, where it lies in a tree that is being packed or mounted (`stage_of`)."""
     compiled: bool | None = None

@@ -15,7 +15,6 @@ from pyman.effects.mounts import mounts_below
 # On Linux a folder may be gone through that must not be listed.
 _PLACE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_REFUSED = (errno.EACCES, errno.EPERM)
 _OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 

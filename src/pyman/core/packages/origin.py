@@ -36,8 +36,6 @@ class Origin:
     system: str = ""
     """`git`, `hg`, `svn`, `bzr`."""
     commit: str = ""
-    revision: str = ""
-    """The branch or tag that the user named, if any."""
     hashes: tuple[tuple[str, str], ...] = ()
     """Pairs of an algorithm and a digest in hexadecimal."""
 
@@ -73,12 +71,12 @@ def parse_direct_url(content: bytes) -> Origin:
 
 
 def _vcs(url: str, path: str, subdirectory: str, details: dict[str, Any]) -> Origin:
-    system, commit, revision = details.get("vcs"), details.get("commit_id"), details.get("requested_revision")
+    system, commit = details.get("vcs"), details.get("commit_id")
     if system not in _SYSTEMS or not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
         return UNKNOWN
     if _scheme(url) not in _REPOSITORY_SCHEMES:
         return UNKNOWN
-    return Origin("vcs", url, path, subdirectory, system, commit, revision if isinstance(revision, str) else "")
+    return Origin("vcs", url, path, subdirectory, system, commit)
 
 
 def _archive(url: str, path: str, subdirectory: str, details: dict[str, Any]) -> Origin:

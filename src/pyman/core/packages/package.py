@@ -66,8 +66,6 @@ class Package:
     """`pip`, `uv`, …"""
     origin: Origin | None = None
     """Where it came from (`direct_url.json`); None: from an index."""
-    tags: tuple[str, ...] = ()
-    """Compatibility tags of its wheel: `cp313-cp313-manylinux_2_28_x86_64`."""
     scripts: tuple[str, ...] = ()
     """Names of its console and GUI scripts."""
 
@@ -229,16 +227,6 @@ def digests_in_record(content: bytes) -> tuple[tuple[str, str, str], ...]:
         if len(digest) == _DIGESTS[algorithm]:
             found.append((path, algorithm, digest))
     return tuple(found)
-
-
-def tags_in_wheel(content: bytes) -> tuple[str, ...]:
-    """Return the compatibility tags that WHEEL (PEP 427) names."""
-    tags = []
-    for line in content.decode("utf-8", "surrogateescape").splitlines():
-        field, _, value = line.partition(":")
-        if field.strip().lower() == "tag" and value.strip().isprintable():
-            tags.append(value.strip())
-    return tuple(tags)
 
 
 def scripts_in_entry_points(content: bytes) -> tuple[str, ...]:

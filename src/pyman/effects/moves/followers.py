@@ -159,7 +159,7 @@ def why_left_alone(follower: Follower) -> str:
     reason = why_not_written(place, _libraries(place), os.geteuid())
     if reason:
         return reason
-    return stage_reason(place, read_location(place, follower.path, follower.settings)[2])
+    return stage_reason(place, read_location(place, follower.path, follower.settings)[1])
 
 
 def _libraries(folder: str) -> list[str]:

@@ -18,7 +18,6 @@ from pyman.core.packages.package import (
     rows_in_record,
     scripts_in_entry_points,
     split_folder,
-    tags_in_wheel,
 )
 from pyman.core.record import replace
 from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes
@@ -68,7 +67,7 @@ def read_packages(site_packages: str) -> tuple[tuple[Package, ...], tuple[str, .
         distribution, origin = _read_egg(site_packages, folder, notes)
         if distribution is not None:
             scripts = scripts_in_entry_points(_read_if_there(f"{path}/entry_points.txt", notes) or b"")
-            found.append(Package(distribution, folder, True, None, origin, (), scripts))
+            found.append(Package(distribution, folder, True, None, origin, scripts))
     found.sort(key=lambda package: (package.normalized, package.folder))
     return _without_doubles(site_packages, found, notes), tuple(notes)
 
@@ -143,7 +142,6 @@ def _with_provenance(distribution: Distribution, path: str, folder: str, notes: 
         os.path.lexists(f"{path}/REQUESTED"),
         installer if installer and installer.isprintable() else None,
         parse_direct_url(direct_url) if direct_url is not None else None,
-        tags_in_wheel(_read_if_there(f"{path}/WHEEL", notes) or b""),
         scripts_in_entry_points(_read_if_there(f"{path}/entry_points.txt", notes) or b""),
     )
 

@@ -18,10 +18,8 @@ _LARGEST_ACTIVATE = 1 << 18
 _MOST_SCRIPTS, _LONGEST_HEADER = 5, 4096
 
 
-def read_location(
-    folder: str, path: str, settings: Settings
-) -> tuple[str | None, str | None, str | None, Problem | None]:
-    """Return the place that `activate` names, the same where it is another, and the place that the venv is meant for.
+def read_location(folder: str, path: str, settings: Settings) -> tuple[str | None, str | None, Problem | None]:
+    """Return the place that `activate` names, where it is another one, and the place that the venv is meant for.
 
     `folder` is where the venv really lies, `path` what leads there. The last value is why `activate` cannot be read.
     """
@@ -36,15 +34,15 @@ def read_location(
     place = location.rstrip("/") if location is not None else ""
     if location is None or not place:
         # The root of the file system is no place of a venv, and every path begins with it.
-        return None, None, _told_otherwise(folder, settings), problem
+        return None, _told_otherwise(folder, settings), problem
     if place in (folder, path):
-        return location, None, None, None
+        return None, None, None
     try:
         if os.path.samefile(location, folder):
-            return location, None, None, None
+            return None, None, None
     except OSError:
         pass  # Nothing is there: it was moved.
-    return location, place, place if stage_of(folder, place) else None, None
+    return place, place if stage_of(folder, place) else None, None
 
 
 def _told_otherwise(folder: str, settings: Settings) -> str | None:

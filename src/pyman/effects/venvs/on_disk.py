@@ -91,7 +91,7 @@ class _Reading:
             self.problems.append(problem)
         markers = tuple(name for name in names if name in MARKERS)
         creator, foreign = creator_of(self.folder, markers, settings)
-        location, moved_from, meant_for, problem = read_location(self.folder, self.path, settings)
+        moved_from, meant_for, problem = read_location(self.folder, self.path, settings)
         if problem is not None:
             self.problems.append(problem)
         return VenvFacts(
@@ -114,7 +114,6 @@ class _Reading:
             outer=outer,
             base_home=base_home,
             libraries=libraries,
-            scripts_location=location,
             moved_from=moved_from,
             meant_for=meant_for,
             compiled=self.find_compiled(settings, libraries, interpreter),
