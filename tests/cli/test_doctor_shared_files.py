@@ -13,7 +13,10 @@ import threading
 
 import pytest
 
+from pyman.core.diagnosis.finding import OWN_FILES, Finding
 from pyman.core.plan import OwnCopy
+from pyman.core.plans.repair import plan_repair
+from pyman.core.runtime import Store
 from pyman.effects.places import read_places
 from pyman.effects.venvs import own_copies, shared_files
 from pyman.effects.venvs.inventory import read_one
@@ -266,6 +269,22 @@ def test_a_venv_of_another_tool_is_repaired_with_foreign(user):
     assert finding["repair"] == f"run `pyman doctor {venv} --fix --foreign`"
     [finding] = user.json("doctor", venv, "--fix", "--foreign", status=0)["findings"]
     assert finding["status"] == "fixed"
+
+
+def test_a_repair_that_was_killed_is_taken_up_again(pair):
+    """What it had put aside is no file of a package, and the file that tells of the others is the last of them."""
+    pair.spoil(open_to_all)
+    left = pair.one / SITE / f".empty.py.pyman-{1 << 23}-0123abcd"
+    os.rename(pair.one / SITE / "eggs/empty.py", left)
+    write(str(pair.one / SITE / "eggs/empty.py"), "")
+    facts = read_one(read_places(pair.user.environ), str(pair.one))
+    files = [file for file, _ in read_shared_files(facts)]
+    finding = Finding("shared-files", "venv", str(pair.one), "", action=OWN_FILES)
+    steps = plan_repair(finding, facts, Store(""), shared=files).plan.steps
+    assert len(steps) == len(pair.shared) - 1
+    assert [os.path.basename(step.path) for step in steps].index("METADATA") == len(steps) - 1
+    assert pair.findings(pair.one, "--fix", status=0)[0] == [("shared-files", "fixed")]
+    assert not left.exists()
 
 
 # --- the look ---

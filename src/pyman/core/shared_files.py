@@ -19,6 +19,7 @@ COPY, DROP, DOUBT = "copy", "drop", "doubt"
 """What becomes of one: it is copied, it is removed, or it cannot be shown to be what was installed."""
 
 
+INFO, PIP = ".dist-info", "pip"
 EMPTY = ("sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 """Algorithm and digest of no content at all."""
 
@@ -90,6 +91,16 @@ def summary(files: tuple[SharedFile, ...], owner: str) -> SharedFiles | None:
 def is_bytecode(path: str) -> bool:
     """True for what Python makes again where it is missing."""
     return path.endswith(".pyc") and basename(dirname(path)) == "__pycache__"
+
+
+def probe_of(package: str) -> str:
+    """The file by which the look at a venv tells whether those of a package may be shared, below site-packages."""
+    return f"{package}/__init__.py" if package == PIP else f"{package}{INFO}/METADATA"
+
+
+def is_probe(path: str) -> bool:
+    """True for such a file. It is repaired last: a repair that is killed is taken up again as long as it tells."""
+    return path.endswith((f"{INFO}/METADATA", f"/{probe_of(PIP)}"))
 
 
 def _files(count: int) -> str:

@@ -24,7 +24,7 @@ from pyman.core.plan import (
 from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, VERSION_KEYS, edit
 from pyman.core.record import record
 from pyman.core.relink import relink_target, stale_keys
-from pyman.core.shared_files import DOUBT, DROP
+from pyman.core.shared_files import DOUBT, DROP, is_probe
 from pyman.core.venv import NO_COPY
 
 TYPE_CHECKING = False
@@ -191,7 +191,7 @@ def version_line(value: str, version: Version, *, follows: bool) -> str:
 
 def _own_files(facts: VenvFacts, shared: Iterable[SharedFile]) -> tuple[Step, ...]:
     """A copy of every file, or none where it is not known of one that it is what was installed."""
-    files = tuple(shared)
+    files = sorted(shared, key=lambda file: is_probe(file.path))
     if any(file.fate == DOUBT for file in files):
         return ()
     return tuple(

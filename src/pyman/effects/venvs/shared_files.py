@@ -16,8 +16,21 @@ import time
 from pyman.core.own_files import inside
 from pyman.core.packages.package import digests_in_record
 from pyman.core.record import replace
-from pyman.core.shared_files import COPY, DOUBT, DROP, EMPTY, FOREIGN, WRITABLE, SharedFile, is_bytecode, summary
-from pyman.effects.files import open_regular, read_bytes, read_text, replace_file
+from pyman.core.shared_files import (
+    COPY,
+    DOUBT,
+    DROP,
+    EMPTY,
+    FOREIGN,
+    INFO,
+    PIP,
+    WRITABLE,
+    SharedFile,
+    is_bytecode,
+    probe_of,
+    summary,
+)
+from pyman.effects.files import open_regular, pid_of_temporary, read_bytes, read_text, replace_file
 from pyman.effects.interpreters.admission import is_shared_group
 from pyman.effects.packages.dist_info import LARGEST_RECORD
 from pyman.effects.places import make_folder
@@ -29,8 +42,6 @@ if TYPE_CHECKING:
 
     from pyman.core.venv import VenvFacts
 
-_INFO = ".dist-info"
-_PIP = "pip"
 _LARGEST_MEMORY = 64 << 20
 _JUST_NOW = 2_000_000_000
 """Nanoseconds. What changed that recently may change once more without another time."""
@@ -98,7 +109,7 @@ class SharedFilesLook:
         for one in linked if not safe.issuperset(linked) else ():
             name, _, inode = one.rpartition("=")
             try:
-                found = os.lstat(f"{folder}/{_probe(name)}") if one not in safe else None
+                found = os.lstat(f"{folder}/{probe_of(name)}") if one not in safe else None
             except OSError:
                 continue
             if found is None or str(found.st_ino) != inode:
@@ -126,10 +137,6 @@ def what_is_wrong_with_folder(path: str, owner: int) -> str:
     return what_is_wrong(status.st_uid, status.st_gid, status.st_mode, owner)
 
 
-def _probe(name: str) -> str:
-    return f"{name}/__init__.py" if name == _PIP else f"{name}{_INFO}/METADATA"
-
-
 def _worth_a_look(folder: str, owner: int) -> list[str]:
     """The packages whose file is a hard link or is not safe, with its number: `numpy-2.1.0=123456`."""
     found = []
@@ -138,11 +145,11 @@ def _worth_a_look(folder: str, owner: int) -> list[str]:
     except OSError:
         return []
     for each in names:
-        name = each.removesuffix(_INFO)
-        if (name == each and name != _PIP) or "\t" in name or "\n" in name:
+        name = each.removesuffix(INFO)
+        if (name == each and name != PIP) or "\t" in name or "\n" in name:
             continue
         try:
-            status = os.lstat(f"{folder}/{_probe(name)}")
+            status = os.lstat(f"{folder}/{probe_of(name)}")
         except OSError:
             continue
         if stat.S_ISREG(status.st_mode) and (
@@ -183,7 +190,10 @@ def read_shared_files(
 
 
 def _files_below(venv: str, top: str) -> Iterator[str]:
-    """The files below a folder of a venv, relative to the venv; no link, and no other file system is entered."""
+    """The files below a folder of a venv, relative to the venv; no link, and no other file system is entered.
+
+    Without what a repair that was killed had put aside: the next one sweeps it away.
+    """
     try:
         device = os.lstat(venv).st_dev
         if not _is_folder(f"{venv}/{top}", device):
@@ -193,7 +203,7 @@ def _files_below(venv: str, top: str) -> Iterator[str]:
     for folder, folders, names in os.walk(f"{venv}/{top}"):
         folders[:] = sorted(name for name in folders if _is_folder(f"{folder}/{name}", device))
         way = folder[len(venv) + 1 :]
-        yield from (f"{way}/{name}" for name in sorted(names))
+        yield from (f"{way}/{name}" for name in sorted(names) if not pid_of_temporary(name))
 
 
 def _is_folder(path: str, device: int) -> bool:
@@ -247,7 +257,7 @@ def _recorded(facts: VenvFacts) -> dict[str, tuple[str, str]]:
     for library in facts.libraries:
         top = f"lib/{library.name}/site-packages"
         try:
-            folders = [name for name in os.listdir(f"{facts.folder}/{top}") if name.endswith(_INFO)]
+            folders = [name for name in os.listdir(f"{facts.folder}/{top}") if name.endswith(INFO)]
         except OSError:
             continue
         for folder in folders:
