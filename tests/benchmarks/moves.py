@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.bench import Bench, Row, in_turns
-from pyman.core.runtime import with_hold
+from pyman.core.store import with_hold
 from pyman.effects.lock import Lock
 from pyman.effects.moves import move
 from pyman.effects.places import Places

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyman.cli.commands import COMMANDS, command_named
 from pyman.cli.typer_command import load
 from pyman.cli.wrong_words import OTHER_WORDS, no_such_command
-from pyman.core.shell.quoting import as_word
+from pyman.core.escape import as_word
 from stage.home import Home
 
 

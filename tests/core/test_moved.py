@@ -13,12 +13,13 @@ from pyman.core.moved import (
     MovedFiles,
     edits_of_move,
     is_activation,
+    is_pointer,
+    named_paths,
     replace_place,
     rewrite_script,
 )
 from pyman.core.record import replace
 from pyman.core.script_header import header_for, read_header
-from pyman.core.source_pointers import is_pointer, named_paths
 from stage.hostile import HUGE, damaged, text_of
 
 OLD, NEW = "/old/app/.venv", "/new/place/.venv"

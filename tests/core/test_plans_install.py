@@ -14,7 +14,7 @@ from pyman.core.plans.install import (
     without_network,
 )
 from pyman.core.request import best_of, parse_request
-from pyman.core.runtime import with_runtime
+from pyman.core.store import with_runtime
 from pyman.errors import NetworkError, NotFound, PymanError
 from stage.stores import builds, runtime, store
 

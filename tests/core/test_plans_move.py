@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyman.core.moves import Swap
 from pyman.core.plan import ReplaceFile, ReplaceLink, Verify
 from pyman.core.plans.move import (
     AliasMove,
@@ -19,6 +18,7 @@ from pyman.core.plans.move import (
 )
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.record import replace
+from pyman.core.store import Swap
 from pyman.core.version import Version
 from stage.stores import runtime
 

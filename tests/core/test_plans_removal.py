@@ -2,9 +2,9 @@
 
 import pytest
 
-from pyman.core.moves import Process
 from pyman.core.plans.move import Follower
 from pyman.core.plans.removal import aliases_without_way_back, needs, prunable
+from pyman.core.store import Process
 from stage.stores import runtime, store
 
 

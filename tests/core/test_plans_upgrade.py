@@ -5,7 +5,7 @@ import pytest
 from pyman.core.plans.install import Fetch, Keep
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.request import parse_request
-from pyman.core.runtime import with_runtime
+from pyman.core.store import with_runtime
 from pyman.errors import BadRequest, NotFound, Refused
 from stage.stores import builds, runtime, store
 

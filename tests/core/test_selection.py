@@ -2,7 +2,6 @@
 
 import pytest
 
-from pyman.core.choice import choose
 from pyman.core.selection import (
     ARGUMENT,
     DEFAULT,
@@ -14,6 +13,7 @@ from pyman.core.selection import (
     select,
     select_for_program,
 )
+from pyman.core.store import choose
 from pyman.errors import BadRequest
 from stage.stores import store
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyman.core.shell.quoting import fish_quote, quote
+from pyman.core.escape import fish_quote, quote
 from pyman.core.shell.shim_names import (
     is_of_python,
     is_shim,

@@ -9,7 +9,7 @@ from pyman.core.diagnosis.store import (
     diagnose_runtimes,
     diagnose_unfinished,
 )
-from pyman.core.runtime import Alias, Runtime, Store
+from pyman.core.store import Alias, Runtime, Store
 from pyman.core.version import Version
 
 OLD = Runtime("3.13.5", Version(3, 13, 5), "default", "/s/runtimes/3.13.5")

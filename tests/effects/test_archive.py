@@ -18,7 +18,7 @@ import zlib
 import pytest
 from hypothesis import given, settings
 
-from pyman.core.archive_rules import Limits
+from pyman.core.archive import Limits
 from pyman.core.version import Version
 from pyman.effects.archives.archive import release_in_tree, release_of, unpack
 from pyman.effects.observer import Observer

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from pyman.core.runtime import with_hold
+from pyman.core.store import with_hold
 from pyman.effects.moves.holds import set_hold
 from pyman.effects.moves.move import change_store, settle_aliases
 from pyman.effects.places import read_places

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from pyman.core.moves import Swap
 from pyman.core.plans.move import AliasMove, Follower
+from pyman.core.store import Swap
 from pyman.effects.moves.check import check_followers
 from pyman.effects.moves.fitness import Base, read_release
 from pyman.effects.moves.holds import set_hold

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from contract.version_files import CASES, PYTHON_12, Case, make_store, started
 from pyman.core.request import parse_request
-from pyman.core.version_file import parse_version_file
+from pyman.core.version_files import parse_version_file
 from stage.fake_store import write_python
 from stage.mirror import runtime_tree
 

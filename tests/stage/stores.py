@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pyman.core.catalogue import Build
-from pyman.core.moves import swaps
 from pyman.core.record import replace
-from pyman.core.runtime import Alias, Runtime, Store, parse_runtime_name
+from pyman.core.store import Alias, Runtime, Store, parse_runtime_name, swaps
 
 ROOT = "/store"
 

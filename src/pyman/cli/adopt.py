@@ -15,11 +15,9 @@ from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.show.notes import shown_place, told_of_base
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
-from pyman.core.moves import Moved
 from pyman.core.plans.adopt import KeepInstalled, Stranger
 from pyman.core.request import Request
-from pyman.core.runtime import Runtime
-from pyman.core.runtime_origin import origin_of
+from pyman.core.store import Moved, Runtime, origin_of
 from pyman.core.version import release_name
 from pyman.effects.interpreters.other_pythons import ask_stranger, discover
 from pyman.effects.interruption import Part

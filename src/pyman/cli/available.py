@@ -9,7 +9,7 @@ from pyman.core.catalogue import Catalogue
 from pyman.core.plans.install import Fetch
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.release_cycle import state
-from pyman.core.runtime import Store
+from pyman.core.store import Store
 from pyman.core.version import VARIANT_RANK, VARIANT_SUFFIX, Version, minor_alias, release_name
 from pyman.effects.catalogue.release_cycle import published_cycles, today
 from pyman.effects.store import read_manifest

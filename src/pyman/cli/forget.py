@@ -13,7 +13,7 @@ from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.uninstall import needed_by, to_remove
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.moves import Moved
+from pyman.core.store import Moved, Runtime
 from pyman.effects.interruption import Part, Undisturbed
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.own_python import refuse_own
@@ -23,10 +23,6 @@ from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.records import forget as forget_record
 from pyman.effects.venvs.records import known_venvs
 from pyman.errors import IN_USE, NotFound, Refused
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pyman.core.runtime import Runtime
 
 
 @verb

@@ -15,12 +15,10 @@ from pyman.cli.show.notes import short_path
 from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.choice import choose
 from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
 from pyman.core.implementation import is_repaired, python_of, told_apart
 from pyman.core.request import parse_request
-from pyman.core.runtime import Runtime, Store
-from pyman.core.runtime_origin import is_shared, origin_of
+from pyman.core.store import Runtime, Store, choose, is_shared, origin_of
 from pyman.core.venv import VenvFacts
 from pyman.effects.interpreters.base_release import BaseReleases
 from pyman.effects.runtimes.at_path import runtime_at

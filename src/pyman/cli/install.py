@@ -11,10 +11,10 @@ from pyman.cli.show.installed import got_data, told_of_hold
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.choice import pinned
+from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
 from pyman.core.selection import requests_of
-from pyman.core.shell.quoting import as_word
+from pyman.core.store import pinned
 from pyman.effects.archives.local_archive import verified_archive
 from pyman.effects.moves.default import set_default
 from pyman.effects.runtimes.managed import prepare_folders

@@ -11,8 +11,7 @@ from pyman.cli.show.notes import pyman_says, shown_place
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.record import replace
-from pyman.core.runtime import Runtime, Store
-from pyman.core.runtime_origin import origin_of
+from pyman.core.store import Runtime, Store, origin_of
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.users import read_users

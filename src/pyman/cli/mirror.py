@@ -11,22 +11,17 @@ from pyman.cli.flows.installing import mirror_of
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.mirror_index import INDEX, MirroredArchive, mirrored
+from pyman.core.catalogue import INDEX, Build, MirroredArchive, mirrored
+from pyman.core.escape import as_word
 from pyman.core.plans.install import answer_is_known
 from pyman.core.plans.mirror import refuse_what_has_no_build, wanted_builds
 from pyman.core.record import replace
-from pyman.core.request import parse_request
-from pyman.core.shell.quoting import as_word
+from pyman.core.request import Request, parse_request
 from pyman.core.target import is_triple
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.catalogue.mirror_folder import add_archives
 from pyman.effects.machine import platform as this_platform
 from pyman.errors import UsageError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pyman.core.catalogue import Build
-    from pyman.core.request import Request
 
 
 @verb

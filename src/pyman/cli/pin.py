@@ -12,15 +12,15 @@ from pyman.cli.flows.other_place import refuse_other_place, refuse_stage
 from pyman.cli.session import Session
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.diagnosis.owner_command import owner_command
+from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
+from pyman.core.owners import owner_command
 from pyman.core.plan import Plan
 from pyman.core.plans.repair import relink_steps
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
 from pyman.core.relink import Target, store_target, wanted_alias
 from pyman.core.request import parse_request
-from pyman.core.runtime import Runtime, Store
-from pyman.core.shell.quoting import as_word
+from pyman.core.store import Runtime, Store
 from pyman.core.venv import VenvFacts
 from pyman.effects.apply import Transaction
 from pyman.effects.lock import hold

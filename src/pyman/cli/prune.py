@@ -12,7 +12,7 @@ from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.plans.removal import Need, aliases_without_way_back, prunable
-from pyman.core.runtime import Runtime, Store
+from pyman.core.store import Runtime, Store
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.runtimes.removal import read_needs

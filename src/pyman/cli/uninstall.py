@@ -12,12 +12,11 @@ from pyman.cli.session import Session
 from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.moves import Moved
 from pyman.core.plans.move import Follower
 from pyman.core.plans.removal import Need
 from pyman.core.record import record
 from pyman.core.request import parse_request
-from pyman.core.runtime import Runtime, Store, wanted_aliases, without_runtime
+from pyman.core.store import Moved, Runtime, Store, wanted_aliases, without_runtime
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, why_left_alone
 from pyman.effects.runtimes.at_path import runtime_at

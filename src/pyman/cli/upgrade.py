@@ -14,11 +14,10 @@ from pyman.cli.show.installed import got_data, told_of_hold
 from pyman.cli.show.moves import moved_data, moved_lines, planned_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.moves import swaps
 from pyman.core.plans.install import Fetch, answer_is_known
 from pyman.core.plans.upgrade import decide, minors_to_upgrade
 from pyman.core.request import Request
-from pyman.core.runtime import Runtime, with_runtime
+from pyman.core.store import Runtime, swaps, with_runtime
 from pyman.effects.interruption import Part
 from pyman.effects.moves.move import as_planned
 from pyman.effects.moves.prepared import prepare

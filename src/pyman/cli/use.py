@@ -11,11 +11,11 @@ from pyman.cli.session import Session
 from pyman.cli.show.notes import pyman_says
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.choice import choose
+from pyman.core.escape import as_word
 from pyman.core.request import parse_request
 from pyman.core.selection import DEFAULT
-from pyman.core.shell.quoting import as_word
-from pyman.core.version_file import NAME, parse_version_file
+from pyman.core.store import choose
+from pyman.core.version_files import NAME, parse_version_file
 from pyman.effects.files import replace_file
 from pyman.effects.interruption import Undisturbed, committed
 from pyman.effects.moves.default import set_default

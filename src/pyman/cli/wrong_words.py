@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 
 from pyman.cli.commands import COMMANDS, command_named
+from pyman.core.escape import as_word
 from pyman.core.request import parse_request
-from pyman.core.shell.quoting import as_word
 from pyman.errors import PymanError, UsageError
 
 TYPE_CHECKING = False

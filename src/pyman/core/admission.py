@@ -8,9 +8,9 @@ from __future__ import annotations
 import stat
 from posixpath import basename, dirname
 
-from pyman.core.folder_names import is_interpreter_name
+from pyman.core.escape import as_word
+from pyman.core.names import is_interpreter_name
 from pyman.core.record import record
-from pyman.core.shell.quoting import as_word
 from pyman.errors import NotStarted
 
 ROOT = 0

@@ -1,4 +1,4 @@
-"""What can be downloaded: the builds that a list in upstream's schema offers for one platform.
+"""What can be downloaded: the builds that a list in upstream's schema offers for one platform, and a mirror's lists.
 
 The schema is that of the newline-delimited JSON that astral-sh/versions publishes for python-build-standalone: one
 object a line, newest release first, `{"version": "3.13.15+20261001", "artifacts": [{"platform", "variant", "url",
@@ -8,14 +8,15 @@ and https never becomes http.
 
 from __future__ import annotations
 
-from posixpath import join
+from posixpath import basename, join
 
+from pyman.core.archive import parse_archive_name
 from pyman.core.record import record
 from pyman.core.version import VARIANT_SUFFIX, Version, parse_version, release_name, split_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
 GITHUB_PREFIX = "https://github.com/astral-sh/python-build-standalone/releases/download/"
@@ -243,3 +244,133 @@ def resolve_url(url: str, base: str) -> str:
     if any(part in ("", ".", "..") for part in parts) or any(character in path for character in "\\\0?#"):
         raise WrongShape(f"has the address {url[:100]!r}, which is not below the list's folder")
     return join(base, path) if base.startswith("/") else f"{base}/{url}"
+
+
+# A mirror in a folder: where an archive lies in it, and the texts of its lists.
+#
+#     index.ndjson                     releases, newest first, in upstream's schema, with addresses relative to it
+#     20261001/SHA256SUMS              as upstream publishes it with each release
+#     20261001/cpython-3.13.15+20261001-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz
+#
+# What a list has already is kept as it is: it may be somebody's who knows more than pyman does.
+
+INDEX = "index.ndjson"
+SUMS = "SHA256SUMS"
+_SHA256 = 64
+
+
+@record
+class MirroredArchive:
+    """One archive and its place."""
+
+    build: Build
+    name: str
+    """Its file name, as upstream writes it."""
+
+    @property
+    def place(self) -> str:
+        """Its path in the mirror."""
+        return join(self.build.build, self.name)
+
+
+def mirrored(build: Build) -> MirroredArchive:
+    """Say where the archive of a build goes: under its own name, if that says what the list says of it."""
+    from urllib.parse import unquote
+
+    own = basename(build.url if build.is_local else unquote(build.url.partition("?")[0]))
+    said = parse_archive_name(own)
+    same = said is not None and (said.version, said.variant, said.build) == (build.version, build.variant, build.build)
+    if said is None or not same or said.platform != build.platform or "%" in own:
+        options = "" if build.variant == "default" else f"{build.variant}-"
+        own = f"cpython-{build.version}+{build.build}-{build.platform}-{options}install_only.{build.archive_format}"
+    return MirroredArchive(build, own)
+
+
+def merge_index(text: str, archives: Iterable[tuple[MirroredArchive, int]], is_there: Callable[[str], bool]) -> str:
+    """Add archives, with their sizes in bytes, to the text of an index.
+
+    `is_there` says of a relative address whether its file is there; what is not is left out. Raises WrongShape for a
+    line that is no release.
+    """
+    import json
+
+    added: dict[str, list[dict[str, Any]]] = {}
+    for archive, size in archives:
+        build = archive.build
+        added.setdefault(f"{build.version}+{build.build}", []).append(_artifact(archive, size))
+    lines: list[tuple[tuple[str, tuple[int, ...]], str]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        release = _read_line(line, number)
+        fresh = added.pop(release["version"], [])
+        kept = [one for one in release["artifacts"] if _is_kept(one, fresh, is_there)]
+        if not kept and not fresh:
+            continue
+        changed = fresh or kept != release["artifacts"]
+        written = json.dumps({**release, "artifacts": [*kept, *fresh]}) if changed else line
+        lines.append((_order(release["version"]), written))
+    for version, fresh in added.items():
+        tag = split_version(version)[1]
+        date = f"{tag[:4]}-{tag[4:6]}-{tag[6:]}T00:00:00Z"
+        lines.append((_order(version), json.dumps({"version": version, "date": date, "artifacts": fresh})))
+    return "".join(f"{line}\n" for _, line in sorted(lines, key=lambda pair: pair[0], reverse=True))
+
+
+def _artifact(archive: MirroredArchive, size: int) -> dict[str, Any]:
+    build = archive.build
+    said = parse_archive_name(archive.name)
+    flavor = said.flavor if said is not None else "install_only"
+    return {
+        "platform": build.platform,
+        "variant": flavor if build.variant == "default" else f"{build.variant}+{flavor}",
+        "url": archive.place.replace("+", "%2B"),
+        "archive_format": build.archive_format,
+        "sha256": build.sha256,
+        "size": size,
+    }
+
+
+def _read_line(line: str, number: int) -> dict[str, Any]:
+    import json
+
+    try:
+        release = json.loads(line)
+    except (ValueError, RecursionError):
+        raise WrongShape(f"line {number} is not JSON") from None
+    artifacts = release.get("artifacts") if isinstance(release, dict) else None
+    if not isinstance(artifacts, list) or not all(isinstance(artifact, dict) for artifact in artifacts):
+        raise WrongShape(f"line {number} is no release with artifacts")
+    try:
+        split_version(release.get("version"))
+    except WrongShape as error:
+        raise WrongShape(f"line {number} {error}") from None
+    return {**release}
+
+
+def _is_kept(artifact: dict[str, Any], fresh: list[dict[str, Any]], is_there: Callable[[str], bool]) -> bool:
+    url = artifact.get("url")
+    if not isinstance(url, str) or any(url == other["url"] for other in fresh):
+        return False
+    return "://" in url or is_there(url)
+
+
+def _order(version: str) -> tuple[str, tuple[int, ...]]:
+    release, tag = split_version(version)
+    return tag, release.order
+
+
+def merge_sums(text: str, sums: dict[str, str]) -> str:
+    """Add hashes, by file name, to the text of a SHA256SUMS; its lines are sorted by name, as upstream's are."""
+    known = dict(read_sums(text)) | sums
+    return "".join(f"{known[name]}  {name}\n" for name in sorted(known))
+
+
+def read_sums(text: str) -> Iterator[tuple[str, str]]:
+    """Return the file names and hashes in the text of a SHA256SUMS; lines of any other shape are skipped."""
+    for line in text.splitlines():
+        sha256, blank, name = line.partition(" ")
+        # After the blank stands a mark, another blank or `*` (binary). The name itself may begin with a `*`.
+        name = (name[1:] if name[:1] in (" ", "*") else name).strip()
+        if blank and name and len(sha256) == _SHA256:
+            yield name, sha256

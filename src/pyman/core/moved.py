@@ -1,4 +1,4 @@
-"""A venv that was moved or copied: which of its generated files name the old place, and what they must say now.
+"""Which files of a moved or copied venv name its old place, what they must say now, and which files are the user's.
 
 Rewritten are, as DESIGN 7 says: scripts that an installer made (RECORD lists them), activation, the `command` line of
 `pyvenv.cfg`; and what names a source folder beside the venv, where that has moved along. What the user wrote is not.
@@ -6,16 +6,17 @@ Rewritten are, as DESIGN 7 says: scripts that an installer made (RECORD lists th
 
 from __future__ import annotations
 
+import re
 from posixpath import basename, dirname, join, normpath
 
+from pyman.core.layout import IGNORE_FILE
 from pyman.core.pyvenv_cfg import edit, parse_pyvenv_cfg
 from pyman.core.record import record
 from pyman.core.script_header import header_for, read_header
-from pyman.core.source_pointers import repoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 # What goes on with the name of a file or folder, so that a path before it is not a whole one.
 _PART_OF_A_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+@%,=")
@@ -171,3 +172,182 @@ def _hash(content: bytes) -> str:
 def is_activation(name: str) -> bool:
     """True for the activation scripts of every creator: `activate.fish`, `Activate.ps1`, `activate_this.py`."""
     return basename(name).lower().startswith("activate") and not name.endswith((".pyc", "~"))
+
+
+# Files of site-packages that name source folders: `.pth`, editable finders, `direct_url.json`. Read and rewritten.
+
+
+def is_pointer(name: str) -> bool:
+    """True for a file of site-packages that may name a source folder: `.pth`, editable finders and loaders."""
+    return name.endswith((".pth", ".egg-link")) or (name.endswith(".py") and "editable" in name)
+
+
+def named_paths(pointers: Mapping[str, bytes], old_place: str, new_place: str) -> tuple[tuple[str, str], ...]:
+    """The paths that a moved venv's packages name and that may have moved along, each with where it would be now.
+
+    Whoever looks says which of them count: what is gone and is there now; and what lay in the venv itself.
+    """
+    pairs: dict[str, str] = {}
+    for path, content in pointers.items():
+        for named in _paths_in(path, content.decode("utf-8", "surrogateescape")):
+            for old, new in ((old_place, new_place), (dirname(old_place), dirname(new_place))):
+                if old not in ("/", "") and old != new and (named == old or named.startswith(old + "/")):
+                    pairs[named] = new + named[len(old) :]
+                    break
+    return tuple(pairs.items())
+
+
+def _paths_in(path: str, text: str) -> Iterable[str]:
+    if path.endswith(".json"):
+        url = _url_in(text)
+        return [_path_of_url(url)] if url is not None else []
+    found = [line.rstrip() for line in text.splitlines() if line.startswith("/")]
+    return found + [literal[1:-1] for literal in _literals(text)]
+
+
+def _literals(text: str) -> Iterable[str]:
+    """The string literals in a piece of Python that hold an absolute path and no escape, with their quotes."""
+    for quote in "'\"":
+        start = 0
+        while (start := text.find(quote + "/", start)) >= 0:
+            end = text.find(quote, start + 1)
+            if end < 0:
+                break
+            literal = text[start : end + 1]
+            if "\\" not in literal and "\n" not in literal:
+                yield literal
+            start = end + 1
+
+
+def repoint(path: str, text: str, relocated: Mapping[str, str]) -> str:
+    """The text of a pointer that names every source folder in `relocated` where it is now."""
+    if path.endswith(".json"):
+        return _repoint_url(text, relocated)
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if line.startswith("/"):
+            moved = relocated.get(line.rstrip())
+            if moved is not None and path.endswith((".pth", ".egg-link")):
+                lines[number] = moved + line[len(line.rstrip()) :]
+            continue
+        for literal in set(_literals(line)):
+            moved = relocated.get(literal[1:-1])
+            if moved is not None and not set(moved) & {"'", '"', "\\", "\n"}:
+                lines[number] = lines[number].replace(literal, literal[0] + moved + literal[0])
+    return "\n".join(lines)
+
+
+def _url_in(text: str) -> str | None:
+    import json
+
+    try:
+        url = json.loads(text)["url"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return url if isinstance(url, str) and url.startswith("file:///") else None
+
+
+def _path_of_url(url: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(url.removeprefix("file://"), errors="surrogateescape")
+
+
+def _repoint_url(text: str, relocated: Mapping[str, str]) -> str:
+    import json
+    from urllib.parse import quote
+
+    url = _url_in(text)
+    moved = relocated.get(_path_of_url(url)) if url is not None else None
+    if moved is None:
+        return text
+    return text.replace(json.dumps(url), json.dumps("file://" + quote(moved, errors="surrogateescape")))
+
+
+# What in the folder of a venv is the user's, told by its names: a rebuild must not lose it.
+
+PROJECT_NOTE = ".project"
+
+# What every tool puts there, `.lock` by uv, `pip-selfcheck.json` by pip before 10.
+_OF_A_VENV = frozenset(("bin", "lib", "lib64", "include", "share", "etc", "man", "doc", "pyvenv.cfg", ".lock"))
+_LITTER = frozenset(("pip-selfcheck.json", "__pycache__", IGNORE_FILE))
+
+DATA_FOLDERS = ("share", "etc", "include", "man", "doc")
+"""Folders that packages put data into; what else lies there is somebody's settings."""
+
+# Notes of tools, which a rebuild keeps, and which nobody misses with the venv: uv's and virtualenv's, pipenv's and
+# virtualenvwrapper's.
+_NOTES = frozenset(("CACHEDIR.TAG", PROJECT_NOTE))
+# What repairs were about to put in place (effects/files.py), and the mark of a venv whose making was cut off.
+_OURS = re.compile(r"\.pyman-unfinished|\..+\.pyman-[0-9]+-[0-9a-f]{8}")
+
+# What a venv's `bin` is born with, whoever makes it.
+_BORN_WITH = re.compile(
+    r"(?:python|pythonw|pypy)[0-9.]*[td]?|(?:pip|wheel|easy_install)-?[0-9.]*t?|pydoc(?:\.bat)?"
+    r"|activate(?:\.[a-z0-9]+)?|activate_this\.py|deactivate(?:\.[a-z0-9]+)?|__pycache__",
+    re.IGNORECASE,
+)
+_RUNTIME_FOLDER = re.compile(r"(?:python|pypy|graalpy)[0-9.]+[a-z]*|site")
+# Bookkeeping of installers, which the new ones do for themselves; virtualenv and uv patch distutils.
+_BOOKKEEPING = re.compile(
+    r".*\.(?:dist-info|egg-info|egg-link|egg|virtualenv)|~.*|__pycache__|_virtualenv\.(?:py|pth)"
+    r"|(?:easy-install|setuptools|distutils-precedence)\.pth|\.pyman-.*"
+)
+
+
+def of_the_user(names: Iterable[str]) -> tuple[str, ...]:
+    """The names at the top of a venv's folder that belong to no venv: a project around it, another tool's notes."""
+    return tuple(sorted(name for name in names if name not in _OF_A_VENV | _LITTER and not _OURS.fullmatch(name)))
+
+
+def made_by_nobody(names: Iterable[str]) -> tuple[str, ...]:
+    """Of these the names that neither making a venv nor a tool that keeps one puts there."""
+    return tuple(name for name in of_the_user(names) if name not in _NOTES)
+
+
+def may_be_a_packages(name: str) -> bool:
+    """True for a name at the top of a venv's folder that a package may put there; never what a repository lives in."""
+    return not name.startswith(".")
+
+
+def is_runtime_folder(name: str) -> bool:
+    """True for what a venv has in `lib` and `include` for its Python: `python3.13`, and `site` for headers."""
+    return _RUNTIME_FOLDER.fullmatch(name) is not None
+
+
+def is_written_by_a_tool(ignore_file: str) -> bool:
+    """True for a `.gitignore` that hides the whole folder, and says nothing else."""
+    lines = [line.strip() for line in ignore_file.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")] in ([], ["*"])
+
+
+def is_born_with(name: str) -> bool:
+    """True for what is in the `bin` of every venv."""
+    return _BORN_WITH.fullmatch(name) is not None
+
+
+def is_bookkeeping(name: str) -> bool:
+    """True for what installers keep in site-packages for themselves."""
+    return _BOOKKEEPING.fullmatch(name) is not None
+
+
+def with_parents(paths: Iterable[str]) -> frozenset[str]:
+    """Relative paths and every folder above them."""
+    found: set[str] = set()
+    for path in paths:
+        above = path
+        while above and above not in found:
+            found.add(above)
+            above = dirname(above)
+    return frozenset(found)
+
+
+def inside(venv: str, folder: str, path: str) -> str | None:
+    """A path of RECORD, relative to the venv; None for one that leads out of it.
+
+    `folder` is that of RECORD's own site-packages, relative to the venv.
+    """
+    if path.startswith("/"):
+        return normpath(path[len(venv) + 1 :]) if path.startswith(f"{venv}/") else None
+    found = normpath(f"{folder}/{path}")
+    return found if found not in (".", "..") and not found.startswith("../") and "\0" not in found else None

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from posixpath import basename, dirname, join
 
-from pyman.core.folder_names import minor_of_executable, version_in_name
 from pyman.core.implementation import alias_name, is_repaired
+from pyman.core.names import minor_of_executable, version_in_name
 from pyman.core.record import record
-from pyman.core.venv import named_folder
+from pyman.core.venv import VenvFacts, named_folder
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.runtime import Runtime, Store
-    from pyman.core.venv import VenvFacts
+    from pyman.core.store import Runtime, Store
 
 
 @record

@@ -14,8 +14,7 @@ Hot: only a specifier that is more than plain numbers needs packaging.
 from __future__ import annotations
 
 from pyman.core.record import record
-from pyman.core.specifier import parse_specifier
-from pyman.core.version import VARIANT_SUFFIX, Version, split_release
+from pyman.core.version import VARIANT_SUFFIX, Version, parse_specifier, split_release
 from pyman.errors import BadRequest
 
 TYPE_CHECKING = False

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from posixpath import basename
 
-from pyman.core.folder_names import is_minor_name, is_release_name
 from pyman.core.implementation import CPYTHON, alias_name, library_name, split_library
+from pyman.core.names import is_minor_name, is_release_name
 from pyman.core.record import derived, record, replace
 from pyman.core.version import VARIANT_SUFFIX, Version
 

@@ -31,7 +31,7 @@ def is_mount_point(path: str) -> bool:
 def refuse_mounts_below(folder: str) -> None:
     """Raise Refused where something is mounted below a folder that is to be moved or removed with all it holds."""
     for place in mounts_below(folder):
-        from pyman.core.shell.quoting import as_word
+        from pyman.core.escape import as_word
 
         hint = f"unmount it first: `umount {as_word(place)}`"
         raise Refused(f"{place} is a mount point inside {folder}", hint=hint, code=MOUNT)

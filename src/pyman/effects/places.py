@@ -123,7 +123,7 @@ def check_owner(folder: str) -> None:
             code=UNSAFE_FOLDER,
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        from pyman.core.shell.quoting import quote
+        from pyman.core.escape import quote
 
         raise Refused(
             f"others may write to {folder}, and could change what you run",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.moves import Process
+from pyman.core.store import Process, Runtime
 from pyman.effects.venvs.uses import Uses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pyman.core.runtime import Runtime
 
 _LONGEST_COMMAND = 200
 _LONGEST_ENVIRONMENT = 1 << 18

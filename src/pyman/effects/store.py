@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-from pyman.core.manifest import Manifest, parse_manifest
-from pyman.core.runtime import (
+from pyman.core.prefix import Manifest, parse_manifest
+from pyman.core.store import (
     MANIFEST,
     Alias,
     Runtime,

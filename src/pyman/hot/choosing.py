@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.choice import choose
 from pyman.core.record import record, replace
 from pyman.core.selection import (
     ENVIRONMENT,
@@ -17,6 +16,7 @@ from pyman.core.selection import (
     select_for_program,
 )
 from pyman.core.shell.shim_names import own_program, program_minor
+from pyman.core.store import Choice, Store, choose
 from pyman.core.version import minor_alias
 from pyman.effects.store import read_store
 from pyman.errors import UNSUPPORTED, BadRequest, NoPython, NotFound
@@ -26,9 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyman.core.choice import Choice
     from pyman.core.request import Request
-    from pyman.core.runtime import Store
     from pyman.effects.places import Places
 
 
@@ -165,7 +163,7 @@ def missing(store: Store, selection: Selection) -> NoPython:
     """The failure to report when nothing installed satisfies a request."""
     if selection.source == NEWEST:
         return NoPython(f"no Python is installed in {store.root}", hint="run `pyman install`")
-    from pyman.core.shell.quoting import as_word
+    from pyman.core.escape import as_word
 
     others = "".join(f", {request}" for request in selection.missing)
     asks = "" if selection.source == PROGRAM else f", and {selection.source} asks for it"

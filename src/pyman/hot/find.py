@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.answer import Answer
-from pyman.core.selection import NEWEST, select
+from pyman.core.selection import NEWEST, Selection, select
 from pyman.effects.store import read_store
 from pyman.errors import NotFound
 from pyman.hot.choosing import choose_interpreter
@@ -15,8 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyman.core.choice import Choice
-    from pyman.core.selection import Selection
+    from pyman.core.store import Choice
     from pyman.effects.places import Places
 
 
@@ -64,7 +63,7 @@ def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str |
         return selection, choice
     if selection.source == NEWEST:
         raise NotFound(f"no Python is installed in {store.root}", hint="run `pyman install`")
-    from pyman.core.shell.quoting import as_word
+    from pyman.core.escape import as_word
 
     asks = "" if request is not None else f", which {selection.source} asks for"
     raise NotFound(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.venv_layout import plan_layout
+from pyman.core.layout import VenvWish, plan_layout
 from pyman.core.version import release_name
 from pyman.effects.interpreters.standard_library import libraries_below, library_of
 from pyman.effects.interruption import Undisturbed
@@ -19,8 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyman.core.choice import Choice
-    from pyman.core.venv_layout import VenvWish
+    from pyman.core.store import Choice
     from pyman.effects.places import Places
     from pyman.effects.venvs.journal import Journal
 

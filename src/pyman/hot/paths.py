@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.choice import Choice, pinned, through_alias
 from pyman.core.implementation import CPYTHON, title
-from pyman.core.prefix_name import policy_of_path
-from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
+from pyman.core.names import policy_of_path
+from pyman.core.pyvenv_cfg import FILE_NAME, Settings, parse_pyvenv_cfg
 from pyman.core.record import record
+from pyman.core.store import Choice, Store, pinned, through_alias
 from pyman.core.venv import MOST_LINKS
 from pyman.effects.files import read_text
 from pyman.effects.venvs.uses import Uses
@@ -23,8 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyman.core.pyvenv_cfg import Settings
-    from pyman.core.runtime import Store
     from pyman.effects.places import Places
 
 

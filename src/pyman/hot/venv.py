@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from pyman.core.answer import Answer
-from pyman.core.choice import pinned
+from pyman.core.layout import VenvWish
 from pyman.core.record import record, replace
 from pyman.core.selection import NEWEST, select
 from pyman.core.shell.activation import activation_line
-from pyman.core.venv_layout import VenvWish
+from pyman.core.store import Choice, Store, pinned
 from pyman.core.version import minor_alias
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
@@ -37,9 +37,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pyman.core.choice import Choice
     from pyman.core.request import Request
-    from pyman.core.runtime import Store
     from pyman.effects.places import Places
 
 _ATTEMPTS = 10
@@ -66,7 +64,7 @@ class Missing(NotFound):
     """Nothing installed satisfies the request; `request` could be installed."""
 
     def __init__(self, request: Request, source: str = "") -> None:
-        from pyman.core.shell.quoting import as_word
+        from pyman.core.escape import as_word
 
         super().__init__(
             "no Python is installed"
@@ -125,7 +123,7 @@ def make_venv(
     there = free_place(places, path, clear=options.clear)
     parts: tuple[str, ...] = ()
     if there == "venv":
-        from pyman.core.shell.quoting import as_word
+        from pyman.core.escape import as_word
         from pyman.effects.venvs.set_aside import parts_to_remove
 
         parts = parts_to_remove(path, f"pyman venv --clear {as_word(options.folder)}", yes=options.yes)
@@ -209,7 +207,7 @@ def free_place(places: Places, path: str, *, clear: bool) -> str:
     if there == "venv":
         entry = read_entry(journal_path(places, path))
         if entry is not None and entry.is_unfinished:
-            from pyman.core.shell.quoting import as_word
+            from pyman.core.escape import as_word
 
             raise Refused(
                 f"{path} is a venv already, and its installation was cut off",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Never
 
-    from pyman.core.runtime import Store
+    from pyman.core.store import Store
     from pyman.effects.places import Places
 
 

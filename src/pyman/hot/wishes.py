@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.choice import choose
-from pyman.core.project_file import plainly_required
 from pyman.core.selection import ARGUMENT, DEFAULT, ENVIRONMENT, PYPROJECT_KEY, Wish
-from pyman.core.version_file import parse_version_file
+from pyman.core.store import Store, choose
+from pyman.core.version_files import parse_version_file, plainly_required
 from pyman.effects.files import open_regular
 from pyman.effects.project_files import PYPROJECT, VERSION_FILE, read_project_file, upward
 from pyman.errors import BadRequest
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pyman.core.request import Request
-    from pyman.core.runtime import Store
 
 _SHIM_HEAD = b"#!/bin/sh\n# pyman shim:"
 

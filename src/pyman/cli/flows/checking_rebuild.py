@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from pyman.cli.session import Session
+from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
 from pyman.core.packages.consistency import newly_broken
 from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
 from pyman.core.plans.rebuild import RebuildPlan
 from pyman.core.plans.reinstallation import Comparison, compare, unplanned
-from pyman.core.plans.repair import PIPX_METADATA, rewrite_pipx_metadata
 from pyman.core.record import record
 from pyman.core.relink import Target
 from pyman.core.venv import VenvFolder

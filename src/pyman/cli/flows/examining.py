@@ -13,9 +13,9 @@ from pyman.core.diagnosis.store import Interrupted, diagnose_unfinished
 from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv, diagnose_work_folder
 from pyman.core.listed_venv import ListedVenv, list_venv
 from pyman.core.record import record, replace
-from pyman.core.relink import relink_target, store_target, target_for, wanted_alias
+from pyman.core.relink import Target, relink_target, store_target, target_for, wanted_alias
 from pyman.core.request import Request, parse_request
-from pyman.core.runtime import Runtime, Store
+from pyman.core.store import Runtime, Store
 from pyman.core.venv import OTHER_COPY, VenvFacts
 from pyman.core.version import Version
 from pyman.effects.moves.fitness import Base, Fitness, Question
@@ -34,7 +34,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pyman.core.relink import Target
 
 _TOGETHER = 256
 """Venvs that are judged at once; their facts are dropped before the next ones are read."""

@@ -18,7 +18,7 @@ from pyman.core.escape import without_secrets
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import replace
 from pyman.core.release_cycle import state
-from pyman.core.runtime import Store
+from pyman.core.store import Store
 from pyman.core.version import Version
 from pyman.effects.catalogue.release_cycle import published_cycles, today
 from pyman.effects.runtimes.own_python import runs_pyman

@@ -7,12 +7,10 @@ from pyman.cli.session import Session
 from pyman.cli.show.notes import told_of_base
 from pyman.core.catalogue import Build, Catalogue
 from pyman.core.escape import without_secrets
-from pyman.core.moves import Moved
 from pyman.core.plans import install as plan
 from pyman.core.record import record
 from pyman.core.request import Request, best_of, parse_request
-from pyman.core.runtime import Runtime
-from pyman.core.runtime_origin import origin_of
+from pyman.core.store import Moved, Runtime, origin_of
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.interpreters.other_pythons import discover
 from pyman.effects.interruption import Part

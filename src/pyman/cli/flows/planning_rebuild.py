@@ -9,9 +9,10 @@ from pyman import errors
 from pyman.cli.flows.consent import get_consent
 from pyman.cli.flows.rebuild_python import find_python, target_of
 from pyman.cli.session import Session
-from pyman.core.choice import Choice
-from pyman.core.diagnosis.owner_command import owner_command
+from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
+from pyman.core.layout import IGNORE_FILE, VenvWish
+from pyman.core.owners import owner_command
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
@@ -31,9 +32,8 @@ from pyman.core.plans.rebuild_python import kept_request
 from pyman.core.plans.reinstallation import Reinstallation, local_sources
 from pyman.core.record import replace
 from pyman.core.relink import wanted_alias
-from pyman.core.shell.quoting import as_word
+from pyman.core.store import Choice
 from pyman.core.venv import VenvFacts
-from pyman.core.venv_layout import IGNORE_FILE, VenvWish
 from pyman.core.version import Version, split_release
 from pyman.effects.files import read_bytes
 from pyman.effects.packages.borrowed_pip import find_pip_wheel

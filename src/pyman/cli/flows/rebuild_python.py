@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 
 from pyman.cli.session import Session
-from pyman.core.choice import Choice, choose
+from pyman.core.escape import as_word
 from pyman.core.plans.install import Fetch, Impossible, decide
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.plans.rebuild_python import PythonWish, fits, settled, wished_python
 from pyman.core.relink import Target
 from pyman.core.request import Request
-from pyman.core.runtime import executable_of
-from pyman.core.shell.quoting import as_word
+from pyman.core.store import Choice, choose, executable_of
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
 from pyman.effects.interruption import Part

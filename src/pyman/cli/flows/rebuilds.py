@@ -14,9 +14,9 @@ from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import done_data, done_lines, plan_lines, planned_data
 from pyman.core.answer import Answer
 from pyman.core.diagnosis.finding import REBUILD
+from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
 from pyman.core.plans.rebuild import RebuildOptions
-from pyman.core.shell.quoting import as_word
 from pyman.effects.interruption import Part, Terminated
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.turn import Turn

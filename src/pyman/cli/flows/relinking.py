@@ -12,12 +12,12 @@ from pyman.cli.pin import link_venv
 from pyman.cli.session import Session
 from pyman.cli.show.notes import short_path
 from pyman.cli.show.rebuilt import relinked_data
-from pyman.core.diagnosis.finding import ERROR, FAILED, REBUILD
+from pyman.core.diagnosis.finding import ERROR, FAILED, REBUILD, Finding
 from pyman.core.diagnosis.venv import diagnose_venv
+from pyman.core.escape import as_word
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.plans.rebuild_python import kept_request, means_same_minor
 from pyman.core.relink import Target, wanted_alias
-from pyman.core.shell.quoting import as_word
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
 from pyman.effects.moves.fitness import Fitness
@@ -26,10 +26,6 @@ from pyman.effects.store import read_store
 from pyman.effects.venvs.architectures import Architectures
 from pyman.effects.venvs.inventory import read_one
 from pyman.errors import BORROWS, PymanError, Refused
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pyman.core.diagnosis.finding import Finding
 
 
 def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pyman.cli.flows.installing import Got
 from pyman.cli.session import Session
-from pyman.core.runtime import Runtime, Store
-from pyman.core.runtime_origin import origin_of
+from pyman.core.store import Runtime, Store, origin_of
 from pyman.effects.store import read_store
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyman.cli.show.notes import told_count
-from pyman.core.moves import Moved
+from pyman.core.store import Moved
 
 _MOST_NOTES = 10
 

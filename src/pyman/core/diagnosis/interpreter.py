@@ -5,19 +5,18 @@ from __future__ import annotations
 from posixpath import basename, dirname
 
 from pyman.core.diagnosis.finding import HOLD_BACK, INSTALL, REBUILD, RECREATE, REFRESH, RELINK, Finding
+from pyman.core.escape import as_word
 from pyman.core.implementation import is_repaired, title
 from pyman.core.packages.lent import not_lent
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.relink import base_target, names_one_runtime, pinned_release, stale_keys
-from pyman.core.shell.quoting import as_word
-from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT
+from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT, VenvFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyman.core.diagnosis.judged import Judged
-    from pyman.core.venv import VenvFacts
 
 
 def about_interpreter(venv: Judged) -> Iterator[Finding]:

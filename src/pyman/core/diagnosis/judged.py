@@ -5,21 +5,17 @@ from __future__ import annotations
 from posixpath import basename, dirname
 
 from pyman.core.diagnosis.finding import HOLD_BACK, INSTALL, MOVE_ALIASES, REBUILD, RELINK, Finding
-from pyman.core.moves import swaps
 from pyman.core.packages.lent import told
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace
-from pyman.core.relink import base_target, shown_release, store_target, target_for, wanted_alias
-from pyman.core.venv import SCRIPT
+from pyman.core.relink import Target, base_target, shown_release, store_target, target_for, wanted_alias
+from pyman.core.store import Store, swaps
+from pyman.core.venv import SCRIPT, VenvFacts
 from pyman.core.version import release_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from pyman.core.relink import Target
-    from pyman.core.runtime import Store
-    from pyman.core.venv import VenvFacts
 
 
 @record

@@ -14,16 +14,13 @@ from pyman.core.diagnosis.finding import (
     Finding,
 )
 from pyman.core.implementation import CPYTHON, title
-from pyman.core.moves import swaps
 from pyman.core.record import record
-from pyman.core.version import release_name
+from pyman.core.store import Runtime, Store, swaps
+from pyman.core.version import Version, release_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from pyman.core.runtime import Runtime, Store
-    from pyman.core.version import Version
 
 
 @record

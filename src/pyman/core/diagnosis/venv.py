@@ -6,18 +6,17 @@ from posixpath import basename
 
 from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, OWN_FILES, PUT_BACK, REWRITE, Finding
 from pyman.core.diagnosis.interpreter import about_interpreter
-from pyman.core.diagnosis.judged import Judged
-from pyman.core.diagnosis.owner_command import owner_command
+from pyman.core.diagnosis.judged import Judged, World
+from pyman.core.escape import as_word
+from pyman.core.owners import owner_command
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.record import record, replace
 from pyman.core.relink import stale_keys
-from pyman.core.shell.quoting import as_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pyman.core.diagnosis.judged import World
     from pyman.core.venv import VenvFacts
 
 

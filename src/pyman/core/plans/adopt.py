@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pyman.core.packages.lent import PART_OF_PYTHON
 from pyman.core.record import record
-from pyman.core.version import release_name
+from pyman.core.version import Version, release_name
 from pyman.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.runtime import Runtime, Store
-    from pyman.core.version import Version
+    from pyman.core.store import Runtime, Store
 
 
 @record

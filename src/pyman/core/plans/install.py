@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pyman.core.prefix_name import versions_in
+from pyman.core.names import versions_in
 from pyman.core.record import record
-from pyman.core.request import best_of
-from pyman.core.runtime import Runtime
-from pyman.core.version import release_name
+from pyman.core.request import Request, best_of
+from pyman.core.store import Runtime, Store
+from pyman.core.version import Version, release_name
 from pyman.errors import UNSUPPORTED, NotFound, PymanError
 
 TYPE_CHECKING = False
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyman.core.catalogue import Build
-    from pyman.core.request import Request
-    from pyman.core.runtime import Store
-    from pyman.core.version import Version
 
 
 _MOST_NAMED = 3

@@ -7,14 +7,12 @@ from posixpath import basename, join
 from pyman.core.plan import CopyProgram, Plan, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, VERSION_KEYS, Settings, edit, parse_pyvenv_cfg
 from pyman.core.record import record
-from pyman.core.runtime import executable_of, parse_runtime_name
+from pyman.core.store import Runtime, Swap, executable_of, parse_runtime_name
 from pyman.core.venv import VenvFolder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.moves import Swap
     from pyman.core.plan import Step
-    from pyman.core.runtime import Runtime
     from pyman.core.version import Version
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posixpath import join
 
-from pyman.core.own_files import of_the_user
+from pyman.core.moved import of_the_user
 from pyman.core.packages.requirement_line import local_source
 from pyman.core.plans.reinstallation import Reinstallation, local_sources, plan_reinstallation
 from pyman.core.record import record, replace
@@ -14,12 +14,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.choice import Choice
+    from pyman.core.layout import VenvWish
     from pyman.core.packages.compatibility import Release
     from pyman.core.packages.installer import Batch, Installer
     from pyman.core.packages.package import Package
+    from pyman.core.store import Choice
     from pyman.core.venv import VenvFacts
-    from pyman.core.venv_layout import VenvWish
 
 _MOST_NAMED = 5
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pyman.core.choice import Choice, pinned
+from pyman.core.escape import as_word
 from pyman.core.record import record, replace
 from pyman.core.relink import pinned_release, wanted_alias
 from pyman.core.request import Request, parse_request
-from pyman.core.shell.quoting import as_word
+from pyman.core.store import Choice, Store, pinned
 from pyman.core.version import minor_alias
 from pyman.errors import BadRequest, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.runtime import Store
     from pyman.core.venv import VenvFacts
 
 

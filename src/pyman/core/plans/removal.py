@@ -8,9 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.moves import Process
     from pyman.core.plans.move import Follower
-    from pyman.core.runtime import Runtime, Store
+    from pyman.core.store import Process, Runtime, Store
 
 
 @record

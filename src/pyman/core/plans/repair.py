@@ -8,8 +8,9 @@ from __future__ import annotations
 from posixpath import join
 
 from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, OWN_FILES, REFRESH, RELINK, REWRITE
-from pyman.core.folder_names import minor_of_executable
 from pyman.core.implementation import refuse_other
+from pyman.core.names import minor_of_executable
+from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
 from pyman.core.plan import (
     CopyProgram,
     Forget,
@@ -35,15 +36,13 @@ if TYPE_CHECKING:
     from pyman.core.moved import Edit
     from pyman.core.plan import Step
     from pyman.core.relink import Target
-    from pyman.core.runtime import Store
     from pyman.core.shared_files import SharedFile
+    from pyman.core.store import Store
     from pyman.core.venv import VenvFacts
     from pyman.core.version import Version
 
 PLANNED_HERE = (RELINK, REFRESH, MEND_MOVE, REWRITE, FORGET, OWN_FILES)
 """The actions that are steps on one venv. The others are verbs of their own."""
-
-PIPX_METADATA = "pipx_metadata.json"
 
 
 @record
@@ -226,21 +225,3 @@ def _refresh(facts: VenvFacts) -> tuple[Step, ...]:
     return tuple(
         CopyProgram(f"{facts.folder}/bin/{entry.name}", base.path) for entry in facts.entries if entry.kind == "file"
     )
-
-
-def rewrite_pipx_metadata(content: bytes, target: Target) -> bytes:
-    """Tell pipx which interpreter its venv has now; anything that is not as pipx writes it stays as it is."""
-    import json
-
-    try:
-        metadata = json.loads(content)
-    except (ValueError, RecursionError):
-        return content
-    if not isinstance(metadata, dict):
-        return content
-    if isinstance(metadata.get("python_version"), str):
-        metadata["python_version"] = f"Python {target.version}"
-    source = metadata.get("source_interpreter")
-    if isinstance(source, dict) and "__Path__" in source:
-        source["__Path__"] = target.executable
-    return json.dumps(metadata, indent=4, sort_keys=True).encode()

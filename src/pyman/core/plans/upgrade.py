@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pyman.core.escape import as_word
 from pyman.core.plans.install import Fetch, Keep
 from pyman.core.request import Request, best_of, parse_request
-from pyman.core.runtime import Runtime, Store
-from pyman.core.shell.quoting import as_word
+from pyman.core.store import Runtime, Store
 from pyman.core.version import release_name
 from pyman.errors import NotFound, Refused
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pyman.core.escape import quote
 from pyman.core.shell.completion_words import ArgumentWords, CommandTable, OptionWords, described, kinds_of
-from pyman.core.shell.quoting import quote
 
 # What is the same for every table. `values` collects candidates, each perhaps with a tab and its description.
 _HEAD = """\

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pyman.core.escape import fish_quote
 from pyman.core.shell.completion_words import ArgumentWords, CommandTable, OptionWords, described, kinds_of
-from pyman.core.shell.quoting import fish_quote
 
 _HEAD = """\
 # Completes pyman's words in fish. Generated from the command table: change that, not this file.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyman.core.escape import quote
 from pyman.core.shell.completion_words import (
     ArgumentWords,
     CommandTable,
@@ -10,7 +11,6 @@ from pyman.core.shell.completion_words import (
     described,
     kinds_of,
 )
-from pyman.core.shell.quoting import quote
 
 _HEAD = """\
 #compdef pyman

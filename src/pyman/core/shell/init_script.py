@@ -7,7 +7,7 @@ through `eval "$(pyman init bash)"` as well as copied into the file, which costs
 
 from __future__ import annotations
 
-from pyman.core.shell.quoting import fish_quote, quote
+from pyman.core.escape import fish_quote, quote
 from pyman.errors import UsageError
 
 SHELLS = ("bash", "zsh", "fish")

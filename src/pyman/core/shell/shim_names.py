@@ -7,7 +7,7 @@ decided for `pyman shim` and `pyman which` is what it does, held together by the
 
 from __future__ import annotations
 
-from pyman.core.shell.quoting import quote
+from pyman.core.escape import quote
 from pyman.core.version import split_release
 
 TYPE_CHECKING = False

@@ -5,8 +5,19 @@ from __future__ import annotations
 import os
 import stat
 
-from pyman.core.archive_name import ArchiveName, Release, parse_archive_name, read_configuration, read_patch_level
-from pyman.core.archive_rules import FOLDER_MODE, Limits, Member, Placement, Tree, Unacceptable
+from pyman.core.archive import (
+    FOLDER_MODE,
+    ArchiveName,
+    Limits,
+    Member,
+    Placement,
+    Release,
+    Tree,
+    Unacceptable,
+    parse_archive_name,
+    read_configuration,
+    read_patch_level,
+)
 from pyman.effects.archives.decompression import Ahead, decompress
 from pyman.effects.archives.tar_stream import TarStream
 from pyman.effects.files import NotReadable, read_text
@@ -39,7 +50,7 @@ def unpack(
     it is not the user's or root's alone, is compared with it once more, as it is read.
 
     Nothing is ever made outside `destination`; after a failure it holds a part of the tree. Raises IntegrityError for
-    an archive that is damaged, that is not what it was, or that may not be unpacked (see `core.archive_rules`),
+    an archive that is damaged, that is not what it was, or that may not be unpacked (see `core.archive`),
     NotFound where there is none, PymanError for what the system refuses: a full disk, a folder that cannot be written.
     """
     limits = limits or Limits()

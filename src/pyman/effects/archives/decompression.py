@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from pyman.core.archive_rules import Unacceptable
+from pyman.core.archive import Unacceptable
 from pyman.effects.observer import Observer
 from pyman.errors import PymanError
 

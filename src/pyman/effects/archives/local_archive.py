@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.mirror_index import SUMS, read_sums
+from pyman.core.catalogue import SUMS, read_sums
 from pyman.core.record import record
 from pyman.core.version import Version, release_name
 from pyman.effects.archives.archive import release_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyman.core.archive_rules import Limits, Member, Tree, Unacceptable, read_extended_header
+from pyman.core.archive import Limits, Member, Tree, Unacceptable, read_extended_header
 from pyman.core.record import record
 
 _BLOCK = 512

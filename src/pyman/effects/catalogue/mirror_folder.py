@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.catalogue import WrongShape, resolve_url
-from pyman.core.mirror_index import INDEX, SUMS, MirroredArchive, merge_index, merge_sums
+from pyman.core.catalogue import INDEX, SUMS, MirroredArchive, WrongShape, merge_index, merge_sums, resolve_url
 from pyman.effects.files import open_regular, read_text, replace_file
 from pyman.effects.interruption import Undisturbed, committed
 from pyman.effects.lock import hold

@@ -11,7 +11,7 @@ import os
 from pyman.core.admission import OUTSIDE, Objection, refusal
 from pyman.core.implementation import is_repaired
 from pyman.core.record import replace
-from pyman.core.runtime_origin import is_shared
+from pyman.core.store import is_shared
 from pyman.core.venv import VenvFacts, with_release
 from pyman.errors import PymanError
 

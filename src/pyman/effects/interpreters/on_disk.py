@@ -6,11 +6,10 @@ import errno
 import os
 import stat
 
-from pyman.core.folder_names import is_minor_name, minor_of_executable, release_of_path
 from pyman.core.implementation import CPYTHON, library_name, of_base, split_library
-from pyman.core.manifest import parse_manifest
-from pyman.core.runtime import MANIFEST
-from pyman.core.runtime_origin import is_shared
+from pyman.core.names import is_minor_name, minor_of_executable, release_of_path
+from pyman.core.prefix import parse_manifest
+from pyman.core.store import MANIFEST, is_shared
 from pyman.core.venv import CIRCLE, MOST_LINKS, Interpreter, OwnerLink, Way
 from pyman.core.version import Version, parse_version
 from pyman.effects.files import read_text

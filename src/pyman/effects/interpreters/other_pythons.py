@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 
 from pyman.core.implementation import CPYTHON, title
+from pyman.core.names import versions_in
 from pyman.core.plans.adopt import Stranger
-from pyman.core.prefix_name import versions_in
-from pyman.core.runtime_origin import is_shared, origin_of
-from pyman.core.version import VARIANT_SUFFIX
+from pyman.core.store import is_shared, origin_of
+from pyman.core.version import VARIANT_SUFFIX, Version
 from pyman.effects.interpreters.on_disk import implementation_at
 from pyman.effects.interpreters.standard_library import standard_library
 from pyman.errors import UNSUPPORTED, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.version import Version
     from pyman.effects.places import Places
 
 # Hatch has each Python in a folder of its release, rye of some releases did.

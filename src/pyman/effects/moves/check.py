@@ -6,9 +6,9 @@ import os
 
 from pyman.core.packages.compatibility import Move, Verdict
 from pyman.core.packages.lent import not_lent, package_folders
-from pyman.core.plans.move import library_name
+from pyman.core.plans.move import AliasMove, Follower, library_name
 from pyman.core.record import replace
-from pyman.core.request import parse_request
+from pyman.core.request import Request, parse_request
 from pyman.effects.moves.fitness import Base, one_line, read_release
 from pyman.effects.packages.dist_info import read_distributions
 from pyman.effects.packages.installed import Reader
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pyman.core.packages.package import Distribution
-    from pyman.core.plans.move import AliasMove, Follower
-    from pyman.core.request import Request
-    from pyman.core.runtime import Runtime, Store
+    from pyman.core.store import Runtime, Store
 
 
 class Check:

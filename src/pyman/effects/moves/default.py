@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.runtime import with_default
+from pyman.core.store import with_default
 from pyman.effects.moves.move import change_store
 from pyman.effects.places import Places, cannot_write, make_folder
 

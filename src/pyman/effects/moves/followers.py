@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pyman.core.folder_names import minor_of_executable
+from pyman.core.names import minor_of_executable
 from pyman.core.plans.move import Follower, may_need_work
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace

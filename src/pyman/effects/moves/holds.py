@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.runtime import with_hold
+from pyman.core.store import Moved, with_hold
 from pyman.effects.moves.move import change_store
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
@@ -12,7 +12,6 @@ from pyman.effects.store import read_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.moves import Moved
     from pyman.effects.apply import Transaction
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 
 from pyman.core.plan import Plan
-from pyman.core.plans.move import onto_alias, refreshed
+from pyman.core.plans.move import AliasMove, Follower, onto_alias, refreshed
 from pyman.core.record import replace
 from pyman.effects.apply import Transaction
 from pyman.effects.files import read_text, replace_file
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, read_follower
-from pyman.effects.places import cannot_write
+from pyman.effects.places import Places, cannot_write
 from pyman.effects.removal import remove_tree
 from pyman.effects.store import read_store
 from pyman.effects.unfinished import WorkFolder, read_unfinished
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Self
 
-    from pyman.core.plans.move import AliasMove, Follower
-    from pyman.core.runtime import Runtime, Store
-    from pyman.effects.places import Places
+    from pyman.core.store import Runtime, Store
 
 OPERATION = "move"
 _FILE = "venvs"

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.moves import Held, Moved, Process, swaps
 from pyman.core.plan import RemoveLink, ReplaceLink
 from pyman.core.record import replace
+from pyman.core.store import Held, Moved, Process, Store, swaps
 from pyman.effects.apply import Transaction
 from pyman.effects.lock import hold
 from pyman.effects.moves.journal import MoveJournal, end_moves
 from pyman.effects.moves.prepared import prepare
 from pyman.effects.moves.venvs import bring_along, cannot_hold_back, keep_behind, refresh_copies
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.places import cannot_write
+from pyman.effects.places import Places, cannot_write
 from pyman.effects.store import read_store
 from pyman.errors import PymanError
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyman.core.plans.move import AliasMove
-    from pyman.core.runtime import Store
-    from pyman.effects.places import Places
 
 _MOST_LOOKS = 5
 

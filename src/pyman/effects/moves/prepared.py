@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.plans.move import AliasMove, may_need_work
+from pyman.core.plans.move import AliasMove, Follower, may_need_work
 from pyman.core.record import replace
-from pyman.core.runtime import parse_runtime_name
+from pyman.core.store import Store, Swap, parse_runtime_name
 from pyman.core.version import minor_alias
 from pyman.effects.moves.followers import CANNOT_BE_WRITTEN, Followers, complete, read_followers
 from pyman.effects.moves.quiet_followers import QuietFollowers
@@ -15,9 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pyman.core.moves import Swap
-    from pyman.core.plans.move import Follower
-    from pyman.core.runtime import Store
     from pyman.effects.places import Places
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pyman.core.plans.move import brought_along, copies_of, kept_behind, through_other
+from pyman.core.plans.move import AliasMove, Follower, brought_along, copies_of, kept_behind, through_other
 from pyman.core.record import replace
 from pyman.errors import CANNOT_HOLD_BACK, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.plans.move import AliasMove, Follower
-    from pyman.core.runtime import Runtime
+    from pyman.core.store import Runtime
     from pyman.effects.apply import Transaction
 
 

@@ -10,8 +10,7 @@ from pyman.effects.seeds.bundled_wheels import find_wheels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.choice import Choice
-    from pyman.core.runtime import Store
+    from pyman.core.store import Choice, Store
 
 
 def find_pip_wheel(choice: Choice, store: Store, cache: str) -> str:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import os
 
 from pyman.core.plan import ReplaceLink
-from pyman.core.plans.adopt import KeepInstalled, decide
-from pyman.core.runtime import Runtime, with_runtime
+from pyman.core.plans.adopt import KeepInstalled, Stranger, decide
+from pyman.core.store import Moved, Runtime, with_runtime
 from pyman.effects.moves.move import change_store
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places
 from pyman.effects.store import read_store
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pyman.core.moves import Moved
-    from pyman.core.plans.adopt import Stranger
 
 
 def adopt(

@@ -6,7 +6,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.runtime import Runtime, Store
+    from pyman.core.store import Runtime, Store
 
 
 def runtime_at(store: Store, path: str) -> Runtime | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.moves import swaps
 from pyman.core.plan import RemoveLink
-from pyman.core.plans.move import through_other
-from pyman.core.runtime import with_hold, without_runtime
+from pyman.core.plans.move import Follower, through_other
+from pyman.core.store import Moved, Runtime, Store, swaps, with_hold, without_runtime
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below, rename_folder
 from pyman.effects.moves.holds import write_holds
@@ -25,9 +24,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.moves import Moved
-    from pyman.core.plans.move import Follower
-    from pyman.core.runtime import Runtime, Store
     from pyman.effects.apply import Transaction
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import time
 
-from pyman.core.manifest import Manifest, manifest_fields
+from pyman.core.prefix import Manifest, manifest_fields
 from pyman.core.record import record
-from pyman.core.runtime import MANIFEST, Runtime, executable_of, with_runtime
-from pyman.core.version import release_name
+from pyman.core.store import MANIFEST, Moved, Runtime, Store, executable_of, with_runtime
+from pyman.core.version import Version, release_name
 from pyman.effects.files import replace_file
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below, rename_folder
@@ -27,9 +27,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.moves import Moved
-    from pyman.core.runtime import Store
-    from pyman.core.version import Version
     from pyman.effects.apply import Transaction
 
 STDLIB_MARK = "os.py"

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pyman.core.runtime import Runtime
+    from pyman.core.store import Runtime
     from pyman.effects.places import Places
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pyman.core.escape import as_word
 from pyman.core.plans.removal import Need, needs
 from pyman.core.record import replace
-from pyman.core.shell.quoting import as_word
 from pyman.effects.moves.fitness import one_line
 from pyman.effects.moves.followers import read_followers, why_left_alone
 from pyman.effects.processes import processes_in, why_not_told
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.runtime import Runtime, Store
+    from pyman.core.store import Runtime, Store
     from pyman.effects.places import Places
 
 

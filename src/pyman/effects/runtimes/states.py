@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 
 from pyman.core.diagnosis.store import Interrupted, RuntimeState
-from pyman.core.folder_names import minor_of_executable
-from pyman.core.runtime import MANIFEST
+from pyman.core.names import minor_of_executable
+from pyman.core.store import MANIFEST, Runtime, Store
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.unfinished import read_unfinished
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pyman.core.runtime import Runtime, Store
 
 
 def read_runtime_states(store: Store, bases: Bases | None = None) -> tuple[RuntimeState, ...]:

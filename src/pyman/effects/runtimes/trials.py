@@ -12,7 +12,7 @@ from pyman.core.diagnosis.store import RuntimeState
 from pyman.core.implementation import CPYTHON
 from pyman.core.record import replace
 from pyman.effects.files import read_own_text, replace_file
-from pyman.effects.places import make_folder
+from pyman.effects.places import Places, make_folder
 from pyman.effects.runtimes.states import present_executable
 from pyman.errors import PymanError, Refused
 
@@ -20,8 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.runtime import Runtime
-    from pyman.effects.places import Places
+    from pyman.core.store import Runtime
 
 
 def try_runtimes(states: Iterable[RuntimeState], places: Places) -> tuple[RuntimeState, ...]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.folder_names import minor_of_executable, minor_sibling
 from pyman.core.implementation import of_venv
-from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
-from pyman.core.venv import CIRCLE, MOST_LINKS, Problem, Way, named_folder
+from pyman.core.names import minor_of_executable, minor_sibling
+from pyman.core.pyvenv_cfg import FILE_NAME, Settings, parse_pyvenv_cfg
+from pyman.core.venv import CIRCLE, MOST_LINKS, Entry, Interpreter, Library, OwnerLink, Problem, Way, named_folder
 from pyman.effects.files import NotReadable, read_bytes
 from pyman.effects.interpreters.standard_library import standard_library
 from pyman.effects.venvs.uses import CIRCULAR, FILE, INTERPRETERS, MISSING, WayOut, way_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.pyvenv_cfg import Settings
-    from pyman.core.venv import Entry, Interpreter, Library, OwnerLink
     from pyman.effects.interpreters.on_disk import Bases
 
 

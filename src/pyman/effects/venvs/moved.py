@@ -6,11 +6,10 @@ import os
 import stat
 import sys
 
-from pyman.core.moved import MovedFiles, is_activation
+from pyman.core.moved import MovedFiles, is_activation, is_pointer, named_paths
 from pyman.core.packages.package import paths_in_record
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.script_header import SHEBANG_LIMITS, is_plain
-from pyman.core.source_pointers import is_pointer, named_paths
 from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
 from pyman.effects.venvs.activation import activation_scripts
 

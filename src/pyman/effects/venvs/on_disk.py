@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 
-from pyman.core.creator import MARKERS, creator_of
-from pyman.core.folder_names import is_interpreter_name
 from pyman.core.implementation import of_program, split_library
+from pyman.core.names import is_interpreter_name
+from pyman.core.owners import MARKERS, creator_of
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS, Settings, parse_pyvenv_cfg
 from pyman.core.venv import (
     LONE_COPY,

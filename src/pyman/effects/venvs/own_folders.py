@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 
-from pyman.core.folder_names import minor_of_executable
+from pyman.core.names import minor_of_executable
 from pyman.core.venv import VenvFolder
 from pyman.effects.files import sweep_folder
 from pyman.errors import LEADS_ELSEWHERE, NOT_OWN_FOLDER, Changed, PymanError, Refused
@@ -91,7 +91,7 @@ def leads_elsewhere(path: str, folder: str, command: str) -> Refused:
 
     `command` is the one that would do the same to that folder, if the user names it.
     """
-    from pyman.core.shell.quoting import as_word
+    from pyman.core.escape import as_word
 
     return Refused(
         f"{path} leads to another folder, {folder}; nothing was changed",

@@ -10,11 +10,11 @@ import errno
 import os
 import stat
 
+from pyman.core.layout import IGNORE_FILE
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record
-from pyman.core.venv_layout import IGNORE_FILE
 from pyman.effects.files import NotReadable, is_there, read_bytes, status_of
-from pyman.effects.places import cannot_write
+from pyman.effects.places import Places, cannot_write
 from pyman.effects.removal import remove_tree
 from pyman.effects.venvs.journal import Claim, Entry, Part, dead_entries, journal_path, journal_paths, read_entry
 from pyman.effects.venvs.own_folders import folder_made, within_own
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pyman.core.venv import VenvFolder
-    from pyman.effects.places import Places
 
 UNDONE, FINISHED, LEFT, UNFINISHED_VENV = "undone", "finished", "left", "unfinished"
 _MOST_NAMED = 5

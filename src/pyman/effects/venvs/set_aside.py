@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pyman.core.shell.quoting import as_word
+from pyman.core.escape import as_word
 from pyman.effects.interruption import Undisturbed, committed, failure_of, undisturbed
 from pyman.effects.mounts import cannot_rename, is_mount_point, refuse_mounts_below
 from pyman.effects.observer import SILENT, Observer

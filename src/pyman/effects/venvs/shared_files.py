@@ -13,7 +13,7 @@ import os
 import stat
 import time
 
-from pyman.core.own_files import inside
+from pyman.core.moved import inside
 from pyman.core.packages.package import digests_in_record
 from pyman.core.record import replace
 from pyman.core.shared_files import (

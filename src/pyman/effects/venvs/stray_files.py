@@ -6,7 +6,8 @@ import errno
 import os
 import stat
 
-from pyman.core.own_files import (
+from pyman.core.layout import IGNORE_FILE
+from pyman.core.moved import (
     DATA_FOLDERS,
     PROJECT_NOTE,
     inside,
@@ -18,7 +19,6 @@ from pyman.core.own_files import (
     may_be_a_packages,
     with_parents,
 )
-from pyman.core.venv_layout import IGNORE_FILE
 from pyman.effects.files import NotReadable, is_folder, is_there, open_regular, read_text
 from pyman.effects.packages.dist_info import read_packages, record_paths, record_rows
 from pyman.errors import PymanError

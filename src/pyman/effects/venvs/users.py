@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.runtime import Store
+    from pyman.core.store import Store
 
 
 def read_users(store: Store, others: Iterable[str] = ()) -> dict[str, list[str]]:

@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 
+from pyman.core.layout import IGNORE_FILE, VenvLayout
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.venv import VenvFolder
-from pyman.core.venv_layout import IGNORE_FILE
 from pyman.effects.interruption import Undisturbed, committed, failure_of, undisturbed
 from pyman.effects.mounts import cannot_rename, is_mount_point
 from pyman.effects.places import cannot_write
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from pyman.core.venv_layout import VenvLayout
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PLACE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC

@@ -1,4 +1,4 @@
-r"""The grammar of `.python-version`: the union of what pyenv and uv accept, and nothing that could be misread.
+"""Which Python a project requests: the grammar of `.python-version`, and `requires-python` in `pyproject.toml`.
 
     file     lines, each ended by a line feed; a byte order mark before the first is dropped
     line     words, then perhaps `#` and a comment to the end of the line
@@ -11,7 +11,9 @@ lines and comments asks for nothing, and the search goes on above it. The shim r
 over to pyman whatever is more than plain releases; `tests/contract/version_files.py` holds the two together.
 
 Unlike pyenv, which skips a word it finds unsafe, and uv, which warns of a line it cannot read and takes any Python,
-every word that cannot be understood is an error. Hot: imports nothing.
+every word that cannot be understood is an error.
+
+Import-light.
 """
 
 from __future__ import annotations
@@ -100,3 +102,43 @@ def _check_word(word: str, path: str, number: int) -> None:
 def _refused(path: str, number: int | None, why: str, hint: str = _HINT) -> BadRequest:
     where = path if number is None else f"{path}, line {number}"
     return BadRequest(f"{where}: {why}", hint=hint, exit_status=1)
+
+
+# `requires-python` of a `pyproject.toml`, read without a TOML parser where the text leaves no doubt. Hot.
+#
+# tomllib costs as much as the start of an interpreter. What nearly every project has, one plain line in `[project]`,
+# is read here; of anything else nothing is said, and the parser decides.
+
+KEY = "requires-python"
+
+
+def plainly_required(text: str) -> str | None:
+    """Return the value of the one line that says it, None where only a parser can tell.
+
+    Sure is: the key stands in the text once, on a line of its own with a plain string, and the last header before it
+    is `[project]`; and no string runs over several lines, in which all that could be just words.
+    """
+    if text.count(KEY) != 1 or '"""' in text or "'''" in text:
+        return None
+    header = ""
+    for line in text.split("\n"):
+        stripped = line.strip(" \t\r")
+        if stripped.startswith("["):
+            header = stripped.partition("#")[0].rstrip(" \t")
+        elif stripped.startswith(KEY):
+            return _plain_string(stripped[len(KEY) :]) if header == "[project]" else None
+    return None
+
+
+def _plain_string(text: str) -> str | None:
+    """The value of `= "…"`, None where it is written in any other way."""
+    equals, _, rest = text.lstrip(" \t").partition("=")
+    rest = rest.lstrip(" \t")
+    quote = rest[:1]
+    if equals or quote not in ('"', "'"):
+        return None
+    value, closed, after = rest[1:].partition(quote)
+    after = after.lstrip(" \t")
+    if not closed or "\\" in value or not value.isprintable() or (after and not after.startswith("#")):
+        return None
+    return value.strip()

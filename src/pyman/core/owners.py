@@ -1,4 +1,7 @@
-"""Who made a venv, and whether that tool owns it. Hot: imports nothing."""
+"""Which tool made a venv and owns it, the command with which that tool repairs it, and what it remembers about it.
+
+Import-light.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from posixpath import basename, dirname
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.pyvenv_cfg import Settings
+    from pyman.core.relink import Target
+    from pyman.core.venv import VenvFacts
 
 MARKERS = ("pipx_metadata.json", "uv-receipt.toml", ".tox-info.json")
 """Files in a venv's folder by which its owner knows it."""
@@ -71,3 +76,45 @@ def _is_poetry_name(name: str) -> bool:
         and front[-9] == "-"
         and all(letter.isalnum() or letter in "-_" for letter in front[-8:])
     )
+
+
+# What the owner of a venv offers to mend it: doctor names that command instead of touching the venv (DESIGN 7).
+
+
+def owner_command(facts: VenvFacts) -> str:
+    """The command that makes a foreign venv anew."""
+    name = basename(facts.folder)
+    if facts.creator == "pipx" and "pipx_metadata.json" not in facts.names:
+        return "pipx upgrade-shared"
+    commands = {
+        "uv": f"uv tool upgrade --reinstall {name}",
+        "pipx": f"pipx reinstall {name}",
+        "poetry": f"poetry env remove {name}",
+        "pdm": f"pdm venv remove {name}",
+        "hatch": f"hatch env remove {name}",
+        "tox": f"tox run --recreate -e {name}",
+        "nox": f"nox --reuse-venv=never -s {name}",
+        "pre-commit": "pre-commit clean",
+    }
+    return commands[facts.creator]
+
+
+PIPX_METADATA = "pipx_metadata.json"
+
+
+def rewrite_pipx_metadata(content: bytes, target: Target) -> bytes:
+    """Tell pipx which interpreter its venv has now; anything that is not as pipx writes it stays as it is."""
+    import json
+
+    try:
+        metadata = json.loads(content)
+    except (ValueError, RecursionError):
+        return content
+    if not isinstance(metadata, dict):
+        return content
+    if isinstance(metadata.get("python_version"), str):
+        metadata["python_version"] = f"Python {target.version}"
+    source = metadata.get("source_interpreter")
+    if isinstance(source, dict) and "__Path__" in source:
+        source["__Path__"] = target.executable
+    return json.dumps(metadata, indent=4, sort_keys=True).encode()

@@ -4,12 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyman.core.choice import choose, pinned
-from pyman.core.moves import Swap, swaps
 from pyman.core.record import replace
 from pyman.core.request import parse_request
-from pyman.core.runtime import Alias, executable_of, is_alias_name, parse_runtime_name, rollback_target, wanted_aliases
-from pyman.core.runtime_origin import is_shared, origin_of
+from pyman.core.store import (
+    Alias,
+    Swap,
+    choose,
+    executable_of,
+    is_alias_name,
+    is_shared,
+    origin_of,
+    parse_runtime_name,
+    pinned,
+    rollback_target,
+    swaps,
+    wanted_aliases,
+)
 from pyman.core.version import VARIANT_SUFFIX, Version
 from stage.stores import aliases, runtime, settle, store
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.archive_name import parse_archive_name
-from pyman.core.catalogue import Build, WrongShape, parse_release
-from pyman.core.mirror_index import merge_index, merge_sums, mirrored
+from pyman.core.archive import parse_archive_name
+from pyman.core.catalogue import Build, WrongShape, merge_index, merge_sums, mirrored, parse_release
 from pyman.core.version import parse_version
 from stage.hostile import HUGE, damaged, text_of
 

@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from pyman.core.specifier import parse_specifier
-from pyman.core.version import Version
+from pyman.core.version import Version, parse_specifier
 
 VERSIONS = st.builds(
     Version, st.just(3), st.integers(9, 12), st.integers(0, 2), st.sampled_from(["", "", "a1", "b2", "rc1"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyman.core.folder_names import (
+from pyman.core.names import (
     is_interpreter_name,
     is_minor_name,
     is_release_name,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyman.core.creator import creator_of
+from pyman.core.owners import creator_of
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 
 STDLIB = "version = 3.13.5\ncommand = /usr/bin/python3 -m venv /home/u/pyman\n"

@@ -1,14 +1,16 @@
-"""What is installed: runtimes, the aliases that venvs go through, and the rules that say where an alias points.
+"""What is installed: runtimes and where they come from, aliases and where they point, which one answers a request.
 
-The store is read from its folder (effects/store.py); nothing in here looks. Hot.
+The store is read from its folder (effects/store.py); nothing in here looks.
+
+Import-light.
 """
 
 from __future__ import annotations
 
-from posixpath import isabs, join
+from posixpath import dirname, isabs, join
 
 from pyman.core.record import derived, record, replace
-from pyman.core.request import best_of, parse_request
+from pyman.core.request import Request, best_of, parse_request
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
 from pyman.errors import BadRequest
 
@@ -222,3 +224,173 @@ def _minor_of_default(store: Store, present: list[Runtime]) -> str | None:
 def is_adopted_target(target: str) -> bool:
     """True for the text of a link that adopts: absolute, where an alias is relative."""
     return isabs(target)
+
+
+# Whose a runtime is, told from where it lies.
+
+_ORIGINS = (
+    # What a folder above the runtime is called, and the tool that calls it so.
+    ("/.pyenv/versions/", "pyenv"),
+    ("/pyenv/versions/", "pyenv"),
+    ("/uv/python/", "uv"),
+    ("/mise/installs/python/", "mise"),
+    ("/.asdf/installs/python/", "asdf"),
+    ("/asdf/installs/python/", "asdf"),
+    ("/.rye/py/", "rye"),
+    ("/pystand/", "pystand"),
+    ("/hatch/env/virtual/.pythons/", "hatch"),
+    ("/hatch/pythons/", "hatch"),
+    ("/pdm/python/", "pdm"),
+    ("/Cellar/python@", "homebrew"),
+    ("/opt/python@", "homebrew"),
+    ("/Python.framework/", "python.org"),
+)
+SHARED_PREFIXES = ("/usr", "/usr/local", "/opt/homebrew", "/home/linuxbrew/.linuxbrew", "/opt/local", "/")
+"""Prefixes whose `bin` holds far more than a Python: never put on PATH (DESIGN 3)."""
+
+
+def origin_of(target: str | None) -> str:
+    """Who owns a runtime: `managed`, `pyenv`, `uv`, `mise`, …, `system`, or `path` where nothing tells."""
+    if target is None:
+        return "managed"
+    if target in SHARED_PREFIXES:
+        return "homebrew" if "brew" in target else "system"
+    return next((owner for part, owner in _ORIGINS if part in target + "/"), "path")
+
+
+def is_shared(target: str | None) -> bool:
+    """True where a runtime's `bin` is not its own."""
+    return target is not None and target in SHARED_PREFIXES
+
+
+# An answer to a request: which of the installed Pythons, and by which path it is used (DESIGN 4).
+
+
+@record
+class Choice:
+    """An answer to a request: which interpreter, and by which path it is used."""
+
+    version: Version
+    variant: str
+    home: str
+    """The folder that holds the interpreter, as it goes into `pyvenv.cfg`."""
+    executable: str
+    """The interpreter's path, in that folder."""
+    policy: str
+    """`follow` through a minor-version link, `pin` for one patch release."""
+    runtime: Runtime | None = None
+    """None for an interpreter that is not in the store."""
+
+    @property
+    def through(self) -> str | None:
+        """The name in `runtimes/` that the path goes through: an alias, or a runtime's own; None outside the store."""
+        if self.runtime is None:
+            return None
+        return self.runtime.alias if self.policy == "follow" else self.runtime.name
+
+    @property
+    def release(self) -> str:
+        """Version and variant as people write them."""
+        return release_name(self.version, self.variant)
+
+
+def choose(store: Store, request: Request) -> Choice | None:
+    """Answer a request with what is installed; None where nothing satisfies it (DESIGN 4).
+
+    A request that names a patch release pins. Every other follows the alias of the best minor, and pins only if
+    the release that the alias leads to does not satisfy it.
+    """
+    usable = [runtime for runtime in store.runtimes if runtime.whole]
+    if request.alias == "3":
+        default = store.alias_target("3")
+        if default is not None:
+            return through_alias(store, default)
+    best = best_of(request, [(runtime.version, runtime.variant) for runtime in usable])
+    if best is None:
+        # With nothing but variants installed, the newest is the one that `3` and the shims mean.
+        default = store.alias_target("3") if request.kind == "latest" else None
+        return through_alias(store, default) if default is not None else None
+    minor = minor_alias(*best)
+    target = store.alias_target(minor)
+    if not request.pins and target is not None and request.admits(target.version, target.variant):
+        return _choice(store, target, minor)
+    same = [runtime for runtime in usable if (runtime.version, runtime.variant) == best]
+    chosen = max(same, key=lambda runtime: runtime.rank)
+    return _choice(store, chosen, chosen.name)
+
+
+def through_alias(store: Store, runtime: Runtime) -> Choice:
+    """Use a runtime through its minor's alias where that leads to it, else by its own name."""
+    follows = store.alias_target(runtime.alias) == runtime
+    return _choice(store, runtime, runtime.alias if follows else runtime.name)
+
+
+def pinned(store: Store, runtime: Runtime) -> Choice:
+    """Use a runtime by its own name."""
+    return _choice(store, runtime, runtime.name)
+
+
+def _choice(store: Store, runtime: Runtime, through: str) -> Choice:
+    executable = join(store.folder(through), runtime.executable)
+    policy = "pin" if through == runtime.name else "follow"
+    return Choice(runtime.version, runtime.variant, dirname(executable), executable, policy, runtime)
+
+
+# Where aliases move, as a value: what a change of the store means for every link that venvs go through.
+
+
+@record
+class Swap:
+    """One alias that does not point where it should. `new` is None where nothing is left for it to point at."""
+
+    alias: str
+    old: str | None
+    new: str | None
+
+
+def swaps(store: Store) -> tuple[Swap, ...]:
+    """Compare every alias with the rules. What is right already is not in the answer, so it is not rewritten."""
+    wanted = wanted_aliases(store)
+    present = {alias.name: alias.target for alias in store.aliases}
+    changes = [
+        Swap(name, present.get(name), target)
+        for name, target in wanted.items()
+        if present.get(name) != target and name not in store.blocked
+    ]
+    changes += [Swap(name, target, None) for name, target in present.items() if name not in wanted]
+    # `3` comes last: it leads through the minors.
+    return tuple(sorted(changes, key=lambda swap: (swap.alias == "3", swap.alias)))
+
+
+@record
+class Held:
+    """A venv that stays on the old patch release, and why."""
+
+    path: str
+    reason: str
+
+
+@record
+class Process:
+    """A process that was running when an alias moved."""
+
+    pid: int
+    command: str
+    through: str | None = ""
+    """The name in the store by which it was started; empty where nothing tells, None by its owner's own path."""
+
+
+@record
+class Moved:
+    """What the move of one alias meant for the venvs that go through it."""
+
+    alias: str
+    old: str | None
+    new: str | None
+    followed: int = 0
+    pinned: int = 0
+    held_back: tuple[Held, ...] = ()
+    processes: tuple[Process, ...] = ()
+    """Those that ran through the alias when it moved."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """What could not be checked, or not be brought up to date: pairs of a venv's path and a sentence."""

@@ -1,4 +1,4 @@
-"""What a new venv consists of: the layout that `python -m venv` of the same interpreter writes. Hot.
+"""What a new venv consists of: the layout that `python -m venv` of the same interpreter writes. Hot. Import-light.
 
 What CPython's Lib/venv/__init__.py and the scheme `posix_venv` of Lib/sysconfig make of each minor:
 
@@ -21,8 +21,7 @@ from pyman.errors import BadRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.choice import Choice
-
+    from pyman.core.store import Choice
 
 IGNORE_FILE = ".gitignore"
 
