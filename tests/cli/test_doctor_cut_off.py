@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from pyman.cli.flows.mending import planned_steps
-from pyman.core.diagnosis.judged import World
+from pyman.core.diagnosis.finding import World
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plan import Plan, Verify
 from pyman.core.venv import VenvFolder

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as tries
 
-from pyman.core.diagnosis.finding import SEVERITIES, Finding, worst_first
-from pyman.core.diagnosis.judged import World
+from pyman.core.diagnosis.finding import SEVERITIES, Finding, World, worst_first
 from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv, state_of_venv
 from pyman.core.owners import rewrite_pipx_metadata
 from pyman.core.plan import CopyProgram, Forget, RemoveLink, ReplaceFile, ReplaceLink, Verify

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from pyman.core.diagnosis.judged import World
+from pyman.core.diagnosis.finding import World
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move
 from pyman.core.plans.repair import plan_repair

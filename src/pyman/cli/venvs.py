@@ -14,10 +14,9 @@ from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
 from pyman.core.diagnosis.finding import SEVERITIES
-from pyman.core.diagnosis.venv import HEALTHY
+from pyman.core.diagnosis.venv import HEALTHY, ListedVenv, unreachable_venv
 from pyman.core.escape import as_word
 from pyman.core.implementation import told_apart
-from pyman.core.listed_venv import ListedVenv, unreachable_venv
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
 from pyman.effects.interruption import Part

@@ -7,11 +7,9 @@ import os
 from itertools import islice
 
 from pyman.cli.session import Session
-from pyman.core.diagnosis.finding import Finding
-from pyman.core.diagnosis.judged import World
+from pyman.core.diagnosis.finding import Finding, World
 from pyman.core.diagnosis.store import Interrupted, diagnose_unfinished
-from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv, diagnose_work_folder
-from pyman.core.listed_venv import ListedVenv, list_venv
+from pyman.core.diagnosis.venv import ListedVenv, diagnose_gone, diagnose_venv, diagnose_work_folder, list_venv
 from pyman.core.record import record, replace
 from pyman.core.relink import Target, relink_target, store_target, target_for, wanted_alias
 from pyman.core.request import Request, parse_request

@@ -31,7 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pyman.core.listed_venv import ListedVenv
+    from pyman.core.diagnosis.venv import ListedVenv
 
 _A_DAY = 86400.0
 _PROGRAMS = ("python", "python3")

@@ -1,8 +1,20 @@
-"""One thing that is wrong, and how bad it is: the codes of DESIGN 7, which programs rely on."""
+"""One thing that is wrong and how bad it is (the codes of DESIGN 7), and what a venv is judged by."""
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from posixpath import basename, dirname
+
+from pyman.core.packages.lent import told
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.record import record, replace
+from pyman.core.relink import Target, base_target, shown_release, store_target, target_for, wanted_alias
+from pyman.core.store import Store, swaps
+from pyman.core.venv import SCRIPT, VenvFacts
+from pyman.core.version import release_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 INFO, WARNING, ERROR = "info", "warning", "error"
 OPEN, FIXED, FAILED, PLANNED = "open", "fixed", "failed", "planned"
@@ -96,3 +108,127 @@ def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     rank = {ERROR: 0, WARNING: 1, INFO: 2}
     order = {code: number for number, code in enumerate(SEVERITIES)}
     return tuple(sorted(findings, key=lambda each: (rank[each.severity], order[each.code], each.path, each.message)))
+
+
+# A venv while it is judged: what was read of it, what it is judged by, and where it could be linked to.
+
+
+@record
+class World:
+    """What a venv is judged by."""
+
+    store: Store
+    uid: int
+    """Of the user: the venvs of others are looked at, and never touched."""
+    foreign: bool = False
+    """True where the user allowed to mend what other tools own."""
+    unfit: Mapping[str, str] | None = None
+    """Venvs, by path, that do not fit the release of the alias that they would be linked to, and the reason; None
+    where nobody checked."""
+    incompatible: Mapping[str, tuple[str, str]] | None = None
+    """Venvs, by path, that do not fit the release that runs and fitted an older one: its name in the store, and the
+    reason."""
+    losses: Mapping[tuple[str, str], tuple[str, ...]] | None = None
+    """By the path of a venv and the `home` that it would get: the packages that its base lends it, and that it would
+    miss there. None, or no entry, where nobody looked."""
+    other_architecture: Mapping[str, str] | None = None
+    """Why venvs, by path, are not linked to what they would be linked to: it is built for another processor."""
+    unfinished: Mapping[str, tuple[str, ...]] | None = None
+    """Venvs, by path, whose making was cut off, and the requirements files that were being installed into them."""
+
+
+class Judged:
+    """One venv while it is judged."""
+
+    def __init__(self, facts: VenvFacts, world: World) -> None:
+        self.facts = facts
+        self.world = world
+        self.alias = wanted_alias(facts)
+        self.target = target_for(facts, world.store, self.alias)
+        self.other_architecture = (world.other_architecture or {}).get(facts.path, "")
+
+    def find(
+        self,
+        code: str,
+        message: str,
+        repair: str | None = None,
+        action: str = "",
+        argument: str = "",
+        *,
+        asks: bool = False,
+    ) -> Finding:
+        """A finding about this venv; `repair` says for people what `action` and `argument` say for the program."""
+        return Finding(code, "venv", self.facts.path, message, repair, action, argument, asks)
+
+    def relink(self, code: str, message: str) -> Finding:
+        """A finding that another link mends, where there is one; where there is none, that minor can be installed.
+
+        Where only the alias is missing, it comes back instead. A script in the interpreter's place is somebody's own,
+        and not replaced.
+        """
+        if self.facts.copy == SCRIPT:
+            return self.find(code, message, "`pyman rebuild` makes it anew: bin/python is a script")
+        if self.other_architecture:
+            alias = self.alias or ""
+            return self.find(
+                code, f"{message}; {self.other_architecture}", f"rebuild it for {alias}", REBUILD, alias, asks=True
+            )
+        if self.target is None:
+            if self.alias is None:
+                return self.find(code, message)
+            leads_to = next((swap.new for swap in swaps(self.world.store) if swap.alias == self.alias), None)
+            if leads_to is not None:
+                return self.find(code, message, f"point {self.alias} at {leads_to}", MOVE_ALIASES, self.alias)
+            return self.find(code, message, f"install {self.alias} and relink to it", INSTALL, self.alias, asks=True)
+        repair = f"relink to {self.shown(self.target)}"
+        if self.facts.policy == "pin" and not self.target.pins:
+            repair += ": it follows from then on"
+        return self.find(code, message, repair, RELINK)
+
+    @staticmethod
+    def shown(target: Target) -> str:
+        """A target as people are told of it."""
+        if target.pins and target.in_store:
+            return release_name(target.version, target.variant)
+        where = "" if target.in_store else f" at {dirname(target.home)}"
+        return f"{target.alias}{where}, which is {release_name(target.version, target.variant)}"
+
+    def unless_borrowed(self, finding: Finding) -> Finding:
+        """The finding itself, or `borrows` in its place where its repair would take lent packages away."""
+        target = self._target_of(finding)
+        if target is None or not self.facts.settings.has_system_site_packages:
+            return finding
+        lost = self.losses(target)
+        if lost == ():
+            return finding
+        lends = f"its base lends it {told(lost)}" if lost else "its base may lend it packages"
+        return replace(
+            finding,
+            code="borrows",
+            message=f"{finding.message}; but {lends}, which {shown_release(target)} does not have",
+            repair=f"{finding.repair}, without these packages",
+            asks=True,
+            instead_of=finding.code,
+        )
+
+    def losses(self, target: Target) -> tuple[str, ...] | None:
+        """What the venv would miss of what its base lends it; None where nobody looked."""
+        if not self.facts.settings.has_system_site_packages:
+            return ()
+        return (self.world.losses or {}).get((self.facts.path, target.home))
+
+    def _target_of(self, finding: Finding) -> Target | None:
+        """Where a repair would link the venv to; None for one that leaves its base alone."""
+        if finding.action == HOLD_BACK:
+            runtime = self.world.store.runtime(finding.argument)
+            return store_target(self.world.store, runtime, runtime.name) if runtime is not None else None
+        if finding.action != RELINK:
+            return None
+        return base_target(self.facts, self.world.store) if finding.code == "nested" else self.target
+
+    def is_vital(self, path: str) -> bool:
+        """True for what the interpreter's start depends on."""
+        folder = self.facts.folder
+        return path in (folder, f"{folder}/{FILE_NAME}", f"{folder}/bin", f"{folder}/lib") or (
+            dirname(path) == f"{folder}/bin" and basename(path).startswith("python")
+        )
