@@ -7,9 +7,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.requirements import InvalidRequirement, Requirement
 
-from pyman.core.packages.compatibility import Move, Need, Release, Verdict, marker_environment
-from pyman.core.packages.consistency import newly_broken
-from pyman.core.packages.ordinary_requirement import ordinary_marker
+from pyman.core.packages.compatibility import (
+    Move,
+    Need,
+    Release,
+    Verdict,
+    marker_environment,
+    newly_broken,
+    ordinary_marker,
+)
 from pyman.core.packages.package import Distribution, normalize_name
 from pyman.core.request import parse_request
 from pyman.core.version import parse_version

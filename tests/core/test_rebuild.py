@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.packages.compatibility import Release, marker_environment
-from pyman.core.packages.origin import UNKNOWN, Origin
-from pyman.core.packages.package import Distribution, Package, normalize_name
+from pyman.core.packages.package import UNKNOWN, Distribution, Origin, Package, normalize_name
 from pyman.core.plans.reinstallation import Comparison, compare, local_sources, plan_reinstallation, unplanned
 from pyman.core.version import parse_version
 

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.packages.origin import UNKNOWN, Origin
-from pyman.core.packages.package import Package
+from pyman.core.packages.package import UNKNOWN, Origin, Package
 from pyman.effects.packages.dist_info import read_distributions, read_packages, record_paths
 from stage.hostile import HUGE, damaged
 from stage.wheels import build_wheel, install_distribution

@@ -1,4 +1,4 @@
-"""Whether what is installed in a venv fits another patch release of its minor (DESIGN 8.1).
+"""Whether installed packages fit another patch release of their minor version (DESIGN 8.1), and each other.
 
 Only what fitted the old release and does not fit the new one counts. What nobody can understand is told, and is no
 reason to hold a venv back.
@@ -6,9 +6,10 @@ reason to hold a venv back.
 
 from __future__ import annotations
 
+import re
+
 from pyman.core.architecture import differ, shown
-from pyman.core.packages.ordinary_requirement import ordinary_marker
-from pyman.core.packages.package import LONGEST_LINE, normalize_name
+from pyman.core.packages.package import LONGEST_LINE, Distribution, name_in_requirement, normalize_name
 from pyman.core.record import record
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from pyman.core.packages.package import Distribution
     from pyman.core.request import Request
     from pyman.core.version import Version
 
@@ -261,3 +261,107 @@ def _numbers(version: Version) -> str:
 
 def _shown(text: str) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+# Requirements that are nothing out of the ordinary.
+#
+# Most are, and a pattern knows them a hundred times sooner than the packaging library parses them. It matches nothing
+# that the library would refuse; whatever it does not match is the library's.
+
+_VARIABLE = (
+    r"(?:python_version|python_full_version|os_name|sys_platform|platform_(?:machine|system|release|version"
+    r"|python_implementation)|implementation_(?:name|version)|extra)"
+)
+_TEXT = r"""(?:'[A-Za-z0-9 ._+*-]*'|"[A-Za-z0-9 ._+*-]*")"""
+_COMPARISON = r"(?:[<>]=?|[!=]=|(?:not +)?in)"
+_ATOM = rf"\(* *{_VARIABLE} *{_COMPARISON} *{_TEXT} *\)*"
+_RELEASE = r"[0-9]+(?:\.[0-9]+)*"
+_CLAUSE = rf"(?:(?:[<>]=?|~=(?= *[0-9]+\.)) *{_RELEASE}|[!=]= *{_RELEASE}(?:\.\*)?)"
+_ORDINARY = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?: *\[[A-Za-z0-9_, -]*\])?"
+    rf" *(?:{_CLAUSE}(?: *, *{_CLAUSE})*)?"
+    rf"(?: *; *(?P<marker>{_ATOM}(?: +(?:and|or) +{_ATOM})*))?"
+)
+
+
+def ordinary_marker(line: str) -> str | None:
+    """Return the environment marker of a requirement, empty where it has none; None where the line is not ordinary."""
+    found = _ORDINARY.fullmatch(line)
+    if found is None:
+        return None
+    marker: str = found["marker"] or ""
+    return marker if _balanced(marker) else None
+
+
+def _balanced(marker: str) -> bool:
+    """True where every parenthesis closes around whole comparisons; what the pattern cannot count."""
+    depth = 0
+    for character in re.sub(_TEXT, "", marker):
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+# Whether the packages of a new venv have what they need, as `pip check` asks; what was so before is no news.
+
+
+def newly_broken(
+    before: Iterable[Distribution],
+    after: Iterable[Distribution],
+    old: Release,
+    new: Release,
+    *,
+    lends: bool = False,
+) -> tuple[str, ...]:
+    """Return what packages need now and do not have, and had before: one sentence each.
+
+    With `lends` (`include-system-site-packages`) what is missing may come from the base Python, and is not told.
+    """
+    was = {one.normalized: one for one in before}
+    now = {one.normalized: one for one in after}
+    changed = {
+        name for name in {*was, *now} if name not in was or name not in now or was[name].version != now[name].version
+    }
+    moved = old.markers.get("python_version") != new.markers.get("python_version")
+    broken: dict[str, None] = {}
+    for distribution in now.values():
+        for line in distribution.requires_dist:
+            name = normalize_name(name_in_requirement(line))
+            # The same line about the same versions says what it said before, but for its marker.
+            if name in changed or distribution.normalized in changed or (moved and ";" in line):
+                told = _lack(line, name, now, new.markers)
+                if told and not (lends and name not in now) and not _was_so(distribution, line, name, was, old.markers):
+                    broken[f"{distribution} needs {told}"] = None
+    return tuple(broken)
+
+
+def _was_so(
+    distribution: Distribution, line: str, name: str, was: Mapping[str, Distribution], markers: Mapping[str, str]
+) -> bool:
+    return distribution.normalized in was and bool(_lack(line, name, was, markers))
+
+
+def _lack(line: str, name: str, there: Mapping[str, Distribution], markers: Mapping[str, str]) -> str:
+    """Say what is lacking; empty where nothing is, the line does not apply, or nobody understands it."""
+    if len(line) > LONGEST_LINE or "extra" in line.partition(";")[2]:
+        return ""  # Nobody knows which extras were asked for.
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.version import InvalidVersion
+
+    try:
+        requirement = Requirement(line)
+        if requirement.marker is not None and not requirement.marker.evaluate(dict(markers)):
+            return ""
+        found = there.get(name)
+        if found is None:
+            return f"{_requirement_text(requirement)}, which is not installed"
+        if requirement.specifier.contains(found.version, prereleases=True):
+            return ""
+    except (InvalidRequirement, InvalidVersion, ValueError, RecursionError):
+        return ""
+    return f"{_requirement_text(requirement)}, and {found.version} is installed"
+
+
+def _requirement_text(requirement: Requirement) -> str:
+    return f"{requirement.name}{requirement.specifier}"

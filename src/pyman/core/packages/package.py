@@ -1,4 +1,4 @@
-"""What is installed in a venv, as the files in `*.dist-info` say it (PEP 376, 427, 610, 627, core metadata).
+"""What is installed in a venv and where it came from, as the files in `*.dist-info` say (PEP 376, 427, 610, 627).
 
 Everything in here was written by strangers: a parser answers with what it understood, or with None, and never fails.
 """
@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from posixpath import normpath
+from posixpath import join, normpath
 
 from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.packages.origin import Origin
+    from typing import Any
+
+    from pyman.core.version import Version
 
 LONGEST_LINE = 10_000
 """Characters. A longer line of metadata is no requirement of anything, and may be slow to parse."""
@@ -247,3 +249,153 @@ def scripts_in_entry_points(content: bytes) -> tuple[str, ...]:
         if equals and usable and section in ("console_scripts", "gui_scripts") and name not in names:
             names.append(name)
     return tuple(names)
+
+
+# Where a package came from (`direct_url.json`, PEP 610).
+
+LONGEST_URL = 4096
+
+_ARCHIVE_SCHEMES = ("https", "http", "file")
+_REPOSITORY_SCHEMES = ("https", "http", "ssh", "git", "file", "svn", "lp")
+_SYSTEMS = ("git", "hg", "svn", "bzr")
+_COMMIT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:@-]{0,200}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{32,128}", re.ASCII)
+# Those that pip and uv both compare when they stand behind a URL, the usual one first.
+COMPARED = ("sha256", "sha512", "sha384")
+
+
+@record
+class Origin:
+    """What `direct_url.json` records. `kind` is `editable`, `folder`, `archive`, `vcs`, or `unknown`."""
+
+    kind: str
+    url: str = ""
+    """As it is written there; without passwords, by PEP 610."""
+    path: str = ""
+    """The local folder or file that the URL names, absolute; empty where it is elsewhere."""
+    subdirectory: str = ""
+    """Where below the root of the source its `pyproject.toml` lies."""
+    system: str = ""
+    """`git`, `hg`, `svn`, `bzr`."""
+    commit: str = ""
+    hashes: tuple[tuple[str, str], ...] = ()
+    """Pairs of an algorithm and a digest in hexadecimal."""
+
+
+UNKNOWN = Origin("unknown")
+
+
+def parse_direct_url(content: bytes) -> Origin:
+    """Understand `direct_url.json`; UNKNOWN for what is none, so that nobody mistakes it for a package of the index."""
+    import json
+
+    try:
+        told = json.loads(content)
+    except (ValueError, RecursionError):
+        return UNKNOWN
+    if not isinstance(told, dict):
+        return UNKNOWN
+    whole, subdirectory = told.get("url"), told.get("subdirectory") or ""
+    if not isinstance(whole, str) or not isinstance(subdirectory, str) or not _is_plain(whole):
+        return UNKNOWN
+    # uv keeps what stood behind the URL in the requirement; pip tells it apart.
+    url, _, fragment = whole.partition("#")
+    behind = dict(part.split("=", 1) for part in fragment.split("&") if "=" in part)
+    subdirectory = subdirectory or behind.get("subdirectory", "")
+    if "#" in fragment or (subdirectory and not _is_plain(subdirectory.replace(" ", ""))):
+        return UNKNOWN
+    path = local_path(url)
+    for key, understand in (("vcs_info", _vcs), ("archive_info", _archive), ("dir_info", _folder)):
+        details = told.get(key)
+        if isinstance(details, dict):
+            return understand(url, path, subdirectory, {**behind, **details})
+    return UNKNOWN
+
+
+def _vcs(url: str, path: str, subdirectory: str, details: dict[str, Any]) -> Origin:
+    system, commit = details.get("vcs"), details.get("commit_id")
+    if system not in _SYSTEMS or not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+        return UNKNOWN
+    if _scheme(url) not in _REPOSITORY_SCHEMES:
+        return UNKNOWN
+    return Origin("vcs", url, path, subdirectory, system, commit)
+
+
+def _archive(url: str, path: str, subdirectory: str, details: dict[str, Any]) -> Origin:
+    if _scheme(url) not in _ARCHIVE_SCHEMES:
+        return UNKNOWN
+    hashes = details.get("hashes")
+    pairs = list(hashes.items()) if isinstance(hashes, dict) else []
+    legacy = details.get("hash")
+    if not pairs and isinstance(legacy, str):
+        algorithm, _, digest = legacy.partition("=")
+        pairs = [(algorithm, digest)]
+    pairs = pairs or [(name, details[name]) for name in COMPARED if name in details]
+    known = [(name, digest) for name, digest in pairs if isinstance(digest, str) and _DIGEST.fullmatch(digest)]
+    return Origin("archive", url, path, subdirectory, hashes=tuple(known))
+
+
+def _folder(url: str, path: str, subdirectory: str, details: dict[str, Any]) -> Origin:
+    if not path:
+        return UNKNOWN
+    # A folder needs no fragment to name one inside of it, and uv does not tell two such apart.
+    inner = normpath(join(path, subdirectory)) if subdirectory else path
+    return Origin("editable" if details.get("editable") is True else "folder", url, inner)
+
+
+def local_path(url: str) -> str:
+    """Return the absolute path that a `file:` URL names on this machine, empty for any other URL."""
+    if _scheme(url) != "file":
+        return ""
+    from urllib.parse import unquote, urlsplit
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    path = unquote(parts.path, errors="surrogateescape")
+    return path if parts.netloc in ("", "localhost") and path.startswith("/") and "\0" not in path else ""
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower()
+
+
+def _is_plain(text: str) -> bool:
+    """True for text that stays one word in a requirements file, whatever it holds."""
+    return 0 < len(text) <= LONGEST_URL and text.isprintable() and not any(map(str.isspace, text))
+
+
+# What a venv is born with: the affair of the runtime that it is made from, not of whoever installs into it.
+
+FIRST_WITHOUT_SETUPTOOLS = (3, 12)
+
+# Every setuptools that an `ensurepip` has brought (cpython, Lib/ensurepip/__init__.py).
+_BUNDLED = "28.8.0 39.0.1 40.6.2 40.8.0 41.2.0 47.1.0 49.2.1 56.0.0 57.4.0 58.1.0 63.2.0 65.5.0 79.0.1"
+
+
+def own_packages(packages: tuple[Package, ...], old: Version, new: Version) -> frozenset[str]:
+    """Return the normalized names that a rebuild leaves to the new venv: born with it, or not needed there any more.
+
+    pip always. setuptools where nobody chose it: virtualenv does not mark what it seeds as requested, and what
+    `ensurepip` brings is known by its version. One that another package needs is put back where the new Python brings
+    none.
+    """
+    own = {"pip"}
+    brings_setuptools = (new.major, new.minor) < FIRST_WITHOUT_SETUPTOOLS
+    setuptools = next((package for package in packages if package.normalized == "setuptools"), None)
+    if setuptools is None:
+        return frozenset(own | {"setuptools"} if brings_setuptools else own)
+    was_seeded = (old.major, old.minor) < FIRST_WITHOUT_SETUPTOOLS and setuptools.origin is None
+    unchosen = not setuptools.requested or setuptools.version in _BUNDLED.split()
+    if was_seeded and unchosen and (brings_setuptools or not _is_needed("setuptools", packages)):
+        own.add("setuptools")
+    return frozenset(own)
+
+
+def _is_needed(name: str, packages: tuple[Package, ...]) -> bool:
+    return any(
+        normalize_name(name_in_requirement(line)) == name and "extra" not in line.partition(";")[2]
+        for package in packages
+        for line in package.distribution.requires_dist
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from posixpath import join
 
 from pyman.core.moved import of_the_user
-from pyman.core.packages.requirement_line import local_source
+from pyman.core.packages.installer import Batch, Installer, local_source
 from pyman.core.plans.reinstallation import Reinstallation, local_sources, plan_reinstallation
 from pyman.core.record import record, replace
 from pyman.errors import BLOCKED, SOURCE_GONE, Refused, UsageError
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from pyman.core.layout import VenvWish
     from pyman.core.packages.compatibility import Release
-    from pyman.core.packages.installer import Batch, Installer
     from pyman.core.packages.package import Package
     from pyman.core.store import Choice
     from pyman.core.venv import VenvFacts

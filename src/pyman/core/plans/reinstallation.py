@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pyman.core.packages.compatibility import Move
-from pyman.core.packages.installer import Batch
-from pyman.core.packages.own_packages import own_packages
-from pyman.core.packages.package import normalize_name
-from pyman.core.packages.requirement_line import local_source, needs_network, requirement_line
+from pyman.core.packages.compatibility import Move, Release
+from pyman.core.packages.installer import Batch, local_source, needs_network, requirement_line
+from pyman.core.packages.package import Package, normalize_name, own_packages
 from pyman.core.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.packages.compatibility import Release
-    from pyman.core.packages.package import Package
     from pyman.core.version import Version
 
 

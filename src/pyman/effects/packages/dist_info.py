@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.packages.origin import Origin, parse_direct_url
 from pyman.core.packages.package import (
     Distribution,
+    Origin,
     Package,
     compiled_in_record,
     headers_of,
     is_compiled,
     is_inside,
     normalize_name,
+    parse_direct_url,
     parse_metadata,
     paths_in_record,
     rows_in_record,

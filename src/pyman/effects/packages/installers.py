@@ -5,9 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 
-from pyman.core.packages.installer import Batch, Installer, install_command, installer_environment, sync_command
-from pyman.core.packages.installer_failure import blocking_packages, failure_reason, is_network_failure
-from pyman.core.packages.pip_conf import OF_UV, pip_variables, uv_settings
+from pyman.core.packages.installer import (
+    Batch,
+    Installer,
+    blocking_packages,
+    failure_reason,
+    install_command,
+    installer_environment,
+    is_network_failure,
+    sync_command,
+)
+from pyman.core.packages.pip_conf import OF_UV, PipConf, pip_variables, uv_settings
 from pyman.core.record import replace
 from pyman.core.seeding import AUTO, LINKED, allowed_ways
 from pyman.effects.leash import run_on_leash
@@ -21,7 +29,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyman.core.packages.pip_conf import PipConf
 
 _MOST_TRIALS = 30
 _LONGEST_WORDS = 120

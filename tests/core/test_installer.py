@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.packages.installer import installer_environment
-from pyman.core.packages.installer_failure import blocking_packages, failure_reason, is_network_failure
+from pyman.core.packages.installer import blocking_packages, failure_reason, installer_environment, is_network_failure
 
 PIP_NO_VERSION = """\
 Looking in links: /wheels
