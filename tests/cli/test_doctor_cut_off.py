@@ -10,7 +10,7 @@ import pytest
 from pyman.cli.flows.mending import planned_steps
 from pyman.core.diagnosis.finding import World
 from pyman.core.diagnosis.venv import diagnose_venv
-from pyman.core.plan import Plan, Verify
+from pyman.core.plans.steps import Plan, Verify
 from pyman.core.venv import VenvFolder
 from pyman.effects.apply import Transaction
 from pyman.effects.places import read_places

@@ -14,8 +14,8 @@ import threading
 import pytest
 
 from pyman.core.diagnosis.finding import OWN_FILES, Finding
-from pyman.core.plan import OwnCopy
 from pyman.core.plans.repair import plan_repair
+from pyman.core.plans.steps import OwnCopy
 from pyman.core.store import Store
 from pyman.effects.places import read_places
 from pyman.effects.venvs import own_copies, shared_files

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyman.core.plans.adopt import KeepInstalled, Link, Stranger, decide, left_behind
+from pyman.core.plans.install import KeepInstalled, Link, Stranger, decide_adoption, left_behind
 from pyman.core.version import Version
 from pyman.errors import Refused
 from stage.stores import store
@@ -17,7 +17,7 @@ STRANGER = Stranger("/home/me/.pyenv/versions/3.12.1", Version(3, 12, 1), "defau
      (("3.12.1@/usr",), "3.12.1")],
 )  # fmt: skip
 def test_one_version_has_one_place(installed, kept):
-    decision = decide(STRANGER, store(*installed))
+    decision = decide_adoption(STRANGER, store(*installed))
     if kept is None:
         assert decision == Link(STRANGER, "3.12.1")
     else:
@@ -27,24 +27,24 @@ def test_one_version_has_one_place(installed, kept):
 
 
 def test_the_same_place_twice_is_the_same():
-    decision = decide(STRANGER, store(f"3.12.1@{STRANGER.prefix}"))
+    decision = decide_adoption(STRANGER, store(f"3.12.1@{STRANGER.prefix}"))
     assert isinstance(decision, KeepInstalled)
     assert decision.is_same
 
 
 def test_a_link_that_leads_nowhere_any_more_gives_way():
     made = store("3.12.1@/gone!")
-    assert decide(STRANGER, made) == Link(STRANGER, "3.12.1", made.runtime("3.12.1"))
+    assert decide_adoption(STRANGER, made) == Link(STRANGER, "3.12.1", made.runtime("3.12.1"))
 
 
 def test_a_broken_one_of_ours_is_mended_and_not_hidden():
     with pytest.raises(Refused, match="broken"):
-        decide(STRANGER, store("3.12.1!"))
+        decide_adoption(STRANGER, store("3.12.1!"))
 
 
 def test_a_variant_has_a_name_of_its_own():
     stranger = Stranger("/opt/python", Version(3, 14, 0, "rc2"), "freethreaded", "path")
-    assert decide(stranger, store("3.14.0rc2")) == Link(stranger, "3.14.0rc2t")
+    assert decide_adoption(stranger, store("3.14.0rc2")) == Link(stranger, "3.14.0rc2t")
 
 
 def test_only_what_the_user_installed_is_left_behind():

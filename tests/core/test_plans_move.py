@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyman.core.plan import ReplaceFile, ReplaceLink, Verify
 from pyman.core.plans.move import (
     AliasMove,
     Follower,
@@ -16,6 +15,7 @@ from pyman.core.plans.move import (
     through_other,
     version_lines,
 )
+from pyman.core.plans.steps import ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.record import replace
 from pyman.core.store import Swap

@@ -2,8 +2,7 @@
 
 import pytest
 
-from pyman.core.plans.install import Fetch, Keep
-from pyman.core.plans.upgrade import decide, minors_to_upgrade
+from pyman.core.plans.install import Fetch, Keep, decide_upgrade, minors_to_upgrade
 from pyman.core.request import parse_request
 from pyman.core.store import with_runtime
 from pyman.errors import BadRequest, NotFound, Refused
@@ -43,11 +42,11 @@ def told(decision):
 @pytest.mark.parametrize(("installed", "manifests", "minor", "what"), DECISIONS, ids=str)
 def test_decisions(installed, manifests, minor, what):
     before = store(*installed)
-    decision = decide(parse_request(minor), before, BUILDS, manifests)
+    decision = decide_upgrade(parse_request(minor), before, BUILDS, manifests)
     assert told(decision) == what
     if isinstance(decision, Fetch):
         after = with_runtime(before, runtime(decision.name))
-        again = decide(parse_request(minor), after, BUILDS, {**manifests, decision.name: decision.build.build})
+        again = decide_upgrade(parse_request(minor), after, BUILDS, {**manifests, decision.name: decision.build.build})
         assert isinstance(again, Keep)
 
 

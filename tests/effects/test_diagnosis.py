@@ -11,8 +11,8 @@ from hypothesis import settings as tries
 from pyman.core.diagnosis.finding import SEVERITIES, Finding, World, worst_first
 from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv, state_of_venv
 from pyman.core.owners import rewrite_pipx_metadata
-from pyman.core.plan import CopyProgram, Forget, RemoveLink, ReplaceFile, ReplaceLink, Verify
 from pyman.core.plans.repair import plan_repair, version_line
+from pyman.core.plans.steps import CopyProgram, Forget, RemoveLink, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.record import replace
 from pyman.core.relink import Target

@@ -16,7 +16,7 @@ from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.lock_file import requirements_of_pylock
 from pyman.core.packages.package import normalize_name
-from pyman.core.plans.reinstallation import compare, plan_reinstallation, unplanned
+from pyman.core.plans.rebuild import compare, plan_reinstallation, unplanned
 from pyman.core.version import parse_version
 from pyman.effects.observer import Observer
 from pyman.effects.packages.dist_info import read_packages

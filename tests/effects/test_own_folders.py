@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from pyman.core.plan import Plan, ReplaceFile, ReplaceLink
+from pyman.core.plans.steps import Plan, ReplaceFile, ReplaceLink
 from pyman.core.venv import VenvFolder
 from pyman.effects.apply import Transaction
 from pyman.effects.places import Places

@@ -15,7 +15,7 @@ from pyman.cli.show.moves import moved_data, moved_lines
 from pyman.cli.show.notes import shown_place, told_of_base
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
-from pyman.core.plans.adopt import KeepInstalled, Stranger
+from pyman.core.plans.install import KeepInstalled, Stranger
 from pyman.core.request import Request
 from pyman.core.store import Moved, Runtime, origin_of
 from pyman.core.version import release_name

@@ -6,8 +6,7 @@ from pyman.cli.flows import installing
 from pyman.cli.session import Session
 from pyman.core.answer import Answer, Table
 from pyman.core.catalogue import Catalogue
-from pyman.core.plans.install import Fetch
-from pyman.core.plans.upgrade import decide, minors_to_upgrade
+from pyman.core.plans.install import Fetch, decide_upgrade, minors_to_upgrade
 from pyman.core.release_cycle import state
 from pyman.core.store import Store
 from pyman.core.version import VARIANT_RANK, VARIANT_SUFFIX, Version, minor_alias, release_name
@@ -60,7 +59,7 @@ def list_outdated(session: Session, store: Store) -> Answer:
         if (manifest := read_manifest(runtime)) is not None
     }
     for minor in minors:
-        decision = decide(minor, store, known.builds if known is not None else (), builds)
+        decision = decide_upgrade(minor, store, known.builds if known is not None else (), builds)
         if not isinstance(decision, Fetch):
             continue
         present = store.alias_target(minor.text)

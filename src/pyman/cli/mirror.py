@@ -13,8 +13,7 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.catalogue import INDEX, Build, MirroredArchive, mirrored
 from pyman.core.escape import as_word
-from pyman.core.plans.install import answer_is_known
-from pyman.core.plans.mirror import refuse_what_has_no_build, wanted_builds
+from pyman.core.plans.install import answer_is_known, refuse_what_has_no_build, wanted_builds
 from pyman.core.record import replace
 from pyman.core.request import Request, parse_request
 from pyman.core.target import is_triple

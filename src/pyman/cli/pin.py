@@ -15,8 +15,8 @@ from pyman.core.answer import Answer
 from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
 from pyman.core.owners import owner_command
-from pyman.core.plan import Plan
 from pyman.core.plans.repair import relink_steps
+from pyman.core.plans.steps import Plan
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
 from pyman.core.relink import Target, store_target, wanted_alias
 from pyman.core.request import parse_request

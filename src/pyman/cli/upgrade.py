@@ -14,8 +14,7 @@ from pyman.cli.show.installed import got_data, told_of_hold
 from pyman.cli.show.moves import moved_data, moved_lines, planned_lines
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer
-from pyman.core.plans.install import Fetch, answer_is_known
-from pyman.core.plans.upgrade import decide, minors_to_upgrade
+from pyman.core.plans.install import Fetch, answer_is_known, decide_upgrade, minors_to_upgrade
 from pyman.core.request import Request
 from pyman.core.store import Runtime, swaps, with_runtime
 from pyman.effects.interruption import Part
@@ -69,7 +68,7 @@ def upgrade(
         manifest = read_manifest(runtime)
         if manifest is not None and manifest.build is not None:
             builds[runtime.name] = manifest.build
-    decisions = [decide(minor, store, known.builds, builds) for minor in minors]
+    decisions = [decide_upgrade(minor, store, known.builds, builds) for minor in minors]
     fetches = [decision for decision in decisions if isinstance(decision, Fetch)]
     if dry_run:
         return _dry_run(session, minors, fetches, check=not no_check)

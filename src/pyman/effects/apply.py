@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pyman.core.plan import (
+from pyman.core.plans.steps import (
     CopyProgram,
     Forget,
     OwnCopy,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from pyman.core.plan import Step
+    from pyman.core.plans.steps import Step
     from pyman.core.venv import VenvFolder
 
     Writing = ReplaceFile | ReplaceLink | RemoveLink | CopyProgram | OwnCopy | RemoveBytecode

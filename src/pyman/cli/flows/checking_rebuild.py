@@ -8,8 +8,7 @@ from pyman.cli.session import Session
 from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
 from pyman.core.packages.compatibility import newly_broken
 from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
-from pyman.core.plans.rebuild import RebuildPlan
-from pyman.core.plans.reinstallation import Comparison, compare, unplanned
+from pyman.core.plans.rebuild import Comparison, RebuildPlan, compare, unplanned
 from pyman.core.record import record
 from pyman.core.relink import Target
 from pyman.core.venv import VenvFolder

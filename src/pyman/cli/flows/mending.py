@@ -13,9 +13,9 @@ from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move
 from pyman.core.owners import PIPX_METADATA
-from pyman.core.plan import Plan
 from pyman.core.plans.move import through_other
 from pyman.core.plans.repair import chosen_target, plan_repair
+from pyman.core.plans.steps import Plan
 from pyman.core.record import record, replace
 from pyman.core.request import parse_request
 from pyman.core.store import Store

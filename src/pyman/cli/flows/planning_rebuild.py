@@ -21,6 +21,9 @@ from pyman.core.packages.pip_conf import PipConf, overruled_by
 from pyman.core.plans.rebuild import (
     RebuildOptions,
     RebuildPlan,
+    Reinstallation,
+    kept_request,
+    local_sources,
     obstacles_of,
     refuse_missing_sources,
     refuse_unknown_names,
@@ -28,8 +31,6 @@ from pyman.core.plans.rebuild import (
     split_own,
     stays,
 )
-from pyman.core.plans.rebuild_python import kept_request
-from pyman.core.plans.reinstallation import Reinstallation, local_sources
 from pyman.core.record import replace
 from pyman.core.relink import wanted_alias
 from pyman.core.store import Choice

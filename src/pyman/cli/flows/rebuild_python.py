@@ -7,8 +7,7 @@ import os
 from pyman.cli.session import Session
 from pyman.core.escape import as_word
 from pyman.core.plans.install import Fetch, Impossible, decide
-from pyman.core.plans.rebuild import RebuildOptions
-from pyman.core.plans.rebuild_python import PythonWish, fits, settled, wished_python
+from pyman.core.plans.rebuild import PythonWish, RebuildOptions, fits, settled, wished_python
 from pyman.core.relink import Target
 from pyman.core.request import Request
 from pyman.core.store import Choice, choose, executable_of

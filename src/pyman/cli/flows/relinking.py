@@ -15,8 +15,7 @@ from pyman.cli.show.rebuilt import relinked_data
 from pyman.core.diagnosis.finding import ERROR, FAILED, REBUILD, Finding
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.escape import as_word
-from pyman.core.plans.rebuild import RebuildOptions
-from pyman.core.plans.rebuild_python import kept_request, means_same_minor
+from pyman.core.plans.rebuild import RebuildOptions, kept_request, means_same_minor
 from pyman.core.relink import Target, wanted_alias
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias

@@ -6,7 +6,7 @@ import sys
 
 from pyman.cli.session import Session
 from pyman.core.answer import Answer
-from pyman.core.plans.adopt import Stranger, left_behind
+from pyman.core.plans.install import Stranger, left_behind
 from pyman.core.record import replace
 from pyman.effects.interpreters.other_pythons import base_packages
 from pyman.hot.speak import is_terminal

@@ -1,20 +1,21 @@
-"""`install`: what is there already, what is fetched, what cannot be had."""
+"""What `install`, `upgrade`, `adopt` and `mirror` do: what is kept, fetched or linked, and what is not available."""
 
 from __future__ import annotations
 
+from pyman.core.escape import as_word
 from pyman.core.names import versions_in
+from pyman.core.packages.lent import PART_OF_PYTHON
 from pyman.core.record import record
-from pyman.core.request import Request, best_of
+from pyman.core.request import Request, best_of, parse_request
 from pyman.core.store import Runtime, Store
 from pyman.core.version import Version, release_name
-from pyman.errors import UNSUPPORTED, NotFound, PymanError
+from pyman.errors import UNSUPPORTED, NotFound, PymanError, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pyman.core.catalogue import Build
-
 
 _MOST_NAMED = 3
 _NEWEST = 1 << 20
@@ -148,3 +149,157 @@ def _distance(request: Request, version: Version) -> tuple[int, ...]:
     numbers = request.numbers or (named[0] if named else (_NEWEST, _NEWEST))
     mine = (version.major, version.minor, version.patch)
     return tuple(abs(asked - have) for asked, have in zip(numbers, mine, strict=False))
+
+
+# `upgrade`: the newest patch release, and the newest build of it, for every minor that pyman manages.
+
+
+def minors_to_upgrade(store: Store, texts: Iterable[str]) -> list[Request]:
+    """The minors that are meant: those named, else all with a managed runtime.
+
+    Raises Refused for a patch release, which has no newer self, NotFound for a minor without a managed runtime.
+    """
+    managed = list(dict.fromkeys(runtime.alias for runtime in store.runtimes if runtime.is_managed and runtime.whole))
+    wanted = []
+    for text in texts:
+        request = parse_request(text)
+        if request.pins or request.kind not in ("release", "latest"):
+            raise Refused(f"`{text}` cannot be upgraded: it names no minor", hint="name a minor: `pyman upgrade 3.13`")
+        fitting = [alias for alias in managed if _names(request, alias)]
+        if not fitting:
+            raise NotFound(f"pyman installed no Python {text}", hint=f"run `pyman install {as_word(text)}`")
+        wanted += fitting
+    return [parse_request(alias) for alias in dict.fromkeys(wanted or ([] if list(texts) else managed))]
+
+
+def _names(request: Request, alias: str) -> bool:
+    minor = parse_request(alias)
+    if request.kind == "latest":
+        return True
+    return request.variant == minor.variant and minor.numbers[: len(request.numbers)] == request.numbers
+
+
+def decide_upgrade(
+    minor: Request, store: Store, builds: Sequence[Build], manifest_builds: dict[str, str]
+) -> Fetch | Keep:
+    """Decide one minor: a newer release, a newer build of the same release, or nothing to do.
+
+    `manifest_builds` tells the build of each managed runtime by its name. A release that lies there already under its
+    plain name gets the newer build beside it, named `3.13.15+20261101`: what is installed never changes.
+    """
+    installed = _newest_managed(minor, store, manifest_builds)
+    best = best_of(minor, [(build.version, build.variant) for build in builds])
+    if best is None:
+        return Keep(minor, installed, "nothing newer is known")
+    build = next(build for build in builds if (build.version, build.variant) == best)
+    if best[0].order > installed.version.order:
+        return Fetch(minor, build, release_name(*best))
+    # A build that is not known, because a manifest is lost or names none, is no reason to think it older.
+    present = installed.build or manifest_builds.get(installed.name, "")
+    if best[0] == installed.version and present and build.build > present:
+        return Fetch(minor, build, f"{release_name(*best)}+{build.build}")
+    return Keep(minor, installed)
+
+
+def _newest_managed(minor: Request, store: Store, manifest_builds: dict[str, str]) -> Runtime:
+    return max(
+        (
+            runtime
+            for runtime in store.runtimes
+            if runtime.is_managed and runtime.whole and minor.admits(runtime.version, runtime.variant)
+        ),
+        key=lambda runtime: (runtime.rank[:3], runtime.build or manifest_builds.get(runtime.name, "")),
+    )
+
+
+# `adopt`: whether a Python of somebody else's gets a link in the store, and under which name.
+
+
+@record
+class Stranger:
+    """A Python that is not in the store, as it told about itself."""
+
+    prefix: str
+    """The folder to link to."""
+    version: Version
+    variant: str
+    origin: str
+
+
+@record
+class Link:
+    """A link is made; `replaces` is a link of the same name that leads nowhere any more."""
+
+    stranger: Stranger
+    name: str
+    replaces: Runtime | None = None
+
+
+@record
+class KeepInstalled:
+    """The release is in the store already: one version has one place (DESIGN 3)."""
+
+    stranger: Stranger
+    runtime: Runtime
+
+    @property
+    def is_same(self) -> bool:
+        """True where the store has just this one."""
+        return self.runtime.target == self.stranger.prefix
+
+
+if TYPE_CHECKING:
+    Adoption = Link | KeepInstalled
+
+
+def decide_adoption(stranger: Stranger, store: Store) -> Adoption:
+    """Decide one Python: what is there and works is kept, managed or adopted.
+
+    Raises Refused where a folder of ours that is broken has the name.
+    """
+    name = release_name(stranger.version, stranger.variant)
+    same = [
+        runtime
+        for runtime in store.runtimes
+        if (runtime.version, runtime.variant) == (stranger.version, stranger.variant)
+    ]
+    kept = max((runtime for runtime in same if runtime.whole), key=lambda runtime: runtime.rank, default=None)
+    if kept is not None:
+        return KeepInstalled(stranger, kept)
+    broken = next((runtime for runtime in same if runtime.name == name), None)
+    if broken is not None and broken.is_managed:
+        raise Refused(
+            f"{broken.path} is there, and broken: it lacks its manifest",
+            hint=f"mend it with `pyman install {name}`, or remove it with `pyman uninstall {name}`",
+        )
+    return Link(stranger, name, broken)
+
+
+def left_behind(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """What was installed into the base itself, which nobody will find in the next patch release."""
+    return tuple(sorted(name for name in packages if name.lower() not in PART_OF_PYTHON))
+
+
+# `mirror`: which builds a partial mirror gets.
+
+
+def refuse_what_has_no_build(request: Request) -> None:
+    """Raise for a request that names a place on this machine, or what pyman does not install."""
+    if request.kind in ("path", "system"):
+        raise UsageError(f"`{request}` names no build that could be mirrored", hint="name a version or a range")
+    if request.kind == "other":
+        raise not_installable(request)
+
+
+def wanted_builds(requests: Sequence[Request], builds: Sequence[Build], platform: str) -> list[Build]:
+    """The newest build of the best release for each request, as `install` would choose on a machine of a platform.
+
+    `builds` are those for that platform, newest first. Raises NotFound for a request that none of them satisfies.
+    """
+    wanted: list[Build] = []
+    for request in requests:
+        best = best_of(request, [(build.version, build.variant) for build in builds])
+        if best is None:
+            raise unknown_release(request, builds, platform)
+        wanted.append(next(build for build in builds if (build.version, build.variant) == best))
+    return list(dict.fromkeys(wanted))

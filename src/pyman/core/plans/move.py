@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posixpath import basename, join
 
-from pyman.core.plan import CopyProgram, Plan, ReplaceFile, ReplaceLink, Verify
+from pyman.core.plans.steps import CopyProgram, Plan, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, VERSION_KEYS, Settings, edit, parse_pyvenv_cfg
 from pyman.core.record import record
 from pyman.core.store import Runtime, Swap, executable_of, parse_runtime_name
@@ -12,7 +12,7 @@ from pyman.core.venv import VenvFolder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.plan import Step
+    from pyman.core.plans.steps import Step
     from pyman.core.version import Version
 
 

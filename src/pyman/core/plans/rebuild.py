@@ -1,23 +1,26 @@
-"""One rebuild, decided and not yet begun, and what keeps it from being begun (DESIGN 7, Rebuild)."""
+"""One rebuild, decided before it begins: its Python, the packages that are put back, what prevents it (DESIGN 4, 7)."""
 
 from __future__ import annotations
 
 from posixpath import join
 
+from pyman.core.escape import as_word
 from pyman.core.moved import of_the_user
-from pyman.core.packages.installer import Batch, Installer, local_source
-from pyman.core.plans.reinstallation import Reinstallation, local_sources, plan_reinstallation
+from pyman.core.packages.compatibility import Move, Release
+from pyman.core.packages.installer import Batch, Installer, local_source, needs_network, requirement_line
+from pyman.core.packages.package import Package, normalize_name, own_packages
 from pyman.core.record import record, replace
-from pyman.errors import BLOCKED, SOURCE_GONE, Refused, UsageError
+from pyman.core.relink import pinned_release, wanted_alias
+from pyman.core.request import Request, parse_request
+from pyman.core.store import Choice, Store, pinned
+from pyman.core.version import Version, minor_alias
+from pyman.errors import BLOCKED, SOURCE_GONE, BadRequest, NotFound, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pyman.core.layout import VenvWish
-    from pyman.core.packages.compatibility import Release
-    from pyman.core.packages.package import Package
-    from pyman.core.store import Choice
     from pyman.core.venv import VenvFacts
 
 _MOST_NAMED = 5
@@ -153,3 +156,298 @@ def split_own(
         name for name in own if any(f"{source}/".startswith(f"{facts.folder}/{name}/") for source in sources)
     )
     return holding, tuple(name for name in own if name not in holding)
+
+
+# Which Python a venv is made anew with, and what stays of its owner's wishes (DESIGN 4, 7).
+
+
+@record
+class PythonWish:
+    """What to look for: the first of `requests` that is there is taken, else the first that can be installed."""
+
+    requests: tuple[Request, ...]
+    alias: str | None = None
+    """The minor and variant that it must be; None where the user names one, or nothing tells."""
+    asked: bool = False
+    """True where the user names it now: these words are kept with the venv."""
+    pin: bool = False
+    """True for a venv that is pinned, and stays so."""
+    fallback: Request | None = None
+    """The minor, for a venv that is pinned to a release which may be nowhere to be had: then it follows."""
+
+
+def wished_python(facts: VenvFacts, asked: str | None, minor: str | None = None) -> PythonWish:
+    """Say which Python a rebuild of this venv is for.
+
+    `asked` are the user's words; `minor` is the alias that a finding of doctor names. Without either it is the minor of
+    the venv's packages: its pinned release, the path that it was made from, the store's alias, the interpreter that it
+    goes through. Raises NotFound where nothing tells, BadRequest for words that nobody understands.
+    """
+    pin = facts.policy == "pin"
+    if asked is not None:
+        return PythonWish((parse_request(asked),), asked=True, pin=pin)
+    own = _parsed(facts.request)
+    alias = minor or wanted_alias(facts)
+    if alias is None:
+        if own is None:
+            raise NotFound(
+                f"nothing tells which Python {facts.path} needs",
+                hint=f"name one: `pyman rebuild -p 3.13 {as_word(facts.path)}`",
+            )
+        return PythonWish((own,), pin=pin)
+    path = (own,) if own is not None and own.kind == "path" else ()
+    link = (Request(facts.link, "path"),) if facts.link is not None else ()
+    release = pinned_release(facts)
+    if release is not None and _alias_of(release) == alias:
+        requests = (parse_request(release), *path, *link)
+        return PythonWish(requests, alias, pin=True, fallback=parse_request(alias))
+    return PythonWish((*path, parse_request(alias), *link), alias, pin=pin)
+
+
+def _parsed(text: str | None) -> Request | None:
+    try:
+        return parse_request(text) if text is not None else None
+    except BadRequest:
+        return None
+
+
+def _alias_of(release: str) -> str | None:
+    parsed = _parsed(release)
+    if parsed is None or not parsed.pins:
+        return None
+    return replace(parsed, numbers=parsed.numbers[:2], prerelease="").alias
+
+
+def means_same_minor(facts: VenvFacts, asked: str) -> bool:
+    """True for words that name the minor and variant that the venv has, or admit the release that it runs."""
+    request = parse_request(asked)
+    if request.kind == "release" and len(request.numbers) > 1:
+        return replace(request, numbers=request.numbers[:2], prerelease="").alias == wanted_alias(facts)
+    running = facts.running
+    return running is not None and running.version is not None and request.admits(running.version, running.variant)
+
+
+def fits(choice: Choice, wish: PythonWish) -> bool:
+    """True for an interpreter of the minor and variant that the wish is about."""
+    return wish.alias is None or minor_alias(choice.version, choice.variant) == wish.alias
+
+
+def settled(choice: Choice, wish: PythonWish, request: Request, store: Store) -> Choice:
+    """The choice with the venv's policy: what was pinned stays pinned, unless its release is nowhere to be had."""
+    if not wish.pin or choice.policy == "pin" or request == wish.fallback:
+        return choice
+    return pinned(store, choice.runtime) if choice.runtime is not None else replace(choice, policy="pin")
+
+
+def kept_request(facts: VenvFacts, choice: Choice, wish: PythonWish, request: Request) -> str:
+    """The words to keep with the new venv: those of now, else those of before as long as they are true."""
+    if wish.asked:
+        return choice.executable if request.kind == "path" else request.text
+    own = _parsed(facts.request)
+    if own is not None and own.kind != "path" and own.admits(choice.version, choice.variant):
+        return own.text
+    if request.kind == "path" and (own is None or own == request):
+        return choice.executable
+    return choice.release if choice.policy == "pin" else minor_alias(choice.version, choice.variant)
+
+
+# What a rebuild puts into the new venv, and whether that is what was in the old one (DESIGN 7, Rebuild).
+
+
+@record
+class Reinstalled:
+    """One package that is put back."""
+
+    name: str
+    normalized: str
+    version: str
+    line: str
+    """What the installer is given."""
+    source: str
+    """Where it comes from, in words."""
+    exact: bool = True
+    """False where another version than the old one may come of it."""
+    pin: str = ""
+    """What keeps it as it is when others are resolved."""
+
+
+@record
+class Obstacle:
+    """One package that cannot be put back as it was."""
+
+    name: str
+    normalized: str
+    version: str
+    reason: str
+    relaxable: bool
+    """True where `--allow-newer` would take another version."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}: {self.reason}"
+
+
+@record
+class Reinstallation:
+    """The packages of a rebuild. One with obstacles is not begun."""
+
+    exact: tuple[Reinstalled, ...] = ()
+    """Installed as they are named, and nothing with them."""
+    resolved: tuple[Reinstalled, ...] = ()
+    """Installed with what they need, in versions that fit the exact ones: the relaxed, and what the new minor adds."""
+    own: tuple[str, ...] = ()
+    """Normalized names of what is the new runtime's own affair."""
+    obstacles: tuple[Obstacle, ...] = ()
+
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        """What is installed, call by call."""
+        exact, resolved = (
+            Batch(tuple(one.line for one in part), tuple(one.normalized for one in part))
+            for part in (self.exact, self.resolved)
+        )
+        pins = tuple(one.pin for one in self.exact if one.exact and one.pin)
+        resolved = replace(resolved, constraints=pins, dependencies=True)
+        return tuple(batch for batch in (exact, resolved) if batch.lines)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The normalized names of all that is installed."""
+        return tuple(one.normalized for one in (*self.exact, *self.resolved))
+
+
+@record
+class Comparison:
+    """What a rebuild changed, as `rebuild` reports it."""
+
+    added: tuple[tuple[str, str], ...] = ()
+    """Pairs of a name and a version."""
+    removed: tuple[tuple[str, str], ...] = ()
+    changed: tuple[tuple[str, str, str], ...] = ()
+    """Names with the old version and the new one."""
+
+
+def plan_reinstallation(
+    packages: Iterable[Package],
+    old: Release,
+    new: Release,
+    *,
+    relaxed: frozenset[str] = frozenset(),
+    missing: frozenset[str] = frozenset(),
+    offline: bool = False,
+) -> Reinstallation:
+    """Decide how each package is put back under another release; where only the old minor is known, its x.y.0 will do.
+
+    `relaxed` are normalized names whose version may change; `missing` those of `local_sources` that are gone.
+    """
+    present = tuple(packages)
+    own = own_packages(present, old.version, new.version)
+    exact: list[Reinstalled] = []
+    resolved: list[Reinstalled] = []
+    obstacles: list[Obstacle] = []
+    for package in present:
+        if package.normalized in own:
+            continue
+        identity = package.name, package.normalized, package.version
+        told = requirement_line(package)
+        reason = _obstacle(package, new.version, missing, offline=offline)
+        relaxable = package.origin is None and not told.reason
+        if relaxable and package.normalized in relaxed:
+            line = _relaxed_line(package, told.line, excluded=bool(reason))
+            resolved.append(Reinstalled(*identity, line, "from the index, in another version if need be", exact=False))
+        elif reason:
+            obstacles.append(Obstacle(*identity, reason, relaxable))
+        else:
+            # A folder may have moved on since it was installed.
+            moving = package.origin is not None and package.origin.kind in ("editable", "folder")
+            exact.append(Reinstalled(*identity, told.line, told.source, exact=not moving, pin=_pin(package)))
+    resolved += _additions(present, own, Move(old, new))
+    return Reinstallation(tuple(exact), tuple(resolved), tuple(sorted(own)), tuple(obstacles))
+
+
+def _relaxed_line(package: Package, line: str, *, excluded: bool) -> str:
+    if line != f"{package.name}=={package.version}":
+        return package.name
+    return f"{package.name}{'>' if excluded else '>='}{package.version.partition('+')[0]}"
+
+
+def _pin(package: Package) -> str:
+    return requirement_line(replace(package, origin=None)).line
+
+
+def local_sources(packages: Iterable[Package]) -> tuple[str, ...]:
+    """Return the folders and files that must exist for the packages to be put back."""
+    return tuple(dict.fromkeys(source for package in packages if (source := local_source(package))))
+
+
+def _obstacle(package: Package, new: Version, missing: frozenset[str], *, offline: bool) -> str:
+    told = requirement_line(package)
+    if told.reason:
+        return told.reason
+    source = local_source(package)
+    if source in missing:
+        what = "the source of this editable install" if told.line.startswith("-e ") else "what it was installed from"
+        return f"{what} is gone: {source}"
+    if offline and needs_network(package):
+        return f"it is installed {told.source}, and the network is not to be used"
+    wanted = package.distribution.requires_python
+    # A folder may say something else by now; what is named by its version or its hash says the same.
+    fixed = package.origin is None or package.origin.kind in ("archive", "vcs")
+    if fixed and wanted and not _admits(wanted, new):
+        return f"it requires Python {wanted}"
+    return ""
+
+
+def _admits(specifier: str, version: Version) -> bool:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        numbers = f"{version.major}.{version.minor}.{version.patch}"
+        return bool(SpecifierSet(specifier).contains(numbers, prereleases=True))
+    except InvalidSpecifier:
+        return True  # the installer knows what to make of it
+
+
+def _additions(packages: Iterable[Package], own: frozenset[str], move: Move) -> list[Reinstalled]:
+    """Return what the packages need on the new minor only, as `tomli; python_version < "3.11"`, and do not have."""
+    there = {package.normalized for package in packages} | own
+    added: dict[str, Reinstalled] = {}
+    for package in packages:
+        for requirement in () if package.normalized in own else move.beginning(package.distribution):
+            name = normalize_name(requirement.name)
+            if name not in there and requirement.url is None:
+                extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+                line = f"{requirement.name}{extras}{requirement.specifier}"
+                source = f"needed by {package.name} on Python {move.new.version.minor_name}"
+                added.setdefault(line, Reinstalled(requirement.name, name, "", line, source, exact=False))
+    return list(added.values())
+
+
+def compare(before: Iterable[Package], after: Iterable[Package], own: Iterable[str] = ()) -> Comparison:
+    """Return what differs between two sets of packages, apart from what is the runtime's own."""
+    apart = frozenset(own)
+    old, new = (
+        {package.normalized: package for package in packages if package.normalized not in apart}
+        for packages in (before, after)
+    )
+    return Comparison(
+        added=tuple((package.name, package.version) for name, package in new.items() if name not in old),
+        removed=tuple((package.name, package.version) for name, package in old.items() if name not in new),
+        changed=tuple(
+            (package.name, package.version, new[name].version)
+            for name, package in old.items()
+            if name in new and new[name].version != package.version
+        ),
+    )
+
+
+def unplanned(plan: Reinstallation, comparison: Comparison) -> tuple[str, ...]:
+    """Return what is not as the plan has it, one sentence each: what is missing or has another version unasked."""
+    free = {one.normalized for one in (*plan.exact, *plan.resolved) if not one.exact}
+    return (
+        *(f"{name} {version} is missing" for name, version in comparison.removed),
+        *(
+            f"{name} is {after} instead of {before}"
+            for name, before, after in comparison.changed
+            if normalize_name(name) not in free
+        ),
+    )

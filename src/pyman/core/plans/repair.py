@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from posixpath import join
 
-from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, OWN_FILES, REFRESH, RELINK, REWRITE
+from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, OWN_FILES, REFRESH, RELINK, REWRITE, Finding
 from pyman.core.implementation import refuse_other
 from pyman.core.names import minor_of_executable
 from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
-from pyman.core.plan import (
+from pyman.core.plans.steps import (
     CopyProgram,
     Forget,
     OwnCopy,
@@ -24,21 +24,17 @@ from pyman.core.plan import (
 )
 from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, VERSION_KEYS, edit
 from pyman.core.record import record
-from pyman.core.relink import relink_target, stale_keys
-from pyman.core.shared_files import DOUBT, DROP, is_probe
-from pyman.core.venv import NO_COPY
+from pyman.core.relink import Target, relink_target, stale_keys
+from pyman.core.shared_files import DOUBT, DROP, SharedFile, is_probe
+from pyman.core.venv import NO_COPY, VenvFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pyman.core.diagnosis.finding import Finding
     from pyman.core.moved import Edit
-    from pyman.core.plan import Step
-    from pyman.core.relink import Target
-    from pyman.core.shared_files import SharedFile
+    from pyman.core.plans.steps import Step
     from pyman.core.store import Store
-    from pyman.core.venv import VenvFacts
     from pyman.core.version import Version
 
 PLANNED_HERE = (RELINK, REFRESH, MEND_MOVE, REWRITE, FORGET, OWN_FILES)

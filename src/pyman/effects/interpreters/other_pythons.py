@@ -10,7 +10,7 @@ import os
 
 from pyman.core.implementation import CPYTHON, title
 from pyman.core.names import versions_in
-from pyman.core.plans.adopt import Stranger
+from pyman.core.plans.install import Stranger
 from pyman.core.store import is_shared, origin_of
 from pyman.core.version import VARIANT_SUFFIX, Version
 from pyman.effects.interpreters.on_disk import implementation_at

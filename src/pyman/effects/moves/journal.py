@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.plan import Plan
 from pyman.core.plans.move import AliasMove, Follower, onto_alias, refreshed
+from pyman.core.plans.steps import Plan
 from pyman.core.record import replace
 from pyman.effects.apply import Transaction
 from pyman.effects.files import read_text, replace_file

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.plan import RemoveLink, ReplaceLink
+from pyman.core.plans.steps import RemoveLink, ReplaceLink
 from pyman.core.record import replace
 from pyman.core.store import Held, Moved, Process, Store, swaps
 from pyman.effects.apply import Transaction

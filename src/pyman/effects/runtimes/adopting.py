@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.plan import ReplaceLink
-from pyman.core.plans.adopt import KeepInstalled, Stranger, decide
+from pyman.core.plans.install import KeepInstalled, Stranger, decide_adoption
+from pyman.core.plans.steps import ReplaceLink
 from pyman.core.store import Moved, Runtime, with_runtime
 from pyman.effects.moves.move import change_store
 from pyman.effects.observer import SILENT, Observer
@@ -20,7 +20,7 @@ def adopt(
 
     Returns the runtime of that release, the moves, and the decision to keep where the release was there already.
     """
-    decision = decide(stranger, read_store(places.root))
+    decision = decide_adoption(stranger, read_store(places.root))
     if isinstance(decision, KeepInstalled):
         return decision.runtime, (), decision
     path = os.path.join(places.runtimes, decision.name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.plan import RemoveLink
 from pyman.core.plans.move import Follower, through_other
+from pyman.core.plans.steps import RemoveLink
 from pyman.core.store import Moved, Runtime, Store, swaps, with_hold, without_runtime
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below, rename_folder

@@ -11,7 +11,7 @@ from pyman.errors import Changed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.plan import OwnCopy
+    from pyman.core.plans.steps import OwnCopy
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

@@ -14,7 +14,7 @@ from pyman.errors import BrokenRuntime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.plan import Verify
+    from pyman.core.plans.steps import Verify
     from pyman.effects.places import Places
 
 _SOMEBODY = "see whether somebody else changes it, then run the same command again"

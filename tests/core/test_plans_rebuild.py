@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.package import UNKNOWN, Distribution, Origin, Package, normalize_name
-from pyman.core.plans.reinstallation import Comparison, compare, local_sources, plan_reinstallation, unplanned
+from pyman.core.plans.rebuild import Comparison, compare, local_sources, plan_reinstallation, unplanned
 from pyman.core.version import parse_version
 
 
