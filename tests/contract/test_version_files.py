@@ -5,7 +5,7 @@ import os
 import pytest
 
 from contract.version_files import CASES, make_store, started
-from pyman.core.shell.shim_names import is_of_python
+from pyman.core.shell.shims import is_of_python
 from stage.warm import Warm
 
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from pyman.core.shell.shim_names import shim_names
+from pyman.core.shell.shims import shim_names
 from pyman.effects.shims import pyman_command, read_shims, wanted_text, write_shims
 from pyman.effects.shipped import shipped
 from pyman.errors import PymanError, Refused

@@ -11,10 +11,9 @@ import pexpect
 import pytest
 
 from pyman.cli.commands import COMMANDS
-from pyman.core.shell.completion_scripts import completion_scripts
-from pyman.core.shell.completion_words import KINDS
+from pyman.core.shell.completion import KINDS, completion_scripts
 from pyman.core.shell.init_script import init_script
-from stage.command_table import FOLDER, TABLE
+from stage.command_table import FOLDER, TABLE, frames
 from stage.fake_store import FakeStore
 
 FILES = {"bash": "pyman.bash", "zsh": "_pyman", "fish": "pyman.fish"}
@@ -288,7 +287,7 @@ def test_bash_lists_descriptions(terminal):
 @pytest.mark.parametrize("name", FILES.values())
 def test_what_is_committed_is_what_the_table_says(name):
     with open(f"{completions_folder()}/{name}", encoding="utf-8") as file:
-        assert file.read() == completion_scripts(TABLE)[name], (
+        assert file.read() == completion_scripts(TABLE, frames())[name], (
             "write it anew: PYTHONPATH=src:tests python -m stage.command_table"
         )
 

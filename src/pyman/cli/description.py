@@ -7,7 +7,7 @@ from typing import Any
 from pyman.cli.commands import COMMANDS
 from pyman.cli.typer_command import load
 from pyman.cli.verb import SHARED_NAMES
-from pyman.core.shell.completion_words import ArgumentWords, CommandTable, CommandWords, OptionWords
+from pyman.core.shell.completion import ArgumentWords, CommandTable, CommandWords, OptionWords
 
 # What stands for a value in the help, and what can be completed in its place. A value in small letters is itself.
 _KINDS = {

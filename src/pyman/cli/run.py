@@ -12,7 +12,7 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.request import parse_request
 from pyman.core.selection import ENVIRONMENT
-from pyman.core.shell.shim_names import is_of_python
+from pyman.core.shell.shims import is_of_python
 from pyman.core.store import Choice, is_shared
 from pyman.errors import NO_PROGRAM, BadRequest, NoPython, NotFound, PymanError, UsageError
 from pyman.hot.choosing import Located, locate

@@ -6,7 +6,7 @@ import os
 import sys
 
 from pyman.core.record import record
-from pyman.core.shell.shim_names import TEMPLATE, is_shim, render_shim
+from pyman.core.shell.shims import TEMPLATE, is_shim, render_shim
 from pyman.effects.files import read_text, replace_file, replace_link
 from pyman.effects.interruption import Undisturbed, committed
 from pyman.effects.places import cannot_write, make_folder

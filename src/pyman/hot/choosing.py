@@ -15,7 +15,7 @@ from pyman.core.selection import (
     select,
     select_for_program,
 )
-from pyman.core.shell.shim_names import own_program, program_minor
+from pyman.core.shell.shims import own_program, program_minor
 from pyman.core.store import Choice, Store, choose
 from pyman.core.version import minor_alias
 from pyman.effects.store import read_store

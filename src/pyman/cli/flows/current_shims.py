@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyman.cli.session import Session
-from pyman.core.shell.shim_names import shim_names
+from pyman.core.shell.shims import shim_names
 from pyman.effects.lock import hold
 from pyman.effects.places import make_folder
 from pyman.effects.shims import are_current, pyman_command, write_shims

@@ -8,14 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyman.core.escape import fish_quote, quote
-from pyman.core.shell.shim_names import (
-    is_of_python,
-    is_shim,
-    own_program,
-    program_minor,
-    render_shim,
-    shim_names,
-)
+from pyman.core.shell.shims import is_of_python, is_shim, own_program, program_minor, render_shim, shim_names
 
 
 def test_every_minor_gets_its_names_and_no_alias_of_a_major_does():
