@@ -188,7 +188,7 @@ def test_everything_is_compiled_and_nothing_of_the_checkout_is_needed(installed)
         assert os.path.getsize(compiled) > 0
     for shipped in ("shims/python", "completions/pyman.bash", "completions/_pyman", "completions/pyman.fish"):
         assert os.path.isfile(f"{site}/pyman/{shipped}")
-    probe = "import sys; from pyman.effects.shipped import shipped; print(shipped('shims', 'python')); print(sys.path)"
+    probe = "import sys; from pyman.effects.places import shipped; print(shipped('shims', 'python')); print(sys.path)"
     result = subprocess.run(
         [f"{installed.root}/app/bin/python", "-I", "-c", probe], capture_output=True, text=True, check=True
     )

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pyman.core.cache_contents import name_in_cache
+from pyman.effects.cache_folder import name_in_cache
 from pyman.effects.lock import hold
 from stage.home import PACKAGE
 

@@ -12,9 +12,9 @@ from pyman.core.diagnosis.finding import World
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plans.steps import Plan, Verify
 from pyman.core.venv import VenvFolder
-from pyman.effects.apply import Transaction
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
+from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import PymanError
 from stage.machine import NEW, OLD, Machine

@@ -17,8 +17,9 @@ from pyman.core.diagnosis.finding import OWN_FILES, Finding
 from pyman.core.plans.repair import plan_repair
 from pyman.core.plans.steps import OwnCopy
 from pyman.core.store import Store
+from pyman.effects import transaction as own_copies
 from pyman.effects.places import read_places
-from pyman.effects.venvs import own_copies, shared_files
+from pyman.effects.venvs import shared_files
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.shared_files import SharedFilesLook, read_shared_files, what_is_wrong
@@ -416,11 +417,11 @@ def test_a_file_that_is_another_one_by_now_is_left_alone(pair, monkeypatch):
             os.replace(f"{step.path}.new", step.path)
         return answer
 
-    monkeypatch.setattr("pyman.effects.apply.copy_beside", replaced_meanwhile)
+    monkeypatch.setattr("pyman.effects.transaction.copy_beside", replaced_meanwhile)
     from pyman.core.diagnosis.finding import Finding
     from pyman.core.plans.repair import plan_repair
-    from pyman.effects.apply import Transaction
     from pyman.effects.store import read_store
+    from pyman.effects.transaction import Transaction
 
     places = read_places(pair.user.environ)
     facts = read_one(places, str(pair.other))

@@ -9,9 +9,9 @@ import types
 import pytest
 
 from pyman.core.version import parse_version
+from pyman.effects import architecture as architectures
+from pyman.effects.architecture import Architectures
 from pyman.effects.moves.fitness import Base, Fitness, Question
-from pyman.effects.venvs import architectures
-from pyman.effects.venvs.architectures import Architectures
 from pyman.effects.venvs.on_disk import read_venv
 from stage.home import Home
 from stage.venvs import make_prefix, make_venv, write

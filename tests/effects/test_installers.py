@@ -22,7 +22,7 @@ from pyman.effects.observer import Observer
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import CannotInstall, find_installer, install, sync
 from pyman.effects.packages.programs import missing_programs
-from pyman.effects.search_path import find_on_path, usable_search_path
+from pyman.effects.subprocesses import find_on_path, usable_search_path
 from pyman.errors import NotFound
 from stage.home import link_tree
 from stage.hostile import HUGE, damaged

@@ -12,8 +12,7 @@ import threading
 import pytest
 from hypothesis import given, settings
 
-from pyman.effects.folder_lock import _living_notes
-from pyman.effects.lock import hold
+from pyman.effects.lock import _living_notes, hold
 from pyman.effects.observer import Observer
 from pyman.errors import PymanError
 from stage.hostile import damaged

@@ -11,8 +11,8 @@ from pyman.effects.moves.holds import set_hold
 from pyman.effects.places import read_places
 from pyman.effects.runtimes import new as new_runtimes
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
+from pyman.effects.staging import WorkFolder
 from pyman.effects.store import read_store
-from pyman.effects.unfinished import WorkFolder
 from pyman.errors import PymanError
 from stage.changes import Changes
 from stage.followers import add_package, contents, difference, is_consistent, make_venv, put_back

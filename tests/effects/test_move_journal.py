@@ -9,13 +9,13 @@ from hypothesis import given, settings
 
 from pyman.core.plans.move import through_other
 from pyman.core.version import Version
-from pyman.effects.apply import Transaction
 from pyman.effects.moves.followers import read_follower
 from pyman.effects.moves.holds import set_hold
 from pyman.effects.moves.journal import end_moves
 from pyman.effects.places import read_places
 from pyman.effects.runtimes.managed import tidy
 from pyman.effects.store import read_store
+from pyman.effects.transaction import Transaction
 from stage.changes import Changes
 from stage.followers import add_package, contents, difference, is_consistent, make_venv, put_back, setting, version_of
 from stage.home import link_tree

@@ -7,9 +7,9 @@ import pytest
 
 from pyman.core.plans.steps import Plan, ReplaceFile, ReplaceLink
 from pyman.core.venv import VenvFolder
-from pyman.effects.apply import Transaction
 from pyman.effects.places import Places
-from pyman.effects.unfinished import exchange
+from pyman.effects.staging import exchange
+from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import OwnName, open_own, refuse_unless_own, sweep_own
 from pyman.errors import PymanError, Refused

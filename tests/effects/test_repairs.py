@@ -9,9 +9,9 @@ from pyman.core.diagnosis.finding import World
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move
 from pyman.core.plans.repair import plan_repair
-from pyman.effects.apply import Transaction
 from pyman.effects.places import Places
 from pyman.effects.store import read_store
+from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.moved import read_moved
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import PymanError

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from pyman.core.shell.shims import shim_names
+from pyman.effects.places import shipped
 from pyman.effects.shims import pyman_command, read_shims, wanted_text, write_shims
-from pyman.effects.shipped import shipped
 from pyman.errors import PymanError, Refused
 from stage.fake_store import FakeStore
 

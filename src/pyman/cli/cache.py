@@ -11,9 +11,8 @@ from pyman.cli.session import Session
 from pyman.cli.show.sizes import megabytes
 from pyman.cli.verb import verb
 from pyman.core.answer import Answer, Table
-from pyman.core.cache_contents import KINDS
 from pyman.core.record import replace
-from pyman.effects.cache_folder import Cleaned, clean_cache, read_cache
+from pyman.effects.cache_folder import KINDS, Cleaned, clean_cache, read_cache
 
 
 class What(StrEnum):

@@ -106,7 +106,7 @@ def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
 def _clear_away(session: Session, venvs: list[str]) -> None:
     """Remove what dead processes were about to put in place of something, in the store and in venvs."""
     from pyman.effects.lock import hold
-    from pyman.effects.unfinished import sweep_temporaries
+    from pyman.effects.staging import sweep_temporaries
     from pyman.effects.venvs.journal import journal_paths
     from pyman.effects.venvs.own_folders import package_folders, sweep_own
     from pyman.effects.venvs.recovery import recover

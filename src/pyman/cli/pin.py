@@ -22,10 +22,10 @@ from pyman.core.relink import Target, store_target, wanted_alias
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
 from pyman.core.venv import VenvFacts
-from pyman.effects.apply import Transaction
+from pyman.effects.architecture import Architectures
 from pyman.effects.lock import hold
 from pyman.effects.store import read_store
-from pyman.effects.venvs.architectures import Architectures
+from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.records import remember
 from pyman.errors import FOREIGN, MINOR_MISMATCH, NOT_YOURS, OTHER_ARCHITECTURE, NotFound, PymanError, Refused

@@ -14,8 +14,8 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.shell.init_script import SHELLS, init_script
 from pyman.effects.files import read_text
+from pyman.effects.places import shipped
 from pyman.effects.shims import read_shims
-from pyman.effects.shipped import shipped
 from pyman.errors import UsageError
 
 _SHELL = Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]

@@ -98,7 +98,7 @@ def _find_installer(session: Session, venv: str, *, with_pip: bool) -> Installer
     """The program that installs: none that the project, or what lies in it, could have brought along."""
     from pyman.effects.packages.installers import find_installer
     from pyman.effects.project_files import project_of
-    from pyman.effects.search_path import outside_of, usable_search_path
+    from pyman.effects.subprocesses import outside_of, usable_search_path
 
     home = session.places.home
     outside = outside_of(venv, project_of(session.cwd, home), home)

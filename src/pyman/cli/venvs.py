@@ -19,8 +19,8 @@ from pyman.core.escape import as_word
 from pyman.core.implementation import told_apart
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
+from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
-from pyman.effects.sizes import size_of
 from pyman.effects.venvs.inventory import is_own, take_inventory
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import leads_elsewhere

@@ -1,9 +1,17 @@
-"""Which processors a file on the disk is built for."""
+"""Which processors a file is built for, and whether a venv could be linked to what is built for another one."""
 
 from __future__ import annotations
 
-from pyman.core.architecture import HEADER, architectures_in
+import os
+import sys
+
+from pyman.core.architecture import HEADER, architectures_in, differ, runs_on, shown
+from pyman.core.venv import NO_COPY, VenvFacts
 from pyman.effects.files import open_regular
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def architectures_of(path: str) -> frozenset[str]:
@@ -13,3 +21,52 @@ def architectures_of(path: str) -> frozenset[str]:
             return architectures_in(file.read(HEADER))
     except OSError:
         return frozenset()
+
+
+# Whether a venv could be linked to an interpreter that is built for another processor: it never is.
+
+_MOST_FOLDERS = 2000
+"""In which a compiled file is looked for, where nothing else tells what a venv was made for."""
+
+
+class Architectures:
+    """What interpreters and venvs are built for; each file is looked at once, however many venvs lead to it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, frozenset[str]] = {}
+
+    def objection(self, facts: VenvFacts, executable: str) -> str:
+        """Say why a venv is not linked to an interpreter; empty where nothing is against it."""
+        new = self._of(executable)
+        if sys.platform == "linux" and not runs_on(new, os.uname().machine):
+            return f"{executable} is built for {shown(new)}, and this machine is {os.uname().machine}"
+        own = self._of_venv(facts) if new else new
+        if differ(own, new):
+            return f"{executable} is built for {shown(new)}, and it for {shown(own)}"
+        return ""
+
+    def _of_venv(self, facts: VenvFacts) -> frozenset[str]:
+        """What a venv was made for: told by its copied interpreter, else its base, else by what is compiled in it."""
+        if facts.copy != NO_COPY and facts.way is not None and facts.way.real is not None:
+            return self._of(facts.way.real)
+        if facts.interpreter is not None:
+            return self._of(facts.interpreter.path)
+        for library in facts.libraries:
+            for path in _compiled_below(f"{facts.folder}/lib/{library.name}/site-packages"):
+                found = self._of(path)
+                if found:
+                    return found
+        return frozenset()
+
+    def _of(self, path: str) -> frozenset[str]:
+        if path not in self._known:
+            self._known[path] = architectures_of(path)
+        return self._known[path]
+
+
+def _compiled_below(site_packages: str) -> Iterator[str]:
+    for number, (folder, folders, names) in enumerate(os.walk(site_packages)):
+        yield from (os.path.join(folder, name) for name in sorted(names) if name.endswith(".so"))
+        folders.sort()
+        if number == _MOST_FOLDERS:
+            return

@@ -1,15 +1,10 @@
-"""Reading files that somebody else may have written, and replacing our own in one step.
-
-Hot: imports nothing that start-up has not loaded.
-"""
+"""Reading files that others may have written, replacing our own in one step, and what folders take on the disk."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-
-from pyman.effects.alive import is_alive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -280,3 +275,60 @@ def keep_beside(path: str, *, folder: int | None = None) -> str:
         content = read_bytes(path, _LARGEST_KEPT, folder=folder)
         _write_new(spare, content, stat.S_IMODE(mode), folder=folder)
     return spare
+
+
+# Whether the process that left something behind may still come back to it.
+
+
+def is_alive(pid: str) -> bool:
+    """Say whether a process of this machine has a number, as it stands in a file's name; False for what is none."""
+    # To `kill`, 0 is everybody who was started together with us.
+    if not pid.isascii() or not pid.isdigit() or not pid.strip("0"):
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError, ValueError):
+        return True
+    return True
+
+
+# What folders take on the disk, and whether a second copy fits beside them.
+
+_PLENTY = 256 << 30
+"""Bytes. No venv comes near to this, so that none need be counted where so much is free."""
+
+
+def lacking_room(folder: str) -> int:
+    """The bytes that lack for a second copy of a folder beside it; 0 where it fits. Raises OSError."""
+    room = os.statvfs(os.path.dirname(folder))
+    free = room.f_bavail * room.f_frsize
+    if free >= _PLENTY:
+        return 0
+    return max(size_of(folder) - free, 0)
+
+
+def size_of(folder: str, *, alone: bool = False) -> int:
+    """The bytes that a folder takes on the disk; hard-linked files count once, and with `alone` not at all.
+
+    That is what removing it frees, as far as the other names of a file lie elsewhere.
+    """
+    total = 0
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    if status.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
+                        if alone or (status.st_dev, status.st_ino) in seen:
+                            continue
+                        seen.add((status.st_dev, status.st_ino))
+                    total += status.st_blocks * 512
+        except OSError:
+            continue
+    return total

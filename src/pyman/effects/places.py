@@ -1,4 +1,7 @@
-"""Where everything lives: the environment is read here, once. Hot: platformdirs is asked on macOS only."""
+"""Where everything lives: the environment is read here, once; and the files that are installed with pyman.
+
+Import-light.
+"""
 
 from __future__ import annotations
 
@@ -169,3 +172,22 @@ def cannot_write(path: str, error: OSError) -> PymanError:
             hint="choose a folder that you may write to; PYMAN_ROOT names the store's",
         )
     return PymanError(f"{path} cannot be written: {reason}", hint="see what is in its place")
+
+
+# The files that travel with pyman and are no Python: the shim, the completions, the activation scripts.
+
+
+def shipped(*names: str) -> str:
+    """Return the path of a file or folder that came with pyman: `shipped("shims", "python")`.
+
+    It lies beside the package in a wheel, and at the top of a checkout. Raises PymanError where it is missing.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for folder in (package, os.path.dirname(os.path.dirname(package))):
+        path = os.path.join(folder, *names)
+        if os.path.exists(path):
+            return path
+    raise PymanError(
+        f"{os.path.join(package, *names)} is missing, which pyman was installed with",
+        hint="install pyman again, with install.sh",
+    )

@@ -9,8 +9,7 @@ from pyman.core.record import record
 from pyman.core.shell.shims import TEMPLATE, is_shim, render_shim
 from pyman.effects.files import read_text, replace_file, replace_link
 from pyman.effects.interruption import Undisturbed, committed
-from pyman.effects.places import cannot_write, make_folder
-from pyman.effects.shipped import shipped
+from pyman.effects.places import cannot_write, make_folder, shipped
 from pyman.errors import NOT_OURS, PymanError, Refused
 
 _EXECUTABLE = 0o755

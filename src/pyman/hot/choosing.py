@@ -70,7 +70,7 @@ def choose_interpreter(
 def _is_on_own_path(path: str, cwd: str, places: Places) -> bool:
     """Whether PATH names a program as the user would: PATH is the user's word, but for folders of the project."""
     from pyman.effects.project_files import project_of
-    from pyman.effects.search_path import outside_of, usable_search_path
+    from pyman.effects.subprocesses import outside_of, usable_search_path
 
     outside = outside_of("", project_of(cwd, places.home), places.home)
     return usable_search_path(os.path.dirname(path), outside=outside, home=places.home) != ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.effects.places import check_owner, read_places
+from pyman.effects.places import Places, check_owner, read_places, shipped
 from pyman.errors import Interrupted, NoPython, PymanError, UsageError, bug
 from pyman.hot.speak import answer_plainly, complain
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pyman.core.answer import Answer
-    from pyman.effects.places import Places
     from pyman.hot import Words
 
 
@@ -119,7 +118,6 @@ def _which(words: Words, places: Places, environ: Mapping[str, str]) -> Answer |
 def _init(words: Words, places: Places, _environ: Mapping[str, str]) -> Answer | None:
     from pyman.core.answer import Answer
     from pyman.core.shell.init_script import init_script
-    from pyman.effects.shipped import shipped
 
     if not words.arguments:
         return None

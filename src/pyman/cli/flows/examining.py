@@ -16,10 +16,10 @@ from pyman.core.request import Request, parse_request
 from pyman.core.store import Runtime, Store
 from pyman.core.venv import OTHER_COPY, VenvFacts
 from pyman.core.version import Version
+from pyman.effects.architecture import Architectures
 from pyman.effects.moves.fitness import Base, Fitness, Question
 from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
-from pyman.effects.venvs.architectures import Architectures
 from pyman.effects.venvs.inventory import take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.place import is_work_folder

@@ -20,7 +20,6 @@ from pyman.core.record import record, replace
 from pyman.core.request import parse_request
 from pyman.core.store import Store
 from pyman.core.venv import VenvFacts
-from pyman.effects.apply import Transaction
 from pyman.effects.files import read_bytes
 from pyman.effects.interruption import Part, Undisturbed
 from pyman.effects.lock import hold
@@ -30,6 +29,7 @@ from pyman.effects.moves.move import settle_aliases
 from pyman.effects.packages.lenders import Lenders
 from pyman.effects.places import make_folder
 from pyman.effects.store import read_store
+from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.moved import folders_of_moved, read_moved
 from pyman.effects.venvs.own_folders import package_folders, sweep_own

@@ -36,14 +36,13 @@ from pyman.core.relink import wanted_alias
 from pyman.core.store import Choice
 from pyman.core.venv import VenvFacts
 from pyman.core.version import Version, split_release
-from pyman.effects.files import read_bytes
+from pyman.effects.files import lacking_room, read_bytes
 from pyman.effects.packages.borrowed_pip import find_pip_wheel
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import find_installer
 from pyman.effects.project_files import project_of
-from pyman.effects.search_path import outside_of, usable_search_path
-from pyman.effects.sizes import lacking_room
 from pyman.effects.store import read_store
+from pyman.effects.subprocesses import outside_of, usable_search_path
 from pyman.effects.venvs.inventory import is_own
 from pyman.effects.venvs.own_pip_conf import read_own_pip_conf
 from pyman.effects.venvs.set_aside import refuse_what_cannot_move

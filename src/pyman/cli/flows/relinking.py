@@ -19,10 +19,10 @@ from pyman.core.plans.rebuild import RebuildOptions, kept_request, means_same_mi
 from pyman.core.relink import Target, wanted_alias
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
+from pyman.effects.architecture import Architectures
 from pyman.effects.moves.fitness import Fitness
 from pyman.effects.packages.dist_info import read_distributions
 from pyman.effects.store import read_store
-from pyman.effects.venvs.architectures import Architectures
 from pyman.effects.venvs.inventory import read_one
 from pyman.errors import BORROWS, PymanError, Refused
 

@@ -1,7 +1,7 @@
 """Plans: what is going to be done, as values that can be printed, tested and refused before anything is touched.
 
 A plan is a list of small steps. Each is undone when a later one fails, so that a plan is taken whole or not at all.
-`effects/apply.py` is the only file that takes them.
+`effects/transaction.py` is the only file that takes them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pyman.effects.store import read_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.effects.apply import Transaction
+    from pyman.effects.transaction import Transaction
 
 
 def set_hold(

@@ -1,6 +1,6 @@
 """What an alias that is about to move means for venvs, written down first: a move that was cut off is ended later.
 
-The journal is work in progress in `runtimes/` (effects/unfinished.py). Before the alias has moved, a venv that was held
+The journal is work in progress in `runtimes/` (effects/staging.py). Before the alias has moved, a venv that was held
 back for it goes back to the alias; afterwards, those that follow are brought up to date. Both are told by looking at
 the alias, so it does not matter at which instant the process died.
 """
@@ -12,14 +12,14 @@ import os
 from pyman.core.plans.move import AliasMove, Follower, onto_alias, refreshed
 from pyman.core.plans.steps import Plan
 from pyman.core.record import replace
-from pyman.effects.apply import Transaction
 from pyman.effects.files import read_text, replace_file
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, read_follower
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.removal import remove_tree
+from pyman.effects.staging import WorkFolder, read_unfinished
 from pyman.effects.store import read_store
-from pyman.effects.unfinished import WorkFolder, read_unfinished
+from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.own_folders import sweep_own
 from pyman.errors import PymanError
 

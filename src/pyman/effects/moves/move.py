@@ -12,7 +12,6 @@ import os
 from pyman.core.plans.steps import RemoveLink, ReplaceLink
 from pyman.core.record import replace
 from pyman.core.store import Held, Moved, Process, Store, swaps
-from pyman.effects.apply import Transaction
 from pyman.effects.lock import hold
 from pyman.effects.moves.journal import MoveJournal, end_moves
 from pyman.effects.moves.prepared import prepare
@@ -20,6 +19,7 @@ from pyman.effects.moves.venvs import bring_along, cannot_hold_back, keep_behind
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.store import read_store
+from pyman.effects.transaction import Transaction
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False

@@ -9,7 +9,7 @@ from pyman.errors import CANNOT_HOLD_BACK, PymanError, Refused
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.store import Runtime
-    from pyman.effects.apply import Transaction
+    from pyman.effects.transaction import Transaction
 
 
 def keep_behind(transaction: Transaction, move: AliasMove, *, force: bool) -> AliasMove:

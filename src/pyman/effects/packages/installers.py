@@ -18,11 +18,10 @@ from pyman.core.packages.installer import (
 from pyman.core.packages.pip_conf import OF_UV, PipConf, pip_variables, uv_settings
 from pyman.core.record import replace
 from pyman.core.seeding import AUTO, LINKED, allowed_ways
-from pyman.effects.leash import run_on_leash
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.removal import remove_tree
-from pyman.effects.search_path import find_on_path
 from pyman.effects.seeds.sharing import write_new
+from pyman.effects.subprocesses import find_on_path, run_on_leash
 from pyman.errors import CANNOT_INSTALL, NO_INSTALLER, Code, NetworkError, NotFound, PymanError
 
 TYPE_CHECKING = False
@@ -48,7 +47,7 @@ def find_installer(choice: str, search_path: str, python: str, *, pip_wheel: str
     """Find the program that is to install packages into the venv whose interpreter is (or will be) `python`.
 
     `choice` is `auto`, `uv` or `pip`; `auto` means uv where it is on `search_path`, the usable part of a PATH
-    (effects/search_path.py), on which it will find its own helpers too, such as git. pip is the venv's own, or where
+    (effects/subprocesses.py), on which it will find its own helpers too, such as git. pip is the venv's own, or where
     that has none, the bundled wheel `pip_wheel`. Raises NotFound where uv is asked for and not there.
     """
     uv = find_on_path("uv", search_path) if choice in ("auto", "uv") else None

@@ -15,8 +15,8 @@ from pyman.effects.moves.move import change_store, settle_aliases
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
 from pyman.effects.runtimes.own_python import refuse_own
+from pyman.effects.staging import WorkFolder, sweep, sweep_temporaries
 from pyman.effects.store import read_store
-from pyman.effects.unfinished import WorkFolder, sweep, sweep_temporaries
 from pyman.effects.venvs.recovery import recover
 from pyman.errors import ReadOnly
 
@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.effects.apply import Transaction
+    from pyman.effects.transaction import Transaction
 
 
 def prepare_folders(places: Places) -> None:

@@ -19,15 +19,15 @@ from pyman.effects.moves.move import change_store
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.runtimes.own_python import refuse_own
+from pyman.effects.staging import WorkFolder, exchange
 from pyman.effects.store import read_store
-from pyman.effects.unfinished import WorkFolder, exchange
 from pyman.errors import BrokenRuntime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.effects.apply import Transaction
+    from pyman.effects.transaction import Transaction
 
 STDLIB_MARK = "os.py"
 

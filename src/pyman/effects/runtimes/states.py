@@ -8,7 +8,7 @@ from pyman.core.diagnosis.store import Interrupted, RuntimeState
 from pyman.core.names import minor_of_executable
 from pyman.core.store import MANIFEST, Runtime, Store
 from pyman.effects.interpreters.on_disk import Bases
-from pyman.effects.unfinished import read_unfinished
+from pyman.effects.staging import read_unfinished
 
 
 def read_runtime_states(store: Store, bases: Bases | None = None) -> tuple[RuntimeState, ...]:

@@ -9,7 +9,7 @@ import os
 
 from pyman.core.shell.activation import TEMPLATES, render
 from pyman.effects.files import read_text
-from pyman.effects.shipped import shipped
+from pyman.effects.places import shipped
 
 
 def template(name: str) -> str:

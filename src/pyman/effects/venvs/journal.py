@@ -34,12 +34,11 @@ import stat
 import time
 
 from pyman.core.record import record, replace
-from pyman.effects.alive import is_alive
-from pyman.effects.files import TEMPORARY, NotReadable, is_there, read_descriptor, read_text, write_all
+from pyman.effects.files import TEMPORARY, NotReadable, is_alive, is_there, read_descriptor, read_text, write_all
 from pyman.effects.interruption import undisturbed
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.places import cannot_write, check_owner, make_folder
+from pyman.effects.places import Places, cannot_write, check_owner, make_folder
 from pyman.effects.venvs.place import UNFINISHED, folder_beside, folder_inside
 from pyman.effects.venvs.records import record_name
 from pyman.errors import ReadOnly
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from pyman.effects.places import Places
 
 NEW, OLD = "new", "old"
 

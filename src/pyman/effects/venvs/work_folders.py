@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.diagnosis.venv import WorkFolder
-from pyman.effects.alive import is_alive
+from pyman.effects.files import is_alive
 from pyman.effects.venvs.journal import dead_entries
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.place import UNFINISHED, is_work_folder, process_of, venv_of

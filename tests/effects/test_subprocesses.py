@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from pyman.effects.leash import run_on_leash
+from pyman.effects.subprocesses import run_on_leash
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
@@ -85,7 +85,7 @@ def test_an_interruption_ends_it_and_what_it_started(tmp_path, interruption):
 
 def test_when_we_are_killed_outright_it_goes_too(tmp_path):
     program = (
-        "from pyman.effects.leash import run_on_leash\n"
+        "from pyman.effects.subprocesses import run_on_leash\n"
         "run_on_leash(['sh', '-c', 'echo $$; sleep 600 & echo $!; wait'], {'PATH': '/usr/bin:/bin'}, '/',"
         " lambda line: print(line, flush=True))\n"
     )

@@ -13,8 +13,7 @@ import fcntl
 import os
 
 from pyman.core.record import record
-from pyman.effects.alive import is_alive
-from pyman.effects.files import SMALL_FILE, read_text, sweep_folder, write_all
+from pyman.effects.files import SMALL_FILE, is_alive, read_text, sweep_folder, write_all
 from pyman.effects.interruption import undisturbed
 from pyman.effects.lock import hold
 from pyman.effects.places import cannot_write

@@ -11,16 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.effects.alive import is_alive
+from pyman.effects.files import is_alive
 from pyman.effects.removal import remove_tree
-from pyman.effects.unfinished import (
-    Unfinished,
-    WorkFolder,
-    exchange,
-    read_unfinished,
-    sweep,
-    sweep_temporaries,
-)
+from pyman.effects.staging import Unfinished, WorkFolder, exchange, read_unfinished, sweep, sweep_temporaries
 from pyman.errors import PymanError
 from stage.home import PACKAGE
 from stage.hostile import HUGE, damaged
@@ -28,7 +21,7 @@ from stage.somebody import SOMEBODY, as_root
 
 _WORKER = """
 import os, sys
-from pyman.effects.unfinished import WorkFolder
+from pyman.effects.staging import WorkFolder
 folder, operation, subject, takes_name = sys.argv[1:]
 with WorkFolder(folder, operation, subject, None) as work:
     open(os.path.join(work.tree, "half"), "w").close()
