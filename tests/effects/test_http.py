@@ -15,8 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.effects.observer import Observer
-from pyman.effects.web.failures import PassingError
-from pyman.effects.web.http import Web
+from pyman.effects.web.http import PassingError, Web
 from pyman.errors import NetworkError, Offline, UsageError
 from stage.hostile import damaged
 from stage.proxy import Proxy
@@ -410,7 +409,7 @@ def test_nothing_of_the_web_is_loaded_before_it_is_needed():
 
 
 def test_trust_is_the_systems_where_the_environment_says_nothing():
-    from pyman.effects.web.trust import trusted
+    from pyman.effects.web.http import trusted
 
     context = trusted({})
     assert type(context).__module__.startswith("truststore")

@@ -24,7 +24,7 @@ from pyman.effects.catalogue.release_cycle import published_cycles, today
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.runtimes.states import read_interrupted, read_runtime_states
 from pyman.effects.runtimes.trials import system_certificates, try_runtimes
-from pyman.effects.web.last_failure import LastFailure
+from pyman.effects.web.http import LastFailure
 from pyman.errors import NetworkError
 
 TYPE_CHECKING = False

@@ -10,18 +10,17 @@ from __future__ import annotations
 import json
 import os
 
-from pyman.core.catalogue import offered_names, parse_release, release_line
+from pyman.core.catalogue import Build, offered_names, parse_release, release_line
 from pyman.core.record import record
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.places import make_folder
-from pyman.effects.web.answer import usable_tag
+from pyman.effects.web.http import usable_tag
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyman.core.catalogue import Build
 
 _FORMAT = 1
 _LARGEST = 16 << 20

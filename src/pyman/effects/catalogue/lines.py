@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyman.effects.web.failures import PassingError
+from pyman.effects.web.http import PassingError
 from pyman.errors import NetworkError
 
 TYPE_CHECKING = False

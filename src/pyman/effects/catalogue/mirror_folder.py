@@ -14,8 +14,7 @@ from pyman.effects.interruption import Undisturbed, committed
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, make_folder
-from pyman.effects.web.download import fetch_all
-from pyman.effects.web.part import sha256_of
+from pyman.effects.web.download import fetch_all, sha256_of
 from pyman.errors import NOT_A_MIRROR, IntegrityError, PymanError
 
 _WORK = ".pyman-mirror"

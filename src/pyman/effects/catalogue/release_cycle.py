@@ -8,18 +8,16 @@ from __future__ import annotations
 import os
 import time
 
-from pyman.core.release_cycle import parse_cycles
+from pyman.core.release_cycle import Cycle, parse_cycles
 from pyman.effects.files import read_text, replace_file
 from pyman.effects.places import make_folder
-from pyman.effects.web.answer import usable_tag
-from pyman.effects.web.http import Web
+from pyman.effects.web.http import Web, usable_tag
 from pyman.errors import NetworkError, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyman.core.release_cycle import Cycle
 
 PUBLISHED = "https://peps.python.org/api/release-cycle.json"
 _A_DAY = 86400.0

@@ -1,4 +1,4 @@
-"""The web, as far as the user allows it: who is trusted, how long we wait, what is tried again.
+"""The web, as far as the user allows it: who is trusted, how long pyman waits, what is tried again, and how it fails.
 
 Certificates are the system's; `PYMAN_CA_BUNDLE`, else `SSL_CERT_FILE` and `SSL_CERT_DIR`, replace them. Proxies are
 those of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`. `PYMAN_HTTP_TIMEOUT` is the longest silence that is
@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 from pyman import __version__
 from pyman.core.escape import without_secrets
+from pyman.effects.files import read_own_text, replace_file
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.web.answer import Answer
-from pyman.effects.web.failures import Failures, PassingError, UnreachableError, host_of, status_error
-from pyman.effects.web.trust import trusted
-from pyman.errors import NetworkError, Offline, UsageError
+from pyman.effects.places import make_folder
+from pyman.errors import NetworkError, Offline, PymanError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping, Sequence
+    import ssl
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, TypeVar
 
     import httpx
@@ -213,3 +214,211 @@ def _shut_down(connection: socket.socket) -> None:
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
     except OSError:
         pass  # it is closed already
+
+
+# What a server sends back.
+
+
+def usable_tag(text: str) -> str:
+    """An entity tag as it came or was kept; empty for what no header can hold: line ends, and all beyond ASCII."""
+    return text if text.isascii() and text.isprintable() else ""
+
+
+class Answer:
+    """What a server sends back: its status, its headers, and the content piece by piece. Closed by `with`."""
+
+    def __init__(self, response: httpx.Response, silence: float) -> None:
+        self._response = response
+        self._silence = silence
+        self.status = response.status_code
+        self.headers = response.headers
+        self.url = str(response.url)
+
+    def __enter__(self) -> Answer:  # noqa: PYI034  # typing.Self would import typing
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._response.close()
+
+    @property
+    def is_web_page(self) -> bool:
+        """True where the server itself says that this is a page for a person."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower() in (
+            "text/html",
+            "application/xhtml+xml",
+        )
+
+    @property
+    def tag(self) -> str:
+        """The entity tag; empty where there is none that can be sent back."""
+        return usable_tag(self.headers.get("etag", ""))
+
+    @property
+    def length(self) -> int | None:
+        """Bytes that are still to come, as they are sent; None where the server does not say."""
+        text = self.headers.get("content-length", "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+    def pieces(self, *, decoded: bool = False) -> Iterator[bytes]:
+        """Yield the content as it comes in; `decoded` undoes a compression for the way.
+
+        Raises PassingError for a transfer that is cut or stalls.
+        """
+        with Failures(self.url, self._silence):
+            yield from self._response.iter_bytes() if decoded else self._response.iter_raw()
+
+
+# What goes wrong on the web, as errors of ours: who failed, in which way, and whether it may work in a moment.
+
+REACHABLE = "check the network and its proxy, or set PYMAN_MIRROR to a copy that can be reached"
+
+
+class PassingError(NetworkError):
+    """A failure that may be over in a moment; `after` says in how many seconds, where the server knows."""
+
+    def __init__(self, message: str, *, hint: str = REACHABLE, after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.after = after
+
+
+class UnreachableError(PassingError):
+    """Nobody answers: where there is no network, more patience only makes the user wait."""
+
+
+class Failures:
+    """Turns the exceptions of httpx into ours, with the host and the reason in words."""
+
+    def __init__(self, url: str, silence: float) -> None:
+        self._url = url
+        self._silence = silence
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, (PymanError, GeneratorExit)):
+            return
+        import httpx
+
+        host = host_of(self._url)
+        if isinstance(error, httpx.ConnectTimeout):
+            # Not in passing: somebody drops our packets, and another ten seconds would not help.
+            raise NetworkError(f"{host} cannot be reached: no answer in time", hint=REACHABLE) from error
+        if isinstance(error, httpx.TimeoutException):
+            raise UnreachableError(f"{host} sent nothing for {self._silence:g} seconds") from error
+        if isinstance(error, httpx.ProxyError):
+            raise NetworkError(
+                f"the proxy does not lead to {host}: {_reason(error)}", hint="check HTTPS_PROXY and NO_PROXY"
+            ) from error
+        if isinstance(error, httpx.ConnectError):
+            if "CERTIFICATE" in str(error).upper():
+                raise NetworkError(
+                    f"the certificate of {host} is not trusted: {_reason(error)}",
+                    hint="set PYMAN_CA_BUNDLE to a file with the certificates that your network uses",
+                ) from error
+            raise UnreachableError(f"{host} cannot be reached: {_reason(error)}") from error
+        if isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol):
+            raise PassingError(f"{host} broke off the transfer: {_reason(error)}") from error
+        # idna, to which httpx hands over names of hosts, has failures of its own, all of them of this kind.
+        if isinstance(error, (httpx.HTTPError, httpx.InvalidURL, UnicodeError)):
+            raise NetworkError(
+                f"{without_secrets(self._url)} cannot be fetched: {_reason(error)}", hint=REACHABLE
+            ) from error
+
+
+def status_error(response: httpx.Response, url: str) -> NetworkError:
+    """Return what a status means that is no answer; PassingError for those that ask us to come back."""
+    status, host, shown = response.status_code, host_of(url), without_secrets(url)
+    if status in (408, 425, 429) or status >= 500:
+        return PassingError(
+            f"{host} cannot answer at the moment (HTTP {status} for {shown})", after=_retry_after(response)
+        )
+    if status in (404, 410):
+        return NetworkError(f"{shown} does not exist (HTTP {status})", hint="check the address of the mirror")
+    if status in (401, 403, 407):
+        return NetworkError(
+            f"{host} does not let us have {shown} (HTTP {status})",
+            hint="check user and password in the address of the mirror or the proxy",
+        )
+    return NetworkError(f"{host} answered HTTP {status} for {shown}", hint=REACHABLE)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds that a server asks for; a date is as good as nothing, our own pauses are short."""
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
+
+
+def host_of(url: str) -> str:
+    """Return the host of an address, with its port, without user and password."""
+    return without_secrets(url).partition("://")[2].partition("/")[0] or url
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an exception says, without the numbers that precede it."""
+    text = str(error).strip() or type(error).__name__
+    if text.startswith("["):
+        text = text.partition("]")[2].strip() or text
+    return text.rstrip(".")
+
+
+# Whose certificates are trusted: the system's own, on every system, or those that the environment names.
+
+
+def trusted(environ: Mapping[str, str]) -> ssl.SSLContext:
+    """Return whom to trust: the certificates that the environment names, else the system's.
+
+    Raises UsageError where the environment names something that cannot be read.
+    """
+    import ssl
+
+    chosen = [name for name in ("PYMAN_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(name)]
+    if chosen[:1] == ["PYMAN_CA_BUNDLE"]:
+        chosen = chosen[:1]
+    if not chosen:
+        import truststore
+
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for name in chosen:
+        path = environ[name]
+        try:
+            if os.path.isdir(path):
+                context.load_verify_locations(capath=path)
+            else:
+                context.load_verify_locations(cafile=path)
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(
+                f"{name} names {path}, which holds no certificates: {error.strerror or error}",
+                hint=f"correct {name}, or unset it to trust what the system trusts",
+            ) from error
+    return context
+
+
+# Questions that nobody waits for are not asked again soon after they failed: each would cost the patience anew.
+
+_LONG_ENOUGH = 600.0
+
+
+class LastFailure:
+    """The last failure to reach `address`, remembered in the cache for some minutes."""
+
+    def __init__(self, cache: str, address: str) -> None:
+        self._path = os.path.join(cache, "unreachable")
+        self._address = address
+
+    def is_recent(self) -> bool:
+        """True where it failed within the last minutes."""
+        try:
+            age = time.time() - os.stat(self._path).st_mtime
+            return 0 <= age < _LONG_ENOUGH and read_own_text(self._path) == self._address
+        except OSError:
+            return False
+
+    def remember(self) -> None:
+        """Take note of a failure; a cache that cannot be written costs time, no more."""
+        try:
+            make_folder(os.path.dirname(self._path))
+            replace_file(self._path, self._address.encode("utf-8", "surrogateescape"), 0o600)
+        except (OSError, PymanError):
+            pass
