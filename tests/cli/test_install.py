@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from pyman.effects.archives.local_archive import verified_archive
+from pyman.effects.archives.local import verified_archive
 from pyman.effects.places import read_places
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.runtimes.new import Archive, unpack_runtime

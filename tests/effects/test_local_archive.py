@@ -8,7 +8,7 @@ import json
 import pytest
 from hypothesis import given, settings
 
-from pyman.effects.archives.local_archive import verified_archive
+from pyman.effects.archives.local import verified_archive
 from pyman.effects.machine import platform
 from pyman.errors import IntegrityError
 from stage.hostile import HUGE, damaged
