@@ -11,8 +11,7 @@ from hypothesis import given, settings
 
 from pyman.core.catalogue import release_names
 from pyman.effects.catalogue.cache import CatalogueCache
-from pyman.effects.catalogue.feed import CatalogueFeed
-from pyman.effects.catalogue.source import find_source
+from pyman.effects.catalogue.feed import CatalogueFeed, find_source
 from pyman.effects.observer import Observer
 from pyman.effects.web.http import Web
 from pyman.errors import NetworkError, Offline, UsageError
@@ -461,7 +460,7 @@ def test_a_list_that_is_cut_in_passing_is_asked_again(server, cache):
 
 
 def test_the_second_place_is_asked_where_the_first_is_out_of_order(server, cache, monkeypatch):
-    from pyman.effects.catalogue import source as catalogue_source
+    from pyman.effects.catalogue import feed as catalogue_source
 
     places = (f"{server.url}/first.ndjson", f"{server.url}{INDEX}")
     monkeypatch.setattr(catalogue_source, "UPSTREAM_INDEXES", places)

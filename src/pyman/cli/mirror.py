@@ -18,7 +18,7 @@ from pyman.core.record import replace
 from pyman.core.request import Request, parse_request
 from pyman.core.target import is_triple
 from pyman.effects.catalogue.feed import CatalogueFeed
-from pyman.effects.catalogue.mirror_folder import add_archives
+from pyman.effects.catalogue.mirror import add_archives
 from pyman.effects.machine import platform as this_platform
 from pyman.errors import UsageError
 

@@ -1,4 +1,4 @@
-"""The list of builds: upstream's, or a mirror's, read newest first and only as far as the answer needs.
+"""The list of builds: where it lies, read newest first and only as far as the answer needs.
 
 What was read is kept (effects/catalogue/cache.py): a list that has not changed is not sent again, of one that has
 only the new part is read, and without a network the old one serves. A mirror's folder is read as it lies there.
@@ -9,21 +9,18 @@ from __future__ import annotations
 import os
 import time
 
-from pyman.core.catalogue import Catalogue, WrongShape, parse_release
+from pyman.core.catalogue import UPSTREAM_INDEXES, Build, Catalogue, WrongShape, parse_release
 from pyman.core.escape import without_secrets
+from pyman.core.record import record
 from pyman.effects.catalogue.cache import CachedList, CatalogueCache
-from pyman.effects.catalogue.lines import split_lines, unreadable_line, web_page
-from pyman.effects.catalogue.source import find_source
 from pyman.effects.files import open_regular
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.web.http import Web
-from pyman.errors import NetworkError, Offline
+from pyman.effects.web.http import PassingError, Web
+from pyman.errors import NetworkError, Offline, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from pyman.core.catalogue import Build
 
     Enough = Callable[[Sequence[Build]], bool]
 
@@ -190,3 +187,107 @@ def _builds(cached: CachedList | None) -> Sequence[Build]:
 def _join(fresh: Sequence[Build], rest: Sequence[Build]) -> tuple[Build, ...]:
     releases = {(build.version, build.build) for build in fresh}
     return (*fresh, *(build for build in rest if (build.version, build.build) not in releases))
+
+
+# Where a list of builds lies: upstream, or the mirror that the user named.
+
+_INDEX = "index.ndjson"
+
+
+@record
+class Source:
+    """Where a list lies."""
+
+    indexes: tuple[str, ...]
+    """Addresses of the same list, to be tried in turn; or one absolute path."""
+    base: str
+    """What its relative addresses are relative to: see `parse_release`."""
+    name: str
+    """What to call it."""
+
+    @property
+    def cache_name(self) -> str:
+        """What tells this list apart from others in the cache: "" for upstream's."""
+        if self.indexes == UPSTREAM_INDEXES:
+            return ""
+        import hashlib
+
+        return hashlib.sha256(without_secrets(self.indexes[0]).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+    @property
+    def is_local(self) -> bool:
+        """True for a list in a folder of this machine."""
+        return self.indexes[0].startswith("/")
+
+
+def find_source(mirror: str | None) -> Source:
+    """Return where the list of a mirror lies: a folder, `file://`, or http(s), with or without `index.ndjson`.
+
+    None and "" are upstream. A relative folder is one of the working directory. Raises UsageError for anything else.
+    """
+    if not mirror:
+        return Source(UPSTREAM_INDEXES, UPSTREAM_INDEXES[0].rpartition("/")[0], "releases.astral.sh")
+    scheme, separator, rest = mirror.partition("://")
+    if separator and scheme.lower() in ("http", "https"):
+        index = mirror if mirror.endswith(".ndjson") else f"{mirror.rstrip('/')}/{_INDEX}"
+        return Source((index,), index.rpartition("/")[0], without_secrets(mirror))
+    path = os.path.expanduser(mirror)
+    if separator:
+        from urllib.parse import unquote
+
+        host, slash, below = rest.partition("/")
+        if scheme.lower() != "file" or host not in ("", "localhost") or not slash:
+            raise UsageError(
+                f"the mirror {without_secrets(mirror)} is neither a folder nor a web address",
+                hint="give a folder, or an address that begins with https://",
+            )
+        path = unquote(f"/{below}", errors="surrogateescape")
+    path = os.path.abspath(path)
+    index = path if path.endswith(".ndjson") else os.path.join(path, _INDEX)
+    return Source((index,), os.path.dirname(index), path)
+
+
+# The lines of a list of builds as they come in, and what to say of a list that is none.
+
+# A hundred times what upstream has.
+_LONGEST_LINE = 8 << 20
+_LARGEST = 1 << 30
+
+
+def split_lines(pieces: Iterable[bytes], shown: str) -> Iterator[tuple[int, bytes, bool]]:
+    """Yield the lines that are not blank, with their numbers from 1, and whether their end was seen."""
+    rest = b""
+    number = size = 0
+    for piece in pieces:
+        size += len(piece)
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            number += 1
+            if line.strip():
+                yield number, line, True
+        if len(rest) > _LONGEST_LINE or size > _LARGEST:
+            raise NetworkError(
+                f"the list of builds at {shown} is longer than any list of builds",
+                hint="check the address of the mirror",
+            )
+    if rest.strip():
+        yield number + 1, rest, False
+
+
+def unreadable_line(shown: str, number: int, line: bytes, reason: str, *, first: bool, ended: bool) -> NetworkError:
+    """Return the error for a line that is no release, `reason` says why; `ended` as `split_lines` yields it."""
+    if first and line.lstrip(b"\xef\xbb\xbf \t\r").startswith(b"<"):
+        return web_page(shown)
+    if not ended:
+        return PassingError(f"the list of builds at {shown} ends in the middle of line {number}")
+    return NetworkError(
+        f"line {number} of the list of builds at {shown} {reason}", hint="check the address, or tell whoever runs it"
+    )
+
+
+def web_page(shown: str) -> NetworkError:
+    """Return the error for a page that a network shows to those who are to log in."""
+    return NetworkError(
+        f"{shown} sent a web page instead of the list of builds",
+        hint="your network may ask you to log in first: open any page in a browser",
+    )
