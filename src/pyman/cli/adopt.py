@@ -19,7 +19,7 @@ from pyman.core.plans.install import KeepInstalled, Stranger
 from pyman.core.request import Request
 from pyman.core.store import Moved, Runtime, origin_of
 from pyman.core.version import release_name
-from pyman.effects.interpreters.other_pythons import ask_stranger, discover
+from pyman.effects.interpreters.external import ask_stranger, discover
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.adopting import adopt as adopt_one
 from pyman.effects.runtimes.managed import prepare_folders

@@ -214,7 +214,7 @@ def _in_store(found: Found, store: Store) -> Choice | None:
 def _outside(found: Found, places: Places, *, named: bool) -> Choice:
     """An interpreter that is not in the store, asked what it is. Raises NotStarted, BrokenRuntime and BadRequest."""
     from pyman.effects.interpreters.admission import Admission
-    from pyman.effects.interpreters.interpreter import ask_once
+    from pyman.effects.interpreters.ask import ask_once
     from pyman.effects.interpreters.on_disk import implementation_at
 
     _refuse_another(found.executable, implementation_at(found.executable))

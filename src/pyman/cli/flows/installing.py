@@ -12,7 +12,7 @@ from pyman.core.record import record
 from pyman.core.request import Request, best_of, parse_request
 from pyman.core.store import Moved, Runtime, origin_of
 from pyman.effects.catalogue.feed import CatalogueFeed
-from pyman.effects.interpreters.other_pythons import discover
+from pyman.effects.interpreters.external import discover
 from pyman.effects.interruption import Part
 from pyman.effects.machine import platform
 from pyman.effects.runtimes.adopting import adopt

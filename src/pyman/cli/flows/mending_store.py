@@ -10,7 +10,7 @@ from pyman.cli.session import Session
 from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.request import parse_request
-from pyman.effects.interpreters.other_pythons import ask_stranger
+from pyman.effects.interpreters.external import ask_stranger
 from pyman.effects.interruption import Part
 from pyman.effects.lock import hold
 from pyman.effects.moves.move import settle_aliases

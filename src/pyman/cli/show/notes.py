@@ -8,7 +8,7 @@ from pyman.cli.session import Session
 from pyman.core.answer import Answer
 from pyman.core.plans.install import Stranger, left_behind
 from pyman.core.record import replace
-from pyman.effects.interpreters.other_pythons import base_packages
+from pyman.effects.interpreters.external import base_packages
 from pyman.hot.speak import is_terminal
 
 

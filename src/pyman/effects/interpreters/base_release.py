@@ -72,7 +72,7 @@ class BaseReleases:
 
     def _ask(self, executable: str) -> Version | PymanError:
         from pyman.effects.interpreters.admission import Admission
-        from pyman.effects.interpreters.interpreter import ask_once
+        from pyman.effects.interpreters.ask import ask_once
 
         try:
             return ask_once(executable, self._places.cache, Admission(self._places)).version
@@ -91,7 +91,7 @@ class BaseReleases:
 
     def _is_of_a_tool(self, link: str) -> bool:
         """An owner's own minor-version link counts only in the folder of the user's own version manager."""
-        from pyman.effects.interpreters.tool_roots import own_tool_roots
+        from pyman.effects.interpreters.admission import own_tool_roots
 
         folder = os.path.dirname(link)
         if folder not in self._allowed:

@@ -119,7 +119,7 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
     """
     from pyman.effects.archives.archive import release_in_tree, unpack
     from pyman.effects.interpreters.admission import Admission
-    from pyman.effects.interpreters.interpreter import smoke_test
+    from pyman.effects.interpreters.ask import smoke_test
     from pyman.effects.runtimes.prefix import repair_prefix, write_externally_managed
 
     version, variant = archive.version, archive.variant

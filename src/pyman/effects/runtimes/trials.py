@@ -42,7 +42,7 @@ def _try_one(state: RuntimeState, places: Places) -> RuntimeState:
     certificates = _recall(memory, identity)
     if certificates is None:
         from pyman.effects.interpreters.admission import Admission
-        from pyman.effects.interpreters.interpreter import certificate_places, smoke_test
+        from pyman.effects.interpreters.ask import certificate_places, smoke_test
 
         executable, admission = os.path.join(runtime.path, runtime.executable), Admission(places)
         try:
@@ -57,7 +57,7 @@ def _try_one(state: RuntimeState, places: Places) -> RuntimeState:
 def _ask_adopted(state: RuntimeState, executable: str, places: Places) -> RuntimeState:
     """What an adopted one is made of is its owner's business; that it answers, and with which release, is ours."""
     from pyman.effects.interpreters.admission import Admission
-    from pyman.effects.interpreters.interpreter import ask_once
+    from pyman.effects.interpreters.ask import ask_once
 
     try:
         facts = ask_once(executable, places.cache, Admission(places))

@@ -37,7 +37,7 @@ def verify(step: Verify, places: Places) -> None:
     prefix and standard library must be those expected. Raises BrokenRuntime with what is not, NotStarted where it may
     not be started, OSError where the venv cannot be read.
     """
-    from pyman.effects.interpreters.interpreter import ask
+    from pyman.effects.interpreters.ask import ask
 
     base = _read_back(step)
     prefix = os.path.realpath(os.path.dirname(step.home))

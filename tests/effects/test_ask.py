@@ -13,7 +13,7 @@ import sysconfig
 import pytest
 
 from pyman.core.version import Version
-from pyman.effects.interpreters import interpreter
+from pyman.effects.interpreters import ask as interpreter
 from pyman.effects.interpreters.admission import Admission
 from pyman.errors import BrokenRuntime, NotStarted
 from stage.mirror import copy_of_tree, runtime_tree

@@ -27,7 +27,7 @@ _BELOW = ("", "python", "install")
 
 def prefixes_of_others(places: Places) -> list[str]:
     """The prefixes where version managers keep Pythons; each exists, none was asked yet."""
-    from pyman.effects.interpreters.tool_roots import own_tool_roots
+    from pyman.effects.interpreters.admission import own_tool_roots
 
     found: list[str] = []
     for root in own_tool_roots(places):
@@ -43,7 +43,7 @@ def prefixes_of_others(places: Places) -> list[str]:
 def discover(places: Places) -> tuple[list[Stranger], list[str]]:
     """Every Python of others that answers, and the ones that do not, with the reason.
 
-    Each is asked once and remembered (effects/interpreters/interpreter.py).
+    Each is asked once and remembered (effects/interpreters/ask.py).
     """
     strangers: list[Stranger] = []
     notes: list[str] = []
@@ -67,7 +67,7 @@ def ask_stranger(executable: str, places: Places, *, named: bool = False) -> Str
     be started.
     """
     from pyman.effects.interpreters.admission import Admission
-    from pyman.effects.interpreters.interpreter import ask_once
+    from pyman.effects.interpreters.ask import ask_once
 
     _refuse_another(executable, implementation_at(executable))
     admission = Admission(places)
