@@ -13,7 +13,7 @@ import time
 from benchmarks.bench import Bench, Row, in_turns
 from pyman.core.packages.compatibility import Move, Release, marker_environment
 from pyman.core.version import parse_version
-from pyman.effects.packages.installed import Reader
+from pyman.effects.packages.dist_info import Reader
 from stage.wheels import install_distribution
 
 PACKAGES = 30

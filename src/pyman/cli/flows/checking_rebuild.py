@@ -14,9 +14,8 @@ from pyman.core.relink import Target
 from pyman.core.venv import VenvFolder
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.interpreters.admission import Admission
-from pyman.effects.packages.dist_info import read_packages
+from pyman.effects.packages.dist_info import keep_marks, read_packages
 from pyman.effects.packages.programs import Trial, missing_programs
-from pyman.effects.packages.requested_marks import keep_marks
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import refuse_unless_own, within_own
 from pyman.effects.venvs.set_aside import SetAside

@@ -37,9 +37,8 @@ from pyman.core.store import Choice
 from pyman.core.venv import VenvFacts
 from pyman.core.version import Version, split_release
 from pyman.effects.files import lacking_room, read_bytes
-from pyman.effects.packages.borrowed_pip import find_pip_wheel
 from pyman.effects.packages.dist_info import read_packages
-from pyman.effects.packages.installers import find_installer
+from pyman.effects.packages.installers import find_installer, find_pip_wheel
 from pyman.effects.project_files import project_of
 from pyman.effects.store import read_store
 from pyman.effects.subprocesses import outside_of, usable_search_path

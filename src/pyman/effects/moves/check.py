@@ -10,8 +10,7 @@ from pyman.core.plans.move import AliasMove, Follower, library_name
 from pyman.core.record import replace
 from pyman.core.request import Request, parse_request
 from pyman.effects.moves.fitness import Base, one_line, read_release
-from pyman.effects.packages.dist_info import read_distributions
-from pyman.effects.packages.installed import Reader
+from pyman.effects.packages.dist_info import Reader, read_distributions
 from pyman.effects.packages.lenders import Lender, Lenders
 from pyman.errors import PymanError
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pyman.core.request import Request
     from pyman.core.version import Version
-    from pyman.effects.packages.installed import Reader
+    from pyman.effects.packages.dist_info import Reader
 
 _LARGEST_MEMORY = 16 << 20
 
@@ -75,7 +75,7 @@ class Fitness:
 
     def _check(self, old: Base, new: Base, asked: list[tuple[Question, str]]) -> dict[str, str]:
         if (old, new) not in self._moves:
-            from pyman.effects.packages.installed import Reader
+            from pyman.effects.packages.dist_info import Reader
 
             move = Move(read_release(old), read_release(new))
             self._moves[old, new] = move, Reader(move.lost_symbols, move.lost_architectures)

@@ -1,4 +1,4 @@
-"""pip or uv at work: found where nobody but the user could have put them, started, listened to, and ended in time."""
+"""pip or uv at work: found where nobody but the user can have put them, started, listened to, and ended in time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from pyman.core.packages.installer import (
 )
 from pyman.core.packages.pip_conf import OF_UV, PipConf, pip_variables, uv_settings
 from pyman.core.record import replace
-from pyman.core.seeding import AUTO, LINKED, allowed_ways
+from pyman.core.seeding import AUTO, LINKED, SeedTarget, allowed_ways
+from pyman.effects.interpreters.standard_library import libraries_below, library_of
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.removal import remove_tree
+from pyman.effects.seeds.bundled_wheels import find_wheels
 from pyman.effects.seeds.sharing import write_new
 from pyman.effects.subprocesses import find_on_path, run_on_leash
 from pyman.errors import CANNOT_INSTALL, NO_INSTALLER, Code, NetworkError, NotFound, PymanError
@@ -28,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyman.core.store import Choice, Store
 
 _MOST_TRIALS = 30
 _LONGEST_WORDS = 120
@@ -256,3 +259,26 @@ def _failure(installer: Installer, status: int, output: str, blocking: tuple[str
 def _remove(temporary: str) -> None:
     with contextlib.suppress(OSError):
         remove_tree(temporary)
+
+
+# pip for a venv that has none: the wheel that its runtime bundles, run as it is.
+
+
+def find_pip_wheel(choice: Choice, store: Store, cache: str) -> str:
+    """Return the newest pip that the runtime bundles, else one that another runtime of the store has and that fits.
+
+    Raises NotFound where there is none.
+    """
+    own = library_of(choice.executable, choice.version.minor_name, choice.variant)
+    prefixes = [os.path.dirname(choice.home), *(runtime.path for runtime in store.runtimes if runtime.whole)]
+    libraries = [*([own] if own is not None else []), *(one for prefix in prefixes for one in libraries_below(prefix))]
+    target = SeedTarget(
+        site_packages="",
+        scripts="",
+        python="",
+        version=choice.version,
+        variant=choice.variant,
+        executable=choice.executable,
+        libraries=tuple(dict.fromkeys(libraries)),
+    )
+    return find_wheels(target, os.path.join(cache, "seeds"))[0].path
