@@ -22,8 +22,8 @@ from pyman.core.version import Version
 from pyman.effects.observer import Observer
 from pyman.effects.seeds import seed as seed_module
 from pyman.effects.seeds.cache import _unpack, fits
-from pyman.effects.seeds.prepared import read_prepared
 from pyman.effects.seeds.seed import seed
+from pyman.effects.seeds.sharing import read_prepared
 from pyman.errors import BrokenRuntime, NotFound, Refused
 from stage.hostile import damaged
 from stage.interpreters import from_mirror, from_system

@@ -1,4 +1,4 @@
-"""Files of the cache put into a venv, sharing what the file system and the rights on it allow. Hot.
+"""Files of the cache put into a venv, sharing what the file system and its permissions allow. Import-light.
 
 Nearly all the time goes to the kernel, which makes a name in 5 µs and a folder in 25: two hands share the work
 between them, each file is compared with what was unpacked in the instant in which it is used, and names are looked up
@@ -15,12 +15,13 @@ import fcntl
 import os
 import sys
 
-from pyman.core.seeding import CLONED, COPIED, LINKED
-from pyman.effects.files import write_all
+from pyman.effects.files import read_text, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pyman.core.seeding import Seed
 
     Way = Callable[[str, int, int, int, int], None]
     """Puts one file, by its name, size, time, mode, and place in the pack."""
@@ -155,6 +156,8 @@ class _Hand:
     """One that puts files from one open folder into another."""
 
     def __init__(self, from_: int, to: int, pack: tuple[str, int, int, int], ways: Sequence[str]) -> None:
+        from pyman.core.seeding import CLONED, COPIED, LINKED
+
         self.stop = False
         self._from, self._to, self._pack = from_, to, pack
         self._opened_pack = -1
@@ -257,3 +260,44 @@ def write_new(path: str, content: bytes, mode: int = 0o666, folder: int | None =
         write_all(descriptor, content)
     finally:
         os.close(descriptor)
+
+
+# An unpacked wheel in the cache, read and compared with what was unpacked. Hot.
+#
+# seeds/pip-24.2-1815170-1704067200000000000-3.13d/
+#     manifest    size, time and mode of every file below
+#     pack        the content of all files in tree/, for copies
+#     tree/       what goes into site-packages, bytecode included
+#     own/        RECORD and the scripts, which each venv gets its own of
+
+MANIFEST = "manifest"
+
+
+def read_manifest(folder: str) -> Seed | None:
+    """Return what a folder of the cache holds by its manifest, None where there is no whole one."""
+    from pyman.core.seeding import parse_seed
+
+    try:
+        return parse_seed(read_text(os.path.join(folder, MANIFEST)))
+    except OSError:
+        return None
+
+
+def read_prepared(folder: str) -> Seed | None:
+    """Return the seed in a folder of the cache, None where there is none or it is no longer what was unpacked.
+
+    A venv's files may be hard links to these. What is edited, truncated, compiled, given other permissions or
+    another owner in place, there or here, shows in size, time, mode or owner.
+    """
+    from pyman.core.seeding import OWN, PACK, TREE
+
+    seed = read_manifest(folder)
+    if seed is None:
+        return None
+    try:
+        check_files(f"{folder}/{TREE}", seed.files)
+        check_files(f"{folder}/{OWN}", seed.own)
+        check_files(folder, ((PACK, *seed.pack),))
+    except (OSError, Spoilt):
+        return None
+    return seed
