@@ -16,8 +16,8 @@ import pytest
 from pyman.core.interpreter import PROBE
 from pyman.effects.interpreters.admission import Admission, lies_in_project, own_tool_roots
 from pyman.effects.interpreters.ask import ask_once
-from pyman.effects.interpreters.base_release import BaseReleases
 from pyman.effects.places import read_places
+from pyman.effects.venvs.inventory import BaseReleases
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import BrokenRuntime, NotStarted, PymanError
 from stage.programs import write_program

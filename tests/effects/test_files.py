@@ -10,7 +10,7 @@ import pytest
 from pyman.effects import files
 from pyman.effects.files import NotReadable, open_regular, open_to_read, read_bytes, read_own_text, read_text
 from pyman.effects.project_files import read_project_file
-from pyman.effects.venvs.contents import compare_copy, is_script
+from pyman.effects.venvs.on_disk import compare_copy, is_script
 from pyman.errors import BadRequest
 
 

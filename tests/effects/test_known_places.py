@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pyman.effects.venvs.known_places import find_known_venvs, known_places
+from pyman.effects.venvs.inventory import find_known_venvs, known_places
 from stage.venvs import make_venv
 
 

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from pyman.effects.venvs.stray_files import copy_folder, keep_strays
+from pyman.effects.venvs.user_files import copy_folder, keep_strays
 from stage.somebody import SOMEBODY
 from stage.venvs import write
 

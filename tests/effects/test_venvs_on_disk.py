@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pyman.core.venv import LONE_COPY, OTHER_COPY, SAME_COPY, SCRIPT
 from pyman.effects.interpreters.on_disk import Bases
-from pyman.effects.venvs.known_places import find_known_venvs
+from pyman.effects.venvs.inventory import find_known_venvs
 from pyman.effects.venvs.on_disk import read_venv
 from stage.hostile import damaged
 from stage.mirror import copy_of_tree

@@ -21,13 +21,11 @@ from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, choose, is_shared, origin_of
 from pyman.core.venv import VenvFacts
 from pyman.effects.files import size_of
-from pyman.effects.interpreters.base_release import BaseReleases
 from pyman.effects.runtimes.at_path import runtime_at
 from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.store import read_manifest, read_store
-from pyman.effects.venvs.inventory import read_one, unrecorded_venvs
-from pyman.effects.venvs.users import read_users
-from pyman.effects.venvs.uses import Uses
+from pyman.effects.venvs.inventory import BaseReleases, read_one, unrecorded_venvs
+from pyman.effects.venvs.uses import Uses, read_users
 from pyman.errors import BadRequest, NotFound
 
 TYPE_CHECKING = False

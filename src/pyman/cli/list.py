@@ -14,7 +14,7 @@ from pyman.core.record import replace
 from pyman.core.store import Runtime, Store, origin_of
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
-from pyman.effects.venvs.users import read_users
+from pyman.effects.venvs.uses import read_users
 
 
 @verb

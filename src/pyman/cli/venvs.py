@@ -21,17 +21,12 @@ from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
 from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
+from pyman.effects.venvs.backup import SetAside, parts_to_remove, refuse_what_cannot_move, refuse_what_holds_the_store
 from pyman.effects.venvs.inventory import is_own, take_inventory
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.records import UNREACHABLE, forget, record_name
 from pyman.effects.venvs.recovery import keep_unfinished
-from pyman.effects.venvs.set_aside import (
-    SetAside,
-    parts_to_remove,
-    refuse_what_cannot_move,
-    refuse_what_holds_the_store,
-)
 from pyman.errors import FOREIGN, NOT_YOURS, OWN_VENV, NotFound, Refused, UsageError
 
 TYPE_CHECKING = False

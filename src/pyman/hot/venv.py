@@ -124,7 +124,7 @@ def make_venv(
     parts: tuple[str, ...] = ()
     if there == "venv":
         from pyman.core.escape import as_word
-        from pyman.effects.venvs.set_aside import parts_to_remove
+        from pyman.effects.venvs.backup import parts_to_remove
 
         parts = parts_to_remove(path, f"pyman venv --clear {as_word(options.folder)}", yes=options.yes)
 
@@ -143,7 +143,7 @@ def make_venv(
         try:
             making = Making(places, wish, choice, observer)
             if there == "venv":
-                from pyman.effects.venvs.set_aside import SetAside
+                from pyman.effects.venvs.backup import SetAside
 
                 # The old one is back if anything fails.
                 with SetAside(places, path, "clear", observer, names=parts) as old:

@@ -16,10 +16,10 @@ from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.interpreters.admission import Admission
 from pyman.effects.packages.dist_info import keep_marks, read_packages
 from pyman.effects.packages.programs import Trial, missing_programs
+from pyman.effects.venvs.backup import SetAside
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import refuse_unless_own, within_own
-from pyman.effects.venvs.set_aside import SetAside
-from pyman.effects.venvs.stray_files import keep_strays
+from pyman.effects.venvs.user_files import keep_strays
 from pyman.errors import NOT_AS_PLANNED, PymanError
 
 _MOST_NAMED = 5

@@ -102,8 +102,7 @@ def _work_findings(session: Session, folders: Iterable[str], around: set[str]) -
 
     `around` are the folders that venvs lie in.
     """
-    from pyman.effects.venvs.recovery import interrupted
-    from pyman.effects.venvs.work_folders import find_work_folders
+    from pyman.effects.venvs.recovery import find_work_folders, interrupted
 
     given = tuple(folders)
     tops = tuple(f"{os.path.realpath(folder).rstrip('/')}/" for folder in given)

@@ -83,11 +83,11 @@ def forget_gone(session: Session, finding: Finding, mended: list[Mended]) -> Non
 
 def put_back_work_folder(finding: Finding, mended: list[Mended]) -> None:
     """Give a whole venv, in a folder that the user named, the name that it had."""
-    from pyman.effects.venvs.work_folders import put_back
+    from pyman.effects.venvs.recovery import restore_work_folder
 
     try:
         with Undisturbed():
-            put_back(finding.path)
+            restore_work_folder(finding.path)
             mended.append(Mended(finding, FIXED))
     except PymanError as error:
         mended.append(Mended(finding, FAILED, error.message))

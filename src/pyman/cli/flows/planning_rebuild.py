@@ -42,10 +42,9 @@ from pyman.effects.packages.installers import find_installer, find_pip_wheel
 from pyman.effects.project_files import project_of
 from pyman.effects.store import read_store
 from pyman.effects.subprocesses import outside_of, usable_search_path
+from pyman.effects.venvs.backup import refuse_what_cannot_move
 from pyman.effects.venvs.inventory import is_own
-from pyman.effects.venvs.own_pip_conf import read_own_pip_conf
-from pyman.effects.venvs.set_aside import refuse_what_cannot_move
-from pyman.effects.venvs.stray_files import hides_all
+from pyman.effects.venvs.user_files import hides_all, read_own_pip_conf
 from pyman.errors import FOREIGN, OTHER_LOCK, OWN_VENV, DiskFull, NotFound, PymanError, Refused
 
 LOCK = "lock"

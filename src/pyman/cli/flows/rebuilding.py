@@ -17,15 +17,13 @@ from pyman.effects.packages.installers import CannotInstall, install, sync
 from pyman.effects.places import cannot_write
 from pyman.effects.processes import processes_of_venv
 from pyman.effects.settings import read_link_mode
+from pyman.effects.venvs.backup import SetAside, Turn
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.own_folders import folder_made
-from pyman.effects.venvs.own_pip_conf import put_own_pip_conf
 from pyman.effects.venvs.records import remember
 from pyman.effects.venvs.recovery import FINISHED, LEFT, interrupted, recover
-from pyman.effects.venvs.set_aside import SetAside
-from pyman.effects.venvs.stray_files import copy_folder
-from pyman.effects.venvs.turn import Turn
+from pyman.effects.venvs.user_files import copy_folder, put_own_pip_conf
 from pyman.errors import NotFound, PymanError
 from pyman.hot.making import build_venv
 

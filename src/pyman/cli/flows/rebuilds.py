@@ -18,8 +18,8 @@ from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.effects.interruption import Part, Terminated
+from pyman.effects.venvs.backup import Turn
 from pyman.effects.venvs.inventory import read_one
-from pyman.effects.venvs.turn import Turn
 from pyman.errors import NotFound, PymanError
 
 

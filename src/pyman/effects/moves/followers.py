@@ -11,7 +11,7 @@ from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace
 from pyman.core.venv import stage_reason
 from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
-from pyman.effects.venvs.location import read_location
+from pyman.effects.venvs.on_disk import read_location
 from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.uses import INTERPRETERS, Use, Uses, folder_of
 

@@ -1,22 +1,23 @@
-"""Every venv of this machine that pyman made, found or was told of, read and not run (DESIGN 6)."""
+"""Every venv of this machine that pyman made, found or was told of, and where tools keep theirs (DESIGN 6)."""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from pyman.core.admission import OUTSIDE, Objection, refusal
+from pyman.core.implementation import is_repaired
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import replace
+from pyman.core.record import record, replace
+from pyman.core.store import is_shared
+from pyman.core.venv import VenvFacts, with_release
 from pyman.effects.files import TEMPORARY
-from pyman.effects.interpreters.base_release import BaseReleases
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.interruption import Undisturbed
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.settings import read_settings
-from pyman.effects.venvs.known_places import find_known_venvs
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.place import is_work_folder
-from pyman.effects.venvs.project import is_inside, project_of
 from pyman.effects.venvs.records import (
     GONE,
     PRESENT,
@@ -37,7 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pyman.core.venv import VenvFacts
+    from pyman.core.version import Version
     from pyman.effects.places import Places
 
 _USUAL = (".venv", "venv")
@@ -225,3 +226,222 @@ def _folders(folder: str) -> list[str]:
         return []
     # Work in progress is no venv yet, or none any more.
     return [path for path in folders if TEMPORARY not in os.path.basename(path)]
+
+
+# The folders in which tools keep venvs, as their documentation and their environment variables say.
+
+
+@record
+class Place:
+    """One folder of one tool."""
+
+    tool: str
+    folder: str
+    depth: int
+    """How many folders lie between it and a venv, the venv counted."""
+    only: str = ""
+    """How the name of the last folder begins, where it holds other things as well."""
+
+
+def known_places(environ: Mapping[str, str], home: str, platform: str = sys.platform) -> tuple[Place, ...]:
+    """Say where each tool keeps its venvs; none of these folders need exist."""
+    data = _absolute(environ, "XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+    cache = _absolute(environ, "XDG_CACHE_HOME") or os.path.join(home, ".cache")
+    # What platformdirs answers, which pipx, poetry, pdm and hatch ask; uv and pre-commit do not.
+    user_data, user_cache = data, cache
+    if platform == "darwin":
+        user_data = os.path.join(home, "Library", "Application Support")
+        user_cache = os.path.join(home, "Library", "Caches")
+
+    def named(variable: str, *default: str) -> str:
+        return _absolute(environ, variable, home) or os.path.join(*default)
+
+    pipx = [named("PIPX_HOME", user_data, "pipx")]
+    if "PIPX_HOME" not in environ:
+        pipx.append(os.path.join(home, ".local", "pipx"))
+    poetry_cache = named("POETRY_CACHE_DIR", user_cache, "pypoetry")
+    places = [place for folder in pipx for place in (Place("pipx", f"{folder}/venvs", 1), Place("pipx", folder, 1))]
+    places += [
+        Place("uv", named("UV_TOOL_DIR", data, "uv", "tools"), 1),
+        Place("poetry", named("POETRY_VIRTUALENVS_PATH", poetry_cache, "virtualenvs"), 1),
+        Place("pipenv", named("WORKON_HOME", data, "virtualenvs"), 1),
+        Place("virtualenvwrapper", named("WORKON_HOME", home, ".virtualenvs"), 1),
+        Place("pdm", os.path.join(user_data, "pdm", "venvs"), 1),
+        Place("hatch", os.path.join(named("HATCH_DATA_DIR", user_data, "hatch"), "env", "virtual"), 3),
+        Place("pyenv-virtualenv", os.path.join(named("PYENV_ROOT", home, ".pyenv"), "versions"), 3),
+        Place("pre-commit", named("PRE_COMMIT_HOME", cache, "pre-commit"), 2, "py_env-"),
+    ]
+    return tuple(dict.fromkeys(places))
+
+
+def _absolute(environ: Mapping[str, str], variable: str, home: str = "") -> str | None:
+    value = environ.get(variable, "")
+    if home and value.startswith("~/"):
+        value = home + value[1:]
+    return os.path.normpath(value) if os.path.isabs(value) and "\0" not in value else None
+
+
+def find_known_venvs(environ: Mapping[str, str], home: str, platform: str = sys.platform) -> tuple[str, ...]:
+    """List the venvs in the places of all tools: a look into a few folders each, without following links."""
+    found: dict[str, None] = {}
+    for place in known_places(environ, home, platform):
+        for folder in _below(place.folder, place.depth, place):
+            found[folder] = None
+    return tuple(found)
+
+
+def _below(folder: str, depth: int, place: Place) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            folders = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return  # Nothing of that tool is here, or nothing that we may see.
+    for path in folders:
+        if (depth > 1 or os.path.basename(path).startswith(place.only)) and os.access(f"{path}/{FILE_NAME}", os.F_OK):
+            yield path
+        elif depth > 1 and not (place.tool == "pyenv-virtualenv" and depth == 2 and not path.endswith("/envs")):
+            yield from _below(path, depth - 1, place)
+
+
+# What venvs stand on, as far as neither their links nor files tell it, and whether that may be started (DESIGN 6).
+#
+# Only a base interpreter is ever started, never anything of a venv, and only one that
+# effects/interpreters/admission.py admits: a repository may bring along a venv, and the program that it leads to.
+
+_OF_THE_SYSTEM = frozenset(
+    ("/", "/usr", "/opt", "/nix", "/gnu", "/snap", "/var", "/home", "/Applications", "/Library", "/System", "/Users")
+)
+"""Folders right below the root in which a system keeps programs, or users. Any other may be somebody's project."""
+
+
+class BaseReleases:
+    """The answers of base interpreters, each asked once however many venvs run it."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._told: dict[str, Version | PymanError] = {}
+        self._allowed: dict[str, bool] = {}
+
+    def complete(self, facts: VenvFacts) -> VenvFacts:
+        """The facts of a venv with the release that runs, and without what it may not be linked to.
+
+        Nothing is raised where the release cannot be had.
+        """
+        link = facts.owner_link
+        if link is not None and not (self._is_of_a_tool(link.path) and self._allows(link.interpreter.path)):
+            facts = replace(facts, owner_link=None)
+        if facts.base_home is not None and not self._is_base(facts):
+            facts = replace(facts, base_home=None)
+        answer = self._release(facts)
+        return with_release(facts, answer) if answer is not None and not isinstance(answer, PymanError) else facts
+
+    def why_unknown(self, facts: VenvFacts) -> PymanError | None:
+        """Why nobody knows which release runs in a venv; None where that is known, or nothing runs."""
+        answer = self._release(facts)
+        return answer if isinstance(answer, PymanError) else None
+
+    def _release(self, facts: VenvFacts) -> Version | PymanError | None:
+        running = facts.running
+        if not is_repaired(facts.implementation):
+            return None  # Nothing would be done with the answer.
+        if running is None or running.version is not None:
+            return None
+        try:
+            if _lies_in(running.path, facts.folder):
+                return None
+            if self._came_along(running.path, facts.folder):
+                return self._why_not(running.path)
+        except OSError:
+            return None  # Somebody exchanges links while they are looked at.
+        if running.path not in self._told:
+            self._told[running.path] = self._ask(running.path)
+        return self._told[running.path]
+
+    def _ask(self, executable: str) -> Version | PymanError:
+        from pyman.effects.interpreters.admission import Admission
+        from pyman.effects.interpreters.ask import ask_once
+
+        try:
+            return ask_once(executable, self._places.cache, Admission(self._places)).version
+        except PymanError as error:
+            return error
+
+    def _why_not(self, executable: str) -> PymanError:
+        """Why an interpreter that lies beside a venv is not started; where nothing else forbids it, because it does."""
+        from pyman.effects.interpreters.admission import Admission
+
+        try:
+            Admission(self._places).check(executable)
+        except PymanError as error:
+            return error
+        return refusal(executable, Objection(OUTSIDE, executable))
+
+    def _is_of_a_tool(self, link: str) -> bool:
+        """An owner's own minor-version link counts only in the folder of the user's own version manager."""
+        from pyman.effects.interpreters.admission import own_tool_roots
+
+        folder = os.path.dirname(link)
+        if folder not in self._allowed:
+            real = os.path.realpath(folder)
+            self._allowed[folder] = any(
+                f"{real}/".startswith(f"{os.path.realpath(root.pythons)}/") for root in own_tool_roots(self._places)
+            )
+        return self._allowed[folder]
+
+    def _is_base(self, facts: VenvFacts) -> bool:
+        """Whether what a venv in a venv stands on in the end is none that came along with it, and may be started."""
+        base = facts.interpreter
+        return base is not None and not self._came_along(base.path, facts.folder) and self._allows(base.path)
+
+    def _came_along(self, executable: str, venv: str) -> bool:
+        """True for an interpreter that was unpacked together with a venv, as likely as not, and nobody vouches for."""
+        from pyman.effects.interpreters.admission import Admission
+
+        return _lies_beside(executable, venv) and not Admission(self._places).vouches(executable)
+
+    def _allows(self, executable: str) -> bool:
+        from pyman.effects.interpreters.admission import Admission
+
+        if executable not in self._allowed:
+            self._allowed[executable] = Admission(self._places).allows(executable)
+        return self._allowed[executable]
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path.startswith(os.path.realpath(folder) + "/")
+
+
+def _lies_beside(path: str, venv: str) -> bool:
+    """True for an interpreter that a folder holds together with a venv, be it `/app`, where images are made.
+
+    What the system keeps for everybody does not count: its own prefixes, and the folders that they lie in.
+    """
+    around = os.path.commonpath((path, os.path.realpath(venv)))
+    return around not in _OF_THE_SYSTEM and not is_shared(os.path.dirname(os.path.dirname(path)))
+
+
+# The project that a folder belongs to: what its files say counts inside of it, and nowhere else (DESIGN 6).
+
+_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+
+
+def project_of(folder: str, home: str) -> str:
+    """Return the nearest folder at or above an absolute one that is a project, with its links resolved.
+
+    The home folder and what is above it are none, whatever lies there; where no folder is one, it is the folder itself.
+    """
+    start = os.path.realpath(folder)
+    above = os.path.realpath(home)
+    if not is_inside(start, above):
+        above = "/"
+    found = start
+    while found != above and is_inside(found, above):
+        if any(os.path.lexists(os.path.join(found, mark)) for mark in _MARKS):
+            return found
+        found = os.path.dirname(found)
+    return start
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """True for a folder itself and all that lies below it; both absolute, with their links resolved."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

@@ -11,7 +11,7 @@ from pyman.core.packages.package import paths_in_record
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.script_header import SHEBANG_LIMITS, is_plain
 from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
-from pyman.effects.venvs.activation import activation_scripts
+from pyman.effects.venvs.writer import activation_scripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

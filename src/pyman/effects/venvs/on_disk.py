@@ -1,4 +1,4 @@
-"""Venvs as they lie on the disk: read, never run (DESIGN 6). Hot."""
+"""A venv as it lies on the disk and what it stands on: read, never run (DESIGN 6). Import-light."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import errno
 import os
 import stat
 
-from pyman.core.implementation import of_program, split_library
-from pyman.core.names import is_interpreter_name
+from pyman.core.implementation import of_program, of_venv, split_library
+from pyman.core.names import is_interpreter_name, minor_of_executable, minor_sibling
 from pyman.core.owners import MARKERS, creator_of
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS, Settings, parse_pyvenv_cfg
+from pyman.core.script_header import read_header
+from pyman.core.shell.activation import read_virtual_env
 from pyman.core.venv import (
+    CIRCLE,
     LONE_COPY,
+    MOST_LINKS,
     NO_COPY,
+    OTHER_COPY,
+    SAME_COPY,
+    SCRIPT,
     Entry,
     Interpreter,
     Library,
+    OwnerLink,
     Problem,
     VenvFacts,
     Way,
+    named_folder,
+    stage_of,
 )
-from pyman.effects.files import read_bytes
+from pyman.effects.files import NotReadable, open_regular, open_to_read, read_bytes
 from pyman.effects.interpreters.on_disk import Bases
-from pyman.effects.venvs.base import (
-    find_implementation,
-    find_owner_link,
-    interpreter_of_home,
-    library_beside,
-    outermost,
-    read_link,
-    why,
-)
-from pyman.effects.venvs.contents import compare_copy, holds_compiled, is_script
-from pyman.effects.venvs.location import read_location
+from pyman.effects.interpreters.standard_library import standard_library
 from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.place import UNFINISHED, is_work_folder
-from pyman.effects.venvs.uses import folder_of
+from pyman.effects.venvs.uses import CIRCULAR, FILE, INTERPRETERS, MISSING, WayOut, folder_of, way_out
 
 
 def read_venv(path: str, bases: Bases | None = None) -> VenvFacts | None:
@@ -211,3 +211,249 @@ def _is_utf8(content: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+# What a venv stands on: where its interpreter's name, its `home` and its owner's links lead. Nothing is run.
+
+
+def why(error: OSError) -> str:
+    """What kept a file from being read, as a word for people."""
+    if isinstance(error, NotReadable):
+        return str(error)
+    return (error.strerror or str(error)).lower()
+
+
+def read_link(folder: str, entries: tuple[Entry, ...], bases: Bases) -> tuple[str | None, Way | None]:
+    """Find the first path outside of a venv's `bin` that the interpreter's name leads to, and where that ends."""
+    known = {entry.name: entry for entry in entries}
+    start = next((name for name in INTERPRETERS if name in known), entries[0].name if entries else "")
+    try:
+        out = way_out(folder, (start,)) if start else WayOut((), None, MISSING)
+    except OSError as error:
+        return None, Way((f"{folder}/{start}",), (), None, why(error), hidden=True)
+    chain = tuple(f"{folder}/{name}" for name in out.names)
+    if out.target is not None:
+        way = bases.follow(out.target)
+        shown = out.target if "/.." not in out.target else os.path.normpath(out.target)
+        return shown, Way((*chain, *way.chain), way.through, way.real, way.reason, way.hidden)
+    if out.end == FILE and os.path.isfile(chain[-1]):
+        return None, Way(chain, (), chain[-1])
+    return None, Way(chain, (), None, CIRCLE if out.end == CIRCULAR else "it is not there")
+
+
+def interpreter_of_home(
+    home: Way | None, called: str, libraries: tuple[Library, ...], bases: Bases
+) -> Interpreter | None:
+    """Find the interpreter beside `home`, by the name that the venv calls first."""
+    if home is None or home.real is None:
+        return None
+    names = [called] if called else []
+    names += [library.name for library in libraries]
+    for name in dict.fromkeys([*names, "python3", "python"]):
+        end = bases.follow(f"{home.real}/{name}")
+        found = bases.interpreter(end.real, name) if end.real is not None else None
+        if found is not None:
+            return found
+    return None
+
+
+def library_beside(home: Way | None, interpreter: Interpreter | None, libraries: tuple[Library, ...]) -> str | None:
+    """The standard library beside `home`, as it is written or as it ends."""
+    if home is None or home.real is None:
+        return None
+    minor = interpreter.minor if interpreter is not None else ""
+    variant = interpreter.variant if interpreter is not None else "default"
+    wanted = [(minor, variant)] if minor else [(library.minor, library.variant) for library in libraries]
+    for folder in dict.fromkeys((home.chain[0], home.real)):
+        for each in wanted:
+            found = standard_library(os.path.dirname(folder), *each)
+            if found is not None:
+                return found
+    return None
+
+
+def outermost(home: str | None) -> tuple[str | None, str | None, Problem | None]:
+    """The venv that `home` lies in, and the `home` of the last venv on the way from there to the base."""
+    first = None
+    for _ in range(MOST_LINKS):
+        outer = os.path.dirname(home) if home is not None else ""
+        if not outer or not os.access(f"{outer}/{FILE_NAME}", os.F_OK):
+            return first, home if first is not None else None, None
+        first = first or outer
+        try:
+            above = parse_pyvenv_cfg(read_bytes(f"{outer}/{FILE_NAME}").decode("utf-8", "surrogateescape")).home
+        except OSError as error:
+            return first, None, Problem(f"{outer}/{FILE_NAME}", why(error))
+        home = above if above is not None and above.startswith("/") else None
+    return first, None, None
+
+
+def find_implementation(
+    settings: Settings,
+    link: str | None,
+    way: Way | None,
+    interpreters: tuple[Interpreter | None, Interpreter | None],
+    others: tuple[Entry, ...],
+    libraries: tuple[Library, ...],
+    bases: Bases,
+) -> str | None:
+    """Tell the implementation of a venv by all that names one: its file, its links, its library, its base.
+
+    `interpreters` are what its link and its `home` end at, `others` the names in its `bin` that are not CPython's.
+    """
+    paths = [settings.get("executable"), settings.get("base-executable"), link]
+    paths += way.chain[-1:] if link is not None and way is not None else ()
+    if interpreters[0] is None:
+        # Nothing of the base is left but what it and its folder were called, and the names that it gave to the venv.
+        paths += [os.path.dirname(settings.home or ""), os.path.dirname(os.path.dirname(link or ""))]
+        paths += [entry.name for entry in others]
+    signs = (
+        settings.get("implementation"),
+        tuple(base.implementation if base is not None else None for base in interpreters),
+        tuple(paths),
+        tuple(library.name for library in libraries),
+    )
+    if signs not in bases.implementations:
+        said, told, named, folders = signs
+        programs = [os.path.basename(path) for path in named if path]
+        bases.implementations[signs] = of_venv(said, told, programs, folders)
+    return bases.implementations[signs]
+
+
+def find_owner_link(
+    link: str | None, home: str | None, called: str, libraries: tuple[Library, ...], bases: Bases
+) -> OwnerLink | None:
+    """Find the link that the owner of a Python keeps for its minor, beside the folder that a venv names."""
+    named = named_folder(link) or named_folder(f"{home}/python" if home is not None else None)
+    sibling = minor_sibling(named) if named is not None else None
+    if sibling is None:
+        return None
+    if minor_of_executable(called) is None:
+        called = libraries[0].name if libraries else "python3"
+    return bases.owner_link(sibling, called)
+
+
+# Where the files of a venv say that it lies, and whether it lies in a tree that is meant for another place.
+
+_LARGEST_ACTIVATE = 1 << 18
+_MOST_SCRIPTS, _LONGEST_HEADER = 5, 4096
+
+
+def read_location(folder: str, path: str, settings: Settings) -> tuple[str | None, str | None, Problem | None]:
+    """Return the place that `activate` names, where it is another one, and the place that the venv is meant for.
+
+    `folder` is where the venv really lies, `path` what leads there. The last value is why `activate` cannot be read.
+    """
+    script = f"{folder}/bin/activate"
+    location, problem = None, None
+    try:
+        location = read_virtual_env(read_bytes(script, _LARGEST_ACTIVATE).decode("utf-8", "surrogateescape"))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        problem = Problem(script, why(error))
+    place = location.rstrip("/") if location is not None else ""
+    if location is None or not place:
+        # The root of the file system is no place of a venv, and every path begins with it.
+        return None, _told_otherwise(folder, settings), problem
+    if place in (folder, path):
+        return None, None, None
+    try:
+        if os.path.samefile(location, folder):
+            return None, None, None
+    except OSError:
+        pass  # Nothing is there: it was moved.
+    return place, place if stage_of(folder, place) else None, None
+
+
+def _told_otherwise(folder: str, settings: Settings) -> str | None:
+    """The place that a venv in a tree is meant for, where no `activate` tells: by `command`, or by its scripts."""
+    command = settings.get("command") or ""
+    place = command[command.rfind(" /") + 1 :].rstrip("/")
+    if stage_of(folder, place):
+        return place
+    try:
+        names = sorted(os.listdir(f"{folder}/bin"))
+    except OSError:
+        return None
+    scripts = [name for name in names if not name.startswith(("python", "activate"))]
+    for name in scripts[:_MOST_SCRIPTS]:
+        try:
+            with open_regular(f"{folder}/bin/{name}") as file:
+                header = read_header(file.read(_LONGEST_HEADER).decode("utf-8", "surrogateescape"))
+        except OSError:
+            continue
+        place = os.path.dirname(os.path.dirname(header[0])) if header is not None else ""
+        if stage_of(folder, place):
+            return place
+    return None
+
+
+# Looking into the files of a venv, where their names do not tell: rarely, and never far.
+
+# Of a copied interpreter: enough to tell two builds apart, whose every address differs.
+_SAMPLES, _SAMPLE_BYTES = 32, 1 << 13
+_MOST_ENTRIES = 50_000
+
+
+def is_script(path: str) -> bool:
+    """True for a file that names a program to run it, so is no interpreter itself; also where that cannot be seen."""
+    try:
+        descriptor = open_to_read(path)
+    except OSError:
+        return True
+    try:
+        return os.read(descriptor, 2) == b"#!"
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def compare_copy(path: str, base: Interpreter | None) -> str:
+    """Say what a regular file in the place of an interpreter is, beside the one it should be a copy of.
+
+    Raises OSError where it cannot be read.
+    """
+    descriptor = open_to_read(path)
+    try:
+        if os.pread(descriptor, 2, 0) == b"#!":
+            return SCRIPT
+        if base is None:
+            return LONE_COPY
+        if os.fstat(descriptor).st_size != base.size:
+            return OTHER_COPY
+        return SAME_COPY if _looks_same(descriptor, base) else OTHER_COPY
+    finally:
+        os.close(descriptor)
+
+
+def _looks_same(descriptor: int, base: Interpreter) -> bool:
+    """Compare parts of two files of one size."""
+    other = open_to_read(base.path)
+    try:
+        step = max(base.size // _SAMPLES, _SAMPLE_BYTES)
+        return all(
+            os.pread(descriptor, _SAMPLE_BYTES, offset) == os.pread(other, _SAMPLE_BYTES, offset)
+            for offset in range(0, base.size, step)
+        )
+    finally:
+        os.close(other)
+
+
+def holds_compiled(folders: list[str]) -> bool:
+    """True where a compiled module lies below one of these folders; a look at so many names and no more."""
+    pending = list(folders)
+    seen = 0
+    while pending and seen < _MOST_ENTRIES:
+        try:
+            with os.scandir(pending.pop()) as found:
+                for entry in found:
+                    seen += 1
+                    if entry.name.endswith(".so"):
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+        except OSError:
+            continue
+    return False

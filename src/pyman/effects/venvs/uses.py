@@ -13,7 +13,7 @@ import stat
 
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record
-from pyman.core.venv import MOST_LINKS
+from pyman.core.venv import MOST_LINKS, Way
 from pyman.effects.files import NotReadable, read_bytes
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.venvs.records import record_names
@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.venv import Way
+    from pyman.core.store import Store
 
 # What is there is no link, or nothing is there. Whatever else the system says, it has not told.
 _NO_LINK = frozenset((errno.ENOENT, errno.EINVAL, errno.ENOTDIR, errno.ELOOP))
@@ -258,3 +258,19 @@ def folder_of(path: str) -> str | None:
     if not text or "\n" in text or "\0" in text:
         return None
     return os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(path)), text))
+
+
+# Which venvs run on which runtime of the store: what `list` counts and `info` names.
+
+
+def read_users(store: Store, others: Iterable[str] = ()) -> dict[str, list[str]]:
+    """The paths of the known venvs, and of those at the paths `others`, by the name of the runtime that they lead to.
+
+    Raises PymanError where the records cannot be read. What the system does not let us look at is left out.
+    """
+    found: dict[str, list[str]] = {}
+    for use in Uses(store.root).of_known(others)[0]:
+        runtime = store.runtime(use.name) or store.alias_target(use.name)
+        if runtime is not None:
+            found.setdefault(runtime.name, []).append(use.path)
+    return found

@@ -9,7 +9,7 @@ from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.version import minor_alias
 from pyman.effects.files import read_bytes
 from pyman.effects.interpreters.admission import Admission
-from pyman.effects.venvs.contents import is_script
+from pyman.effects.venvs.on_disk import is_script
 from pyman.errors import BrokenRuntime
 
 TYPE_CHECKING = False

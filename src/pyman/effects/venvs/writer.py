@@ -1,4 +1,4 @@
-"""New venvs: prepared beside their place, and put there in one step. Hot."""
+"""New venvs: prepared beside their place, with their activation scripts, and put there in one step. Import-light."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import stat
 
 from pyman.core.layout import IGNORE_FILE, VenvLayout
 from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.shell.activation import TEMPLATES, render
 from pyman.core.venv import VenvFolder
+from pyman.effects.files import read_text
 from pyman.effects.interruption import Undisturbed, committed, failure_of, undisturbed
 from pyman.effects.mounts import cannot_rename, is_mount_point
-from pyman.effects.places import cannot_write
+from pyman.effects.places import cannot_write, shipped
 from pyman.effects.seeds.sharing import write_new
-from pyman.effects.venvs.activation import activation_scripts
 from pyman.effects.venvs.journal import Journal
 from pyman.effects.venvs.own_folders import folder_made
 from pyman.effects.venvs.place import UNFINISHED
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Self
-
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PLACE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -319,3 +319,16 @@ def _is_here(path: str) -> bool:
         return os.path.samefile(path, ".")
     except OSError:
         return False
+
+
+# The activation scripts of a venv, from the templates that the package carries.
+
+
+def template(name: str) -> str:
+    """Return the text of one of TEMPLATES."""
+    return read_text(shipped("activation", name))
+
+
+def activation_scripts(venv: str, prompt: str, bin_name: str = "bin") -> dict[str, bytes]:
+    """Return the content of every activation script of the venv at the absolute path `venv`, by its name in `bin`."""
+    return {name: os.fsencode(render(name, template(name), venv, prompt, bin_name)) for name in TEMPLATES}

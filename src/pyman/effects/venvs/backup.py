@@ -1,4 +1,4 @@
-"""A venv set aside while another takes its place: the old one is back, whole, unless the new one stands.
+"""A venv kept aside while another takes its place: the old one is restored, whole, unless the new one is good.
 
 A journal (journal.py) says so to the next pyman, should this process die.
 """
@@ -10,12 +10,14 @@ import os
 
 from pyman.core.escape import as_word
 from pyman.effects.interruption import Undisturbed, committed, failure_of, undisturbed
+from pyman.effects.lock import Lock, hold
 from pyman.effects.mounts import cannot_rename, is_mount_point, refuse_mounts_below
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.places import Places, cannot_write
+from pyman.effects.places import Places, cannot_write, make_folder
 from pyman.effects.venvs.journal import Journal
+from pyman.effects.venvs.records import record_name
 from pyman.effects.venvs.recovery import go_on, parts_of, put_back, recover_venv, shown, take_parts
-from pyman.effects.venvs.stray_files import own_entries, strangers_in
+from pyman.effects.venvs.user_files import own_entries, strangers_in
 from pyman.errors import HOME, MOUNT, NOT_YOURS, OTHER_FILES, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
@@ -253,3 +255,37 @@ def _cannot_move(venv: str, error: OSError) -> PymanError:
 
 def _mounted(venv: str) -> Refused:
     return Refused(f"{venv} is a mount point and cannot be moved", hint="make the venv in a folder of it", code=MOUNT)
+
+
+# One process at a time changes a venv; the others wait, and are told for whom.
+
+
+class Turn:
+    """The right to change one venv, while `with` lasts: others wait, and are told for whom.
+
+    A store that cannot be written has no turns; nobody else changes its venvs through pyman at the same instant.
+    """
+
+    def __init__(self, places: Places, venv: str, observer: Observer = SILENT) -> None:
+        self._root = places.root
+        self._path = os.path.join(places.root, f".lock-{record_name(venv)}")
+        self._lock: Lock | None = hold(self._path, observer, what=venv)
+
+    def __enter__(self) -> None:
+        try:
+            make_folder(self._root)
+            if self._lock is not None:
+                self._lock.__enter__()
+        except ReadOnly:
+            self._lock = None
+
+    @undisturbed
+    def __exit__(self, *_: object) -> None:
+        if self._lock is None:
+            return
+        try:
+            # There are as many of these as venvs; who waits for it notices, and makes a new one.
+            os.unlink(self._path)
+        except OSError:
+            pass  # A file system without `flock` has none.
+        self._lock.__exit__()
