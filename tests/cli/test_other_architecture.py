@@ -11,7 +11,7 @@ import pytest
 from pyman.core.version import parse_version
 from pyman.effects import architecture as architectures
 from pyman.effects.architecture import Architectures
-from pyman.effects.moves.fitness import Base, Fitness, Question
+from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.venvs.on_disk import read_venv
 from stage.home import Home
 from stage.venvs import make_prefix, make_venv, write

@@ -11,8 +11,7 @@ import threading
 import pytest
 
 from pyman.core.store import with_hold
-from pyman.effects.moves.holds import set_hold
-from pyman.effects.moves.move import change_store, settle_aliases
+from pyman.effects.moves.move import change_store, set_hold, settle_aliases
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, Refused

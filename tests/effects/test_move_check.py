@@ -8,10 +8,8 @@ import pytest
 
 from pyman.core.plans.move import AliasMove, Follower
 from pyman.core.store import Swap
-from pyman.effects.moves.check import check_followers
-from pyman.effects.moves.fitness import Base, read_release
-from pyman.effects.moves.holds import set_hold
-from pyman.effects.moves.move import settle_aliases
+from pyman.effects.moves.check import Base, check_followers, read_release
+from pyman.effects.moves.move import set_hold, settle_aliases
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from stage.followers import add_package, make_venv, setting, site_packages, version_of

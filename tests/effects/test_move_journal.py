@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from pyman.core.plans.move import through_other
 from pyman.core.version import Version
 from pyman.effects.moves.followers import read_follower
-from pyman.effects.moves.holds import set_hold
 from pyman.effects.moves.journal import end_moves
+from pyman.effects.moves.move import set_hold
 from pyman.effects.places import read_places
 from pyman.effects.runtimes.managed import tidy
 from pyman.effects.store import read_store

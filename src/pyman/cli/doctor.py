@@ -168,7 +168,7 @@ def _fix(
     from pyman.cli.flows.mending import forget_gone, is_for_fix, mend_venv, put_back_work_folder
     from pyman.cli.flows.mending_store import mend_store
     from pyman.core.diagnosis.venv import list_venv
-    from pyman.effects.moves.fitness import Fitness
+    from pyman.effects.moves.check import Fitness
     from pyman.effects.store import read_store
 
     mended, left = done.mended, done.left

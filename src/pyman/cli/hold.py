@@ -12,7 +12,7 @@ from pyman.cli.verb import verb
 from pyman.core.answer import Answer
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, is_alias_name, rollback_target
-from pyman.effects.moves.holds import set_hold
+from pyman.effects.moves.move import set_hold
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, Refused

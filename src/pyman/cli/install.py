@@ -16,7 +16,7 @@ from pyman.core.request import Request, parse_request
 from pyman.core.selection import requests_of
 from pyman.core.store import pinned
 from pyman.effects.archives.local import verified_archive
-from pyman.effects.moves.default import set_default
+from pyman.effects.moves.move import set_default
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.runtimes.new import Archive, unpack_runtime
 from pyman.effects.store import read_store

@@ -18,8 +18,7 @@ from pyman.core.plans.install import Fetch, answer_is_known, decide_upgrade, min
 from pyman.core.request import Request
 from pyman.core.store import Runtime, swaps, with_runtime
 from pyman.effects.interruption import Part
-from pyman.effects.moves.move import as_planned
-from pyman.effects.moves.prepared import prepare
+from pyman.effects.moves.move import as_planned, prepare
 from pyman.effects.runtimes.managed import prepare_folders, tidy
 from pyman.effects.runtimes.new import unpack_runtimes
 from pyman.effects.store import read_manifest, read_store

@@ -18,7 +18,7 @@ from pyman.core.store import choose
 from pyman.core.version_files import NAME, parse_version_file
 from pyman.effects.files import replace_file
 from pyman.effects.interruption import Undisturbed, committed
-from pyman.effects.moves.default import set_default
+from pyman.effects.moves.move import set_default
 from pyman.effects.places import cannot_write
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, Refused

@@ -17,7 +17,7 @@ from pyman.core.store import Runtime, Store
 from pyman.core.venv import OTHER_COPY, VenvFacts
 from pyman.core.version import Version
 from pyman.effects.architecture import Architectures
-from pyman.effects.moves.fitness import Base, Fitness, Question
+from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import take_inventory

@@ -23,7 +23,7 @@ from pyman.core.venv import VenvFacts
 from pyman.effects.files import read_bytes
 from pyman.effects.interruption import Part, Undisturbed
 from pyman.effects.lock import hold
-from pyman.effects.moves.fitness import Fitness
+from pyman.effects.moves.check import Fitness
 from pyman.effects.moves.followers import read_follower
 from pyman.effects.moves.move import settle_aliases
 from pyman.effects.packages.lenders import Lenders

@@ -20,7 +20,7 @@ from pyman.core.relink import Target, wanted_alias
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias
 from pyman.effects.architecture import Architectures
-from pyman.effects.moves.fitness import Fitness
+from pyman.effects.moves.check import Fitness
 from pyman.effects.packages.dist_info import read_distributions
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import read_one

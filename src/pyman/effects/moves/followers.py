@@ -1,4 +1,4 @@
-"""The known venvs that go through names of the store, told from their links and settings: nothing of them is run."""
+"""The known venvs that go through names of the store, and what the move of an alias does to them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,31 @@ import errno
 import os
 
 from pyman.core.names import minor_of_executable
-from pyman.core.plans.move import Follower, may_need_work
+from pyman.core.plans.move import (
+    AliasMove,
+    Follower,
+    brought_along,
+    copies_of,
+    kept_behind,
+    may_need_work,
+    through_other,
+)
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace
 from pyman.core.venv import stage_reason
-from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
+from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes, read_text, replace_file
+from pyman.effects.places import make_folder
 from pyman.effects.venvs.on_disk import read_location
 from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.uses import INTERPRETERS, Use, Uses, folder_of
+from pyman.errors import CANNOT_HOLD_BACK, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pyman.effects.moves.quiet_followers import QuietFollowers
+    from pyman.core.store import Runtime
+    from pyman.effects.transaction import Transaction
 
 CANNOT_BE_WRITTEN = "it cannot be written"
 
@@ -180,3 +191,141 @@ def _is_copy(path: str, program: str) -> bool:
 
 def _is_writable(folder: str, status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and all(os.access(each, os.W_OK) for each in (folder, f"{folder}/bin"))
+
+
+# Venvs that follow and have nothing in them that goes stale: seen once, their file is not opened again.
+#
+# What is remembered holds for a `pyvenv.cfg` of that time and inode, of a venv that goes through that name. The
+# memory lies in the cache and may be deleted at any time; what it says is looked up again then.
+
+_LARGEST_MEMORY = 16 << 20
+_MOST_KEPT = 50_000
+
+
+class QuietFollowers:
+    """Says of a venv that goes through a name of the store whether it needs nothing, without opening its file."""
+
+    def __init__(self, cache: str) -> None:
+        self._file = os.path.join(cache, "followers")
+        self._known = self._recall()
+        self._new: dict[str, str] = {}
+
+    def knows(self, use: Use) -> bool:
+        """True for a venv that needed nothing, and has not changed since."""
+        return self._known.get(f"{use.place}/{FILE_NAME}") == _mark(use)
+
+    def add(self, use: Use) -> None:
+        """Remember a venv that needs nothing."""
+        self._new[f"{use.place}/{FILE_NAME}"] = _mark(use)
+
+    def remember(self) -> None:
+        """Keep what was seen for the next time; a cache that cannot be written is no failure."""
+        if not self._new:
+            return
+        kept = {**self._known, **self._new} if len(self._known) < _MOST_KEPT else self._new
+        text = "".join(f"{known} {cfg}\n" for cfg, known in kept.items() if "\n" not in cfg)
+        try:
+            make_folder(os.path.dirname(self._file))
+            replace_file(self._file, text.encode("utf-8", "surrogateescape"), 0o600)
+        except (OSError, PymanError):
+            return
+
+    def _recall(self) -> Mapping[str, str]:
+        try:
+            lines = read_text(self._file, _LARGEST_MEMORY).split("\n")
+        except OSError:
+            return {}
+        return {cfg: known for known, space, cfg in map(_split, lines) if space}
+
+
+def _mark(use: Use) -> str:
+    return f"{use.status.st_mtime_ns}-{use.status.st_ino} {use.name}"
+
+
+def _split(line: str) -> tuple[str, str, str]:
+    end = line.find(" ", line.find(" ") + 1)
+    return line[:end], line[end : end + 1], line[end + 1 :]
+
+
+# What the move of an alias does to venvs, and what became of each: the move is handed back as it turned out.
+
+
+def keep_behind(transaction: Transaction, move: AliasMove, *, force: bool) -> AliasMove:
+    """Link the venvs that do not fit to the release that the alias leaves, before it does.
+
+    Raises Refused where one cannot be held back, unless `force`: then it goes along, and that is noted.
+    """
+    for follower, runtime in move.to_minor:
+        plan = through_other(follower, runtime.alias, runtime.version, held_back=None, variant=runtime.variant)
+        try:
+            transaction.attempt(plan)
+        except PymanError as error:
+            if not force:
+                raise _cannot_be_kept(follower, runtime, error) from error
+            move = _noted(move, follower, error)
+    behind: list[tuple[Follower, str]] = []
+    for follower, reason in move.behind:
+        try:
+            transaction.attempt(kept_behind(move, follower, reason))
+        except PymanError as error:
+            why = f"{reason}, and it cannot be held back: {error.message}"
+            if not force:
+                raise cannot_hold_back(follower.path, move, why) from error
+            move = replace(move, others=move.others + 1, notes=(*move.notes, (follower.path, f"goes along: {why}")))
+        else:
+            behind.append((follower, reason))
+    return replace(move, behind=tuple(behind))
+
+
+def cannot_hold_back(path: str, move: AliasMove, why: str) -> Refused:
+    """The failure that stops a move: a venv would break."""
+    new = move.new.release if move.new is not None else "what comes"
+    return Refused(
+        f"{path} does not fit {new}: {why}",
+        hint="`--force` moves the alias all the same",
+        code=CANNOT_HOLD_BACK,
+    )
+
+
+def _cannot_be_kept(follower: Follower, runtime: Runtime, error: PymanError) -> Refused:
+    return Refused(
+        f"{follower.path} goes through the alias 3, and cannot be linked to {runtime.alias}: {error.message}",
+        hint="make it anew, or `pyman forget` it",
+        code=CANNOT_HOLD_BACK,
+    )
+
+
+def refresh_copies(transaction: Transaction, move: AliasMove) -> AliasMove:
+    """Give venvs that hold copies of the interpreter those of the new release."""
+    for follower in move.along:
+        try:
+            transaction.attempt(copies_of(move, follower))
+        except PymanError as error:
+            move = _noted(move, follower, error)
+    return move
+
+
+def bring_along(transaction: Transaction, move: AliasMove) -> AliasMove:
+    """Bring the venvs of an alias that has moved up to date, and those forward that fit again.
+
+    What cannot be done to one of them does not stop the others: it is noted, and `doctor` finds it.
+    """
+    for follower in move.along:
+        try:
+            transaction.attempt(brought_along(move, follower))
+        except PymanError as error:
+            move = _noted(move, follower, error)
+    forward: list[Follower] = []
+    still = list(move.still)
+    for follower in move.forward:
+        try:
+            transaction.attempt(brought_along(move, follower))
+        except PymanError as error:
+            still.append((follower, f"it fits again, and cannot be brought forward: {error.message}"))
+        else:
+            forward.append(follower)
+    return replace(move, forward=tuple(forward), still=tuple(still))
+
+
+def _noted(move: AliasMove, follower: Follower, error: PymanError) -> AliasMove:
+    return replace(move, notes=(*move.notes, (follower.path, f"could not be brought up to date: {error.message}")))

@@ -1,4 +1,4 @@
-"""Changing the store so that aliases move: one operation, whoever asks for it (DESIGN 8).
+"""Changing the store so that aliases move: one operation, whoever requests it (DESIGN 8).
 
 Look and check without the lock, which may take seconds; then, under the lock and in one transaction: hold back what
 does not fit, make the change, swap the links, bring the venvs up to date. If the store is another one by then, look
@@ -9,24 +9,33 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.plans.move import AliasMove, Follower, may_need_work
 from pyman.core.plans.steps import RemoveLink, ReplaceLink
 from pyman.core.record import replace
-from pyman.core.store import Held, Moved, Process, Store, swaps
+from pyman.core.store import Held, Moved, Process, Store, Swap, parse_runtime_name, swaps, with_default, with_hold
+from pyman.core.version import minor_alias
 from pyman.effects.lock import hold
+from pyman.effects.moves.followers import (
+    CANNOT_BE_WRITTEN,
+    Followers,
+    QuietFollowers,
+    bring_along,
+    cannot_hold_back,
+    complete,
+    keep_behind,
+    read_followers,
+    refresh_copies,
+)
 from pyman.effects.moves.journal import MoveJournal, end_moves
-from pyman.effects.moves.prepared import prepare
-from pyman.effects.moves.venvs import bring_along, cannot_hold_back, keep_behind, refresh_copies
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.places import Places, cannot_write
+from pyman.effects.places import Places, cannot_write, make_folder
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pyman.core.plans.move import AliasMove
+    from collections.abc import Callable, Iterable, Mapping
 
 _MOST_LOOKS = 5
 
@@ -156,3 +165,185 @@ def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
         processes=processes,
         notes=move.notes,
     )
+
+
+# Looking at the venvs that moves of aliases concern, and sorting them by what becomes of each.
+
+
+def prepare(
+    places: Places, before: Store, after: Store, wanted: Iterable[Swap], *, check: bool, trees: Mapping[str, str]
+) -> list[AliasMove]:
+    """Look at the venvs that these swaps concern, and decide what becomes of each."""
+    swaps = list(wanted)
+    if not swaps:
+        return []
+    aliases = {swap.alias for swap in swaps}
+    major = _minor_of_major(before)
+
+    def concerns(name: str) -> bool:
+        return name in aliases or (name == "3" and major in aliases) or alias_of(name) in aliases
+
+    # Without the check nothing has to be known of a venv in which nothing goes stale.
+    counted = {} if check else {alias: alias.rstrip("td") for alias in aliases - {"3"}}
+    quiet = QuietFollowers(places.cache) if counted else None
+    followers = read_followers(places.root, concerns, counted, quiet=quiet)
+    through_major = major if "3" not in aliases else None
+    return [_prepare(swap, before, after, followers, through_major, check=check, trees=trees) for swap in swaps]
+
+
+def _prepare(
+    swap: Swap,
+    before: Store,
+    after: Store,
+    followers: Followers,
+    major: str | None,
+    *,
+    check: bool,
+    trees: Mapping[str, str],
+) -> AliasMove:
+    """Sort the venvs that one swap concerns; those that go through `3` follow the minor `major`."""
+    old = before.alias_target(swap.alias)
+    new = after.runtime(swap.new) if swap.new is not None else None
+    move = AliasMove(swap, old, new, others=followers.others.get(swap.alias, 0))
+    if swap.alias == "3":
+        through_major = tuple(one for one in followers.each if one.through == "3")
+        return replace(move, to_minor=tuple((_completed(one, None), old) for one in through_major)) if old else move
+    own = (swap.alias, "3") if major == swap.alias else (swap.alias,)
+    along = [one for one in followers.each if one.through in own]
+    elsewhere = [one for one in followers.each if alias_of(one.through) == swap.alias]
+    pinned = [one for one in elsewhere if one.is_pinned]
+    waiting = [one for one in elsewhere if not one.is_pinned and one.is_held_back]
+    # The release that they are kept on is the one that comes.
+    home_again = [one for one in waiting if one.through == swap.new]
+    waiting = [one for one in waiting if one.through != swap.new]
+    move = replace(move, along=tuple(along), forward=tuple(home_again), pinned=tuple(pinned))
+    if check and new is not None and (along or waiting):
+        from pyman.effects.moves.check import check_followers
+
+        move = check_followers(move, waiting, before, trees)
+    else:
+        move = replace(move, still=tuple((one, (one.settings.held_back or ("", ""))[1]) for one in waiting))
+    return _what_can_be_done(move, after)
+
+
+def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
+    """Tell apart what cannot be done: to venvs that cannot be written, and where the old release is to go."""
+    old = move.old
+    program = os.path.join(old.path, old.executable) if old is not None else None
+    minor = move.swap.alias.rstrip("td")
+    behind: list[tuple[Follower, str]] = []
+    stuck: list[tuple[Follower, str]] = []
+    along: list[Follower] = []
+    forward: list[Follower] = []
+    still, notes, others = list(move.still), list(move.notes), move.others
+    for follower, reason in move.behind:
+        if old is not None and after.runtime(old.name) is None:
+            stuck.append((follower, f"{reason}, and it cannot be held back on {old.release}, which is to go"))
+        elif (ready := _ready(follower, program)).obstacle:
+            stuck.append((follower, f"{reason}, and it cannot be held back: {ready.obstacle}"))
+        else:
+            behind.append((ready, reason))
+    for follower in move.along:
+        if not follower.copies and not may_need_work(follower.cfg, minor):
+            others += 1
+        elif (ready := _ready(follower, program)).obstacle:
+            others += 1
+            notes.append((follower.path, f"was not brought up to date: {ready.obstacle}"))
+        else:
+            along.append(ready)
+    for follower in move.forward:
+        present = os.path.join(follower.runtimes, follower.through, move.new.executable) if move.new else None
+        if (ready := _ready(follower, present)).obstacle:
+            still.append((follower, f"it fits again, and cannot be brought forward: {ready.obstacle}"))
+        else:
+            forward.append(ready)
+    return replace(
+        move,
+        along=tuple(along),
+        others=others,
+        behind=tuple(behind),
+        stuck=tuple(stuck),
+        forward=tuple(forward),
+        still=tuple(still),
+        notes=tuple(notes),
+    )
+
+
+def _completed(follower: Follower, program: str | None) -> Follower:
+    try:
+        return complete(follower, program)
+    except OSError:
+        return replace(follower, obstacle=CANNOT_BE_WRITTEN)
+
+
+def _ready(follower: Follower, program: str | None) -> Follower:
+    """A venv with all that is needed to change it, or with why it is left as it is."""
+    return follower if follower.obstacle else _completed(follower, program)
+
+
+def _minor_of_major(store: Store) -> str | None:
+    """The minor that `3` leads to."""
+    target = store.alias_target("3")
+    return target.alias if target is not None else None
+
+
+def alias_of(name: str) -> str | None:
+    """The alias that the release of such a name belongs to: `3.13` for `3.13.5`; None for an alias."""
+    parsed = parse_runtime_name(name)
+    return minor_alias(parsed[0], parsed[1]) if parsed is not None else None
+
+
+# Holds: lines `3.13 3.13.5` in the file `holds` of the store, which keep an alias where the user wants it.
+
+
+def set_hold(
+    places: Places,
+    alias: str,
+    name: str | None,
+    observer: Observer = SILENT,
+    *,
+    check: bool = True,
+    force: bool = False,
+) -> tuple[Moved, ...]:
+    """Keep an alias at a runtime, or let it go where the rules say; returns the moves that this makes.
+
+    Raises PymanError where the store cannot be written.
+    """
+    make_folder(places.runtimes)
+    return change_store(
+        places,
+        lambda store: with_hold(store, alias, name),
+        lambda transaction: write_holds(places, alias, name, transaction),
+        check=check,
+        force=force,
+        observer=observer,
+    )
+
+
+def write_holds(places: Places, alias: str, name: str | None, transaction: Transaction) -> None:
+    """Write the file with one hold set or taken away. The caller holds the store's lock."""
+    path = os.path.join(places.root, "holds")
+    holds = with_hold(read_store(places.root), alias, name).holds
+    text = "".join(f"{held} {target}\n" for held, target in sorted(holds))
+    transaction.put_file(path, text.encode())
+
+
+# The default request: one line in the file `default` of the store.
+
+
+def set_default(places: Places, request: str) -> None:
+    """Write the default request, and point the alias `3` at its minor.
+
+    Raises PymanError where the store cannot be written.
+    """
+    make_folder(places.runtimes)
+    path = os.path.join(places.root, "default")
+
+    try:
+        change_store(
+            places,
+            lambda store: with_default(store, request),
+            lambda transaction: transaction.put_file(path, f"{request}\n".encode()),
+        )
+    except OSError as error:
+        raise cannot_write(path, error) from error

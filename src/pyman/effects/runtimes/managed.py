@@ -9,9 +9,8 @@ from pyman.core.plans.steps import RemoveLink
 from pyman.core.store import Moved, Runtime, Store, swaps, with_hold, without_runtime
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below, rename_folder
-from pyman.effects.moves.holds import write_holds
 from pyman.effects.moves.journal import end_moves
-from pyman.effects.moves.move import change_store, settle_aliases
+from pyman.effects.moves.move import change_store, settle_aliases, write_holds
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
 from pyman.effects.runtimes.own_python import refuse_own

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyman.core.escape import as_word
 from pyman.core.plans.removal import Need, needs
 from pyman.core.record import replace
-from pyman.effects.moves.fitness import one_line
+from pyman.effects.moves.check import Check, one_line
 from pyman.effects.moves.followers import read_followers, why_left_alone
 from pyman.effects.processes import processes_in, why_not_told
 from pyman.effects.runtimes.own_python import runs_pyman
@@ -47,8 +47,6 @@ def sort_for_relink(
 
     A pinned venv gives up what it asked for; packages that do not fit are never overruled.
     """
-    from pyman.effects.moves.check import Check
-
     linked = [need for need in needed if need.follower is not None and need.follower.through == runtime.name]
     rest = [need for need in needed if need not in linked]
     followers = [need.follower for need in linked if need.follower is not None]
