@@ -11,8 +11,8 @@ import pytest
 
 from pyman.effects.archives.local import verified_archive
 from pyman.effects.places import read_places
+from pyman.effects.runtimes.install import Archive, unpack_runtime
 from pyman.effects.runtimes.managed import prepare_folders
-from pyman.effects.runtimes.new import Archive, unpack_runtime
 from pyman.errors import IntegrityError
 from stage.home import Home
 from stage.mirror import archive_path, runtime_tree

@@ -9,7 +9,7 @@ import pytest
 from pyman.effects.moves.followers import complete, read_followers
 from pyman.effects.moves.move import set_hold
 from pyman.effects.places import read_places
-from pyman.effects.runtimes import new as new_runtimes
+from pyman.effects.runtimes import install as new_runtimes
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.staging import WorkFolder
 from pyman.effects.store import read_store

@@ -21,7 +21,7 @@ from pyman.core.store import Moved, Runtime, origin_of
 from pyman.core.version import release_name
 from pyman.effects.interpreters.external import ask_stranger, discover
 from pyman.effects.interruption import Part
-from pyman.effects.runtimes.adopting import adopt as adopt_one
+from pyman.effects.runtimes.install import adopt as adopt_one
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, UsageError

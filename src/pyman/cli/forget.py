@@ -16,8 +16,8 @@ from pyman.core.answer import Answer
 from pyman.core.store import Moved, Runtime
 from pyman.effects.interruption import Part, Undisturbed
 from pyman.effects.runtimes.managed import remove_runtime
+from pyman.effects.runtimes.needs import read_needs
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.runtimes.removal import read_needs
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.records import forget as forget_record

@@ -21,8 +21,7 @@ from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, choose, is_shared, origin_of
 from pyman.core.venv import VenvFacts
 from pyman.effects.files import size_of
-from pyman.effects.runtimes.at_path import runtime_at
-from pyman.effects.runtimes.removal import read_needs
+from pyman.effects.runtimes.needs import read_needs, runtime_at
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.venvs.inventory import BaseReleases, read_one, unrecorded_venvs
 from pyman.effects.venvs.uses import Uses, read_users

@@ -17,8 +17,8 @@ from pyman.core.selection import requests_of
 from pyman.core.store import pinned
 from pyman.effects.archives.local import verified_archive
 from pyman.effects.moves.move import set_default
+from pyman.effects.runtimes.install import Archive, unpack_runtime
 from pyman.effects.runtimes.managed import prepare_folders
-from pyman.effects.runtimes.new import Archive, unpack_runtime
 from pyman.effects.store import read_store
 from pyman.errors import NotFound, UsageError
 from pyman.hot.wishes import wishes

@@ -16,7 +16,7 @@ from pyman.core.store import Runtime, Store
 from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
-from pyman.effects.runtimes.removal import read_needs
+from pyman.effects.runtimes.needs import read_needs
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import IN_USE, PymanError, Refused

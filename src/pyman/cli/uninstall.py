@@ -19,10 +19,9 @@ from pyman.core.request import parse_request
 from pyman.core.store import Moved, Runtime, Store, wanted_aliases, without_runtime
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, why_left_alone
-from pyman.effects.runtimes.at_path import runtime_at
 from pyman.effects.runtimes.managed import remove_runtime
+from pyman.effects.runtimes.needs import read_needs, runtime_at, sort_for_relink
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.runtimes.removal import read_needs, sort_for_relink
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import AMBIGUOUS, IN_USE, NotFound, Refused

@@ -19,8 +19,8 @@ from pyman.core.request import Request
 from pyman.core.store import Runtime, swaps, with_runtime
 from pyman.effects.interruption import Part
 from pyman.effects.moves.move import as_planned, prepare
+from pyman.effects.runtimes.install import unpack_runtimes
 from pyman.effects.runtimes.managed import prepare_folders, tidy
-from pyman.effects.runtimes.new import unpack_runtimes
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.web.download import fetch_all
 

@@ -21,9 +21,8 @@ from pyman.core.release_cycle import state
 from pyman.core.store import Store
 from pyman.core.version import Version
 from pyman.effects.catalogue.release_cycle import published_cycles, today
+from pyman.effects.runtimes.health import read_interrupted, read_runtime_states, system_certificates, try_runtimes
 from pyman.effects.runtimes.own_python import runs_pyman
-from pyman.effects.runtimes.states import read_interrupted, read_runtime_states
-from pyman.effects.runtimes.trials import system_certificates, try_runtimes
 from pyman.effects.web.http import LastFailure
 from pyman.errors import NetworkError
 

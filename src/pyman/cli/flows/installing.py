@@ -15,9 +15,8 @@ from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.interpreters.external import discover
 from pyman.effects.interruption import Part
 from pyman.effects.machine import platform
-from pyman.effects.runtimes.adopting import adopt
+from pyman.effects.runtimes.install import Archive, adopt, unpack_runtime
 from pyman.effects.runtimes.managed import prepare_folders, tidy
-from pyman.effects.runtimes.new import Archive, unpack_runtime
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store

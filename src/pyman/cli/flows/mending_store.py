@@ -14,9 +14,9 @@ from pyman.effects.interpreters.external import ask_stranger
 from pyman.effects.interruption import Part
 from pyman.effects.lock import hold
 from pyman.effects.moves.move import settle_aliases
-from pyman.effects.runtimes.adopting import adopt
+from pyman.effects.runtimes.health import present_executable
+from pyman.effects.runtimes.install import adopt
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
-from pyman.effects.runtimes.states import present_executable
 from pyman.effects.store import read_store
 from pyman.effects.venvs.recovery import LEFT, interrupted, recover
 from pyman.errors import PymanError

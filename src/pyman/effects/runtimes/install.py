@@ -1,4 +1,4 @@
-"""Runtimes that are to come: unpacked beside their place, tried, and given their name in one step. They never change.
+"""New runtimes: unpacked beside their place, tried, and given their name in one step; or linked, if somebody else's.
 
 What is unpacked together comes together: all of it gets its name and its aliases, or nothing does.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import time
 
-from pyman.core.prefix import Manifest, manifest_fields
+from pyman.core.plans.install import KeepInstalled, Stranger, decide_adoption
+from pyman.core.plans.steps import ReplaceLink
+from pyman.core.prefix import EXTERNALLY_MANAGED, Manifest, manifest_fields, relocated_makefile, relocated_variables
 from pyman.core.record import record
 from pyman.core.store import MANIFEST, Moved, Runtime, Store, executable_of, with_runtime
 from pyman.core.version import Version, release_name
-from pyman.effects.files import replace_file
+from pyman.effects.files import NotReadable, read_bytes, replace_file
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below, rename_folder
 from pyman.effects.moves.move import change_store
@@ -21,7 +23,7 @@ from pyman.effects.places import Places, cannot_write
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.staging import WorkFolder, exchange
 from pyman.effects.store import read_store
-from pyman.errors import BrokenRuntime
+from pyman.errors import BrokenRuntime, IntegrityError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,7 +122,6 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
     from pyman.effects.archives.archive import release_in_tree, unpack
     from pyman.effects.interpreters.admission import Admission
     from pyman.effects.interpreters.ask import smoke_test
-    from pyman.effects.runtimes.prefix import repair_prefix, write_externally_managed
 
     version, variant = archive.version, archive.variant
     try:
@@ -228,3 +229,108 @@ def _library(tree: str, version: Version) -> str:
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+# Making an unpacked tree right for its place, before anybody runs it.
+
+# Bytes. CPython's Makefile has 200 kB, and grows.
+_LARGEST = 4 << 20
+
+
+def repair_prefix(tree: str, final: str) -> None:
+    """Replace the prefix that a build baked in: in `_sysconfigdata*.py`, and in the `Makefile` of `config-*`.
+
+    `tree` is where the runtime lies now, `final` where it will lie. Doing it again changes nothing. Raises
+    IntegrityError where there is no standard library or its files cannot be read, PymanError where they cannot be
+    written.
+    """
+    library = _standard_library(tree)
+    try:
+        names = os.listdir(library)
+        for name in names:
+            path = f"{library}/{name}"
+            if name.startswith("_sysconfigdata") and name.endswith(".py"):
+                source = read_bytes(path, _LARGEST)
+                _write(path, source, relocated_variables(source))
+                _forget_bytecode(library, name.removesuffix(".py"))
+            elif name.startswith("config"):
+                try:
+                    source = read_bytes(f"{path}/Makefile", _LARGEST)
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                _write(f"{path}/Makefile", source, relocated_makefile(source, os.fsencode(final)))
+    except NotReadable as error:
+        raise IntegrityError(f"the runtime in {tree} is not one: {error}", hint="take another build of it") from None
+    except OSError as error:
+        raise cannot_write(library, error) from error
+
+
+def write_externally_managed(tree: str) -> None:
+    """Tell pip and its like to leave the runtime alone (PEP 668).
+
+    Raises IntegrityError where there is no standard library, PymanError where it cannot be written.
+    """
+    library = _standard_library(tree)
+    try:
+        replace_file(f"{library}/EXTERNALLY-MANAGED", EXTERNALLY_MANAGED.encode())
+    except OSError as error:
+        raise cannot_write(library, error) from error
+
+
+def _standard_library(tree: str) -> str:
+    """Return the folder of the standard library: the one `lib/python3.X` that holds `os.py`."""
+    try:
+        names = [name for name in os.listdir(f"{tree}/lib") if name.startswith("python")]
+    except OSError:
+        names = []
+    found = [name for name in names if os.path.isfile(f"{tree}/lib/{name}/os.py")]
+    if len(found) != 1:
+        raise IntegrityError(
+            f"{tree} holds no standard library lib/python3.X",
+            hint="only archives of CPython in the layout of python-build-standalone can be installed",
+        )
+    return f"{tree}/lib/{found[0]}"
+
+
+def _write(path: str, before: bytes, after: bytes) -> None:
+    if after != before:
+        replace_file(path, after)
+
+
+def _forget_bytecode(library: str, module: str) -> None:
+    """Remove what was compiled of the file before: where time and size happen to agree it would be used."""
+    for folder in (library, f"{library}/__pycache__"):
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            continue
+        for name in names:
+            if name.startswith(f"{module}.") and name.endswith(".pyc"):
+                os.unlink(f"{folder}/{name}")
+
+
+# Adopting: an absolute link to a Python that stays its owner's. It is never written to, and never deleted.
+
+
+def adopt(
+    places: Places, stranger: Stranger, observer: Observer = SILENT, *, check: bool = True
+) -> tuple[Runtime, tuple[Moved, ...], KeepInstalled | None]:
+    """Link to a Python, and move the aliases that this moves.
+
+    Returns the runtime of that release, the moves, and the decision to keep where the release was there already.
+    """
+    decision = decide_adoption(stranger, read_store(places.root))
+    if isinstance(decision, KeepInstalled):
+        return decision.runtime, (), decision
+    path = os.path.join(places.runtimes, decision.name)
+    runtime = Runtime(decision.name, stranger.version, stranger.variant, path, stranger.prefix)
+    old = decision.replaces.target if decision.replaces is not None else None
+    moved = change_store(
+        places,
+        lambda store: with_runtime(store, runtime),
+        lambda transaction: transaction.take_step(ReplaceLink(path, old, stranger.prefix)),
+        check=check,
+        trees={decision.name: stranger.prefix},
+        observer=observer,
+    )
+    return runtime, moved, None

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from pyman.effects.runtimes.states import read_interrupted, read_runtime_states
+from pyman.effects.runtimes.health import read_interrupted, read_runtime_states
 from pyman.effects.store import read_store
 from stage.venvs import make_prefix, write
 

@@ -1,6 +1,8 @@
-"""Who needs a runtime: looked up in the records, the links of venvs, and the processes of this machine."""
+"""Who needs a runtime: looked up in the records, the links of venvs, and the processes; and which one a path names."""
 
 from __future__ import annotations
+
+import os
 
 from pyman.core.escape import as_word
 from pyman.core.plans.removal import Need, needs
@@ -62,3 +64,22 @@ def sort_for_relink(
         else:
             movable.append(need)
     return tuple(movable), tuple(rest)
+
+
+# The runtime of the store that a path names: its folder, its `bin`, or its interpreter.
+
+
+def runtime_at(store: Store, path: str) -> Runtime | None:
+    """Return the runtime that an absolute path names, through whatever links to folders; None where there is none.
+
+    The interpreter of a venv names no runtime: its folder is the venv's.
+    """
+    real = os.path.realpath(path)
+    bin_folder = os.path.realpath(os.path.dirname(path))
+    for runtime in store.runtimes:
+        prefix = os.path.realpath(runtime.path)
+        program = os.path.join(prefix, runtime.executable)
+        its_bin = os.path.dirname(program)
+        if real in (prefix, its_bin) or (bin_folder == its_bin and real == os.path.realpath(program)):
+            return runtime
+    return None

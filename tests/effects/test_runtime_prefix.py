@@ -14,7 +14,7 @@ import sys
 import pytest
 
 from pyman.effects.files import replace_link
-from pyman.effects.runtimes.prefix import repair_prefix, write_externally_managed
+from pyman.effects.runtimes.install import repair_prefix, write_externally_managed
 from pyman.errors import IntegrityError
 from stage.mirror import copy_of_tree, runtime_tree
 
