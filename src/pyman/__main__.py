@@ -1,4 +1,4 @@
-"""`pyman`, `python -m pyman`: hot words are answered at once, everything else goes to the command line."""
+"""`pyman`, `python -m pyman`: fast commands are answered at once, everything else goes to the command line."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def main() -> int:
             "error: pyman does not run on Windows\nhint: use it inside WSL, or the Python install manager\n"
         )
         return 1
-    # Looking for rubbish costs a hot word half a millisecond, and what is imported is none.
+    # Looking for rubbish costs a fast command half a millisecond, and what is imported is none.
     gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
-    from pyman.hot import answer
+    from pyman.cli.fastpath import answer
 
     status = answer(sys.argv[1:], os.environ)
     if status is not None:
-        # Everything is written and closed: tidying up after the interpreter would take a fifth of a hot word's time.
+        # Everything is written and closed: cleaning up after the interpreter takes a fifth of a fast command's time.
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()

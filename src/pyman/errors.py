@@ -22,6 +22,8 @@ both may hold text from files: whoever prints them escapes what a terminal would
 
 Codes are a contract with programs that read the JSON. Each stands here once: with its class where the program itself
 distinguishes the failure, else as a constant. A code written anywhere else is a type error.
+
+Import-light.
 """
 
 from __future__ import annotations

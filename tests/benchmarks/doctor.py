@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.bench import Bench, Row, in_turns
-from pyman.hot import answer
+from pyman.cli.fastpath import answer
 
 _SIZES = (10, 100, 1000, 10_000)
 _BUDGET = 1000

@@ -36,8 +36,8 @@ measure() {
 
 
 def rows(bench: Bench) -> list[Row]:
-    """The table's rows, and what hot words cost."""
-    return [*_listing(bench), *_hot_words(bench), *_completion(bench)]
+    """The table's rows, and what fast commands cost."""
+    return [*_listing(bench), *_fast_words(bench), *_completion(bench)]
 
 
 def _listing(bench: Bench) -> list[Row]:
@@ -52,7 +52,7 @@ def _listing(bench: Bench) -> list[Row]:
     return [Row("`list`, three Pythons", found["pyman"], "ms", "`pyenv versions`", found.get("pyenv"), 1.3)]
 
 
-def _hot_words(bench: Bench) -> list[Row]:
+def _fast_words(bench: Bench) -> list[Row]:
     words = {
         "`--version`": ["--version"], "`find 3.13`": ["find", "3.13"], "`which`": ["which"],
         "`init bash`": ["init", "bash"],

@@ -8,11 +8,11 @@ import shutil
 from pathlib import Path
 
 from benchmarks.bench import Bench, Row, in_turns
+from pyman.cli.fastpath import answer
 from pyman.core.store import with_hold
 from pyman.effects.lock import Lock
 from pyman.effects.moves import move
 from pyman.effects.places import Places
-from pyman.hot import answer
 from stage.wheels import install_distribution
 
 PACKAGES = 30

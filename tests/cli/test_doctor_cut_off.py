@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from pyman.cli.flows.mending import planned_steps
+from pyman.app.repair import planned_steps
 from pyman.core.diagnosis.finding import World
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plans.steps import Plan, Verify

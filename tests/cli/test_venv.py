@@ -260,7 +260,7 @@ BROKEN = {"interpreter": ["bin/python3.13"], "standard library": ["lib/python3.1
 
 
 @pytest.mark.parametrize("lacking", BROKEN)
-@pytest.mark.parametrize("way", [[], ["-v"]], ids=["hot", "typer"])
+@pytest.mark.parametrize("way", [[], ["-v"]], ids=["fast", "typer"])
 def test_a_broken_runtime_is_named(lacking, way, owner):
     for name in BROKEN[lacking]:
         (owner.runtimes / "3.13.15" / name).unlink()
@@ -396,14 +396,14 @@ BOTH = [
 
 
 @pytest.mark.parametrize("words", BOTH, ids=" ".join)
-def test_hot_and_not_it_is_the_same(words, user):
+def test_fast_and_not_it_is_the_same(words, user):
     seen = []
-    for way in ("hot", "typer"):
+    for way in ("fast", "typer"):
         folder = user.project / "both"
         folder.mkdir()
         put(folder)
-        program = "from pyman.__main__ import main" if way == "hot" else "from pyman.cli.app import run"
-        call = "main()" if way == "hot" else "run(sys.argv[1:])"
+        program = "from pyman.__main__ import main" if way == "fast" else "from pyman.cli.app import run"
+        call = "main()" if way == "fast" else "run(sys.argv[1:])"
         done = subprocess.run(
             [sys.executable, "-c", f"import sys\n{program}\nsys.exit({call})", *words],
             cwd=folder,
@@ -424,7 +424,7 @@ def test_hot_and_not_it_is_the_same(words, user):
 
 
 @pytest.mark.parametrize("words", [["-p", "3.13"], ["--without-pip"]], ids=" ".join)
-def test_a_hot_word_imports_little(words, user):
+def test_a_fast_command_imports_little(words, user):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "pyman", "venv", *words],
         cwd=user.project,
@@ -436,5 +436,5 @@ def test_a_hot_word_imports_little(words, user):
     imported = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")]
     # What `-m` needs, and what a `.pth` of this environment imports, comes before.
     ours = imported[imported.index("pyman") + 1 :]
-    assert "pyman.hot.venv" in ours
-    assert FORBIDDEN.isdisjoint(ours[ours.index("pyman.hot") :]), FORBIDDEN & set(ours)
+    assert "pyman.app.venv" in ours
+    assert FORBIDDEN.isdisjoint(ours[ours.index("pyman.cli.fastpath") :]), FORBIDDEN & set(ours)

@@ -201,7 +201,7 @@ def test_ended_while_packages_are_installed(number, clear, user, slow_uv):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_hot_word_is_ended_as_well(number, tmp_path):
+def test_a_fast_command_is_ended_as_well(number, tmp_path):
     """While pip is compiled for the first time, which takes longest."""
     home = Home(tmp_path, mirror_folder()).with_runtimes("3.13.15")
     process = start(home, "venv")

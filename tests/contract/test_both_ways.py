@@ -1,6 +1,6 @@
-"""The hot path and typer's agree: the same words get the same answer, whichever of the two gives it.
+"""The fast path and typer's agree: the same words get the same answer, whichever of the two gives it.
 
-A shared option before the verb is what the hot path leaves to typer, so each line is run once as it stands and once
+A shared option before the verb is what the fast path leaves to typer, so each line is run once as it stands and once
 with one in front.
 """
 
@@ -10,8 +10,7 @@ import shutil
 
 import pytest
 
-from pyman.hot import answer, take_apart
-from pyman.hot.verbs import _VERBS
+from pyman.cli.fastpath import _VERBS, answer, take_apart
 from stage.fake_store import FakeStore
 from stage.home import Home
 
@@ -120,20 +119,20 @@ def test_what_is_not_plain_is_left_to_typer(words):
     assert answer(words, {}) is None
 
 
-def test_every_hot_verb_has_its_words():
+def test_every_fast_verb_has_its_words():
     from pyman.cli.commands import command_named
-    from pyman.hot import _OPTIONS
+    from pyman.cli.fastpath import _OPTIONS
 
     assert set(_OPTIONS) == set(_VERBS)
     for verb in _OPTIONS:
         assert command_named(verb) is not None
 
 
-def test_the_hot_options_are_typer_s():
+def test_the_fast_options_are_typer_s():
     """Name, meaning and whether a value follows: the command line knows them all, and none is another there."""
     from pyman.cli.commands import command_named
+    from pyman.cli.fastpath import _OPTIONS
     from pyman.cli.typer_command import load
-    from pyman.hot import _OPTIONS
 
     for verb, known in _OPTIONS.items():
         declared = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,21 +17,21 @@ _REPORT = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 before = set(sys.modules)
-from pyman.hot import answer
+from pyman.cli.fastpath import answer
 status = answer(sys.argv[2:], os.environ)
-hot = status is not None
-if not hot:
+fast = status is not None
+if not fast:
     from pyman.cli.app import run
     status = run(sys.argv[2:])
 loaded = sorted(set(sys.modules) - before)
 import json
-print("@@" + json.dumps([hot, status, loaded]))
+print("@@" + json.dumps([fast, status, loaded]))
 """
 
 # Built into every interpreter, or so small that their import cannot be measured.
 _FREE = {"__future__", "errno", "fcntl", "gc", "time", "_sha256", "_sha2"}
 
-HOT = [
+FAST = [
     ["--version"],
     ["find"],
     ["find", "3.13"],
@@ -93,6 +95,23 @@ def home(tmp_path_factory):
 
 
 def imports(home, words, folder):
+    """What a command line loads of others; whether the fast path answered it, and its exit status."""
+    fast, status, loaded = loaded_by(home, words, folder)
+    return fast, status, {name for name in loaded if not is_ours(name)}
+
+
+def is_ours(name):
+    return name.partition(".")[0] == "pyman"
+
+
+def is_import_light(name):
+    """True for a module that says so, and for a package."""
+    path = Path(PACKAGE, *name.split("."))
+    text = path.with_suffix(".py").read_text() if not path.is_dir() else ""
+    return path.is_dir() or "import-light" in ast.get_docstring(ast.parse(text)).lower()
+
+
+def loaded_by(home, words, folder):
     for record in (home.root / "venvs").iterdir():
         # Who has venvs has them looked at, which takes more.
         record.unlink()
@@ -107,16 +126,32 @@ def imports(home, words, folder):
         check=False,
     )
     assert "@@" in process.stdout, process
-    hot, status, loaded = json.loads(process.stdout.rpartition("@@")[2])
-    return hot, status, {name for name in loaded if name.partition(".")[0] != "pyman"}
+    fast, status, loaded = json.loads(process.stdout.rpartition("@@")[2])
+    return fast, status, set(loaded)
 
 
-@pytest.mark.parametrize("words", HOT, ids=" ".join)
-def test_a_hot_word_imports_next_to_nothing(home, tmp_path, words):
-    hot, status, loaded = imports(home, words, tmp_path)
-    assert hot
+@pytest.mark.parametrize("words", FAST, ids=" ".join)
+def test_a_fast_command_imports_next_to_nothing(home, tmp_path, words):
+    fast, status, loaded = loaded_by(home, words, tmp_path)
+    assert fast
     assert status in (0, 1, 2)
-    assert loaded <= _FREE
+    ours = set(filter(is_ours, loaded))
+    assert loaded - ours <= _FREE
+    assert {name for name in ours if name.startswith("pyman.cli.")} == {"pyman.cli.fastpath"}
+    assert set(filter(is_import_light, ours)) == ours
+
+
+def test_what_says_that_it_is_import_light_is():
+    sources = [path.relative_to(PACKAGE).with_suffix("") for path in Path(PACKAGE, "pyman").rglob("*.py")]
+    light = [
+        name for name in (".".join(path.parts).removesuffix(".__init__") for path in sources) if is_import_light(name)
+    ]
+    assert "pyman.app.select" in light
+    code = "import sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules); "
+    code += "[__import__(name) for name in sys.argv[2:]]; print(*set(sys.modules) - before)"
+    command = [sys.executable, "-I", "-c", code, PACKAGE, *light]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert {name for name in told if not is_ours(name)} <= _FREE
 
 
 @pytest.mark.parametrize(
@@ -125,10 +160,10 @@ def test_a_hot_word_imports_next_to_nothing(home, tmp_path, words):
      ("pyproject.toml", '[project]\nname = "x"\nrequires-python = "~=3.13"\n'), ("pyproject.toml", "[tool.x]\n")],
 )  # fmt: skip
 @pytest.mark.parametrize("verb", ["find", "which"])
-def test_what_a_folder_asks_for_stays_on_the_hot_path(home, tmp_path, verb, name, text):
+def test_what_a_folder_asks_for_stays_on_the_fast_path(home, tmp_path, verb, name, text):
     (tmp_path / name).write_text(text)
-    hot, status, loaded = imports(home, [verb], tmp_path)
-    assert (hot, status) == (True, 0)
+    fast, status, loaded = imports(home, [verb], tmp_path)
+    assert (fast, status) == (True, 0)
     assert loaded <= _FREE
 
 
@@ -136,8 +171,8 @@ def test_what_a_folder_asks_for_stays_on_the_hot_path(home, tmp_path, verb, name
     ("words", "allowed"), COLD, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
 )
 def test_a_command_imports_what_it_needs(home, tmp_path, words, allowed):
-    hot, _, loaded = imports(home, words, tmp_path)
-    assert not hot
+    fast, _, loaded = imports(home, words, tmp_path)
+    assert not fast
     assert {name.partition(".")[0] for name in loaded} & _HEAVY <= allowed
 
 

@@ -56,7 +56,7 @@ def test_what_lies_in_the_store():
 
 @pytest.mark.parametrize("cache", [None, "/xdg/cache", "", "   ", "relative/cache"])
 def test_the_cache_is_where_platformdirs_says(tmp_path, monkeypatch, cache):
-    """It is not asked on Linux, for its import takes longer than a hot word; so the two are held together here."""
+    """It is not asked on Linux, for its import takes longer than a fast command; so the two are held together here."""
     monkeypatch.setenv("HOME", str(tmp_path))
     if cache is not None:
         monkeypatch.setenv("XDG_CACHE_HOME", cache)

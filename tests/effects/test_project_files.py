@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from pyman.app.select import wishes
 from pyman.core.request import parse_request
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest
-from pyman.hot.wishes import wishes
 from stage.hostile import HUGE, damaged
 
 PROJECT = b"[build-system]\nrequires = []\n\n[project]\nname = 'x'\nrequires-python = \">=3.11,<3.14\" # note\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.cli.description import describe
+from pyman.cli.shell import describe
 from pyman.core.shell.completion import completion_scripts
 
 FOLDER = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "completions"))

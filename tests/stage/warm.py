@@ -102,9 +102,7 @@ def _arm(strikes):
 def _serve():
     # Loaded once, for all the forks.
     import pyman.cli.app
-    import pyman.cli.run
-    import pyman.cli.typer_command
-    import pyman.hot.verbs  # noqa: F401
+    import pyman.cli.fastpath  # noqa: F401
     from pyman.__main__ import main
 
     for line in sys.stdin.buffer:

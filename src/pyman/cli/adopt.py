@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows import installing
-from pyman.cli.flows.current_shims import keep_shims_current
-from pyman.cli.session import Session
-from pyman.cli.show.installed import got_data
-from pyman.cli.show.moves import moved_data, moved_lines
-from pyman.cli.show.notes import shown_place, told_of_base
+from pyman.app import install as installing
+from pyman.app.console import Answer, Session, Table
+from pyman.app.install import told_of_base
+from pyman.app.select import choose_path
+from pyman.app.shims import keep_shims_current
+from pyman.cli.show.changes import got_data, moved_data, moved_lines
+from pyman.cli.show.output import shown_place
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer, Table
 from pyman.core.plans.install import KeepInstalled, Stranger
 from pyman.core.request import Request
 from pyman.core.store import Moved, Runtime, origin_of
@@ -25,7 +25,6 @@ from pyman.effects.runtimes.install import adopt as adopt_one
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, UsageError
-from pyman.hot.choosing import choose_path
 
 
 @verb

@@ -1,6 +1,6 @@
 """From words to a command: finds the verb, loads its module alone, and has it run.
 
-Typer is loaded for what it is needed for: a plain command line may do without (cli/plain.py).
+Typer is loaded for what it is needed for: a plain command line may do without (cli/fastpath.py).
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 import importlib
 
 from pyman import __version__
-from pyman.cli import plain
+from pyman.app.console import Answer
+from pyman.cli import fastpath as plain
 from pyman.cli.commands import COMMANDS, Command, command_named
-from pyman.cli.outcome import to_the_end
-from pyman.cli.show.answer import show
-from pyman.core.answer import Answer
+from pyman.cli.show.output import overview, show
+from pyman.cli.verb import to_the_end
 
 _FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v", "--offline")
 
 
 def run(words: list[str]) -> int:
     """Run one command line and return its exit status."""
-    status = plain.answer(words)
+    status = plain.answer_plain(words)
     if status is not None:
         return status
     shared, name, rest = split_words(words)
@@ -76,8 +76,6 @@ def _rewritten(command: Command, words: list[str]) -> list[str]:
 def _help(shared: list[str], rest: list[str]) -> int:
     name = next((word for word in rest if not word.startswith("-")), None)
     if name is None:
-        from pyman.cli.show.help import overview
-
         overview(COMMANDS)
         return 0
     from pyman.cli.typer_command import run_by_typer
@@ -88,7 +86,7 @@ def _help(shared: list[str], rest: list[str]) -> int:
 def _named(name: str, rest: list[str]) -> Command:
     command = command_named(name)
     if command is None:
-        from pyman.cli.wrong_words import no_such_command
+        from pyman.cli.usage_errors import no_such_command
 
         raise no_such_command(name, rest)
     return command

@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.session import Session
-from pyman.cli.show.sizes import megabytes
+from pyman.app.console import Answer, Session, Table, megabytes
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer, Table
 from pyman.core.record import replace
 from pyman.effects.cache_folder import KINDS, Cleaned, clean_cache, read_cache
 

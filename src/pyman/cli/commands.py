@@ -49,7 +49,7 @@ COMMANDS = (
     Command("follow", "Let a venv follow its minor version.", VENVS, module="pin"),
     Command("use", "Choose the Python of this folder, or the default.", CHOOSING),
     Command("find", "Print the path of an interpreter.", CHOOSING),
-    Command("which", "Print the program that a name runs here.", CHOOSING),
+    Command("which", "Print the program that a name runs here.", CHOOSING, module="find"),
     Command("run", "Run a command with a Python first on PATH.", CHOOSING),
     Command("init", "Print what a shell's start-up file needs.", SHELL, module="shell"),
     Command("completions", "Print a completion script.", SHELL, module="shell"),

@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows.asking import confirmed
-from pyman.cli.flows.examining import Examination, examine
-from pyman.cli.session import Session
+from pyman.app.consent import confirmed
+from pyman.app.console import Answer, Session
+from pyman.app.examine import Examination, examine
 from pyman.cli.show.findings import Judged, answer
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
 from pyman.core.record import replace
 from pyman.core.venv import VenvFolder
@@ -24,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyman.cli.flows.mending import Mended
+    from pyman.app.repair import Mended
 
 _WORTH_SAYING = 20
 """Venvs. A few are mended before a line could be read."""
@@ -63,7 +62,7 @@ def doctor(
     try:
         if fix and wanted and not dry_run:
             # Without folders this is a finding: `interrupted`.
-            from pyman.cli.flows.rebuilding import recover_what_was_cut_off
+            from pyman.app.rebuild import recover_what_was_cut_off
 
             recover_what_was_cut_off(session)
         _refuse_what_cannot_be_searched(wanted)
@@ -73,7 +72,7 @@ def doctor(
         raise
     allowed = _asking(session, yes=yes)
     if dry_run or not fix:
-        from pyman.cli.flows.mending import is_for_fix
+        from pyman.app.repair import is_for_fix
 
         judged = [
             Judged(finding, PLANNED if dry_run and is_for_fix(finding) else OPEN)
@@ -164,9 +163,8 @@ def _fix(
     foreign: bool,
 ) -> None:
     """Repair the store, then one venv after the other; what was not touched is not looked at again."""
-    from pyman.cli.flows.current_shims import keep_shims_current
-    from pyman.cli.flows.mending import forget_gone, is_for_fix, mend_venv, put_back_work_folder
-    from pyman.cli.flows.mending_store import mend_store
+    from pyman.app.repair import forget_gone, is_for_fix, mend_store, mend_venv, put_back_work_folder
+    from pyman.app.shims import keep_shims_current
     from pyman.core.diagnosis.venv import list_venv
     from pyman.effects.moves.check import Fitness
     from pyman.effects.store import read_store

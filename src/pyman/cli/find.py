@@ -1,4 +1,4 @@
-"""`pyman find`."""
+"""`pyman find` and `pyman which`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.session import Session
+from pyman.app import select as hot_find
+from pyman.app import select as hot_which
+from pyman.app.console import Answer, Session
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
-from pyman.hot import find as hot_find
 
 
 @verb
@@ -29,3 +29,22 @@ def find(
         pyman find --resolve 3.13
     """
     return hot_find.find(session.places, session.environ, session.cwd, request, resolve=resolve)
+
+
+# `pyman which`.
+
+
+@verb
+def which(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A program: python, python3.13, pip…")] = "python",
+    explain: Annotated[bool, typer.Option("--explain", help="Show every step of the choice.")] = False,
+) -> Answer:
+    """Print the program that a name runs in this folder, as the shims do.
+
+    Examples:
+        pyman which
+        pyman which pip3.12
+        pyman which --explain
+    """
+    return hot_which.which(session.places, session.environ, session.cwd, name, explain=explain)

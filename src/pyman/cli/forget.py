@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows.current_shims import keep_shims_current
-from pyman.cli.session import Session
-from pyman.cli.show.moves import moved_data, moved_lines
-from pyman.cli.uninstall import needed_by, to_remove
+from pyman.app.console import Answer, Session
+from pyman.app.remove import needed_by, to_remove
+from pyman.app.shims import keep_shims_current
+from pyman.cli.show.changes import moved_data, moved_lines
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.store import Moved, Runtime
 from pyman.effects.interruption import Part, Undisturbed
 from pyman.effects.runtimes.managed import remove_runtime

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.session import Session
-from pyman.cli.show.moves import moved_data, moved_lines
+from pyman.app.console import Answer, Session
+from pyman.cli.show.changes import moved_data, moved_lines
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, is_alias_name, rollback_target
 from pyman.effects.moves.move import set_hold

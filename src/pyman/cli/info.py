@@ -7,14 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows.examining import examine, judge
-from pyman.cli.list import describe
-from pyman.cli.pin import named_venv
-from pyman.cli.session import Session
-from pyman.cli.show.notes import short_path
-from pyman.cli.show.sizes import megabytes
+from pyman.app.console import Answer, Session, megabytes, short_path
+from pyman.app.examine import examine, judge
+from pyman.app.relink import named_venv
+from pyman.cli.show.changes import runtime_data
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
 from pyman.core.implementation import is_repaired, python_of, told_apart
 from pyman.core.request import parse_request
@@ -89,7 +86,7 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
     manifest = read_manifest(runtime)
     venvs = sorted(read_users(store, others).get(runtime.name, ()))
     data = {
-        **describe(store, runtime, len(venvs)),
+        **runtime_data(store, runtime, len(venvs)),
         "name": runtime.name,
         "executable": os.path.join(runtime.path, runtime.executable),
         "url": manifest.url if manifest is not None else None,

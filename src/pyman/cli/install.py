@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 
-from pyman.cli.flows import installing
-from pyman.cli.flows.current_shims import keep_shims_current
-from pyman.cli.session import Session
-from pyman.cli.show.installed import got_data, told_of_hold
-from pyman.cli.show.moves import moved_data, moved_lines
+from pyman.app import install as installing
+from pyman.app.console import Answer, Session
+from pyman.app.select import wishes
+from pyman.app.shims import keep_shims_current
+from pyman.cli.show.changes import got_data, moved_data, moved_lines, told_of_hold
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
 from pyman.core.selection import requests_of
@@ -21,7 +20,6 @@ from pyman.effects.runtimes.install import Archive, unpack_runtime
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.store import read_store
 from pyman.errors import NotFound, UsageError
-from pyman.hot.wishes import wishes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`pyman list`."""
+"""`pyman list`, with `--available` and `--outdated`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.session import Session
-from pyman.cli.show.notes import pyman_says, shown_place
+from pyman.app.console import Answer, Session, Table
+from pyman.cli.show.changes import runtime_data
+from pyman.cli.show.output import pyman_says, shown_place
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer, Table
 from pyman.core.record import replace
-from pyman.core.store import Runtime, Store, origin_of
+from pyman.core.store import Store, origin_of
+from pyman.core.version import VARIANT_RANK, VARIANT_SUFFIX, Version, minor_alias, release_name
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.uses import read_users
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.catalogue import Catalogue
 
 
 @verb
@@ -33,12 +38,8 @@ def list_pythons(
     """
     store = read_store(session.places.root)
     if available:
-        from pyman.cli.available import list_available
-
         return beside_installed(list_available(session, store, every=every), session, store)
     if outdated:
-        from pyman.cli.available import list_outdated
-
         return beside_installed(list_outdated(session, store), session, store)
     return list_installed(session, store)
 
@@ -60,7 +61,7 @@ def list_installed(session: Session, store: Store) -> Answer:
     rows, records = [], []
     for runtime in store.runtimes:
         names = store.names_of(runtime)
-        records.append(describe(store, runtime, users.get(runtime.name, 0)))
+        records.append(runtime_data(store, runtime, users.get(runtime.name, 0)))
         state = "" if runtime.whole else "  (broken: see `pyman doctor`)"
         rows.append(
             (
@@ -85,16 +86,113 @@ def beside_installed(answer: Answer, session: Session, store: Store) -> Answer:
     return replace(answer, data={**list_installed(session, store).data, **answer.data})
 
 
-def describe(store: Store, runtime: Runtime, venvs: int) -> dict[str, object]:
-    """A runtime as `list --json` has it."""
-    manifest = read_manifest(runtime)
-    return {
-        "version": str(runtime.version),
-        "implementation": "cpython",
-        "variant": runtime.variant,
-        "origin": origin_of(runtime.target),
-        "path": runtime.target or runtime.path,
-        "build": (manifest.build if manifest is not None else None) or runtime.build,
-        "aliases": list(store.names_of(runtime)),
-        "venvs": venvs,
+# `pyman list --available` and `--outdated`: what upstream has, beside what is here.
+
+
+def list_available(session: Session, store: Store, *, every: bool, mirror: str | None = None) -> Answer:
+    """The newest patch release of each minor, or all of them, with what is installed marked."""
+    from pyman.app import install as installing
+    from pyman.core.release_cycle import state
+    from pyman.effects.catalogue.release_cycle import published_cycles, today
+
+    known = installing.catalogue(session, mirror)
+    releases = _releases(known, every=every)
+    here = {(runtime.version, runtime.variant) for runtime in store.runtimes if runtime.whole}
+    cycles = published_cycles(
+        session.places.cache, offline=session.offline or installing.mirror_of(session, mirror) is not None
+    )
+    rows, records = [], []
+    for version, variant in releases:
+        cycle = state(version.minor_name, today(), cycles)
+        records.append(
+            {
+                "version": str(version),
+                "variant": variant,
+                "installed": (version, variant) in here,
+                "end_of_life": cycle.end_of_life if cycle is not None else None,
+                "status": cycle.status if cycle is not None else None,
+            }
+        )
+        rows.append(
+            (
+                minor_alias(version, variant),
+                release_name(version, variant),
+                "installed" if (version, variant) in here else _other_installed(store, version, variant),
+                cycle.status if cycle is not None else "",
+                cycle.end_of_life or "" if cycle is not None else "",
+            )
+        )
+    notes = (_stale(known),) if known.stale else ()
+    table = Table(("Minor", "Newest" if not every else "Release", "Here", "State", "End of life"), tuple(rows))
+    return Answer({"available": records}, table=table, notes=notes)
+
+
+def list_outdated(session: Session, store: Store) -> Answer:
+    """The managed minors for which something newer exists."""
+    from pyman.app import install as installing
+    from pyman.core.plans.install import Fetch, decide_upgrade, minors_to_upgrade
+
+    minors = minors_to_upgrade(store, ())
+    known = installing.catalogue(session, None) if minors else None
+    rows, records = [], []
+    builds = {
+        runtime.name: manifest.build or ""
+        for runtime in store.runtimes
+        if (manifest := read_manifest(runtime)) is not None
     }
+    for minor in minors:
+        decision = decide_upgrade(minor, store, known.builds if known is not None else (), builds)
+        if not isinstance(decision, Fetch):
+            continue
+        present = store.alias_target(minor.text)
+        held = store.held(minor.text) is not None
+        rows.append((minor.text, present.name if present else "", decision.name, "held" if held else ""))
+        records.append(
+            {
+                "alias": minor.text,
+                "version": str(present.version) if present is not None else None,
+                "variant": minor.variant,
+                "newest": str(decision.build.version),
+                "build": decision.build.build,
+                "held": held,
+            }
+        )
+    notes = [_stale(known)] if known is not None and known.stale else []
+    notes.append("bring them up to date with `pyman upgrade`" if rows else "everything is the newest")
+    return Answer(
+        {"outdated": records},
+        table=Table(("Minor", "Installed", "Newest", ""), tuple(rows)),
+        notes=tuple(notes),
+    )
+
+
+def _releases(known: Catalogue, *, every: bool) -> list[tuple[Version, str]]:
+    """The releases to show, newest minor first; of each minor the newest final one, else the newest of all."""
+    pairs = sorted({(build.version, build.variant) for build in known.builds}, key=_order, reverse=True)
+    if every:
+        return pairs
+    chosen: dict[tuple[str, str], tuple[Version, str]] = {}
+    for version, variant in pairs:
+        key = (version.minor_name, variant)
+        if key not in chosen or (version.is_final and not chosen[key][0].is_final):
+            chosen[key] = (version, variant)
+    return sorted(chosen.values(), key=_order, reverse=True)
+
+
+def _order(pair: tuple[Version, str]) -> tuple[tuple[int, int], int, tuple[int, ...]]:
+    version, variant = pair
+    return ((version.major, version.minor), VARIANT_RANK[variant], version.order)
+
+
+def _other_installed(store: Store, version: Version, variant: str) -> str:
+    """What is installed of the same minor, where it is not the newest."""
+    mine = [
+        runtime.release
+        for runtime in store.runtimes
+        if runtime.alias == version.minor_name + VARIANT_SUFFIX[variant] and runtime.whole
+    ]
+    return f"installed {mine[0]}" if mine else ""
+
+
+def _stale(known: Catalogue) -> str:
+    return f"{known.source} was not asked: this is what it had when it was last reached"

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows.installing import mirror_of
-from pyman.cli.session import Session
+from pyman.app.console import Answer, Session
+from pyman.app.install import mirror_of
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.catalogue import INDEX, Build, MirroredArchive, mirrored
 from pyman.core.escape import as_word
 from pyman.core.plans.install import answer_is_known, refuse_what_has_no_build, wanted_builds

@@ -7,28 +7,19 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows.consent import get_consent, shown_move
-from pyman.cli.flows.other_place import refuse_other_place, refuse_stage
-from pyman.cli.session import Session
+from pyman.app.consent import get_consent, refuse_other_place, refuse_stage, shown_move
+from pyman.app.console import Answer, Session
+from pyman.app.relink import link_venv, named_venv
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
 from pyman.core.owners import owner_command
-from pyman.core.plans.repair import relink_steps
-from pyman.core.plans.steps import Plan
-from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
-from pyman.core.relink import Target, store_target, wanted_alias
+from pyman.core.relink import store_target, wanted_alias
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
 from pyman.core.venv import VenvFacts
-from pyman.effects.architecture import Architectures
-from pyman.effects.lock import hold
 from pyman.effects.store import read_store
-from pyman.effects.transaction import Transaction
-from pyman.effects.venvs.inventory import read_one
-from pyman.effects.venvs.records import remember
-from pyman.errors import FOREIGN, MINOR_MISMATCH, NOT_YOURS, OTHER_ARCHITECTURE, NotFound, PymanError, Refused
+from pyman.errors import FOREIGN, MINOR_MISMATCH, NotFound, PymanError, Refused
 
 _VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]
 _YES = Annotated[
@@ -89,25 +80,6 @@ def follow(session: Session, venv: _VENV = None, yes: _YES = False) -> Answer:
     return Answer({"changed": [facts.path]}, (line, *lost))
 
 
-def named_venv(session: Session, text: str | None) -> VenvFacts:
-    """The venv that a command is about: the one named, else the active one, else `.venv` here.
-
-    Raises NotFound where there is none.
-    """
-    named = text or session.environ.get("VIRTUAL_ENV") or ".venv"
-    path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(named)))
-    facts = read_one(session.places, path)
-    if facts is None:
-        inside = os.path.join(path, ".venv")
-        hint = "name one, or make one with `pyman venv`"
-        if read_one(session.places, inside) is not None:
-            hint = f"did you mean {as_word(os.path.join(named, '.venv'))}?"
-        raise NotFound(f"there is no venv at {path}", hint=hint)
-    if facts.uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
-    return facts
-
-
 def _own_venv(session: Session, text: str | None, command: str, *, yes: bool) -> VenvFacts:
     """The same, where it is no other tool's: that would undo what was written."""
     facts = named_venv(session, text)
@@ -151,18 +123,3 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
             code=MINOR_MISMATCH,
         )
     return chosen
-
-
-def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, policy: str) -> None:
-    """Link a venv to a Python of its minor, and write down what was asked for. Raises PymanError, having undone it."""
-    objection = Architectures().objection(facts, target.executable)
-    if objection:
-        raise Refused(
-            f"{facts.path} was not linked to {request}: {objection}",
-            hint=f"run `pyman rebuild {as_word(facts.path)} -p {as_word(request)}` to recreate it",
-            code=OTHER_ARCHITECTURE,
-        )
-    steps = relink_steps(facts, target, also={REQUEST: request, POLICY: policy, HELD_BACK: None})
-    with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
-        transaction.take(Plan(steps, venv=facts.place))
-    remember(session.places.root, facts.path)

@@ -6,20 +6,10 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.session import Session
-from pyman.cli.show.moves import moved_data
-from pyman.cli.show.sizes import megabytes
+from pyman.app.console import Answer, Session
+from pyman.app.remove import Pruned, remove_unused, removed_data
+from pyman.cli.show.changes import moved_data
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
-from pyman.core.plans.removal import Need, aliases_without_way_back, prunable
-from pyman.core.store import Runtime, Store
-from pyman.effects.files import size_of
-from pyman.effects.interruption import Part
-from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
-from pyman.effects.runtimes.needs import read_needs
-from pyman.effects.store import read_store
-from pyman.effects.venvs.inventory import unrecorded_venvs
-from pyman.errors import IN_USE, PymanError, Refused
 
 
 @verb
@@ -52,95 +42,3 @@ def prune(
     session.if_cut_off(answer)
     remove_unused(session, done, force=force)
     return answer()
-
-
-_OVERRULED = ("unreachable", "processes")
-"""What `--force` does not keep a release for."""
-
-
-class Pruned:
-    """What was removed so far, or would be, with its size in bytes; what was kept, and why."""
-
-    def __init__(self, *, dry_run: bool = False) -> None:
-        self.dry_run = dry_run
-        self.store: Store | None = None
-        """As it was before; None until it was looked at."""
-        self.removed: list[tuple[Runtime, int]] = []
-        self.kept: list[tuple[Runtime, Need]] = []
-
-    @property
-    def without_way_back(self) -> tuple[str, ...]:
-        """The aliases that can no longer be rolled back."""
-        removed = [runtime for runtime, _ in self.removed]
-        return aliases_without_way_back(self.store, removed) if self.store is not None else ()
-
-    @property
-    def refusal(self) -> PymanError | None:
-        """What to say where a release was kept for no other reason than that processes are not known."""
-        return _refusal(self.kept)
-
-    def lines(self) -> list[str]:
-        """The same in words."""
-        if self.store is None:
-            return []
-        needs: dict[str, list[Need]] = {}
-        for runtime, need in self.kept:
-            needs.setdefault(runtime.name, []).append(need)
-        lines = [
-            f"kept {name}: {needed[0].told}" + (f", and {len(needed) - 1} more" if len(needed) > 1 else "")
-            for name, needed in needs.items()
-        ]
-        remove, free, can = ("would remove", "would free", "could") if self.dry_run else ("removed", "freed", "can")
-        lines += [f"{remove} {runtime.name}, {megabytes(size)}" for runtime, size in self.removed]
-        if self.removed:
-            lines.append(f"{free} {megabytes(sum(size for _, size in self.removed))}")
-            lines += [f"{alias} {can} no longer be rolled back" for alias in self.without_way_back]
-        elif not any(runtime.is_managed for runtime in self.store.runtimes):
-            lines.append("nothing to remove: pyman has installed no Python")
-        elif not lines:
-            lines.append("nothing to remove: everything installed is used")
-        return lines
-
-
-def removed_data(done: Pruned) -> list[dict[str, object]]:
-    """The key `removed`: versions, places and sizes."""
-    return [{"version": str(runtime.version), "path": runtime.path, "bytes": size} for runtime, size in done.removed]
-
-
-def remove_unused(session: Session, done: Pruned, *, force: bool = False) -> None:
-    """Remove what nothing uses, and say so in `done`. Raises PymanError where one cannot be removed."""
-    if not done.dry_run:
-        prepare_folders(session.places)
-    store = read_store(session.places.root)
-    others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
-    going: list[tuple[Runtime, int]] = []
-    for runtime in prunable(store):
-        needed = [
-            need
-            for need in read_needs(session.places, store, runtime, others)
-            if not (force and need.why in _OVERRULED)
-        ]
-        done.kept += [(runtime, need) for need in needed]
-        if not needed:
-            going.append((runtime, size_of(runtime.path)))
-    done.store = store
-    for runtime, size in going:
-        with Part():
-            if not done.dry_run:
-                remove_runtime(session.places, runtime, observer=session.observer)
-            done.removed.append((runtime, size))
-
-
-def _refusal(kept: list[tuple[Runtime, Need]]) -> PymanError | None:
-    """What to say where a release was kept for no other reason than that processes are not known."""
-    whys: dict[str, set[str]] = {}
-    for runtime, need in kept:
-        whys.setdefault(runtime.name, set()).add(need.why)
-    names = [name for name, found in whys.items() if found == {"processes"}]
-    if not names:
-        return None
-    return Refused(
-        f"{', '.join(names)} may be in use: {next(need.who for _, need in kept if need.why == 'processes')}",
-        hint="stop the programs that run on Pythons of pyman, then run `pyman prune --force`",
-        code=IN_USE,
-    )

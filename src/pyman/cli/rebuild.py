@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.pin import named_venv
-from pyman.cli.session import Session
+from pyman.app.console import Answer, Session
+from pyman.app.relink import named_venv
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.packages.package import normalize_name
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.core.record import replace
@@ -61,8 +60,8 @@ def rebuild(
         pyman rebuild --from lock
         pyman rebuild --all
     """
-    from pyman.cli.flows.rebuilding import recover_what_was_cut_off
-    from pyman.cli.flows.rebuilds import Rebuilds, needing_rebuild
+    from pyman.app.rebuild import recover_what_was_cut_off
+    from pyman.cli.rebuilds import Rebuilds, needing_rebuild
 
     if installer not in _INSTALLERS:
         raise UsageError(f"`{installer}` is no installer", hint="choose auto, uv or pip")

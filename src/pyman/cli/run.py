@@ -7,17 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.session import Session
+from pyman.app.console import Answer, Session
+from pyman.app.select import Located, choose_here, locate, replace_process, system_here
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.request import parse_request
 from pyman.core.selection import ENVIRONMENT
 from pyman.core.shell.shims import is_of_python
 from pyman.core.store import Choice, is_shared
 from pyman.errors import NO_PROGRAM, BadRequest, NoPython, NotFound, PymanError, UsageError
-from pyman.hot.choosing import Located, locate
-from pyman.hot.find import choose_here, system_here
-from pyman.hot.which import replace_process
 
 
 @verb

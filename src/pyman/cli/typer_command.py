@@ -43,7 +43,7 @@ def run_by_typer(command: Command, words: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
-        from pyman.cli.wrong_words import wrong_words
+        from pyman.cli.usage_errors import wrong_words
 
         raise wrong_words(error, command.name) from None
     return status if isinstance(status, int) else 0

@@ -7,27 +7,23 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows.current_shims import keep_shims_current
-from pyman.cli.session import Session
-from pyman.cli.show.moves import moved_data, moved_lines
+from pyman.app.console import Answer, Session
+from pyman.app.remove import needed_by, to_remove
+from pyman.app.shims import keep_shims_current
+from pyman.cli.show.changes import moved_data, moved_lines
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.plans.move import Follower
 from pyman.core.plans.removal import Need
 from pyman.core.record import record
-from pyman.core.request import parse_request
 from pyman.core.store import Moved, Runtime, Store, wanted_aliases, without_runtime
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, why_left_alone
 from pyman.effects.runtimes.managed import remove_runtime
-from pyman.effects.runtimes.needs import read_needs, runtime_at, sort_for_relink
+from pyman.effects.runtimes.needs import read_needs, sort_for_relink
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
-from pyman.errors import AMBIGUOUS, IN_USE, NotFound, Refused
-
-_MOST_LISTED = 20
-_MOST_IN_A_SENTENCE = 6
+from pyman.errors import IN_USE, Refused
 
 
 @verb
@@ -161,35 +157,3 @@ def _refused(going: list[_Going], *, relink: bool) -> Answer:
     ]
     data = {"changed": [], "removed": [], "moved": [], "needed": needed}
     return Answer(data, notes=tuple(listed), error=error)
-
-
-def needed_by(runtime: Runtime, needed: tuple[Need, ...]) -> tuple[str, list[str]]:
-    """Who needs a runtime, in a sentence; and, where these are more than a sentence can hold, as a list before it."""
-    if len(needed) <= _MOST_IN_A_SENTENCE:
-        return f"{runtime.name} is needed: {'; '.join(need.told for need in needed)}", []
-    listed = [need.told for need in needed[:_MOST_LISTED]]
-    if len(needed) > _MOST_LISTED:
-        listed.append(f"and {len(needed) - _MOST_LISTED} more: see `pyman info {runtime.name}`")
-    return f"{runtime.name} is needed: {needed[0].told}, and {len(needed) - 1} more", listed
-
-
-def to_remove(session: Session, store: Store, text: str) -> Runtime:
-    """The runtime that a request to remove names: a patch release, a minor with exactly one installed, or its path.
-
-    Raises NotFound where there is none, Refused where it could be several.
-    """
-    named = store.runtime(text)
-    if named is not None:
-        return named
-    request = parse_request(text)
-    if request.kind == "path":
-        path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(text)))
-        fitting = [runtime for runtime in (runtime_at(store, path),) if runtime is not None]
-    else:
-        fitting = [runtime for runtime in store.runtimes if request.admits(runtime.version, runtime.variant)]
-    if not fitting:
-        raise NotFound(f"Python {text} is not installed", hint="see `pyman list`")
-    if len(fitting) > 1:
-        names = ", ".join(runtime.name for runtime in fitting)
-        raise Refused(f"{text} could be any of {names}", hint="name the patch release", code=AMBIGUOUS)
-    return fitting[0]

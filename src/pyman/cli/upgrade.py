@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows import installing
-from pyman.cli.flows.current_shims import keep_shims_current
-from pyman.cli.prune import Pruned, remove_unused, removed_data
-from pyman.cli.session import Session
-from pyman.cli.show.installed import got_data, told_of_hold
-from pyman.cli.show.moves import moved_data, moved_lines, planned_lines
+from pyman.app import install as installing
+from pyman.app.console import Answer, Session
+from pyman.app.remove import Pruned, remove_unused, removed_data
+from pyman.app.shims import keep_shims_current
+from pyman.cli.show.changes import got_data, moved_data, moved_lines, planned_lines, told_of_hold
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.plans.install import Fetch, answer_is_known, decide_upgrade, minors_to_upgrade
 from pyman.core.request import Request
 from pyman.core.store import Runtime, swaps, with_runtime

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.session import Session
-from pyman.cli.show.notes import pyman_says
+from pyman.app.console import Answer, Session
+from pyman.app.select import wishes
+from pyman.cli.show.output import pyman_says
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.escape import as_word
 from pyman.core.request import parse_request
 from pyman.core.selection import DEFAULT
@@ -22,7 +22,6 @@ from pyman.effects.moves.move import set_default
 from pyman.effects.places import cannot_write
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, Refused
-from pyman.hot.wishes import wishes
 
 _REQUESTS = Annotated[
     list[str] | None, typer.Argument(metavar="[REQUEST...]", help="A version or a range; several: first wins.")

@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows import installing
-from pyman.cli.session import Session
+from pyman.app import install as installing
+from pyman.app.console import Answer, Session
+from pyman.app.venv import Missing, VenvOptions, make_venv, place_of
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer
 from pyman.core.record import replace
 from pyman.errors import NotFound
-from pyman.hot.venv import Missing, VenvOptions, make_venv, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from pyman.cli.flows.examining import examine
-from pyman.cli.session import Session
-from pyman.cli.show.notes import in_need, short_path
-from pyman.cli.show.sizes import megabytes
+from pyman.app.console import Answer, Session, Table, megabytes, short_path
+from pyman.app.examine import examine
+from pyman.cli.show.output import in_need
 from pyman.cli.verb import verb
-from pyman.core.answer import Answer, Table
 from pyman.core.diagnosis.finding import SEVERITIES
 from pyman.core.diagnosis.venv import HEALTHY, ListedVenv, unreachable_venv
 from pyman.core.escape import as_word

@@ -1,26 +1,26 @@
-"""`@verb`: gives a command the options that every command has, and answers with what it returns.
+"""`@verb`: gives a command the options that every command has, answers with what it returns, and ends it well.
 
 What typer needs to know of a command is added when typer runs it (cli/typer_command.py): a plain command line gets
-here without it (cli/plain.py).
+here without it (cli/fastpath.py).
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
-from pyman.cli.session import open_session
-from pyman.cli.show.answer import show
+from pyman.app.console import Answer, CannotPrint, Session, answer_json, complain, is_terminal
+from pyman.cli.show.output import listener, show
 from pyman.core.record import replace
-from pyman.effects.interruption import failure_of, work_until_signal
-from pyman.errors import PymanError, bug
+from pyman.effects.interruption import Terminated, catch_signals, failure_of, work_until_signal
+from pyman.effects.observer import SILENT
+from pyman.effects.places import check_owner, read_places
+from pyman.errors import Interrupted, PymanError, bug
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-    from pyman.cli.session import Session
-    from pyman.core.answer import Answer
 
 SHARED_NAMES = ("json", "quiet", "verbose", "root", "offline")
 
@@ -29,7 +29,7 @@ def verb(function: Callable[..., Answer]) -> Callable[..., int]:
     """Make a command of a function that takes a Session first and returns an Answer.
 
     The command takes what the function takes, and the shared options, all by name. It returns the exit status;
-    failures are raised as PymanError, for cli/outcome.py to show.
+    failures are raised as PymanError, for `to_the_end` to show.
     """
 
     def command(**given: Any) -> int:
@@ -75,3 +75,54 @@ def _so_far(session: Session) -> Answer | None:
         return session.so_far()
     except PymanError:
         return None  # What ended the work keeps the store from being read too, and is told.
+
+
+def open_session(*, json: bool, quiet: bool, verbose: bool, root: str | None, offline: bool) -> Session:
+    """Read the environment once. Raises PymanError where the store or the cache is not safe to use."""
+    places = read_places(os.environ, root)
+    check_owner(places.root)
+    check_owner(places.runtimes)
+    check_owner(places.cache)
+    observer = SILENT
+    if not quiet:
+        # A terminal that cannot go back in its line gets lines.
+        moves = is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown")
+        observer = listener(moves and not json, verbose=verbose)
+    offline = offline or os.environ.get("PYMAN_OFFLINE", "") not in ("", "0")
+    return Session(places, os.environ, json, quiet, verbose, offline, observer, _ask, [])
+
+
+def _ask(question: str) -> bool:
+    """True for a yes. Raises Interrupted where nothing more can be typed, as ctrl-C ends the questions."""
+    import typer
+
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        raise Interrupted("interrupted") from None
+
+
+# How a command ends: failures become words and exit statuses, signals too, and nobody sees a traceback.
+
+
+def to_the_end(action: Callable[[], int], *, json: bool) -> int:
+    """Run an action and return its exit status, or that of its failure, which is shown.
+
+    What a verb has done until then is in its own answer: see `verb`.
+    """
+    try:
+        catch_signals()
+        return action()
+    except (PymanError, Terminated, KeyboardInterrupt) as error:
+        return _fail(failure_of(error) or Interrupted("interrupted"), json=json)
+    except Exception as error:  # the last line of defence: a bug is reported as one, not as a traceback
+        if os.environ.get("PYMAN_TRACEBACK"):
+            raise
+        return _fail(bug(error), json=json)
+
+
+def _fail(error: PymanError, *, json: bool) -> int:
+    if json and not isinstance(error, CannotPrint):
+        answer_json({}, error)
+    complain(error)
+    return error.exit_status

@@ -1,9 +1,11 @@
-"""What differs between implementations of Python, and how one is told from another. Hot: imports nothing but errors.
+"""What differs between implementations of Python, and how one is told from another.
 
 The one place of these rules: which names an implementation gives to its programs, to its standard library and to an
 alias, and which implementations pyman repairs. A venv belongs to another implementation as soon as *one* sign says so:
 a venv of GraalPy has `lib/python3.12` as CPython's has, and a name, a line of `pyvenv.cfg` or a file of its base is all
 that tells them apart. Taking one for CPython's breaks it for good; the other mistake only leaves it alone.
+
+Import-light: imports nothing but errors.
 """
 
 from __future__ import annotations

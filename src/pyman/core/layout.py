@@ -1,4 +1,4 @@
-"""What a new venv consists of: the layout that `python -m venv` of the same interpreter writes. Hot. Import-light.
+"""What a new venv consists of: the layout that `python -m venv` of the same interpreter writes. Import-light.
 
 What CPython's Lib/venv/__init__.py and the scheme `posix_venv` of Lib/sysconfig make of each minor:
 
@@ -8,6 +8,8 @@ What CPython's Lib/venv/__init__.py and the scheme `posix_venv` of Lib/sysconfig
     3.13     lib/python3.Xt for free-threaded builds
     3.14     include alone again (gh-127724); bin/𝜋thon, in this minor only (gh-119535)
     3.15     no link lib64; where the standard library lies in lib64, so does a second site-packages (gh-133951)
+
+Import-light.
 """
 
 from __future__ import annotations

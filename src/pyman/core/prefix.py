@@ -2,6 +2,8 @@
 
 Only two files are changed, and in them only values that begin with `/install`. Everything else that upstream bakes in,
 names of compilers for one, is left alone: what compiles with a runtime asks the user's environment for those.
+
+Import-light.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 The dialects: CPython's getpath takes the first `home` and looks no further; `site` and the tools that make venvs
 take the last of every other key. Both lower the key and strip key and value. Interpreters before 3.11 want a space
-on both sides of the `=`, so that is how lines are written here. Lines without `=` mean nothing to anybody. Hot.
+on both sides of the `=`, so that is how lines are written here. Lines without `=` mean nothing to anybody.
+
+Import-light.
 """
 
 from __future__ import annotations

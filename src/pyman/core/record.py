@@ -2,6 +2,8 @@
 
 For a type checker `@record` is a frozen dataclass. At run time it gives a class the same `__init__`, equality, hash
 and repr from its annotations, and nothing else. `@derived` is a property of such a class that is computed once.
+
+Import-light.
 """
 
 from __future__ import annotations

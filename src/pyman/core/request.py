@@ -8,7 +8,7 @@
     pypy3.11   graalpy-24                                         understood; not installable yet
     ./venv   /usr/bin/python3   ~/.pyenv/versions/3.12            a path, on the command line only
 
-Hot: only a specifier that is more than plain numbers needs packaging.
+Import-light: only a specifier that is more than plain numbers needs packaging.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a venv is born with: which bundled wheels, where an unpacked one lies in the cache, how its scripts begin.
 
-Hot: imports no more than start-up has.
+Import-light: imports no more than start-up has.
 """
 
 from __future__ import annotations

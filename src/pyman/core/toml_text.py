@@ -2,6 +2,8 @@
 
 Python's parser takes quadratic time for a dotted key (an hour for a megabyte of `a.a.a…`), ends deep nesting in a
 RecursionError, and a number of many digits in a ValueError of its own.
+
+Import-light.
 """
 
 from __future__ import annotations

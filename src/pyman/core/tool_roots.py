@@ -1,4 +1,7 @@
-"""Where version managers keep their Pythons, as their documentation and their environment variables say. Hot."""
+"""Where version managers keep their Pythons, as their documentation and their environment variables say.
+
+Import-light.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What is known of a venv from its files alone, and what follows from that.
 
-effects/venvs/on_disk.py reads; nothing in here looks. Hot.
+effects/venvs/on_disk.py reads; nothing in here looks. Import-light.
 """
 
 from __future__ import annotations

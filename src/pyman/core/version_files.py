@@ -104,7 +104,7 @@ def _refused(path: str, number: int | None, why: str, hint: str = _HINT) -> BadR
     return BadRequest(f"{where}: {why}", hint=hint, exit_status=1)
 
 
-# `requires-python` of a `pyproject.toml`, read without a TOML parser where the text leaves no doubt. Hot.
+# `requires-python` of a `pyproject.toml`, read without a TOML parser where the text leaves no doubt..
 #
 # tomllib costs as much as the start of an interpreter. What nearly every project has, one plain line in `[project]`,
 # is read here; of anything else nothing is said, and the parser decides.

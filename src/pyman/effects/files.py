@@ -1,4 +1,7 @@
-"""Reading files that others may have written, replacing our own in one step, and what folders take on the disk."""
+"""Reading files that others may have written, replacing our own in one step, and what folders take on the disk.
+
+Import-light.
+"""
 
 from __future__ import annotations
 

@@ -1,14 +1,16 @@
-"""Signals that end the work (ctrl-C, SIGTERM, SIGHUP): they interrupt what can be undone, and wait for the rest. Hot.
+"""Signals that end the work (ctrl-C, SIGTERM, SIGHUP): they interrupt what can be undone, and wait for the rest.
 
 A signal raises Terminated in the main thread. It waits while `Undisturbed` work is done: an undo, or a step that notes
 its undo; and within a `Part` from the moment that something of it is done for good (`committed`), so that the command
 can still report it. A signal that waited is raised at the end of that work, so none is lost. Those that come while the
 first one ends the work wait too: what `finally` puts in order is a way back as well.
+
+Import-light.
 """
 
 from __future__ import annotations
 
-# What `signal` wraps: that one imports enum, which takes longer than all the rest of a hot word.
+# What `signal` wraps: that one imports enum, which takes longer than all the rest of a fast command.
 import _signal  # type: ignore[import-not-found] # typeshed does not know it
 from _thread import get_ident
 from _weakref import ref

@@ -1,4 +1,4 @@
-"""Mount points as the kernel lists them, also folders that are mounted from their own file system. Hot."""
+"""Mount points as the kernel lists them, also folders that are mounted from their own file system. Import-light."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What effects report while they work. The default is silent; the command line listens and finds the words."""
+"""What effects report while they work. The default is silent; the command line listens and finds the words.
+
+Import-light.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files in which a project says which Python it wants, looked for from a folder upward. Hot."""
+"""The files in which a project says which Python it wants, looked for from a folder upward. Import-light."""
 
 from __future__ import annotations
 

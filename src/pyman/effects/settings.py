@@ -1,4 +1,7 @@
-"""`config.toml`: what the user set once and for all. Asked for by the few commands that have a setting. Hot."""
+"""`config.toml`: what the user set once and for all. Asked for by the few commands that have a setting.
+
+Import-light.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store as it lies on the disk, which is the registry: `ls -l runtimes venvs` shows all there is. Hot."""
+"""The store as it lies on the disk, which is the registry: `ls -l runtimes venvs` shows all there is. Import-light."""
 
 from __future__ import annotations
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from pyman.cli.session import Session
-from pyman.cli.show.notes import in_need, short_path, told_count
-from pyman.core.answer import Answer, Table
+from pyman.app.console import Answer, Session, Table, is_terminal, short_path
+from pyman.cli.show.output import in_need, told_count
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
 from pyman.core.record import record
-from pyman.hot.speak import is_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.cli.flows.examining import Examination
+    from pyman.app.examine import Examination
 
 _MOST_ROWS = 12
 """Of venvs that have the same, on a terminal: what is wrong shall be read in one look."""
@@ -76,7 +74,7 @@ def answer(session: Session, seen: Examination, judged: list[Judged], *, fix: bo
 
 
 def _is_for_fix(judged: Judged) -> bool:
-    from pyman.cli.flows.mending import is_for_fix
+    from pyman.app.repair import is_for_fix
 
     return judged.status == OPEN and is_for_fix(judged.finding)
 

@@ -1,6 +1,6 @@
 """Activation scripts: how a path and a prompt are written so that each shell reads back just them.
 
-Hot: imports nothing.
+Import-light: imports nothing.
 
 A template holds names between double at-signs; each stands for a whole word of its shell, quotes included:
 

@@ -2,7 +2,7 @@
 
 They put the shims first on PATH, once however often they are read, but behind the `bin` of a venv that is active
 (a shell inside a shell reads its start-up file again), and let TAB load the completions on first use. They work
-through `eval "$(pyman init bash)"` as well as copied into the file, which costs no start of pyman at all. Hot.
+through `eval "$(pyman init bash)"` as well as copied into the file, which costs no start of pyman at all. Import-light.
 """
 
 from __future__ import annotations

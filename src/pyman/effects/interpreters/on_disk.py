@@ -1,4 +1,4 @@
-"""Interpreters told from the files around them, each looked at once however many venvs lead to it. Hot."""
+"""Interpreters told from the files around them, each looked at once however many venvs lead to it. Import-light."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the standard library of a Python lies, told from its folders alone. Hot."""
+"""Where the standard library of a Python lies, told from its folders alone. Import-light."""
 
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ def write_new(path: str, content: bytes, mode: int = 0o666, folder: int | None =
         os.close(descriptor)
 
 
-# An unpacked wheel in the cache, read and compared with what was unpacked. Hot.
+# An unpacked wheel in the cache, read and compared with what was unpacked..
 #
 # seeds/pip-24.2-1815170-1704067200000000000-3.13d/
 #     manifest    size, time and mode of every file below

@@ -1,4 +1,4 @@
-"""The journal of work on venvs: what is about to be done to one, written down in the store before it begins. Hot.
+"""The journal of work on venvs: what is about to be done to one, written down in the store before it begins.
 
 venvs/.NAME-HASH                a file beside the record NAME-HASH, locked for as long as its process lives
     operation venv              or clear, rebuild, remove
@@ -23,6 +23,8 @@ venvs/.NAME-HASH                a file beside the record NAME-HASH, locked for a
 
 A line that no `end` follows was cut off, and says nothing. What a dead process left is believed only as far as this
 file tells of it (recovery.py).
+
+Import-light.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The one rule for everything that changes a venv: `bin`, `lib`, `lib/pythonX.Y` and `site-packages` are real folders
 that belong to whoever owns the venv. `why_not_written` says beforehand why a venv is left alone; `open_own` opens one
 of its folders name by name, so that what is written through the descriptor goes nowhere else, whoever exchanges folders
-meanwhile. `lib64` may be a link: nothing is written through it. Hot.
+meanwhile. `lib64` may be a link: nothing is written through it. Import-light.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The place of a venv: what has its name now, and how the folders are called in which work on it is done. Hot."""
+"""The place of a venv: what has its name now, and how the folders are called in which work on it is done.
+
+Import-light.
+"""
 
 from __future__ import annotations
 

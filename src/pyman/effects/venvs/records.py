@@ -1,4 +1,4 @@
-"""The known venvs: `venvs/NAME-HASH -> /path/to/.venv`, one link each, so that `ls -l` shows them. Hot."""
+"""The known venvs: `venvs/NAME-HASH -> /path/to/.venv`, one link each, so that `ls -l` shows them. Import-light."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""Which name of the store a venv goes through: the one answer, for everybody who asks. Nothing of a venv is run. Hot.
+"""Which name of the store a venv goes through: the one answer, for everybody who asks. Nothing of a venv is run.
 
 A venv goes by the link of its interpreter: of all paths on the way, link by link, the first one in the store's folder
 of runtimes has the name. A venv whose interpreter is no link out of it (a copy, nothing, a circle) goes by the `home`
 in its `pyvenv.cfg`; where that lies in another venv, as that one does.
+
+Import-light.
 """
 
 from __future__ import annotations

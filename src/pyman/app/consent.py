@@ -1,0 +1,91 @@
+"""Asking a person on a terminal, and what must not be done to a venv without a yes (DESIGN 8)."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman.app.console import Session, is_terminal, short_path
+from pyman.core.escape import visible
+from pyman.core.packages.lent import told
+from pyman.core.relink import Target, shown_release
+from pyman.core.venv import VenvFacts
+from pyman.effects.packages.lenders import Lenders
+from pyman.effects.venvs.inventory import leads_outside
+from pyman.effects.venvs.own_folders import leads_elsewhere, not_written
+from pyman.effects.venvs.records import is_recorded
+from pyman.errors import BORROWS, NEEDS_YES, OLDER_RELEASE, Refused
+
+
+def confirmed(session: Session, question: str, *, yes: bool) -> bool:
+    """True for a yes: given beforehand, or on a terminal now. A program that did not say yes is not asked.
+
+    Raises Interrupted where nothing more can be typed, as ctrl-C ends the questions.
+    """
+    if yes or session.json or not is_terminal(sys.stdin):
+        return yes
+    return session.ask(visible(question))
+
+
+# Before one venv goes to another Python: what it would lose there is named, and needs a yes (DESIGN 8).
+
+
+def get_consent(
+    session: Session, facts: VenvFacts, target: Target, *, yes: bool, command: str, may_go_down: bool = False
+) -> tuple[str, ...]:
+    """Make sure that the user wants what a venv loses by going to another Python; returns it, a sentence each.
+
+    That is a newer release, unless it `may_go_down`, and the packages that its base lends it and the other one does
+    not have. Raises Refused without a yes; `command` is the one that gives it.
+    """
+    sentences: list[str] = []
+    code = OLDER_RELEASE
+    if not may_go_down and facts.python is not None and target.version < facts.python:
+        sentences.append(f"{shown_release(target)} is older than the {facts.python} that runs now")
+    lost = Lenders().losses(facts, target)
+    if lost:
+        code = BORROWS
+        sentences.append(f"its base lends it {told(lost)}, which {shown_release(target)} does not have")
+    if not sentences or yes:
+        return tuple(sentences)
+    shown = short_path(session, facts.path)
+    if confirmed(session, f"{shown}: {'; '.join(sentences)}. Go ahead?", yes=yes):
+        return tuple(sentences)
+    raise Refused(f"{facts.path} was not changed: {'; '.join(sentences)}", hint=f"`{command}` goes ahead", code=code)
+
+
+def shown_move(session: Session, facts: VenvFacts, target: Target) -> str:
+    """From what to what a venv goes, in brackets; empty where it is one Python by two names."""
+    running = facts.running
+    if running is None or os.path.realpath(target.prefix) == running.prefix:
+        return ""
+    before = str(running.version) if running.version is not None else "an unknown release"
+    runtimes = os.path.realpath(session.places.runtimes)
+    if os.path.dirname(running.prefix) != runtimes:
+        before += f" in {short_path(session, running.prefix)}"
+    return f" ({before} -> {shown_release(target)})"
+
+
+# Whether a verb may change the venv that is named: it is the one that the user sees, and its folders are its own.
+
+
+def refuse_other_place(session: Session, facts: VenvFacts, command: str) -> None:
+    """Raise Refused for a venv that may not be written into, or that is not the one that the user sees.
+
+    A cloned project's `.venv` may be a link to any venv of the user's: it is changed where it lies in that project,
+    where the link itself was recorded (`register`), or where it is given by its own path.
+    """
+    if leads_outside(session.places, facts.path, facts.folder) and not is_recorded(session.places.root, facts.path):
+        raise leads_elsewhere(facts.path, facts.folder, command)
+    if facts.not_written:
+        raise not_written(facts.path, facts.not_written)
+
+
+def refuse_stage(session: Session, facts: VenvFacts, command: str, *, yes: bool) -> None:
+    """Ask whether a venv is to be changed that may lie in a tree for elsewhere; Refused without a yes (DESIGN 7)."""
+    if facts.stage_reason and not confirmed(session, f"{facts.path}: {facts.stage_reason}; change it?", yes=yes):
+        raise Refused(
+            f"{facts.path} is left as it is: {facts.stage_reason}",
+            hint=f"if it really was moved there, run `pyman {command} --yes`",
+            code=NEEDS_YES,
+        )

@@ -1,0 +1,217 @@
+"""What a command is given and what it answers, and the one place that prints: results to stdout, the rest to stderr.
+
+Import-light.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman.core.escape import visible
+from pyman.core.record import record
+from pyman.effects.observer import Observer
+from pyman.errors import OUTPUT, PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TextIO
+
+    from pyman.effects.places import Places
+
+
+@record
+class Session:
+    """One call of pyman."""
+
+    places: Places
+    environ: Mapping[str, str]
+    json: bool
+    quiet: bool
+    verbose: bool
+    offline: bool
+    observer: Observer
+    ask: Callable[[str], bool]
+    """Puts a question to the person at the terminal; True for a yes."""
+    _unfinished: list[Callable[[], Answer]]
+
+    def if_cut_off(self, answer: Callable[[], Answer]) -> None:
+        """Have a failure, or a signal, from now on answered with what `answer` returns: what was done until then."""
+        self._unfinished[:] = [answer]
+
+    def so_far(self) -> Answer | None:
+        """What was done so far; None where nothing can have been."""
+        return self._unfinished[0]() if self._unfinished else None
+
+    @property
+    def cwd(self) -> str:
+        """The working directory as the user sees it; `/` where it is gone."""
+        return working_directory(self.environ)
+
+
+def working_directory(environ: Mapping[str, str]) -> str:
+    """The folder that the user is in, with its links kept where `PWD` tells them; `/` where it is gone."""
+    try:
+        real = os.getcwd()
+    except OSError:
+        return "/"
+    named = environ.get("PWD", "")
+    try:
+        if os.path.isabs(named) and os.path.samefile(named, real):
+            return named
+    except OSError:
+        pass
+    return real
+
+
+# What a command found or did, before anybody put it on a screen.
+
+SCHEMA = "pyman/1"
+
+
+@record
+class Table:
+    """Rows to compare. Columns of a pipe are separated by two spaces and more."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    details: tuple[str, ...] = ()
+    """One sentence about each row, or none at all: under the rows on a terminal, the last column in a pipe."""
+
+
+@record
+class Answer:
+    """One answer, for people and for programs."""
+
+    data: dict[str, Any]
+    """The keys of the `--json` object (DESIGN 11), beside `schema`."""
+    lines: tuple[str, ...] = ()
+    """Results: stdout."""
+    table: Table | None = None
+    """Results that people compare: stdout, before the lines."""
+    notes: tuple[str, ...] = ()
+    """What was done and what to do next: stderr, silent with `-q`."""
+    error: PymanError | None = None
+    """A failure of a part, beside what was done."""
+    status: int = 0
+    """The exit status where there is no error."""
+    raw: bool = False
+    """True for text that another program reads letter by letter: paths, scripts. Escaped on a terminal only."""
+
+    @property
+    def exit_status(self) -> int:
+        """0 done, 1 not done or findings, 2 wrong usage, or what a child said."""
+        return self.error.exit_status if self.error is not None else self.status
+
+
+# The one place that speaks. Results go to stdout, everything else to stderr; text from strangers is never obeyed.
+
+
+def answer_plainly(answer: Answer, *, quiet: bool = False) -> int:
+    """Print an answer without tables, and return the exit status."""
+    escape = not answer.raw or is_terminal(sys.stdout)
+    for line in answer.lines:
+        _write(sys.stdout, visible(line) if escape else line)
+    if not quiet:
+        for note in answer.notes:
+            _write(sys.stderr, visible(note))
+    if answer.error is not None:
+        complain(answer.error)
+    return answer.exit_status
+
+
+def result(text: str) -> None:
+    """Print one line that was asked for."""
+    _write(sys.stdout, visible(text))
+
+
+def complain(error: PymanError) -> None:
+    """Print a failure: what is wrong, and what to do."""
+    _write(sys.stderr, f"error: {visible(error.message)}")
+    if error.hint:
+        _write(sys.stderr, f"hint: {visible(error.hint)}")
+
+
+def note(text: str) -> None:
+    """Print one line about the work, while it is done."""
+    _write(sys.stderr, visible(text))
+
+
+def answer_json(data: dict[str, Any], error: PymanError | None) -> None:
+    """Print the one object of `--json`."""
+    import json
+
+    envelope = {"schema": SCHEMA, **data}
+    if error is not None:
+        envelope["error"] = {"code": error.code, "message": error.message, "hint": error.hint or None}
+    _write(sys.stdout, json.dumps(envelope, indent=2 if is_terminal(sys.stdout) else None))
+
+
+class CannotPrint(PymanError):
+    """Results that could not be written where they were wanted."""
+
+    code = OUTPUT
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """True where a person reads along; False also for a stream that was closed before pyman began (`>&-`)."""
+    return stream is not None and stream.isatty()
+
+
+def _write(stream: TextIO | None, line: str) -> None:
+    if stream is None:
+        return
+    try:
+        stream.write(line + "\n")
+        stream.flush()
+    except UnicodeEncodeError:
+        # Bytes that are no text, or a terminal without Unicode: the file system's own bytes are what was meant.
+        stream.flush()
+        stream.buffer.write(os.fsencode(line) + b"\n")
+        stream.buffer.flush()
+    except OSError as error:
+        # What is left in the buffer would be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        # `pyman list | head` has seen enough; and nobody could be told that nobody can be told.
+        if not isinstance(error, BrokenPipeError) and stream is sys.stdout:
+            raise CannotPrint(
+                f"the answer could not be written: {(error.strerror or str(error)).lower()}",
+                hint="see where the output goes",
+            ) from error
+
+
+# What fast commands tell the user while they work: a wait, a fact, and on a terminal what takes long.
+
+
+class Listener(Observer):
+    """One line for each."""
+
+    def waiting(self, what: str, holder: str) -> None:
+        """Say who is waited for."""
+        note(f"waiting for {what}: {holder} is at it")
+
+    def began(self, task: str, total: int | None) -> None:
+        """Say what is begun."""
+        del total
+        if sys.stderr.isatty():
+            note(task)
+
+    def noted(self, fact: str) -> None:
+        """Say it."""
+        note(fact)
+
+
+def short_path(session: Session, path: str) -> str:
+    """A path as people write it: `~` for their home."""
+    home = session.places.home.rstrip("/")
+    return "~" + path[len(home) :] if path == home or path.startswith(home + "/") else path
+
+
+# Sizes as people read them.
+
+
+def megabytes(size: int) -> str:
+    """`87 MiB`; below ten with one decimal."""
+    value = size / (1 << 20)
+    return f"{value:.1f} MiB" if value < 10 else f"{value:.0f} MiB"

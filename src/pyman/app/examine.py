@@ -1,0 +1,330 @@
+"""Looking at venvs, the store and the machine, and saying what is wrong: `doctor`, and part of `venvs` and `info`."""
+
+from __future__ import annotations
+
+import functools
+import os
+from itertools import islice
+
+from pyman.app.console import Session
+from pyman.core.diagnosis.finding import Finding, World
+from pyman.core.diagnosis.venv import ListedVenv, diagnose_gone, diagnose_venv, diagnose_work_folder, list_venv
+from pyman.core.escape import without_secrets
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.record import record, replace
+from pyman.core.relink import Target, relink_target, store_target, target_for, wanted_alias
+from pyman.core.request import Request, parse_request
+from pyman.core.store import Runtime, Store
+from pyman.core.venv import OTHER_COPY, VenvFacts
+from pyman.core.version import Version
+from pyman.effects.architecture import Architectures
+from pyman.effects.moves.check import Base, Fitness, Question
+from pyman.effects.runtimes.own_python import runs_pyman
+from pyman.effects.settings import read_settings
+from pyman.effects.store import read_store
+from pyman.effects.venvs.inventory import take_inventory
+from pyman.effects.venvs.journal import journal_path, read_entry
+from pyman.effects.venvs.place import is_work_folder
+from pyman.effects.venvs.records import GONE, KnownVenv
+from pyman.effects.venvs.shared_files import SharedFilesLook
+from pyman.effects.venvs.uses import Uses
+from pyman.errors import NetworkError, PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_TOGETHER = 256
+"""Venvs that are judged at once; their facts are dropped before the next ones are read."""
+
+
+@record
+class Examination:
+    """What was seen, and what is wrong."""
+
+    store: Store
+    venvs: tuple[ListedVenv, ...]
+    findings: tuple[Finding, ...]
+    absent: tuple[tuple[KnownVenv, str], ...] = ()
+    """Records whose venv is not there: `gone`, or `unreachable` with its whole folder."""
+    unreadable: tuple[str, ...] = ()
+    """Folders that could not be searched."""
+
+
+def examine(
+    session: Session,
+    folders: Iterable[str] = (),
+    *,
+    foreign: bool = False,
+    machine: bool = True,
+    record: bool = True,
+    work: bool = False,
+) -> Examination:
+    """Look at the known venvs, or at those below folders, and say what is wrong.
+
+    `machine` looks at the store, its runtimes and the machine too, `work` for work on venvs that was cut off; without
+    `record` nothing is written down. Nothing of a venv is executed.
+    """
+    store = read_store(session.places.root)
+    settings = read_settings(session.places.config)
+    inventory = take_inventory(
+        session.places, session.environ, session.cwd, folders, settings.folders, session.observer, record=record
+    )
+    fitness = Fitness(session.places.cache)
+    venvs: list[ListedVenv] = []
+    findings: list[Finding] = []
+    around: set[str] = set()
+    shared = SharedFilesLook(session.places.cache)
+    reading = map(shared.complete, inventory.read())
+    while together := tuple(islice(reading, _TOGETHER)):
+        world = judge(session, store, together, foreign=foreign, fitness=fitness)
+        for facts in together:
+            found = diagnose_venv(facts, world)
+            findings += found
+            around.add(os.path.dirname(facts.folder))
+            if facts.has_work:
+                around.add(facts.folder)
+            venvs.append(list_venv(facts, found))
+    fitness.remember(all_asked=not folders)
+    shared.remember(all_asked=not folders)
+    findings += [diagnose_gone(known.name, known.path) for known, how in inventory.absent if how == GONE]
+    if work:
+        around.update(os.path.dirname(known.path) for known, how in inventory.absent if how == GONE)
+        findings += _work_findings(session, folders, around)
+    if machine:
+        findings += store_findings(session, store, venvs)
+    return Examination(store, tuple(venvs), tuple(findings), tuple(inventory.absent), inventory.unreadable)
+
+
+def _work_findings(session: Session, folders: Iterable[str], around: set[str]) -> list[Finding]:
+    """Work on venvs that was cut off: what the journal tells of, and folders for it that it does not tell of.
+
+    `around` are the folders that venvs lie in.
+    """
+    from pyman.core.diagnosis.store import Interrupted, diagnose_unfinished
+    from pyman.effects.venvs.recovery import find_work_folders, interrupted
+
+    given = tuple(folders)
+    tops = tuple(f"{os.path.realpath(folder).rstrip('/')}/" for folder in given)
+    cut_off = [entry for entry in interrupted(session.places) if not given or f"{entry.venv}/".startswith(tops)]
+    findings = [
+        *diagnose_unfinished(
+            Interrupted(entry.venv, entry.operation, entry.venv, entry.aside if os.path.lexists(entry.aside) else "")
+            for entry in cut_off
+        )
+    ]
+    named = [folder for folder in given if is_work_folder(os.path.basename(folder))]
+    places = {*around, *(given or (session.cwd,)), *map(os.path.dirname, named)}
+    for found in find_work_folders(session.places, places):
+        is_named = found.path in named
+        if given and not is_named and not f"{os.path.realpath(found.path)}/".startswith(tops):
+            continue
+        is_free = found.venv is not None and not os.path.lexists(found.venv)
+        findings.append(diagnose_work_folder(found, os.geteuid(), is_free=is_free, named=is_named))
+    return findings
+
+
+def judge(
+    session: Session,
+    store: Store,
+    venvs: Iterable[VenvFacts],
+    *,
+    foreign: bool = False,
+    fitness: Fitness | None = None,
+) -> World:
+    """What venvs are judged by: the store, whose they are, and which of them do not fit a release (DESIGN 8.1).
+
+    With `fitness` the caller keeps the answers.
+    """
+    behind: list[Question] = []
+    ahead: list[Question] = []
+    older: dict[str, str] = {}
+    borrowing: list[VenvFacts] = []
+    uses = Uses(store.root)
+    architectures = Architectures()
+    others: dict[str, str] = {}
+    unfinished: dict[str, tuple[str, ...]] = {}
+    for facts in venvs:
+        if facts.settings.has_system_site_packages:
+            borrowing.append(facts)
+        target = target_for(facts, store, wanted_alias(facts))
+        objection = architectures.objection(facts, _would_link_to(facts, target))
+        if objection:
+            others[facts.path] = objection
+        if facts.marked:
+            entry = read_entry(journal_path(session.places, facts.folder))
+            if entry is not None and entry.is_unfinished:
+                unfinished[facts.path] = entry.requirements
+        for is_behind, question, release in _questions(store, uses, facts, target):
+            if is_behind:
+                behind.append(question)
+            else:
+                ahead.append(question)
+                older[facts.path] = release
+    if not behind and not ahead and not borrowing:
+        return World(store, os.geteuid(), foreign, {}, {}, {}, others, unfinished)
+    asked = fitness or Fitness(session.places.cache)
+    unfit = asked.reasons(behind)
+    incompatible = {path: (older[path], reason) for path, reason in asked.reasons(ahead).items()}
+    if fitness is None:
+        asked.remember(all_asked=False)
+    world = World(store, os.geteuid(), foreign, unfit, incompatible, other_architecture=others, unfinished=unfinished)
+    # Where nobody looked yet, `borrows` stands in the place of every relink.
+    in_question = [facts for facts in borrowing if any(one.code == "borrows" for one in diagnose_venv(facts, world))]
+    losses = {
+        (facts.path, target.home): asked.lenders.losses(facts, target)
+        for facts in in_question
+        for target in _targets(store, facts, older.get(facts.path))
+    }
+    return replace(world, losses=losses)
+
+
+def _targets(store: Store, facts: VenvFacts, older: str | None) -> Iterator[Target]:
+    """Wherever a repair may link a venv to."""
+    runtime = store.runtime(older) if older is not None else None
+    found = (
+        relink_target(facts, store, nested=False),
+        relink_target(facts, store, nested=True),
+        store_target(store, runtime, runtime.name) if runtime is not None else None,
+    )
+    yield from (target for target in found if target is not None)
+
+
+def _would_link_to(facts: VenvFacts, target: Target | None) -> str:
+    """The interpreter that a repair would link a venv to, or copy into it; empty where there is none."""
+    if facts.copy == OTHER_COPY and facts.home_interpreter is not None:
+        return facts.home_interpreter.path
+    return target.executable if target is not None else ""
+
+
+def _questions(
+    store: Store, uses: Uses, facts: VenvFacts, target: Target | None
+) -> Iterator[tuple[bool, Question, str]]:
+    """Whether it fits what it would be linked to; and whether it fits what it follows, as it fitted what was before."""
+    running, library = facts.running, facts.library
+    if running is None or running.version is None or library is None:
+        return
+    moves = target is not None and target.version != running.version and facts.policy != "pin"
+    before = _older(store, uses, facts, running.version) if not moves and facts.link_kind == "alias" else None
+    if not moves and before is None:
+        return
+    site_packages = f"{facts.folder}/lib/{library.name}/site-packages"
+    request = _request_of(facts)
+    present = Base(running.path, running.version, running.variant)
+    if before is not None:
+        old = Base(os.path.join(before.path, before.executable), before.version, before.variant)
+        yield False, Question(facts.path, site_packages, old, present, request), before.name
+    elif target is not None:
+        new = Base(target.executable, target.version, target.variant)
+        yield True, Question(facts.path, site_packages, present, new, request), ""
+
+
+def _older(store: Store, uses: Uses, facts: VenvFacts, version: Version) -> Runtime | None:
+    """The highest installed release below the one that a venv of the store follows."""
+    if facts.link is None or uses.named(facts.link) is None:
+        return None
+    fitting = [
+        runtime
+        for runtime in store.runtimes
+        if runtime.whole and runtime.alias == facts.alias and runtime.version < version
+    ]
+    return max(fitting, key=lambda runtime: runtime.version.order, default=None)
+
+
+def _request_of(facts: VenvFacts) -> Request | None:
+    return _parsed(facts.request) if facts.request is not None else None
+
+
+@functools.cache
+def _parsed(text: str) -> Request | None:
+    try:
+        return parse_request(text)
+    except PymanError:
+        return None
+
+
+# Looking at the store and the machine, for `doctor`: aliases, runtimes, interrupted work, what is new, PATH.
+
+_A_DAY = 86400.0
+_PROGRAMS = ("python", "python3")
+
+
+def store_findings(session: Session, store: Store, venvs: Iterable[ListedVenv]) -> list[Finding]:
+    """Say what is wrong with the store and the machine. `venvs` are those that use it."""
+    from pyman.core.diagnosis.store import (
+        diagnose_aliases,
+        diagnose_certificates,
+        diagnose_minors,
+        diagnose_path,
+        diagnose_runtimes,
+        diagnose_unfinished,
+    )
+    from pyman.effects.runtimes.health import read_interrupted, read_runtime_states, system_certificates, try_runtimes
+
+    states = tuple(
+        replace(state, runs_pyman=runs_pyman(session.places, state.runtime))
+        for state in try_runtimes(read_runtime_states(store), session.places)
+    )
+    findings = [*diagnose_aliases(store), *diagnose_runtimes(states)]
+    if not any(session.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")):
+        findings += diagnose_certificates(states, system_certificates())
+    findings += diagnose_unfinished(read_interrupted(store))
+    used: dict[str, int] = {}
+    for venv in venvs:
+        if venv.minor is not None:
+            used[venv.minor] = used.get(venv.minor, 0) + 1
+    findings += diagnose_minors(store, used, _ended(session, used), _newest(session, store))
+    path = session.environ.get("PATH", "").split(os.pathsep)
+    findings += diagnose_path(session.places.shims, path, _winner(path))
+    return findings
+
+
+def _ended(session: Session, used: Iterable[str]) -> dict[str, str]:
+    """The minors in use that get no more fixes, and their last day."""
+    from pyman.core.release_cycle import state
+    from pyman.effects.catalogue.release_cycle import published_cycles, today
+
+    cycles = published_cycles(session.places.cache, offline=True)
+    ended = {}
+    for alias in used:
+        minor = alias.rstrip("td")
+        cycle = state(minor, today(), cycles)
+        if cycle is not None and cycle.status == "end-of-life" and cycle.end_of_life is not None:
+            ended[minor] = cycle.end_of_life
+    return ended
+
+
+def _newest(session: Session, store: Store) -> dict[str, Version]:
+    """The newest release that is known of each managed minor: from a list that was asked for within a day."""
+    from pyman.app.install import known_builds, mirror_of
+    from pyman.effects.web.http import LastFailure
+
+    minors = {runtime.alias: runtime for runtime in store.runtimes if runtime.is_managed and runtime.whole}
+    if not minors:
+        return {}
+    failure = LastFailure(session.places.cache, without_secrets(mirror_of(session) or ""))
+    spared = session.offline or failure.is_recent()
+    try:
+        builds = known_builds(replace(session, offline=spared), list(minors), max_age=_A_DAY)
+    except NetworkError:
+        if not spared:
+            failure.remember()
+        return {}
+    newest: dict[str, Version] = {}
+    for build in builds:
+        alias = build.version.minor_name + build.release.removeprefix(str(build.version))
+        if alias in minors and build.version.is_final and (alias not in newest or build.version > newest[alias]):
+            newest[alias] = build.version
+    return newest
+
+
+def _winner(path: Sequence[str]) -> str | None:
+    """The first `python` or `python3` on PATH. An environment that is switched on comes first by right."""
+    for folder in path:
+        if not os.path.isabs(folder) or os.path.exists(os.path.join(os.path.dirname(folder), FILE_NAME)):
+            continue
+        for name in _PROGRAMS:
+            program = os.path.join(folder, name)
+            if os.access(program, os.X_OK) and os.path.isfile(program):
+                return program
+    return None

@@ -1,0 +1,281 @@
+"""Getting Pythons, for every command that may: look at the catalogue, decide each request, fetch, unpack."""
+
+from __future__ import annotations
+
+from pyman.app.console import Session
+from pyman.app.shims import keep_shims_current
+from pyman.core.catalogue import Build, Catalogue
+from pyman.core.escape import without_secrets
+from pyman.core.plans import install as plan
+from pyman.core.plans.install import Stranger, left_behind
+from pyman.core.record import record
+from pyman.core.request import Request, best_of, parse_request
+from pyman.core.store import Moved, Runtime, origin_of
+from pyman.effects.catalogue.feed import CatalogueFeed
+from pyman.effects.interpreters.external import base_packages, discover
+from pyman.effects.interruption import Part
+from pyman.effects.machine import platform
+from pyman.effects.runtimes.install import Archive, adopt, unpack_runtime
+from pyman.effects.runtimes.managed import prepare_folders, tidy
+from pyman.effects.runtimes.own_python import refuse_own
+from pyman.effects.settings import read_settings
+from pyman.effects.store import read_store
+from pyman.effects.web.download import fetch, fetch_all
+from pyman.effects.web.http import Web
+from pyman.errors import NetworkError, NotFound, PymanError, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_PATIENCE = 3.0
+"""Seconds that a look at what is new may take; it is never what was asked for."""
+
+
+@record
+class Got:
+    """What became of one request."""
+
+    request: Request
+    runtime: Runtime
+    already: bool
+    moved: tuple[Moved, ...] = ()
+    said: tuple[str, ...] = ()
+    """What the user must know: that upstream was not reached, that another's Python was adopted."""
+
+
+class Installed:
+    """What became of the requests so far."""
+
+    def __init__(self) -> None:
+        self.got: list[Got] = []
+        self.error: PymanError | None = None
+        """One failure for all; the first gives the code and the hint."""
+        self.settled: tuple[Moved, ...] = ()
+        """Moves that an earlier process had left undone when it was killed."""
+
+    def fail(self, error: PymanError) -> None:
+        """Add the failure of one request."""
+        if self.error is None:
+            self.error = error
+        elif error.message not in self.error.message.split("; "):
+            self.error.message += f"; {error.message}"
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        """All moves of aliases, in their order."""
+        return (*self.settled, *(move for got in self.got for move in got.moved))
+
+
+def mirror_of(session: Session, mirror: str | None = None) -> str | None:
+    """The mirror that the user named: on the command line, in the environment, in the settings."""
+    return mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places.config).mirror
+
+
+def catalogue(
+    session: Session, mirror: str | None, enough: Callable[[Sequence[Build]], bool] | None = None
+) -> Catalogue:
+    """The builds for this machine; `enough` may stop reading early. Raises NetworkError."""
+    source = mirror_of(session, mirror)
+    feed = CatalogueFeed(source, platform(), session.places.cache, offline=session.offline, observer=session.observer)
+    return feed.releases(enough)
+
+
+def known_builds(session: Session, aliases: list[str], *, max_age: float) -> tuple[Build, ...]:
+    """The builds of some minors, from a list that may be `max_age` seconds old; asked for with little patience.
+
+    Raises NetworkError where nothing is known.
+    """
+    requests = [parse_request(alias) for alias in aliases]
+    source = mirror_of(session)
+    web = Web(offline=session.offline, patience=_PATIENCE, rounds=1)
+    feed = CatalogueFeed(source, platform(), session.places.cache, web=web)
+    return feed.releases(lambda builds: plan.answer_is_known(requests, builds), max_age=max_age).builds
+
+
+def get(
+    session: Session,
+    requests: list[Request],
+    *,
+    mirror: str | None = None,
+    force: bool = False,
+    may_adopt: bool = True,
+    check: bool = True,
+    done: Installed | None = None,
+) -> Installed:
+    """Install what is asked for: look once, decide each request, download side by side, unpack one after the other.
+
+    A request that fails does not stop the others. Raises nothing for a failed request: it is in the answer, which is
+    `done` where that is given, also when a signal ends it.
+    """
+    done = done or Installed()
+    requests = list(dict.fromkeys(requests))
+    with Part():
+        done.settled = tidy(session.places, session.observer, check=check, force=force)
+    store = read_store(session.places.root)
+    asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
+    builds: tuple[Build, ...] = ()
+    unreachable: NetworkError | None = None
+    stale = False
+    if asking:
+        try:
+            known = catalogue(session, mirror, lambda builds: plan.answer_is_known(asking, builds))
+            builds, stale = known.builds, known.stale
+            if stale:
+                session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
+        except NetworkError as error:
+            unreachable = error
+    decisions = [
+        plan.without_network(request, store, unreachable)
+        if unreachable is not None and request in asking
+        else plan.decide(request, store, builds, force=force)
+        for request in requests
+    ]
+    if stale:
+        decisions = [_from_before(decision) for decision in decisions]
+    _carry_out(session, decisions, done, may_adopt=may_adopt, check=check, force=force)
+    return done
+
+
+def _from_before(decision: plan.Decision) -> plan.Decision:
+    """What an old list does not have is out of reach: upstream may have it, and a Python of the machine may do."""
+    if not isinstance(decision, plan.Impossible) or not isinstance(decision.error, NotFound):
+        return decision
+    error = decision.error
+    return plan.Impossible(decision.request, NetworkError(error.message, hint=error.hint, code=error.code))
+
+
+def _carry_out(
+    session: Session,
+    decisions: Sequence[plan.Decision],
+    done: Installed,
+    *,
+    may_adopt: bool,
+    check: bool = True,
+    force: bool = False,
+) -> None:
+    """Do what was decided: download side by side, unpack one after the other. Raises nothing for a failed request."""
+    decisions = [_not_over_own_python(session, decision) for decision in decisions]
+    fetches = [decision for decision in decisions if isinstance(decision, plan.Fetch)]
+    archives, failures = _download(session, list(dict.fromkeys(fetch.build for fetch in fetches)))
+
+    def get_one(decision: plan.Decision) -> Got:
+        if isinstance(decision, plan.Fetch) and decision.build in failures:
+            return _without(session, decision.request, failures[decision.build], may_adopt=may_adopt)
+        if isinstance(decision, plan.Fetch):
+            return _unpack(session, decision, archives[decision.build], check=check, force=force)
+        if isinstance(decision, plan.Keep):
+            return _keep(decision)
+        return _without(session, decision.request, decision.error, may_adopt=may_adopt)
+
+    for decision in decisions:
+        try:
+            with Part():
+                done.got.append(get_one(decision))
+                keep_shims_current(session)
+        except PymanError as error:
+            done.fail(error)
+
+
+def _not_over_own_python(session: Session, decision: plan.Decision) -> plan.Decision:
+    """Nothing is downloaded that would have to take the place of the Python that pyman runs on."""
+    if isinstance(decision, plan.Fetch) and decision.replaces is not None:
+        try:
+            refuse_own(session.places, decision.replaces, done="replaced")
+        except Refused as error:
+            return plan.Impossible(decision.request, error)
+    return decision
+
+
+def _download(session: Session, builds: list[Build]) -> tuple[dict[Build, str], dict[Build, PymanError]]:
+    """Fetch archives side by side; returns their places, and why those that failed did."""
+    if not builds:
+        return {}, {}
+    prepare_folders(session.places)
+    cache, offline, observer = session.places.cache, session.offline, session.observer
+    try:
+        return dict(zip(builds, fetch_all(builds, cache, offline=offline, observer=observer), strict=True)), {}
+    except PymanError as error:
+        if len(builds) == 1:
+            return {}, {builds[0]: error}
+    # One of several failed, which broke off the others: now each by itself, going on with what it had.
+    archives: dict[Build, str] = {}
+    failures: dict[Build, PymanError] = {}
+    for build in builds:
+        try:
+            archives[build] = fetch(build, cache, offline=offline, observer=observer)
+        except PymanError as error:
+            failures[build] = error
+    return archives, failures
+
+
+def _keep(decision: plan.Keep) -> Got:
+    said = (f"kept {decision.runtime.release}: {decision.because}",) if decision.because else ()
+    return Got(decision.request, decision.runtime, already=True, said=said)
+
+
+def _without(session: Session, request: Request, error: PymanError, *, may_adopt: bool) -> Got:
+    """Do without upstream where it cannot be reached; any other failure is raised: it is no reason to adopt."""
+    if not isinstance(error, NetworkError):
+        raise error
+    kept = plan.without_network(request, read_store(session.places.root), error)
+    if isinstance(kept, plan.Keep):
+        return _keep(kept)
+    return _adopt_instead(session, request, error, may_adopt=may_adopt)
+
+
+def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> Got:
+    runtime, moved, already = unpack_runtime(
+        session.places, archive_of(fetch, archive), check=check, force=force, observer=session.observer
+    )
+    return Got(fetch.request, runtime, already, moved)
+
+
+def archive_of(fetch: plan.Fetch, path: str) -> Archive:
+    """What is to become of a downloaded archive."""
+    build = fetch.build
+    return Archive(
+        path,
+        fetch.name,
+        build.version,
+        build.variant,
+        build.build,
+        without_secrets(build.url),
+        build.sha256 or "",
+        replace=fetch.replaces is not None and fetch.replaces.is_managed,
+    )
+
+
+def _adopt_instead(session: Session, request: Request, error: NetworkError, *, may_adopt: bool) -> Got:
+    """Adopt a Python of this machine, since upstream cannot be reached. Raises the network's error where none fits."""
+    if not may_adopt:
+        raise error
+    store = read_store(session.places.root)
+    there = [runtime for runtime in store.runtimes if runtime.whole]
+    best = best_of(request, [(runtime.version, runtime.variant) for runtime in there])
+    if best is not None:
+        adopted = next(runtime for runtime in there if (runtime.version, runtime.variant) == best)
+        said = (f"kept {adopted.release} of {origin_of(adopted.target)}: {error.message}",)
+        return Got(request, adopted, already=True, said=said)
+    strangers, _ = discover(session.places)
+    best = best_of(request, [(stranger.version, stranger.variant) for stranger in strangers])
+    if best is None:
+        raise type(error)(
+            f"{error.message}, and no Python of this machine satisfies {request}", hint=error.hint, code=error.code
+        )
+    stranger = next(one for one in strangers if (one.version, one.variant) == best)
+    prepare_folders(session.places)
+    runtime, moved, kept = adopt(session.places, stranger, session.observer)
+    if kept is not None:
+        return Got(request, runtime, already=True, said=(f"kept the one of {stranger.origin}: {error.message}",))
+    said = (f"{error.message}: adopted {runtime.release} of {stranger.origin} at {stranger.prefix} instead",)
+    return Got(request, runtime, already=False, moved=moved, said=said + tuple(told_of_base(stranger)))
+
+
+def told_of_base(stranger: Stranger) -> list[str]:
+    """A line about what was installed into a base itself, which nobody will find in its next patch release."""
+    packages = left_behind(base_packages(stranger))
+    if not packages:
+        return []
+    shown = ", ".join(packages[:5]) + (f" and {len(packages) - 5} more" if len(packages) > 5 else "")
+    return [f"it holds packages of its own, which the next patch release will not have: {shown}"]

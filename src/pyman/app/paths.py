@@ -1,0 +1,240 @@
+"""A path as a request: used as given, its directory links kept, resolved only where it could not work otherwise.
+
+Two kinds of path are resolved here (DESIGN 4): one into a venv goes on to the base interpreter, and keeps the venv's
+policy; a lone link to an executable is followed until it stands in a Python's own `bin`, because a venv made from it
+could not find the standard library.
+
+Import-light.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.implementation import CPYTHON, title
+from pyman.core.names import policy_of_path
+from pyman.core.pyvenv_cfg import FILE_NAME, Settings, parse_pyvenv_cfg
+from pyman.core.record import record
+from pyman.core.store import Choice, Store, pinned, through_alias
+from pyman.core.venv import MOST_LINKS
+from pyman.effects.files import read_text
+from pyman.effects.venvs.uses import Uses
+from pyman.errors import UNSUPPORTED, BadRequest, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyman.effects.places import Places
+
+
+@record
+class Found:
+    """Where a path led."""
+
+    executable: str
+    policy: str | None = None
+    """What a venv on the way said about itself."""
+    told_by_venv: bool = False
+    """True where only the settings of a venv lead there."""
+
+
+def resolve_path(path: str, store: Store, places: Places, *, named: bool) -> Choice:
+    """Answer a request that is an absolute path, and no shim; `named` says that it stands in the user's own words.
+
+    Raises NotFound where nothing is there, BadRequest where it leads to no Python, NotStarted where that may not be
+    started.
+    """
+    if not os.path.lexists(path):
+        raise NotFound(f"{path} does not exist", hint="name an interpreter, a venv or the folder of a Python")
+    found = _to_base(path, None)
+    mine = _in_store(found, store)
+    if mine is not None:
+        return mine
+    return _outside(found, places, named=named and not found.told_by_venv)
+
+
+def base_interpreter(path: str) -> str:
+    """The interpreter that an absolute path leads to, whatever that is. Raises NotFound and BadRequest."""
+    return _to_base(path, None).executable
+
+
+def absolute(text: str, environ: Mapping[str, str], cwd: str) -> str:
+    """Make a path absolute without following a link."""
+    if text == "~" or text.startswith("~/"):
+        text = environ.get("HOME", "~") + text[1:]
+    elif text.startswith("~"):
+        text = os.path.expanduser(text)
+    return _joined(cwd, text)
+
+
+def _joined(folder: str, text: str) -> str:
+    """A path from an absolute folder on, without `.` and `..`, all its links kept but those that a `..` leaves."""
+    path = "/"
+    for name in os.path.join(folder, text).split("/"):
+        if name == "..":
+            # What lies above a link is where the link leads, not where it stands.
+            path = os.path.dirname(os.path.realpath(path) if os.path.islink(path) else path)
+        elif name not in ("", "."):
+            path = os.path.join(path, name)
+    return path
+
+
+def _to_base(path: str, policy: str | None) -> Found:
+    told_by_venv = False
+    for _ in range(MOST_LINKS):
+        if os.path.isdir(path):
+            if os.path.isfile(os.path.join(path, FILE_NAME)):
+                path, policy = _base_of_venv(path, policy)
+                told_by_venv = True
+                continue
+            path = _interpreter_in(path)
+        above = os.path.dirname(os.path.dirname(path))
+        if os.path.isfile(os.path.join(above, FILE_NAME)):
+            path, policy = _base_of_venv(above, policy)
+            told_by_venv = True
+            continue
+        if not os.path.islink(path) or _stands_in_prefix(path):
+            if not os.path.isfile(path) or not os.access(path, os.X_OK):
+                raise BadRequest(
+                    f"{path} is no program that can be run",
+                    hint="name an interpreter, a venv or the folder of a Python",
+                    exit_status=1,
+                )
+            return Found(path, policy, told_by_venv)
+        path = _joined(os.path.dirname(path), os.readlink(path))
+        if not os.path.lexists(path):
+            raise NotFound(f"the link leads to {path}, which does not exist", hint="`pyman doctor` says what is broken")
+    raise BadRequest(f"{path} leads round in a circle", hint="name the interpreter itself", exit_status=1)
+
+
+def _base_of_venv(venv: str, policy: str | None) -> tuple[str, str | None]:
+    """The base interpreter of a venv, read from its settings, and the policy that they name."""
+    from pyman.effects.venvs.on_disk import read_venv
+
+    facts = read_venv(venv)
+    if facts is not None:
+        # Its `home` may be a folder with a CPython in it as well: /usr/bin.
+        _refuse_another(venv, facts.implementation or CPYTHON)
+    try:
+        settings = parse_pyvenv_cfg(read_text(os.path.join(venv, FILE_NAME)))
+    except OSError as error:
+        raise BadRequest(
+            f"{venv}/{FILE_NAME} cannot be read: {error}", hint="name another interpreter", exit_status=1
+        ) from None
+    if settings.home is None:
+        raise BadRequest(
+            f"{venv}/{FILE_NAME} names no home", hint="run `pyman doctor --fix` on it, or name another", exit_status=1
+        )
+    home = _joined(venv, settings.home)
+    for name in (*_names_for(venv, settings), *_names_in(home)):
+        if os.path.exists(os.path.join(home, name)):
+            return os.path.join(home, name), policy or settings.policy
+    raise NotFound(
+        f"the Python that {venv} was made from is gone from {home}", hint=f"run `pyman doctor --fix {venv}` to mend it"
+    )
+
+
+def _names_for(venv: str, settings: Settings) -> list[str]:
+    """What a venv's interpreter may be called in `home`, which may hold several: by its settings, link, library."""
+    names = [os.path.basename(settings.values.get("executable", ""))]
+    try:
+        names.append(os.path.basename(os.readlink(os.path.join(venv, "bin", "python"))))
+    except OSError:
+        pass  # A copy, or none at all.
+    try:
+        names += sorted(os.listdir(os.path.join(venv, "lib")))
+    except OSError:
+        pass
+    return [name for name in names if _is_interpreter_name(name)]
+
+
+def _names_in(folder: str) -> list[str]:
+    """The interpreters of a `bin`: `python3.13` before `python3` before `python`."""
+    try:
+        names = [name for name in os.listdir(folder) if _is_interpreter_name(name)]
+    except OSError:
+        return []
+    return sorted(names, key=lambda name: (-name.count("."), -len(name), name))
+
+
+def _is_interpreter_name(name: str) -> bool:
+    if not name.startswith("python"):
+        return False
+    rest = name[6:].rstrip("td")
+    return not rest or all(part.isdigit() for part in rest.split("."))
+
+
+def _interpreter_in(folder: str) -> str:
+    for below in (os.path.join(folder, "bin"), folder):
+        for name in ("python3", "python", *_names_in(below)):
+            if os.path.isfile(os.path.join(below, name)):
+                minor = next((full for full in _names_in(below) if full.count(".") == 1), name)
+                return os.path.join(
+                    below, minor if name in ("python3", "python") and _same(below, name, minor) else name
+                )
+    raise BadRequest(
+        f"there is no Python in {folder}", hint="name an interpreter, a venv or the folder of a Python", exit_status=1
+    )
+
+
+def _same(folder: str, one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(os.path.join(folder, one), os.path.join(folder, other))
+    except OSError:
+        return False
+
+
+def _stands_in_prefix(path: str) -> bool:
+    """True where the standard library lies where an interpreter in this folder looks for it."""
+    prefix = os.path.dirname(os.path.dirname(path))
+    for library in ("lib", "lib64"):
+        try:
+            names = os.listdir(os.path.join(prefix, library))
+        except OSError:
+            continue
+        if any(name.startswith("python3") and os.path.isfile(f"{prefix}/{library}/{name}/os.py") for name in names):
+            return True
+    return False
+
+
+def _in_store(found: Found, store: Store) -> Choice | None:
+    """The runtime of the store that a path goes into, and whether it went through an alias."""
+    entry = Uses(store.root).named(found.executable)
+    if entry is None:
+        return None
+    name = entry[1]
+    runtime = store.runtime(name)
+    if runtime is not None:
+        return through_alias(store, runtime) if found.policy == "follow" else pinned(store, runtime)
+    runtime = store.alias_target(name)
+    if runtime is None:
+        return None
+    return pinned(store, runtime) if found.policy == "pin" else through_alias(store, runtime)
+
+
+def _outside(found: Found, places: Places, *, named: bool) -> Choice:
+    """An interpreter that is not in the store, asked what it is. Raises NotStarted, BrokenRuntime and BadRequest."""
+    from pyman.effects.interpreters.admission import Admission
+    from pyman.effects.interpreters.ask import ask_once
+    from pyman.effects.interpreters.on_disk import implementation_at
+
+    _refuse_another(found.executable, implementation_at(found.executable))
+    admission = Admission(places)
+    # Also where it was asked before: whoever is given it will start it.
+    admission.check(found.executable, named=named)
+    facts = ask_once(found.executable, places.cache, admission, named=named)
+    _refuse_another(found.executable, facts.implementation)
+    home = os.path.dirname(found.executable)
+    policy = found.policy or policy_of_path(home, facts.version)
+    return Choice(facts.version, facts.variant, home, found.executable, policy)
+
+
+def _refuse_another(path: str, implementation: str) -> None:
+    if implementation != CPYTHON:
+        raise BadRequest(
+            f"{path} is {title(implementation)}, which pyman does not support yet",
+            hint="name a CPython",
+            code=UNSUPPORTED,
+            exit_status=1,
+        )

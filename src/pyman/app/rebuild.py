@@ -1,0 +1,319 @@
+"""Recreating a venv with the packages that it had, in one transaction, and checking the result (DESIGN 7)."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.app.console import Session
+from pyman.app.rebuild_plan import plan_rebuild, refuse_obstacles
+from pyman.app.venv import build_venv
+from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
+from pyman.core.packages.compatibility import newly_broken
+from pyman.core.packages.installer import Batch
+from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
+from pyman.core.plans.rebuild import Comparison, RebuildOptions, RebuildPlan, compare, relax, unplanned
+from pyman.core.record import record, replace
+from pyman.core.relink import Target
+from pyman.core.venv import VenvFacts, VenvFolder
+from pyman.effects.files import read_bytes, replace_file
+from pyman.effects.interpreters.admission import Admission
+from pyman.effects.interruption import Terminated
+from pyman.effects.lock import hold
+from pyman.effects.packages.dist_info import keep_marks, read_packages
+from pyman.effects.packages.installers import CannotInstall, install, sync
+from pyman.effects.packages.programs import Trial, missing_programs
+from pyman.effects.places import cannot_write
+from pyman.effects.processes import processes_of_venv
+from pyman.effects.settings import read_link_mode
+from pyman.effects.venvs.backup import SetAside, Turn
+from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.journal import journal_path, read_entry
+from pyman.effects.venvs.on_disk import read_venv
+from pyman.effects.venvs.own_folders import folder_made, refuse_unless_own, within_own
+from pyman.effects.venvs.records import remember
+from pyman.effects.venvs.recovery import FINISHED, LEFT, interrupted, recover
+from pyman.effects.venvs.user_files import copy_folder, keep_strays, put_own_pip_conf
+from pyman.errors import NOT_AS_PLANNED, NotFound, PymanError
+
+_MOST_TRIES = 20
+"""Of `--allow-newer` without names: each one allows another version of at least one more package."""
+
+
+class NotRestored(PymanError):
+    """The rebuild failed, and the old venv could not be put back: the message says where it lies."""
+
+
+def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
+    """Set the old venv aside, make the new one, install, check; the old one is back if anything fails.
+
+    Raises PymanError with the old venv in its place, NotRestored without.
+    """
+    places, facts = session.places, plan.facts
+    for process in processes_of_venv(facts.folder):
+        session.observer.noted(
+            f"process {process.pid} ({process.command}) runs in {facts.path}: start it again afterwards"
+        )
+    old = SetAside(places, facts.folder, "rebuild", session.observer)
+    try:
+        with old:
+            build_venv(places, plan.wish, plan.choice, old.journal, session.observer)
+            made = folder_made(facts.folder)
+            old.journal.copying((*plan.copied, *rewritten(plan)))
+            for name in plan.copied:
+                copy_folder(os.path.join(old.aside, name), os.path.join(facts.folder, name))
+            if plan.pip_conf is not None:
+                put_own_pip_conf(VenvFolder(old.aside, facts.identity), made, plan.pip_conf)
+            plan = _install(session, plan)
+            done = check_new(session, plan, old, made)
+            old.keep_new(names_to_move(plan, old.aside))
+        remember(places.root, facts.path)
+    except OSError as error:
+        raise cannot_write(facts.folder, error) from error
+    except PymanError as error:
+        if old.restored:
+            raise
+        raise _not_restored(error) from error
+    except Terminated as signal:
+        if not old.restored:
+            signal.failure = _not_restored(signal.failure)
+        raise
+    return done
+
+
+def _not_restored(error: PymanError) -> NotRestored:
+    return NotRestored(error.message, hint=error.hint, code=error.code, exit_status=error.exit_status)
+
+
+def _install(session: Session, plan: RebuildPlan) -> RebuildPlan:
+    """Install everything; with `--allow-newer`, more and more in other versions, until nothing is in the way."""
+    python = os.path.join(plan.facts.folder, "bin", "python")
+    link_mode = read_link_mode(session.places.config)
+    for _ in range(_MOST_TRIES):
+        try:
+            for batch in plan.batches:
+                install(
+                    plan.installer,
+                    batch,
+                    python,
+                    environ=session.environ,
+                    folder=plan.folder,
+                    offline=session.offline,
+                    link_mode=link_mode,
+                    observer=session.observer,
+                )
+        except CannotInstall as error:
+            wider = relax(plan, frozenset(error.packages)) if plan.may_relax else plan
+            free = {one.normalized for one in wider.reinstallation.resolved}
+            if not free.issuperset(error.packages) or wider.relaxed == plan.relaxed:
+                raise _explained(plan, error) from error
+            session.observer.noted(f"{', '.join(error.packages)}: other versions are tried")
+            plan = wider
+            continue
+        break
+    if plan.sync is not None:
+        sync(
+            plan.installer,
+            plan.sync,
+            plan.facts.folder,
+            python,
+            environ=session.environ,
+            offline=session.offline,
+            link_mode=link_mode,
+            observer=session.observer,
+        )
+    return plan
+
+
+def _explained(plan: RebuildPlan, error: CannotInstall) -> CannotInstall:
+    """The failure with a hint that helps: only what comes from an index has other versions."""
+    fixed = {package.normalized for package in plan.packages if package.origin is not None}
+    if plan.source is None and not fixed.intersection(error.packages):
+        return error
+    hint = f"see what {plan.installer.kind} says with `-v`"
+    if plan.source is None:
+        names = ", ".join(name for name in error.packages if name in fixed)
+        hint = f"mend what {names} is installed from, or uninstall it first"
+    return CannotInstall(error.message, hint=hint, packages=error.packages, code=error.code)
+
+
+def recover_what_was_cut_off(session: Session) -> None:
+    """Put back, or drop, what a rebuild that was killed had set aside."""
+    places = session.places
+    if not interrupted(places):
+        return
+    with hold(places.lock, session.observer, what="the store"):
+        for one in recover(places):
+            if one.outcome == LEFT:
+                told = f"it could not be undone: {one.reason}"
+            else:
+                told = "that was finished" if one.outcome == FINISHED else "that was undone"
+            session.observer.noted(f"{one.venv} was being changed when pyman was cut off: {told}")
+
+
+def recreate_unfinished(session: Session, facts: VenvFacts) -> None:
+    """Rebuild a venv whose making was cut off, and install what was being installed into it.
+
+    Raises PymanError; the venv is then as it was.
+    """
+    with Turn(session.places, facts.folder, session.observer):
+        again = read_one(session.places, facts.path)
+        entry = read_entry(journal_path(session.places, facts.folder))
+        if again is None or entry is None or not entry.is_unfinished:
+            raise NotFound(f"{facts.path} is not unfinished any more", hint="run `pyman doctor` again")
+        plan = plan_rebuild(session, again, RebuildOptions(force=facts.foreign))
+        files = entry.requirements
+        missing = next((file for file in files if not os.path.exists(file)), None)
+        if missing is not None:
+            raise NotFound(f"there is no file {missing}", hint=f"put it back, or use `pyman venv --clear {facts.path}`")
+        if files:
+            batch = Batch(dependencies=True, file=files[0], more_files=files[1:])
+            plan = replace(plan, batches=(*plan.batches, batch), source=files[0])
+        done = carry_out(session, plan)
+    for note in done.notes:
+        session.observer.noted(note)
+
+
+def rebuild_for(session: Session, facts: VenvFacts, minor: str) -> None:
+    """Rebuild one venv for the doctor. Raises PymanError; the venv is then as it was."""
+    with Turn(session.places, facts.folder, session.observer):
+        again = read_one(session.places, facts.path)
+        if again is None:
+            raise NotFound(f"{facts.path} is no venv any more", hint="run `pyman doctor` again")
+        plan = plan_rebuild(session, again, RebuildOptions(minor=minor or None, force=facts.foreign))
+        refuse_obstacles(plan)
+        done = carry_out(session, plan)
+    for note in done.notes:
+        session.observer.noted(note)
+
+
+# Whether a rebuilt venv is what was planned, and what it takes over from the old one before it stands (DESIGN 7).
+
+_MOST_NAMED = 5
+
+
+@record
+class Rebuilt:
+    """A rebuild that stands."""
+
+    plan: RebuildPlan
+    count: int
+    """Packages that are there now, without what is the runtime's own affair."""
+    comparison: Comparison
+    notes: tuple[str, ...] = ()
+
+
+def check_new(session: Session, plan: RebuildPlan, old: SetAside, made: VenvFolder) -> Rebuilt:
+    """Look whether the new venv is what was planned, and give it what the user had put into the old one.
+
+    `made` is the folder that was made for it: nothing is written into another that has its name by now. Raises
+    PymanError where the new venv is not what was planned.
+    """
+    facts, aside = plan.facts, old.aside
+    # Its programs are started: what somebody has put in its place while packages were installed is none of it.
+    refuse_unless_own(made)
+    new = read_venv(facts.folder)
+    if new is None or new.library is None:
+        raise PymanError(f"the new venv in {facts.path} cannot be read", hint="please report this")
+    library = os.path.join("lib", new.library.name, "site-packages")
+    packages, notes = read_packages(os.path.join(facts.folder, library))
+    own = plan.reinstallation.own
+    brought = [package for package in packages if package.normalized not in own]
+    programs = [name for package in brought for name in package.scripts]
+    trial = Trial(facts.folder, programs, session.environ)
+    try:
+        comparison = compare(plan.packages, packages, own)
+        wrong = [*unplanned(plan.reinstallation, comparison)] if plan.source is None else []
+        wrong += [f"bin/{name} is no program that starts" for name in missing_programs(facts.folder, programs)]
+        _refuse(wrong, "`--allow-newer` allows other versions")
+        lacking = newly_broken(
+            [package.distribution for package in plan.packages],
+            [package.distribution for package in packages],
+            plan.old,
+            plan.new,
+            lends=plan.wish.system_site_packages,
+        )
+        if plan.source is None:
+            before = {package.normalized: package.requested for package in plan.packages}
+            within_own(made, library, lambda folder: keep_marks(folder, packages, before))
+            _refuse(lacking, "`--allow-newer` with the names of these packages allows versions that fit")
+        else:
+            notes += lacking  # What the lock or the file says is what the user wants.
+        strays: tuple[str, ...] = ()
+        refuse_unless_own(made)
+        if plan.library is not None:
+            strays = keep_strays(aside, facts.folder, plan.library, library, plan.packages)
+        _keep_pipx_metadata(plan, aside, made)
+        if strays:
+            notes += (f"kept what no package had put there: {_some(strays)}",)
+        old.flush()
+        notes += _refuse_programs_that_fail(trial, aside, session)
+    finally:
+        trial.end()
+    return Rebuilt(plan, len(brought), comparison, (*plan.notes, *notes))
+
+
+def _refuse(wrong: tuple[str, ...] | list[str], hint: str) -> None:
+    if wrong:
+        raise PymanError(f"the new venv is not what was planned: {_some(wrong)}", hint=hint, code=NOT_AS_PLANNED)
+
+
+def _some(words: tuple[str, ...] | list[str]) -> str:
+    more = f", and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
+    return "; ".join(words[:_MOST_NAMED]) + more
+
+
+def _refuse_programs_that_fail(trial: Trial, aside: str, session: Session) -> tuple[str, ...]:
+    """Programs that started in the old venv must start in the new one; the others are only told."""
+    failing = trial.failures()
+    if failing is None:
+        return ("not every program could be tried: one of them takes too long to start",)
+    if not failing:
+        return ()
+    before: dict[str, str] | None = None
+    if _may_be_started(session, aside):
+        old = Trial(aside, failing, session.environ)
+        try:
+            before = old.failures()
+        finally:
+            old.end()
+    if before is None:
+        return tuple(f"bin/{name} does not start: {reason}" for name, reason in failing.items())
+    _refuse(
+        [f"bin/{name} starts no more: {reason}" for name, reason in failing.items() if name not in before],
+        "`--allow-newer` with the name of its package allows a version that fits",
+    )
+    return ()
+
+
+def _may_be_started(session: Session, aside: str) -> bool:
+    """Whether the old venv leads to a Python that pyman starts: it may be a repository's, with a program of its own."""
+    facts = read_venv(aside)
+    base = facts.interpreter if facts is not None else None
+    if facts is None or base is None or base.library is None or facts.home_library is None:
+        return False
+    return os.path.realpath(facts.home_library) == os.path.realpath(base.library) and Admission(session.places).allows(
+        base.path
+    )
+
+
+def names_to_move(plan: RebuildPlan, aside: str) -> tuple[str, ...]:
+    """The user's own files, as far as the new venv does not have them yet."""
+    return tuple(name for name in plan.moved if name != PIPX_METADATA and os.path.lexists(os.path.join(aside, name)))
+
+
+def rewritten(plan: RebuildPlan) -> tuple[str, ...]:
+    """The files at the top of the old venv that the new one gets before it is good, as they have to be there."""
+    pip_conf = (PIP_CONF,) if plan.pip_conf is not None else ()
+    return (*pip_conf, PIPX_METADATA) if PIPX_METADATA in plan.moved else pip_conf
+
+
+def _keep_pipx_metadata(plan: RebuildPlan, aside: str, made: VenvFolder) -> None:
+    """pipx keeps in the venv which Python that has."""
+    if PIPX_METADATA not in plan.moved:
+        return
+    choice = plan.choice
+    target = Target(
+        choice.home, choice.executable, choice.version, choice.variant, "", in_store=choice.runtime is not None
+    )
+    content = rewrite_pipx_metadata(read_bytes(os.path.join(aside, PIPX_METADATA)), target)
+    within_own(made, "", lambda folder: replace_file(PIPX_METADATA, content, folder=folder))

@@ -1,0 +1,389 @@
+"""Looking at a venv and deciding its rebuild, its Python included, before anything is touched."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman import errors
+from pyman.app.consent import get_consent
+from pyman.app.console import Session
+from pyman.app.select import choose_interpreter
+from pyman.core.escape import as_word
+from pyman.core.implementation import refuse_other
+from pyman.core.layout import IGNORE_FILE, VenvWish
+from pyman.core.owners import owner_command
+from pyman.core.packages.compatibility import Release, marker_environment
+from pyman.core.packages.installer import Batch, Installer
+from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
+from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
+from pyman.core.packages.pip_conf import PipConf, overruled_by
+from pyman.core.plans.install import Fetch, Impossible, decide
+from pyman.core.plans.rebuild import (
+    PythonWish,
+    RebuildOptions,
+    RebuildPlan,
+    Reinstallation,
+    fits,
+    kept_request,
+    local_sources,
+    obstacles_of,
+    refuse_missing_sources,
+    refuse_unknown_names,
+    relax,
+    settled,
+    split_own,
+    stays,
+    wished_python,
+)
+from pyman.core.record import replace
+from pyman.core.relink import Target, wanted_alias
+from pyman.core.request import Request
+from pyman.core.store import Choice, choose, executable_of
+from pyman.core.venv import VenvFacts
+from pyman.core.version import Version, minor_alias, split_release
+from pyman.effects.files import lacking_room, read_bytes
+from pyman.effects.interruption import Part
+from pyman.effects.packages.dist_info import read_packages
+from pyman.effects.packages.installers import find_installer, find_pip_wheel
+from pyman.effects.project_files import project_of
+from pyman.effects.store import read_store
+from pyman.effects.subprocesses import outside_of, usable_search_path
+from pyman.effects.venvs.backup import refuse_what_cannot_move
+from pyman.effects.venvs.inventory import is_own
+from pyman.effects.venvs.user_files import hides_all, read_own_pip_conf
+from pyman.errors import FOREIGN, OTHER_LOCK, OWN_VENV, BadRequest, DiskFull, NotFound, NotStarted, PymanError, Refused
+
+LOCK = "lock"
+
+
+def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> RebuildPlan:
+    """Look at a venv and decide its rebuild. Raises PymanError with everything that stands in the way.
+
+    Nothing is touched, but a Python that is missing is installed, unless it is for show only.
+    """
+    refuse_other(facts, "rebuild")
+    _refuse_what_is_not_ours(facts, options)
+    library = facts.library
+    for problem in facts.problems:
+        if problem.path.startswith(f"{facts.folder}/lib"):
+            raise PymanError(
+                f"{problem.path} cannot be read: {problem.reason}", hint="see why, then run the same command again"
+            )
+    packages, notes = (
+        read_packages(os.path.join(facts.folder, "lib", library.name, "site-packages"))
+        if library is not None
+        else ((), ())
+    )
+    refuse_unknown_names(facts, packages, options.relaxed)
+    own_conf = read_own_pip_conf(facts.place)
+    missing = frozenset(
+        source for source in local_sources(packages) if not os.path.exists(source) or not stays(facts, source)
+    )
+    if options.source is None:
+        refuse_missing_sources(facts, packages, missing)
+    wish, request, choice, said = find_python(session, facts, options)
+    said += _refuse_to_lose(session, facts, choice, options)
+    new = _release(choice.version, choice.variant)
+    with_pip = any(package.normalized == "pip" for package in packages)
+    conf = own_conf[1] if own_conf is not None else None
+    installer, told = _installer(session, facts, choice, options, conf, with_pip=with_pip)
+    copied, moved = split_own(facts, os.listdir(facts.folder), packages)
+    moved = tuple(name for name in moved if name != PIP_CONF)
+    if not hides_all(os.path.join(facts.folder, IGNORE_FILE)):
+        moved = (*moved, IGNORE_FILE)
+    plan = RebuildPlan(
+        facts,
+        VenvWish(
+            facts.folder,
+            kept_request(facts, choice, wish, request),
+            with_pip=with_pip,
+            system_site_packages=facts.settings.has_system_site_packages,
+            prompt=facts.settings.prompt,
+        ),
+        choice,
+        installer,
+        packages,
+        _old_release(facts, new),
+        new,
+        Reinstallation(),
+        (),
+        os.path.dirname(facts.path),
+        missing=missing,
+        may_relax=options.allow_newer and not options.relaxed,
+        copied=copied,
+        moved=moved,
+        pip_conf=own_conf[0] if own_conf is not None else None,
+        offline=session.offline,
+        notes=(*notes, *said, *told),
+    )
+    plan = relax(plan, frozenset(options.relaxed))
+    if plan.may_relax:
+        blocked = frozenset(one.normalized for one in plan.reinstallation.obstacles if one.relaxable)
+        plan = relax(plan, blocked) if blocked else plan
+    if options.source is not None:
+        plan = _from_source(session, plan, options.source)
+    return plan
+
+
+def refuse_obstacles(plan: RebuildPlan) -> None:
+    """Raise PymanError for a plan in which something cannot be put back, or for which there is no room."""
+    refusal = obstacles_of(plan)
+    if refusal is not None:
+        raise refusal
+    try:
+        lacking = lacking_room(plan.facts.folder)
+    except OSError as error:
+        raise PymanError(f"{plan.facts.path} cannot be read: {error}", hint="look at it, then try again") from error
+    if lacking:
+        raise DiskFull(
+            f"there is no room for a second copy of {plan.facts.path}: {(lacking >> 20) + 1} MiB are lacking",
+            hint="make room on that disk, then run the same command again",
+        )
+
+
+def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
+    if facts.creator == "pre-commit" or (facts.foreign and not options.force):
+        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code=FOREIGN)
+    if is_own(facts.folder):
+        raise Refused(
+            f"{facts.path} is what pyman itself runs in",
+            hint="install pyman for the user, outside of this venv, and run that one",
+            code=OWN_VENV,
+        )
+    refuse_what_cannot_move(facts.folder)
+
+
+def _refuse_to_lose(session: Session, facts: VenvFacts, choice: Choice, options: RebuildOptions) -> tuple[str, ...]:
+    """The packages that the base lends are not reinstalled: leaving it needs a yes, and is said."""
+    another = f" -p {as_word(options.python)}" if options.python is not None else ""
+    return get_consent(
+        session,
+        facts,
+        target_of(choice),
+        yes=options.yes or options.dry_run,
+        command=f"pyman rebuild {as_word(facts.path)}{another} --yes",
+        may_go_down=True,
+    )
+
+
+def _installer(
+    session: Session,
+    facts: VenvFacts,
+    choice: Choice,
+    options: RebuildOptions,
+    conf: PipConf | None,
+    *,
+    with_pip: bool,
+) -> tuple[Installer, tuple[str, ...]]:
+    """pip or uv, and what to say about that; none that the project, or the venv, could have brought along.
+
+    Raises Refused where uv is wanted, and cannot be told what the venv's own `pip.conf` says.
+    """
+    home = session.places.home
+    outside = outside_of(facts.folder, project_of(os.path.dirname(facts.path), home), home)
+    search_path = usable_search_path(session.environ.get("PATH", ""), outside=outside, home=home)
+    python = os.path.join(facts.folder, "bin", "python")
+    installer = find_installer(options.installer, search_path, python)
+    notes: list[str] = []
+    if installer.kind == "uv" and conf is not None and conf.lost_on_uv:
+        why = f"uv does not read the venv's own {PIP_CONF}, and cannot be told exactly its {', '.join(conf.lost_on_uv)}"
+        if options.installer == "uv":
+            raise Refused(
+                f"{facts.path} cannot be rebuilt by uv: {why}",
+                hint=f"run `pyman rebuild {as_word(facts.path)} --installer pip`",
+                code=errors.PIP_CONF,
+            )
+        installer = find_installer("pip", search_path, python)
+        notes.append(f"pip installs: {why}")
+    if installer.kind == "pip" and not with_pip:
+        wheel = find_pip_wheel(choice, read_store(session.places.root), session.places.cache)
+        installer = find_installer("pip", search_path, python, pip_wheel=wheel)
+    if conf is None:
+        return installer, ()
+    if conf.names_sources:
+        notes.append(f"packages come from where the venv's own {PIP_CONF} says: {conf.told}")
+        overruled = [name for name in overruled_by(conf) if name in session.environ]
+        if overruled and installer.kind == "pip":
+            notes.append(f"it goes before {', '.join(overruled)} of the environment")
+    return replace(installer, pip_conf=conf), tuple(notes)
+
+
+def _release(version: Version, variant: str) -> Release:
+    machine = os.uname()
+    markers = marker_environment(
+        version,
+        sys_platform=sys.platform,
+        machine=machine.machine,
+        system_release=machine.release,
+        system_version=machine.version,
+    )
+    return Release(version, markers, None, variant)
+
+
+def _old_release(facts: VenvFacts, new: Release) -> Release:
+    """What the packages ran on: where the patch release is not known any more, the first of their minor will do."""
+    alias = wanted_alias(facts)
+    split = split_release(alias) if alias is not None else None
+    if facts.python is not None and (alias is None or facts.python.minor_name == alias.rstrip("td")):
+        return _release(facts.python, facts.running.variant if facts.running is not None else "default")
+    if split is None or len(split[0]) < 2:
+        return new
+    return _release(Version(split[0][0], split[0][1], 0), split[2])
+
+
+def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPlan:
+    """Install from the project's lock file, or from a requirements file, instead of what was there."""
+    if source != LOCK:
+        path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(source)))
+        if not os.path.exists(path) or os.path.isdir(path):
+            raise NotFound(f"there is no file {path}", hint=f"name a requirements file, or `{LOCK}`")
+        batch = Batch(dependencies=True, file=path, beside_lent=plan.wish.system_site_packages)
+        return replace(plan, batches=(batch,), source=path, folder=session.cwd)
+    project = os.path.dirname(plan.facts.path)
+    lock = choose_lock(project, os.listdir(project), plan.installer.kind, plan.choice.executable)
+    if lock.commands:
+        raise OtherLock(lock.path, tuple(" ".join(command) for command in lock.commands))
+    if lock.kind == "uv.lock":
+        return replace(plan, batches=(), source=lock.path, sync=project)
+    if plan.installer.kind == "uv":
+        return replace(plan, batches=(Batch(file=lock.path),), source=lock.path)
+    try:
+        content = read_bytes(lock.path)
+    except OSError as error:
+        raise PymanError(f"{lock.path} cannot be read: {error}", hint="lock the project again") from error
+    lines = requirements_of_pylock(content, lock.path, plan.new.markers)
+    named = tuple(line for _, line in lines), tuple(name for name, _ in lines)
+    batch = Batch(*named, beside_lent=plan.wish.system_site_packages)
+    return replace(plan, batches=(batch,), source=lock.path)
+
+
+class OtherLock(Refused):
+    """A lock file that only its own tool installs, with these commands."""
+
+    code = OTHER_LOCK
+
+    def __init__(self, path: str, commands: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{path} is installed by its own tool only", hint=f"run {' and then '.join(f'`{one}`' for one in commands)}"
+        )
+        self.commands = commands
+
+
+# Finding the Python that a venv is made anew with, and installing it where it is missing.
+
+
+def find_python(
+    session: Session, facts: VenvFacts, options: RebuildOptions
+) -> tuple[PythonWish, Request, Choice, tuple[str, ...]]:
+    """The Python of the new venv, the request that it answers, and what is to be said about it.
+
+    It is installed where it is missing; for a dry run only looked up. Raises NotFound where none can be had.
+    """
+    wish = wished_python(facts, options.python, options.minor)
+    found = _installed(session, facts, wish, wish.requests)
+    if found is not None:
+        return wish, *found, ()
+    wanted = next((request for request in wish.requests if request.kind not in ("path", "system")), None)
+    if wanted is None:
+        raise NotFound(f"no Python answers to {wish.requests[0]}", hint="name another: `pyman rebuild -p 3.13`")
+    try:
+        request, choice, said = _fetched(session, facts, wish, wanted, dry_run=options.dry_run)
+    except PymanError:
+        if wish.fallback is None:
+            raise
+        # As doctor does it: a pinned release that is gone for good lets the venv follow.
+        followed = _installed(session, facts, wish, (wish.fallback,))
+        if followed is not None:
+            request, choice, said = *followed, ()
+        else:
+            request, choice, said = _fetched(session, facts, wish, wish.fallback, dry_run=options.dry_run)
+        said = (f"{wanted} cannot be had any more: {facts.path} follows {wish.fallback} from now on", *said)
+    return wish, request, choice, said
+
+
+def installed_python(session: Session, facts: VenvFacts, options: RebuildOptions) -> Choice | None:
+    """The Python of the new venv where that is installed already."""
+    wish = wished_python(facts, options.python, options.minor)
+    found = _installed(session, facts, wish, wish.requests)
+    return found[1] if found is not None else None
+
+
+def _fetched(
+    session: Session, facts: VenvFacts, wish: PythonWish, request: Request, *, dry_run: bool
+) -> tuple[Request, Choice, tuple[str, ...]]:
+    if dry_run:
+        choice = _would_install(session, request)
+        return request, choice, (f"Python {choice.release} would be installed first",)
+    from pyman.app import install as installing
+
+    session.observer.noted(f"no installed Python satisfies {request}: installing it")
+    # It is reported here: a signal need not wait for the whole rebuild, which may take minutes.
+    with Part():
+        installed = installing.get(session, [request])
+    if installed.error is not None:
+        raise installed.error
+    found = _installed(session, facts, wish, (request,))
+    if found is None:
+        raise NotFound(f"no installed Python satisfies {request}", hint=f"run `pyman install {as_word(request.text)}`")
+    return *found, tuple(line for got in installed.got for line in got.said)
+
+
+def _installed(
+    session: Session, facts: VenvFacts, wish: PythonWish, requests: tuple[Request, ...]
+) -> tuple[Request, Choice] | None:
+    store = read_store(session.places.root)
+    for request in requests:
+        if request.kind == "release":
+            choice = choose(store, request)
+        else:
+            try:
+                choice = choose_interpreter(
+                    store, request, session.environ, session.cwd, session.places, named=wish.asked
+                )
+            except (NotFound, BadRequest, NotStarted):
+                if wish.asked:
+                    raise
+                continue
+        if choice is None or not fits(choice, wish):
+            continue
+        if os.path.realpath(choice.home).startswith(os.path.realpath(facts.folder) + os.sep):
+            if wish.asked:
+                raise Refused(
+                    f"{choice.executable} lies in the venv that would be made anew", hint="name another Python"
+                )
+            continue
+        return request, settled(choice, wish, request, store)
+    return None
+
+
+def _would_install(session: Session, request: Request) -> Choice:
+    """What `pyman install` would bring, without bringing it."""
+    from pyman.app.install import catalogue
+
+    store = read_store(session.places.root)
+    builds = catalogue(session, None).builds
+    decision = decide(request, store, builds)
+    if isinstance(decision, Impossible):
+        raise decision.error
+    build = decision.build if isinstance(decision, Fetch) else decision.runtime
+    policy = "pin" if request.pins else "follow"
+    alias = minor_alias(build.version, build.variant)
+    executable = os.path.join(store.folder(alias), executable_of(build.version, build.variant))
+    return Choice(build.version, build.variant, os.path.dirname(executable), executable, policy)
+
+
+def target_of(choice: Choice) -> Target:
+    """A Python that was chosen, as what a venv is linked to."""
+    prefix = os.path.dirname(choice.home)
+    if choice.runtime is not None:
+        prefix = choice.runtime.target or choice.runtime.path
+    return Target(
+        choice.home,
+        choice.executable,
+        choice.version,
+        choice.variant,
+        prefix,
+        in_store=choice.runtime is not None,
+        pins=choice.policy == "pin",
+    )

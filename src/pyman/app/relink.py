@@ -1,0 +1,187 @@
+"""Linking a venv to another Python of its minor version, also where `rebuild` needs no more than that (DESIGN 7)."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.app.consent import get_consent
+from pyman.app.console import Session, short_path
+from pyman.core.diagnosis.finding import ERROR, FAILED, REBUILD, Finding
+from pyman.core.escape import as_word
+from pyman.core.plans.repair import relink_steps
+from pyman.core.plans.steps import Plan
+from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
+from pyman.core.relink import Target, wanted_alias
+from pyman.core.venv import VenvFacts
+from pyman.core.version import minor_alias
+from pyman.effects.architecture import Architectures
+from pyman.effects.lock import hold
+from pyman.effects.moves.check import Fitness
+from pyman.effects.store import read_store
+from pyman.effects.transaction import Transaction
+from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.records import remember
+from pyman.errors import BORROWS, NOT_YOURS, OTHER_ARCHITECTURE, NotFound, PymanError, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.app.repair import Mended
+    from pyman.core.plans.rebuild import RebuildOptions
+
+
+def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:
+    """False where the same minor and variant is meant and a relink does what is wanted."""
+    from pyman.app.rebuild_plan import installed_python
+    from pyman.app.repair import is_for_fix
+    from pyman.core.plans.rebuild import means_same_minor
+
+    if options.force or options.yes or options.source is not None or options.allow_newer or options.minor is not None:
+        return True
+    if facts.stage_reason:
+        return True  # The yes was to this verb: not to single repairs, nor to leaving a base that lends packages.
+    findings = _look(session, facts)
+    if any(finding.action == REBUILD for finding in findings):
+        return True
+    if any(finding.severity == ERROR and not is_for_fix(finding) for finding in findings):
+        return True  # Nothing else mends it.
+    if options.python is None:
+        return False
+    choice = installed_python(session, facts, options)
+    if choice is None:
+        # It will be installed; a request that the venv satisfies as it is needs no other minor.
+        return not means_same_minor(facts, options.python)
+    if Architectures().objection(facts, choice.executable):
+        return True
+    return minor_alias(choice.version, choice.variant) != wanted_alias(facts)
+
+
+def _look(session: Session, facts: VenvFacts) -> tuple[Finding, ...]:
+    from pyman.app.examine import judge
+    from pyman.core.diagnosis.venv import diagnose_venv
+
+    return diagnose_venv(facts, judge(session, read_store(session.places.root), [facts], foreign=True))
+
+
+def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[dict[str, object], str]:
+    """Mend the venv in place, or link it to the release that the user names; say what was done.
+
+    Raises PymanError where that fails; the venv is then as it was.
+    """
+    from pyman.app.repair import is_for_fix, mend_venv
+
+    shown = short_path(session, facts.path)
+    findings = _look(session, facts)
+    wanted = [finding for finding in findings if is_for_fix(finding)]
+    count = _count(facts)
+    target = _other_target(session, facts, options) if options.python is not None else None
+    if options.dry_run:
+        told = [finding.repair for finding in wanted if finding.repair] or ["nothing is wrong with it"]
+        if target is not None:
+            told = [f"link it to {target[0].home}"]
+        line = f"{shown}: {'; '.join(told)}; `--force` makes it anew all the same"
+        return relinked_data(facts, facts, count, "planned"), line
+    if target is not None:
+        command = f"pyman rebuild {as_word(facts.path)} -p {as_word(options.python or '')} --yes"
+        get_consent(session, facts, target[0], yes=False, command=command, may_go_down=True)
+        link_venv(session, facts, *target)
+        after = read_one(session.places, facts.path) or facts
+        line = f"{shown}: same minor, so it was linked to {target[0].home}, with its packages"
+        return relinked_data(facts, after, count, "relinked"), line
+    if not wanted:
+        line = f"{shown}: nothing is wrong with it; `--force` makes it anew all the same"
+        return relinked_data(facts, facts, count, "unchanged"), line
+    borrows = next((finding for finding in wanted if finding.code == "borrows"), None)
+    if borrows is not None:
+        raise Refused(
+            f"{facts.path} was left as it is: {borrows.message}",
+            hint=f"`pyman doctor {as_word(facts.path)} --fix --yes` relinks it all the same",
+            code=BORROWS,
+        )
+    mended: list[Mended] = []
+    fitness = Fitness(session.places.cache)
+    outcome = mend_venv(session, facts.path, lambda _: False, mended, foreign=True, fitness=fitness)
+    fitness.remember(all_asked=False)
+    failure = next((one for one in mended if one.status == FAILED), None)
+    if failure is not None:
+        raise PymanError(
+            f"{facts.path} could not be mended: {failure.why}", hint="`pyman rebuild --force` makes it anew"
+        )
+    after = outcome.facts or facts
+    line = f"{shown}: same minor, so it was mended in place, with its packages"
+    return relinked_data(facts, after, count, "relinked"), line
+
+
+def _other_target(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[Target, str, str] | None:
+    """Link, words and policy that the user's request means, where the venv has others."""
+    from pyman.app.rebuild_plan import find_python, target_of
+    from pyman.core.plans.rebuild import kept_request
+
+    wish, request, choice, _ = find_python(session, facts, options)
+    text = kept_request(facts, choice, wish, request)
+    same = facts.link is not None and os.path.dirname(facts.link) == choice.home == (facts.home or "").rstrip("/")
+    if same and facts.request == text and facts.policy == choice.policy:
+        return None
+    return target_of(choice), text, choice.policy
+
+
+def _count(facts: VenvFacts) -> int:
+    from pyman.effects.packages.dist_info import read_distributions
+
+    library = facts.library
+    if library is None:
+        return 0
+    distributions, _ = read_distributions(os.path.join(facts.folder, "lib", library.name, "site-packages"))
+    return sum(one.normalized != "pip" for one in distributions)
+
+
+def named_venv(session: Session, text: str | None) -> VenvFacts:
+    """The venv that a command is about: the one named, else the active one, else `.venv` here.
+
+    Raises NotFound where there is none.
+    """
+    named = text or session.environ.get("VIRTUAL_ENV") or ".venv"
+    path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(named)))
+    facts = read_one(session.places, path)
+    if facts is None:
+        inside = os.path.join(path, ".venv")
+        hint = "name one, or make one with `pyman venv`"
+        if read_one(session.places, inside) is not None:
+            hint = f"did you mean {as_word(os.path.join(named, '.venv'))}?"
+        raise NotFound(f"there is no venv at {path}", hint=hint)
+    if facts.uid != os.geteuid():
+        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
+    return facts
+
+
+def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, policy: str) -> None:
+    """Link a venv to a Python of its minor, and write down what was asked for. Raises PymanError, having undone it."""
+    objection = Architectures().objection(facts, target.executable)
+    if objection:
+        raise Refused(
+            f"{facts.path} was not linked to {request}: {objection}",
+            hint=f"run `pyman rebuild {as_word(facts.path)} -p {as_word(request)}` to recreate it",
+            code=OTHER_ARCHITECTURE,
+        )
+    steps = relink_steps(facts, target, also={REQUEST: request, POLICY: policy, HELD_BACK: None})
+    with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
+        transaction.take(Plan(steps, venv=facts.place))
+    remember(session.places.root, facts.path)
+
+
+def running_release(facts: VenvFacts) -> str | None:
+    """The release that runs; null where nobody knows it."""
+    return str(facts.python) if facts.python is not None else None
+
+
+def relinked_data(before: VenvFacts, after: VenvFacts, packages: int, status: str) -> dict[str, object]:
+    """One element of `rebuilt` for a venv that a relink was enough for."""
+    return {
+        "path": before.path,
+        "from": running_release(before),
+        "to": running_release(after),
+        "packages": packages,
+        "added": [],
+        "removed": [],
+        "changed": [],
+        "status": status,
+    }

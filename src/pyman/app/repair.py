@@ -1,0 +1,321 @@
+"""Carrying out repairs: one finding at a time, undone if it fails, and looked at again afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from pyman.app import install as installing
+from pyman.app.console import Session
+from pyman.app.examine import judge
+from pyman.core.diagnosis import finding as actions
+from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
+from pyman.core.diagnosis.venv import diagnose_venv
+from pyman.core.moved import edits_of_move
+from pyman.core.owners import PIPX_METADATA
+from pyman.core.plans.move import through_other
+from pyman.core.plans.repair import chosen_target, plan_repair
+from pyman.core.plans.steps import Plan
+from pyman.core.record import record, replace
+from pyman.core.request import parse_request
+from pyman.core.store import Store
+from pyman.core.venv import VenvFacts
+from pyman.effects.files import read_bytes
+from pyman.effects.interpreters.external import ask_stranger
+from pyman.effects.interruption import Part, Undisturbed
+from pyman.effects.lock import hold
+from pyman.effects.moves.check import Fitness
+from pyman.effects.moves.followers import read_follower
+from pyman.effects.moves.move import settle_aliases
+from pyman.effects.packages.lenders import Lenders
+from pyman.effects.places import make_folder
+from pyman.effects.runtimes.health import present_executable
+from pyman.effects.runtimes.install import adopt
+from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
+from pyman.effects.store import read_store
+from pyman.effects.transaction import Transaction
+from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.moved import folders_of_moved, read_moved
+from pyman.effects.venvs.own_folders import package_folders, sweep_own
+from pyman.effects.venvs.recovery import LEFT, interrupted, recover, restore_work_folder
+from pyman.effects.venvs.shared_files import read_shared_files
+from pyman.errors import Changed, NotFound, PymanError, ReadOnly
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_MOST_REPAIRS = 8
+"""Of one venv: every repair removes its finding, so more would be a circle."""
+
+
+@record
+class Mended:
+    """What became of one finding."""
+
+    finding: Finding
+    status: str
+    """`fixed`, `failed` or `open`."""
+    why: str = ""
+    """Why it failed, or was left."""
+
+
+@record
+class Outcome:
+    """What became of one venv."""
+
+    facts: VenvFacts | None
+    """As it is now; None where it is none any more."""
+    left: tuple[Finding, ...] = ()
+    """What is still wrong with it."""
+
+
+def is_for_fix(finding: Finding) -> bool:
+    """True for a finding that `--fix` does something about; `upgrade` is only named."""
+    return bool(finding.action) and finding.action != actions.UPGRADE
+
+
+def forget_gone(session: Session, finding: Finding, mended: list[Mended]) -> None:
+    """Forget a record whose venv is gone."""
+    try:
+        with Part():
+            with Transaction(session.places) as transaction:
+                transaction.take(plan_repair(finding, None, read_store(session.places.root)).plan or Plan())
+            mended.append(Mended(finding, FIXED))
+    except PymanError as error:
+        mended.append(Mended(finding, FAILED, error.message))
+
+
+def put_back_work_folder(finding: Finding, mended: list[Mended]) -> None:
+    """Give a whole venv, in a folder that the user named, the name that it had."""
+    try:
+        with Undisturbed():
+            restore_work_folder(finding.path)
+            mended.append(Mended(finding, FIXED))
+    except PymanError as error:
+        mended.append(Mended(finding, FAILED, error.message))
+
+
+def mend_venv(
+    session: Session,
+    path: str,
+    allowed: Callable[[Finding], bool],
+    mended: list[Mended],
+    *,
+    foreign: bool,
+    fitness: Fitness,
+) -> Outcome:
+    """Repair one venv, reading it again before and after every repair: two findings may be about one file.
+
+    `mended` gets what became of each finding, at once. What others repaired meanwhile is left alone, so two doctors at
+    once do no harm.
+    """
+    start = len(mended)
+    facts: VenvFacts | None = None
+    left: tuple[Finding, ...] = ()
+    for _ in range(_MOST_REPAIRS):
+        store = read_store(session.places.root)
+        facts = read_one(session.places, path)
+        if facts is None:
+            return Outcome(None)
+        left = diagnose_venv(facts, judge(session, store, [facts], foreign=foreign, fitness=fitness))
+        tried = {(done.finding.code, done.finding.action) for done in mended[start:]}
+        finding = next((one for one in left if is_for_fix(one) and (one.code, one.action) not in tried), None)
+        if finding is None:
+            break
+        if finding.asks and not allowed(finding):
+            mended.append(Mended(finding, OPEN, "not wanted"))
+            continue
+        try:
+            with Part(whole=True):
+                said = _mend_one(session, facts, finding, store)
+                mended.append(Mended(replace(finding, repair=said) if said else finding, FIXED))
+        except Changed:
+            continue
+        except PymanError as error:
+            mended.append(Mended(finding, FAILED, error.message))
+    # A release that was installed for a venv, and then linked to: one finding, and the last word on it.
+    last = {one.finding.code: one for one in mended[start:]}
+    mended[start:] = (_confirmed(one, left) for one in last.values())
+    return Outcome(facts, left)
+
+
+def _confirmed(mended: Mended, left: tuple[Finding, ...]) -> Mended:
+    """A repair that left its finding where it was has failed, whatever it says."""
+    if mended.status == FIXED and any(one.code == mended.finding.code for one in left):
+        return replace(mended, status=FAILED, why="it is still so afterwards")
+    return mended
+
+
+def _mend_one(session: Session, facts: VenvFacts, finding: Finding, store: Store) -> str:
+    """Carry out one repair, and say what was done where it is not what was announced.
+
+    Raises PymanError where it cannot be done; the venv is then as before.
+    """
+    if finding.action == actions.INSTALL:
+        return _install(session, facts, finding, store)
+    if finding.action == actions.MOVE_ALIASES:
+        settle_aliases(session.places, session.observer)
+    elif finding.action == actions.HOLD_BACK:
+        _hold_back(session, facts, finding, store)
+    elif finding.action == actions.REBUILD:
+        from pyman.app.rebuild import rebuild_for
+
+        rebuild_for(session, facts, finding.argument)
+    elif finding.action == actions.RECREATE:
+        from pyman.app.rebuild import recreate_unfinished
+
+        recreate_unfinished(session, facts)
+    else:
+        _take_steps(session, finding, facts, store)
+    return ""
+
+
+def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Store) -> None:
+    """Everything that is steps on one venv: links, settings, generated files."""
+    plan = planned_steps(finding, facts, store)
+    if not plan.steps:
+        raise _nothing_to_do(facts.path)
+    with _locked(session), Transaction(session.places) as transaction:
+        # What a killed repair was about to put in place lies beside what this one replaces.
+        folders = {"", "bin"}
+        if finding.action == actions.MEND_MOVE:
+            folders.update(folders_of_moved(facts))
+        if finding.action == actions.OWN_FILES:
+            folders.update(package_folders(facts.folder))
+        sweep_own(facts.place, folders)
+        transaction.take(plan)
+
+
+def planned_steps(finding: Finding, facts: VenvFacts, store: Store) -> Plan:
+    """The steps of one repair; none where it is no matter of steps."""
+    edits = edits_of_move(*read_moved(facts)) if finding.action == actions.MEND_MOVE else ()
+    shared = [file for file, _ in read_shared_files(facts)] if finding.action == actions.OWN_FILES else ()
+    repair = plan_repair(finding, facts, store, moved=edits, shared=shared, pipx_metadata=_pipx_metadata(facts))
+    return repair.plan or Plan()
+
+
+@contextlib.contextmanager
+def _locked(session: Session) -> Iterator[None]:
+    """Hold the store's lock; a store that the user cannot write moves no alias under this venv."""
+    with contextlib.ExitStack() as stack:
+        try:
+            make_folder(session.places.root)
+            stack.enter_context(hold(session.places.lock, session.observer, what="the store"))
+        except ReadOnly:
+            pass
+        yield
+
+
+def _nothing_to_do(path: str) -> NotFound:
+    return NotFound(f"nothing is known that would mend {path}", hint="`pyman rebuild` makes it anew with its packages")
+
+
+def _pipx_metadata(facts: VenvFacts) -> bytes | None:
+    if PIPX_METADATA not in facts.names:
+        return None
+    try:
+        return read_bytes(os.path.join(facts.folder, PIPX_METADATA))
+    except OSError:
+        return None
+
+
+def _install(session: Session, facts: VenvFacts, finding: Finding, store: Store) -> str:
+    """A release that a venv needs; the venv is linked to it when it is looked at again.
+
+    A pinned release that cannot be had again: the venv gets the alias, and follows from then on.
+    """
+    installed = installing.get(session, [parse_request(finding.argument)], may_adopt=True)
+    if installed.error is None:
+        return ""
+    relink = replace(finding, action=actions.RELINK)
+    target = chosen_target(relink, facts, store)
+    if facts.policy != "pin" or target is None or not planned_steps(relink, facts, store).steps:
+        raise installed.error
+    if Lenders().losses(facts, target):
+        raise installed.error  # What it would lose was not in the question.
+    _take_steps(session, relink, facts, store)
+    return f"{finding.argument} cannot be had ({installed.error.message}), so it follows its minor from now on"
+
+
+def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Store) -> None:
+    runtime = store.runtime(finding.argument)
+    alias = facts.alias
+    if runtime is None or alias is None:
+        raise _nothing_to_do(facts.path)
+    follower = read_follower(facts.folder, store.root, alias.__eq__)
+    if follower is None:
+        raise _nothing_to_do(facts.path)
+    reason = f"{runtime.version} {finding.message}"
+    plan = through_other(follower, runtime.name, runtime.version, held_back=reason, variant=runtime.variant)
+    with _locked(session), Transaction(session.places) as transaction:
+        transaction.take(plan)
+
+
+# Carrying out the repairs that the store itself needs, before any venv is looked at.
+
+_STORE_FIRST = (
+    actions.SWEEP,
+    actions.ADOPT_AGAIN,
+    actions.FORGET_RUNTIME,
+    actions.REINSTALL,
+    actions.MOVE_ALIASES,
+)
+"""What the store needs before any venv is looked at: in this order."""
+
+
+def mend_store(
+    session: Session, findings: tuple[Finding, ...], allowed: Callable[[Finding], bool], mended: list[Mended]
+) -> None:
+    """Repair what the store itself needs; `mended` gets what became of each finding."""
+    wanted = [finding for finding in findings if finding.kind != "venv" and finding.action in _STORE_FIRST]
+    for finding in sorted(wanted, key=lambda one: _STORE_FIRST.index(one.action)):
+        if finding.asks and not allowed(finding):
+            mended.append(Mended(finding, OPEN, "not wanted"))
+            continue
+        try:
+            with Part(whole=True):
+                _mend_store(session, finding)
+                mended.append(Mended(finding, FIXED))
+        except PymanError as error:
+            mended.append(Mended(finding, FAILED, error.message))
+
+
+def _refuse_what_is_left(session: Session, venv: str) -> None:
+    """Raise PymanError where work on a venv that was cut off can neither be finished nor undone."""
+    if not any(entry.venv == venv for entry in interrupted(session.places)):
+        return
+    with hold(session.places.lock, session.observer, what="the store"):
+        reasons = [one.reason for one in recover(session.places) if (one.venv, one.outcome) == (venv, LEFT)]
+    if reasons:
+        raise PymanError(reasons[0])
+
+
+def _mend_store(session: Session, finding: Finding) -> None:
+    places = session.places
+    if finding.action == actions.SWEEP:
+        prepare_folders(places)
+        _refuse_what_is_left(session, finding.argument)
+        return
+    if finding.action == actions.MOVE_ALIASES:
+        settle_aliases(places, session.observer)
+        return
+    runtime = read_store(places.root).runtime(finding.argument)
+    if runtime is None:
+        return
+    if finding.action == actions.FORGET_RUNTIME:
+        remove_runtime(places, runtime, force=True, observer=session.observer)
+    elif finding.action == actions.ADOPT_AGAIN:
+        target = runtime.target or runtime.path
+        stranger = ask_stranger(os.path.join(target, present_executable(runtime)), places)
+        # The new name first: at no instant is a venv that follows without its Python.
+        adopt(places, stranger, session.observer)
+        remove_runtime(places, runtime, force=True, observer=session.observer)
+    else:
+        installed = installing.get(session, [parse_request(runtime.release)], force=True, may_adopt=False)
+        if installed.error is not None:
+            raise installed.error
+        for got in installed.got:
+            if got.already and got.said:
+                # What is in the way of a new one: the old one was kept, and that is no repair.
+                raise PymanError(got.said[0])

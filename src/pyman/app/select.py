@@ -1,0 +1,457 @@
+"""Which Python, and which program, is meant here: `find`, `which`, what a shim runs, and every step of the choice.
+
+Import-light.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyman.app.console import Answer
+from pyman.core.record import record, replace
+from pyman.core.selection import (
+    ARGUMENT,
+    DEFAULT,
+    ENVIRONMENT,
+    NEWEST,
+    PROGRAM,
+    PYPROJECT_KEY,
+    Selection,
+    Wish,
+    named_by_program,
+    select,
+    select_for_program,
+)
+from pyman.core.shell.shims import own_program, program_minor
+from pyman.core.store import Choice, Store, choose
+from pyman.core.version import minor_alias
+from pyman.core.version_files import parse_version_file, plainly_required
+from pyman.effects.files import open_regular
+from pyman.effects.project_files import PYPROJECT, VERSION_FILE, project_of, read_project_file, upward
+from pyman.effects.store import read_store
+from pyman.errors import UNSUPPORTED, BadRequest, NoPython, NotFound, PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Never
+
+    from pyman.core.request import Request
+    from pyman.effects.places import Places
+
+
+@record
+class Located:
+    """A program, and how it was chosen."""
+
+    path: str
+    selection: Selection
+    asked: tuple[Wish, ...]
+    choice: Choice | None
+    """None for a program of the system."""
+
+
+def choose_interpreter(
+    store: Store, request: Request, environ: Mapping[str, str], cwd: str, places: Places, *, named: bool
+) -> Choice | None:
+    """The interpreter that answers a request; None where nothing that is installed does.
+
+    `named` says that a path stands in the user's own words, and not in a file of a venv. Raises NotFound and
+    BadRequest for a path that leads nowhere, and for what pyman cannot use yet, NotStarted for an interpreter that
+    may not be started.
+    """
+    if request.kind == "path":
+        return choose_path(request.text, store, environ, cwd, places, named=named)
+    if request.kind == "system":
+        path = system_program(environ, store)
+        if path is None:
+            raise NotFound("there is no Python on PATH besides pyman's", hint="ask for a version instead of `system`")
+        return choose_path(path, store, environ, cwd, places, named=_is_on_own_path(path, cwd, places))
+    if request.kind == "other":
+        raise BadRequest(
+            f"`{request}` is not supported yet: pyman looks after CPython only",
+            hint="name a CPython, for example `3.13`",
+            code=UNSUPPORTED,
+            exit_status=1,
+        )
+    return choose(store, request)
+
+
+def _is_on_own_path(path: str, cwd: str, places: Places) -> bool:
+    """Whether PATH names a program as the user would: PATH is the user's word, but for folders of the project."""
+    from pyman.effects.subprocesses import outside_of, usable_search_path
+
+    outside = outside_of("", project_of(cwd, places.home), places.home)
+    return usable_search_path(os.path.dirname(path), outside=outside, home=places.home) != ""
+
+
+def choose_path(
+    text: str, store: Store, environ: Mapping[str, str], cwd: str, places: Places, *, named: bool
+) -> Choice:
+    """Answer a request that is a path; a shim is what it would run.
+
+    Raises NotFound where nothing is there, BadRequest where it leads to no Python, NotStarted where that may not be
+    started.
+    """
+    from pyman.app.paths import absolute, resolve_path
+
+    path = absolute(text, environ, cwd)
+    if os.path.dirname(path) == os.path.join(store.root, "shims") and os.path.lexists(path):
+        return _behind_shim(path, store, environ, cwd, places)
+    return resolve_path(path, store, places, named=named)
+
+
+def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, places: Places) -> Choice:
+    """The interpreter that a shim would run in this folder.
+
+    Raises NotFound where that is none, and what choosing raises.
+    """
+    from pyman.app.paths import absolute
+
+    def is_shim(word: str | None) -> bool:
+        return os.path.dirname(absolute(word or "/", environ, cwd)) == os.path.dirname(path)
+
+    # Where a shim is what is asked for it stands for what is asked for besides, else it would stand for itself.
+    if is_shim(store.default):
+        store = replace(store, default=None)
+    if is_shim(environ.get(ENVIRONMENT)):
+        environ = {key: value for key, value in environ.items() if key != ENVIRONMENT}
+    try:
+        located = located_in(store, places, environ, cwd, os.path.basename(path))
+    except NoPython as error:
+        raise NotFound(f"the shim {path} has nothing to run: {error.message}", hint=error.hint) from None
+    if located.choice is not None:
+        return located.choice
+    named = _is_on_own_path(located.path, cwd, places)
+    return choose_path(located.path, store, environ, cwd, places, named=named)
+
+
+def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None) -> Located:
+    """Find the program that `name` means in a folder, as the shim does; `request` is what the command line asks for.
+
+    Raises NoPython (127) where nothing can be run, and BadRequest where somebody's wish is not understood.
+    """
+    return located_in(read_store(places.root), places, environ, cwd, name, request)
+
+
+def located_in(
+    store: Store, places: Places, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None
+) -> Located:
+    """Find a program as `locate` does, in a store that was read."""
+    asked, selection = who_asks(store, environ, cwd, name, request)
+    minor = program_minor(name)
+    if selection.request.kind == "system":
+        path = system_program(environ, store, name)
+        if path is None:
+            raise NoPython(
+                f"no `{name}` is on PATH but shims, and {selection.source} asks for the system's",
+                hint="choose another Python with `pyman use`",
+            )
+        return Located(path, selection, asked, None)
+    choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
+    if minor is not None and choice is not None and minor_alias(choice.version, choice.variant) != minor:
+        # A path that leads to another minor says nothing about this one.
+        selection = named_by_program(minor)
+        choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
+    if choice is None:
+        raise missing(store, selection)
+    return Located(_program_of(choice, name), selection, asked, choice)
+
+
+def who_asks(
+    store: Store, environ: Mapping[str, str], cwd: str, name: str, request: str | None
+) -> tuple[tuple[Wish, ...], Selection]:
+    """Everybody who may ask, and the wish that counts for a program."""
+    asked = wishes(environ, cwd, store, request)
+    minor = program_minor(name)
+    there = is_there(store, environ, name)
+    return tuple(asked), select(asked, there) if minor is None else select_for_program(asked, minor, there)
+
+
+def missing(store: Store, selection: Selection) -> NoPython:
+    """The failure to report when nothing installed satisfies a request."""
+    if selection.source == NEWEST:
+        return NoPython(f"no Python is installed in {store.root}", hint="run `pyman install`")
+    from pyman.core.escape import as_word
+
+    others = "".join(f", {request}" for request in selection.missing)
+    asks = "" if selection.source == PROGRAM else f", and {selection.source} asks for it"
+    return NoPython(
+        f"Python {selection.request}{others} is not installed{asks}",
+        hint=f"run `pyman install {as_word(selection.request.text)}`",
+    )
+
+
+def _program_of(choice: Choice, name: str) -> str:
+    if choice.runtime is not None and choice.runtime.is_managed:
+        path = os.path.join(choice.home, name)
+    else:
+        minor = minor_alias(choice.version, choice.variant)
+        own = own_program(name, minor)
+        if own is None:
+            raise NoPython(
+                f"`{name}` is none of the programs of Python {choice.release}, which pyman did not install",
+                hint="make a venv that has it, with `pyman venv`",
+            )
+        # An interpreter that a path named may be called anything.
+        path = choice.executable if own == f"python{minor}" else os.path.join(choice.home, own)
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise NoPython(
+            f"Python {choice.release} has no program `{os.path.basename(path)}`",
+            hint="make a venv that has it, with `pyman venv`",
+        )
+    return path
+
+
+# Who asks for a Python, and the Python that is there without pyman.
+
+_SHIM_HEAD = b"#!/bin/sh\n# pyman shim:"
+
+
+def wishes(environ: Mapping[str, str], cwd: str, store: Store, request: str | None = None) -> list[Wish]:
+    """Everybody who may ask for a Python, in the order of DESIGN 9; who asks for nothing has no words.
+
+    `request` is what the command line asks for, which outranks them all: no one else is asked then.
+    `.python-version` anywhere above outranks every `pyproject.toml`, which is not even read then. Raises BadRequest
+    that names the file, and the line, of what cannot be understood.
+    """
+    if request is not None:
+        return [Wish(ARGUMENT, (request,))]
+    word = environ.get(ENVIRONMENT, "")
+    found = [Wish(ENVIRONMENT, (word,) if word else ())]
+    if not word:
+        found.append(_version_file(cwd))
+        if not found[-1].words:
+            found.append(_requires_python(cwd))
+    found.append(Wish(DEFAULT, (store.default,) if store.default is not None else ()))
+    return found
+
+
+def _version_file(cwd: str) -> Wish:
+    for folder in upward(cwd):
+        file = read_project_file(os.path.join(folder, VERSION_FILE))
+        if file is None:
+            continue
+        requests = parse_version_file(file.text, file.path)
+        if requests:
+            return Wish(
+                file.path, tuple(request.text for request in requests), tuple(request.line for request in requests)
+            )
+    return Wish(VERSION_FILE, ())
+
+
+def _requires_python(cwd: str) -> Wish:
+    for folder in upward(cwd):
+        file = read_project_file(os.path.join(folder, PYPROJECT))
+        if file is None or "requires-python" not in file.text:
+            continue
+        plain = plainly_required(file.text)
+        if plain:
+            return Wish(file.path, (plain,), key=PYPROJECT_KEY)
+        from pyman.core.toml_text import NotToml, parse_toml
+
+        try:
+            project = parse_toml(file.text).get("project", {})
+        except NotToml as error:
+            raise BadRequest(
+                f"{file.path} is no TOML: {error}", hint="mend it, or use PYMAN_PYTHON", exit_status=1
+            ) from None
+        asked = project.get("requires-python") if isinstance(project, dict) else None
+        if isinstance(asked, str) and asked.strip():
+            return Wish(file.path, (asked.strip(),), key=PYPROJECT_KEY)
+    return Wish(PYPROJECT, ())
+
+
+def is_there(store: Store, environ: Mapping[str, str], program: str = "") -> Callable[[Request], bool]:
+    """Whether a request has an answer on this machine; a path is taken at its word."""
+
+    def answer(request: Request) -> bool:
+        if request.kind == "system":
+            return system_program(environ, store, program) is not None
+        return request.kind == "path" or choose(store, request) is not None
+
+    return answer
+
+
+def system_program(environ: Mapping[str, str], store: Store, name: str = "") -> str | None:
+    """The first program on PATH that would run without pyman: no shim, nothing of a venv, nothing of the store.
+
+    Without a name, or as `python`, any of the names that a system's Python has.
+    """
+    names = {"": ("python3", "python"), "python": ("python", "python3")}.get(name, (name,))
+    folders = [folder for folder in environ.get("PATH", "").split(os.pathsep) if _is_of_the_system(folder, store)]
+    for candidate in names:
+        for folder in folders:
+            path = os.path.join(folder, candidate)
+            if os.path.isfile(path) and os.access(path, os.X_OK) and not _is_shim(path):
+                return path
+    return None
+
+
+def _is_of_the_system(folder: str, store: Store) -> bool:
+    plain = folder.rstrip("/")
+    if not os.path.isabs(folder) or os.path.basename(plain) == "shims":
+        return False
+    if plain.startswith(os.path.join(store.root, "runtimes") + "/"):
+        return False
+    return not os.path.isfile(os.path.join(os.path.dirname(plain), "pyvenv.cfg"))
+
+
+def _is_shim(path: str) -> bool:
+    try:
+        with open_regular(path) as file:
+            return file.read(len(_SHIM_HEAD)) == _SHIM_HEAD
+    except OSError:
+        return False
+
+
+# `find`: which interpreter answers a request, by the path that follows its alias.
+
+
+def find(places: Places, environ: Mapping[str, str], cwd: str, request: str | None, *, resolve: bool = False) -> Answer:
+    """Answer with the path of an interpreter, through the alias where there is one.
+
+    Raises NotFound where nothing installed satisfies the request, BadRequest where it is not understood.
+    """
+    selection, choice = _choose(places, environ, cwd, request)
+    path = os.path.realpath(choice.executable) if resolve else choice.executable
+    data = {
+        "path": path,
+        "version": str(choice.version),
+        "request": selection.request.text,
+        "source": selection.source,
+    }
+    return Answer(data, (path,), raw=True)
+
+
+def system_here(places: Places, environ: Mapping[str, str], cwd: str, request: str | None = None) -> str | None:
+    """The system's interpreter where that is what this folder asks for, else None.
+
+    It is not asked what it is, for who runs it need not know. Raises as `find` does.
+    """
+    store = read_store(places.root)
+    selection = select(wishes(environ, cwd, store, request), is_there(store, environ))
+    path = system_program(environ, store) if selection.request.kind == "system" else None
+    if path is None:
+        return None
+    from pyman.app.paths import base_interpreter
+
+    return base_interpreter(path)
+
+
+def choose_here(places: Places, environ: Mapping[str, str], cwd: str, request: str | None = None) -> Choice:
+    """The interpreter that a request names, else the one that this folder asks for. Raises as `find` does."""
+    return _choose(places, environ, cwd, request)[1]
+
+
+def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str | None) -> tuple[Selection, Choice]:
+    store = read_store(places.root)
+    selection = select(wishes(environ, cwd, store, request), is_there(store, environ))
+    choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
+    if choice is not None:
+        return selection, choice
+    if selection.source == NEWEST:
+        raise NotFound(f"no Python is installed in {store.root}", hint="run `pyman install`")
+    from pyman.core.escape import as_word
+
+    asks = "" if request is not None else f", which {selection.source} asks for"
+    raise NotFound(
+        f"no installed Python satisfies {selection.request}{asks}",
+        hint=f"run `pyman install {as_word(selection.request.text)}`",
+    )
+
+
+# `which`: the program that a name would run here, and every step of the choice; `shim`: runs it.
+
+
+def which(places: Places, environ: Mapping[str, str], cwd: str, name: str, *, explain: bool = False) -> Answer:
+    """Answer with the program that the shim `name` would run in this folder.
+
+    Raises NoPython where there is none, BadRequest where a file is not understood.
+    """
+    try:
+        located = locate(places, environ, cwd, name)
+    except NoPython as error:
+        error.exit_status = 1
+        if not explain:
+            raise
+        return _unexplained(read_store(places.root), environ, cwd, name, error)
+    data = {
+        "path": located.path,
+        "version": str(located.choice.version) if located.choice is not None else None,
+        "request": located.selection.request.text,
+        "source": located.selection.source,
+    }
+    if not explain:
+        return Answer(data, (located.path,), raw=True)
+    steps = explain_steps(located, name)
+    return Answer({**data, "steps": list(steps)}, steps)
+
+
+def _unexplained(store: Store, environ: Mapping[str, str], cwd: str, name: str, error: NoPython) -> Answer:
+    """Who asks for what, where nothing answers: the steps as far as they go."""
+    asked, selection = who_asks(store, environ, cwd, name, None)
+    steps = explain_wishes(asked, selection, name)
+    data = {"path": None, "version": None, "request": selection.request.text, "source": selection.source}
+    return Answer({**data, "steps": list(steps)}, steps, error=error)
+
+
+def explain_steps(located: Located, name: str) -> tuple[str, ...]:
+    """Every place that may ask, in order, what it asks for, and what came of it."""
+    lines = list(explain_wishes(located.asked, located.selection, name))
+    choice = located.choice
+    if choice is None:
+        lines.append(f"{located.selection.request}: the first on PATH that is no shim, no venv's and not pyman's")
+    elif choice.policy == "follow" and choice.through is not None:
+        lines.append(f"{located.selection.request} follows {choice.through}, now {choice.release}")
+    else:
+        lines.append(f"{located.selection.request} means the patch release {choice.release} and no other")
+    lines.append(f"{name} runs {located.path}")
+    return tuple(lines)
+
+
+def explain_wishes(asked: tuple[Wish, ...], selection: Selection, name: str) -> tuple[str, ...]:
+    """Every place that may ask, in order, and which of them counts."""
+    lines = []
+    decided = False
+    for wish in asked:
+        words = " ".join(wish.words)
+        if not wish.words:
+            lines.append(f"{wish.source}: asks for nothing")
+        elif decided or selection.source != wish.source:
+            lines.append(f"{wish.source}: asks for {words}; not needed")
+        else:
+            decided = True
+            numbers = ", ".join(map(str, dict.fromkeys(wish.lines)))
+            place = f" (line {numbers})" if numbers else ""
+            lines.append(f"{wish.source}: asks for {words}{place}; this counts")
+            lines += [f"  {request} is not installed" for request in selection.missing]
+    if selection.source == PROGRAM:
+        lines.append(f"{name} itself names {selection.request}; this counts")
+    elif selection.source == NEWEST:
+        lines.append("nobody asks: the newest installed; this counts")
+    elif selection.source == DEFAULT and not decided:
+        lines.append(f"the default: {selection.request}; this counts")
+    return tuple(lines)
+
+
+def shim(places: Places, environ: Mapping[str, str], cwd: str, name: str, arguments: list[str]) -> Never:
+    """Run the program that a shim stands for, in place of this process.
+
+    Raises NoPython where there is nothing to run; everything else that is wrong has the same status here.
+    """
+    try:
+        located = locate(places, environ, cwd, name)
+    except PymanError as error:
+        error.exit_status = NoPython.exit_status
+        raise
+    child = {key: value for key, value in environ.items() if key != "PYMAN_SHIM_PROCESS"}
+    replace_process(located.path, [located.path, *arguments], child)
+
+
+def replace_process(path: str, arguments: list[str], environ: Mapping[str, str]) -> Never:
+    """Become another program. Raises NoPython where the system refuses it."""
+    try:
+        os.execve(path, arguments, dict(environ))
+    except OSError as error:
+        raise NoPython(f"{path} cannot be run: {error.strerror}", hint="see `pyman doctor`", exit_status=126) from error

@@ -1,0 +1,33 @@
+"""Shims that are those of what is installed, after every command that changes it."""
+
+from __future__ import annotations
+
+from pyman.app.console import Session
+from pyman.core.shell.shims import shim_names
+from pyman.effects.lock import hold
+from pyman.effects.places import make_folder
+from pyman.effects.shims import are_current, pyman_command, write_shims
+from pyman.effects.store import read_store
+from pyman.errors import PymanError
+
+
+def refresh_shims(session: Session) -> tuple[str, ...]:
+    """Make the shims those of the minors that are installed. Raises PymanError where that is not possible."""
+    root, command = session.places.root, pyman_command()
+    if are_current(root, _wanted(root), command):
+        return ()
+    make_folder(root)
+    with hold(session.places.lock, session.observer, what="the store"):
+        return write_shims(root, _wanted(root), command)
+
+
+def _wanted(root: str) -> tuple[str, ...]:
+    return shim_names(alias.name for alias in read_store(root).aliases)
+
+
+def keep_shims_current(session: Session) -> None:
+    """The same after another command: a store that cannot be written is no reason to fail."""
+    try:
+        refresh_shims(session)
+    except PymanError as error:
+        session.observer.noted(f"the shims were left as they are: {error.message}")

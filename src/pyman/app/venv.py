@@ -1,0 +1,403 @@
+"""`venv`: a venv that names a minor version, so that it gets the next patch release automatically. Import-light."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman.app.console import Answer
+from pyman.app.select import choose_interpreter, is_there, wishes
+from pyman.core.layout import VenvWish, plan_layout
+from pyman.core.record import record, replace
+from pyman.core.selection import NEWEST, select
+from pyman.core.shell.activation import activation_line
+from pyman.core.store import Choice, Store, pinned
+from pyman.core.version import minor_alias, release_name
+from pyman.effects.interpreters.standard_library import libraries_below, library_of
+from pyman.effects.interruption import Undisturbed
+from pyman.effects.observer import SILENT, Observer
+from pyman.effects.store import read_store
+from pyman.effects.venvs.journal import Journal, journal_path, read_entry
+from pyman.effects.venvs.own_folders import leads_elsewhere
+from pyman.effects.venvs.place import what_is_there
+from pyman.effects.venvs.records import remember
+from pyman.effects.venvs.writer import NewVenv
+from pyman.errors import (
+    EXISTS,
+    HOME,
+    MOUNT,
+    NOT_A_FOLDER,
+    NOT_EMPTY,
+    NOT_INSTALLED,
+    PATH_SEPARATOR,
+    BrokenRuntime,
+    NotFound,
+    PymanError,
+    Refused,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pyman.core.request import Request
+    from pyman.effects.places import Places
+
+_ATTEMPTS = 10
+"""An alias that moves more often than that while one venv is made is no coincidence."""
+
+
+@record
+class VenvOptions:
+    """The words of `pyman venv`."""
+
+    folder: str = ".venv"
+    python: str | None = None
+    pin: bool = False
+    with_pip: bool = True
+    system_site_packages: bool = False
+    prompt: str | None = None
+    clear: bool = False
+    yes: bool = False
+    requirements: tuple[str, ...] = ()
+    """Absolute paths of the files whose packages are installed into it."""
+
+
+class Missing(NotFound):
+    """Nothing installed satisfies the request; `request` could be installed."""
+
+    def __init__(self, request: Request, source: str = "") -> None:
+        from pyman.core.escape import as_word
+
+        super().__init__(
+            "no Python is installed"
+            if source == NEWEST
+            else f"no installed Python satisfies {request}" + (f", which {source} asks for" if source else ""),
+            hint="run `pyman install`" if source == NEWEST else f"run `pyman install {as_word(request.text)}`",
+            code=NOT_INSTALLED,
+        )
+        self.request = request
+
+
+def choose_for_venv(
+    places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions
+) -> tuple[Request, Choice]:
+    """The interpreter of a new venv. Raises Missing where it would have to be installed first."""
+    store = read_store(places.root)
+    selection = select(wishes(environ, cwd, store, options.python), is_there(store, environ))
+    choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
+    if choice is None:
+        raise Missing(selection.request, "" if options.python is not None else selection.source)
+    _refuse_broken_alias(store, selection.request, choice)
+    if options.pin and choice.runtime is not None:
+        choice = pinned(store, choice.runtime)
+    elif options.pin:
+        choice = replace(choice, policy="pin")
+    return selection.request, choice
+
+
+def _refuse_broken_alias(store: Store, request: Request, choice: Choice) -> None:
+    """A venv that is to follow must not be pinned because what it would follow is broken. Raises BrokenRuntime."""
+    if request.pins or choice.policy == "follow" or choice.runtime is None:
+        return
+    alias = next((alias for alias in store.aliases if alias.name == choice.runtime.alias), None)
+    target = store.runtime(alias.target) if alias is not None else None
+    if alias is None or (target is not None and target.whole):
+        return
+    hint = f"run `pyman install --force {alias.target}` to put it back, or `pyman doctor` to see what is wrong"
+    raise BrokenRuntime(f"Python {alias.target} is broken, which {alias.name} leads to", hint=hint)
+
+
+def make_venv(
+    places: Places,
+    environ: Mapping[str, str],
+    cwd: str,
+    options: VenvOptions,
+    install: Callable[[str], None] | None = None,
+    observer: Observer = SILENT,
+) -> Answer:
+    """Make the venv and say what was done.
+
+    `install` puts the packages that the user wants into it, at its place; if it fails nothing is left. Raises Missing
+    where a Python would have to be installed first, Refused where something is in its place, and PymanError where it
+    cannot be written.
+    """
+    path = place_of(options.folder, cwd, clear=options.clear)
+    there = free_place(places, path, clear=options.clear)
+    parts: tuple[str, ...] = ()
+    if there == "venv":
+        from pyman.core.escape import as_word
+        from pyman.effects.venvs.backup import parts_to_remove
+
+        parts = parts_to_remove(path, f"pyman venv --clear {as_word(options.folder)}", yes=options.yes)
+
+    def choose_again() -> Choice:
+        return choose_for_venv(places, environ, cwd, options)[1]
+
+    for _ in range(_ATTEMPTS):
+        request, choice = choose_for_venv(places, environ, cwd, options)
+        wish = VenvWish(
+            path,
+            _kept_request(request, choice, options),
+            options.with_pip,
+            options.system_site_packages,
+            os.path.basename(cwd) if options.prompt == "." else options.prompt,
+        )
+        try:
+            making = Making(places, wish, choice, observer)
+            if there == "venv":
+                from pyman.effects.venvs.backup import SetAside
+
+                # The old one is back if anything fails.
+                with SetAside(places, path, "clear", observer, names=parts) as old:
+                    choice = making.make(old.journal, choose_again, install, old.keep_new)
+            else:
+                with Journal(
+                    places, path, "venv", requirements=options.requirements, durable=install is not None
+                ) as journal:
+                    choice = making.make(journal, choose_again, install)
+        except AliasMoved:
+            continue
+        data = {
+            "path": path,
+            "python": str(choice.version),
+            "request": wish.request,
+            "policy": choice.policy,
+            "home": choice.home,
+            "alias": choice.through if choice.policy == "follow" else None,
+        }
+        shown, shell = _shown(path, cwd), os.path.basename(environ.get("SHELL", ""))
+        return Answer(data, _lines(shown, choice), notes=(f"activate it with: {activation_line(shown, shell)}",))
+    raise PymanError("the alias is moved by others all the time", hint="run the same command again later")
+
+
+def place_of(folder: str, cwd: str, *, clear: bool = False) -> str:
+    """The absolute path of a new venv. Raises Refused for one that cannot work, and for a link to another folder."""
+    if not os.path.isabs(folder):
+        try:
+            os.getcwd()
+        except OSError:
+            raise PymanError("the folder that you are in is gone", hint="go to another one first") from None
+    path = os.path.abspath(os.path.join(cwd, folder))
+    if os.path.islink(path) and os.path.isdir(path):
+        if not os.path.samefile(path, "."):
+            raise leads_elsewhere(path, os.path.realpath(path), "venv --clear" if clear else "venv")
+        path = os.path.realpath(path)  # The folder that the user is in, reached through a link.
+    if os.pathsep in path:
+        raise Refused(
+            f"{path} holds `{os.pathsep}`, which parts the folders of PATH: a venv there could not be activated",
+            hint="choose a folder without it",
+            code=PATH_SEPARATOR,
+        )
+    return path
+
+
+def free_place(places: Places, path: str, *, clear: bool) -> str:
+    """Say what is in the place of a new venv: `nothing`, `empty`, or with `clear` a `venv`.
+
+    What a dead process left of this venv, as the journal tells it, is removed first, and an old one put back that it
+    had set aside. Raises Refused unless a venv may be made there.
+    """
+    if os.path.lexists(journal_path(places, path)):
+        from pyman.effects.venvs.recovery import recover_venv
+
+        recover_venv(places, path)
+    there = what_is_there(path)
+    if there not in ("root", "nothing") and os.path.realpath(path) == os.path.realpath(places.home):
+        there = "home"
+    if there in ("nothing", "empty") or (there == "venv" and clear):
+        return there
+    if there == "venv":
+        entry = read_entry(journal_path(places, path))
+        if entry is not None and entry.is_unfinished:
+            from pyman.core.escape import as_word
+
+            raise Refused(
+                f"{path} is a venv already, and its installation was cut off",
+                hint=f"run `pyman doctor --fix --yes {as_word(path)}` to recreate it with what is in it, "
+                "or use `--clear` to replace it",
+                code=EXISTS,
+            )
+        raise Refused(
+            f"{path} is a venv already",
+            hint="use `--clear` to make it anew, or `pyman doctor --fix` to mend it",
+            code=EXISTS,
+        )
+    if there == "link":
+        raise Refused(
+            f"{path} is a link to {os.readlink(path)}, which does not exist",
+            hint="remove the link, or choose another name",
+            code=NOT_A_FOLDER,
+        )
+    words, code = {
+        "file": ("is no folder", NOT_A_FOLDER),
+        "mount": ("is a mount point", MOUNT),
+        "home": ("is your home folder", HOME),
+    }.get(there, ("is not empty and no venv; nothing was touched", NOT_EMPTY))
+    raise Refused(f"{path} {words}", hint="choose another folder", code=code)
+
+
+def _kept_request(request: Request, choice: Choice, options: VenvOptions) -> str:
+    """The words to keep with the venv: what was asked for, a path as it is used, else the minor that it got."""
+    if request.kind == "path":
+        return choice.executable
+    if request.kind == "latest" and options.python is None:
+        return minor_alias(choice.version, choice.variant)
+    return request.text
+
+
+def _shown(path: str, cwd: str) -> str:
+    """The path as the user would write it."""
+    if not path.startswith(cwd.rstrip("/") + "/"):
+        return path
+    shown = os.path.relpath(path, cwd)
+    return f"./{shown}" if shown.startswith("-") else shown
+
+
+def _lines(shown: str, choice: Choice) -> tuple[str, ...]:
+    first = f"made {shown} with Python {choice.release}"
+    if choice.policy == "follow" and choice.through is not None:
+        return (first, f"it follows {choice.through}, now {choice.release}: home is {choice.home}")
+    if choice.policy == "follow":
+        return (first, f"it follows what stands there: home is {choice.home}")
+    return (first, f"it is pinned to {choice.release}: home is {choice.home}")
+
+
+# Making one venv: layout, packages, record; and looking once more whether its alias is still the right one.
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class AliasMoved(PymanError):
+    """The alias led to another release when the venv was made than when it was chosen; nothing is left of it."""
+
+
+class Making:
+    """One venv, decided: the wish, and the Python that answers it. Raises BrokenRuntime for one that cannot run."""
+
+    def __init__(self, places: Places, wish: VenvWish, choice: Choice, observer: Observer = SILENT) -> None:
+        self._places = places
+        self._observer = observer
+        self._wish = wish
+        self._choice = choice
+        # The release itself, whose folder never changes: the alias may move while its wheels are read.
+        runtime = choice.runtime
+        self._executable = os.path.join(runtime.path, runtime.executable) if runtime is not None else choice.executable
+        self._library = _library(self._executable, choice)
+        self._layout = plan_layout(
+            wish,
+            choice,
+            lib64=sys.maxsize > 2**32 and sys.platform != "darwin",
+            platlib=os.path.basename(os.path.dirname(self._library)),
+        )
+
+    def new(self, journal: Journal) -> NewVenv:
+        """The venv, not yet begun. `journal` is of who sets the old one aside, or of the venv alone."""
+        return NewVenv(self._wish.path, self._layout, self._seed if self._wish.with_pip else None, journal)
+
+    def make(
+        self,
+        journal: Journal,
+        choose_again: Callable[[], Choice],
+        install: Callable[[str], None] | None = None,
+        before_keeping: Callable[[], None] | None = None,
+    ) -> Choice:
+        """Make the venv, record it, and return the Python that it has got; nothing is left of it where that fails.
+
+        `choose_again` answers the request once more, where the alias has moved meanwhile. `before_keeping` is
+        `SetAside.keep_new`, where an old one was set aside. Raises PymanError, and AliasMoved where the answer is
+        another path now.
+        """
+        with self.new(journal) as new:
+            new.put(unfinished=install is not None or before_keeping is not None)
+            if install is not None:
+                install(self._wish.path)
+            remember(self._places.root, self._wish.path)
+            # Who moves an alias asks the recorded venvs whether they can follow. This one was none of them until now.
+            choice = choose_again() if self._has_moved() else self._choice
+            if (choice.executable, choice.policy) != (self._choice.executable, self._choice.policy):
+                raise AliasMoved(f"{self._choice.through} was moved meanwhile")
+            if before_keeping is None:
+                new.keep()
+            else:
+                # Once the old one is given up nothing may fail that would take the new one back.
+                with Undisturbed():
+                    before_keeping()
+                    new.leave()
+        return choice
+
+    def _has_moved(self) -> bool:
+        runtime = self._choice.runtime
+        if runtime is None or self._choice.policy != "follow":
+            return False
+        try:
+            return os.readlink(os.path.join(self._places.runtimes, runtime.alias)) != runtime.name
+        except OSError:
+            return True
+
+    def _seed(self, work: str, folder: int) -> None:
+        """Put pip into the unfinished venv, whose scripts name the place that it will have."""
+        site_packages = os.open(self._layout.site_packages, _FOLDER, dir_fd=folder)
+        try:
+            scripts = os.open("bin", _FOLDER, dir_fd=folder)
+            try:
+                self._seed_into(work, (site_packages, scripts))
+            finally:
+                os.close(scripts)
+        finally:
+            os.close(site_packages)
+
+    def _seed_into(self, work: str, descriptors: tuple[int, int]) -> None:
+        from pyman.core.seeding import SeedTarget
+        from pyman.effects.seeds.seed import seed
+        from pyman.effects.settings import read_link_mode
+
+        target = SeedTarget(
+            site_packages=os.path.join(work, self._layout.site_packages),
+            scripts=os.path.join(work, "bin"),
+            python=os.path.join(self._wish.path, "bin", "python"),
+            version=self._choice.version,
+            variant=self._choice.variant,
+            executable=self._executable,
+            libraries=(self._library, *self._lenders()),
+            descriptors=descriptors,
+        )
+        seed(target, self._places.cache, self._observer, read_link_mode(self._places.config))
+
+    def _lenders(self) -> list[str]:
+        """The standard libraries that may lend their wheels, where the own one has none."""
+        try:
+            if any(name.startswith("pip-") for name in os.listdir(f"{self._library}/ensurepip/_bundled")):
+                return []
+        except OSError:
+            pass  # Debian takes it out.
+        runtimes = read_store(self._places.root).runtimes
+        prefixes = [os.path.dirname(os.path.dirname(self._executable))]
+        prefixes += [runtime.path for runtime in runtimes if runtime.whole]
+        found = [library for prefix in prefixes for library in libraries_below(prefix)]
+        return [library for library in found if library != self._library]
+
+
+def build_venv(places: Places, wish: VenvWish, choice: Choice, journal: Journal, observer: Observer = SILENT) -> None:
+    """Put a venv in a place that was set aside, marked as unfinished until `SetAside.keep_new`.
+
+    `journal` is that of `SetAside`. Raises PymanError where it cannot be made; nothing is left then.
+    """
+    with Making(places, wish, choice, observer).new(journal) as new:
+        new.put(unfinished=True)
+        new.leave()
+
+
+def _library(executable: str, choice: Choice) -> str:
+    runtime = choice.runtime
+    library = library_of(executable, choice.version.minor_name, choice.variant)
+    if library is not None and os.access(executable, os.X_OK):
+        return library
+    lacking = "its standard library" if library is None else f"its interpreter {executable}"
+    release = release_name(choice.version, choice.variant)
+    hint = "name another Python"
+    if runtime is not None and runtime.is_managed:
+        hint = f"run `pyman install --force {release}` to put it back"
+    elif runtime is not None:
+        hint = f"mend it with the tool that it belongs to, or run `pyman forget {release}`"
+    raise BrokenRuntime(f"Python {release} is broken: {lacking} is missing", hint=hint)

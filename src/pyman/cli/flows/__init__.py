@@ -1,1 +1,0 @@
-"""Work that several verbs share, from looking to telling."""

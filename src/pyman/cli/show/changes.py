@@ -1,0 +1,200 @@
+"""What changed or would change, in words and as JSON (DESIGN 11): installs, moves of aliases, rebuilds."""
+
+from __future__ import annotations
+
+from pyman.app.console import Session, short_path
+from pyman.cli.show.output import told_count
+from pyman.core.store import Moved, Runtime, Store, origin_of
+from pyman.effects.store import read_manifest, read_store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.app.install import Got
+    from pyman.app.rebuild import Rebuilt
+    from pyman.core.plans.rebuild import RebuildPlan
+
+
+_MOST_NOTES = 10
+
+
+def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
+    """The key `moved` of DESIGN 11."""
+    return [
+        {
+            "alias": move.alias,
+            "from": move.old,
+            "to": move.new,
+            "venvs": {"followed": move.followed, "pinned": move.pinned, "held_back": len(move.held_back)},
+            "held_back": [{"path": held.path, "reason": held.reason} for held in move.held_back],
+            "processes": [{"pid": process.pid, "command": process.command} for process in move.processes],
+            "notes": [{"path": path, "note": note} for path, note in move.notes],
+        }
+        for move in moved
+    ]
+
+
+def moved_lines(moved: tuple[Moved, ...]) -> list[str]:
+    """One line a move, one more for each venv that was held back."""
+    lines = []
+    for move in moved:
+        if move.new is None:
+            lines.append(f"{move.alias} is gone: nothing is left for it to point at")
+        elif move.old is None:
+            lines.append(f"{move.alias} is {move.new}")
+        else:
+            lines.append(f"{move.alias} moved from {move.old} to {move.new}")
+        if move.followed or move.pinned or move.held_back:
+            counts = [f"{told_count(move.followed)} now on {move.new}"] if move.new else []
+            counts += [f"{told_count(move.pinned)} pinned"] if move.pinned else []
+            counts += [f"{told_count(len(move.held_back))} held back"] if move.held_back else []
+            lines += ["  " + ", ".join(counts)] if counts else []
+        lines += [f"  held back: {held.path}: {held.reason}" for held in move.held_back]
+        lines += [f"  {note}" for note in _notes(move)]
+        lines += [
+            f"  process {process.pid} still runs {move.old}, so start it again: {process.command}"
+            for process in move.processes
+        ]
+    return lines
+
+
+def _notes(move: Moved) -> list[str]:
+    """What could not be checked: of many venvs, the first."""
+    told = [f"{path}: {note}" for path, note in move.notes[:_MOST_NOTES]]
+    return told + (
+        [f"and {len(move.notes) - _MOST_NOTES} more notes: see `--json`"] if move.notes[_MOST_NOTES:] else []
+    )
+
+
+def planned_lines(moved: tuple[Moved, ...]) -> list[str]:
+    """What would be said, had it been done."""
+    lines = []
+    for move in moved:
+        lines.append(f"{move.alias} would move from {move.old} to {move.new}")
+        counts = [f"{told_count(move.followed)} would follow", f"{told_count(move.pinned)} pinned"]
+        lines.append("  " + ", ".join([*counts, f"{told_count(len(move.held_back))} would be held back"]))
+        lines += [f"  would be held back: {held.path}: {held.reason}" for held in move.held_back]
+        lines += [f"  {note}" for note in _notes(move)]
+    return lines
+
+
+# What became of requests to install, in words and as data (DESIGN 11).
+
+
+def told_of_hold(session: Session, runtime: Runtime) -> list[str]:
+    """A line that says so, where a hold keeps the alias elsewhere, or something lies in its place."""
+    store = read_store(session.places.root)
+    if runtime.alias in store.blocked:
+        return [f"{store.folder(runtime.alias)} is in the place of an alias, so nothing can follow {runtime.alias}"]
+    held = store.held(runtime.alias)
+    if held is None or held == runtime.name:
+        return []
+    return [f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` lets it go"]
+
+
+def got_data(store: Store, got: Got) -> dict[str, object]:
+    """One item of the key `installed` of DESIGN 11."""
+    return {
+        "request": got.request.text,
+        "version": str(got.runtime.version),
+        "path": got.runtime.target or got.runtime.path,
+        "origin": origin_of(got.runtime.target),
+        "aliases": list(store.names_of(got.runtime)),
+        "already": got.already,
+    }
+
+
+# What a rebuild will do and has done, in words and as JSON (DESIGN 11).
+
+FROM_INDEX = "from the index"
+
+
+def plan_lines(session: Session, plan: RebuildPlan) -> list[str]:
+    """The plan: the two Pythons, who installs, what comes from where, and what cannot be put back."""
+    from pyman.app.relink import running_release
+
+    shown = short_path(session, plan.facts.path)
+    lines = [
+        f"{shown}: Python {running_release(plan.facts) or '?'} → {plan.choice.release}, packages by {plan.installer}"
+    ]
+    if plan.source is not None:
+        lines.append(f"  what {short_path(session, plan.source)} asks for, instead of what is there")
+    else:
+        put_back = (*plan.reinstallation.exact, *plan.reinstallation.resolved)
+        plain = [f"{one.name} {one.version}" for one in put_back if one.source == FROM_INDEX]
+        if plain:
+            lines.append(f"  {len(plain)} {FROM_INDEX}: {', '.join(plain)}")
+        lines += [
+            f"  {' '.join(filter(None, (one.name, one.version)))} {one.source}"
+            for one in put_back
+            if one.source != FROM_INDEX
+        ]
+        if not put_back and not plan.reinstallation.obstacles:
+            lines.append("  no packages")
+        lines += [f"  {obstacle}: cannot be put back" for obstacle in plan.reinstallation.obstacles]
+    left = [package.name for package in plan.packages if package.normalized in plan.reinstallation.own]
+    if left:
+        lines.append(f"  {', '.join(left)} as that Python brings it")
+    kept = (*plan.copied, *plan.moved, *(("pip.conf",) if plan.pip_conf is not None else ()))
+    if kept:
+        lines.append(f"  kept as it is: {', '.join(kept)}")
+    return [*lines, *(f"  {note}" for note in plan.notes)]
+
+
+def done_lines(session: Session, done: Rebuilt) -> list[str]:
+    """What has been done."""
+    shown = short_path(session, done.plan.facts.path)
+    comparison = done.comparison
+    count = "1 package" if done.count == 1 else f"{done.count} packages"
+    lines = [f"rebuilt {shown} with Python {done.plan.choice.release}: {count}"]
+    lines += [f"  + {name} {version}" for name, version in comparison.added]
+    lines += [f"  - {name} {version}" for name, version in comparison.removed]
+    lines += [f"  ~ {name} {old} → {new}" for name, old, new in comparison.changed]
+    return lines
+
+
+def planned_data(plan: RebuildPlan) -> dict[str, object]:
+    """One element of `rebuilt` for a plan; `--dry-run` does no more."""
+    from pyman.app.relink import running_release
+
+    return {
+        "path": plan.facts.path,
+        "from": running_release(plan.facts),
+        "to": str(plan.choice.version),
+        "packages": len(plan.reinstallation.names),
+        "added": [],
+        "removed": [],
+        "changed": [],
+        "status": "planned",
+    }
+
+
+def done_data(done: Rebuilt) -> dict[str, object]:
+    """One element of `rebuilt`.
+
+    `added` and `removed` hold `{name, version}`, `changed` `{name, from, to}`; `status` is `rebuilt`, `relinked`,
+    `unchanged` or `planned`.
+    """
+    comparison = done.comparison
+    return {
+        **planned_data(done.plan),
+        "packages": done.count,
+        "added": [{"name": name, "version": version} for name, version in comparison.added],
+        "removed": [{"name": name, "version": version} for name, version in comparison.removed],
+        "changed": [{"name": name, "from": old, "to": new} for name, old, new in comparison.changed],
+        "status": "rebuilt",
+    }
+
+
+def runtime_data(store: Store, runtime: Runtime, venvs: int) -> dict[str, object]:
+    """A runtime as `list --json` has it."""
+    manifest = read_manifest(runtime)
+    return {
+        "version": str(runtime.version),
+        "implementation": "cpython",
+        "variant": runtime.variant,
+        "origin": origin_of(runtime.target),
+        "path": runtime.target or runtime.path,
+        "build": (manifest.build if manifest is not None else None) or runtime.build,
+        "aliases": list(store.names_of(runtime)),
+        "venvs": venvs,
+    }

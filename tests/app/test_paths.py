@@ -1,0 +1,423 @@
+"""A path as a request: kept as it was given wherever a venv made from it would work, resolved where it would not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from pyman.app.paths import absolute
+from pyman.app.select import choose_path
+from pyman.effects.places import read_places
+from pyman.effects.store import read_store
+from pyman.errors import BadRequest, NotFound, NotStarted, PymanError
+from stage.interpreters import PYENV
+from stage.mirror import runtime_tree
+from stage.programs import write_program
+from stage.venvs import call, peer
+
+OUTSIDE = "3.13.5"
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A Python that pyman knows nothing of, in a folder named after its release: built like upstream's CPython."""
+    place = tmp_path / "opt" / f"cpython-{OUTSIDE}"
+    place.parent.mkdir()
+    os.symlink(runtime_tree(OUTSIDE), tmp_path / "tree")
+    subprocess.run(["cp", "-al", runtime_tree(OUTSIDE), place], check=True)
+    return place
+
+
+@pytest.fixture
+def look(home):
+    """Resolves a path as this user would."""
+
+    def resolve(path, cwd=None, **environ):
+        environ = {**home.environ, **environ}
+        places = read_places(environ)
+        return choose_path(str(path), read_store(places.root), environ, str(cwd or home.project), places, named=True)
+
+    return resolve
+
+
+def starts(home, name, path):
+    """Make a venv from a path, start it, and say what it runs and what its file says."""
+    home.pyman("venv", name, "--without-pip", "-p", path)
+    venv = home.project / name
+    version = home.run(venv / "bin/python", "-c", "import encodings, venv, platform; print(platform.python_version())")
+    lines = dict(line.split(" = ", 1) for line in (venv / "pyvenv.cfg").read_text().splitlines())
+    return version, lines["home"], lines["pyman-policy"]
+
+
+# --- paths that are kept ---
+
+
+def test_an_interpreter_in_its_own_folder_is_used_as_given(look, outside, home):
+    for name in ("python3.13", "python3", "python"):
+        choice = look(outside / "bin" / name)
+        assert choice.executable == str(outside / "bin" / name)
+    assert choice.policy == "pin"
+    assert starts(home, "v", outside / "bin/python3.13") == (OUTSIDE, str(outside / "bin"), "pin")
+
+
+def test_links_to_folders_are_kept(look, outside, tmp_path, home):
+    """The seed's complaint: whoever names a link wants what it will lead to tomorrow."""
+    current = tmp_path / "opt" / "current"
+    os.symlink(outside.name, current)
+    os.symlink(tmp_path / "opt", tmp_path / "pythons")
+    for place in (current, tmp_path / "pythons" / "current"):
+        for path in (place, place / "bin" / "python3.13", f"{place}/", f"{place}/bin/./python3.13"):
+            choice = look(path)
+            assert choice.home == str(place / "bin")
+            assert choice.policy == "follow"
+    assert starts(home, "v", current) == (OUTSIDE, str(current / "bin"), "follow")
+    # and so a venv follows the link
+    newer = tmp_path / "opt" / "cpython-3.13.15"
+    subprocess.run(["cp", "-al", runtime_tree("3.13.15"), newer], check=True)
+    os.unlink(current)
+    os.symlink(newer.name, current)
+    assert home.run(home.project / "v/bin/python", "-V") == "Python 3.13.15"
+
+
+def test_a_path_through_a_patch_release_pins_however_it_goes_on(look, outside, tmp_path):
+    os.symlink(outside, tmp_path / "3.13")
+    assert look(tmp_path / "3.13").policy == "follow"
+    os.symlink(tmp_path / "3.13", tmp_path / "python-3.13.5")
+    assert look(tmp_path / "python-3.13.5").policy == "pin"
+    # another number in the way says nothing about this Python
+    os.mkdir(tmp_path / "tool-1.2.3")
+    os.symlink(outside, tmp_path / "tool-1.2.3" / "python")
+    assert look(tmp_path / "tool-1.2.3/python").policy == "follow"
+
+
+def test_relative_paths_keep_their_links_too(look, outside, tmp_path, home):
+    os.symlink(outside, home.project / "linked")
+    inside = home.project / "deep"
+    inside.mkdir()
+    for path, cwd in (
+        ("linked", home.project),
+        ("./linked/bin/python3", home.project),
+        ("../linked", inside),
+        ("../deep/../linked/bin/python3.13", inside),
+        ("~/project/linked", inside),
+    ):
+        choice = look(path if path != "linked" else "./linked", cwd)
+        assert choice.home == f"{home.project}/linked/bin", path
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [("/a/./b//c/", "/a/b/c"), ("x", "/w/x"), ("../x", "/x"), ("./../../x", "/x"), ("/..", "/"), ("~", "/h"),
+     ("~/x", "/h/x"), (".", "/w"), ("/a/../../b", "/b")],
+)  # fmt: skip
+def test_paths_are_made_absolute(text, path):
+    assert absolute(text, {"HOME": "/h"}, "/w") == path
+
+
+def test_what_lies_above_a_link_is_where_the_link_leads(tmp_path):
+    (tmp_path / "real" / "deep").mkdir(parents=True)
+    os.symlink(tmp_path / "real" / "deep", tmp_path / "link")
+    assert absolute("link/../x", {}, str(tmp_path)) == f"{tmp_path}/real/x"
+    assert absolute("real/../link/x", {}, str(tmp_path)) == f"{tmp_path}/link/x"
+
+
+# --- a lone link to the executable: a venv made from it would not start ---
+
+
+def test_upstream_s_own_venv_fails_from_a_lone_link(outside, tmp_path):
+    """Why the links below are resolved: getpath looks for the library beside the link."""
+    lone = tmp_path / "lone"
+    os.symlink(outside / "bin/python3.13", lone)
+    venv = tmp_path / "v"
+    (venv / "bin").mkdir(parents=True)
+    os.symlink(lone, venv / "bin/python")
+    (venv / "pyvenv.cfg").write_text(f"home = {tmp_path}\n")
+    failed = subprocess.run([venv / "bin/python", "-c", "import os"], capture_output=True, check=False, env={})
+    assert failed.returncode != 0
+
+
+def lone_absolute(folder, target):
+    os.symlink(target / "bin/python3.13", folder / "python3.13")
+    return folder / "python3.13"
+
+
+def lone_relative(folder, target):
+    os.symlink(os.path.relpath(target / "bin/python3", folder), folder / "mypython")
+    return folder / "mypython"
+
+
+def lone_chain(folder, target):
+    os.symlink(target / "bin/python3.13", folder / "one")
+    os.symlink("one", folder / "two")
+    (folder / "more").mkdir()
+    os.symlink("../two", folder / "more" / "three")
+    return folder / "more" / "three"
+
+
+def lone_through_a_folder_link(folder, target):
+    os.symlink(folder / "bin", folder / "also")
+    (folder / "bin").mkdir()
+    os.symlink(target / "bin/python3.13", folder / "bin" / "python3")
+    return folder / "also" / "python3"
+
+
+LONE = [lone_absolute, lone_relative, lone_chain, lone_through_a_folder_link]
+
+
+@pytest.mark.parametrize("make", LONE)
+def test_a_lone_link_is_followed_to_where_its_library_is_and_no_further(make, look, outside, tmp_path, home):
+    current = tmp_path / "opt" / "current"
+    os.symlink(outside.name, current)
+    folder = tmp_path / "lone"
+    folder.mkdir()
+    lone = make(folder, current)
+    choice = look(lone)
+    # the link to the executable is gone, the link to the folder is not
+    assert choice.home == str(current / "bin")
+    assert choice.policy == "follow"
+    assert starts(home, "v", lone) == (OUTSIDE, str(current / "bin"), "follow")
+
+
+def test_a_lone_link_into_the_store_follows_its_alias(look, home):
+    home.with_runtimes("3.13.5", "3.13.15")
+    for through, policy in (("3.13", "follow"), ("3.13.5", "pin"), ("3", "follow")):
+        lone = home.path / f"python-{through}"
+        os.symlink(home.runtimes / through / "bin/python3", lone)
+        choice = look(lone)
+        assert choice.policy == policy
+        assert choice.home == str(home.runtimes / (through if through != "3" else "3.13") / "bin")
+
+
+# --- venvs ---
+
+
+def test_a_venv_stands_for_its_base_and_its_policy(look, home):
+    home.with_runtimes("3.13.5", "3.13.15")
+    home.pyman("venv", "follows", "--without-pip")
+    home.pyman("venv", "pinned", "--without-pip", "--pin")
+    home.pyman("venv", "older", "--without-pip", "-p", "3.13.5")
+    for name, through, policy in (
+        ("follows", "3.13", "follow"),
+        ("pinned", "3.13.15", "pin"),
+        ("older", "3.13.5", "pin"),
+    ):
+        venv = home.project / name
+        for path in (venv, venv / "bin", venv / "bin/python", venv / "bin/python3.13"):
+            choice = look(path)
+            assert (choice.home, choice.policy) == (str(home.runtimes / through / "bin"), policy), path
+    version, place, policy = starts(home, "again", home.project / "pinned")
+    assert (version, place, policy) == ("3.13.15", str(home.runtimes / "3.13.15/bin"), "pin")
+    # a venv in a venv in a venv
+    home.run(home.project / "follows/bin/python", "-m", "venv", "--without-pip", home.project / "stdlib")
+    assert look(home.project / "stdlib").through == "3.13"
+
+
+def test_a_link_to_a_venv_is_the_venv(look, home):
+    home.with_runtimes("3.13.15")
+    home.pyman("venv", "v", "--without-pip", "--pin")
+    os.symlink(home.project / "v", home.project / "linked")
+    os.symlink(home.project / "v/bin/python", home.project / "lone")
+    assert look("./linked").policy == look("./lone").policy == "pin"
+
+
+@pytest.mark.parametrize("tool", ["virtualenv", "uv"])
+def test_venvs_of_other_tools_lead_to_their_base(tool, look, home, outside):
+    venv = home.project / tool
+    python = outside / "bin/python3.13"
+    if tool == "uv":
+        call(peer("uv"), "venv", "--quiet", "--python", python, venv, HOME=str(home.path))
+    else:
+        call(peer("virtualenv"), "--quiet", "--without-pip", "--python", python, venv, HOME=str(home.path))
+    # Where only the venv names it, it must be the user's own by other signs: here it lies where uv keeps Pythons.
+    choice = look(venv, UV_PYTHON_INSTALL_DIR=str(outside.parent))
+    assert choice.version.patch == 5
+    assert choice.home == str(outside / "bin")
+    assert choice.policy == "pin"
+
+
+def test_in_a_folder_of_many_interpreters_a_venv_leads_to_its_own(look, home, tmp_path, outside):
+    """`/usr/bin` holds several minors, and uv writes no `executable`."""
+    shared = tmp_path / "shared"
+    for part in ("bin", "lib", "include"):
+        (shared / part).mkdir(parents=True)
+    for release, minor in (("3.11.2", "3.11"), (OUTSIDE, "3.13")):
+        subprocess.run(["cp", "-l", f"{runtime_tree(release)}/bin/python{minor}", shared / "bin"], check=True)
+        os.symlink(f"{runtime_tree(release)}/lib/python{minor}", shared / "lib" / f"python{minor}")
+    for minor in ("3.11", "3.13"):
+        venv = home.project / f"v{minor}"
+        (venv / "bin").mkdir(parents=True)
+        (venv / "lib" / f"python{minor}" / "site-packages").mkdir(parents=True)
+        os.symlink(shared / "bin" / f"python{minor}", venv / "bin/python")
+        (venv / "pyvenv.cfg").write_text(f"home = {shared}/bin\nuv = 0.9\nversion_info = {minor}\n")
+        choice = look(venv, UV_PYTHON_INSTALL_DIR=str(tmp_path))
+        assert (choice.executable, choice.policy) == (f"{shared}/bin/python{minor}", "follow")
+        os.unlink(venv / "bin/python")
+        assert look(venv, UV_PYTHON_INSTALL_DIR=str(tmp_path)).executable == f"{shared}/bin/python{minor}"
+
+
+# --- shims ---
+
+
+@pytest.fixture
+def shims(home):
+    home.with_runtimes("3.11.2", "3.13.5", "3.13.15")
+    home.pyman("shims")
+    return home.root / "shims"
+
+
+def test_a_shim_is_what_it_would_run(look, shims, home):
+    assert look(shims / "python").through == "3.13"
+    (home.project / ".python-version").write_text("3.13.5\n")
+    assert (look(shims / "python").through, look(shims / "python3").policy) == ("3.13.5", "pin")
+    assert look(shims / "python3.11").through == "3.11"
+    assert look(shims / "python", PYMAN_PYTHON="3.11").through == "3.11"
+    assert starts(home, "v", shims / "python") == ("3.13.5", str(home.runtimes / "3.13.5/bin"), "pin")
+
+
+def test_a_shim_that_is_asked_for_by_its_own_path_does_not_stand_for_itself(look, shims, home):
+    assert look(shims / "python", PYMAN_PYTHON=str(shims / "python")).through == "3.13"
+    (home.root / "default").write_text(f"{shims}/python3\n")
+    assert look(shims / "python").through == "3.13"
+    assert home.json("find", PYMAN_PYTHON=str(shims / "python"))["version"] == "3.13.15"
+
+
+def test_a_shim_with_nothing_to_run_says_why(look, shims, home):
+    (home.project / ".python-version").write_text("3.12\n")
+    with pytest.raises(NotFound, match=r"3\.12"):
+        look(shims / "python")
+
+
+def test_a_shim_of_another_tool_is_not_started(look, tmp_path, outside):
+    """It is a script, which may run anything, and is named in the place of what it runs."""
+    shim = tmp_path / "bin" / "python"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\ntouch {tmp_path}/started\nexec "{outside}/bin/python3.13" "$@"\n')
+    shim.chmod(0o755)
+    with pytest.raises(NotStarted, match="binary program") as caught:
+        look(shim)
+    assert caught.value.hint == "name the interpreter that it runs"
+    assert not (tmp_path / "started").exists()
+
+
+# --- what is no Python ---
+
+
+def nothing(folder):
+    return folder / "nothing"
+
+
+def dangling(folder):
+    os.symlink("nowhere", folder / "dangling")
+    return folder / "dangling"
+
+
+def circle(folder):
+    os.symlink("b", folder / "a")
+    os.symlink("a", folder / "b")
+    return folder / "a"
+
+
+def circle_of_folders(folder):
+    os.symlink("loop", folder / "loop")
+    return folder / "loop" / "bin" / "python"
+
+
+def own_base(folder):
+    (folder / "v" / "bin").mkdir(parents=True)
+    os.symlink("python", folder / "v/bin/python3")
+    os.symlink("/bin/sh", folder / "v/bin/python")
+    (folder / "v/pyvenv.cfg").write_text(f"home = {folder}/v/bin\n")
+    return folder / "v"
+
+
+def empty_folder(folder):
+    return folder
+
+
+def text_file(folder):
+    (folder / "python").write_text("hello")
+    return folder / "python"
+
+
+def not_python(folder):
+    return "/bin/cat"
+
+
+def fifo(folder):
+    os.mkfifo(folder / "python")
+    return folder / "python"
+
+
+def venv_without_home(folder):
+    (folder / "pyvenv.cfg").write_text("version = 3.13.5\n")
+    return folder
+
+
+def venv_without_base(folder):
+    (folder / "pyvenv.cfg").write_text("home = /nowhere/bin\n")
+    return folder
+
+
+def venv_with_a_fifo(folder):
+    os.mkfifo(folder / "pyvenv.cfg")
+    return folder
+
+
+def failing(folder):
+    (folder / "python3").write_text("#!/bin/sh\nexit 3\n")
+    (folder / "python3").chmod(0o755)
+    return folder / "python3"
+
+
+def too_long(folder):
+    return folder / ("x" * 5000)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [nothing, dangling, circle, circle_of_folders, own_base, empty_folder, text_file, not_python, fifo, venv_without_home,
+     venv_without_base, venv_with_a_fifo, failing, too_long],
+)  # fmt: skip
+def test_what_is_no_python_is_said_in_a_sentence(make, look, tmp_path, home):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    path = make(folder)
+    with pytest.raises(PymanError) as failure:
+        look(path)
+    assert failure.value.hint
+    assert failure.value.exit_status == 1
+    assert "\n" not in failure.value.message
+    if make is not too_long:
+        answer = home.pyman("find", path, status=failure.value.exit_status)
+        assert answer.err.startswith("error: ")
+
+
+def test_another_implementation_is_said_to_be_that(look, tmp_path, outside):
+    prefix = tmp_path / "pypy"
+    (prefix / "lib/pypy3.11").mkdir(parents=True)
+    (prefix / "lib/pypy3.11/os.py").touch()
+    # Asked as pyman asks an interpreter: with some options, `-c`, a program and its arguments.
+    code = "import sys; sys.implementation.name = 'pypy'; code = sys.argv[5]; del sys.argv[1:6]; exec(code)"
+    program = write_program(prefix / "bin/pypy3", f'exec "{outside}/bin/python3.13" -c "{code}" "$@"')
+    with pytest.raises(BadRequest, match="pypy"):
+        look(program)
+
+
+@pytest.mark.skipif(not PYENV, reason="pyenv has no interpreters here")
+def test_pyenv_s_interpreters_are_used_by_their_path(look, tmp_path):
+    prefix = PYENV[-1]
+    choice = look(prefix)
+    assert choice.home == f"{prefix}/bin"
+    assert choice.policy == "pin"
+    minor = os.path.basename(prefix).rpartition(".")[0]
+    os.symlink(prefix, tmp_path / minor)
+    assert look(tmp_path / minor).policy == "follow"
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/bin/python3"), reason="this system has no Python of its own")
+def test_the_system_s_python_is_followed(look):
+    choice = look("/usr/bin/python3")
+    assert (choice.executable, choice.policy, choice.runtime) == ("/usr/bin/python3", "follow", None)
+    assert look("/usr").home == "/usr/bin"

@@ -1,0 +1,81 @@
+"""Plain command lines that do without typer: understood as typer would, and really without it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pyman.cli.commands import command_named
+from pyman.cli.fastpath import PLAIN_ARGUMENTS, PLAIN_OPTIONS
+from pyman.cli.typer_command import load
+from stage.home import Home
+from stage.mirror import mirror_folder
+
+
+@pytest.mark.parametrize("verb", PLAIN_OPTIONS)
+def test_the_table_says_what_typer_is_told(verb):
+    declared = {}
+    for parameter in load(command_named(verb)).params:
+        if parameter.param_type_name == "argument":
+            assert (parameter.name, parameter.nargs) == (PLAIN_ARGUMENTS[verb], -1)
+        else:
+            declared |= dict.fromkeys(parameter.opts, (parameter.name, not parameter.is_flag))
+            assert parameter.default in (None, False)
+    assert PLAIN_OPTIONS[verb] == declared
+
+
+WORDS = [
+    ["3.13"],
+    ["3.13.15", "3.13.5"],
+    ["3.13", "--force", "--default"],
+    ["3.9"],
+    ["3.13", "nonsense"],
+    ["--mirror", "/nowhere", "3.13", "--no-adopt"],
+    ["--from", "nothing.tar.gz"],
+    ["--from", "nothing.tar.gz", "3.13"],
+    ["system"],
+    ["--json", "3.13.15"],
+    ["--root", "/nowhere/at/all", "3.9", "--offline", "--no-adopt"],
+    ["--mirror", "", "--offline", "3.9", "--no-adopt"],
+]
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory):
+    """A home where nothing that is asked for here changes anything any more."""
+    home = Home(tmp_path_factory.mktemp("plain"), mirror_folder())
+    home.pyman("install", "3.13.5", "3.13.15")
+    return home
+
+
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
+def test_both_ways_answer_alike(settled, words):
+    """The verb behind an option is left to typer."""
+    plain = settled.pyman("install", *words, "--quiet", status=None)
+    full = settled.pyman("--quiet", "install", *words, status=None)
+    assert (plain.status, plain.out, plain.err) == (full.status, full.out, full.err)
+
+
+@pytest.mark.parametrize(
+    "words", [["install", "--nonsense"], ["install", "--force", "--force"], ["install", "--mirror"]]
+)
+def test_what_is_not_plain_is_left_to_typer(home, words):
+    result = home.pyman(*words, status=None)
+    assert result.status in (0, 1, 2)
+    assert "Traceback" not in result.err
+
+
+def test_typer_is_not_loaded(home):
+    code = "import sys; from pyman.__main__ import main; sys.argv[1:] = ['install', '3.13']; main();"
+    code += "print(*(name for name in ('typer', 'inspect', 'rich', 'httpx', 'dataclasses') if name in sys.modules))"
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        env=home.environ | {"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert process.stdout.splitlines()[-1] == ""
