@@ -133,36 +133,45 @@ __pyman_options() {
             '--no-adopt'$'\t''Fail rather than adopt a Python when upstream is out of reach'
             '--no-check'$'\t''Move aliases without checking the venvs'
             '--default'$'\t''Make the first one the default'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         upgrade) values+=(
-            '--dry-run'$'\t''Only show what would move, and who would stay'
             '--no-check'$'\t''Move aliases without checking the venvs'
             '--force'$'\t''Move also where a venv that does not fit cannot be held back'
             '--prune'$'\t''Remove afterwards what nothing uses any more'
             '--mirror'$'\t''A folder or URL with an index.ndjson'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         hold) values+=(
             '--no-check'$'\t''Move the alias without checking the venvs'
             '--force'$'\t''Move it also where a venv that does not fit cannot be held back'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         unhold) values+=(
             '--no-check'$'\t''Move the alias without checking the venvs'
             '--force'$'\t''Move it also where a venv that does not fit cannot be held back'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         rollback) values+=(
             '--no-check'$'\t''Move the alias without checking the venvs'
             '--force'$'\t''Move it also where a venv that does not fit cannot be held back'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         prune) values+=(
-            '--dry-run'$'\t''Only show what would go'
             '--force'$'\t''Also remove what only unreachable venvs or unknown processes may need'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         uninstall) values+=(
             '--relink'$'\t''Move the venvs that need it to their alias first'
             '--force'$'\t''Remove it although venvs or processes need it'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         adopt) values+=(
             '--all'$'\t''Adopt every Python of this machine'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
+        ) ;;
+        forget) values+=(
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         list) values+=(
             '--available'$'\t''Show what could be installed'
@@ -179,18 +188,20 @@ __pyman_options() {
             '--prompt'$'\t''What the prompt shows; `.` for this folder'\''s name'
             '--yes'$'\t''With --clear: keep what is not part of the venv, instead of refusing'
             '--requirement'$'\t''Install what it names, with uv or else pip'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         venvs) values+=(
             '--size'$'\t''Measure how much room each takes'
             '--python'$'\t''Only those that run such a Python'
             '--remove'$'\t''Delete the venvs that are named, and forget them'
             '--yes'$'\t''With --remove: keep what is not part of the venv, instead of refusing'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         doctor) values+=(
             '--fix'$'\t''Repair what has an automatic repair'
-            '--dry-run'$'\t''Show what --fix would do'
             '--foreign'$'\t''Repair also what pipx, poetry and other tools own'
             '--yes'$'\t''Answer every question with yes'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         rebuild) values+=(
             '--all'$'\t''All that `pyman doctor` says need it'
@@ -198,18 +209,24 @@ __pyman_options() {
             '--from'$'\t''A lock or requirements file, instead of what was there'
             '--allow-newer'$'\t''Allow other versions of what cannot be had; names may follow'
             '--force'$'\t''Rebuild also where a relink would do'
-            '--dry-run'$'\t''Only show the plan'
             '--installer'$'\t''What installs packages'
             '--yes'$'\t''Answer every question with yes; rebuild also where a relink would do'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
+        ) ;;
+        register) values+=(
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         pin) values+=(
             '--yes'$'\t''Go to an older release, or off a Python that lends it packages'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         follow) values+=(
             '--yes'$'\t''Go to an older release, or off a Python that lends it packages'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         use) values+=(
             '--global'$'\t''Set the default of this user instead'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         find) values+=(
             '--resolve'$'\t''Print the path of the patch release itself'
@@ -220,8 +237,15 @@ __pyman_options() {
         run) values+=(
             '--python'$'\t''A version, range or path'
         ) ;;
+        shims) values+=(
+            '--dry-run'$'\t''Show what would be done, and change nothing'
+        ) ;;
         mirror) values+=(
             '--platform'$'\t''Mirror for this platform; may be repeated'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
+        ) ;;
+        cache) values+=(
+            '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
     esac
     values+=(

@@ -78,45 +78,53 @@ function __pyman_options
         case ''
             printf '%s\n' --version\t'Print pyman\'s own version'
         case install
-            printf '%s\n' --from\t'Install a local archive instead of downloading' --mirror\t'A folder or URL with an index.ndjson' --force\t'Install again what is there' --no-adopt\t'Fail rather than adopt a Python when upstream is out of reach' --no-check\t'Move aliases without checking the venvs' --default\t'Make the first one the default'
+            printf '%s\n' --from\t'Install a local archive instead of downloading' --mirror\t'A folder or URL with an index.ndjson' --force\t'Install again what is there' --no-adopt\t'Fail rather than adopt a Python when upstream is out of reach' --no-check\t'Move aliases without checking the venvs' --default\t'Make the first one the default' --dry-run\t'Show what would be done, and change nothing'
         case upgrade
-            printf '%s\n' --dry-run\t'Only show what would move, and who would stay' --no-check\t'Move aliases without checking the venvs' --force\t'Move also where a venv that does not fit cannot be held back' --prune\t'Remove afterwards what nothing uses any more' --mirror\t'A folder or URL with an index.ndjson'
+            printf '%s\n' --no-check\t'Move aliases without checking the venvs' --force\t'Move also where a venv that does not fit cannot be held back' --prune\t'Remove afterwards what nothing uses any more' --mirror\t'A folder or URL with an index.ndjson' --dry-run\t'Show what would be done, and change nothing'
         case hold
-            printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back'
+            printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back' --dry-run\t'Show what would be done, and change nothing'
         case unhold
-            printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back'
+            printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back' --dry-run\t'Show what would be done, and change nothing'
         case rollback
-            printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back'
+            printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back' --dry-run\t'Show what would be done, and change nothing'
         case prune
-            printf '%s\n' --dry-run\t'Only show what would go' --force\t'Also remove what only unreachable venvs or unknown processes may need'
+            printf '%s\n' --force\t'Also remove what only unreachable venvs or unknown processes may need' --dry-run\t'Show what would be done, and change nothing'
         case uninstall
-            printf '%s\n' --relink\t'Move the venvs that need it to their alias first' --force\t'Remove it although venvs or processes need it'
+            printf '%s\n' --relink\t'Move the venvs that need it to their alias first' --force\t'Remove it although venvs or processes need it' --dry-run\t'Show what would be done, and change nothing'
         case adopt
-            printf '%s\n' --all\t'Adopt every Python of this machine'
+            printf '%s\n' --all\t'Adopt every Python of this machine' --dry-run\t'Show what would be done, and change nothing'
+        case forget
+            printf '%s\n' --dry-run\t'Show what would be done, and change nothing'
         case list
             printf '%s\n' --available\t'Show what could be installed' --outdated\t'Show what a newer patch release exists for' --all\t'With --available: every patch release'
         case venv
-            printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path' --pin\t'Stay on the patch release of today' --clear\t'Replace the venv that is there' --without-pip\t'Leave pip out' --no-install\t'Fail rather than install a Python' --system-site-packages\t'Let the base Python\'s packages be imported' --prompt\t'What the prompt shows; `.` for this folder\'s name' -y\t'With --clear: keep what is not part of the venv, instead of refusing' --yes\t'With --clear: keep what is not part of the venv, instead of refusing' -r\t'Install what it names, with uv or else pip' --requirement\t'Install what it names, with uv or else pip'
+            printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path' --pin\t'Stay on the patch release of today' --clear\t'Replace the venv that is there' --without-pip\t'Leave pip out' --no-install\t'Fail rather than install a Python' --system-site-packages\t'Let the base Python\'s packages be imported' --prompt\t'What the prompt shows; `.` for this folder\'s name' -y\t'With --clear: keep what is not part of the venv, instead of refusing' --yes\t'With --clear: keep what is not part of the venv, instead of refusing' -r\t'Install what it names, with uv or else pip' --requirement\t'Install what it names, with uv or else pip' --dry-run\t'Show what would be done, and change nothing'
         case venvs
-            printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --remove\t'Delete the venvs that are named, and forget them' -y\t'With --remove: keep what is not part of the venv, instead of refusing' --yes\t'With --remove: keep what is not part of the venv, instead of refusing'
+            printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --remove\t'Delete the venvs that are named, and forget them' -y\t'With --remove: keep what is not part of the venv, instead of refusing' --yes\t'With --remove: keep what is not part of the venv, instead of refusing' --dry-run\t'Show what would be done, and change nothing'
         case doctor
-            printf '%s\n' --fix\t'Repair what has an automatic repair' --dry-run\t'Show what --fix would do' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes'
+            printf '%s\n' --fix\t'Repair what has an automatic repair' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes' --dry-run\t'Show what would be done, and change nothing'
         case rebuild
-            printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'A lock or requirements file, instead of what was there' --allow-newer\t'Allow other versions of what cannot be had; names may follow' --force\t'Rebuild also where a relink would do' --dry-run\t'Only show the plan' --installer\t'What installs packages' -y\t'Answer every question with yes; rebuild also where a relink would do' --yes\t'Answer every question with yes; rebuild also where a relink would do'
+            printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'A lock or requirements file, instead of what was there' --allow-newer\t'Allow other versions of what cannot be had; names may follow' --force\t'Rebuild also where a relink would do' --installer\t'What installs packages' -y\t'Answer every question with yes; rebuild also where a relink would do' --yes\t'Answer every question with yes; rebuild also where a relink would do' --dry-run\t'Show what would be done, and change nothing'
+        case register
+            printf '%s\n' --dry-run\t'Show what would be done, and change nothing'
         case pin
-            printf '%s\n' -y\t'Go to an older release, or off a Python that lends it packages' --yes\t'Go to an older release, or off a Python that lends it packages'
+            printf '%s\n' -y\t'Go to an older release, or off a Python that lends it packages' --yes\t'Go to an older release, or off a Python that lends it packages' --dry-run\t'Show what would be done, and change nothing'
         case follow
-            printf '%s\n' -y\t'Go to an older release, or off a Python that lends it packages' --yes\t'Go to an older release, or off a Python that lends it packages'
+            printf '%s\n' -y\t'Go to an older release, or off a Python that lends it packages' --yes\t'Go to an older release, or off a Python that lends it packages' --dry-run\t'Show what would be done, and change nothing'
         case use
-            printf '%s\n' --global\t'Set the default of this user instead'
+            printf '%s\n' --global\t'Set the default of this user instead' --dry-run\t'Show what would be done, and change nothing'
         case find
             printf '%s\n' --resolve\t'Print the path of the patch release itself'
         case which
             printf '%s\n' --explain\t'Show every step of the choice'
         case run
             printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path'
+        case shims
+            printf '%s\n' --dry-run\t'Show what would be done, and change nothing'
         case mirror
-            printf '%s\n' --platform\t'Mirror for this platform; may be repeated'
+            printf '%s\n' --platform\t'Mirror for this platform; may be repeated' --dry-run\t'Show what would be done, and change nothing'
+        case cache
+            printf '%s\n' --dry-run\t'Show what would be done, and change nothing'
     end
     printf '%s\n' --json\t'Print one JSON object instead of text' -q\t'Print results and errors only' --quiet\t'Print results and errors only' -v\t'Say more about what is done' --verbose\t'Say more about what is done' --root\t'Use the store in DIR instead of PYMAN_ROOT' --offline\t'Use no network at all' -h\t'Explain the command' --help\t'Explain the command'
 end

@@ -31,13 +31,13 @@ def test_what_nothing_uses_goes_and_the_price_is_told(user):
     before = contents(user)
     planned = user.json("prune", "--dry-run")
     assert contents(user) == before
-    assert planned["changed"] == []
+    assert (planned.pop("dry_run"), planned["changed"]) == (True, [OLD])
     [one] = planned["removed"]
     assert (one["version"], one["path"]) == (OLD, str(user.runtimes / OLD))
     assert 20e6 < one["bytes"] == planned["freed"] < 200e6
     assert planned["without_way_back"] == ["3.13"]
     answer = user.json("prune")
-    assert answer == {**planned, "changed": [OLD]}
+    assert answer == planned
     assert installed(user) == [NEW]
     text = user.pyman("prune").out
     assert "everything installed is used" in text

@@ -16,6 +16,13 @@ from pyman.effects.venvs.own_folders import leads_elsewhere, not_written
 from pyman.effects.venvs.records import is_recorded
 from pyman.errors import BORROWS, NEEDS_YES, OLDER_RELEASE, Refused
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    Answered = TypeVar("Answered")
+
 
 def confirmed(session: Session, question: str, *, yes: bool) -> bool:
     """True for a yes: given beforehand, or on a terminal now. A program that did not say yes is not asked.
@@ -48,6 +55,8 @@ def get_consent(
         sentences.append(f"its base lends it {told(lost)}, which {shown_release(target)} does not have")
     if not sentences or yes:
         return tuple(sentences)
+    if session.dry_run:
+        return (*sentences, f"this needs a yes: `{command}`")
     shown = short_path(session, facts.path)
     if confirmed(session, f"{shown}: {'; '.join(sentences)}. Go ahead?", yes=yes):
         return tuple(sentences)
@@ -83,9 +92,23 @@ def refuse_other_place(session: Session, facts: VenvFacts, command: str) -> None
 
 def refuse_stage(session: Session, facts: VenvFacts, command: str, *, yes: bool) -> None:
     """Ask whether a venv is to be changed that may lie in a tree for elsewhere; Refused without a yes (DESIGN 7)."""
+    if facts.stage_reason and session.dry_run and not yes:
+        session.observer.noted(f"{facts.path} needs a yes (`--yes`): {facts.stage_reason}")
+        return
     if facts.stage_reason and not confirmed(session, f"{facts.path}: {facts.stage_reason}; change it?", yes=yes):
         raise Refused(
             f"{facts.path} is left as it is: {facts.stage_reason}",
             hint=f"if it really was moved there, run `pyman {command} --yes`",
             code=NEEDS_YES,
         )
+
+
+def with_what_needs_yes(session: Session, yes: bool, take: Callable[[bool], Answered]) -> Answered:
+    """What `take` answers; a dry run that it refuses for want of a yes says so, and goes on as if it had one."""
+    try:
+        return take(yes)
+    except Refused as refusal:
+        if not session.dry_run or yes:
+            raise
+        session.observer.noted(f"this needs a yes: {refusal.message}; {refusal.hint}")
+        return take(True)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TextIO
 
+    from pyman.core.store import Store
+    from pyman.effects.moves.move import Preview
     from pyman.effects.places import Places
 
 
@@ -35,6 +37,23 @@ class Session:
     ask: Callable[[str], bool]
     """Puts a question to the person at the terminal; True for a yes."""
     _unfinished: list[Callable[[], Answer]]
+    preview: Preview | None = None
+    """The store as it would be, for a dry run: nothing on the disk changes then."""
+
+    @property
+    def dry_run(self) -> bool:
+        """True where the plan is to be shown and nothing to be changed."""
+        return self.preview is not None
+
+    def store(self) -> Store:
+        """The store as it is, or as the dry run has left it until now. Raises PymanError where it cannot be read."""
+        from pyman.effects.store import read_store
+
+        return self.preview.store if self.preview is not None else read_store(self.places.root)
+
+    def shown(self, done: str, planned: str) -> str:
+        """The words for what was done, or for what a dry run would do."""
+        return planned if self.dry_run else done
 
     def if_cut_off(self, answer: Callable[[], Answer]) -> None:
         """Have a failure, or a signal, from now on answered with what `answer` returns: what was done until then."""

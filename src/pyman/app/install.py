@@ -19,7 +19,6 @@ from pyman.effects.runtimes.install import Archive, adopt, unpack_runtime
 from pyman.effects.runtimes.managed import prepare_folders, tidy
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.settings import read_settings
-from pyman.effects.store import read_store
 from pyman.effects.web.download import fetch, fetch_all
 from pyman.effects.web.http import Web
 from pyman.errors import NetworkError, NotFound, PymanError, Refused
@@ -111,8 +110,8 @@ def get(
     done = done or Installed()
     requests = list(dict.fromkeys(requests))
     with Part():
-        done.settled = tidy(session.places, session.observer, check=check, force=force)
-    store = read_store(session.places.root)
+        done.settled = tidy(session.places, session.observer, check=check, force=force, preview=session.preview)
+    store = session.store()
     asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
     builds: tuple[Build, ...] = ()
     unreachable: NetworkError | None = None
@@ -189,8 +188,8 @@ def _not_over_own_python(session: Session, decision: plan.Decision) -> plan.Deci
 
 def _download(session: Session, builds: list[Build]) -> tuple[dict[Build, str], dict[Build, PymanError]]:
     """Fetch archives side by side; returns their places, and why those that failed did."""
-    if not builds:
-        return {}, {}
+    if not builds or session.dry_run:
+        return dict.fromkeys(builds, ""), {}
     prepare_folders(session.places)
     cache, offline, observer = session.places.cache, session.offline, session.observer
     try:
@@ -218,7 +217,7 @@ def _without(session: Session, request: Request, error: PymanError, *, may_adopt
     """Do without upstream where it cannot be reached; any other failure is raised: it is no reason to adopt."""
     if not isinstance(error, NetworkError):
         raise error
-    kept = plan.without_network(request, read_store(session.places.root), error)
+    kept = plan.without_network(request, session.store(), error)
     if isinstance(kept, plan.Keep):
         return _keep(kept)
     return _adopt_instead(session, request, error, may_adopt=may_adopt)
@@ -226,7 +225,12 @@ def _without(session: Session, request: Request, error: PymanError, *, may_adopt
 
 def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> Got:
     runtime, moved, already = unpack_runtime(
-        session.places, archive_of(fetch, archive), check=check, force=force, observer=session.observer
+        session.places,
+        archive_of(fetch, archive),
+        check=check,
+        force=force,
+        observer=session.observer,
+        preview=session.preview,
     )
     return Got(fetch.request, runtime, already, moved)
 
@@ -250,7 +254,7 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
     """Adopt a Python of this machine, since upstream cannot be reached. Raises the network's error where none fits."""
     if not may_adopt:
         raise error
-    store = read_store(session.places.root)
+    store = session.store()
     there = [runtime for runtime in store.runtimes if runtime.whole]
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in there])
     if best is not None:
@@ -264,11 +268,13 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
             f"{error.message}, and no Python of this machine satisfies {request}", hint=error.hint, code=error.code
         )
     stranger = next(one for one in strangers if (one.version, one.variant) == best)
-    prepare_folders(session.places)
-    runtime, moved, kept = adopt(session.places, stranger, session.observer)
+    if not session.dry_run:
+        prepare_folders(session.places)
+    runtime, moved, kept = adopt(session.places, stranger, session.observer, preview=session.preview)
     if kept is not None:
         return Got(request, runtime, already=True, said=(f"kept the one of {stranger.origin}: {error.message}",))
-    said = (f"{error.message}: adopted {runtime.release} of {stranger.origin} at {stranger.prefix} instead",)
+    done = session.shown("adopted", "would adopt")
+    said = (f"{error.message}: {done} {runtime.release} of {stranger.origin} at {stranger.prefix} instead",)
     return Got(request, runtime, already=False, moved=moved, said=said + tuple(told_of_base(stranger)))
 
 

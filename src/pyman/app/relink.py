@@ -74,7 +74,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
     wanted = [finding for finding in findings if is_for_fix(finding)]
     count = _count(facts)
     target = _other_target(session, facts, options) if options.python is not None else None
-    if options.dry_run:
+    if session.dry_run:
         told = [finding.repair for finding in wanted if finding.repair] or ["nothing is wrong with it"]
         if target is not None:
             told = [f"link it to {target[0].home}"]
@@ -162,6 +162,8 @@ def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, 
             hint=f"run `pyman rebuild {as_word(facts.path)} -p {as_word(request)}` to recreate it",
             code=OTHER_ARCHITECTURE,
         )
+    if session.dry_run:
+        return
     steps = relink_steps(facts, target, also={REQUEST: request, POLICY: policy, HELD_BACK: None})
     with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
         transaction.take(Plan(steps, venv=facts.place))

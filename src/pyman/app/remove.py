@@ -12,7 +12,6 @@ from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.runtimes.needs import read_needs, runtime_at
-from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
 
@@ -109,7 +108,7 @@ def remove_unused(session: Session, done: Pruned, *, force: bool = False) -> Non
     """Remove what nothing uses, and say so in `done`. Raises PymanError where one cannot be removed."""
     if not done.dry_run:
         prepare_folders(session.places)
-    store = read_store(session.places.root)
+    store = session.store()
     others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
     going: list[tuple[Runtime, int]] = []
     for runtime in prunable(store):
@@ -124,8 +123,7 @@ def remove_unused(session: Session, done: Pruned, *, force: bool = False) -> Non
     done.store = store
     for runtime, size in going:
         with Part():
-            if not done.dry_run:
-                remove_runtime(session.places, runtime, observer=session.observer)
+            remove_runtime(session.places, runtime, observer=session.observer, preview=session.preview)
             done.removed.append((runtime, size))
 
 

@@ -6,27 +6,30 @@ from pyman.app.console import Session
 from pyman.core.shell.shims import shim_names
 from pyman.effects.lock import hold
 from pyman.effects.places import make_folder
-from pyman.effects.shims import are_current, pyman_command, write_shims
-from pyman.effects.store import read_store
+from pyman.effects.shims import are_current, changing_shims, pyman_command, write_shims
 from pyman.errors import PymanError
 
 
 def refresh_shims(session: Session) -> tuple[str, ...]:
-    """Make the shims those of the minors that are installed. Raises PymanError where that is not possible."""
+    """Make the shims those of the minors that are installed; returns the names that change.
+
+    Raises PymanError where that is not possible.
+    """
     root, command = session.places.root, pyman_command()
-    if are_current(root, _wanted(root), command):
+    names = shim_names(alias.name for alias in session.store().aliases)
+    if are_current(root, names, command):
         return ()
+    if session.dry_run:
+        return changing_shims(root, names, command)
     make_folder(root)
     with hold(session.places.lock, session.observer, what="the store"):
-        return write_shims(root, _wanted(root), command)
-
-
-def _wanted(root: str) -> tuple[str, ...]:
-    return shim_names(alias.name for alias in read_store(root).aliases)
+        return write_shims(root, shim_names(alias.name for alias in session.store().aliases), command)
 
 
 def keep_shims_current(session: Session) -> None:
     """The same after another command: a store that cannot be written is no reason to fail."""
+    if session.dry_run:
+        return
     try:
         refresh_shims(session)
     except PymanError as error:

@@ -80,10 +80,10 @@ class Missing(NotFound):
 
 
 def choose_for_venv(
-    places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions
+    places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions, store: Store | None = None
 ) -> tuple[Request, Choice]:
     """The interpreter of a new venv. Raises Missing where it would have to be installed first."""
-    store = read_store(places.root)
+    store = store or read_store(places.root)
     selection = select(wishes(environ, cwd, store, options.python), is_there(store, environ))
     choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is None:
@@ -136,13 +136,7 @@ def make_venv(
 
     for _ in range(_ATTEMPTS):
         request, choice = choose_for_venv(places, environ, cwd, options)
-        wish = VenvWish(
-            path,
-            _kept_request(request, choice, options),
-            options.with_pip,
-            options.system_site_packages,
-            os.path.basename(cwd) if options.prompt == "." else options.prompt,
-        )
+        wish = _wish(path, cwd, options, request, choice)
         try:
             making = Making(places, wish, choice, observer)
             if there == "venv":
@@ -158,17 +152,52 @@ def make_venv(
                     choice = making.make(journal, choose_again, install)
         except AliasMoved:
             continue
-        data = {
-            "path": path,
-            "python": str(choice.version),
-            "request": wish.request,
-            "policy": choice.policy,
-            "home": choice.home,
-            "alias": choice.through if choice.policy == "follow" else None,
-        }
         shown, shell = _shown(path, cwd), os.path.basename(environ.get("SHELL", ""))
-        return Answer(data, _lines(shown, choice), notes=(f"activate it with: {activation_line(shown, shell)}",))
+        notes = (f"activate it with: {activation_line(shown, shell)}",)
+        return Answer(_data(wish, choice), _lines(shown, choice), notes=notes)
     raise PymanError("the alias is moved by others all the time", hint="run the same command again later")
+
+
+def plan_venv(places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions, store: Store) -> Answer:
+    """What `make_venv` would answer, in a store that may be another one than that on the disk: for a dry run.
+
+    Raises what `make_venv` raises before it begins.
+    """
+    path = place_of(options.folder, cwd, clear=options.clear)
+    there = place_for_venv(places, path, clear=options.clear)
+    if there == "venv":
+        from pyman.core.escape import as_word
+        from pyman.effects.venvs.backup import parts_to_remove, refuse_what_cannot_move
+
+        refuse_what_cannot_move(path)
+        parts_to_remove(path, f"pyman venv --clear {as_word(options.folder)}", yes=options.yes)
+    request, choice = choose_for_venv(places, environ, cwd, options, store)
+    if choice.runtime is None or os.path.lexists(choice.runtime.path):
+        _library(choice.executable, choice)
+    wish = _wish(path, cwd, options, request, choice)
+    return Answer(_data(wish, choice), _lines(_shown(path, cwd), choice, planned=True))
+
+
+def _wish(path: str, cwd: str, options: VenvOptions, request: Request, choice: Choice) -> VenvWish:
+    return VenvWish(
+        path,
+        _kept_request(request, choice, options),
+        options.with_pip,
+        options.system_site_packages,
+        os.path.basename(cwd) if options.prompt == "." else options.prompt,
+    )
+
+
+def _data(wish: VenvWish, choice: Choice) -> dict[str, object]:
+    """The keys of DESIGN 11."""
+    return {
+        "path": wish.path,
+        "python": str(choice.version),
+        "request": wish.request,
+        "policy": choice.policy,
+        "home": choice.home,
+        "alias": choice.through if choice.policy == "follow" else None,
+    }
 
 
 def place_of(folder: str, cwd: str, *, clear: bool = False) -> str:
@@ -202,6 +231,11 @@ def free_place(places: Places, path: str, *, clear: bool) -> str:
         from pyman.effects.venvs.recovery import recover_venv
 
         recover_venv(places, path)
+    return place_for_venv(places, path, clear=clear)
+
+
+def place_for_venv(places: Places, path: str, *, clear: bool) -> str:
+    """The same as it is, whatever a dead process left. Raises Refused unless a venv may be made there."""
     there = what_is_there(path)
     if there not in ("root", "nothing") and os.path.realpath(path) == os.path.realpath(places.home):
         there = "home"
@@ -254,8 +288,8 @@ def _shown(path: str, cwd: str) -> str:
     return f"./{shown}" if shown.startswith("-") else shown
 
 
-def _lines(shown: str, choice: Choice) -> tuple[str, ...]:
-    first = f"made {shown} with Python {choice.release}"
+def _lines(shown: str, choice: Choice, *, planned: bool = False) -> tuple[str, ...]:
+    first = f"{'would make' if planned else 'made'} {shown} with Python {choice.release}"
     if choice.policy == "follow" and choice.through is not None:
         return (first, f"it follows {choice.through}, now {choice.release}: home is {choice.home}")
     if choice.policy == "follow":

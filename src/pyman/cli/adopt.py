@@ -92,11 +92,12 @@ def _show(session: Session, strangers: list[Stranger]) -> Answer:
 
 
 def _adopt_all(session: Session, asked: list[tuple[str, Stranger]]) -> Answer:
-    prepare_folders(session.places)
+    if not session.dry_run:
+        prepare_folders(session.places)
     done = installing.Installed()
 
     def answer() -> Answer:
-        store = read_store(session.places.root)
+        store = session.store()
         data = {
             "installed": [got_data(store, one) for one in done.got],
             "changed": [one.runtime.name for one in done.got if not one.already],
@@ -108,8 +109,8 @@ def _adopt_all(session: Session, asked: list[tuple[str, Stranger]]) -> Answer:
     for path, stranger in sorted(asked, key=lambda one: one[1].version.order):
         try:
             with Part():
-                runtime, moves, kept = adopt_one(session.places, stranger, session.observer)
-                said = (_kept(kept),) if kept is not None else _adopted(runtime, stranger, moves)
+                runtime, moves, kept = adopt_one(session.places, stranger, session.observer, preview=session.preview)
+                said = (_kept(kept),) if kept is not None else _adopted(session, runtime, stranger, moves)
                 done.got.append(installing.Got(Request(path, "path"), runtime, kept is not None, moves, said))
                 keep_shims_current(session)
         except PymanError as error:
@@ -117,9 +118,10 @@ def _adopt_all(session: Session, asked: list[tuple[str, Stranger]]) -> Answer:
     return answer()
 
 
-def _adopted(runtime: Runtime, stranger: Stranger, moves: tuple[Moved, ...]) -> tuple[str, ...]:
-    more = (*told_of_base(stranger), *moved_lines(moves))
-    return (f"adopted {runtime.name} from {stranger.prefix} ({stranger.origin})", *(f"  {line}" for line in more))
+def _adopted(session: Session, runtime: Runtime, stranger: Stranger, moves: tuple[Moved, ...]) -> tuple[str, ...]:
+    more = (*told_of_base(stranger), *moved_lines(moves, planned=session.dry_run))
+    done = session.shown("adopted", "would adopt")
+    return (f"{done} {runtime.name} from {stranger.prefix} ({stranger.origin})", *(f"  {line}" for line in more))
 
 
 def _kept(kept: KeepInstalled) -> str:

@@ -10,7 +10,7 @@ import typer
 from pyman.app.console import Answer, Session, Table, megabytes
 from pyman.cli.verb import verb
 from pyman.core.record import replace
-from pyman.effects.cache_folder import KINDS, Cleaned, clean_cache, read_cache
+from pyman.effects.cache_folder import KINDS, Cleaned, clean_cache, plan_cleaning, read_cache
 
 
 class What(StrEnum):
@@ -59,13 +59,17 @@ def cache(
 
 def _clean(session: Session, folder: str) -> Answer:
     cleaned = Cleaned()
+    freed = session.shown("freed", "would free")
 
     def answer() -> Answer:
         data = {"changed": cleaned.removed, "freed": cleaned.freed, "kept": cleaned.busy}
-        line = f"freed {megabytes(cleaned.freed)} in {folder}" if cleaned.removed else f"there is nothing in {folder}"
+        line = f"{freed} {megabytes(cleaned.freed)} in {folder}" if cleaned.removed else f"there is nothing in {folder}"
         return Answer(data, (line,), notes=tuple(cleaned.busy))
 
     session.if_cut_off(answer)
-    clean_cache(folder, cleaned)
+    if session.dry_run:
+        plan_cleaning(folder, cleaned)
+    else:
+        clean_cache(folder, cleaned)
     left = (f"{path} is not pyman's, and was left alone" for path in read_cache(folder).foreign)
     return replace(answer(), notes=(*cleaned.busy, *left))

@@ -38,7 +38,6 @@ def doctor(
         list[str] | None, typer.Argument(metavar="[DIR...]", help="Look at the venvs below these folders only.")
     ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Repair what has an automatic repair.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what --fix would do.")] = False,
     foreign: Annotated[
         bool, typer.Option("--foreign", help="Repair also what pipx, poetry and other tools own.")
     ] = False,
@@ -57,10 +56,10 @@ def doctor(
     wanted = [os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder))) for folder in folders or ()]
 
     def look() -> Examination:
-        return examine(session, wanted, foreign=foreign, machine=not wanted, record=not dry_run, work=True)
+        return examine(session, wanted, foreign=foreign, machine=not wanted, record=not session.dry_run, work=True)
 
     try:
-        if fix and wanted and not dry_run:
+        if fix and wanted and not session.dry_run:
             # Without folders this is a finding: `interrupted`.
             from pyman.app.rebuild import recover_what_was_cut_off
 
@@ -71,14 +70,14 @@ def doctor(
         error.exit_status = COULD_NOT_LOOK
         raise
     allowed = _asking(session, yes=yes)
-    if dry_run or not fix:
+    if session.dry_run or not fix:
         from pyman.app.repair import is_for_fix
 
         judged = [
-            Judged(finding, PLANNED if dry_run and is_for_fix(finding) else OPEN)
+            Judged(finding, PLANNED if session.dry_run and is_for_fix(finding) else OPEN)
             for finding in worst_first(seen.findings)
         ]
-        return answer(session, seen, judged, fix=fix, dry_run=dry_run)
+        return answer(session, seen, judged, fix=fix, dry_run=session.dry_run)
     done = _Fixing(session, seen)
     session.if_cut_off(lambda: done.answer(cut_off=True))
     _fix(session, done, look, allowed, foreign=foreign)

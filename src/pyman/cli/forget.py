@@ -17,7 +17,6 @@ from pyman.effects.interruption import Part, Undisturbed
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.needs import read_needs
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.records import forget as forget_record
 from pyman.effects.venvs.records import known_venvs
@@ -47,23 +46,26 @@ def forget(
         record = _record_of(session, name)
         if record is not None:
             with Undisturbed():
-                forget_record(session.places.root, record[0])
+                if not session.dry_run:
+                    forget_record(session.places.root, record[0])
                 changed.append(record[1])
-                lines.append(f"forgot the venv {record[1]}")
+                lines.append(f"{session.shown('forgot', 'would forget')} the venv {record[1]}")
             continue
         with Part():
             runtime = _adopted(session, name)
-            moves = remove_runtime(session.places, runtime, observer=session.observer)
+            moves = remove_runtime(session.places, runtime, observer=session.observer, preview=session.preview)
             moved += moves
             changed.append(runtime.name)
-            lines += [f"forgot {runtime.name}; {runtime.target} stays as it is", *moved_lines(moves)]
+            done = session.shown("forgot", "would forget")
+            lines.append(f"{done} {runtime.name}; {runtime.target} stays as it is")
+            lines += moved_lines(moves, planned=session.dry_run)
             keep_shims_current(session)
     return answer()
 
 
 def _adopted(session: Session, name: str) -> Runtime:
     """The adopted runtime that a name means, which nobody needs. Raises NotFound or Refused."""
-    store = read_store(session.places.root)
+    store = session.store()
     try:
         runtime = to_remove(session, store, name)
     except NotFound as error:

@@ -13,7 +13,6 @@ from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, is_alias_name, rollback_target
 from pyman.effects.moves.move import set_hold
 from pyman.effects.runtimes.managed import prepare_folders
-from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, Refused
 
 _ALIAS = Annotated[str, typer.Argument(metavar="ALIAS", help="A minor version: 3.13, 3.14t.")]
@@ -37,12 +36,18 @@ def hold(
         pyman hold 3.13
         pyman hold 3.13 3.13.5
     """
-    prepare_folders(session.places)
-    store = read_store(session.places.root)
+    if not session.dry_run:
+        prepare_folders(session.places)
+    store = session.store()
     name = _alias_name(store, alias)
     runtime = _runtime_of(store, name, version)
-    moved = set_hold(session.places, name, runtime.name, session.observer, check=not no_check, force=force)
-    lines = (*moved_lines(moved), f"{name} is held at {runtime.name}; `pyman unhold {name}` lets it go")
+    moved = set_hold(
+        session.places, name, runtime.name, session.observer, check=not no_check, force=force, preview=session.preview
+    )
+    lines = (
+        *moved_lines(moved, planned=session.dry_run),
+        f"{name} {session.shown('is', 'would be')} held at {runtime.name}; `pyman unhold {name}` lets it go",
+    )
     return Answer({"changed": [name], "moved": moved_data(moved)}, lines)
 
 
@@ -53,16 +58,23 @@ def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: 
     Examples:
         pyman unhold 3.13
     """
-    prepare_folders(session.places)
-    store = read_store(session.places.root)
+    if not session.dry_run:
+        prepare_folders(session.places)
+    store = session.store()
     name = _alias_name(store, alias)
     if store.held(name) is None:
         return Answer({"changed": [], "moved": []}, (f"{name} is not held",))
-    moved = set_hold(session.places, name, None, session.observer, check=not no_check, force=force)
-    target = read_store(session.places.root).alias_target(name)
+    moved = set_hold(
+        session.places, name, None, session.observer, check=not no_check, force=force, preview=session.preview
+    )
+    target = session.store().alias_target(name)
     where = f", at {target.name}" if target is not None else ""
     return Answer(
-        {"changed": [name], "moved": moved_data(moved)}, (*moved_lines(moved), f"{name} is not held any more{where}")
+        {"changed": [name], "moved": moved_data(moved)},
+        (
+            *moved_lines(moved, planned=session.dry_run),
+            f"{name} {session.shown('is not', 'would not be')} held any more{where}",
+        ),
     )
 
 
@@ -73,8 +85,9 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
     Examples:
         pyman rollback 3.13
     """
-    prepare_folders(session.places)
-    store = read_store(session.places.root)
+    if not session.dry_run:
+        prepare_folders(session.places)
+    store = session.store()
     name = _alias_name(store, alias)
     present = store.alias_target(name)
     target = rollback_target(store, name)
@@ -83,8 +96,13 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
             f"there is nothing older than {present.name if present else name} to go back to",
             hint=f"install it first: `pyman install {name}.N`, then `pyman hold {name} {name}.N`",
         )
-    moved = set_hold(session.places, name, target.name, session.observer, check=not no_check, force=force)
-    lines = (*moved_lines(moved), f"{name} is held at {target.name}; `pyman unhold {name}` goes forward again")
+    moved = set_hold(
+        session.places, name, target.name, session.observer, check=not no_check, force=force, preview=session.preview
+    )
+    lines = (
+        *moved_lines(moved, planned=session.dry_run),
+        f"{name} {session.shown('is', 'would be')} held at {target.name}; `pyman unhold {name}` goes forward again",
+    )
     return Answer({"changed": [name], "moved": moved_data(moved)}, lines)
 
 

@@ -72,21 +72,23 @@ def install(
             session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check, done=done
         )
     if default and done.got:
-        set_default(session.places, done.got[0].request.text if archive is None else done.got[0].runtime.alias)
+        first = done.got[0]
+        words = first.request.text if archive is None else first.runtime.alias
+        set_default(session.places, words, preview=session.preview)
     return _answer(session, done)
 
 
 def _answer(session: Session, result: installing.Installed) -> Answer:
     """What was installed so far."""
-    store = read_store(session.places.root)
-    lines = moved_lines(result.settled)
+    store = session.store()
+    lines = moved_lines(result.settled, planned=session.dry_run)
     for got in result.got:
         choice = pinned(store, got.runtime)
-        verb_done = "is installed already" if got.already else "is installed"
+        verb_done = "is installed already" if got.already else session.shown("is installed", "would be installed")
         if got.runtime.is_managed or got.already:
             lines.append(f"Python {choice.release} {verb_done}")
         lines += got.said
-        lines += moved_lines(got.moved)
+        lines += moved_lines(got.moved, planned=session.dry_run)
         lines += told_of_hold(session, got.runtime)
     data = {
         "installed": [got_data(store, got) for got in result.got],
@@ -121,15 +123,18 @@ def _install_archive(session: Session, text: str, done: installing.Installed, *,
     path = _archive_of(text, session.cwd)
     local = verified_archive(path, session.places.cache)
     request = Request(os.path.basename(path), "path")
-    there = read_store(session.places.root).runtime(local.name) if local.name is not None else None
+    there = session.store().runtime(local.name) if local.name is not None else None
     if there is not None and there.is_managed and there.whole and not force:
         done.got.append(installing.Got(request, there, already=True))
         keep_shims_current(session)
         return
     session.observer.noted(local.told)
-    prepare_folders(session.places)
+    if not session.dry_run:
+        prepare_folders(session.places)
     found = Archive(path, local.name, local.version, local.variant, local.build, None, local.sha256, force)
-    runtime, moved, already = unpack_runtime(session.places, found, check=check, force=force, observer=session.observer)
+    runtime, moved, already = unpack_runtime(
+        session.places, found, check=check, force=force, observer=session.observer, preview=session.preview
+    )
     done.got.append(installing.Got(request, runtime, already, moved))
     keep_shims_current(session)
 

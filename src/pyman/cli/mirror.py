@@ -17,7 +17,7 @@ from pyman.core.record import replace
 from pyman.core.request import Request, parse_request
 from pyman.core.target import is_triple
 from pyman.effects.catalogue.feed import CatalogueFeed
-from pyman.effects.catalogue.mirror import add_archives
+from pyman.effects.catalogue.mirror import add_archives, archives_there
 from pyman.effects.machine import platform as this_platform
 from pyman.errors import UsageError
 
@@ -53,15 +53,17 @@ def mirror(
         wanted += wanted_builds(asked, _known(session, name, asked, offered=name == here), name)
     place = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))
     archives = [mirrored(build) for build in wanted]
+    if session.dry_run:
+        return _answer(session, place, archives_there(place, archives))
     done: dict[MirroredArchive, bool] = {}
-    session.if_cut_off(lambda: _answer(place, done))
+    session.if_cut_off(lambda: _answer(session, place, done))
     add_archives(place, archives, done, offline=session.offline, observer=session.observer)
     command = f"PYMAN_MIRROR={as_word(place)} pyman install"
     note = f"install from it with `{command}`, or put it behind a web server: {INDEX} is its list"
-    return replace(_answer(place, {archive: done[archive] for archive in archives}), notes=(note,))
+    return replace(_answer(session, place, {archive: done[archive] for archive in archives}), notes=(note,))
 
 
-def _answer(place: str, done: dict[MirroredArchive, bool]) -> Answer:
+def _answer(session: Session, place: str, done: dict[MirroredArchive, bool]) -> Answer:
     """What is in the mirror so far."""
     data = {
         "changed": [os.path.join(place, archive.place) for archive, added in done.items() if added],
@@ -77,8 +79,9 @@ def _answer(place: str, done: dict[MirroredArchive, bool]) -> Answer:
             for archive, added in done.items()
         ],
     }
+    new = session.shown("added", "would be added")
     lines = [
-        f"{archive.build.release} for {archive.build.platform} {'added' if added else 'is there already'}"
+        f"{archive.build.release} for {archive.build.platform} {new if added else 'is there already'}"
         for archive, added in done.items()
     ]
     return Answer(data, tuple(lines))

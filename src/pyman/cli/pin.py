@@ -18,7 +18,6 @@ from pyman.core.relink import store_target, wanted_alias
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
 from pyman.core.venv import VenvFacts
-from pyman.effects.store import read_store
 from pyman.errors import FOREIGN, MINOR_MISMATCH, NotFound, PymanError, Refused
 
 _VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]
@@ -46,13 +45,14 @@ def pin(
         # `pyman pin 3.13.5` means the default venv.
         venv, version = None, venv
     facts = _own_venv(session, venv, "pin", yes=yes)
-    store = read_store(session.places.root)
+    store = session.store()
     runtime = _release(store, facts, version)
     target = store_target(store, runtime, runtime.name)
     words = [as_word(facts.path), *((version,) if version is not None else ())]
     lost = get_consent(session, facts, target, yes=yes, command=f"pyman pin {' '.join(words)} --yes")
     link_venv(session, facts, target, runtime.release, "pin")
-    line = f"{facts.path} is pinned to {runtime.release}{shown_move(session, facts, target)}"
+    done = session.shown("is", "would be")
+    line = f"{facts.path} {done} pinned to {runtime.release}{shown_move(session, facts, target)}"
     return Answer({"changed": [facts.path]}, (line, *lost))
 
 
@@ -65,7 +65,7 @@ def follow(session: Session, venv: _VENV = None, yes: _YES = False) -> Answer:
         pyman follow ~/projects/shop/.venv
     """
     facts = _own_venv(session, venv, "follow", yes=yes)
-    store = read_store(session.places.root)
+    store = session.store()
     alias = wanted_alias(facts)
     runtime = store.alias_target(alias) if alias is not None else None
     if alias is None or runtime is None:
@@ -76,7 +76,8 @@ def follow(session: Session, venv: _VENV = None, yes: _YES = False) -> Answer:
     target = store_target(store, runtime, alias)
     lost = get_consent(session, facts, target, yes=yes, command=f"pyman follow {as_word(facts.path)} --yes")
     link_venv(session, facts, target, alias, "follow")
-    line = f"{facts.path} follows {alias}, now {runtime.release}{shown_move(session, facts, target)}"
+    done = session.shown("follows", "would follow")
+    line = f"{facts.path} {done} {alias}, now {runtime.release}{shown_move(session, facts, target)}"
     return Answer({"changed": [facts.path]}, (line, *lost))
 
 

@@ -15,7 +15,6 @@ from pyman.cli.verb import verb
 @verb
 def prune(
     session: Session,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also remove what only unreachable venvs or unknown processes may need.")
     ] = False,
@@ -26,11 +25,11 @@ def prune(
         pyman prune --dry-run
         pyman prune
     """
-    done = Pruned(dry_run=dry_run)
+    done = Pruned(dry_run=session.dry_run)
 
     def answer() -> Answer:
         data = {
-            "changed": [] if dry_run else [runtime.name for runtime, _ in done.removed],
+            "changed": [runtime.name for runtime, _ in done.removed],
             "removed": removed_data(done),
             "freed": sum(size for _, size in done.removed),
             "kept": [{"version": runtime.name, "why": need.why, "who": need.who} for runtime, need in done.kept],

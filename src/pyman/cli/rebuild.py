@@ -39,7 +39,6 @@ def rebuild(
         list[str] | None, typer.Option("--relax", metavar="NAME", hidden=True, help="A package to allow it for.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Rebuild also where a relink would do.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     installer: Annotated[
         str, typer.Option("--installer", metavar="auto|uv|pip", help="What installs packages.")
     ] = "auto",
@@ -75,9 +74,9 @@ def rebuild(
         force=force,
         yes=yes,
         installer=installer,
-        dry_run=dry_run,
+        dry_run=session.dry_run,
     )
-    if not dry_run:
+    if not session.dry_run:
         recover_what_was_cut_off(session)
     work = Rebuilds(session, options)
     session.if_cut_off(work.answer)

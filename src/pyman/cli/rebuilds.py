@@ -57,10 +57,7 @@ class Rebuilds:
             raise NotFound(f"{path} is no venv any more", hint="run `pyman doctor`")
         refuse_other(facts, "rebuild")
         refuse_other_place(session, facts, "rebuild")
-        if not options.dry_run:
-            refuse_stage(session, facts, f"rebuild {as_word(facts.path)}", yes=options.yes)
-        elif facts.stage_reason:
-            self.lines.append(f"{short_path(session, facts.path)} needs a yes (`--yes`): {facts.stage_reason}")
+        refuse_stage(session, facts, f"rebuild {as_word(facts.path)}", yes=options.yes)
         if not needs_rebuild(session, facts, options):
             element, line = relink(session, facts, options)
             self.rebuilt.append(element)

@@ -78,6 +78,8 @@ def _shims(session: Session) -> Answer:
     if not on_path:
         notes.append('put them on PATH: `eval "$(pyman init bash)"`, or zsh, or fish')
     lines = (f"{len(now.names)} shims in {now.folder}",)
+    if session.dry_run and changed:
+        lines = (f"{len(changed)} shims in {now.folder} would be written or removed",)
     return Answer({"changed": [os.path.join(now.folder, name) for name in changed]}, lines, notes=tuple(notes))
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, get_type_hints
 import typer
 
 from pyman.cli.commands import Command
-from pyman.cli.verb import SHARED_NAMES
+from pyman.cli.verb import DRY_RUN, SHARED_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _SHARED = {
         str | None, typer.Option("--root", metavar="DIR", help="Use the store in DIR instead of PYMAN_ROOT.")
     ],
     "offline": Annotated[bool, typer.Option("--offline", help="Use no network at all.")],
+    DRY_RUN: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")],
 }
 # A module whose command can run without typer does not import what only its annotations name.
 _NAMES = {"typer": typer, "Annotated": Annotated}
@@ -72,7 +73,7 @@ def load(command: Command) -> Any:
         help=text.strip(),
         epilog=epilog if examples.strip() else None,
         context_settings={"help_option_names": ["-h", "--help"], **settings},
-    )(_with_signature(implementation))
+    )(_with_signature(implementation, (*SHARED_NAMES, *((DRY_RUN,) if command.changes else ()))))
     made = typer.main.get_command(application)
     for parameter in made.params:
         if parameter.param_type_name == "argument" and parameter.metavar:
@@ -85,7 +86,7 @@ def _as_written(metavar: str) -> Callable[..., str]:
     return lambda *_, **__: metavar
 
 
-def _with_signature(command: Callable[..., int]) -> Callable[..., int]:
+def _with_signature(command: Callable[..., int], names: tuple[str, ...]) -> Callable[..., int]:
     """Give a command that `@verb` made the signature that typer reads."""
     function = command.__wrapped__  # type: ignore[attr-defined]  # set by @verb
     hints = get_type_hints(function, localns=_NAMES, include_extras=True)
@@ -98,7 +99,7 @@ def _with_signature(command: Callable[..., int]) -> Callable[..., int]:
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, annotation=_SHARED[name], default=None if name == "root" else False
         )
-        for name in SHARED_NAMES
+        for name in names
     ]
     signature = inspect.Signature([*own, *shared])
     command.__signature__ = signature  # type: ignore[attr-defined]  # inspect documents it, typeshed does not know it

@@ -21,7 +21,6 @@ from pyman.effects.moves.followers import complete, why_left_alone
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.needs import read_needs, sort_for_relink
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import IN_USE, Refused
 
@@ -42,7 +41,7 @@ def uninstall(
         pyman uninstall 3.13.5
         pyman uninstall 3.13.5 --relink
     """
-    store = read_store(session.places.root)
+    store = session.store()
     chosen = list(
         {runtime.name: runtime for runtime in (to_remove(session, store, text) for text in requests)}.values()
     )
@@ -53,30 +52,42 @@ def uninstall(
     if not force and any(one.needed for one in going):
         return _refused(going, relink=relink)
     done: list[tuple[_Going, tuple[Moved, ...]]] = []
-    session.if_cut_off(lambda: _answer(done))
+    session.if_cut_off(lambda: _answer(session, done))
     for one in going:
         with Part():
             moves = remove_runtime(
-                session.places, one.runtime, relink=one.relinked, force=force, observer=session.observer
+                session.places,
+                one.runtime,
+                relink=one.relinked,
+                force=force,
+                observer=session.observer,
+                preview=session.preview,
             )
             done.append((one, moves))
             keep_shims_current(session)
-    return _answer(done)
+    return _answer(session, done)
 
 
-def _answer(done: list[tuple[_Going, tuple[Moved, ...]]]) -> Answer:
+def _answer(session: Session, done: list[tuple[_Going, tuple[Moved, ...]]]) -> Answer:
     """What was removed so far."""
     lines: list[str] = []
     for one, moves in done:
         runtime = one.runtime
-        lines += [f"{need.who} is not held any more" for need in one.needed if need.why == "hold"]
+        lines += [
+            f"{need.who} {session.shown('is not', 'would not be')} held any more"
+            for need in one.needed
+            if need.why == "hold"
+        ]
         for follower in one.relinked:
-            was = "was pinned and now follows" if follower.is_pinned else "now follows"
+            follows = session.shown("now follows", "would follow")
+            was = f"{session.shown('was', 'is')} pinned and {follows}" if follower.is_pinned else follows
             lines.append(f"{follower.path} {was} {runtime.alias}")
         lines.append(
-            f"removed {runtime.name}" if runtime.is_managed else f"forgot {runtime.name}; {runtime.target} stays"
+            f"{session.shown('removed', 'would remove')} {runtime.name}"
+            if runtime.is_managed
+            else f"{session.shown('forgot', 'would forget')} {runtime.name}; {runtime.target} stays"
         )
-        lines += moved_lines(moves)
+        lines += moved_lines(moves, planned=session.dry_run)
     removed = [one.runtime for one, _ in done]
     data = {
         "changed": [runtime.name for runtime in removed],

@@ -10,16 +10,14 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import got_data, moved_data, moved_lines, planned_lines, told_of_hold
+from pyman.cli.show.changes import got_data, moved_data, moved_lines, told_of_hold
 from pyman.cli.verb import verb
 from pyman.core.plans.install import Fetch, answer_is_known, decide_upgrade, minors_to_upgrade
 from pyman.core.request import Request
-from pyman.core.store import Runtime, swaps, with_runtime
 from pyman.effects.interruption import Part
-from pyman.effects.moves.move import as_planned, prepare
 from pyman.effects.runtimes.install import unpack_runtimes
 from pyman.effects.runtimes.managed import prepare_folders, tidy
-from pyman.effects.store import read_manifest, read_store
+from pyman.effects.store import read_manifest
 from pyman.effects.web.download import fetch_all
 
 
@@ -27,7 +25,6 @@ from pyman.effects.web.download import fetch_all
 def upgrade(
     session: Session,
     requests: Annotated[list[str] | None, typer.Argument(metavar="[REQUEST...]", help="Minors; default: all.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would move, and who would stay.")] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="Move aliases without checking the venvs.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Move also where a venv that does not fit cannot be held back.")
@@ -48,11 +45,12 @@ def upgrade(
         pyman upgrade 3.13 --prune
     """
     done = _Done(session)
-    if not dry_run:
-        session.if_cut_off(done.answer)
-        with Part():
-            done.installed.settled = tidy(session.places, session.observer, check=not no_check, force=force)
-    store = read_store(session.places.root)
+    session.if_cut_off(done.answer)
+    with Part():
+        done.installed.settled = tidy(
+            session.places, session.observer, check=not no_check, force=force, preview=session.preview
+        )
+    store = session.store()
     minors = minors_to_upgrade(store, requests or ())
     if not minors:
         done.lines = ["no Python is installed by pyman: run `pyman install`"]
@@ -67,10 +65,9 @@ def upgrade(
             builds[runtime.name] = manifest.build
     decisions = [decide_upgrade(minor, store, known.builds, builds) for minor in minors]
     fetches = [decision for decision in decisions if isinstance(decision, Fetch)]
-    if dry_run:
-        return _dry_run(session, minors, fetches, check=not no_check)
     if fetches:
-        prepare_folders(session.places)
+        if not session.dry_run:
+            prepare_folders(session.places)
         with Part():
             _get_together(session, fetches, done.installed, check=not no_check, force=force)
             keep_shims_current(session)
@@ -87,18 +84,22 @@ class _Done:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.installed = installing.Installed()
-        self.pruned = Pruned()
+        self.pruned = Pruned(dry_run=session.dry_run)
         self.lines: list[str] = []
 
     def answer(self) -> Answer:
         """For people and for programs."""
-        lines = moved_lines(self.installed.settled)
+        planned = self._session.dry_run
+        lines = moved_lines(self.installed.settled, planned=planned)
         for got in self.installed.got:
-            lines.append(f"Python {got.runtime.name} is installed" + (" already" if got.already else ""))
-            lines += moved_lines(got.moved)
+            done = "is installed already" if got.already else self._session.shown("is installed", "would be installed")
+            lines.append(f"Python {got.runtime.name} {done}")
+            lines += moved_lines(got.moved, planned=planned)
             lines += told_of_hold(self._session, got.runtime)
+        if planned and any(move.followed for move in self.installed.moved):
+            lines.append("compiled packages are checked once the new release is there")
         lines += [*self.lines, *self.pruned.lines()]
-        store = read_store(self._session.places.root)
+        store = self._session.store()
         data = {
             "installed": [got_data(store, got) for got in self.installed.got],
             "moved": moved_data(self.installed.moved),
@@ -112,9 +113,13 @@ def _get_together(
 ) -> None:
     """Download side by side, unpack, and move all aliases in one step: if anything fails, nothing has changed."""
     builds = list(dict.fromkeys(fetch.build for fetch in fetches))
-    paths = fetch_all(builds, session.places.cache, offline=session.offline, observer=session.observer)
+    paths = [""] * len(builds)
+    if not session.dry_run:
+        paths = fetch_all(builds, session.places.cache, offline=session.offline, observer=session.observer)
     archives = [installing.archive_of(wanted, path) for wanted, path in zip(fetches, paths, strict=True)]
-    found, moved = unpack_runtimes(session.places, archives, check=check, force=force, observer=session.observer)
+    found, moved = unpack_runtimes(
+        session.places, archives, check=check, force=force, observer=session.observer, preview=session.preview
+    )
     new = {runtime.name: (runtime, already) for runtime, already in found}
     for wanted in fetches:
         runtime, already = new[wanted.name]
@@ -124,7 +129,7 @@ def _get_together(
 
 def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:
     """That nothing is to be done, and which aliases do not get what is there."""
-    store = read_store(session.places.root)
+    store = session.store()
     held = []
     for minor in minors:
         newest = max(
@@ -135,28 +140,3 @@ def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:
         if newest is not None:
             held += told_of_hold(session, newest)
     return held or ["everything is the newest already"]
-
-
-def _dry_run(session: Session, minors: list[Request], fetches: list[Fetch], *, check: bool) -> Answer:
-    """What would move, and which venvs would be held back, as far as that can be told without the new release."""
-    before = read_store(session.places.root)
-    after = before
-    lines = []
-    for fetch in fetches:
-        runtime = Runtime(
-            fetch.name, fetch.build.version, fetch.build.variant, after.folder(fetch.name), None, fetch.build.build
-        )
-        after = with_runtime(after, runtime)
-        lines.append(f"would install {fetch.name}")
-    moves = prepare(session.places, before, after, swaps(after), check=check, trees={})
-    moved = tuple(as_planned(move) for move in moves if move.swap.alias != "3")
-    lines += planned_lines(moved)
-    for move in moves:
-        lines += [f"  would stop it, without `--force`: {one.path}: {reason}" for one, reason in move.stuck]
-    for fetch in fetches:
-        lines += told_of_hold(session, Runtime(fetch.name, fetch.build.version, fetch.build.variant, ""))
-    if not fetches and not moved:
-        lines += _nothing_newer(session, minors)
-    elif check and any(move.followed for move in moved):
-        lines.append("compiled packages are checked once the new release is there")
-    return Answer({"installed": [], "moved": moved_data(moved), "removed": []}, tuple(lines))

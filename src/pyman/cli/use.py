@@ -20,7 +20,6 @@ from pyman.effects.files import replace_file
 from pyman.effects.interruption import Undisturbed, committed
 from pyman.effects.moves.move import set_default
 from pyman.effects.places import cannot_write
-from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, Refused
 
 _REQUESTS = Annotated[
@@ -74,6 +73,13 @@ def _use_here(session: Session, requests: list[str]) -> Answer:
     path = os.path.join(session.cwd, NAME)
     if os.path.lexists(path) and not os.path.isfile(path):
         raise Refused(f"{path} is no regular file", hint="remove it, then run the same command again")
+    if not session.dry_run:
+        _write(path, requests)
+    line = f"{path} {session.shown('asks', 'would ask')} for {' '.join(requests)}{session.shown(' now', '')}"
+    return Answer({"changed": [path]}, (line,), notes=_missing(session, requests))
+
+
+def _write(path: str, requests: list[str]) -> None:
     try:
         # Where the file is a link, what it leads to is what the user keeps there.
         with Undisturbed():
@@ -81,14 +87,11 @@ def _use_here(session: Session, requests: list[str]) -> Answer:
             committed()
     except OSError as error:
         raise cannot_write(path, error) from error
-    return Answer(
-        {"changed": [path]}, (f"{path} asks for {' '.join(requests)} now",), notes=_missing(session, requests)
-    )
 
 
 def _chosen_here(session: Session) -> Answer:
     """What the folder asks for: the words of the first place that has any."""
-    store = read_store(session.places.root)
+    store = session.store()
     wish = next((wish for wish in wishes(session.environ, session.cwd, store) if wish.words), None)
     if wish is None:
         raise NotFound("nothing here asks for a Python, so the newest installed counts", hint="run `pyman use 3.13`")
@@ -98,17 +101,17 @@ def _chosen_here(session: Session) -> Answer:
 
 def _use_global(session: Session, requests: list[str]) -> Answer:
     if not requests:
-        default = read_store(session.places.root).default
+        default = session.store().default
         if default is None:
             raise NotFound("no default is set, so the newest installed counts", hint="run `pyman use --global 3.13`")
         return Answer({"changed": [], "requests": [default], "source": DEFAULT}, (default,))
     if len(requests) > 1:
         raise BadRequest("the default is one request", hint="name one")
     _refuse_unless_name(requests[0])
-    set_default(session.places, requests[0])
+    set_default(session.places, requests[0], preview=session.preview)
     return Answer(
         {"changed": [os.path.join(session.places.root, "default")]},
-        (f"the default is {requests[0]} now",),
+        (f"the default {session.shown('is', 'would be')} {requests[0]}{session.shown(' now', '')}",),
         notes=_missing(session, requests),
     )
 
@@ -121,7 +124,7 @@ def _refuse_unless_name(text: str) -> None:
 
 
 def _missing(session: Session, requests: list[str]) -> tuple[str, ...]:
-    store = read_store(session.places.root)
+    store = session.store()
     wanted = [parse_request(text) for text in requests]
     if any(request.kind == "system" or choose(store, request) is not None for request in wanted):
         return ()

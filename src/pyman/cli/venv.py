@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from pyman.app import install as installing
+from pyman.app.consent import with_what_needs_yes
 from pyman.app.console import Answer, Session
-from pyman.app.venv import Missing, VenvOptions, make_venv, place_of
+from pyman.app.venv import Missing, VenvOptions, make_venv, place_of, plan_venv
 from pyman.cli.verb import verb
 from pyman.core.record import replace
 from pyman.errors import NotFound
@@ -65,25 +66,38 @@ def venv(
     if requirements:
         installer = _find_installer(session, place_of(folder, session.cwd, clear=clear), with_pip=not without_pip)
         install = _installation(session, installer, files)
-        notes = (f"installed what {' and '.join(requirements)} asks for with {installer.kind}",)
+        done = session.shown("installed", "would install")
+        notes = (f"{done} what {' and '.join(requirements)} asks for with {installer.kind}",)
     try:
-        answer = make_venv(session.places, session.environ, session.cwd, options, install, session.observer)
+        answer = _make(session, options, install)
     except Missing as missing:
         if no_install:
             raise
         what = "the newest" if missing.request.kind == "latest" else "it"
-        session.observer.noted(f"{missing.message}: installing {what}")
+        installs = session.shown(f"installing {what}", f"{what} would be installed")
+        session.observer.noted(f"{missing.message}: {installs}")
         installed = installing.Installed()
         try:
             installing.get(session, [missing.request], done=installed)
         finally:
             for got in installed.got:
-                for line in (*got.said, f"Python {got.runtime.release} is installed"):
+                done = session.shown("is", "would be")
+                for line in (*got.said, f"Python {got.runtime.release} {done} installed"):
                     session.observer.noted(line)
         if installed.error is not None:
             raise installed.error from None
-        answer = make_venv(session.places, session.environ, session.cwd, options, install, session.observer)
+        answer = _make(session, options, install)
     return replace(answer, lines=(*answer.lines, *notes))
+
+
+def _make(session: Session, options: VenvOptions, install: Callable[[str], None] | None) -> Answer:
+    places, environ, cwd = session.places, session.environ, session.cwd
+    if not session.dry_run:
+        return make_venv(places, environ, cwd, options, install, session.observer)
+    store = session.store()
+    return with_what_needs_yes(
+        session, options.yes, lambda yes: plan_venv(places, environ, cwd, replace(options, yes=yes), store)
+    )
 
 
 def _requirements_file(session: Session, text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pyman.app.consent import with_what_needs_yes
 from pyman.app.console import Answer, Session, Table, megabytes, short_path
 from pyman.app.examine import examine
 from pyman.cli.show.output import in_need
@@ -21,6 +22,7 @@ from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
 from pyman.effects.venvs.backup import SetAside, parts_to_remove, refuse_what_cannot_move, refuse_what_holds_the_store
 from pyman.effects.venvs.inventory import is_own, take_inventory
+from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.records import UNREACHABLE, forget, record_name
@@ -65,7 +67,7 @@ def venvs(
         return _remove(session, wanted, yes=yes)
     _refuse_missing(wanted)
     request = parse_request(python) if python is not None else None
-    seen = examine(session, wanted, machine=False)
+    seen = examine(session, wanted, machine=False, record=not session.dry_run)
     chosen = [venv for venv in seen.venvs if request is None or _runs(session, venv, request)]
     sizes = {venv.path: size_of(venv.folder) for venv in chosen} if size else {}
     far = [known.path for known, how in seen.absent if how == UNREACHABLE and request is None]
@@ -105,9 +107,15 @@ def register(
     """
     wanted = [_absolute(session, folder) for folder in folders]
     _refuse_missing(wanted)
-    kept = [path for path in wanted if keep_unfinished(session.places, path)]
+    kept = [path for path in wanted if _keep_unfinished(session, path)]
     inventory = take_inventory(
-        session.places, session.environ, session.cwd, wanted, observer=session.observer, named=True
+        session.places,
+        session.environ,
+        session.cwd,
+        wanted,
+        observer=session.observer,
+        named=True,
+        record=not session.dry_run,
     )
     session.if_cut_off(lambda: _registered(session, inventory.recorded, kept))
     paths = [facts.path for facts in inventory.read()]
@@ -120,11 +128,22 @@ def register(
 
 def _registered(session: Session, paths: list[str], kept: list[str]) -> Answer:
     """What is known now."""
-    shown = [f"{short_path(session, path)} is kept as it is, although its installation was cut off" for path in kept]
-    shown += [f"{short_path(session, path)} is known" for path in paths[:_MOST_NAMED]]
+    is_now = session.shown("is", "would be")
+    shown = [
+        f"{short_path(session, path)} {is_now} kept as it is, although its installation was cut off" for path in kept
+    ]
+    shown += [f"{short_path(session, path)} {is_now} known" for path in paths[:_MOST_NAMED]]
     if len(paths) > _MOST_NAMED:
         shown.append(f"and {len(paths) - _MOST_NAMED} more: see `pyman venvs`")
     return Answer({"changed": paths}, tuple(shown))
+
+
+def _keep_unfinished(session: Session, path: str) -> bool:
+    """Take an unfinished venv for finished, or for a dry run say whether it is one."""
+    if not session.dry_run:
+        return keep_unfinished(session.places, path)
+    entry = read_entry(journal_path(session.places, path))
+    return entry is not None and entry.is_unfinished
 
 
 def _unknown(chosen: list[ListedVenv]) -> list[str]:
@@ -196,12 +215,14 @@ def _remove(session: Session, paths: list[str], *, yes: bool) -> Answer:
     changed: list[str] = []
 
     def answer() -> Answer:
-        return Answer({"changed": changed}, tuple(f"removed {short_path(session, path)}" for path in changed))
+        done = session.shown("removed", "would remove")
+        return Answer({"changed": changed}, tuple(f"{done} {short_path(session, path)}" for path in changed))
 
     session.if_cut_off(answer)
     for facts, parts in chosen:
         with Part():
-            _delete(session, facts, parts)
+            if not session.dry_run:
+                _delete(session, facts, parts)
             changed.append(facts.path)
     return answer()
 
@@ -224,7 +245,8 @@ def _removable(path: str) -> VenvFacts:
 def _parts(session: Session, facts: VenvFacts, *, yes: bool) -> tuple[str, ...]:
     refuse_what_holds_the_store(session.places, facts.folder)
     refuse_what_cannot_move(facts.folder, beside=False)
-    return parts_to_remove(facts.folder, f"pyman venvs --remove {as_word(facts.path)}", yes=yes)
+    command = f"pyman venvs --remove {as_word(facts.path)}"
+    return with_what_needs_yes(session, yes, lambda yes: parts_to_remove(facts.folder, command, yes=yes))
 
 
 def _delete(session: Session, facts: VenvFacts, parts: tuple[str, ...]) -> None:

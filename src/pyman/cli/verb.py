@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 SHARED_NAMES = ("json", "quiet", "verbose", "root", "offline")
+DRY_RUN = "dry_run"
+"""The shared option of every verb that changes something (cli/commands.py)."""
 
 
 def verb(function: Callable[..., Answer]) -> Callable[..., int]:
@@ -34,18 +36,32 @@ def verb(function: Callable[..., Answer]) -> Callable[..., int]:
 
     def command(**given: Any) -> int:
         shared = {name: given.pop(name) for name in SHARED_NAMES}
+        dry_run = given.pop(DRY_RUN, False)
         try:
-            session = open_session(**shared)
+            session = open_session(**shared, dry_run=dry_run)
         except PymanError as error:
             error.exit_status = getattr(command, "status_without_session", error.exit_status)
             raise
-        answer = _answer(session, lambda: function(session, **given))
+        if dry_run:
+            answer = _plan(session, lambda: function(session, **given))
+        else:
+            answer = _answer(session, lambda: function(session, **given))
         return show(answer, json=session.json, quiet=session.quiet)
 
     command.__wrapped__ = function  # type: ignore[attr-defined]  # as functools.wraps has it, which costs 1 ms to import
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__
     return command
+
+
+def _plan(session: Session, function: Callable[[], Answer]) -> Answer:
+    """The answer of a dry run. What would stop the run is in it, and not raised."""
+    try:
+        answer = _answer(session, function)
+    except PymanError as error:
+        answer = Answer({}, error=error)
+    notes = answer.notes if answer.error is not None else (*answer.notes, _NOTHING_DONE)
+    return replace(answer, data={DRY_RUN: True, **answer.data}, notes=notes)
 
 
 def _answer(session: Session, function: Callable[[], Answer]) -> Answer:
@@ -77,7 +93,12 @@ def _so_far(session: Session) -> Answer | None:
         return None  # What ended the work keeps the store from being read too, and is told.
 
 
-def open_session(*, json: bool, quiet: bool, verbose: bool, root: str | None, offline: bool) -> Session:
+_NOTHING_DONE = "nothing was changed: this is what would be done without `--dry-run`"
+
+
+def open_session(
+    *, json: bool, quiet: bool, verbose: bool, root: str | None, offline: bool, dry_run: bool = False
+) -> Session:
     """Read the environment once. Raises PymanError where the store or the cache is not safe to use."""
     places = read_places(os.environ, root)
     check_owner(places.root)
@@ -89,7 +110,12 @@ def open_session(*, json: bool, quiet: bool, verbose: bool, root: str | None, of
         moves = is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown")
         observer = listener(moves and not json, verbose=verbose)
     offline = offline or os.environ.get("PYMAN_OFFLINE", "") not in ("", "0")
-    return Session(places, os.environ, json, quiet, verbose, offline, observer, _ask, [])
+    preview = None
+    if dry_run:
+        from pyman.effects.moves.move import Preview
+
+        preview = Preview(places)
+    return Session(places, os.environ, json, quiet, verbose, offline, observer, _ask, [], preview)
 
 
 def _ask(question: str) -> bool:

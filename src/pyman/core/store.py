@@ -14,6 +14,10 @@ from pyman.core.request import Request, best_of, parse_request
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
 from pyman.errors import BadRequest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MANIFEST = "pyman-runtime.toml"
 
 
@@ -360,6 +364,25 @@ def swaps(store: Store) -> tuple[Swap, ...]:
     changes += [Swap(name, target, None) for name, target in present.items() if name not in wanted]
     # `3` comes last: it leads through the minors.
     return tuple(sorted(changes, key=lambda swap: (swap.alias == "3", swap.alias)))
+
+
+def alias_order(alias: Alias) -> tuple[list[int], str]:
+    """Sorts aliases, the greatest first, as they are listed."""
+    plain = alias.name.rstrip("td")
+    # Of one minor the plain one comes first, then free-threaded, then debug.
+    return [int(part) for part in plain.split(".")], {"": "z"}.get(alias.name[len(plain) :], alias.name[len(plain) :])
+
+
+def with_swaps(store: Store, done: Iterable[Swap]) -> Store:
+    """The store once its aliases have been swapped."""
+    targets = {alias.name: alias.target for alias in store.aliases}
+    for swap in done:
+        if swap.new is None:
+            targets.pop(swap.alias, None)
+        else:
+            targets[swap.alias] = swap.new
+    aliases = (Alias(name, target) for name, target in targets.items())
+    return replace(store, aliases=tuple(sorted(aliases, key=alias_order, reverse=True)))
 
 
 @record

@@ -77,6 +77,14 @@ def read_cache(folder: str) -> Cache:
     return Cache(folder, tuple(entries), tuple(foreign))
 
 
+def plan_cleaning(folder: str, done: Cleaned) -> None:
+    """Say in `done` what `clean_cache` would remove. Raises PymanError where the cache cannot be read."""
+    for entry in (entry for entries in _together(read_cache(folder)).values() for entry in entries):
+        if not os.path.basename(entry.path).startswith(entry.name.lock or "/"):
+            done.removed.append(entry.path)
+            done.freed += _size(entry.path, alone=True)
+
+
 def clean_cache(folder: str, done: Cleaned) -> None:
     """Remove what pyman keeps in the cache, but for what another process is making, and say so in `done`.
 
@@ -84,11 +92,7 @@ def clean_cache(folder: str, done: Cleaned) -> None:
     """
     for below in FOLDERS:
         sweep_temporaries(os.path.join(folder, below) if below else folder)
-    cache = read_cache(folder)
-    together: dict[tuple[str, str], list[Entry]] = {}
-    for entry in cache.entries:
-        together.setdefault((os.path.dirname(entry.path), entry.name.subject), []).append(entry)
-    for (place, subject), entries in together.items():
+    for (place, subject), entries in _together(read_cache(folder)).items():
         lock = entries[0].name.lock
         holder = _Holder()
         try:
@@ -110,6 +114,14 @@ def clean_cache(folder: str, done: Cleaned) -> None:
             os.rmdir(os.path.join(folder, below) if below else folder)
         except OSError:
             pass  # not empty, or not there
+
+
+def _together(cache: Cache) -> dict[tuple[str, str], list[Entry]]:
+    """What comes and goes together, by its folder and subject."""
+    together: dict[tuple[str, str], list[Entry]] = {}
+    for entry in cache.entries:
+        together.setdefault((os.path.dirname(entry.path), entry.name.subject), []).append(entry)
+    return together
 
 
 def _names(place: str) -> list[str]:

@@ -12,6 +12,10 @@ from pyman.effects.interruption import Undisturbed, committed
 from pyman.effects.places import cannot_write, make_folder, shipped
 from pyman.errors import NOT_OURS, PymanError, Refused
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _EXECUTABLE = 0o755
 _LARGEST_SHIM = 1 << 18
 
@@ -80,13 +84,7 @@ def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, .
     What is right already is not written again. Raises Refused where something that is no shim has the name of the
     one file behind them all, and PymanError where the folder cannot be written; other foreign names are left alone.
     """
-    present = read_shims(root)
-    if TEMPLATE in present.foreign:
-        raise Refused(
-            f"{os.path.join(present.folder, TEMPLATE)} is no shim of pyman's, and nothing was changed",
-            hint="move it away, then run `pyman shims`",
-            code=NOT_OURS,
-        )
+    present = _own_shims(root)
     try:
         make_folder(present.folder)
         with Undisturbed():
@@ -97,21 +95,47 @@ def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, .
     return tuple(sorted(changed))
 
 
-def _write(present: Shims, names: tuple[str, ...], text: str) -> list[str]:
-    changed: list[str] = []
-    path = os.path.join(present.folder, TEMPLATE)
-    if present.text != text or not os.access(path, os.X_OK):
-        replace_file(path, text.encode("utf-8", "surrogateescape"), _EXECUTABLE)
-        changed.append(TEMPLATE)
+def changing_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, ...]:
+    """The names that `write_shims` would change. Raises what it would raise before it begins."""
+    present = _own_shims(root)
+    return tuple(sorted(name for name, _ in _changes(present, names, wanted_text(root, command))))
+
+
+def _own_shims(root: str) -> Shims:
+    present = read_shims(root)
+    if TEMPLATE in present.foreign:
+        raise Refused(
+            f"{os.path.join(present.folder, TEMPLATE)} is no shim of pyman's, and nothing was changed",
+            hint="move it away, then run `pyman shims`",
+            code=NOT_OURS,
+        )
+    return present
+
+
+def _changes(present: Shims, names: tuple[str, ...], text: str) -> Iterator[tuple[str, str]]:
+    """What is to be done: a name, and `file`, `link` or `remove`."""
+    if present.text != text or not os.access(os.path.join(present.folder, TEMPLATE), os.X_OK):
+        yield TEMPLATE, "file"
     for name in names:
-        path = os.path.join(present.folder, name)
-        if name not in present.foreign and name != TEMPLATE and not os.path.islink(path):
-            replace_link(path, TEMPLATE)
-            changed.append(name)
+        link = os.path.join(present.folder, name)
+        if name not in present.foreign and name != TEMPLATE and not os.path.islink(link):
+            yield name, "link"
     for name in present.names:
         if name not in names and name != TEMPLATE:
-            os.unlink(os.path.join(present.folder, name))
-            changed.append(name)
+            yield name, "remove"
+
+
+def _write(present: Shims, names: tuple[str, ...], text: str) -> list[str]:
+    changed: list[str] = []
+    for name, action in tuple(_changes(present, names, text)):
+        path = os.path.join(present.folder, name)
+        if action == "file":
+            replace_file(path, text.encode("utf-8", "surrogateescape"), _EXECUTABLE)
+        elif action == "link":
+            replace_link(path, TEMPLATE)
+        else:
+            os.unlink(path)
+        changed.append(name)
     return changed
 
 

@@ -11,6 +11,7 @@ from pyman.core.store import (
     Alias,
     Runtime,
     Store,
+    alias_order,
     executable_of,
     is_adopted_target,
     is_alias_name,
@@ -66,7 +67,7 @@ def read_store(root: str) -> Store:
     runtimes.sort(
         key=lambda runtime: (runtime.version.order, VARIANT_RANK[runtime.variant], runtime.build or ""), reverse=True
     )
-    aliases.sort(key=_alias_order, reverse=True)
+    aliases.sort(key=alias_order, reverse=True)
     return Store(
         root,
         tuple(runtimes),
@@ -84,12 +85,6 @@ def _unreadable(path: str, error: OSError) -> PymanError:
         hint="mend it, or choose another folder with PYMAN_ROOT",
         code=UNREADABLE_STORE,
     )
-
-
-def _alias_order(alias: Alias) -> tuple[list[int], str]:
-    plain = alias.name.rstrip("td")
-    # Of one minor the plain one comes first, then free-threaded, then debug.
-    return [int(part) for part in plain.split(".")], {"": "z"}.get(alias.name[len(plain) :], alias.name[len(plain) :])
 
 
 def _read_holds(path: str) -> list[tuple[str, str]]:

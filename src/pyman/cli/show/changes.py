@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyman.app.console import Session, short_path
 from pyman.cli.show.output import told_count
 from pyman.core.store import Moved, Runtime, Store, origin_of
-from pyman.effects.store import read_manifest, read_store
+from pyman.effects.store import read_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
     ]
 
 
-def moved_lines(moved: tuple[Moved, ...]) -> list[str]:
-    """One line a move, one more for each venv that was held back."""
+def moved_lines(moved: tuple[Moved, ...], *, planned: bool = False) -> list[str]:
+    """One line a move, one more for each venv that was held back; `planned` tells what a dry run would do."""
+    if planned:
+        return _planned_lines(moved)
     lines = []
     for move in moved:
         if move.new is None:
@@ -65,15 +67,26 @@ def _notes(move: Moved) -> list[str]:
     )
 
 
-def planned_lines(moved: tuple[Moved, ...]) -> list[str]:
-    """What would be said, had it been done."""
+def _planned_lines(moved: tuple[Moved, ...]) -> list[str]:
     lines = []
     for move in moved:
-        lines.append(f"{move.alias} would move from {move.old} to {move.new}")
-        counts = [f"{told_count(move.followed)} would follow", f"{told_count(move.pinned)} pinned"]
-        lines.append("  " + ", ".join([*counts, f"{told_count(len(move.held_back))} would be held back"]))
+        if move.new is None:
+            lines.append(f"{move.alias} would be gone: nothing would be left for it to point at")
+        elif move.old is None:
+            lines.append(f"{move.alias} would be {move.new}")
+        else:
+            lines.append(f"{move.alias} would move from {move.old} to {move.new}")
+        if move.followed or move.pinned or move.held_back:
+            counts = [f"{told_count(move.followed)} would follow"] if move.new else []
+            counts += [f"{told_count(move.pinned)} pinned"] if move.pinned else []
+            counts += [f"{told_count(len(move.held_back))} would be held back"] if move.held_back else []
+            lines += ["  " + ", ".join(counts)] if counts else []
         lines += [f"  would be held back: {held.path}: {held.reason}" for held in move.held_back]
         lines += [f"  {note}" for note in _notes(move)]
+        lines += [
+            f"  process {process.pid} runs {move.old}, and would have to be started again: {process.command}"
+            for process in move.processes
+        ]
     return lines
 
 
@@ -82,7 +95,7 @@ def planned_lines(moved: tuple[Moved, ...]) -> list[str]:
 
 def told_of_hold(session: Session, runtime: Runtime) -> list[str]:
     """A line that says so, where a hold keeps the alias elsewhere, or something lies in its place."""
-    store = read_store(session.places.root)
+    store = session.store()
     if runtime.alias in store.blocked:
         return [f"{store.folder(runtime.alias)} is in the place of an alias, so nothing can follow {runtime.alias}"]
     held = store.held(runtime.alias)

@@ -17,6 +17,10 @@ from pyman.effects.places import cannot_write, make_folder
 from pyman.effects.web.download import fetch_all, sha256_of
 from pyman.errors import NOT_A_MIRROR, IntegrityError, PymanError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _WORK = ".pyman-mirror"
 _LARGEST_LIST = 1 << 26
 _PIECE = 1 << 20
@@ -57,6 +61,15 @@ def add_archives(
         except OSError as error:
             raise cannot_write(folder, error) from error
         _tidy(os.path.join(work, "archives"))
+
+
+def archives_there(folder: str, archives: Iterable[MirroredArchive]) -> dict[MirroredArchive, bool]:
+    """What `add_archives` would do: each archive, with True where it would be added.
+
+    Raises PymanError where the folder has an index that cannot be understood.
+    """
+    _read_index(folder, [])
+    return {archive: not _is_right(folder, archive) for archive in archives}
 
 
 def _write_lists(folder: str, archives: list[MirroredArchive]) -> None:

@@ -12,7 +12,18 @@ import os
 from pyman.core.plans.move import AliasMove, Follower, may_need_work
 from pyman.core.plans.steps import RemoveLink, ReplaceLink
 from pyman.core.record import replace
-from pyman.core.store import Held, Moved, Process, Store, Swap, parse_runtime_name, swaps, with_default, with_hold
+from pyman.core.store import (
+    Held,
+    Moved,
+    Process,
+    Store,
+    Swap,
+    parse_runtime_name,
+    swaps,
+    with_default,
+    with_hold,
+    with_swaps,
+)
 from pyman.core.version import minor_alias
 from pyman.effects.lock import hold
 from pyman.effects.moves.followers import (
@@ -40,6 +51,42 @@ if TYPE_CHECKING:
 _MOST_LOOKS = 5
 
 
+class Preview:
+    """The store as a dry run would leave it: changed here, and not on the disk (DESIGN 11).
+
+    What a change works out before it begins is worked out just so; what stops it then is raised here too.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store with all changes so far. Raises PymanError where it cannot be read."""
+        if self._store is None:
+            self._store = read_store(self._places.root)
+        return self._store
+
+    def change(
+        self,
+        change: Callable[[Store], Store],
+        *,
+        check: bool = True,
+        force: bool = False,
+        trees: Mapping[str, str] | None = None,
+        observer: Observer = SILENT,
+    ) -> tuple[Moved, ...]:
+        """What `change_store` would answer."""
+        before = self.store
+        after = change(before)
+        wanted = swaps(after)
+        moves = prepare(self._places, before, after, wanted, check=check, trees=trees or {})
+        moves = [_with_what_is_stuck(move, force=force) for move in moves]
+        self._store = with_swaps(after, wanted)
+        return tuple(as_planned(move, _running(move, observer)) for move in moves if move.swap.alias != "3")
+
+
 def change_store(
     places: Places,
     change: Callable[[Store], Store],
@@ -49,12 +96,15 @@ def change_store(
     force: bool = False,
     trees: dict[str, str] | None = None,
     observer: Observer = SILENT,
+    preview: Preview | None = None,
 ) -> tuple[Moved, ...]:
-    """Change the store and move the aliases that this moves.
+    """Change the store and move the aliases that this moves; with a `preview`, in that alone.
 
     `change` says what the store will be, `do` makes it so; `trees` tells where a runtime lies that has not got its
     name yet. Raises Refused where a venv that does not fit cannot be held back, unless `force`.
     """
+    if preview is not None:
+        return preview.change(change, check=check, force=force, trees=trees, observer=observer)
     for _ in range(_MOST_LOOKS):
         before = read_store(places.root)
         if any(name.startswith(".move-") for name in before.unfinished):
@@ -79,10 +129,17 @@ def change_store(
 
 
 def settle_aliases(
-    places: Places, observer: Observer = SILENT, *, check: bool = True, force: bool = False
+    places: Places,
+    observer: Observer = SILENT,
+    *,
+    check: bool = True,
+    force: bool = False,
+    preview: Preview | None = None,
 ) -> tuple[Moved, ...]:
     """Point every alias where the rules say, changing nothing else."""
-    return change_store(places, lambda store: store, lambda _: None, check=check, force=force, observer=observer)
+    return change_store(
+        places, lambda store: store, lambda _: None, check=check, force=force, observer=observer, preview=preview
+    )
 
 
 def _with_what_is_stuck(move: AliasMove, *, force: bool) -> AliasMove:
@@ -304,12 +361,14 @@ def set_hold(
     *,
     check: bool = True,
     force: bool = False,
+    preview: Preview | None = None,
 ) -> tuple[Moved, ...]:
     """Keep an alias at a runtime, or let it go where the rules say; returns the moves that this makes.
 
     Raises PymanError where the store cannot be written.
     """
-    make_folder(places.runtimes)
+    if preview is None:
+        make_folder(places.runtimes)
     return change_store(
         places,
         lambda store: with_hold(store, alias, name),
@@ -317,6 +376,7 @@ def set_hold(
         check=check,
         force=force,
         observer=observer,
+        preview=preview,
     )
 
 
@@ -331,12 +391,13 @@ def write_holds(places: Places, alias: str, name: str | None, transaction: Trans
 # The default request: one line in the file `default` of the store.
 
 
-def set_default(places: Places, request: str) -> None:
+def set_default(places: Places, request: str, *, preview: Preview | None = None) -> None:
     """Write the default request, and point the alias `3` at its minor.
 
     Raises PymanError where the store cannot be written.
     """
-    make_folder(places.runtimes)
+    if preview is None:
+        make_folder(places.runtimes)
     path = os.path.join(places.root, "default")
 
     try:
@@ -344,6 +405,7 @@ def set_default(places: Places, request: str) -> None:
             places,
             lambda store: with_default(store, request),
             lambda transaction: transaction.put_file(path, f"{request}\n".encode()),
+            preview=preview,
         )
     except OSError as error:
         raise cannot_write(path, error) from error

@@ -17,13 +17,13 @@ from pyman.core.version import Version, release_name
 from pyman.effects.files import NotReadable, read_bytes, replace_file
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below, rename_folder
-from pyman.effects.moves.move import change_store
+from pyman.effects.moves.move import Preview, change_store
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.staging import WorkFolder, exchange
 from pyman.effects.store import read_store
-from pyman.errors import BrokenRuntime, IntegrityError
+from pyman.errors import UNSUPPORTED, BrokenRuntime, IntegrityError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,13 +62,18 @@ def unpack_runtimes(
     check: bool = True,
     force: bool = False,
     observer: Observer = SILENT,
+    preview: Preview | None = None,
 ) -> tuple[tuple[tuple[Runtime, bool], ...], tuple[Moved, ...]]:
     """Unpack verified archives as runtimes, and move the aliases that this moves: all of it, or nothing.
+
+    With a `preview` nothing is unpacked, and no archive need be there.
 
     Returns each runtime, with True where another process had put the same one there meanwhile, and the moves. Killed
     at any instant, it leaves the store as it was. Raises IntegrityError, BrokenRuntime, Refused for the place of the
     Python that pyman runs on, or PymanError for a full disk.
     """
+    if preview is not None:
+        return _preview(places, preview, archives, check=check, force=force, observer=observer)
     from contextlib import ExitStack
 
     answers: list[tuple[Runtime, bool]] = []
@@ -92,11 +97,52 @@ def unpack_runtimes(
 
 
 def unpack_runtime(
-    places: Places, archive: Archive, *, check: bool = True, force: bool = False, observer: Observer = SILENT
+    places: Places,
+    archive: Archive,
+    *,
+    check: bool = True,
+    force: bool = False,
+    observer: Observer = SILENT,
+    preview: Preview | None = None,
 ) -> tuple[Runtime, tuple[Moved, ...], bool]:
     """Unpack one archive, as `unpack_runtimes` does."""
-    [(runtime, already)], moved = unpack_runtimes(places, [archive], check=check, force=force, observer=observer)
+    [(runtime, already)], moved = unpack_runtimes(
+        places, [archive], check=check, force=force, observer=observer, preview=preview
+    )
     return runtime, moved, already
+
+
+def _preview(
+    places: Places, preview: Preview, archives: Iterable[Archive], *, check: bool, force: bool, observer: Observer
+) -> tuple[tuple[tuple[Runtime, bool], ...], tuple[Moved, ...]]:
+    """What unpacking would come to, as far as the names of the archives tell."""
+    answers: list[tuple[Runtime, bool]] = []
+    new: list[Runtime] = []
+    for archive in sorted(archives, key=lambda archive: archive.subject):
+        if archive.version is None:
+            raise Refused(
+                f"what {os.path.basename(archive.path)} holds is known once it is unpacked",
+                hint="give it the name that upstream gave it, or install it without `--dry-run`",
+                code=UNSUPPORTED,
+            )
+        name = archive.name or release_name(archive.version, archive.variant)
+        there = preview.store.runtime(name)
+        if there is not None and there.is_managed and there.whole and not archive.replace:
+            answers.append((there, True))
+            continue
+        path = os.path.join(places.runtimes, name)
+        runtime = Runtime(name, archive.version, archive.variant, path, None, archive.build if "+" in name else None)
+        refuse_own(places, there or runtime, done="replaced")
+        answers.append((runtime, False))
+        new.append(runtime)
+
+    def change(store: Store) -> Store:
+        for runtime in new:
+            store = with_runtime(store, runtime)
+        return store
+
+    moved = preview.change(change, check=check, force=force, observer=observer) if new else ()
+    return tuple(answers), moved
 
 
 @record
@@ -313,13 +359,18 @@ def _forget_bytecode(library: str, module: str) -> None:
 
 
 def adopt(
-    places: Places, stranger: Stranger, observer: Observer = SILENT, *, check: bool = True
+    places: Places,
+    stranger: Stranger,
+    observer: Observer = SILENT,
+    *,
+    check: bool = True,
+    preview: Preview | None = None,
 ) -> tuple[Runtime, tuple[Moved, ...], KeepInstalled | None]:
     """Link to a Python, and move the aliases that this moves.
 
     Returns the runtime of that release, the moves, and the decision to keep where the release was there already.
     """
-    decision = decide_adoption(stranger, read_store(places.root))
+    decision = decide_adoption(stranger, preview.store if preview is not None else read_store(places.root))
     if isinstance(decision, KeepInstalled):
         return decision.runtime, (), decision
     path = os.path.join(places.runtimes, decision.name)
@@ -332,5 +383,6 @@ def adopt(
         check=check,
         trees={decision.name: stranger.prefix},
         observer=observer,
+        preview=preview,
     )
     return runtime, moved, None

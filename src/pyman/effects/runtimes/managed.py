@@ -10,7 +10,7 @@ from pyman.core.store import Moved, Runtime, Store, swaps, with_hold, without_ru
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below, rename_folder
 from pyman.effects.moves.journal import end_moves
-from pyman.effects.moves.move import change_store, settle_aliases, write_holds
+from pyman.effects.moves.move import Preview, change_store, settle_aliases, write_holds
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
 from pyman.effects.runtimes.own_python import refuse_own
@@ -41,7 +41,14 @@ def prepare_folders(places: Places) -> None:
             sweep_temporaries(folder)
 
 
-def tidy(places: Places, observer: Observer = SILENT, *, check: bool = True, force: bool = False) -> tuple[Moved, ...]:
+def tidy(
+    places: Places,
+    observer: Observer = SILENT,
+    *,
+    check: bool = True,
+    force: bool = False,
+    preview: Preview | None = None,
+) -> tuple[Moved, ...]:
     """Finish or undo what a process left that was killed, and return the moves of aliases that this makes.
 
     Where everything is as it should be nothing is written, not even the lock: the store may be read-only. Raises
@@ -50,6 +57,8 @@ def tidy(places: Places, observer: Observer = SILENT, *, check: bool = True, for
     store = read_store(places.root)
     if not store.unfinished and not swaps(store):
         return ()
+    if preview is not None:
+        return settle_aliases(places, observer, check=check, force=force, preview=preview)
     try:
         prepare_folders(places)
         return settle_aliases(places, observer, check=check, force=force)
@@ -65,6 +74,7 @@ def remove_runtime(
     check: bool = True,
     force: bool = False,
     observer: Observer = SILENT,
+    preview: Preview | None = None,
 ) -> tuple[Moved, ...]:
     """Take a runtime out of the store, and move the aliases that this moves.
 
@@ -74,7 +84,8 @@ def remove_runtime(
     `change_store` does: then nothing has changed.
     """
     refuse_own(places, runtime)
-    prepare_folders(places)
+    if preview is None:
+        prepare_folders(places)
 
     def change(store: Store) -> Store:
         for alias in _held_at(store, runtime):
@@ -101,9 +112,11 @@ def remove_runtime(
             let_go(transaction)
             transaction.take_step(RemoveLink(runtime.path, target))
 
-        return change_store(places, change, forget, check=check, force=force, observer=observer)
+        return change_store(places, change, forget, check=check, force=force, observer=observer, preview=preview)
 
     refuse_mounts_below(runtime.path)
+    if preview is not None:
+        return preview.change(change, check=check, force=force, observer=observer)
     with WorkFolder(places.runtimes, "remove", runtime.name, places.lock) as work:
 
         def remove(transaction: Transaction) -> None:
