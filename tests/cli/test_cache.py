@@ -123,7 +123,7 @@ def test_what_another_process_is_making_stays(home):
 
 def test_what_was_about_to_be_written_by_a_process_that_died(home):
     home.cache.mkdir(parents=True)
-    died = "import os, sys; from pyman.effects import files; os.replace = lambda *_: os._exit(9);"
+    died = "import os, sys; from pyman.effects import files; os.replace = lambda *_, **__: os._exit(9);"
     died += "files.replace_file(sys.argv[1], b'x')"
     subprocess.run(
         [sys.executable, "-c", died, str(home.cache / "available")], env={"PYTHONPATH": PACKAGE}, check=False

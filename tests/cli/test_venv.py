@@ -212,9 +212,9 @@ def test_a_venv_that_is_there_is_kept(user):
 
 def test_clear_puts_another_in_its_place(user):
     user.pyman("venv", "v", "-p", "3.11", "--without-pip")
-    (user.project / "v/mine").touch()
+    (user.project / "v/bin/mine").touch()
     user.pyman("venv", "v", "--clear", "--without-pip")
-    assert not (user.project / "v/mine").exists()
+    assert not (user.project / "v/bin/mine").exists()
     assert settings_of(user.project / "v").request == "3.13"
     assert os.listdir(user.project) == ["v"]
     assert [name for name in os.listdir(user.root / "venvs") if name.startswith(".")] == []

@@ -145,8 +145,8 @@ def _serve() -> None:
 
     for command in COMMANDS:
         importlib.import_module(command.place[0])
-    for name in ("app", "flows.rebuilding", "flows.mending", "show.tables"):
-        importlib.import_module(f"pyman.cli.{name}")
+    for name in ("cli.app", "cli.show.output", "cli.show.changes", "app.rebuild", "app.repair"):
+        importlib.import_module(f"pyman.{name}")
     from pyman.__main__ import main
 
     faults = ctypes.CDLL(None)
