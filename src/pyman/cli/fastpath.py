@@ -212,6 +212,7 @@ _PLAIN_SHARED = {
 PLAIN_OPTIONS = {
     "install": {
         **_PLAIN_SHARED,
+        "--dry-run": ("dry_run", False),
         "--from": ("archive", True),
         "--mirror": ("mirror", True),
         "--force": ("force", False),
