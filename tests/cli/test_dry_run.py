@@ -202,7 +202,7 @@ def test_it_needs_no_yes_and_names_the_one_that_the_run_will_need(home, world, w
 
 def test_people_are_told_that_nothing_was_done(home):
     minors(home)
-    for words in ("upgrade", f"uninstall {OTHER}", "hold 3.13", "venv w", "prune"):
+    for words in (f"uninstall {OTHER}", "hold 3.13", "venv w", "prune"):
         told = home.pyman(*words.split(), "--dry-run")
         assert "would" in told.out or "nothing" in told.out, told
         assert told.err.endswith("nothing was changed: this is what would be done without `--dry-run`\n")

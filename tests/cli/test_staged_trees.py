@@ -115,8 +115,8 @@ def test_with_a_yes_it_is_changed(tmp_path, verb):
         text = (made / "bin" / name).read_text()
         (made / "bin" / name).write_text(text.replace(str(machine.path / "data"), ""))
     assert machine.json(verb, venv, status=1)["error"]["code"] == "needs-yes"
-    shown = machine.pyman(verb, venv, "--dry-run") if verb == "rebuild" else None
-    assert shown is None or "needs a yes (`--yes`): it names /srv/app/.venv" in shown.out
+    shown = machine.pyman(verb, venv, "--dry-run")
+    assert "needs a yes (`--yes`): it names /srv/app/.venv" in shown.err
     machine.pyman(verb, venv, "--yes")
     text = (made / "pyvenv.cfg").read_text()
     assert {"pin": "policy = pin", "follow": "policy = follow", "rebuild": "request = 3.13"}[verb] in text

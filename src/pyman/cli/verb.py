@@ -60,7 +60,8 @@ def _plan(session: Session, function: Callable[[], Answer]) -> Answer:
         answer = _answer(session, function)
     except PymanError as error:
         answer = Answer({}, error=error)
-    notes = answer.notes if answer.error is not None else (*answer.notes, _NOTHING_DONE)
+    told = answer.error is not None or any(note.startswith("nothing was changed") for note in answer.notes)
+    notes = answer.notes if told else (*answer.notes, _NOTHING_DONE)
     return replace(answer, data={DRY_RUN: True, **answer.data}, notes=notes)
 
 
