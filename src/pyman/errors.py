@@ -221,7 +221,7 @@ class Changed(PymanError):
 
 
 class NotStarted(Refused):
-    """An interpreter that is not started, because somebody else could have put it there (DESIGN 6)."""
+    """An interpreter that is not started, because somebody else could have put it there (design.md 6)."""
 
     code = Code("not-started")
 

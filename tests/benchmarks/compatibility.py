@@ -1,6 +1,6 @@
 """The check before a move alone, in this process: what packages say, and what compiled files need.
 
-The budget (DESIGN 12) is for the whole move: 1,000 venvs of 30 pure packages within 2 s, a compiled file within 1 ms.
+The budget (design.md 12) is for the whole move: 1,000 venvs of 30 pure packages within 2 s, a compiled file within 1 ms.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`--dry-run` of every verb that changes something: it changes nothing, and says what the run then says (DESIGN 11)."""
+"""`--dry-run` of every verb that changes something: it changes nothing, and says what the run then says (design.md 11)."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def picture(home):
 
 
 def comparable(answer):
-    """An answer without what a plan need not say, see DESIGN 11."""
+    """An answer without what a plan need not say, see design.md 11."""
     if isinstance(answer, list):
         return [comparable(one) for one in answer]
     if not isinstance(answer, dict):

@@ -1,4 +1,4 @@
-"""A venv in a tree that is meant for another place is left as it is until somebody says yes (DESIGN 7, Moved)."""
+"""A venv in a tree that is meant for another place is left as it is until somebody says yes (design.md 7, Moved)."""
 
 import os
 import shutil

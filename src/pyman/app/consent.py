@@ -1,4 +1,4 @@
-"""Asking a person on a terminal, and what must not be done to a venv without a yes (DESIGN 8)."""
+"""Asking a person on a terminal, and what must not be done to a venv without a yes (design.md 8)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def confirmed(session: Session, question: str, *, yes: bool) -> bool:
     return session.ask(visible(question))
 
 
-# Before one venv goes to another Python: what it would lose there is named, and needs a yes (DESIGN 8).
+# Before one venv goes to another Python: what it would lose there is named, and needs a yes (design.md 8).
 
 
 def get_consent(
@@ -91,7 +91,7 @@ def refuse_other_place(session: Session, facts: VenvFacts, command: str) -> None
 
 
 def refuse_stage(session: Session, facts: VenvFacts, command: str, *, yes: bool) -> None:
-    """Ask whether a venv is to be changed that may lie in a tree for elsewhere; Refused without a yes (DESIGN 7)."""
+    """Ask whether a venv is to be changed that may lie in a tree for elsewhere; Refused without a yes (design.md 7)."""
     if facts.stage_reason and session.dry_run and not yes:
         session.observer.noted(f"{facts.path} needs a yes (`--yes`): {facts.stage_reason}")
         return

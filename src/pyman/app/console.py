@@ -104,7 +104,7 @@ class Answer:
     """One answer, for people and for programs."""
 
     data: dict[str, Any]
-    """The keys of the `--json` object (DESIGN 11), beside `schema`."""
+    """The keys of the `--json` object (design.md 11), beside `schema`."""
     lines: tuple[str, ...] = ()
     """Results: stdout."""
     table: Table | None = None

@@ -132,7 +132,7 @@ def judge(
     foreign: bool = False,
     fitness: Fitness | None = None,
 ) -> World:
-    """What venvs are judged by: the store, whose they are, and which of them do not fit a release (DESIGN 8.1).
+    """What venvs are judged by: the store, whose they are, and which of them do not fit a release (design.md 8).
 
     With `fitness` the caller keeps the answers.
     """

@@ -1,6 +1,6 @@
 """A path as a request: used as given, its directory links kept, resolved only where it could not work otherwise.
 
-Two kinds of path are resolved here (DESIGN 4): one into a venv goes on to the base interpreter, and keeps the venv's
+Two kinds of path are resolved here (design.md 4): one into a venv goes on to the base interpreter, and keeps the venv's
 policy; a lone link to an executable is followed until it stands in a Python's own `bin`, because a venv made from it
 could not find the standard library.
 

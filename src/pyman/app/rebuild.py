@@ -1,4 +1,4 @@
-"""Recreating a venv with the packages that it had, in one transaction, and checking the result (DESIGN 7)."""
+"""Recreating a venv with the packages that it had, in one transaction, and checking the result (design.md 7)."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def rebuild_for(session: Session, facts: VenvFacts, minor: str) -> None:
         session.observer.noted(note)
 
 
-# Whether a rebuilt venv is what was planned, and what it takes over from the old one before it stands (DESIGN 7).
+# Whether a rebuilt venv is what was planned, and what it takes over from the old one before it stands (design.md 7).
 
 _MOST_NAMED = 5
 

@@ -1,4 +1,4 @@
-"""Linking a venv to another Python of its minor version, also where `rebuild` needs no more than that (DESIGN 7)."""
+"""Linking a venv to another Python of its minor version, also where `rebuild` needs no more than that (design.md 7)."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ _SHIM_HEAD = b"#!/bin/sh\n# pyman shim:"
 
 
 def wishes(environ: Mapping[str, str], cwd: str, store: Store, request: str | None = None) -> list[Wish]:
-    """Everybody who may ask for a Python, in the order of DESIGN 9; who asks for nothing has no words.
+    """Everybody who may ask for a Python, in the order of design.md 9; who asks for nothing has no words.
 
     `request` is what the command line asks for, which outranks them all: no one else is asked then.
     `.python-version` anywhere above outranks every `pyproject.toml`, which is not even read then. Raises BadRequest

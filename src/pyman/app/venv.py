@@ -189,7 +189,7 @@ def _wish(path: str, cwd: str, options: VenvOptions, request: Request, choice: C
 
 
 def _data(wish: VenvWish, choice: Choice) -> dict[str, object]:
-    """The keys of DESIGN 11."""
+    """The keys of design.md 11."""
     return {
         "path": wish.path,
         "python": str(choice.version),

@@ -94,7 +94,7 @@ def rebuild(
 
 
 def _with_names_marked(words: list[str]) -> list[str]:
-    """Read `--allow-newer NAME…` as DESIGN 11 has it: what stands behind it up to the next option or venv is a name."""
+    """Read `--allow-newer NAME…`: what stands behind it, up to the next option or venv, is a name."""
     rest = list(words)
     read: list[str] = []
     naming = False

@@ -1,4 +1,4 @@
-"""Who may be started: a rule over what the file system says of an interpreter, and of all that it loads (DESIGN 6).
+"""Who may be started: a rule over what the file system says of an interpreter, and of all that it loads (design.md 6).
 
 effects/interpreters/admission.py looks and starts; nothing in here does.
 """

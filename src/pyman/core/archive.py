@@ -1,4 +1,4 @@
-"""What the archive of a runtime may contain (the rule of DESIGN 10), and which release its name and headers say it is.
+"""What the archive of a runtime may contain (design.md 10), and which release its name and headers say it is.
 
 It stands alone: nothing relies on the filters of `tarfile`, which Python 3.11.2 does not have and which have had holes.
 Upstream's archives are plain (files, relative links, nothing else), so everything unusual is refused, not mended.

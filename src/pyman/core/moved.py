@@ -1,6 +1,6 @@
 """Which files of a moved or copied venv name its old place, what they must say now, and which files are the user's.
 
-Rewritten are, as DESIGN 7 says: scripts that an installer made (RECORD lists them), activation, the `command` line of
+Rewritten are (design.md 7): scripts that an installer made (RECORD lists them), activation, the `command` line of
 `pyvenv.cfg`; and what names a source folder beside the venv, where that has moved along. What the user wrote is not.
 """
 

@@ -129,5 +129,5 @@ def names_patch_release(path: str, version: Version) -> bool:
 
 
 def policy_of_path(path: str, version: Version) -> str:
-    """`pin` for a path that names a patch release, `follow` for any other (DESIGN 4)."""
+    """`pin` for a path that names a patch release, `follow` for any other (design.md 4)."""
     return "pin" if names_patch_release(path, version) else "follow"

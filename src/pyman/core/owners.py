@@ -78,7 +78,7 @@ def _is_poetry_name(name: str) -> bool:
     )
 
 
-# What the owner of a venv offers to mend it: doctor names that command instead of touching the venv (DESIGN 7).
+# What the owner of a venv offers to mend it: doctor names that command instead of touching the venv (design.md 7).
 
 
 def owner_command(facts: VenvFacts) -> str:

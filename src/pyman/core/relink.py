@@ -1,4 +1,4 @@
-"""Where a venv could be linked to instead: the store's alias, else the owner's own minor-version link (DESIGN 7)."""
+"""Where a venv could be linked to instead: the store's alias, else the owner's own minor-version link (design.md 7)."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ def _not_understood(word: str, why: str = "") -> BadRequest:
 def best_of(request: Request, candidates: list[tuple[Version, str]]) -> tuple[Version, str] | None:
     """The release that the request means among those that it admits: the newest final one.
 
-    A pre-release only where it was asked for, or where nothing else exists (DESIGN 4).
+    A pre-release only where it was asked for, or where nothing else exists (design.md 4).
     """
     admitted = [pair for pair in candidates if request.admits(*pair)]
     if not request.prereleases and not (request.pins and request.prerelease):

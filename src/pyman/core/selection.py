@@ -1,4 +1,4 @@
-"""Which wish counts: the order of DESIGN 9, with every step told. Import-light."""
+"""Which wish counts: the order of design.md 9, with every step told. Import-light."""
 
 from __future__ import annotations
 

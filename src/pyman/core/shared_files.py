@@ -1,4 +1,4 @@
-"""Files that a venv has in common with others by hard links, where somebody else may change them (DESIGN 5 and 7).
+"""Files that a venv has in common with others by hard links, where somebody else may change them (design.md 5, 7).
 
 What is done to such a file in one venv is done to all: `chown -R app: /srv/app` hands over the pip of every other venv,
 and `chmod -R g+w` opens it to a group. The repair gives a venv files of its own. It does not take over what somebody

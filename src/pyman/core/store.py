@@ -55,7 +55,7 @@ class Runtime:
 
     @property
     def rank(self) -> tuple[bool, bool, tuple[int, ...], str]:
-        """Sorts the runtimes of one minor by which of them the bare alias should be (DESIGN 3)."""
+        """Sorts the runtimes of one minor by which of them the bare alias should be (design.md 3)."""
         return (self.version.is_final, self.is_managed, self.version.order, self.build or "")
 
     @derived
@@ -181,7 +181,7 @@ def is_alias_name(name: str) -> bool:
 
 
 def wanted_aliases(store: Store) -> dict[str, str]:
-    """Say where every alias should point, by the rules of DESIGN 3.
+    """Say where every alias should point, by the rules of design.md 3.
 
     A minor's alias leads to its highest final release, managed before adopted; to the highest pre-release while
     there is no final one; to what a hold names. `3` leads to the default minor.
@@ -250,7 +250,7 @@ _ORIGINS = (
     ("/Python.framework/", "python.org"),
 )
 SHARED_PREFIXES = ("/usr", "/usr/local", "/opt/homebrew", "/home/linuxbrew/.linuxbrew", "/opt/local", "/")
-"""Prefixes whose `bin` holds far more than a Python: never put on PATH (DESIGN 3)."""
+"""Prefixes whose `bin` holds far more than a Python: never put on PATH (design.md 3)."""
 
 
 def origin_of(target: str | None) -> str:
@@ -267,7 +267,7 @@ def is_shared(target: str | None) -> bool:
     return target is not None and target in SHARED_PREFIXES
 
 
-# An answer to a request: which of the installed Pythons, and by which path it is used (DESIGN 4).
+# An answer to a request: which of the installed Pythons, and by which path it is used (design.md 4).
 
 
 @record
@@ -299,7 +299,7 @@ class Choice:
 
 
 def choose(store: Store, request: Request) -> Choice | None:
-    """Answer a request with what is installed; None where nothing satisfies it (DESIGN 4).
+    """Answer a request with what is installed; None where nothing satisfies it (design.md 4).
 
     A request that names a patch release pins. Every other follows the alias of the best minor, and pins only if
     the release that the alias leads to does not satisfy it.

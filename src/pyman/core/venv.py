@@ -280,7 +280,7 @@ def stage_of(folder: str, place: str) -> str | None:
     """The tree that a venv lies in which is meant for `place`: `/build` for `/build/opt/app` and `/opt/app`.
 
     None where the place is no tail of the folder. Such a tree is being packed, or is a mounted image or a backup:
-    nobody can tell it from one that was really moved there (DESIGN 7, Moved).
+    nobody can tell it from one that was really moved there (design.md 7, Moved).
     """
     return folder[: -len(place)] or None if place.startswith("/") and folder.endswith(place) else None
 

@@ -106,7 +106,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
-# Programs found on PATH, as pyman's own helpers: none that a project or a venv could have brought along (DESIGN 6).
+# Programs found on PATH, as pyman's own helpers: none that a project or a venv could have brought along (design.md 6).
 
 
 def outside_of(venv: str, project: str, home: str) -> tuple[str, ...]:

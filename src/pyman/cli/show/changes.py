@@ -1,4 +1,4 @@
-"""What changed or would change, in words and as JSON (DESIGN 11): installs, moves of aliases, rebuilds."""
+"""What changed or would change, in words and as JSON (design.md 11): installs, moves of aliases, rebuilds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_NOTES = 10
 
 
 def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
-    """The key `moved` of DESIGN 11."""
+    """The key `moved` of design.md 11."""
     return [
         {
             "alias": move.alias,
@@ -90,7 +90,7 @@ def _planned_lines(moved: tuple[Moved, ...]) -> list[str]:
     return lines
 
 
-# What became of requests to install, in words and as data (DESIGN 11).
+# What became of requests to install, in words and as data (design.md 11).
 
 
 def told_of_hold(session: Session, runtime: Runtime) -> list[str]:
@@ -105,7 +105,7 @@ def told_of_hold(session: Session, runtime: Runtime) -> list[str]:
 
 
 def got_data(store: Store, got: Got) -> dict[str, object]:
-    """One item of the key `installed` of DESIGN 11."""
+    """One item of the key `installed` of design.md 11."""
     return {
         "request": got.request.text,
         "version": str(got.runtime.version),
@@ -116,7 +116,7 @@ def got_data(store: Store, got: Got) -> dict[str, object]:
     }
 
 
-# What a rebuild will do and has done, in words and as JSON (DESIGN 11).
+# What a rebuild will do and has done, in words and as JSON (design.md 11).
 
 FROM_INDEX = "from the index"
 

@@ -41,7 +41,7 @@ class Judged:
 
 
 def answer(session: Session, seen: Examination, judged: list[Judged], *, fix: bool, dry_run: bool) -> Answer:
-    """The answer of `pyman doctor`, its keys those of DESIGN 11."""
+    """The answer of `pyman doctor`, its keys those of design.md 11."""
     still_open = sum(one.is_open for one in judged)
     fixed = sum(one.status == FIXED for one in judged)
     data = {

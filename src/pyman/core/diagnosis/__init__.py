@@ -1,1 +1,1 @@
-"""What is wrong, and what would mend it: the findings of DESIGN 7."""
+"""What is wrong, and what would mend it: the findings of design.md 7."""

@@ -1,4 +1,4 @@
-"""One thing that is wrong and how bad it is (the codes of DESIGN 7), and what a venv is judged by."""
+"""One thing that is wrong and how bad it is (the codes of design.md 7), and what a venv is judged by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with the store and the machine, as a pure function of what was read (DESIGN 7)."""
+"""What is wrong with the store and the machine, as a pure function of what was read (design.md 7)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Interrupted:
 
 
 def diagnose_aliases(store: Store) -> tuple[Finding, ...]:
-    """Compare every alias with the rules of DESIGN 3."""
+    """Compare every alias with the rules of design.md 3."""
     findings = []
     for swap in swaps(store):
         path = store.folder(swap.alias)

@@ -1,4 +1,4 @@
-"""What is wrong with a venv, as a pure function of what was read (DESIGN 7), and a venv as lists show it."""
+"""What is wrong with a venv, as a pure function of what was read (design.md 7), and a venv as lists show it."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def state_of_venv(findings: Iterable[Finding], path: str) -> str:
     return min(own, key=lambda finding: rank[finding.severity]).code if own else HEALTHY
 
 
-# What is wrong with the interpreter of a venv: the rules in the order of DESIGN 7; the first that applies counts.
+# What is wrong with the interpreter of a venv: the rules in the order of design.md 7; the first that applies counts.
 
 
 def about_interpreter(venv: Judged) -> Iterator[Finding]:
@@ -394,7 +394,7 @@ _RULES = (
 )
 
 
-# One venv as lists show it: what remains of its facts when thousands of them have been read (DESIGN 11).
+# One venv as lists show it: what remains of its facts when thousands of them have been read (design.md 11).
 
 
 @record

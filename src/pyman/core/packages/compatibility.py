@@ -1,4 +1,4 @@
-"""Whether installed packages fit another patch release of their minor version (DESIGN 8.1), and each other.
+"""Whether installed packages fit another patch release of their minor version (design.md 8), and each other.
 
 Only what fitted the old release and does not fit the new one counts. What nobody can understand is told, and is no
 reason to hold a venv back.

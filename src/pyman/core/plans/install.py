@@ -237,7 +237,7 @@ class Link:
 
 @record
 class KeepInstalled:
-    """The release is in the store already: one version has one place (DESIGN 3)."""
+    """The release is in the store already: one version has one place (design.md 3)."""
 
     stranger: Stranger
     runtime: Runtime

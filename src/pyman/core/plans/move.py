@@ -1,4 +1,4 @@
-"""Moving an alias: which venvs go along, which are held back, which come forward again (DESIGN 8)."""
+"""Moving an alias: which venvs go along, which are held back, which come forward again (design.md 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One rebuild, decided before it begins: its Python, the packages that are put back, what prevents it (DESIGN 4, 7)."""
+"""One rebuild, decided before it begins: its Python, its packages, and what prevents it (design.md 4, 7)."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def split_own(
     return holding, tuple(name for name in own if name not in holding)
 
 
-# Which Python a venv is made anew with, and what stays of its owner's wishes (DESIGN 4, 7).
+# Which Python a venv is made anew with, and what stays of its owner's wishes (design.md 4, 7).
 
 
 @record
@@ -251,7 +251,7 @@ def kept_request(facts: VenvFacts, choice: Choice, wish: PythonWish, request: Re
     return choice.release if choice.policy == "pin" else minor_alias(choice.version, choice.variant)
 
 
-# What a rebuild puts into the new venv, and whether that is what was in the old one (DESIGN 7, Rebuild).
+# What a rebuild puts into the new venv, and whether that is what was in the old one (design.md 7, Rebuild).
 
 
 @record

@@ -1,4 +1,4 @@
-"""Removing a runtime: who needs it, and what `prune` may take away (DESIGN 8)."""
+"""Removing a runtime: who needs it, and what `prune` may take away (design.md 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mending a venv: a finding and the facts that it was made from, turned into steps (DESIGN 7).
+"""Mending a venv: a finding and the facts that it was made from, turned into steps (design.md 7).
 
 A venv is mended one finding at a time and read again in between: two findings may be about one file.
 """

@@ -1,4 +1,4 @@
-"""The one door through which pyman starts interpreters: here is decided who may be started (DESIGN 6).
+"""The one door through which pyman starts interpreters: here is decided who may be started (design.md 6).
 
 What was checked is what is started. Every folder on the way to the program, and to what it loads, is looked at from
 the root on: where nobody else may write to the first ones, nobody else can exchange the next one, so that a name means
@@ -331,7 +331,7 @@ def _cannot_be_started(executable: str, error: OSError) -> BrokenRuntime:
     return BrokenRuntime(f"{executable} cannot be started: {reason}", hint="it may have been built for another system")
 
 
-# The folders of the user's own version managers: what lies in them may be started, and followed (DESIGN 6, 7).
+# The folders of the user's own version managers: what lies in them may be started, and followed (design.md 6, 7).
 #
 # A folder that a project brings along is none of them, whatever an environment variable says: a repository may hold a
 # `.pyenv` and the line that sets PYENV_ROOT to it.

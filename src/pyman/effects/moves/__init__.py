@@ -1,1 +1,1 @@
-"""Moving an alias, and everything that goes along with it (DESIGN 8)."""
+"""Moving an alias, and everything that goes along with it (design.md 8)."""

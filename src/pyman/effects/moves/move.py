@@ -1,4 +1,4 @@
-"""Changing the store so that aliases move: one operation, whoever requests it (DESIGN 8).
+"""Changing the store so that aliases move: one operation, whoever requests it (design.md 8).
 
 Look and check without the lock, which may take seconds; then, under the lock and in one transaction: hold back what
 does not fit, make the change, swap the links, bring the venvs up to date. If the store is another one by then, look
@@ -52,7 +52,7 @@ _MOST_LOOKS = 5
 
 
 class Preview:
-    """The store as a dry run would leave it: changed here, and not on the disk (DESIGN 11).
+    """The store as a dry run would leave it: changed here, and not on the disk (design.md 11).
 
     What a change works out before it begins is worked out just so; what stops it then is raised here too.
     """

@@ -45,7 +45,7 @@ def read_needs(places: Places, store: Store, runtime: Runtime, others: Iterable[
 def sort_for_relink(
     places: Places, needed: Iterable[Need], runtime: Runtime, target: Runtime
 ) -> tuple[tuple[Need, ...], tuple[Need, ...]]:
-    """Tell apart the venvs that can be linked to another release, and what else needs a runtime (DESIGN 8.1).
+    """Tell apart the venvs that can be linked to another release, and what else needs a runtime (design.md 8).
 
     A pinned venv gives up what it asked for; packages that do not fit are never overruled.
     """

@@ -1,4 +1,4 @@
-"""The Python that pyman itself runs on: what has its name in the store keeps it (DESIGN 3)."""
+"""The Python that pyman itself runs on: what has its name in the store keeps it (design.md 3)."""
 
 from __future__ import annotations
 

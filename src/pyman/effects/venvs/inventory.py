@@ -1,4 +1,4 @@
-"""Every venv of this machine that pyman made, found or was told of, and where tools keep theirs (DESIGN 6)."""
+"""Every venv of this machine that pyman made, found or was told of, and where tools keep theirs (design.md 6)."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def is_only_named(places: Places, path: str, folder: str) -> bool:
 def _with_claim(places: Places, facts: VenvFacts) -> VenvFacts:
     """Say of a venv that only a project's link or text file names that it is not to be changed.
 
-    What such a file says can make pyman look inside of that project, and write nowhere else (DESIGN 6).
+    What such a file says can make pyman look inside of that project, and write nowhere else (design.md 6).
     """
     only_named = is_only_named(places, facts.path, facts.folder)
     return facts if only_named == facts.only_named else replace(facts, only_named=only_named)
@@ -303,7 +303,7 @@ def _below(folder: str, depth: int, place: Place) -> Iterator[str]:
             yield from _below(path, depth - 1, place)
 
 
-# What venvs stand on, as far as neither their links nor files tell it, and whether that may be started (DESIGN 6).
+# What venvs stand on, as far as neither their links nor files tell it, and whether that may be started (design.md 6).
 #
 # Only a base interpreter is ever started, never anything of a venv, and only one that
 # effects/interpreters/admission.py admits: a repository may bring along a venv, and the program that it leads to.
@@ -420,7 +420,7 @@ def _lies_beside(path: str, venv: str) -> bool:
     return around not in _OF_THE_SYSTEM and not is_shared(os.path.dirname(os.path.dirname(path)))
 
 
-# The project that a folder belongs to: what its files say counts inside of it, and nowhere else (DESIGN 6).
+# The project that a folder belongs to: what its files say counts inside of it, and nowhere else (design.md 6).
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 

@@ -1,4 +1,4 @@
-"""A venv as it lies on the disk and what it stands on: read, never run (DESIGN 6). Import-light."""
+"""A venv as it lies on the disk and what it stands on: read, never run (design.md 6). Import-light."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be written of a venv: folders of its own, of the user, reached without following a link (DESIGN 6).
+"""What may be written of a venv: folders of its own, of the user, reached without following a link (design.md 6).
 
 The one rule for everything that changes a venv: `bin`, `lib`, `lib/pythonX.Y` and `site-packages` are real folders
 that belong to whoever owns the venv. `why_not_written` says beforehand why a venv is left alone; `open_own` opens one

@@ -146,7 +146,7 @@ def _unreadable(path: str, error: OSError) -> PymanError:
 def state_of(path: str) -> str:
     """Say whether a recorded venv is `present`, `gone`, or `unreachable`: its folder is missing too.
 
-    A venv on a disk that is not mounted is not gone (DESIGN 6).
+    A venv on a disk that is not mounted is not gone (design.md 6).
     """
     try:
         os.lstat(path)

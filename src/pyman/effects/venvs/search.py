@@ -1,4 +1,4 @@
-"""Finding venvs below folders: to the bottom, on their file system, without following a link (DESIGN 6).
+"""Finding venvs below folders: to the bottom, on their file system, without following a link (design.md 6).
 
 One process walks at once; when there is more to do, others of the same program help it.
 """

@@ -1,4 +1,4 @@
-"""A relinked venv, read back, and its base started once: exit status 0 proves nothing (DESIGN 7)."""
+"""A relinked venv, read back, and its base started once: exit status 0 proves nothing (design.md 7)."""
 
 from __future__ import annotations
 
