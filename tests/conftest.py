@@ -29,6 +29,12 @@ settings.register_profile(
 )
 settings.load_profile("steady")
 
+# What has a run of its own, because the suite has to stay below five minutes (tests/run): folders and files.
+_OWN_RUNS = {
+    "faults": ("faults/test_venv_commands.py", "faults/test_store_commands.py", "faults/test_crowds.py"),
+    "tools": ("cli/test_doctor_creators.py",),
+}
+
 # In the order of their length, as `--durations=0` told it; whatever is not among them takes less than any of these.
 _LONGEST = (
     *("test_rebuild", "test_install_script", "test_rebuild_keeps", "test_upgrade", "test_seed", "test_installers"),
@@ -39,6 +45,8 @@ _LONGEST = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Runtimes that are installed once lie where all processes of a run find them, see stage/home.py."""
+    for name in _OWN_RUNS:
+        config.addinivalue_line("markers", f"{name}: part of `tests/run --{name}`")
     config.addinivalue_line("markers", "real_archives(why): stand-ins cannot serve this test, see stage/mirror.py")
     if not hasattr(config, "workerinput"):
         os.environ[SHARED] = tempfile.mkdtemp(prefix="pyman-test-shared-")
@@ -89,6 +97,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     PYMAN_TEST_EXAMPLES=50 tries fifty times as many inputs with every law, for a night or a release.
     """
+    for item in items:
+        for name, files in _OWN_RUNS.items():
+            if str(item.path).endswith(files):
+                item.add_marker(name)
     items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
     factor = int(os.environ.get("PYMAN_TEST_EXAMPLES", "1"))
     if factor == 1:
