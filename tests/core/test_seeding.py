@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyman.core.script_header import script_header
 from pyman.core.seeding import (
     COPIED,
     COPY,
@@ -22,7 +23,6 @@ from pyman.core.seeding import (
     format_seed,
     newest,
     parse_seed,
-    script_header,
     script_names,
     seed_key,
     split_wheel_name,

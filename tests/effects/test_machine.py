@@ -8,7 +8,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 
-from pyman.core.target import is_triple
+from pyman.core.platform import is_triple
 from pyman.effects.machine import elf_interpreter, platform, system_loader
 from stage.hostile import damaged
 

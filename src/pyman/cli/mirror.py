@@ -13,9 +13,9 @@ from pyman.cli.verb import verb
 from pyman.core.catalogue import INDEX, Build, MirroredArchive, mirrored
 from pyman.core.escape import as_word
 from pyman.core.plans.install import answer_is_known, refuse_what_has_no_build, wanted_builds
+from pyman.core.platform import is_triple
 from pyman.core.record import replace
 from pyman.core.request import Request, parse_request
-from pyman.core.target import is_triple
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.catalogue.mirror import add_archives, archives_there
 from pyman.effects.machine import platform as this_platform

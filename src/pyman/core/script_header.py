@@ -1,4 +1,4 @@
-"""The first lines of a script that an installer made: how they name the interpreter of a venv.
+"""The first lines of a script that an installer made: how they name the interpreter of a venv. Import-light.
 
 #!/srv/app/.venv/bin/python         where the kernel takes it
 #!/bin/sh                           where the path is too long for that, or has a space
@@ -8,10 +8,14 @@
 
 from __future__ import annotations
 
+from posixpath import basename
+
 from pyman.core.shell.activation import quote_sh
 
 SHEBANG_LIMITS = {"linux": 127, "darwin": 512}
 """Bytes, with `#!` and the end of the line: beyond them pip and its vendored distlib go by way of `/bin/sh`."""
+# Linux read no longer first lines before 5.1; pip and installer go by the same number everywhere.
+_LONGEST_SHEBANG = SHEBANG_LIMITS["linux"]
 
 # Letters that mean the same to every shell, quoted or not.
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/@:,")
@@ -57,3 +61,23 @@ def header_for(executable: str, arguments: str, limit: int) -> str:
         return simple
     quoted = executable if is_plain(executable) else quote_sh(executable)
     return f"{_SH}{quoted}{' ' if arguments else ''}{arguments}{_SH_END}"
+
+
+def script_header(python: str) -> str:
+    """Return the first lines of a script that the interpreter at the absolute path `python` runs.
+
+    A path that is too long for the kernel, or that it would split, goes through `/bin/sh` as pip's scripts do: Python
+    reads those lines as a string. What would not survive in a string of Python's is found beside the script instead.
+    """
+    length = len(python.encode("utf-8", "surrogateescape"))
+    if "\\" in python or not _is_unicode(python):
+        return '#!/bin/sh\n\'\'\'exec\' "$(dirname -- "$(realpath -- "$0")")"/' + (
+            quote_sh(basename(python)) + ' "$0" "$@"\n' + "' '''\n"
+        )
+    if length + 3 <= _LONGEST_SHEBANG and not any(blank in python for blank in " \t\r\n"):
+        return f"#!{python}\n"
+    return f"#!/bin/sh\n'''exec' {quote_sh(python)} \"$0\" \"$@\"\n' '''\n"
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

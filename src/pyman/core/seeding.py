@@ -1,14 +1,11 @@
-"""What a venv is born with: which bundled wheels, where an unpacked one lies in the cache, how its scripts begin.
+"""What a venv is born with: which bundled wheels, where an unpacked one lies in the cache.
 
 Import-light: imports no more than start-up has.
 """
 
 from __future__ import annotations
 
-from posixpath import basename
-
 from pyman.core.record import record
-from pyman.core.shell.activation import quote_sh
 from pyman.core.version import Version, minor_alias, release_name
 
 INSTALLER = b"pip\n"
@@ -28,8 +25,6 @@ AUTO, COPY = LINK_MODES = ("auto", "copy")
 
 _HEADER = "pyman-seed 3"
 _END = "end"
-# Linux read no longer first lines before 5.1; pip and installer go by the same number everywhere.
-_LONGEST_SHEBANG = 127
 
 
 @record
@@ -157,26 +152,6 @@ def script_names(name: str, version: Version) -> tuple[str, ...] | None:
     if project == "easy_install":
         return ("easy_install", f"easy_install-{version.minor_name}")
     return None
-
-
-def script_header(python: str) -> str:
-    """Return the first lines of a script that the interpreter at the absolute path `python` runs.
-
-    A path that is too long for the kernel, or that it would split, goes through `/bin/sh` as pip's scripts do: Python
-    reads those lines as a string. What would not survive in a string of Python's is found beside the script instead.
-    """
-    length = len(python.encode("utf-8", "surrogateescape"))
-    if "\\" in python or not _is_unicode(python):
-        return '#!/bin/sh\n\'\'\'exec\' "$(dirname -- "$(realpath -- "$0")")"/' + (
-            quote_sh(basename(python)) + ' "$0" "$@"\n' + "' '''\n"
-        )
-    if length + 3 <= _LONGEST_SHEBANG and not any(blank in python for blank in " \t\r\n"):
-        return f"#!{python}\n"
-    return f"#!/bin/sh\n'''exec' {quote_sh(python)} \"$0\" \"$@\"\n' '''\n"
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def format_seed(seed: Seed) -> str:

@@ -6,7 +6,7 @@ import glob
 import os
 import sys
 
-from pyman.core.target import platform_triple
+from pyman.core.platform import platform_triple
 
 # The first that is a dynamic ELF program tells the loader. Not the Python that runs us: it may have brought its own.
 _PROGRAMS = ("/bin/sh", "/usr/bin/env", "/bin/ls", "/bin/cat")

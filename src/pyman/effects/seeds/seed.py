@@ -9,6 +9,7 @@ import os
 import sys
 
 from pyman.core.record import record
+from pyman.core.script_header import script_header
 from pyman.core.seeding import (
     AUTO,
     INSTALLER,
@@ -20,7 +21,6 @@ from pyman.core.seeding import (
     Wheel,
     allowed_ways,
     newest,
-    script_header,
     seed_key,
     split_wheel_name,
     wanted_projects,

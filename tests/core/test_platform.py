@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, settings
 
-from pyman.core.target import is_triple, platform_triple
+from pyman.core.platform import is_triple, platform_triple
 from pyman.errors import PymanError
 from stage.hostile import damaged, text_of
 
