@@ -324,14 +324,14 @@ def test_damaged_memory_costs_a_look_and_no_more(pair, tmp_path):
 @pytest.mark.parametrize(
     ("uid", "gid", "mode", "wrong"),
     [
-        (1000, 1000, 0o644, ""),
-        (0, 0, 0o644, ""),
+        (1000, 1000, 0o644, None),
+        (0, 0, 0o644, None),
         (1001, 1000, 0o644, "foreign"),
         (1000, 1000, 0o666, "writable"),
         (1000, 50, 0o664, "writable"),
         # Whoever has the umask 002 has a group of his own for it.
-        (1000, 1000, 0o664, ""),
-        (1000, 50, 0o644, ""),
+        (1000, 1000, 0o664, None),
+        (1000, 50, 0o644, None),
     ],
 )
 def test_who_else_may_change_a_file(uid, gid, mode, wrong, monkeypatch):

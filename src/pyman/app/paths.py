@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyman.core.pyvenv_cfg import Policy
     from pyman.effects.places import Places
 
 
@@ -33,7 +34,7 @@ class Found:
     """Where a path led."""
 
     executable: str
-    policy: str | None = None
+    policy: Policy | None = None
     """What a venv on the way said about itself."""
     told_by_venv: bool = False
     """True where only the settings of a venv lead there."""
@@ -80,7 +81,7 @@ def _joined(folder: str, text: str) -> str:
     return path
 
 
-def _to_base(path: str, policy: str | None) -> Found:
+def _to_base(path: str, policy: Policy | None) -> Found:
     told_by_venv = False
     for _ in range(MOST_LINKS):
         if os.path.isdir(path):
@@ -108,7 +109,7 @@ def _to_base(path: str, policy: str | None) -> Found:
     raise BadRequest(f"{path} leads round in a circle", hint="name the interpreter itself", exit_status=1)
 
 
-def _base_of_venv(venv: str, policy: str | None) -> tuple[str, str | None]:
+def _base_of_venv(venv: str, policy: Policy | None) -> tuple[str, Policy | None]:
     """The base interpreter of a venv, read from its settings, and the policy that they name."""
     from pyman.effects.venvs.on_disk import read_venv
 

@@ -54,6 +54,11 @@ from pyman.effects.venvs.inventory import is_own
 from pyman.effects.venvs.user_files import hides_all, read_own_pip_conf
 from pyman.errors import FOREIGN, OTHER_LOCK, OWN_VENV, BadRequest, DiskFull, NotFound, NotStarted, PymanError, Refused
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.pyvenv_cfg import Policy
+    from pyman.core.version import Variant
+
 LOCK = "lock"
 
 
@@ -209,7 +214,7 @@ def _installer(
     return replace(installer, pip_conf=conf), tuple(notes)
 
 
-def _release(version: Version, variant: str) -> Release:
+def _release(version: Version, variant: Variant) -> Release:
     machine = os.uname()
     markers = marker_environment(
         version,
@@ -367,7 +372,7 @@ def _would_install(session: Session, request: Request) -> Choice:
     if isinstance(decision, Impossible):
         raise decision.error
     build = decision.build if isinstance(decision, Fetch) else decision.runtime
-    policy = "pin" if request.pins else "follow"
+    policy: Policy = "pin" if request.pins else "follow"
     alias = minor_alias(build.version, build.variant)
     executable = os.path.join(store.folder(alias), executable_of(build.version, build.variant))
     return Choice(build.version, build.variant, os.path.dirname(executable), executable, policy)

@@ -25,8 +25,13 @@ from pyman.errors import BORROWS, NOT_YOURS, OTHER_ARCHITECTURE, NotFound, Pyman
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Literal
+
     from pyman.app.repair import Mended
     from pyman.core.plans.rebuild import RebuildOptions
+    from pyman.core.pyvenv_cfg import Policy
+
+    RelinkStatus = Literal["planned", "relinked", "unchanged"]
 
 
 def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:
@@ -111,7 +116,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
     return relinked_data(facts, after, count, "relinked"), line
 
 
-def _other_target(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[Target, str, str] | None:
+def _other_target(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[Target, str, Policy] | None:
     """Link, words and policy that the user's request means, where the venv has others."""
     from pyman.app.rebuild_plan import find_python, target_of
     from pyman.core.plans.rebuild import kept_request
@@ -153,7 +158,7 @@ def named_venv(session: Session, text: str | None) -> VenvFacts:
     return facts
 
 
-def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, policy: str) -> None:
+def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, policy: Policy) -> None:
     """Link a venv to a Python of its minor, and write down what was asked for. Raises PymanError, having undone it."""
     objection = Architectures().objection(facts, target.executable)
     if objection:
@@ -175,7 +180,7 @@ def running_release(facts: VenvFacts) -> str | None:
     return str(facts.python) if facts.python is not None else None
 
 
-def relinked_data(before: VenvFacts, after: VenvFacts, packages: int, status: str) -> dict[str, object]:
+def relinked_data(before: VenvFacts, after: VenvFacts, packages: int, status: RelinkStatus) -> dict[str, object]:
     """One element of `rebuilt` for a venv that a relink was enough for."""
     return {
         "path": before.path,

@@ -45,6 +45,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pyman.core.diagnosis.finding import Status
+
 _MOST_REPAIRS = 8
 """Of one venv: every repair removes its finding, so more would be a circle."""
 
@@ -54,7 +56,7 @@ class Mended:
     """What became of one finding."""
 
     finding: Finding
-    status: str
+    status: Status
     """`fixed`, `failed` or `open`."""
     why: str = ""
     """Why it failed, or was left."""

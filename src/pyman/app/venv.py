@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from pyman.core.request import Request
     from pyman.effects.places import Places
+    from pyman.effects.venvs.place import Occupant
 
 _ATTEMPTS = 10
 """An alias that moves more often than that while one venv is made is no coincidence."""
@@ -221,7 +222,7 @@ def place_of(folder: str, cwd: str, *, clear: bool = False) -> str:
     return path
 
 
-def free_place(places: Places, path: str, *, clear: bool) -> str:
+def free_place(places: Places, path: str, *, clear: bool) -> Occupant:
     """Say what is in the place of a new venv: `nothing`, `empty`, or with `clear` a `venv`.
 
     What a dead process left of this venv, as the journal tells it, is removed first, and an old one put back that it
@@ -234,7 +235,7 @@ def free_place(places: Places, path: str, *, clear: bool) -> str:
     return place_for_venv(places, path, clear=clear)
 
 
-def place_for_venv(places: Places, path: str, *, clear: bool) -> str:
+def place_for_venv(places: Places, path: str, *, clear: bool) -> Occupant:
     """The same as it is, whatever a dead process left. Raises Refused unless a venv may be made there."""
     there = what_is_there(path)
     if there not in ("root", "nothing") and os.path.realpath(path) == os.path.realpath(places.home):

@@ -20,6 +20,7 @@ from pyman.effects.venvs.uses import read_users
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.catalogue import Catalogue
+    from pyman.core.version import Variant
 
 
 @verb
@@ -166,12 +167,12 @@ def list_outdated(session: Session, store: Store) -> Answer:
     )
 
 
-def _releases(known: Catalogue, *, every: bool) -> list[tuple[Version, str]]:
+def _releases(known: Catalogue, *, every: bool) -> list[tuple[Version, Variant]]:
     """The releases to show, newest minor first; of each minor the newest final one, else the newest of all."""
     pairs = sorted({(build.version, build.variant) for build in known.builds}, key=_order, reverse=True)
     if every:
         return pairs
-    chosen: dict[tuple[str, str], tuple[Version, str]] = {}
+    chosen: dict[tuple[str, Variant], tuple[Version, Variant]] = {}
     for version, variant in pairs:
         key = (version.minor_name, variant)
         if key not in chosen or (version.is_final and not chosen[key][0].is_final):
@@ -179,12 +180,12 @@ def _releases(known: Catalogue, *, every: bool) -> list[tuple[Version, str]]:
     return sorted(chosen.values(), key=_order, reverse=True)
 
 
-def _order(pair: tuple[Version, str]) -> tuple[tuple[int, int], int, tuple[int, ...]]:
+def _order(pair: tuple[Version, Variant]) -> tuple[tuple[int, int], int, tuple[int, ...]]:
     version, variant = pair
     return ((version.major, version.minor), VARIANT_RANK[variant], version.order)
 
 
-def _other_installed(store: Store, version: Version, variant: str) -> str:
+def _other_installed(store: Store, version: Version, variant: Variant) -> str:
     """What is installed of the same minor, where it is not the newest."""
     mine = [
         runtime.release

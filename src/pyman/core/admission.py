@@ -13,23 +13,33 @@ from pyman.core.names import is_interpreter_name
 from pyman.core.record import record
 from pyman.errors import NotStarted
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Grounds = Literal["store", "named", "tool", "unvouched"]
+    ObjectionKind = Literal[
+        "other-owner", "writable", "outside", "exchanged", "no-program", "no-name", "no-library", "in-venv"
+    ]
+
 ROOT = 0
 """The uid of root, and the gid of its group."""
 
-STORE, NAMED, TOOL, UNVOUCHED = "store", "named", "tool", "unvouched"
+STORE: Grounds = "store"
+NAMED: Grounds = "named"
+TOOL: Grounds = "tool"
+UNVOUCHED: Grounds = "unvouched"
 """On which grounds an interpreter may be started: it is of a store; the user named it, in words and not in a file; it
 lies in the folder of the user's own version manager; or there are none of these, and then all of it must be root's."""
 
-OTHER_OWNER, WRITABLE, OUTSIDE, EXCHANGED, NO_PROGRAM, NO_NAME, NO_LIBRARY, IN_VENV = (
-    "other-owner",
-    "writable",
-    "outside",
-    "exchanged",
-    "no-program",
-    "no-name",
-    "no-library",
-    "in-venv",
-)
+OTHER_OWNER: ObjectionKind = "other-owner"
+WRITABLE: ObjectionKind = "writable"
+OUTSIDE: ObjectionKind = "outside"
+EXCHANGED: ObjectionKind = "exchanged"
+NO_PROGRAM: ObjectionKind = "no-program"
+NO_NAME: ObjectionKind = "no-name"
+NO_LIBRARY: ObjectionKind = "no-library"
+IN_VENV: ObjectionKind = "in-venv"
 """What may be held against it."""
 
 _ELF = b"\x7fELF"
@@ -61,12 +71,12 @@ class Standing:
 class Objection:
     """Why an interpreter is not started."""
 
-    kind: str
+    kind: ObjectionKind
     path: str
     """What the objection is to: the interpreter, or something that it depends on."""
 
 
-def objection(thing: Standing, grounds: str, user: int) -> Objection | None:
+def objection(thing: Standing, grounds: Grounds, user: int) -> Objection | None:
     """Say what forbids to start an interpreter, of one thing that it depends on; None where nothing does.
 
     `user` is the uid that would start it. A sticky bit is enough for a folder that is only passed: what lies in it

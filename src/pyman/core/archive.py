@@ -13,6 +13,10 @@ from __future__ import annotations
 from pyman.core.record import record
 from pyman.core.version import Version, parse_version
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.version import Variant
+
 TOP_FOLDER = "python"
 """What an archive of upstream unpacks to; its content becomes the runtime's folder."""
 
@@ -232,7 +236,7 @@ class Release:
     """A version and its variant, `default`, `freethreaded` or `debug`."""
 
     version: Version
-    variant: str
+    variant: Variant
 
 
 @record
@@ -240,7 +244,7 @@ class ArchiveName:
     """What the file name of an archive of python-build-standalone says."""
 
     version: Version
-    variant: str
+    variant: Variant
     build: str
     """The release tag: `20261001`."""
     platform: str
@@ -274,9 +278,10 @@ def parse_archive_name(name: str) -> ArchiveName | None:
     return ArchiveName(version, variant, match["build"], match["platform"], match["flavor"])
 
 
-def _variant(options: set[str]) -> str | None:
-    named = options & {"freethreaded", "debug"}
-    return None if len(named) == 2 else (named or {"default"}).pop()
+def _variant(options: set[str]) -> Variant | None:
+    if {"freethreaded", "debug"} <= options:
+        return None
+    return "freethreaded" if "freethreaded" in options else "debug" if "debug" in options else "default"
 
 
 def read_patch_level(header: str) -> Version | None:
@@ -290,7 +295,7 @@ def read_patch_level(header: str) -> Version | None:
     return parse_version(".".join(numbers) + stage + serial)
 
 
-def read_configuration(header: str) -> str | None:
+def read_configuration(header: str) -> Variant | None:
     """Return the variant that `pyconfig.h` defines, None where it is one without a name here."""
     defined = _defines(header)
     named = {"Py_GIL_DISABLED": "freethreaded", "Py_DEBUG": "debug"}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
+    from pyman.core.version import Variant
+
 GITHUB_PREFIX = "https://github.com/astral-sh/python-build-standalone/releases/download/"
 FAST_PREFIX = "https://releases.astral.sh/github/python-build-standalone/releases/download/"
 
@@ -45,7 +47,7 @@ class Build:
     """One archive that can become a runtime."""
 
     version: Version
-    variant: str
+    variant: Variant
     """`default`, `freethreaded` or `debug`."""
     build: str
     """The tag of upstream's release, its date: `20261001`."""
@@ -116,7 +118,7 @@ def parse_release(line: str | bytes, base: str, platform: str) -> list[Build]:
     if not isinstance(release, dict) or not isinstance(release.get("artifacts"), list):
         raise WrongShape("is no release with artifacts")
     version, tag = split_version(release.get("version"))
-    best: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+    best: dict[Variant, tuple[tuple[int, int], dict[str, Any]]] = {}
     for artifact in release["artifacts"]:
         found = _classify(artifact, platform, tag)
         if found is not None:
@@ -176,7 +178,7 @@ def split_version(text: object) -> tuple[Version, str]:
     return version, tag
 
 
-def _classify(artifact: object, platform: str, tag: str) -> tuple[str, tuple[int, int]] | None:
+def _classify(artifact: object, platform: str, tag: str) -> tuple[Variant, tuple[int, int]] | None:
     """Return the variant of an artifact and its rank, the lowest is the best; None for one that is not for us."""
     if not isinstance(artifact, dict):
         raise WrongShape("has an artifact that is no object")
@@ -196,13 +198,13 @@ def _classify(artifact: object, platform: str, tag: str) -> tuple[str, tuple[int
         return None
     if "musl" in platform and tag < _FIRST_DYNAMIC_MUSL:
         return None
-    variants = {option for option in options if option in ("freethreaded", "debug")}
+    variants: list[Variant] = [variant for variant in VARIANT_SUFFIX if variant != "default" and variant in options]
     if len(variants) > 1:
         return None
-    return variants.pop() if variants else "default", (_FORMATS.index(archive_format), _FLAVORS.index(flavor))
+    return variants[0] if variants else "default", (_FORMATS.index(archive_format), _FLAVORS.index(flavor))
 
 
-def _build(version: Version, variant: str, tag: str, platform: str, artifact: dict[str, Any], base: str) -> Build:
+def _build(version: Version, variant: Variant, tag: str, platform: str, artifact: dict[str, Any], base: str) -> Build:
     sha256, size = artifact.get("sha256"), artifact.get("size")
     if sha256 is not None:
         sha256 = sha256.lower() if isinstance(sha256, str) else ""

@@ -13,6 +13,10 @@ from pyman.core.record import record
 from pyman.core.version import Version, parse_version
 from pyman.errors import UNSUPPORTED, Refused
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.version import Variant
+
 # Runs in the interpreter that is asked, Python 3.6 and newer: no newer syntax, nothing imported but os and sys.
 # Arguments: the cookie, and the modules whose import is tried. It is started with -S, to be fast. `_sqlite3` looks up
 # one name of functools; in a new tree, which has no bytecode, importing that takes as long as all the rest, so it finds
@@ -63,7 +67,7 @@ class InterpreterFacts:
     """`cpython`, `pypy`, `graalpy`."""
     version: Version
     """Of the language, where the implementation has versions of its own."""
-    variant: str
+    variant: Variant
     """`default`, `freethreaded` or `debug`."""
     base_prefix: str
     real_base_prefix: str
@@ -103,7 +107,7 @@ def read_facts(fields: list[str]) -> InterpreterFacts | None:
         raise Refused(
             f"{executable} is both a free-threaded and a debug build, for which pyman has no name", code=UNSUPPORTED
         )
-    variant = "freethreaded" if "t" in flags else "debug" if "d" in flags else "default"
+    variant: Variant = "freethreaded" if "t" in flags else "debug" if "d" in flags else "default"
     return InterpreterFacts(
         implementation,
         version,

@@ -6,15 +6,20 @@ from posixpath import basename, dirname
 
 from pyman.core.version import Version, read_number, split_release
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.pyvenv_cfg import Policy
+    from pyman.core.version import Variant
+
 _PREFIXES = ("cpython-", "cpython@", "python@", "python-", "python")
-_LONG_VARIANTS = (("+freethreaded", "freethreaded"), ("+debug", "debug"))
+_LONG_VARIANTS: tuple[tuple[str, Variant], ...] = (("+freethreaded", "freethreaded"), ("+debug", "debug"))
 
 # Thousands of venvs have the same few folders above their interpreters.
-_TOLD: dict[str, tuple[tuple[int, ...], str, str] | None] = {}
+_TOLD: dict[str, tuple[tuple[int, ...], str, Variant] | None] = {}
 _MOST_TOLD = 2000
 
 
-def version_in_name(name: str) -> tuple[tuple[int, ...], str, str] | None:
+def version_in_name(name: str) -> tuple[tuple[int, ...], str, Variant] | None:
     """Numbers, pre-release and variant that the name of a folder gives; None where it is named after no CPython.
 
     `3.13.5`, `3.13.5+20261101`, `3.14t`, `cpython-3.13.5-linux-x86_64-gnu`, `cpython-3.14+freethreaded-linux-…`,
@@ -27,7 +32,7 @@ def version_in_name(name: str) -> tuple[tuple[int, ...], str, str] | None:
     return _TOLD[name]
 
 
-def _read_name(name: str) -> tuple[tuple[int, ...], str, str] | None:
+def _read_name(name: str) -> tuple[tuple[int, ...], str, Variant] | None:
     text = name.lower()
     if not text[:1].isdigit():
         if not text.startswith(_PREFIXES):
@@ -73,7 +78,7 @@ def minor_sibling(folder: str) -> str | None:
     return f"{above}/{front}{minor}{'' if back.startswith('+') and back[1:].isdigit() else back}"
 
 
-def release_of_path(path: str, minor: str) -> tuple[Version, str] | None:
+def release_of_path(path: str, minor: str) -> tuple[Version, Variant] | None:
     """Release and variant that the nearest folder of a real path names, where that release is of this minor."""
     while path not in ("/", ""):
         found = version_in_name(basename(path))
@@ -84,7 +89,7 @@ def release_of_path(path: str, minor: str) -> tuple[Version, str] | None:
     return None
 
 
-def minor_of_executable(name: str) -> tuple[str, str] | None:
+def minor_of_executable(name: str) -> tuple[str, Variant] | None:
     """Minor and variant that the name of an interpreter gives: `python3.14t` is `3.14`, free-threaded."""
     split = split_release(name.removeprefix("python")) if name.startswith("python") else None
     if split is None or len(split[0]) != 2 or split[1]:
@@ -128,6 +133,6 @@ def names_patch_release(path: str, version: Version) -> bool:
     return any(release == numbers[:3] for folder in path.split("/") for numbers in versions_in(folder))
 
 
-def policy_of_path(path: str, version: Version) -> str:
+def policy_of_path(path: str, version: Version) -> Policy:
     """`pin` for a path that names a patch release, `follow` for any other (design.md 4)."""
     return "pin" if names_patch_release(path, version) else "follow"

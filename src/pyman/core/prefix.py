@@ -11,6 +11,10 @@ from __future__ import annotations
 from pyman.core.record import record
 from pyman.core.version import VARIANT_SUFFIX, Version, parse_version
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.version import Variant
+
 # At import time, not when it is unpacked: through an alias `sys.base_prefix` is the alias, so an environment that
 # follows it compiles against the alias, and a pinned one against its patch release. The text works on every Python 3,
 # and also for tools that execute the file by themselves; the variables above it stay the literal that it was.
@@ -83,7 +87,7 @@ class Manifest:
     """What was known of a runtime on the day it was unpacked."""
 
     version: Version
-    variant: str
+    variant: Variant
     build: str | None
     url: str | None
     """None for a local archive."""

@@ -14,6 +14,9 @@ from pyman.core.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Literal
+
+    Policy = Literal["follow", "pin"]
 
 FILE_NAME = "pyvenv.cfg"
 
@@ -63,10 +66,10 @@ class Settings:
         return self.get(REQUEST)
 
     @property
-    def policy(self) -> str | None:
+    def policy(self) -> Policy | None:
         """`follow` or `pin`; None where nothing says it."""
         value = self.get(POLICY)
-        return value if value in ("follow", "pin") else None
+        return "follow" if value == "follow" else "pin" if value == "pin" else None
 
     @property
     def held_back(self) -> tuple[str, str] | None:

@@ -11,8 +11,11 @@ from pyman.core.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Literal
 
-STATUSES = ("feature", "prerelease", "bugfix", "security", "end-of-life")
+    CycleStatus = Literal["feature", "prerelease", "bugfix", "security", "end-of-life"]
+
+STATUSES: tuple[CycleStatus, ...] = ("feature", "prerelease", "bugfix", "security", "end-of-life")
 """In the order in which a minor version passes through them."""
 
 
@@ -32,7 +35,7 @@ class Cycle:
     """The day of the last release that is not for security alone; None where only `status` tells."""
     frozen: str | None = None
     """The day of the first beta: what comes before has the status `feature`."""
-    status: str | None = None
+    status: CycleStatus | None = None
     """The status that was published, as of the day of the publication."""
 
 
@@ -40,8 +43,7 @@ class Cycle:
 class CycleState:
     """Where a minor version stands on one day."""
 
-    status: str
-    """One of STATUSES."""
+    status: CycleStatus
     end_of_life: str | None
     """`YYYY-MM-DD`, the last day of support."""
 
@@ -71,11 +73,11 @@ def state(minor: str, today: str, published: Mapping[str, Cycle] | None = None) 
     return CycleState(max(_told(cycle), _by_date(cycle, today), key=STATUSES.index), cycle.end_of_life)
 
 
-def _told(cycle: Cycle) -> str:
+def _told(cycle: Cycle) -> CycleStatus:
     return cycle.status or STATUSES[0]
 
 
-def _by_date(cycle: Cycle, today: str) -> str:
+def _by_date(cycle: Cycle, today: str) -> CycleStatus:
     """The earliest status that the days allow."""
     if today > cycle.end_of_life:
         return "end-of-life"

@@ -13,6 +13,7 @@ from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_nam
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.store import Runtime, Store
+    from pyman.core.version import Variant
 
 
 @record
@@ -23,7 +24,7 @@ class Target:
     executable: str
     """In `home`."""
     version: Version
-    variant: str
+    variant: Variant
     prefix: str
     """The folder that the path leads to today."""
     in_store: bool

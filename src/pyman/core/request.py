@@ -19,7 +19,13 @@ from pyman.errors import BadRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Literal
+
     from packaging.specifiers import SpecifierSet
+
+    from pyman.core.version import Variant
+
+    RequestKind = Literal["release", "specifier", "latest", "system", "other", "path"]
 
 OLDEST = (3, 6)
 LONGEST = 200
@@ -36,22 +42,22 @@ _OTHER_IMPLEMENTATIONS = (
     "pyston",
 )
 _OURS = ("cpython", "python")
-_LONG_VARIANTS = {"+freethreaded": "freethreaded", "+debug": "debug"}
+_LONG_VARIANTS: dict[str, Variant] = {"+freethreaded": "freethreaded", "+debug": "debug"}
 _PATH_STARTS = (".", "~")
 _SETS: dict[str, SpecifierSet] = {}
 
 
 @record
 class Request:
-    """One wish. `kind` is one of `release`, `specifier`, `latest`, `system`, `other`, `path`."""
+    """One wish."""
 
     text: str
     """As the user wrote it, for messages and for the venv's own record."""
-    kind: str
+    kind: RequestKind
     numbers: tuple[int, ...] = ()
     """One to three numbers of a release."""
     prerelease: str = ""
-    variant: str = "default"
+    variant: Variant = "default"
     prereleases: bool = False
     """True where a pre-release is as welcome as a final one: `3.15-dev`."""
     specifier: str = ""
@@ -68,7 +74,7 @@ class Request:
             return None
         return ".".join(map(str, self.numbers)) + VARIANT_SUFFIX[self.variant]
 
-    def admits(self, version: Version, variant: str) -> bool:
+    def admits(self, version: Version, variant: Variant) -> bool:
         """True where this release is what was asked for; pre-releases are not held against it here."""
         if variant != self.variant:
             return False
@@ -107,8 +113,10 @@ def parse_request(text: str) -> Request:
     if word[0] == "-":
         raise _not_understood(word, "it looks like an option")
     lower = word.lower()
-    if lower in ("latest", "system"):
-        return Request(word, lower)
+    if lower == "latest":
+        return Request(word, "latest")
+    if lower == "system":
+        return Request(word, "system")
     return _parse_release(word, lower)
 
 
@@ -197,7 +205,7 @@ def _not_understood(word: str, why: str = "") -> BadRequest:
     )
 
 
-def best_of(request: Request, candidates: list[tuple[Version, str]]) -> tuple[Version, str] | None:
+def best_of(request: Request, candidates: list[tuple[Version, Variant]]) -> tuple[Version, Variant] | None:
     """The release that the request means among those that it admits: the newest final one.
 
     A pre-release only where it was asked for, or where nothing else exists (design.md 4).

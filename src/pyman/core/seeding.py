@@ -8,6 +8,10 @@ from __future__ import annotations
 from pyman.core.record import record
 from pyman.core.version import Version, minor_alias, release_name
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.version import Variant
+
 INSTALLER = b"pip\n"
 """ensurepip installs pip with pip, and says so."""
 
@@ -63,7 +67,7 @@ class SeedTarget:
     python: str
     """The venv's interpreter, as its scripts are to name it."""
     version: Version
-    variant: str
+    variant: Variant
     executable: str
     """The runtime's own interpreter, which compiles."""
     libraries: tuple[str, ...]
@@ -127,7 +131,7 @@ def newest(wheels: list[Wheel], name: str) -> Wheel | None:
     return max((wheel for wheel in wheels if wheel.name == name), key=lambda wheel: wheel.order, default=None)
 
 
-def seed_key(wheel: Wheel, version: Version, variant: str) -> str:
+def seed_key(wheel: Wheel, version: Version, variant: Variant) -> str:
     """Return the name that the unpacked wheel has in the cache for one kind of bytecode.
 
     The wheel is told by name, size and time: hashing it would cost more than all the rest. Bytecode is the same in

@@ -12,10 +12,20 @@ from posixpath import basename, dirname
 
 from pyman.core.record import record
 
-FOREIGN, WRITABLE = "foreign", "writable"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Wrong = Literal["foreign", "writable"]
+    Fate = Literal["copy", "drop", "doubt"]
+
+FOREIGN: Wrong = "foreign"
+WRITABLE: Wrong = "writable"
 """What is wrong with a shared file: it belongs to somebody else, or others may write to it."""
 
-COPY, DROP, DOUBT = "copy", "drop", "doubt"
+COPY: Fate = "copy"
+DROP: Fate = "drop"
+DOUBT: Fate = "doubt"
 """What becomes of one: it is copied, it is removed, or it cannot be shown to be what was installed."""
 
 
@@ -30,10 +40,8 @@ class SharedFile:
 
     path: str
     """Relative to the venv."""
-    wrong: str
-    """FOREIGN or WRITABLE."""
-    fate: str
-    """COPY, DROP or DOUBT."""
+    wrong: Wrong
+    fate: Fate
     linked: bool = True
     """False for one that no other venv has any more: the last of them is no safer for that."""
     algorithm: str = ""

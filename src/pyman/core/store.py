@@ -18,6 +18,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pyman.core.pyvenv_cfg import Policy
+    from pyman.core.version import Variant
+
 MANIFEST = "pyman-runtime.toml"
 
 
@@ -28,7 +31,7 @@ class Runtime:
     name: str
     """Its name in the store: `3.13.5`, `3.14.2t`, `3.13.15+20261101`."""
     version: Version
-    variant: str
+    variant: Variant
     path: str
     """`<root>/runtimes/<name>`."""
     target: str | None = None
@@ -160,12 +163,12 @@ def rollback_target(store: Store, alias: str) -> Runtime | None:
     )
 
 
-def executable_of(version: Version, variant: str) -> str:
+def executable_of(version: Version, variant: Variant) -> str:
     """The interpreter's place below the prefix: `bin/python3.13`, `bin/python3.14t`, as `make install` names it."""
     return f"bin/python{version.minor_name}{VARIANT_SUFFIX[variant]}"
 
 
-def parse_runtime_name(name: str) -> tuple[Version, str, str | None] | None:
+def parse_runtime_name(name: str) -> tuple[Version, Variant, str | None] | None:
     """Return version, variant and build of a name in `runtimes/`; None for an alias or anything else."""
     release, plus, build = name.partition("+")
     split = split_release(release)
@@ -275,12 +278,12 @@ class Choice:
     """An answer to a request: which interpreter, and by which path it is used."""
 
     version: Version
-    variant: str
+    variant: Variant
     home: str
     """The folder that holds the interpreter, as it goes into `pyvenv.cfg`."""
     executable: str
     """The interpreter's path, in that folder."""
-    policy: str
+    policy: Policy
     """`follow` through a minor-version link, `pin` for one patch release."""
     runtime: Runtime | None = None
     """None for an interpreter that is not in the store."""
@@ -336,7 +339,7 @@ def pinned(store: Store, runtime: Runtime) -> Choice:
 
 def _choice(store: Store, runtime: Runtime, through: str) -> Choice:
     executable = join(store.folder(through), runtime.executable)
-    policy = "pin" if through == runtime.name else "follow"
+    policy: Policy = "pin" if through == runtime.name else "follow"
     return Choice(runtime.version, runtime.variant, dirname(executable), executable, policy, runtime)
 
 

@@ -14,10 +14,21 @@ from pyman.core.version import VARIANT_SUFFIX, Version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.pyvenv_cfg import Settings
-    from pyman.core.shared_files import SharedFiles
+    from typing import Literal
 
-NO_COPY, SAME_COPY, OTHER_COPY, SCRIPT, LONE_COPY = "", "same", "differs", "script", "lone"
+    from pyman.core.pyvenv_cfg import Policy, Settings
+    from pyman.core.shared_files import SharedFiles
+    from pyman.core.version import Variant
+
+    EntryKind = Literal["link", "file", "script", "other"]
+    Copy = Literal["", "same", "differs", "script", "lone"]
+    LinkKind = Literal["alias", "patch", "external", "broken"]
+
+NO_COPY: Copy = ""
+SAME_COPY: Copy = "same"
+OTHER_COPY: Copy = "differs"
+SCRIPT: Copy = "script"
+LONE_COPY: Copy = "lone"
 """What `bin/python` is where it is no link: a copy of its base, of something else, no interpreter at all, a copy
 with nothing left to compare it with."""
 
@@ -33,7 +44,7 @@ class Entry:
     """One name of the interpreter in a venv's `bin`."""
 
     name: str
-    kind: str
+    kind: EntryKind
     """`link`, `file`, `script` for a file that is no program itself, or `other` for what is none of these."""
     text: str = ""
     """What a link says."""
@@ -49,7 +60,7 @@ class Interpreter:
     """The folder above its `bin`."""
     minor: str
     """`3.13`, or empty where neither its name nor its library tells."""
-    variant: str
+    variant: Variant
     version: Version | None
     """The patch release, from the manifest, `patchlevel.h` or the name of a folder; None where none of them tells."""
     library: str | None
@@ -91,7 +102,7 @@ class Library:
         return split[1] if split is not None else ""
 
     @property
-    def variant(self) -> str:
+    def variant(self) -> Variant:
         """Debug builds share the folder of default ones; only free-threaded ones have their own."""
         return "freethreaded" if self.name.endswith("t") else "default"
 
@@ -156,7 +167,7 @@ class VenvFacts:
     """From `bin/python` on."""
     interpreter: Interpreter | None = None
     """What `bin/python` ends at."""
-    copy: str = NO_COPY
+    copy: Copy = NO_COPY
     home: str | None = None
     home_way: Way | None = None
     home_interpreter: Interpreter | None = None
@@ -211,7 +222,7 @@ class VenvFacts:
         return self.settings.request
 
     @property
-    def policy(self) -> str | None:
+    def policy(self) -> Policy | None:
         """`follow`, `pin`, or None where nothing says it."""
         return self.settings.policy
 
@@ -267,7 +278,7 @@ class VenvFacts:
         return named_folder(self.link) or named_folder(f"{self.home}/python" if self.home else None)
 
     @derived
-    def link_kind(self) -> str:
+    def link_kind(self) -> LinkKind:
         """`alias`, `patch`, `external`, or `broken`, as `--json` says it."""
         if self.home_way is None or self.home_way.real is None or (self.interpreter is None and self.copy == NO_COPY):
             return "broken"

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pyman.core.record import derived, record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Variant = Literal["default", "freethreaded", "debug"]
+
 # How a variant is written behind a version: `3.14t`, `3.14.2d`. PEP 703 and the names of interpreters use the same.
-VARIANT_SUFFIX = {"default": "", "freethreaded": "t", "debug": "d"}
+VARIANT_SUFFIX: dict[Variant, str] = {"default": "", "freethreaded": "t", "debug": "d"}
 SUFFIX_VARIANT = {suffix: variant for variant, suffix in VARIANT_SUFFIX.items()}
 
-VARIANT_RANK = {"default": 2, "freethreaded": 1, "debug": 0}
+VARIANT_RANK: dict[Variant, int] = {"default": 2, "freethreaded": 1, "debug": 0}
 """Sorts the variants of one release by how many people want them."""
 
 _STAGES = {"a": 0, "b": 1, "rc": 2}
@@ -76,11 +82,11 @@ def read_number(text: str) -> int | None:
 
 
 # The same few names of releases and interpreters are around every venv.
-_SPLIT: dict[str, tuple[tuple[int, ...], str, str] | None] = {}
+_SPLIT: dict[str, tuple[tuple[int, ...], str, Variant] | None] = {}
 _MOST_SPLIT = 2000
 
 
-def split_release(text: str) -> tuple[tuple[int, ...], str, str] | None:
+def split_release(text: str) -> tuple[tuple[int, ...], str, Variant] | None:
     """Split `3.14.0rc2t` into its numbers, its pre-release and its variant: `((3, 14, 0), "rc2", "freethreaded")`.
 
     One to three numbers; None for anything else.
@@ -92,7 +98,7 @@ def split_release(text: str) -> tuple[tuple[int, ...], str, str] | None:
     return _SPLIT[text]
 
 
-def _split(text: str) -> tuple[tuple[int, ...], str, str] | None:
+def _split(text: str) -> tuple[tuple[int, ...], str, Variant] | None:
     end = 0
     while end < len(text) and (text[end].isdigit() or text[end] == "."):
         end += 1
@@ -126,12 +132,12 @@ def parse_version(text: str) -> Version | None:
     return Version(*split[0], split[1])
 
 
-def minor_alias(version: Version, variant: str) -> str:
+def minor_alias(version: Version, variant: Variant) -> str:
     """Return the name of the alias that a release belongs to: `3.13`, `3.14t`."""
     return version.minor_name + VARIANT_SUFFIX[variant]
 
 
-def release_name(version: Version, variant: str) -> str:
+def release_name(version: Version, variant: Variant) -> str:
     """Return a release with its variant as people write it: `3.13.5`, `3.14.0rc2t`."""
     return f"{version}{VARIANT_SUFFIX[variant]}"
 

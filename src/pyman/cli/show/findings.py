@@ -12,6 +12,7 @@ from pyman.core.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.app.examine import Examination
+    from pyman.core.diagnosis.finding import Status
 
 _MOST_ROWS = 12
 """Of venvs that have the same, on a terminal: what is wrong shall be read in one look."""
@@ -24,7 +25,7 @@ class Judged:
     """A finding and what became of it."""
 
     finding: Finding
-    status: str
+    status: Status
     """`open`, `fixed`, `failed` or `planned`."""
     why: str = ""
     """Why its repair failed."""

@@ -15,12 +15,42 @@ from pyman.core.version import release_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Literal
 
-INFO, WARNING, ERROR = "info", "warning", "error"
-OPEN, FIXED, FAILED, PLANNED = "open", "fixed", "failed", "planned"
+    Severity = Literal["info", "warning", "error"]
+    Status = Literal["open", "fixed", "failed", "planned"]
+    FindingKind = Literal["venv", "runtime", "alias", "store", "machine"]
+    RepairAction = Literal[
+        "relink",
+        "refresh",
+        "mend-move",
+        "rewrite",
+        "forget",
+        "recreate",
+        "put-back",
+        "own-files",
+        "rebuild",
+        "move-aliases",
+        "install",
+        "reinstall",
+        "adopt-again",
+        "forget-runtime",
+        "sweep",
+        "upgrade",
+        "hold-back",
+    ]
+    Action = RepairAction | Literal[""]
+
+INFO: Severity = "info"
+WARNING: Severity = "warning"
+ERROR: Severity = "error"
+OPEN: Status = "open"
+FIXED: Status = "fixed"
+FAILED: Status = "failed"
+PLANNED: Status = "planned"
 """What became of a finding."""
 
-SEVERITIES = {
+SEVERITIES: dict[str, Severity] = {
     "held-back": INFO,
     "unreadable": WARNING,
     "other-implementation": INFO,
@@ -57,19 +87,23 @@ SEVERITIES = {
 
 # What a repair does. The planner (plans/repair.py) turns the first group into steps; whoever applies it asks the verb
 # of that name for the others.
-RELINK, REFRESH, MEND_MOVE, REWRITE, FORGET = "relink", "refresh", "mend-move", "rewrite", "forget"
-RECREATE, PUT_BACK, OWN_FILES = "recreate", "put-back", "own-files"
-REBUILD, MOVE_ALIASES, INSTALL, REINSTALL, ADOPT_AGAIN, FORGET_RUNTIME, SWEEP, UPGRADE, HOLD_BACK = (
-    "rebuild",
-    "move-aliases",
-    "install",
-    "reinstall",
-    "adopt-again",
-    "forget-runtime",
-    "sweep",
-    "upgrade",
-    "hold-back",
-)
+RELINK: RepairAction = "relink"
+REFRESH: RepairAction = "refresh"
+MEND_MOVE: RepairAction = "mend-move"
+REWRITE: RepairAction = "rewrite"
+FORGET: RepairAction = "forget"
+RECREATE: RepairAction = "recreate"
+PUT_BACK: RepairAction = "put-back"
+OWN_FILES: RepairAction = "own-files"
+REBUILD: RepairAction = "rebuild"
+MOVE_ALIASES: RepairAction = "move-aliases"
+INSTALL: RepairAction = "install"
+REINSTALL: RepairAction = "reinstall"
+ADOPT_AGAIN: RepairAction = "adopt-again"
+FORGET_RUNTIME: RepairAction = "forget-runtime"
+SWEEP: RepairAction = "sweep"
+UPGRADE: RepairAction = "upgrade"
+HOLD_BACK: RepairAction = "hold-back"
 
 
 @record
@@ -77,13 +111,13 @@ class Finding:
     """One thing that is wrong."""
 
     code: str
-    kind: str
+    kind: FindingKind
     path: str
     message: str
     """One sentence without full stop; it does not name the path again."""
     repair: str | None = None
     """A short phrase: what `--fix` would do, or the command that would help where `--fix` does not."""
-    action: str = ""
+    action: Action = ""
     """One of those above; empty where nothing is done automatically."""
     argument: str = ""
     """What the action is about: a request, an alias, the name of a runtime or record."""
@@ -93,8 +127,8 @@ class Finding:
     """The code of the finding in whose place this one stands."""
 
     @property
-    def severity(self) -> str:
-        """`info`, `warning` or `error`."""
+    def severity(self) -> Severity:
+        """How bad it is."""
         return SEVERITIES[self.code]
 
     @property
@@ -152,7 +186,7 @@ class Judged:
         code: str,
         message: str,
         repair: str | None = None,
-        action: str = "",
+        action: Action = "",
         argument: str = "",
         *,
         asks: bool = False,

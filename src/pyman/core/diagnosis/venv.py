@@ -33,7 +33,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pyman.core.pyvenv_cfg import Policy
     from pyman.core.request import Request
+    from pyman.core.venv import LinkKind
     from pyman.core.version import Version
 
 
@@ -407,9 +409,8 @@ class ListedVenv:
     uid: int
     creator: str
     request: str | None
-    policy: str | None
-    link: str
-    """`alias`, `patch`, `external` or `broken`."""
+    policy: Policy | None
+    link: LinkKind
     state: str
     """`healthy`, the code of the worst finding, or `unreachable`."""
     alias: str | None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from pyman.core.request import Request
-    from pyman.core.version import Version
+    from pyman.core.version import Variant, Version
 
     Parsed = TypeVar("Parsed")
 
@@ -34,7 +34,7 @@ class Release:
     """What environment markers are compared with, see `marker_environment`."""
     symbols: frozenset[str] | None = None
     """The `Py*` and `_Py*` symbols that it exports, None where they could not be read."""
-    variant: str = "default"
+    variant: Variant = "default"
     architectures: frozenset[str] = frozenset()
     """What its interpreter is built for (core/architecture.py), empty where that could not be read."""
 

@@ -11,16 +11,18 @@ from pyman.core.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Literal
 
     from pyman.core.packages.pip_conf import PipConf
+
+    InstallerKind = Literal["uv", "pip"]
 
 
 @record
 class Installer:
     """A program that installs packages into a venv."""
 
-    kind: str
-    """`uv` or `pip`."""
+    kind: InstallerKind
     command: tuple[str, ...]
     """How a call begins: `/usr/bin/uv`, or an interpreter and pip."""
     search_path: str = ""

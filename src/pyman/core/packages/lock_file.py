@@ -17,21 +17,25 @@ from pyman.errors import BAD_LOCK, NO_INSTALLER, NO_LOCK, NotFound, PymanError, 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from typing import Any
+    from typing import Any, Literal
+
+    from pyman.core.packages.installer import InstallerKind
+
+    LockKind = Literal["uv.lock", "pylock.toml", "foreign"]
 
 
 @record
 class Lock:
     """The lock file of a project, and who installs it."""
 
-    kind: str
-    """`uv.lock`, `pylock.toml`, or `foreign` for one that only its own tool installs."""
+    kind: LockKind
+    """`foreign` for one that only its own tool installs."""
     path: str
     commands: tuple[tuple[str, ...], ...] = ()
     """For a foreign one, what the user is to run."""
 
 
-def choose_lock(project: str, names: Collection[str], installer: str, python: str) -> Lock:
+def choose_lock(project: str, names: Collection[str], installer: InstallerKind, python: str) -> Lock:
     """Choose among the names in a project's folder; `installer` is `uv` or `pip`, `python` the new interpreter.
 
     Raises NotFound where there is no lock file, Refused where there is one that pip cannot install.

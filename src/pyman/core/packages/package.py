@@ -13,9 +13,11 @@ from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
     from pyman.core.version import Version
+
+    OriginKind = Literal["editable", "folder", "archive", "vcs", "unknown"]
 
 LONGEST_LINE = 10_000
 """Characters. A longer line of metadata is no requirement of anything, and may be slow to parse."""
@@ -266,9 +268,9 @@ COMPARED = ("sha256", "sha512", "sha384")
 
 @record
 class Origin:
-    """What `direct_url.json` records. `kind` is `editable`, `folder`, `archive`, `vcs`, or `unknown`."""
+    """What `direct_url.json` records."""
 
-    kind: str
+    kind: OriginKind
     url: str = ""
     """As it is written there; without passwords, by PEP 610."""
     path: str = ""

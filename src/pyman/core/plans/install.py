@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pyman.core.catalogue import Build
+    from pyman.core.version import Variant
 
 _MOST_NAMED = 3
 _NEWEST = 1 << 20
@@ -222,7 +223,7 @@ class Stranger:
     prefix: str
     """The folder to link to."""
     version: Version
-    variant: str
+    variant: Variant
     origin: str
 
 

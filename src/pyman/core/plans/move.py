@@ -13,7 +13,7 @@ from pyman.core.venv import VenvFolder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.plans.steps import Step
-    from pyman.core.version import Version
+    from pyman.core.version import Variant, Version
 
 
 _HELD_BACK = HELD_BACK.encode()
@@ -77,7 +77,7 @@ class Follower:
 
 
 def through_other(
-    follower: Follower, name: str, version: Version, *, held_back: str | None, variant: str, follow: bool = False
+    follower: Follower, name: str, version: Version, *, held_back: str | None, variant: Variant, follow: bool = False
 ) -> Plan:
     """Make a venv go through another name of the store, keeping every other line of its settings.
 
@@ -112,7 +112,7 @@ def refreshed(follower: Follower, program: str) -> tuple[CopyProgram, ...]:
     return tuple(CopyProgram(join(follower.place, "bin", name), program) for name in follower.copies)
 
 
-def onto_alias(follower: Follower, alias: str, version: Version, variant: str) -> Plan:
+def onto_alias(follower: Follower, alias: str, version: Version, variant: Variant) -> Plan:
     """Bring a venv that goes along up to the release that its alias has now; nothing where all is right already.
 
     What an earlier move left half done is done: link and `home` go through the alias, and nothing says held back.

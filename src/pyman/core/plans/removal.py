@@ -7,16 +7,19 @@ from pyman.core.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Literal
 
     from pyman.core.plans.move import Follower
     from pyman.core.store import Process, Runtime, Store
+
+    Why = Literal["follows", "pinned", "held back", "linked", "unreachable", "process", "processes", "hold", "pyman"]
 
 
 @record
 class Need:
     """One reason to keep a runtime."""
 
-    why: str
+    why: Why
     """`follows`, `pinned`, `held back`, `linked`, `unreachable`, `process`, `processes` where nobody knows of any,
     `hold`; or `pyman`, which nothing overrules."""
     who: str
@@ -66,7 +69,7 @@ def needs(
     ways = (runtime.alias, "3") if major is not None and major.alias == runtime.alias else (runtime.alias,)
     for follower in followers:
         if follower.through == runtime.name:
-            why = "pinned" if follower.is_pinned else "held back" if follower.is_held_back else "linked"
+            why: Why = "pinned" if follower.is_pinned else "held back" if follower.is_held_back else "linked"
             found.append(Need(why, follower.path, follower))
         elif follower.through in ways and last:
             found.append(Need("follows", follower.path, follower))

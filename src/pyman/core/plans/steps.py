@@ -11,7 +11,7 @@ from pyman.core.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.venv import VenvFolder
-    from pyman.core.version import Version
+    from pyman.core.version import Variant, Version
 
 
 @record
@@ -81,7 +81,7 @@ class Verify:
 
     venv: str
     version: Version
-    variant: str
+    variant: Variant
     home: str
     """The folder that `home` must name."""
 

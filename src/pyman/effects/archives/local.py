@@ -12,6 +12,10 @@ from pyman.effects.files import open_regular, open_to_read, read_text
 from pyman.effects.machine import platform
 from pyman.errors import WRONG_PLATFORM, IntegrityError, PymanError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.version import Variant
+
 _PIECE = 1 << 20
 
 
@@ -25,7 +29,7 @@ class LocalArchive:
     name: str | None = None
     """The name in the store, from the file's own; None where only the archive's inside can tell."""
     version: Version | None = None
-    variant: str = "default"
+    variant: Variant = "default"
     build: str | None = None
 
 

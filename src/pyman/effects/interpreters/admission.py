@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from pyman.core.admission import Grounds
     from pyman.core.venv import Interpreter
     from pyman.effects.places import Places
 
@@ -135,7 +136,7 @@ class Admission:
             raise _cannot_be_started(executable, error) from error
         return _Program(real, descriptor)
 
-    def _grounds(self, real: str) -> str:
+    def _grounds(self, real: str) -> Grounds:
         if self._places is None:
             return UNVOUCHED
         if real.startswith(f"{os.path.realpath(self._places.runtimes)}/") or real in self._adopted(real):
@@ -172,7 +173,7 @@ class _Program:
         self.descriptor = descriptor
 
 
-def _open(real: str, grounds: str) -> int:
+def _open(real: str, grounds: Grounds) -> int:
     """Open an interpreter by a path without links. Raises NotStarted for one that may not be started, and OSError."""
     for thing in _on_the_way(real):
         found = objection(thing, grounds, os.geteuid())
@@ -196,7 +197,7 @@ def _open(real: str, grounds: str) -> int:
     return descriptor
 
 
-def _what_it_loads(found: Interpreter | None, real: str, grounds: str) -> Objection | None:
+def _what_it_loads(found: Interpreter | None, real: str, grounds: Grounds) -> Objection | None:
     """Look at the prefix and the standard library of an interpreter, and at what would make it a venv's."""
     folder = os.path.dirname(real)
     prefix = os.path.dirname(folder)

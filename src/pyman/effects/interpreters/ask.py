@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
 
+    from pyman.core.version import Variant
     from pyman.effects.interpreters.admission import Admission
 
 # Bytes of output that are looked at; the rest is read and dropped.
@@ -69,7 +70,7 @@ def ask_once(
 
 
 def smoke_test(
-    tree_python: str, expected: Version, variant: str, tree: str, admission: Admission, *, timeout: float = 30.0
+    tree_python: str, expected: Version, variant: Variant, tree: str, admission: Admission, *, timeout: float = 30.0
 ) -> None:
     """Start the interpreter of a runtime once, and see that it is what it should be and finds its own library.
 

@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeVar
 
+    from pyman.core.version import Variant
+
     Item = TypeVar("Item")
 
 # A path of more components is longer than PATH_MAX allows to be useful, and would only go deep.
@@ -238,7 +240,7 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-def _minor_of_libraries(prefix: str) -> tuple[str, str]:
+def _minor_of_libraries(prefix: str) -> tuple[str, Variant]:
     """Minor and variant of the one standard library below a prefix; empty where there are several or none."""
     try:
         names = os.listdir(f"{prefix}/lib")
@@ -252,7 +254,7 @@ def _minor_of_libraries(prefix: str) -> tuple[str, str]:
     return found[0] if len(found) == 1 else ("", "default")
 
 
-def _read_build_details(prefix: str, minor: str, variant: str) -> Version | None:
+def _read_build_details(prefix: str, minor: str, variant: Variant) -> Version | None:
     """The release that `build-details.json` names (PEP 739): it lies in the standard library from 3.14 on."""
     if tuple(map(int, minor.split("."))) < _FIRST_WITH_DETAILS:
         return None
@@ -273,7 +275,7 @@ def _read_build_details(prefix: str, minor: str, variant: str) -> Version | None
     return version if version is not None and version.minor_name == minor else None
 
 
-def _read_patchlevel(prefix: str, folder: str, minor: str, variant: str) -> Version | None:
+def _read_patchlevel(prefix: str, folder: str, minor: str, variant: Variant) -> Version | None:
     """The release that the headers of a Python name (`Include/patchlevel.h`): the truth where no folder tells it."""
     suffixes = {"default": ("",), "freethreaded": ("t",), "debug": ("d", "")}[variant]
     for suffix in suffixes:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.version import Variant
 
-def standard_library(prefix: str, minor: str, variant: str) -> str | None:
+
+def standard_library(prefix: str, minor: str, variant: Variant) -> str | None:
     """The folder with `os.py` below a prefix; None where there is none. Fedora has it in `lib64`."""
     name = f"python{minor}t" if variant == "freethreaded" else f"python{minor}"
     for folder in ("lib", "lib64"):
@@ -16,7 +20,7 @@ def standard_library(prefix: str, minor: str, variant: str) -> str | None:
     return archive if os.access(archive, os.F_OK) else None
 
 
-def library_of(executable: str, minor: str, variant: str) -> str | None:
+def library_of(executable: str, minor: str, variant: Variant) -> str | None:
     """The standard library that an interpreter finds: beside its path, else beside what that leads to."""
     library = standard_library(os.path.dirname(os.path.dirname(executable)), minor, variant)
     if library is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pyman.core.packages.package import Distribution
     from pyman.core.store import Runtime, Store
-    from pyman.core.version import Version
+    from pyman.core.version import Variant, Version
     from pyman.effects.packages.dist_info import Reader
 
 
@@ -151,7 +151,7 @@ class Base:
 
     executable: str
     version: Version
-    variant: str
+    variant: Variant
 
 
 @record

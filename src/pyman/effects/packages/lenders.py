@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pyman.core.relink import Target
     from pyman.core.venv import VenvFacts
+    from pyman.core.version import Variant
 
 _MOST_PATHS = 200
 """Of folders that the `.pth` files of one package folder add."""
@@ -82,7 +83,7 @@ def _lender_at(target: Target) -> Lender:
     return Lender(prefix, _library(minor, target.variant))
 
 
-def _library(minor: str, variant: str) -> str:
+def _library(minor: str, variant: Variant) -> str:
     """The folder of packages: debug builds share that of default ones."""
     return library_name(CPYTHON, minor + ("t" if variant == "freethreaded" else ""))
 

@@ -29,6 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pyman.core.version import Variant
     from pyman.effects.transaction import Transaction
 
 STDLIB_MARK = "os.py"
@@ -42,7 +43,7 @@ class Archive:
     name: str | None
     """Its name in the store; None, as `version`, where only the archive's own headers can tell."""
     version: Version | None
-    variant: str
+    variant: Variant
     build: str | None
     url: str | None
     sha256: str

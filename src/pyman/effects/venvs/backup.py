@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from pyman.effects.venvs.journal import Operation
+
 
 class SetAside:
     """One venv, set aside while `with` lasts. `keep_new` ends it well; leaving without puts the old one back.
@@ -38,7 +40,7 @@ class SetAside:
         self,
         places: Places,
         venv: str,
-        operation: str,
+        operation: Operation,
         observer: Observer = SILENT,
         *,
         names: tuple[str, ...] = (),

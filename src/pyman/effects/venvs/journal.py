@@ -49,7 +49,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
-    from typing import Self
+    from typing import Literal, Self
+
+    Operation = Literal["venv", "clear", "rebuild", "remove"]
 
 
 NEW, OLD = "new", "old"
@@ -168,7 +170,7 @@ class Journal:
         self,
         places: Places | None,
         venv: str,
-        operation: str,
+        operation: Operation,
         *,
         old: int = 0,
         taken: tuple[Part, ...] = (),

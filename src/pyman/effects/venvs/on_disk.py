@@ -37,6 +37,10 @@ from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.place import UNFINISHED, is_work_folder
 from pyman.effects.venvs.uses import CIRCULAR, FILE, INTERPRETERS, MISSING, WayOut, folder_of, way_out
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.venv import Copy
+
 
 def read_venv(path: str, bases: Bases | None = None) -> VenvFacts | None:
     """Read the venv at an absolute path; None where there is none.
@@ -185,7 +189,7 @@ class _Reading:
             libraries.append(Library(name, is_there, count))
         return self.bases.shared(tuple(libraries))
 
-    def what_copy(self, link: str | None, way: Way | None, base: Interpreter | None) -> str:
+    def what_copy(self, link: str | None, way: Way | None, base: Interpreter | None) -> Copy:
         if link is not None or way is None or way.real is None:
             return NO_COPY
         try:
@@ -410,7 +414,7 @@ def is_script(path: str) -> bool:
         os.close(descriptor)
 
 
-def compare_copy(path: str, base: Interpreter | None) -> str:
+def compare_copy(path: str, base: Interpreter | None) -> Copy:
     """Say what a regular file in the place of an interpreter is, beside the one it should be a copy of.
 
     Raises OSError where it cannot be read.

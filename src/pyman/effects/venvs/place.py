@@ -11,6 +11,12 @@ from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.mounts import is_mount_point
 from pyman.errors import Locked, PymanError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Occupant = Literal["nothing", "empty", "venv", "folder", "file", "link", "mount", "root", "home"]
+
 UNFINISHED = ".pyman-unfinished"
 """A file in a venv that has its name already, and does not have all its packages yet: the number of the work on it.
 
@@ -22,11 +28,10 @@ _USES = ("new-", "old-")
 _LONGEST_NAME = 40  # characters, of up to four bytes each, in a name of at most 255 bytes
 
 
-def what_is_there(path: str) -> str:
-    """Say what has the name of a new venv.
+def what_is_there(path: str) -> Occupant:
+    """Say what has the name of a new venv: `empty` is a folder, `link` one that leads to nothing.
 
-    `nothing`, `empty` (a folder), `venv`, `folder`, `file`, `link` (to nothing), `mount`, `root`. Raises PymanError for
-    what cannot be looked at.
+    Raises PymanError for what cannot be looked at.
     """
     try:
         entries = os.listdir(path)

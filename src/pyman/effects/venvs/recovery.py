@@ -25,11 +25,17 @@ from pyman.errors import IN_THE_WAY, NOT_OURS, NOT_WHOLE, NOT_YOURS, PymanError,
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Literal
 
     from pyman.core.diagnosis.venv import WorkFolder
     from pyman.core.venv import VenvFolder
 
-UNDONE, FINISHED, LEFT, UNFINISHED_VENV = "undone", "finished", "left", "unfinished"
+    Outcome = Literal["undone", "finished", "left", "unfinished"]
+
+UNDONE: Outcome = "undone"
+FINISHED: Outcome = "finished"
+LEFT: Outcome = "left"
+UNFINISHED_VENV: Outcome = "unfinished"
 _MOST_NAMED = 5
 
 
@@ -45,7 +51,7 @@ class Recovered:
     """What became of one venv whose process had died."""
 
     venv: str
-    outcome: str
+    outcome: Outcome
     """`undone`, `finished`, `left` (it could not be ended, `reason` tells why), or `unfinished`: the venv says so."""
     reason: str = ""
 

@@ -40,6 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pyman.core.shared_files import Wrong
     from pyman.core.venv import VenvFacts
 
 _LARGEST_MEMORY = 64 << 20
@@ -122,16 +123,16 @@ class SharedFilesLook:
         return False
 
 
-def what_is_wrong(uid: int, gid: int, mode: int, owner: int) -> str:
-    """Say what is wrong with a file of a venv that belongs to `owner`: FOREIGN, WRITABLE, or nothing."""
+def what_is_wrong(uid: int, gid: int, mode: int, owner: int) -> Wrong | None:
+    """Say what is wrong with a file of a venv that belongs to `owner`; None where nothing is."""
     if uid not in (0, owner):
         return FOREIGN
     if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and is_shared_group(gid, uid, owner)):
         return WRITABLE
-    return ""
+    return None
 
 
-def what_is_wrong_with_folder(path: str, owner: int) -> str:
+def what_is_wrong_with_folder(path: str, owner: int) -> Wrong | None:
     """The same of a folder. Raises OSError."""
     status = os.lstat(path)
     return what_is_wrong(status.st_uid, status.st_gid, status.st_mode, owner)
@@ -168,7 +169,7 @@ def read_shared_files(
     is none of them.
     """
     known = digests if digests is not None else {}
-    found: list[tuple[str, os.stat_result, str]] = []
+    found: list[tuple[str, os.stat_result, Wrong]] = []
     for top in ("bin", *(f"lib/{library.name}/site-packages" for library in facts.libraries)):
         for path in _files_below(facts.folder, top):
             try:
@@ -218,7 +219,7 @@ def _judged(
     venv: str,
     path: str,
     status: os.stat_result,
-    wrong: str,
+    wrong: Wrong,
     owner: int,
     recorded: dict[str, tuple[str, str]],
     known: dict[tuple[int | str, ...], str],
