@@ -51,7 +51,7 @@ FAST = [
 
 # Whatever costs more than a millisecond and is not needed for every answer.
 _HEAVY = {
-    "pydantic", "httpx", "httpcore", "anyio", "rich", "truststore", "ssl", "packaging", "installer", "elftools", "platformdirs",
+    "pydantic", "httpx", "httpcore", "anyio", "rich", "truststore", "ssl", "packaging", "installer", "platformdirs",
     "tomli_w", "tomllib", "tarfile", "zipfile", "asyncio", "concurrent", "logging", "hashlib", "tempfile", "sysconfig", "venv",
     "email", "http", "xml", "ctypes", "dataclasses", "pdb", "unittest", "numpy",
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """Symbols of Python's C interface that shared objects need, and that interpreters offer.
 
-pyelftools says what an ELF file is and where its tables lie; the symbols themselves are unpacked in one piece, because
-the library takes a hundred times as long to walk over them.
+Only the few fields of an ELF file are read that lead to its dynamic symbols (the System V ABI, chapter 4 and 5, names
+them as they are named here), and the symbols are unpacked in one piece: thousands of files may have to be read before
+an alias moves.
 """
 
 from __future__ import annotations
@@ -9,19 +10,24 @@ from __future__ import annotations
 import os
 import struct
 
+from pyman.core.record import record
 from pyman.effects.files import open_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, BinaryIO
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
 
 LARGEST_TABLE = 16 << 20
 """Bytes. The largest symbol tables there are, those of Qt and of torch, have some 10 MiB of names."""
 
 _MAGIC = b"\x7fELF"
 _PREFIXES = (b"Py", b"_Py")
+_IDENTIFICATION = 16  # EI_NIDENT
 _DYNAMIC_SYMBOLS = 11  # SHT_DYNSYM
+_LOADED, _DYNAMIC = 1, 2  # PT_LOAD, PT_DYNAMIC
+_HASH, _NAMES, _SYMBOLS, _NAMES_SIZE, _GNU_HASH = 4, 5, 6, 10, 0x6FFFFEF5  # DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, …
+_LONGEST_CHAIN = 1 << 18
 _UNDEFINED = 0  # SHN_UNDEF
 _WEAK = 2  # STB_WEAK: left at zero where nobody has it, and the file loads all the same
 
@@ -78,63 +84,114 @@ def _libraries(executable: str) -> list[str]:
 
 def _symbols(path: str, *, defined: bool) -> frozenset[str] | None:
     with open_regular(path) as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
+        identification = file.read(_IDENTIFICATION)
+        if identification[: len(_MAGIC)] != _MAGIC:
             return None
         try:
-            return frozenset(_python_symbols(file, defined=defined))
+            return frozenset(_python_symbols(_read_header(file, identification), defined=defined))
         except OSError:
             raise
         except Exception:  # noqa: BLE001 - what a crafted file makes of a parser is anybody's guess
             return None
 
 
-def _python_symbols(file: BinaryIO, *, defined: bool) -> Iterator[str]:
-    from elftools.elf.elffile import ELFFile
+@record
+class _Elf:
+    """An ELF file, and where its tables are."""
 
-    elf = ELFFile(file)
-    order = "<" if elf.little_endian else ">"
-    wide = elf.elfclass == 64
-    sections = _sections(file, elf, order, wide=wide)
-    dynamic = [section for section in sections if section["kind"] == _DYNAMIC_SYMBOLS]
+    file: BinaryIO
+    wide: bool
+    """True for 64 bits."""
+    order: str
+    """Of bytes, as `struct` writes it."""
+    segments: tuple[int, int, int]
+    """Offset, size and number of the program headers."""
+    sections: tuple[int, int, int]
+    """The same of the section headers."""
+
+    def rows(self, layout: str, offset: int, size: int, number: int) -> Iterator[tuple[int, ...]]:
+        """Unpack a table of so many rows of a size."""
+        row = struct.Struct(self.order + layout)
+        size = max(size, 1)  # zero where there are none
+        raw = self.read(offset, size * number)
+        return (row.unpack_from(raw, start) for start in range(0, len(raw) - row.size + 1, size))
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Read a piece of the file. Raises ValueError for one that is too large."""
+        if size > LARGEST_TABLE:
+            raise ValueError(f"a table of {size} bytes")
+        return os.pread(self.file.fileno(), size, offset)
+
+
+def _read_header(file: BinaryIO, identification: bytes) -> _Elf:
+    wide = {1: False, 2: True}[identification[4]]  # EI_CLASS
+    order = {1: "<", 2: ">"}[identification[5]]  # EI_DATA
+    # What follows e_entry: e_phoff, e_shoff, then e_phentsize, e_phnum, e_shentsize, e_shnum.
+    layout = struct.Struct(order + ("16x QQ 6x HHHH" if wide else "12x II 6x HHHH"))
+    values = layout.unpack(os.pread(file.fileno(), layout.size, _IDENTIFICATION))
+    segments, sections, segment_size, segment_number, section_size, section_number = values
+    return _Elf(file, wide, order, (segments, segment_size, segment_number), (sections, section_size, section_number))
+
+
+def _python_symbols(elf: _Elf, *, defined: bool) -> Iterator[str]:
+    # sh_type, sh_offset, sh_size, sh_link
+    sections = list(elf.rows("4x I 16x QQ I" if elf.wide else "4x I 8x II I", *elf.sections))
+    dynamic = [section for section in sections if section[0] == _DYNAMIC_SYMBOLS]
+    for _, offset, size, link in dynamic:
+        _, names_offset, names_size, _ = sections[link]
+        yield from _chosen(elf, elf.read(names_offset, names_size), elf.read(offset, size), defined=defined)
     if not dynamic:
         yield from _symbols_without_sections(elf, defined=defined)
-    for section in dynamic:
-        names = _table(file, sections[section["link"]])
-        if not any(prefix in names for prefix in _PREFIXES):
+
+
+def _chosen(elf: _Elf, names: bytes, symbols: bytes, *, defined: bool) -> Iterator[str]:
+    if not any(prefix in names for prefix in _PREFIXES):
+        return
+    # st_name, st_info, st_shndx
+    layout = struct.Struct(elf.order + ("I B x H 16x" if elf.wide else "I 8x B x H"))
+    for name, info, section in layout.iter_unpack(symbols[: len(symbols) // layout.size * layout.size]):
+        if (section != _UNDEFINED) is not defined or (not defined and info >> 4 == _WEAK):
             continue
-        # Elf64_Sym and Elf32_Sym: name, info, section, each where its class has it.
-        layout = struct.Struct(order + ("IBxH16x" if wide else "I8xBxH"))
-        symbols = _table(file, section)
-        for name, info, where in layout.iter_unpack(symbols[: len(symbols) // layout.size * layout.size]):
-            if (where != _UNDEFINED) is not defined or (not defined and info >> 4 == _WEAK):
-                continue
-            if names.startswith(_PREFIXES, name):
-                yield names[name : names.index(b"\0", name)].decode("ascii")
+        if names.startswith(_PREFIXES, name):
+            yield names[name : names.index(b"\0", name)].decode("ascii")
 
 
-def _symbols_without_sections(elf: Any, *, defined: bool) -> Iterator[str]:
-    """Find the symbols as the loader does: sections are for linkers, and may have been stripped off. Slow, and rare."""
-    for segment in elf.iter_segments("PT_DYNAMIC"):
-        for symbol in segment.iter_symbols():
-            here = symbol["st_shndx"] != "SHN_UNDEF"
-            weak = symbol["st_info"]["bind"] == "STB_WEAK"
-            if here is defined and (defined or not weak) and symbol.name.startswith(("Py", "_Py")):
-                yield symbol.name
+def _symbols_without_sections(elf: _Elf, *, defined: bool) -> Iterator[str]:
+    """Find the symbols as the loader does: sections are for linkers, and may have been stripped off."""
+    # p_type, p_offset, p_vaddr, p_filesz
+    segments = list(elf.rows("I 4x QQ 8x Q" if elf.wide else "III 4x I", *elf.segments))
+
+    def place(address: int) -> int:
+        return next(
+            offset + address - start
+            for kind, offset, start, size in segments
+            if kind == _LOADED and start <= address < start + size
+        )
+
+    for kind, offset, _, size in segments:
+        if kind != _DYNAMIC:
+            continue
+        row = 16 if elf.wide else 8
+        tags: dict[int, int] = dict(elf.rows("QQ" if elf.wide else "II", offset, row, size // row))  # type: ignore[arg-type]  # rows of two
+        number = _number_of_symbols(elf, tags, place)
+        names = elf.read(place(tags[_NAMES]), tags[_NAMES_SIZE])
+        symbols = elf.read(place(tags[_SYMBOLS]), number * (24 if elf.wide else 16))
+        yield from _chosen(elf, names, symbols, defined=defined)
 
 
-def _sections(file: BinaryIO, elf: Any, order: str, *, wide: bool) -> list[dict[str, int]]:
-    header = elf.header
-    size = max(header["e_shentsize"], 1)  # zero where there are none
-    layout = struct.Struct(order + ("4xI16xQQI" if wide else "4xI8xIII"))
-    raw = _table(file, {"offset": header["e_shoff"], "size": size * header["e_shnum"]})
-    fields = ("kind", "offset", "size", "link")
-    return [
-        dict(zip(fields, layout.unpack_from(raw, start), strict=True))
-        for start in range(0, len(raw) - layout.size + 1, size)
-    ]
-
-
-def _table(file: BinaryIO, section: dict[str, int]) -> bytes:
-    if section["size"] > LARGEST_TABLE:
-        raise ValueError(f"a table of {section['size']} bytes")
-    return os.pread(file.fileno(), section["size"], section["offset"])
+def _number_of_symbols(elf: _Elf, tags: dict[int, int], place: Callable[[int], int]) -> int:
+    """How many there are, which only the tables tell by which a loader looks for a name."""
+    if _HASH in tags:
+        [(_, chains)] = elf.rows("II", place(tags[_HASH]), 8, 1)
+        return chains
+    start = place(tags[_GNU_HASH])
+    [(buckets, first, filters, _)] = elf.rows("IIII", start, 16, 1)
+    start += 16 + filters * (8 if elf.wide else 4)
+    last = max((bucket for (bucket,) in elf.rows("I", start, 4, buckets)), default=0)
+    if last < first:
+        return first
+    # The chain of the last bucket ends with an odd number.
+    for number, (value,) in enumerate(elf.rows("I", start + 4 * (buckets + last - first), 4, _LONGEST_CHAIN), last):
+        if value & 1:
+            return number + 1
+    return first
