@@ -29,11 +29,22 @@ settings.register_profile(
 )
 settings.load_profile("steady")
 
-# What has a run of its own, because the suite has to stay below five minutes (tests/run): folders and files.
+# What has a run of its own (tests/run), because the suite has to stay below five minutes: files, and parts of names.
 _OWN_RUNS = {
-    "faults": ("faults/test_venv_commands.py", "faults/test_store_commands.py", "faults/test_crowds.py"),
-    "tools": ("cli/test_doctor_creators.py",),
+    "faults": (
+        *("faults/test_venv_commands.py", "faults/test_store_commands.py", "faults/test_crowds.py"),
+        *("test_move_faults.py", "test_move_journal.py", "test_venv_cut_off.py", "test_rebuild_cut_off.py"),
+        *("test_install_interrupted.py", "test_ended_by_a_signal.py", "killed_at"),
+    ),
+    "tools": (
+        *("test_doctor_creators.py", "test_doctor_owners.py", "test_install_script.py", "test_seed_interpreters.py"),
+        *("test_rebuild_its_index.py", "test_other_implementations.py", "test_moved_venvs.py"),
+        *("test_venv_like_venv.py", "real_wheels", "real_compiled", "every_kind_of_package"),
+    ),
+    "inputs": ("a_megabyte_of", "any_kind_and_size", "ten_megabytes"),
 }
+_LAW_IN_THE_SUITE = 0.25
+"""Of the inputs that are written at a law, those that the suite tries; `tests/run --inputs` tries all."""
 
 # In the order of their length, as `--durations=0` told it; whatever is not among them takes less than any of these.
 _LONGEST = (
@@ -95,16 +106,14 @@ def _encodable(value: object) -> object:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files begin, so that at the end no process waits for another that has just begun one.
 
-    PYMAN_TEST_EXAMPLES=50 tries fifty times as many inputs with every law, for a night or a release.
+    PYMAN_TEST_EXAMPLES=50 tries fifty times as many inputs with every law as are written there, for a night or a release.
     """
     for item in items:
         for name, files in _OWN_RUNS.items():
-            if str(item.path).endswith(files):
+            if any(part in item.name or str(item.path).endswith(part) for part in files):
                 item.add_marker(name)
     items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
-    factor = int(os.environ.get("PYMAN_TEST_EXAMPLES", "1"))
-    if factor == 1:
-        return
+    factor = float(os.environ.get("PYMAN_TEST_EXAMPLES", _LAW_IN_THE_SUITE))
     # A law that stands there for several parameters is one function.
     laws = {getattr(item, "function", None) for item in items}
     for law in laws:
@@ -113,7 +122,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             known = settings()
         if known is not None:
             law._hypothesis_internal_use_settings = settings(
-                known, max_examples=known.max_examples * factor, suppress_health_check=list(HealthCheck)
+                known, max_examples=max(5, round(known.max_examples * factor)), suppress_health_check=list(HealthCheck)
             )
 
 
