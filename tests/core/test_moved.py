@@ -266,3 +266,12 @@ def test_a_megabyte_of_anything_stays_as_it_is(kind):
     )
     assert named_in(files) == ()
     assert edits_of_move(files, {}) == ()
+
+
+@pytest.mark.parametrize("place", ["/srv/b\\x", "/srv/b\udcff"], ids=["a backslash", "no UTF-8"])
+def test_a_script_in_a_place_that_no_python_can_name_finds_its_interpreter_beside_it(place):
+    header = header_for(f"{place}/.venv/bin/python3.13", "-I")
+    assert place not in header
+    assert header.startswith("#!/bin/sh\n'''exec' \"$(dirname ")
+    assert '"/python3.13 -I "$0" "$@"\n' in header or '"/\'python3.13\' -I "$0" "$@"\n' in header
+    compile(header + "answer = 1\n", "script", "exec")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.script_header import script_header
+from pyman.core.script_header import header_for
 from pyman.core.seeding import (
     COPIED,
     COPY,
@@ -103,11 +103,11 @@ def test_scripts_are_named_after_the_python_that_runs(name, names):
 
 
 def test_a_plain_path_stands_in_the_first_line():
-    assert script_header("/home/u/v/bin/python") == "#!/home/u/v/bin/python\n"
+    assert header_for("/home/u/v/bin/python") == "#!/home/u/v/bin/python\n"
     longest = "/" + "x" * 123
-    assert script_header(longest) == f"#!{longest}\n"
-    assert script_header(longest + "y").startswith("#!/bin/sh\n")
-    assert script_header("/" + "ä" * 62).startswith("#!/bin/sh\n")
+    assert header_for(longest) == f"#!{longest}\n"
+    assert header_for(longest + "y").startswith("#!/bin/sh\n")
+    assert header_for("/" + "ä" * 62).startswith("#!/bin/sh\n")
 
 
 @given(
@@ -116,7 +116,7 @@ def test_a_plain_path_stands_in_the_first_line():
     )
 )
 def test_python_reads_past_every_header(python):
-    source = script_header(python) + "answer = 1\n"
+    source = header_for(python) + "answer = 1\n"
     tree = ast.parse(source.encode("utf-8", "surrogateescape"))
     assert isinstance(tree.body[-1], ast.Assign)
     assert len(tree.body) <= 2
@@ -126,7 +126,7 @@ def test_python_reads_past_every_header(python):
     st.text(st.characters(codec="utf-8", exclude_characters="\0\\"), min_size=200).map(lambda text: f"/{text}/python")
 )
 def test_the_shell_starts_the_very_path(python):
-    second = script_header(python).partition("\n")[2]
+    second = header_for(python).partition("\n")[2]
     words = shlex.split(second.partition("\n'''")[0].rpartition("\n' '''")[0])
     assert words == ["exec", python, "$0", "$@"]
 
@@ -144,7 +144,7 @@ def test_the_header_runs_in_a_real_shell(tmp_path_factory, name):
     python.write_text('#!/bin/sh\nprintf \'%s\\n\' "$#" "$@" | cat\n')
     python.chmod(0o755)
     script = folder / "pip"
-    script.write_text(script_header(str(python)) + "print()\n")
+    script.write_text(header_for(str(python)) + "print()\n")
     script.chmod(0o755)
     # As bytes: a name may hold a carriage return, which text would turn into a line end.
     done = subprocess.run([script, "a b", ""], capture_output=True, check=True)

@@ -53,30 +53,24 @@ def read_header(text: str) -> tuple[str, str, str] | None:
     return executable, arguments, rest
 
 
-def header_for(executable: str, arguments: str, limit: int) -> str:
-    """The header that starts this interpreter, in the form that the path allows."""
-    simple = f"#!{executable}{' ' if arguments else ''}{arguments}\n"
-    length = len(simple.encode("utf-8", "surrogateescape"))
-    if length <= limit and not any(letter in executable for letter in " \t\n"):
+def header_for(executable: str, arguments: str = "", limit: int = _LONGEST_SHEBANG) -> str:
+    """The first lines of a script that the interpreter at this absolute path runs, in the form that the path allows.
+
+    A path that is longer than `limit` bytes with what is around it, or that the kernel would split, goes through
+    `/bin/sh` as pip's scripts do: Python reads those lines as a string. What would not survive in a string of Python's
+    is found beside the script instead.
+    """
+    more = f" {arguments}" if arguments else ""
+    if "\\" in executable or not _is_unicode(executable):
+        beside = f'"$(dirname -- "$(realpath -- "$0")")"/{quote_sh(basename(executable))}'
+        return f"{_SH}{beside}{more}{_SH_END}"
+    simple = f"#!{executable}{more}\n"
+    if len(simple.encode("utf-8", "surrogateescape")) <= limit and not any(
+        letter in executable for letter in " \t\r\n"
+    ):
         return simple
     quoted = executable if is_plain(executable) else quote_sh(executable)
-    return f"{_SH}{quoted}{' ' if arguments else ''}{arguments}{_SH_END}"
-
-
-def script_header(python: str) -> str:
-    """Return the first lines of a script that the interpreter at the absolute path `python` runs.
-
-    A path that is too long for the kernel, or that it would split, goes through `/bin/sh` as pip's scripts do: Python
-    reads those lines as a string. What would not survive in a string of Python's is found beside the script instead.
-    """
-    length = len(python.encode("utf-8", "surrogateescape"))
-    if "\\" in python or not _is_unicode(python):
-        return '#!/bin/sh\n\'\'\'exec\' "$(dirname -- "$(realpath -- "$0")")"/' + (
-            quote_sh(basename(python)) + ' "$0" "$@"\n' + "' '''\n"
-        )
-    if length + 3 <= _LONGEST_SHEBANG and not any(blank in python for blank in " \t\r\n"):
-        return f"#!{python}\n"
-    return f"#!/bin/sh\n'''exec' {quote_sh(python)} \"$0\" \"$@\"\n' '''\n"
+    return f"{_SH}{quoted}{more}{_SH_END}"
 
 
 def _is_unicode(text: str) -> bool:

@@ -9,7 +9,7 @@ import os
 import sys
 
 from pyman.core.record import record
-from pyman.core.script_header import script_header
+from pyman.core.script_header import header_for
 from pyman.core.seeding import (
     AUTO,
     INSTALLER,
@@ -123,7 +123,7 @@ def _open_both(target: SeedTarget) -> list[int]:
 def _write_own(prepared: Seed, folder: str, target: SeedTarget, site_packages: int, scripts: int) -> None:
     """Write what differs from venv to venv, or belongs to it by its nature: scripts, RECORD, INSTALLER, REQUESTED."""
     check_files(f"{folder}/{OWN}", prepared.own)
-    header = os.fsencode(script_header(target.python))
+    header = os.fsencode(header_for(target.python))
     dist_info = prepared.dist_info
     digests: dict[bytes, str] = {}
     lines: list[str] = []
