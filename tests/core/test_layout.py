@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyman.core.layout import VenvWish, plan_layout
+from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.store import Choice, executable_of
 from pyman.core.version import parse_version, split_release
@@ -22,7 +22,7 @@ def choice_of(release: str, policy: str = "follow", home: str = "/r/runtimes/ali
 
 def layout_of(release: str, **options):
     options = {"lib64": True, **options}
-    return plan_layout(VenvWish("/p/.venv", release), choice_of(release), **options)
+    return plan_layout(VenvSpec("/p/.venv", release), choice_of(release), **options)
 
 
 FOLDERS = {
@@ -74,15 +74,15 @@ def test_fedora_has_two_folders_of_packages_from_3_15():
     assert "lib64" not in layout_of("3.14.2", platlib="lib64").folders
 
 
-def settings_of(wish: VenvWish, choice: Choice):
-    text = dict(plan_layout(wish, choice, lib64=True).files)["pyvenv.cfg"]
+def settings_of(spec: VenvSpec, choice: Choice):
+    text = dict(plan_layout(spec, choice, lib64=True).files)["pyvenv.cfg"]
     assert text.isprintable() or set(text) - {"\n"} == {letter for letter in text if letter.isprintable()}
     text.encode("utf-8")
     return parse_pyvenv_cfg(text)
 
 
 def test_a_venv_that_follows_names_its_minor_alone():
-    settings = settings_of(VenvWish("/p/.venv", "3.13", prompt="work"), choice_of("3.13.15"))
+    settings = settings_of(VenvSpec("/p/.venv", "3.13", prompt="work"), choice_of("3.13.15"))
     assert dict(settings.values) == {
         "home": "/r/runtimes/alias/bin",
         "include-system-site-packages": "false",
@@ -96,7 +96,7 @@ def test_a_venv_that_follows_names_its_minor_alone():
 
 
 def test_a_pinned_venv_names_its_release():
-    settings = settings_of(VenvWish("/p", "3.13.5", system_site_packages=True), choice_of("3.13.5", "pin"))
+    settings = settings_of(VenvSpec("/p", "3.13.5", system_site_packages=True), choice_of("3.13.5", "pin"))
     assert settings.get("version") == "3.13.5"
     assert settings.policy == "pin"
     assert settings.has_system_site_packages
@@ -113,7 +113,7 @@ PATHS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     prompt=st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
 )
 def test_every_path_and_prompt_can_be_written(path, prompt):
-    settings = settings_of(VenvWish(path, "3.13", prompt=prompt), choice_of("3.13.15"))
+    settings = settings_of(VenvSpec(path, "3.13", prompt=prompt), choice_of("3.13.15"))
     assert settings.prompt == prompt
     assert settings.home == "/r/runtimes/alias/bin"
     assert settings.get("command").startswith("pyman venv /p/")
@@ -121,11 +121,11 @@ def test_every_path_and_prompt_can_be_written(path, prompt):
 
 
 def test_a_path_that_is_no_text_is_written_as_python_would():
-    settings = settings_of(VenvWish("/p/a\nb\udcff é", "3.13"), choice_of("3.13.15"))
+    settings = settings_of(VenvSpec("/p/a\nb\udcff é", "3.13"), choice_of("3.13.15"))
     assert settings.get("command") == "pyman venv /p/a\\nb\\udcff é"
 
 
 @pytest.mark.parametrize("home", ["/r/a\nb/bin", "/r/bin ", "/r/\udcff/bin", "/r/a\rb/bin"])
 def test_an_interpreter_that_no_file_can_name_is_refused(home):
     with pytest.raises(BadRequest, match="no venv can name the interpreter"):
-        plan_layout(VenvWish("/p", "x"), choice_of("3.13.15", home=home), lib64=True)
+        plan_layout(VenvSpec("/p", "x"), choice_of("3.13.15", home=home), lib64=True)

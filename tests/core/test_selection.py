@@ -9,7 +9,7 @@ from pyman.core.selection import (
     NEWEST,
     PROGRAM,
     PYPROJECT_KEY,
-    Wish,
+    VersionSource,
     select,
     select_for_program,
 )
@@ -31,25 +31,25 @@ def with_system(request):
 
 
 def file(*words):
-    return Wish(FILE, words, tuple(range(1, len(words) + 1)))
+    return VersionSource(FILE, words, tuple(range(1, len(words) + 1)))
 
 
 ORDER = [
-    ([Wish(ENVIRONMENT, ("3.12",)), file("3.11"), Wish(DEFAULT, ("3.13",))], ENVIRONMENT, "3.12"),
-    ([Wish(ENVIRONMENT, ()), file("3.11"), Wish(DEFAULT, ("3.13",))], FILE, "3.11"),
-    ([Wish(ENVIRONMENT, ()), file(), Wish(PROJECT, ("<3.13",), key=PYPROJECT_KEY)], PROJECT, "<3.13"),
-    ([Wish(ENVIRONMENT, ()), file(), Wish(DEFAULT, ("3.12",))], DEFAULT, "3.12"),
-    ([Wish(ENVIRONMENT, ()), file(), Wish(DEFAULT, ())], NEWEST, "latest"),
+    ([VersionSource(ENVIRONMENT, ("3.12",)), file("3.11"), VersionSource(DEFAULT, ("3.13",))], ENVIRONMENT, "3.12"),
+    ([VersionSource(ENVIRONMENT, ()), file("3.11"), VersionSource(DEFAULT, ("3.13",))], FILE, "3.11"),
+    ([VersionSource(ENVIRONMENT, ()), file(), VersionSource(PROJECT, ("<3.13",), key=PYPROJECT_KEY)], PROJECT, "<3.13"),
+    ([VersionSource(ENVIRONMENT, ()), file(), VersionSource(DEFAULT, ("3.12",))], DEFAULT, "3.12"),
+    ([VersionSource(ENVIRONMENT, ()), file(), VersionSource(DEFAULT, ())], NEWEST, "latest"),
     ([], NEWEST, "latest"),
     # the first of several that is there, else the first, never the next place
-    ([file("3.9", "3.12.1", "3.13"), Wish(DEFAULT, ("3.13",))], FILE, "3.12.1"),
-    ([file("3.9", "3.8"), Wish(DEFAULT, ("3.13",))], FILE, "3.9"),
+    ([file("3.9", "3.12.1", "3.13"), VersionSource(DEFAULT, ("3.13",))], FILE, "3.12.1"),
+    ([file("3.9", "3.8"), VersionSource(DEFAULT, ("3.13",))], FILE, "3.9"),
 ]
 
 
-@pytest.mark.parametrize(("wishes", "source", "request_"), ORDER)
-def test_the_first_place_that_asks_counts(wishes, source, request_):
-    selection = select(wishes, is_there)
+@pytest.mark.parametrize(("sources", "source", "request_"), ORDER)
+def test_the_first_place_that_asks_counts(sources, source, request_):
+    selection = select(sources, is_there)
     assert (selection.source, str(selection.request)) == (source, request_)
 
 
@@ -78,46 +78,46 @@ def test_what_was_passed_over_is_named():
     ],
 )
 def test_a_program_with_a_minor_in_its_name(words, program, source, request_):
-    selection = select_for_program([file(*words), Wish(DEFAULT, ("3.12.1",))], program, with_system)
+    selection = select_for_program([file(*words), VersionSource(DEFAULT, ("3.12.1",))], program, with_system)
     assert (selection.source, str(selection.request)) == (source, request_)
 
 
 def test_only_the_first_place_speaks_for_such_a_program():
-    asked = [Wish(ENVIRONMENT, ()), file("3.11"), Wish(DEFAULT, ("3.12.1",))]
+    asked = [VersionSource(ENVIRONMENT, ()), file("3.11"), VersionSource(DEFAULT, ("3.12.1",))]
     assert select_for_program(asked, "3.12", is_there).source == PROGRAM
     assert str(select_for_program([file("system")], "3.12", is_there).request) == "3.12"
 
 
 def test_a_path_counts_whatever_the_program_is_called():
-    selection = select_for_program([Wish(ENVIRONMENT, ("/usr/bin/python3",))], "3.12", is_there)
+    selection = select_for_program([VersionSource(ENVIRONMENT, ("/usr/bin/python3",))], "3.12", is_there)
     assert (selection.source, selection.request.kind) == (ENVIRONMENT, "path")
 
 
 @pytest.mark.parametrize("choose_by", [select, lambda asked, there: select_for_program(asked, "3.12", there)])
 @pytest.mark.parametrize(
-    ("wish", "says"),
+    ("given", "says"),
     [
         (file("3.12", "nonsense"), f"{FILE}, line 2: `nonsense`"),
         (file("3.12", "../evil"), f"{FILE}, line 2: `../evil` is a path"),
-        (Wish(PROJECT, ("x",), key=PYPROJECT_KEY), f"{PROJECT}, {PYPROJECT_KEY}: `x`"),
-        (Wish(PROJECT, ("./venv",), key=PYPROJECT_KEY), "is a path"),
-        (Wish(ENVIRONMENT, ("x y",)), f"{ENVIRONMENT}: `x y`"),
-        (Wish(DEFAULT, ("2.7",)), f"{DEFAULT}: Python 2.7 is too old"),
+        (VersionSource(PROJECT, ("x",), key=PYPROJECT_KEY), f"{PROJECT}, {PYPROJECT_KEY}: `x`"),
+        (VersionSource(PROJECT, ("./venv",), key=PYPROJECT_KEY), "is a path"),
+        (VersionSource(ENVIRONMENT, ("x y",)), f"{ENVIRONMENT}: `x y`"),
+        (VersionSource(DEFAULT, ("2.7",)), f"{DEFAULT}: Python 2.7 is too old"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_understood_is_an_error_and_never_passed_over(wish, says, choose_by):
+def test_what_cannot_be_understood_is_an_error_and_never_passed_over(given, says, choose_by):
     with pytest.raises(BadRequest) as failure:
-        choose_by([wish, Wish(DEFAULT, ("3.12",))], is_there)
+        choose_by([given, VersionSource(DEFAULT, ("3.12",))], is_there)
     assert says in failure.value.message
     assert failure.value.exit_status == 1
 
 
 def test_wrong_words_of_the_command_line_are_wrong_usage():
     with pytest.raises(BadRequest) as failure:
-        select([Wish(ARGUMENT, ("nonsense",))], is_there)
+        select([VersionSource(ARGUMENT, ("nonsense",))], is_there)
     assert failure.value.exit_status == 2
 
 
 def test_a_path_is_welcome_where_nobody_else_could_have_put_it():
     for source in (ARGUMENT, ENVIRONMENT, DEFAULT):
-        assert select([Wish(source, ("./venv",))], is_there).request.kind == "path"
+        assert select([VersionSource(source, ("./venv",))], is_there).request.kind == "path"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from pyman.app.select import wishes
+from pyman.app.select import version_sources
 from pyman.core.request import parse_request
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest
@@ -23,7 +23,7 @@ def ask(tmp_path_factory):
     def ask(name: str, content: bytes) -> list[str]:
         (folder / name).write_bytes(content)
         try:
-            return [word for wish in wishes({}, str(folder), store) for word in wish.words]
+            return [word for spec in version_sources({}, str(folder), store) for word in spec.words]
         except BadRequest as error:
             assert str(folder / name) in error.message
             assert error.exit_status == 1

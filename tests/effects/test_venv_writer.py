@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from pyman.core.layout import VenvWish, plan_layout
+from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.store import Choice
 from pyman.core.version import Version
 from pyman.effects.venvs.journal import Journal
@@ -20,7 +20,7 @@ CHOICE = Choice(Version(3, 13, 15), "default", "/r/3.13/bin", "/r/3.13/bin/pytho
 
 
 def layout_for(path):
-    return plan_layout(VenvWish(str(path), "3.13"), CHOICE, lib64=True)
+    return plan_layout(VenvSpec(str(path), "3.13"), CHOICE, lib64=True)
 
 
 def make(path, fill=None, **options):

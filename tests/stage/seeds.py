@@ -9,7 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from pyman.core.layout import VenvWish, plan_layout
+from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.seeding import SeedTarget
 from pyman.core.store import Choice
 from pyman.effects.observer import SILENT
@@ -37,7 +37,7 @@ def make_bare(interpreter, venv):
     choice = Choice(interpreter.version, "default", os.path.dirname(executable), executable, "follow")
     os.makedirs(venv)
     folder = os.open(venv, os.O_RDONLY)
-    write_layout(folder, str(venv), plan_layout(VenvWish(str(venv), "x"), choice, lib64=True))
+    write_layout(folder, str(venv), plan_layout(VenvSpec(str(venv), "x"), choice, lib64=True))
     os.close(folder)
 
 

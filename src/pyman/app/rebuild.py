@@ -56,7 +56,7 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
     old = SetAside(places, facts.folder, "rebuild", session.observer)
     try:
         with old:
-            build_venv(places, plan.wish, plan.choice, old.journal, session.observer)
+            build_venv(places, plan.spec, plan.choice, old.journal, session.observer)
             made = folder_made(facts.folder)
             old.journal.copying((*plan.copied, *rewritten(plan)))
             for name in plan.copied:
@@ -230,7 +230,7 @@ def check_new(session: Session, plan: RebuildPlan, old: SetAside, made: VenvFold
             [package.distribution for package in packages],
             plan.old,
             plan.new,
-            lends=plan.wish.system_site_packages,
+            lends=plan.spec.system_site_packages,
         )
         if plan.source is None:
             before = {package.normalized: package.requested for package in plan.packages}

@@ -11,7 +11,7 @@ from pyman.app.console import Session
 from pyman.app.select import choose_interpreter
 from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
-from pyman.core.layout import IGNORE_FILE, VenvWish
+from pyman.core.layout import IGNORE_FILE, VenvSpec
 from pyman.core.owners import owner_command
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
@@ -20,10 +20,10 @@ from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
 from pyman.core.packages.pip_conf import PipConf, overruled_by
 from pyman.core.plans.install import Fetch, Impossible, decide
 from pyman.core.plans.rebuild import (
-    PythonWish,
     RebuildOptions,
     RebuildPlan,
     Reinstallation,
+    RequestedPython,
     fits,
     kept_request,
     local_sources,
@@ -31,10 +31,10 @@ from pyman.core.plans.rebuild import (
     refuse_missing_sources,
     refuse_unknown_names,
     relax,
+    requested_python,
     settled,
     split_own,
     stays,
-    wished_python,
 )
 from pyman.core.record import replace
 from pyman.core.relink import Target, wanted_alias
@@ -87,7 +87,7 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
     )
     if options.source is None:
         refuse_missing_sources(facts, packages, missing)
-    wish, request, choice, said = find_python(session, facts, options)
+    requested, request, choice, said = find_python(session, facts, options)
     said += _refuse_to_lose(session, facts, choice, options)
     new = _release(choice.version, choice.variant)
     with_pip = any(package.normalized == "pip" for package in packages)
@@ -99,9 +99,9 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
         moved = (*moved, IGNORE_FILE)
     plan = RebuildPlan(
         facts,
-        VenvWish(
+        VenvSpec(
             facts.folder,
-            kept_request(facts, choice, wish, request),
+            kept_request(facts, choice, requested, request),
             with_pip=with_pip,
             system_site_packages=facts.settings.has_system_site_packages,
             prompt=facts.settings.prompt,
@@ -243,7 +243,7 @@ def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPla
         path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(source)))
         if not os.path.exists(path) or os.path.isdir(path):
             raise NotFound(f"there is no file {path}", hint=f"name a requirements file, or `{LOCK}`")
-        batch = Batch(dependencies=True, file=path, beside_lent=plan.wish.system_site_packages)
+        batch = Batch(dependencies=True, file=path, beside_lent=plan.spec.system_site_packages)
         return replace(plan, batches=(batch,), source=path, folder=session.cwd)
     project = os.path.dirname(plan.facts.path)
     lock = choose_lock(project, os.listdir(project), plan.installer.kind, plan.choice.executable)
@@ -259,7 +259,7 @@ def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPla
         raise PymanError(f"{lock.path} cannot be read: {error}", hint="lock the project again") from error
     lines = requirements_of_pylock(content, lock.path, plan.new.markers)
     named = tuple(line for _, line in lines), tuple(name for name, _ in lines)
-    batch = Batch(*named, beside_lent=plan.wish.system_site_packages)
+    batch = Batch(*named, beside_lent=plan.spec.system_site_packages)
     return replace(plan, batches=(batch,), source=lock.path)
 
 
@@ -280,42 +280,42 @@ class OtherLock(Refused):
 
 def find_python(
     session: Session, facts: VenvFacts, options: RebuildOptions
-) -> tuple[PythonWish, Request, Choice, tuple[str, ...]]:
+) -> tuple[RequestedPython, Request, Choice, tuple[str, ...]]:
     """The Python of the new venv, the request that it answers, and what is to be said about it.
 
     It is installed where it is missing; for a dry run only looked up. Raises NotFound where none can be had.
     """
-    wish = wished_python(facts, options.python, options.minor)
-    found = _installed(session, facts, wish, wish.requests)
+    requested = requested_python(facts, options.python, options.minor)
+    found = _installed(session, facts, requested, requested.requests)
     if found is not None:
-        return wish, *found, ()
-    wanted = next((request for request in wish.requests if request.kind not in ("path", "system")), None)
+        return requested, *found, ()
+    wanted = next((request for request in requested.requests if request.kind not in ("path", "system")), None)
     if wanted is None:
-        raise NotFound(f"no Python answers to {wish.requests[0]}", hint="name another: `pyman rebuild -p 3.13`")
+        raise NotFound(f"no Python answers to {requested.requests[0]}", hint="name another: `pyman rebuild -p 3.13`")
     try:
-        request, choice, said = _fetched(session, facts, wish, wanted, dry_run=options.dry_run)
+        request, choice, said = _fetched(session, facts, requested, wanted, dry_run=options.dry_run)
     except PymanError:
-        if wish.fallback is None:
+        if requested.fallback is None:
             raise
         # As doctor does it: a pinned release that is gone for good lets the venv follow.
-        followed = _installed(session, facts, wish, (wish.fallback,))
+        followed = _installed(session, facts, requested, (requested.fallback,))
         if followed is not None:
             request, choice, said = *followed, ()
         else:
-            request, choice, said = _fetched(session, facts, wish, wish.fallback, dry_run=options.dry_run)
-        said = (f"{wanted} cannot be had any more: {facts.path} follows {wish.fallback} from now on", *said)
-    return wish, request, choice, said
+            request, choice, said = _fetched(session, facts, requested, requested.fallback, dry_run=options.dry_run)
+        said = (f"{wanted} cannot be had any more: {facts.path} follows {requested.fallback} from now on", *said)
+    return requested, request, choice, said
 
 
 def installed_python(session: Session, facts: VenvFacts, options: RebuildOptions) -> Choice | None:
     """The Python of the new venv where that is installed already."""
-    wish = wished_python(facts, options.python, options.minor)
-    found = _installed(session, facts, wish, wish.requests)
+    requested = requested_python(facts, options.python, options.minor)
+    found = _installed(session, facts, requested, requested.requests)
     return found[1] if found is not None else None
 
 
 def _fetched(
-    session: Session, facts: VenvFacts, wish: PythonWish, request: Request, *, dry_run: bool
+    session: Session, facts: VenvFacts, requested: RequestedPython, request: Request, *, dry_run: bool
 ) -> tuple[Request, Choice, tuple[str, ...]]:
     if dry_run:
         choice = _would_install(session, request)
@@ -328,14 +328,14 @@ def _fetched(
         installed = installing.get(session, [request])
     if installed.error is not None:
         raise installed.error
-    found = _installed(session, facts, wish, (request,))
+    found = _installed(session, facts, requested, (request,))
     if found is None:
         raise NotFound(f"no installed Python satisfies {request}", hint=f"run `pyman install {as_word(request.text)}`")
     return *found, tuple(line for got in installed.got for line in got.said)
 
 
 def _installed(
-    session: Session, facts: VenvFacts, wish: PythonWish, requests: tuple[Request, ...]
+    session: Session, facts: VenvFacts, requested: RequestedPython, requests: tuple[Request, ...]
 ) -> tuple[Request, Choice] | None:
     store = read_store(session.places.root)
     for request in requests:
@@ -344,21 +344,21 @@ def _installed(
         else:
             try:
                 choice = choose_interpreter(
-                    store, request, session.environ, session.cwd, session.places, named=wish.asked
+                    store, request, session.environ, session.cwd, session.places, named=requested.asked
                 )
             except (NotFound, BadRequest, NotStarted):
-                if wish.asked:
+                if requested.asked:
                     raise
                 continue
-        if choice is None or not fits(choice, wish):
+        if choice is None or not fits(choice, requested):
             continue
         if os.path.realpath(choice.home).startswith(os.path.realpath(facts.folder) + os.sep):
-            if wish.asked:
+            if requested.asked:
                 raise Refused(
                     f"{choice.executable} lies in the venv that would be made anew", hint="name another Python"
                 )
             continue
-        return request, settled(choice, wish, request, store)
+        return request, settled(choice, requested, request, store)
     return None
 
 

@@ -121,8 +121,8 @@ def _other_target(session: Session, facts: VenvFacts, options: RebuildOptions) -
     from pyman.app.rebuild_plan import find_python, target_of
     from pyman.core.plans.rebuild import kept_request
 
-    wish, request, choice, _ = find_python(session, facts, options)
-    text = kept_request(facts, choice, wish, request)
+    requested, request, choice, _ = find_python(session, facts, options)
+    text = kept_request(facts, choice, requested, request)
     same = facts.link is not None and os.path.dirname(facts.link) == choice.home == (facts.home or "").rstrip("/")
     if same and facts.request == text and facts.policy == choice.policy:
         return None

@@ -17,7 +17,7 @@ from pyman.core.selection import (
     PROGRAM,
     PYPROJECT_KEY,
     Selection,
-    Wish,
+    VersionSource,
     named_by_program,
     select,
     select_for_program,
@@ -46,7 +46,7 @@ class Located:
 
     path: str
     selection: Selection
-    asked: tuple[Wish, ...]
+    asked: tuple[VersionSource, ...]
     choice: Choice | None
     """None for a program of the system."""
 
@@ -129,7 +129,7 @@ def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, 
 def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None) -> Located:
     """Find the program that `name` means in a folder, as the shim does; `request` is what the command line asks for.
 
-    Raises NoPython (127) where nothing can be run, and BadRequest where somebody's wish is not understood.
+    Raises NoPython (127) where nothing can be run, and BadRequest where a version source is not understood.
     """
     return located_in(read_store(places.root), places, environ, cwd, name, request)
 
@@ -160,9 +160,9 @@ def located_in(
 
 def who_asks(
     store: Store, environ: Mapping[str, str], cwd: str, name: str, request: str | None
-) -> tuple[tuple[Wish, ...], Selection]:
-    """Everybody who may ask, and the wish that counts for a program."""
-    asked = wishes(environ, cwd, store, request)
+) -> tuple[tuple[VersionSource, ...], Selection]:
+    """All version sources, and the one that counts for a program."""
+    asked = version_sources(environ, cwd, store, request)
     minor = program_minor(name)
     there = is_there(store, environ, name)
     return tuple(asked), select(asked, there) if minor is None else select_for_program(asked, minor, there)
@@ -208,46 +208,48 @@ def _program_of(choice: Choice, name: str) -> str:
 _SHIM_HEAD = b"#!/bin/sh\n# pyman shim:"
 
 
-def wishes(environ: Mapping[str, str], cwd: str, store: Store, request: str | None = None) -> list[Wish]:
-    """Everybody who may ask for a Python, in the order of design.md 9; who asks for nothing has no words.
+def version_sources(
+    environ: Mapping[str, str], cwd: str, store: Store, request: str | None = None
+) -> list[VersionSource]:
+    """All version sources in the order of design.md 9; one that is not set has no words.
 
     `request` is what the command line asks for, which outranks them all: no one else is asked then.
     `.python-version` anywhere above outranks every `pyproject.toml`, which is not even read then. Raises BadRequest
     that names the file, and the line, of what cannot be understood.
     """
     if request is not None:
-        return [Wish(ARGUMENT, (request,))]
+        return [VersionSource(ARGUMENT, (request,))]
     word = environ.get(ENVIRONMENT, "")
-    found = [Wish(ENVIRONMENT, (word,) if word else ())]
+    found = [VersionSource(ENVIRONMENT, (word,) if word else ())]
     if not word:
         found.append(_version_file(cwd))
         if not found[-1].words:
             found.append(_requires_python(cwd))
-    found.append(Wish(DEFAULT, (store.default,) if store.default is not None else ()))
+    found.append(VersionSource(DEFAULT, (store.default,) if store.default is not None else ()))
     return found
 
 
-def _version_file(cwd: str) -> Wish:
+def _version_file(cwd: str) -> VersionSource:
     for folder in upward(cwd):
         file = read_project_file(os.path.join(folder, VERSION_FILE))
         if file is None:
             continue
         requests = parse_version_file(file.text, file.path)
         if requests:
-            return Wish(
+            return VersionSource(
                 file.path, tuple(request.text for request in requests), tuple(request.line for request in requests)
             )
-    return Wish(VERSION_FILE, ())
+    return VersionSource(VERSION_FILE, ())
 
 
-def _requires_python(cwd: str) -> Wish:
+def _requires_python(cwd: str) -> VersionSource:
     for folder in upward(cwd):
         file = read_project_file(os.path.join(folder, PYPROJECT))
         if file is None or "requires-python" not in file.text:
             continue
         plain = plainly_required(file.text)
         if plain:
-            return Wish(file.path, (plain,), key=PYPROJECT_KEY)
+            return VersionSource(file.path, (plain,), key=PYPROJECT_KEY)
         from pyman.core.toml_text import NotToml, parse_toml
 
         try:
@@ -258,8 +260,8 @@ def _requires_python(cwd: str) -> Wish:
             ) from None
         asked = project.get("requires-python") if isinstance(project, dict) else None
         if isinstance(asked, str) and asked.strip():
-            return Wish(file.path, (asked.strip(),), key=PYPROJECT_KEY)
-    return Wish(PYPROJECT, ())
+            return VersionSource(file.path, (asked.strip(),), key=PYPROJECT_KEY)
+    return VersionSource(PYPROJECT, ())
 
 
 def is_there(store: Store, environ: Mapping[str, str], program: str = "") -> Callable[[Request], bool]:
@@ -330,7 +332,7 @@ def system_here(places: Places, environ: Mapping[str, str], cwd: str, request: s
     It is not asked what it is, for who runs it need not know. Raises as `find` does.
     """
     store = read_store(places.root)
-    selection = select(wishes(environ, cwd, store, request), is_there(store, environ))
+    selection = select(version_sources(environ, cwd, store, request), is_there(store, environ))
     path = system_program(environ, store) if selection.request.kind == "system" else None
     if path is None:
         return None
@@ -346,7 +348,7 @@ def choose_here(places: Places, environ: Mapping[str, str], cwd: str, request: s
 
 def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str | None) -> tuple[Selection, Choice]:
     store = read_store(places.root)
-    selection = select(wishes(environ, cwd, store, request), is_there(store, environ))
+    selection = select(version_sources(environ, cwd, store, request), is_there(store, environ))
     choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is not None:
         return selection, choice
@@ -391,14 +393,14 @@ def which(places: Places, environ: Mapping[str, str], cwd: str, name: str, *, ex
 def _unexplained(store: Store, environ: Mapping[str, str], cwd: str, name: str, error: NoPython) -> Answer:
     """Who asks for what, where nothing answers: the steps as far as they go."""
     asked, selection = who_asks(store, environ, cwd, name, None)
-    steps = explain_wishes(asked, selection, name)
+    steps = explain_sources(asked, selection, name)
     data = {"path": None, "version": None, "request": selection.request.text, "source": selection.source}
     return Answer({**data, "steps": list(steps)}, steps, error=error)
 
 
 def explain_steps(located: Located, name: str) -> tuple[str, ...]:
     """Every place that may ask, in order, what it asks for, and what came of it."""
-    lines = list(explain_wishes(located.asked, located.selection, name))
+    lines = list(explain_sources(located.asked, located.selection, name))
     choice = located.choice
     if choice is None:
         lines.append(f"{located.selection.request}: the first on PATH that is no shim, no venv's and not pyman's")
@@ -410,21 +412,21 @@ def explain_steps(located: Located, name: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def explain_wishes(asked: tuple[Wish, ...], selection: Selection, name: str) -> tuple[str, ...]:
+def explain_sources(asked: tuple[VersionSource, ...], selection: Selection, name: str) -> tuple[str, ...]:
     """Every place that may ask, in order, and which of them counts."""
     lines = []
     decided = False
-    for wish in asked:
-        words = " ".join(wish.words)
-        if not wish.words:
-            lines.append(f"{wish.source}: asks for nothing")
-        elif decided or selection.source != wish.source:
-            lines.append(f"{wish.source}: asks for {words}; not needed")
+    for source in asked:
+        words = " ".join(source.words)
+        if not source.words:
+            lines.append(f"{source.name}: asks for nothing")
+        elif decided or selection.source != source.name:
+            lines.append(f"{source.name}: asks for {words}; not needed")
         else:
             decided = True
-            numbers = ", ".join(map(str, dict.fromkeys(wish.lines)))
+            numbers = ", ".join(map(str, dict.fromkeys(source.lines)))
             place = f" (line {numbers})" if numbers else ""
-            lines.append(f"{wish.source}: asks for {words}{place}; this counts")
+            lines.append(f"{source.name}: asks for {words}{place}; this counts")
             lines += [f"  {request} is not installed" for request in selection.missing]
     if selection.source == PROGRAM:
         lines.append(f"{name} itself names {selection.request}; this counts")

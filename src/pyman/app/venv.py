@@ -6,8 +6,8 @@ import os
 import sys
 
 from pyman.app.console import Answer
-from pyman.app.select import choose_interpreter, is_there, wishes
-from pyman.core.layout import VenvWish, plan_layout
+from pyman.app.select import choose_interpreter, is_there, version_sources
+from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.record import record, replace
 from pyman.core.selection import NEWEST, select
 from pyman.core.shell.activation import activation_line
@@ -85,7 +85,7 @@ def choose_for_venv(
 ) -> tuple[Request, Choice]:
     """The interpreter of a new venv. Raises Missing where it would have to be installed first."""
     store = store or read_store(places.root)
-    selection = select(wishes(environ, cwd, store, options.python), is_there(store, environ))
+    selection = select(version_sources(environ, cwd, store, options.python), is_there(store, environ))
     choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is None:
         raise Missing(selection.request, "" if options.python is not None else selection.source)
@@ -137,9 +137,9 @@ def make_venv(
 
     for _ in range(_ATTEMPTS):
         request, choice = choose_for_venv(places, environ, cwd, options)
-        wish = _wish(path, cwd, options, request, choice)
+        spec = _spec(path, cwd, options, request, choice)
         try:
-            making = Making(places, wish, choice, observer)
+            making = Making(places, spec, choice, observer)
             if there == "venv":
                 from pyman.effects.venvs.backup import SetAside
 
@@ -155,7 +155,7 @@ def make_venv(
             continue
         shown, shell = _shown(path, cwd), os.path.basename(environ.get("SHELL", ""))
         notes = (f"activate it with: {activation_line(shown, shell)}",)
-        return Answer(_data(wish, choice), _lines(shown, choice), notes=notes)
+        return Answer(_data(spec, choice), _lines(shown, choice), notes=notes)
     raise PymanError("the alias is moved by others all the time", hint="run the same command again later")
 
 
@@ -175,12 +175,12 @@ def plan_venv(places: Places, environ: Mapping[str, str], cwd: str, options: Ven
     request, choice = choose_for_venv(places, environ, cwd, options, store)
     if choice.runtime is None or os.path.lexists(choice.runtime.path):
         _library(choice.executable, choice)
-    wish = _wish(path, cwd, options, request, choice)
-    return Answer(_data(wish, choice), _lines(_shown(path, cwd), choice, planned=True))
+    spec = _spec(path, cwd, options, request, choice)
+    return Answer(_data(spec, choice), _lines(_shown(path, cwd), choice, planned=True))
 
 
-def _wish(path: str, cwd: str, options: VenvOptions, request: Request, choice: Choice) -> VenvWish:
-    return VenvWish(
+def _spec(path: str, cwd: str, options: VenvOptions, request: Request, choice: Choice) -> VenvSpec:
+    return VenvSpec(
         path,
         _kept_request(request, choice, options),
         options.with_pip,
@@ -189,12 +189,12 @@ def _wish(path: str, cwd: str, options: VenvOptions, request: Request, choice: C
     )
 
 
-def _data(wish: VenvWish, choice: Choice) -> dict[str, object]:
+def _data(spec: VenvSpec, choice: Choice) -> dict[str, object]:
     """The keys of design.md 11."""
     return {
-        "path": wish.path,
+        "path": spec.path,
         "python": str(choice.version),
-        "request": wish.request,
+        "request": spec.request,
         "policy": choice.policy,
         "home": choice.home,
         "alias": choice.through if choice.policy == "follow" else None,
@@ -308,19 +308,19 @@ class AliasMoved(PymanError):
 
 
 class Making:
-    """One venv, decided: the wish, and the Python that answers it. Raises BrokenRuntime for one that cannot run."""
+    """One venv, decided: what it shall be, and its Python. Raises BrokenRuntime for one that cannot run."""
 
-    def __init__(self, places: Places, wish: VenvWish, choice: Choice, observer: Observer = SILENT) -> None:
+    def __init__(self, places: Places, spec: VenvSpec, choice: Choice, observer: Observer = SILENT) -> None:
         self._places = places
         self._observer = observer
-        self._wish = wish
+        self._spec = spec
         self._choice = choice
         # The release itself, whose folder never changes: the alias may move while its wheels are read.
         runtime = choice.runtime
         self._executable = os.path.join(runtime.path, runtime.executable) if runtime is not None else choice.executable
         self._library = _library(self._executable, choice)
         self._layout = plan_layout(
-            wish,
+            spec,
             choice,
             lib64=sys.maxsize > 2**32 and sys.platform != "darwin",
             platlib=os.path.basename(os.path.dirname(self._library)),
@@ -328,7 +328,7 @@ class Making:
 
     def new(self, journal: Journal) -> NewVenv:
         """The venv, not yet begun. `journal` is of who sets the old one aside, or of the venv alone."""
-        return NewVenv(self._wish.path, self._layout, self._seed if self._wish.with_pip else None, journal)
+        return NewVenv(self._spec.path, self._layout, self._seed if self._spec.with_pip else None, journal)
 
     def make(
         self,
@@ -346,8 +346,8 @@ class Making:
         with self.new(journal) as new:
             new.put(unfinished=install is not None or before_keeping is not None)
             if install is not None:
-                install(self._wish.path)
-            remember(self._places.root, self._wish.path)
+                install(self._spec.path)
+            remember(self._places.root, self._spec.path)
             # Who moves an alias asks the recorded venvs whether they can follow. This one was none of them until now.
             choice = choose_again() if self._has_moved() else self._choice
             if (choice.executable, choice.policy) != (self._choice.executable, self._choice.policy):
@@ -390,7 +390,7 @@ class Making:
         target = SeedTarget(
             site_packages=os.path.join(work, self._layout.site_packages),
             scripts=os.path.join(work, "bin"),
-            python=os.path.join(self._wish.path, "bin", "python"),
+            python=os.path.join(self._spec.path, "bin", "python"),
             version=self._choice.version,
             variant=self._choice.variant,
             executable=self._executable,
@@ -413,12 +413,12 @@ class Making:
         return [library for library in found if library != self._library]
 
 
-def build_venv(places: Places, wish: VenvWish, choice: Choice, journal: Journal, observer: Observer = SILENT) -> None:
+def build_venv(places: Places, spec: VenvSpec, choice: Choice, journal: Journal, observer: Observer = SILENT) -> None:
     """Put a venv in a place that was set aside, marked as unfinished until `SetAside.keep_new`.
 
     `journal` is that of `SetAside`. Raises PymanError where it cannot be made; nothing is left then.
     """
-    with Making(places, wish, choice, observer).new(journal) as new:
+    with Making(places, spec, choice, observer).new(journal) as new:
         new.put(unfinished=True)
         new.leave()
 

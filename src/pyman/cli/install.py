@@ -6,7 +6,7 @@ import os
 
 from pyman.app import install as installing
 from pyman.app.console import Answer, Session
-from pyman.app.select import wishes
+from pyman.app.select import version_sources
 from pyman.app.shims import keep_shims_current
 from pyman.cli.show.changes import got_data, moved_data, moved_lines, told_of_hold
 from pyman.cli.verb import verb
@@ -99,8 +99,8 @@ def _answer(session: Session, result: installing.Installed) -> Answer:
 
 def _asked_here(session: Session) -> list[Request]:
     """Everything that the first place asks for, else the newest: several versions in a file are all wanted."""
-    for wish in wishes(session.environ, session.cwd, read_store(session.places.root)):
-        requests = list(requests_of(wish))
+    for source in version_sources(session.environ, session.cwd, read_store(session.places.root)):
+        requests = list(requests_of(source))
         if requests:
             return [request for request in requests if request.kind != "system"] or requests
     return [parse_request("latest")]

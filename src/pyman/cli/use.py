@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
-from pyman.app.select import wishes
+from pyman.app.select import version_sources
 from pyman.cli.show.output import pyman_says
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
@@ -92,11 +92,11 @@ def _write(path: str, requests: list[str]) -> None:
 def _chosen_here(session: Session) -> Answer:
     """What the folder asks for: the words of the first place that has any."""
     store = session.store()
-    wish = next((wish for wish in wishes(session.environ, session.cwd, store) if wish.words), None)
-    if wish is None:
+    source = next((source for source in version_sources(session.environ, session.cwd, store) if source.words), None)
+    if source is None:
         raise NotFound("nothing here asks for a Python, so the newest installed counts", hint="run `pyman use 3.13`")
-    data = {"changed": [], "requests": list(wish.words), "source": wish.source}
-    return Answer(data, wish.words, notes=(f"{wish.source} asks for it",))
+    data = {"changed": [], "requests": list(source.words), "source": source.name}
+    return Answer(data, source.words, notes=(f"{source.name} asks for it",))
 
 
 def _use_global(session: Session, requests: list[str]) -> Answer:

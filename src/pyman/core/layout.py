@@ -29,7 +29,7 @@ IGNORE_FILE = ".gitignore"
 
 
 @record
-class VenvWish:
+class VenvSpec:
     """What the user wants of a new venv."""
 
     path: str
@@ -56,7 +56,7 @@ class VenvLayout:
     """What the activation scripts show."""
 
 
-def plan_layout(wish: VenvWish, choice: Choice, *, lib64: bool, platlib: str = "lib") -> VenvLayout:
+def plan_layout(spec: VenvSpec, choice: Choice, *, lib64: bool, platlib: str = "lib") -> VenvLayout:
     """Lay out a venv.
 
     `lib64` is true where CPython makes that link before 3.15: 64-bit, and not macOS. `platlib` is the folder of the
@@ -86,24 +86,24 @@ def plan_layout(wish: VenvWish, choice: Choice, *, lib64: bool, platlib: str = "
     return VenvLayout(
         folders=tuple(folders),
         links=tuple(links),
-        files=((IGNORE_FILE, "*\n"), ("pyvenv.cfg", _settings(wish, choice))),
+        files=((IGNORE_FILE, "*\n"), ("pyvenv.cfg", _settings(spec, choice))),
         site_packages=join("lib", library, "site-packages"),
-        prompt=wish.prompt if wish.prompt is not None else basename(wish.path),
+        prompt=spec.prompt if spec.prompt is not None else basename(spec.path),
     )
 
 
-def _settings(wish: VenvWish, choice: Choice) -> str:
+def _settings(spec: VenvSpec, choice: Choice) -> str:
     """The text of `pyvenv.cfg`. Raises BadRequest where the interpreter's path cannot stand in one."""
     lines = [
         ("home", choice.home),
-        ("include-system-site-packages", "true" if wish.system_site_packages else "false"),
+        ("include-system-site-packages", "true" if spec.system_site_packages else "false"),
         ("version", choice.version.minor_name if choice.policy == "follow" else str(choice.version)),
         ("executable", choice.executable),
-        ("command", _one_line(f"pyman venv {wish.path}")),
+        ("command", _one_line(f"pyman venv {spec.path}")),
     ]
-    if wish.prompt is not None:
-        lines.append(("prompt", repr(wish.prompt)))
-    lines += [(REQUEST, _one_line(wish.request)), (POLICY, choice.policy)]
+    if spec.prompt is not None:
+        lines.append(("prompt", repr(spec.prompt)))
+    lines += [(REQUEST, _one_line(spec.request)), (POLICY, choice.policy)]
     try:
         text = render(lines)
         # `site` reads the file as strict UTF-8, at every start.

@@ -1,4 +1,4 @@
-"""What is wished for: the words with which people name a Python, understood the way pyenv and uv users expect.
+"""Requested versions: how people name a Python, understood the way pyenv and uv users expect.
 
     3   3.13   3.13.5   3.14t   3.14d   3.14.0rc2   3.15-dev     a release, or the start of one
     >=3.11,<3.14   ==3.13.5   ~=3.12                              a PEP 440 specifier set
@@ -49,7 +49,7 @@ _SETS: dict[str, SpecifierSet] = {}
 
 @record
 class Request:
-    """One wish."""
+    """One requested version."""
 
     text: str
     """As the user wrote it, for messages and for the venv's own record."""

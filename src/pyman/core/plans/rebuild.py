@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.layout import VenvWish
+    from pyman.core.layout import VenvSpec
     from pyman.core.venv import VenvFacts
 
 _MOST_NAMED = 5
@@ -50,7 +50,7 @@ class RebuildPlan:
     """One rebuild, decided and not yet begun."""
 
     facts: VenvFacts
-    wish: VenvWish
+    spec: VenvSpec
     choice: Choice
     installer: Installer
     packages: tuple[Package, ...]
@@ -90,7 +90,7 @@ def relax(plan: RebuildPlan, names: frozenset[str]) -> RebuildPlan:
     decided = plan_reinstallation(
         plan.packages, plan.old, plan.new, relaxed=relaxed, missing=plan.missing, offline=plan.offline
     )
-    batches = tuple(replace(batch, beside_lent=plan.wish.system_site_packages) for batch in decided.batches)
+    batches = tuple(replace(batch, beside_lent=plan.spec.system_site_packages) for batch in decided.batches)
     return replace(plan, reinstallation=decided, batches=batches, relaxed=relaxed)
 
 
@@ -158,11 +158,11 @@ def split_own(
     return holding, tuple(name for name in own if name not in holding)
 
 
-# Which Python a venv is made anew with, and what stays of its owner's wishes (design.md 4, 7).
+# Which Python a venv is recreated with, and what stays of its request and policy (design.md 4, 7).
 
 
 @record
-class PythonWish:
+class RequestedPython:
     """What to look for: the first of `requests` that is there is taken, else the first that can be installed."""
 
     requests: tuple[Request, ...]
@@ -176,7 +176,7 @@ class PythonWish:
     """The minor, for a venv that is pinned to a release which may be nowhere to be had: then it follows."""
 
 
-def wished_python(facts: VenvFacts, asked: str | None, minor: str | None = None) -> PythonWish:
+def requested_python(facts: VenvFacts, asked: str | None, minor: str | None = None) -> RequestedPython:
     """Say which Python a rebuild of this venv is for.
 
     `asked` are the user's words; `minor` is the alias that a finding of doctor names. Without either it is the minor of
@@ -185,7 +185,7 @@ def wished_python(facts: VenvFacts, asked: str | None, minor: str | None = None)
     """
     pin = facts.policy == "pin"
     if asked is not None:
-        return PythonWish((parse_request(asked),), asked=True, pin=pin)
+        return RequestedPython((parse_request(asked),), asked=True, pin=pin)
     own = _parsed(facts.request)
     alias = minor or wanted_alias(facts)
     if alias is None:
@@ -194,14 +194,14 @@ def wished_python(facts: VenvFacts, asked: str | None, minor: str | None = None)
                 f"nothing tells which Python {facts.path} needs",
                 hint=f"name one: `pyman rebuild -p 3.13 {as_word(facts.path)}`",
             )
-        return PythonWish((own,), pin=pin)
+        return RequestedPython((own,), pin=pin)
     path = (own,) if own is not None and own.kind == "path" else ()
     link = (Request(facts.link, "path"),) if facts.link is not None else ()
     release = pinned_release(facts)
     if release is not None and _alias_of(release) == alias:
         requests = (parse_request(release), *path, *link)
-        return PythonWish(requests, alias, pin=True, fallback=parse_request(alias))
-    return PythonWish((*path, parse_request(alias), *link), alias, pin=pin)
+        return RequestedPython(requests, alias, pin=True, fallback=parse_request(alias))
+    return RequestedPython((*path, parse_request(alias), *link), alias, pin=pin)
 
 
 def _parsed(text: str | None) -> Request | None:
@@ -227,21 +227,21 @@ def means_same_minor(facts: VenvFacts, asked: str) -> bool:
     return running is not None and running.version is not None and request.admits(running.version, running.variant)
 
 
-def fits(choice: Choice, wish: PythonWish) -> bool:
-    """True for an interpreter of the minor and variant that the wish is about."""
-    return wish.alias is None or minor_alias(choice.version, choice.variant) == wish.alias
+def fits(choice: Choice, requested: RequestedPython) -> bool:
+    """True for an interpreter of the minor and variant that is requested."""
+    return requested.alias is None or minor_alias(choice.version, choice.variant) == requested.alias
 
 
-def settled(choice: Choice, wish: PythonWish, request: Request, store: Store) -> Choice:
+def settled(choice: Choice, requested: RequestedPython, request: Request, store: Store) -> Choice:
     """The choice with the venv's policy: what was pinned stays pinned, unless its release is nowhere to be had."""
-    if not wish.pin or choice.policy == "pin" or request == wish.fallback:
+    if not requested.pin or choice.policy == "pin" or request == requested.fallback:
         return choice
     return pinned(store, choice.runtime) if choice.runtime is not None else replace(choice, policy="pin")
 
 
-def kept_request(facts: VenvFacts, choice: Choice, wish: PythonWish, request: Request) -> str:
+def kept_request(facts: VenvFacts, choice: Choice, requested: RequestedPython, request: Request) -> str:
     """The words to keep with the new venv: those of now, else those of before as long as they are true."""
-    if wish.asked:
+    if requested.asked:
         return choice.executable if request.kind == "path" else request.text
     own = _parsed(facts.request)
     if own is not None and own.kind != "path" and own.admits(choice.version, choice.variant):
