@@ -2,12 +2,12 @@
 
 import pytest
 
-from pyman.core.plans.install import KeepInstalled, Link, Stranger, decide_adoption, left_behind
+from pyman.core.plans.install import ExternalPython, KeepInstalled, Link, decide_adoption, left_behind
 from pyman.core.version import Version
 from pyman.errors import Refused
 from stage.stores import store
 
-STRANGER = Stranger("/home/me/.pyenv/versions/3.12.1", Version(3, 12, 1), "default", "pyenv")
+STRANGER = ExternalPython("/home/me/.pyenv/versions/3.12.1", Version(3, 12, 1), "default", "pyenv")
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_a_broken_one_of_ours_is_mended_and_not_hidden():
 
 
 def test_a_variant_has_a_name_of_its_own():
-    stranger = Stranger("/opt/python", Version(3, 14, 0, "rc2"), "freethreaded", "path")
-    assert decide_adoption(stranger, store("3.14.0rc2")) == Link(stranger, "3.14.0rc2t")
+    external = ExternalPython("/opt/python", Version(3, 14, 0, "rc2"), "freethreaded", "path")
+    assert decide_adoption(external, store("3.14.0rc2")) == Link(external, "3.14.0rc2t")
 
 
 def test_only_what_the_user_installed_is_left_behind():

@@ -7,7 +7,7 @@ from pyman.app.shims import keep_shims_current
 from pyman.core.catalogue import Build, Catalogue
 from pyman.core.escape import without_secrets
 from pyman.core.plans import install as plan
-from pyman.core.plans.install import Stranger, left_behind
+from pyman.core.plans.install import ExternalPython, left_behind
 from pyman.core.record import record
 from pyman.core.request import Request, best_of, parse_request
 from pyman.core.store import Moved, Runtime, origin_of
@@ -261,26 +261,26 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
         adopted = next(runtime for runtime in there if (runtime.version, runtime.variant) == best)
         said = (f"kept {adopted.release} of {origin_of(adopted.target)}: {error.message}",)
         return Got(request, adopted, already=True, said=said)
-    strangers, _ = discover(session.places)
-    best = best_of(request, [(stranger.version, stranger.variant) for stranger in strangers])
+    externals, _ = discover(session.places)
+    best = best_of(request, [(external.version, external.variant) for external in externals])
     if best is None:
         raise type(error)(
             f"{error.message}, and no Python of this machine satisfies {request}", hint=error.hint, code=error.code
         )
-    stranger = next(one for one in strangers if (one.version, one.variant) == best)
+    external = next(one for one in externals if (one.version, one.variant) == best)
     if not session.dry_run:
         prepare_folders(session.places)
-    runtime, moved, kept = adopt(session.places, stranger, session.observer, preview=session.preview)
+    runtime, moved, kept = adopt(session.places, external, session.observer, preview=session.preview)
     if kept is not None:
-        return Got(request, runtime, already=True, said=(f"kept the one of {stranger.origin}: {error.message}",))
+        return Got(request, runtime, already=True, said=(f"kept the one of {external.origin}: {error.message}",))
     done = session.shown("adopted", "would adopt")
-    said = (f"{error.message}: {done} {runtime.release} of {stranger.origin} at {stranger.prefix} instead",)
-    return Got(request, runtime, already=False, moved=moved, said=said + tuple(told_of_base(stranger)))
+    said = (f"{error.message}: {done} {runtime.release} of {external.origin} at {external.prefix} instead",)
+    return Got(request, runtime, already=False, moved=moved, said=said + tuple(told_of_base(external)))
 
 
-def told_of_base(stranger: Stranger) -> list[str]:
+def told_of_base(external: ExternalPython) -> list[str]:
     """A line about what was installed into a base itself, which nobody will find in its next patch release."""
-    packages = left_behind(base_packages(stranger))
+    packages = left_behind(base_packages(external))
     if not packages:
         return []
     shown = ", ".join(packages[:5]) + (f" and {len(packages) - 5} more" if len(packages) > 5 else "")

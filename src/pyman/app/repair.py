@@ -21,7 +21,7 @@ from pyman.core.request import parse_request
 from pyman.core.store import Store
 from pyman.core.venv import VenvFacts
 from pyman.effects.files import read_bytes
-from pyman.effects.interpreters.external import ask_stranger
+from pyman.effects.interpreters.external import ask_external
 from pyman.effects.interruption import Part, Undisturbed
 from pyman.effects.lock import hold
 from pyman.effects.moves.check import Fitness
@@ -309,9 +309,9 @@ def _mend_store(session: Session, finding: Finding) -> None:
         remove_runtime(places, runtime, force=True, observer=session.observer)
     elif finding.action == actions.ADOPT_AGAIN:
         target = runtime.target or runtime.path
-        stranger = ask_stranger(os.path.join(target, present_executable(runtime)), places)
+        external = ask_external(os.path.join(target, present_executable(runtime)), places)
         # The new name first: at no instant is a venv that follows without its Python.
-        adopt(places, stranger, session.observer)
+        adopt(places, external, session.observer)
         remove_runtime(places, runtime, force=True, observer=session.observer)
     else:
         installed = installing.get(session, [parse_request(runtime.release)], force=True, may_adopt=False)

@@ -15,11 +15,11 @@ from pyman.app.shims import keep_shims_current
 from pyman.cli.show.changes import got_data, moved_data, moved_lines
 from pyman.cli.show.output import shown_place
 from pyman.cli.verb import verb
-from pyman.core.plans.install import KeepInstalled, Stranger
+from pyman.core.plans.install import ExternalPython, KeepInstalled
 from pyman.core.request import Request
 from pyman.core.store import Moved, Runtime, origin_of
 from pyman.core.version import release_name
-from pyman.effects.interpreters.external import ask_stranger, discover
+from pyman.effects.interpreters.external import ask_external, discover
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.install import adopt as adopt_one
 from pyman.effects.runtimes.managed import prepare_folders
@@ -48,39 +48,39 @@ def adopt(
     if every and paths:
         raise UsageError("`--all` takes no path", hint="leave one of the two away")
     if every or not paths:
-        strangers, notes = discover(session.places)
+        externals, notes = discover(session.places)
         if session.verbose:
             for note in notes:
                 session.observer.noted(note)
         if not every:
-            return _show(session, strangers)
-        return _adopt_all(session, [(stranger.prefix, stranger) for stranger in strangers])
-    return _adopt_all(session, [(path, _stranger(session, path)) for path in paths])
+            return _show(session, externals)
+        return _adopt_all(session, [(external.prefix, external) for external in externals])
+    return _adopt_all(session, [(path, _external(session, path)) for path in paths])
 
 
-def _stranger(session: Session, path: str) -> Stranger:
+def _external(session: Session, path: str) -> ExternalPython:
     """The Python that a path leads to: of a folder, an interpreter, or a venv whose base may be started unnamed."""
     store = read_store(session.places.root)
     text = path if path.startswith(("/", "~", ".")) else f"./{path}"
     chosen = choose_path(text, store, session.environ, session.cwd, session.places, named=True)
-    return ask_stranger(chosen.executable, session.places, named=True)
+    return ask_external(chosen.executable, session.places, named=True)
 
 
-def _show(session: Session, strangers: list[Stranger]) -> Answer:
+def _show(session: Session, externals: list[ExternalPython]) -> Answer:
     store = read_store(session.places.root)
     rows = []
     found: list[dict[str, object]] = []
-    for stranger in sorted(strangers, key=lambda one: one.version.order, reverse=True):
-        there = any(runtime.target == stranger.prefix for runtime in store.runtimes)
-        release = release_name(stranger.version, stranger.variant)
+    for external in sorted(externals, key=lambda one: one.version.order, reverse=True):
+        there = any(runtime.target == external.prefix for runtime in store.runtimes)
+        release = release_name(external.version, external.variant)
         here = "adopted" if there else "installed" if any(one.release == release for one in store.runtimes) else ""
-        rows.append((release, stranger.origin, shown_place(session, stranger.prefix), here))
+        rows.append((release, external.origin, shown_place(session, external.prefix), here))
         found.append(
             {
-                "version": str(stranger.version),
-                "variant": stranger.variant,
-                "origin": stranger.origin,
-                "path": stranger.prefix,
+                "version": str(external.version),
+                "variant": external.variant,
+                "origin": external.origin,
+                "path": external.prefix,
                 "adopted": there,
             }
         )
@@ -91,7 +91,7 @@ def _show(session: Session, strangers: list[Stranger]) -> Answer:
     return Answer({"found": found, "installed": [], "changed": [], "moved": []}, table=table, notes=notes)
 
 
-def _adopt_all(session: Session, asked: list[tuple[str, Stranger]]) -> Answer:
+def _adopt_all(session: Session, asked: list[tuple[str, ExternalPython]]) -> Answer:
     if not session.dry_run:
         prepare_folders(session.places)
     done = installing.Installed()
@@ -106,11 +106,11 @@ def _adopt_all(session: Session, asked: list[tuple[str, Stranger]]) -> Answer:
         return Answer(data, tuple(line for one in done.got for line in one.said), error=done.error)
 
     session.if_cut_off(answer)
-    for path, stranger in sorted(asked, key=lambda one: one[1].version.order):
+    for path, external in sorted(asked, key=lambda one: one[1].version.order):
         try:
             with Part():
-                runtime, moves, kept = adopt_one(session.places, stranger, session.observer, preview=session.preview)
-                said = (_kept(kept),) if kept is not None else _adopted(session, runtime, stranger, moves)
+                runtime, moves, kept = adopt_one(session.places, external, session.observer, preview=session.preview)
+                said = (_kept(kept),) if kept is not None else _adopted(session, runtime, external, moves)
                 done.got.append(installing.Got(Request(path, "path"), runtime, kept is not None, moves, said))
                 keep_shims_current(session)
         except PymanError as error:
@@ -118,19 +118,19 @@ def _adopt_all(session: Session, asked: list[tuple[str, Stranger]]) -> Answer:
     return answer()
 
 
-def _adopted(session: Session, runtime: Runtime, stranger: Stranger, moves: tuple[Moved, ...]) -> tuple[str, ...]:
-    more = (*told_of_base(stranger), *moved_lines(moves, planned=session.dry_run))
+def _adopted(session: Session, runtime: Runtime, external: ExternalPython, moves: tuple[Moved, ...]) -> tuple[str, ...]:
+    more = (*told_of_base(external), *moved_lines(moves, planned=session.dry_run))
     done = session.shown("adopted", "would adopt")
-    return (f"{done} {runtime.name} from {stranger.prefix} ({stranger.origin})", *(f"  {line}" for line in more))
+    return (f"{done} {runtime.name} from {external.prefix} ({external.origin})", *(f"  {line}" for line in more))
 
 
 def _kept(kept: KeepInstalled) -> str:
     if kept.is_same:
-        return f"{kept.runtime.name} is adopted already, from {kept.stranger.prefix}"
+        return f"{kept.runtime.name} is adopted already, from {kept.external.prefix}"
     place = kept.runtime.target or kept.runtime.path
-    if os.path.realpath(place) == kept.stranger.prefix:
+    if os.path.realpath(place) == kept.external.prefix:
         return f"{kept.runtime.name} is pyman's own, in {place}"
     return (
         f"kept {kept.runtime.name} ({origin_of(kept.runtime.target)}, in {place}); "
-        f"{kept.stranger.prefix} is the same release and was not adopted"
+        f"{kept.external.prefix} is the same release and was not adopted"
     )

@@ -217,7 +217,7 @@ def _newest_managed(minor: Request, store: Store, manifest_builds: dict[str, str
 
 
 @record
-class Stranger:
+class ExternalPython:
     """A Python that is not in the store, as it told about itself."""
 
     prefix: str
@@ -231,7 +231,7 @@ class Stranger:
 class Link:
     """A link is made; `replaces` is a link of the same name that leads nowhere any more."""
 
-    stranger: Stranger
+    external: ExternalPython
     name: str
     replaces: Runtime | None = None
 
@@ -240,40 +240,40 @@ class Link:
 class KeepInstalled:
     """The release is in the store already: one version has one place (design.md 3)."""
 
-    stranger: Stranger
+    external: ExternalPython
     runtime: Runtime
 
     @property
     def is_same(self) -> bool:
         """True where the store has just this one."""
-        return self.runtime.target == self.stranger.prefix
+        return self.runtime.target == self.external.prefix
 
 
 if TYPE_CHECKING:
     Adoption = Link | KeepInstalled
 
 
-def decide_adoption(stranger: Stranger, store: Store) -> Adoption:
+def decide_adoption(external: ExternalPython, store: Store) -> Adoption:
     """Decide one Python: what is there and works is kept, managed or adopted.
 
     Raises Refused where a folder of ours that is broken has the name.
     """
-    name = release_name(stranger.version, stranger.variant)
+    name = release_name(external.version, external.variant)
     same = [
         runtime
         for runtime in store.runtimes
-        if (runtime.version, runtime.variant) == (stranger.version, stranger.variant)
+        if (runtime.version, runtime.variant) == (external.version, external.variant)
     ]
     kept = max((runtime for runtime in same if runtime.whole), key=lambda runtime: runtime.rank, default=None)
     if kept is not None:
-        return KeepInstalled(stranger, kept)
+        return KeepInstalled(external, kept)
     broken = next((runtime for runtime in same if runtime.name == name), None)
     if broken is not None and broken.is_managed:
         raise Refused(
             f"{broken.path} is there, and broken: it lacks its manifest",
             hint=f"mend it with `pyman install {name}`, or remove it with `pyman uninstall {name}`",
         )
-    return Link(stranger, name, broken)
+    return Link(external, name, broken)
 
 
 def left_behind(packages: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import os
 
 from pyman.core.implementation import CPYTHON, title
 from pyman.core.names import versions_in
-from pyman.core.plans.install import Stranger
+from pyman.core.plans.install import ExternalPython
 from pyman.core.store import is_shared, origin_of
 from pyman.core.version import VARIANT_SUFFIX, Version
 from pyman.effects.interpreters.on_disk import implementation_at
@@ -40,26 +40,26 @@ def prefixes_of_others(places: Places) -> list[str]:
     return found
 
 
-def discover(places: Places) -> tuple[list[Stranger], list[str]]:
+def discover(places: Places) -> tuple[list[ExternalPython], list[str]]:
     """Every Python of others that answers, and the ones that do not, with the reason.
 
     Each is asked once and remembered (effects/interpreters/ask.py).
     """
-    strangers: list[Stranger] = []
+    found: list[ExternalPython] = []
     notes: list[str] = []
     executables = [name for prefix in prefixes_of_others(places) for name in _interpreters(prefix)[:1]]
     for folder in ("/usr/bin", "/usr/local/bin"):
         executables += _interpreters(os.path.dirname(folder))
     for executable in executables:
         try:
-            strangers.append(ask_stranger(executable, places))
+            found.append(ask_external(executable, places))
         except PymanError as error:
             notes.append(error.message)
-    unique = {(stranger.prefix, stranger.version, stranger.variant): stranger for stranger in strangers}
+    unique = {(external.prefix, external.version, external.variant): external for external in found}
     return list(unique.values()), notes
 
 
-def ask_stranger(executable: str, places: Places, *, named: bool = False) -> Stranger:
+def ask_external(executable: str, places: Places, *, named: bool = False) -> ExternalPython:
     """Ask an interpreter what it is, and say which folder to link to; `named` says that the user named it.
 
     Raises Refused for what cannot be adopted: another implementation, one without a prefix of its own, one in a
@@ -94,7 +94,7 @@ def ask_stranger(executable: str, places: Places, *, named: bool = False) -> Str
             f"{chosen} is named after another release than the one in it, which is Python {facts.version}",
             hint="rename the folder, or install that release again with the tool that made it",
         )
-    return Stranger(chosen, facts.version, facts.variant, origin_of(chosen))
+    return ExternalPython(chosen, facts.version, facts.variant, origin_of(chosen))
 
 
 def _name_of_minor(prefix: str, version: Version) -> str:
@@ -131,11 +131,11 @@ def _named_release(prefix: str) -> tuple[int, ...] | None:
     return next((numbers for numbers in versions_in(name) if len(numbers) == 3 and numbers[0] == 3), None)
 
 
-def base_packages(stranger: Stranger) -> tuple[str, ...]:
+def base_packages(external: ExternalPython) -> tuple[str, ...]:
     """What is installed into a Python itself, besides its standard library."""
-    if is_shared(stranger.prefix):
+    if is_shared(external.prefix):
         return ()
-    library = standard_library(stranger.prefix, stranger.version.minor_name, stranger.variant)
+    library = standard_library(external.prefix, external.version.minor_name, external.variant)
     names = _names(os.path.join(library, "site-packages")) if library is not None else []
     return tuple(name.split("-")[0] for name in names if name.endswith((".dist-info", ".egg-info")))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from pyman.core.plans.install import KeepInstalled, Stranger, decide_adoption
+from pyman.core.plans.install import ExternalPython, KeepInstalled, decide_adoption
 from pyman.core.plans.steps import ReplaceLink
 from pyman.core.prefix import EXTERNALLY_MANAGED, Manifest, manifest_fields, relocated_makefile, relocated_variables
 from pyman.core.record import record
@@ -361,7 +361,7 @@ def _forget_bytecode(library: str, module: str) -> None:
 
 def adopt(
     places: Places,
-    stranger: Stranger,
+    external: ExternalPython,
     observer: Observer = SILENT,
     *,
     check: bool = True,
@@ -371,18 +371,18 @@ def adopt(
 
     Returns the runtime of that release, the moves, and the decision to keep where the release was there already.
     """
-    decision = decide_adoption(stranger, preview.store if preview is not None else read_store(places.root))
+    decision = decide_adoption(external, preview.store if preview is not None else read_store(places.root))
     if isinstance(decision, KeepInstalled):
         return decision.runtime, (), decision
     path = os.path.join(places.runtimes, decision.name)
-    runtime = Runtime(decision.name, stranger.version, stranger.variant, path, stranger.prefix)
+    runtime = Runtime(decision.name, external.version, external.variant, path, external.prefix)
     old = decision.replaces.target if decision.replaces is not None else None
     moved = change_store(
         places,
         lambda store: with_runtime(store, runtime),
-        lambda transaction: transaction.take_step(ReplaceLink(path, old, stranger.prefix)),
+        lambda transaction: transaction.take_step(ReplaceLink(path, old, external.prefix)),
         check=check,
-        trees={decision.name: stranger.prefix},
+        trees={decision.name: external.prefix},
         observer=observer,
         preview=preview,
     )

@@ -17,7 +17,7 @@ from pyman.effects.places import Places, cannot_write, make_folder
 from pyman.effects.venvs.journal import Journal
 from pyman.effects.venvs.records import record_name
 from pyman.effects.venvs.recovery import go_on, parts_of, put_back, recover_venv, shown, take_parts
-from pyman.effects.venvs.user_files import own_entries, strangers_in
+from pyman.effects.venvs.user_files import own_entries, user_files_in
 from pyman.errors import HOME, MOUNT, NOT_YOURS, OTHER_FILES, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
@@ -195,14 +195,14 @@ def parts_to_remove(venv: str, command: str, *, yes: bool) -> tuple[str, ...]:
     `command` removes it, for the hint. Raises Refused without `yes` where there is something else.
     """
     try:
-        strangers = strangers_in(venv)
-        if strangers and yes:
+        user_files = user_files_in(venv)
+        if user_files and yes:
             return own_entries(venv)
     except OSError as error:
         raise PymanError(f"{venv} cannot be read: {error}", hint="see why, then run the same command again") from error
-    if strangers:
+    if user_files:
         raise Refused(
-            f"{venv} holds files that are not part of a venv: {shown(strangers)}",
+            f"{venv} holds files that are not part of a venv: {shown(user_files)}",
             hint=f"`{command} --yes` removes the venv's own files alone",
             code=OTHER_FILES,
         )

@@ -19,7 +19,7 @@ from pyman.effects.removal import remove_tree
 from pyman.effects.venvs.journal import Claim, Entry, Part, dead_entries, journal_path, journal_paths, read_entry
 from pyman.effects.venvs.own_folders import folder_made, within_own
 from pyman.effects.venvs.place import UNFINISHED, being_made, is_work_folder, process_of, venv_of
-from pyman.effects.venvs.user_files import own_entries, strangers_in
+from pyman.effects.venvs.user_files import own_entries, user_files_in
 from pyman.errors import IN_THE_WAY, NOT_OURS, NOT_WHOLE, NOT_YOURS, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
@@ -184,7 +184,7 @@ def put_back(entry: Entry) -> None:
         _expect(venv, entry.made)
         if not entry.is_marked:
             raise InTheWay(venv, "something else is in its place")
-        _refuse_strangers(venv, (name for name in strangers_in(venv, fresh=True) if name not in entry.copied))
+        _refuse_user_files(venv, (name for name in user_files_in(venv, fresh=True) if name not in entry.copied))
         # The old one first: what is large, or cannot be removed, does not keep it waiting.
         spoiled = entry.new_beside
         os.rename(venv, spoiled)
@@ -255,7 +255,7 @@ def go_on(entry: Entry, *, own: bool = False) -> None:
         return
     if not entry.taken:
         _expect(aside, entry.old)
-        _refuse_strangers(aside, (name for name in strangers_in(aside) if name not in entry.copied))
+        _refuse_user_files(aside, (name for name in user_files_in(aside) if name not in entry.copied))
     remove_tree(aside, own=own, inode=entry.old)
 
 
@@ -272,7 +272,7 @@ def _take_away(folder: str, inode: int) -> None:
         os.rmdir(folder)
         return
     _expect(folder, inode)
-    _refuse_strangers(folder, strangers_in(folder, fresh=True))
+    _refuse_user_files(folder, user_files_in(folder, fresh=True))
     remove_tree(folder, own=True, inode=inode)
 
 
@@ -319,7 +319,7 @@ def _within(venv: VenvFolder, below: str, act: Callable[[int], object]) -> None:
 
 def remove_new(venv: str, inode: int) -> None:
     """Remove a venv that this process has just made and that is not to be. Raises OSError; InTheWay for other files."""
-    _refuse_strangers(venv, strangers_in(venv, fresh=True))
+    _refuse_user_files(venv, user_files_in(venv, fresh=True))
     remove_tree(venv, inode=inode)
 
 
@@ -330,7 +330,7 @@ def _expect(folder: str, inode: int) -> None:
         raise InTheWay(folder, "something else is in its place")
 
 
-def _refuse_strangers(folder: str, names: Iterable[str]) -> None:
+def _refuse_user_files(folder: str, names: Iterable[str]) -> None:
     found = tuple(names)
     if found:
         raise InTheWay(folder, f"it also holds {shown(found)}, which pyman did not put there")

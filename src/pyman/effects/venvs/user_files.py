@@ -180,7 +180,7 @@ def hides_all(ignore_file: str) -> bool:
         return True
 
 
-def strangers_in(venv: str, *, fresh: bool = False) -> tuple[str, ...]:
+def user_files_in(venv: str, *, fresh: bool = False) -> tuple[str, ...]:
     """The names at the top of a venv's folder that neither making it nor installing packages put there, sorted.
 
     With `fresh` the venv was made a moment ago, and what pip checks out from repositories meanwhile is none either.
@@ -230,7 +230,7 @@ def own_entries(venv: str) -> tuple[str, ...]:
     Folders are among them where all in them is the venv's: `lib/python3.13`, not `bin`, which may hold a project's
     programs too. A file that a package put there and somebody changed since is not among them. Raises OSError.
     """
-    strangers = frozenset(strangers_in(venv))
+    user_files = frozenset(user_files_in(venv))
     recorded = _recorded(venv)
     names = os.listdir(venv)
     of_packages = frozenset(made_by_nobody(names))
@@ -238,7 +238,7 @@ def own_entries(venv: str) -> tuple[str, ...]:
     own = [
         name
         for name in names
-        if name not in strangers
+        if name not in user_files
         and (name in of_packages or not (is_folder(os.path.join(venv, name)) or name in _SHARED_FOLDERS))
     ]
     for folder, is_own in _PARTS:
