@@ -301,7 +301,7 @@ def test_a_shim_of_another_tool_is_not_started(look, tmp_path, outside):
     assert not (tmp_path / "started").exists()
 
 
-# --- what is no Python ---
+# --- what is not a Python ---
 
 
 def nothing(folder):

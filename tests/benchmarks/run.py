@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(MODULES)}; default: all")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes, to see that it works")
     options = parser.parse_args()
-    # Whoever has it set would measure a Python that compiles everything anew.
+    # Whoever has it set would measure a Python that compiles everything again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     rows: list[Row] = []
     with Bench(quick=options.quick) as bench:

@@ -236,7 +236,7 @@ def test_forget_drops_the_record_of_a_venv_and_leaves_the_venv(user, others):
     assert os.listdir(user.root / "venvs") == []
 
 
-# --- what is no Python that could be adopted ---
+# --- what is not a Python that could be adopted ---
 
 
 def no_python(folder):

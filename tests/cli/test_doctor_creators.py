@@ -45,7 +45,7 @@ def machine(tmp_path_factory):
     machine.before = machine.exact(machine.path / "original")
     machine.first = machine.json("doctor", machine.path, status=1)
     machine.fixed = machine.json("doctor", machine.path, "--fix", status=0)
-    machine.mended = machine.exact(machine.path)
+    machine.repaired = machine.exact(machine.path)
     machine.second = machine.json("doctor", machine.path, "--fix", status=0)
     machine.after_second = machine.exact(machine.path)
     return machine
@@ -109,9 +109,9 @@ def test_the_second_fix_changes_nothing(machine):
         "findings": [],
         "summary": {"checked": len(MAKERS) * 5 + 1, "open": 0, "fixed": 0},
     }
-    # What was looked at is remembered in the cache.
-    remembered = {name for name in machine.mended if name.startswith(".cache/pyman")}
-    assert without(machine.after_second, remembered) == without(machine.mended, remembered)
+    # What was looked at is cached in the cache.
+    remembered = {name for name in machine.repaired if name.startswith(".cache/pyman")}
+    assert without(machine.after_second, remembered) == without(machine.repaired, remembered)
 
 
 def without(tree, names):

@@ -378,7 +378,7 @@ def test_two_doctors_at_once(machine):
 
 
 def test_killed_while_it_mends(machine):
-    """Each venv is as before or mended; what is half is found by the next, and nothing is left lying about."""
+    """Each venv is as before or repaired; what is half is found by the next, and nothing is left lying about."""
     number = 14
     venvs = []
     for index in range(number):
@@ -390,7 +390,7 @@ def test_killed_while_it_mends(machine):
     mixed = 0
     for _ in range(6):
         doctor = start(machine, "doctor", "--fix")
-        # As soon as one venv more is mended, and a moment later: somewhere in the middle of another.
+        # As soon as one venv more is repaired, and a moment later: somewhere in the middle of another.
         done = count_mended(machine, venvs)
         while doctor.poll() is None and count_mended(machine, venvs) == done:
             pass

@@ -103,7 +103,7 @@ def test_with_foreign_all_but_those_of_pre_commit_are_mended(machine):
 
 @pytest.mark.parametrize("tool", ["pyman", "uv", "venv", "virtualenv"])
 def test_uv_sync_keeps_a_venv_before_and_after_the_alias_moved_and_after_a_relink(tmp_path, tool):
-    """uv makes a project's venv anew when its file names another patch release than runs: what is in it would be lost."""
+    """uv recreates a project's venv when its file names another patch release than runs: what is in it would be lost."""
     machine = Machine(tmp_path, OLD)
     write(
         f"{machine.project}/pyproject.toml", '[project]\nname = "demo"\nversion = "1.0"\nrequires-python = ">=3.11"\n'
@@ -126,7 +126,7 @@ def test_uv_sync_keeps_a_venv_before_and_after_the_alias_moved_and_after_a_relin
     sync(followed)
     machine.works(followed)
     if tool == "pyman":
-        # pinned on purpose: nothing to mend, and uv keeps it as well
+        # pinned on purpose: nothing to repair, and uv keeps it as well
         assert machine.found() == {"pinned/.venv": ["pinned open"]}
         machine.pyman("follow", pinned)
     else:

@@ -273,7 +273,7 @@ def test_a_venv_of_another_tool_is_repaired_with_foreign(user):
 
 
 def test_a_repair_that_was_killed_is_taken_up_again(pair):
-    """What it had put aside is no file of a package, and the file that tells of the others is the last of them."""
+    """What it had put aside is not a file of a package, and the file that tells of the others is the last of them."""
     pair.spoil(open_to_all)
     left = pair.one / SITE / f".empty.py.pyman-{1 << 23}-0123abcd"
     os.rename(pair.one / SITE / "eggs/empty.py", left)

@@ -126,7 +126,7 @@ def break_ssl(runtime):
 def test_a_broken_runtime_is_installed_again(machine, harm):
     venv = machine.venv("a", tool="pyman")
     machine.give(venv)
-    assert machine.found(status=0) == {}  # its trial is remembered
+    assert machine.found(status=0) == {}  # its trial is cached
     harm(machine.runtimes / NEW)
     found = about(machine, "runtime-broken")
     assert found == ("error", "runtime", f"{RUNTIMES}/{NEW}", "install it again", "open")

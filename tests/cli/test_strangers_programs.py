@@ -286,7 +286,7 @@ def test_the_systems_python_is_not_one_of_the_project(machine, clone):
 
 @pytest.fixture
 def stranger(tmp_path):
-    """A user whom nobody knows, with a home, and pyman run as that user."""
+    """An unknown user, with a home, and pyman run as that user."""
     for above in itertools.takewhile(
         lambda folder: str(folder) != tempfile.gettempdir(), (tmp_path, *tmp_path.parents)
     ):

@@ -184,7 +184,7 @@ def test_ended_while_packages_are_installed(number, clear, user, slow_uv):
     told = process.communicate(timeout=60)[1]
     if number == signal.SIGKILL:
         assert process.returncode == -9
-        # The old one is put back; a new one stays, and says so.
+        # The old one is restored; a new one stays, and says so.
         again = user.pyman("venv", "-p", "3.13.5", status=1)
         if clear:
             check_works(user, venv, "3.13.5")
@@ -215,7 +215,7 @@ def test_a_fast_command_is_ended_as_well(number, tmp_path):
 
 
 def test_made_anew_by_somebody_after_a_kill_it_is_theirs(own_home, slow_uv):
-    """What another tool put where a killed pyman had set the old one aside is never removed."""
+    """What another tool put where a killed pyman had backed up the old one is never removed."""
     user, (path, pipe) = own_home, slow_uv
     venv = user.project / ".venv"
     (user.project / "r.txt").write_text("spam\n")

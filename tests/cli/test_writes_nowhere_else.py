@@ -168,7 +168,7 @@ def anothers_home():
 
 
 def test_another_user_is_told_that_a_folder_is_not_his(anothers_home):
-    """`sudo` made `bin` anew: the user's pyman says so and leaves the venv as it is."""
+    """`sudo` recreated `bin`: the user's pyman says so and leaves the venv as it is."""
     home = Home(anothers_home)
     prefix = make_prefix(f"{home.path}/versions/3.13.5", "3.13.5", patchlevel=True)
     venv = make_venv(f"{home.path}/app/.venv", f"{prefix}/bin/python3.13", extra="version = 3.13.1\n")

@@ -105,7 +105,7 @@ USERS = (("root", 0, 0), ("ann", 1000, 1000), ("bob", 1001, 1001), ("eve", 1002,
         (70000, 70000, "kim", ("kim", ()), False),
         (513, 70000, "kim", ("domain users", ()), True),
         (513, 70000, "kim", None, True),
-        # Nobody knows them: a container, a file of another machine.
+        # They are unknown: a container, a file of another machine.
         (12345, 12345, None, None, False),
         (12346, 12345, None, None, True),
         (1000, 12345, None, ("ann", ()), True),

@@ -11,10 +11,10 @@ from pyman.core.implementation import (
     of_base,
     of_program,
     of_venv,
+    other_name,
     python_of,
     split_library,
     title,
-    told_apart,
 )
 
 PROGRAMS = {
@@ -114,7 +114,7 @@ def test_words():
     ]
     assert [title(name) for name in ("cpython", "pypy", "graalpy", "odd")] == ["CPython", "PyPy", "GraalPy", "odd"]
     assert (python_of("cpython"), python_of("pypy")) == ("Python", "PyPy")
-    assert [told_apart(name) for name in ("cpython", "graalpy", "rustpython", None)] == [
+    assert [other_name(name) for name in ("cpython", "graalpy", "rustpython", None)] == [
         "cpython",
         "graalpy",
         None,

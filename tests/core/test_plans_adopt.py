@@ -7,7 +7,7 @@ from pyman.core.version import Version
 from pyman.errors import Refused
 from stage.stores import store
 
-STRANGER = ExternalPython("/home/me/.pyenv/versions/3.12.1", Version(3, 12, 1), "default", "pyenv")
+EXTERNAL = ExternalPython("/home/me/.pyenv/versions/3.12.1", Version(3, 12, 1), "default", "pyenv")
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,9 @@ STRANGER = ExternalPython("/home/me/.pyenv/versions/3.12.1", Version(3, 12, 1), 
      (("3.12.1@/usr",), "3.12.1")],
 )  # fmt: skip
 def test_one_version_has_one_place(installed, kept):
-    decision = decide_adoption(STRANGER, store(*installed))
+    decision = decide_adoption(EXTERNAL, store(*installed))
     if kept is None:
-        assert decision == Link(STRANGER, "3.12.1")
+        assert decision == Link(EXTERNAL, "3.12.1")
     else:
         assert isinstance(decision, KeepInstalled)
         assert decision.runtime.name == kept
@@ -27,19 +27,19 @@ def test_one_version_has_one_place(installed, kept):
 
 
 def test_the_same_place_twice_is_the_same():
-    decision = decide_adoption(STRANGER, store(f"3.12.1@{STRANGER.prefix}"))
+    decision = decide_adoption(EXTERNAL, store(f"3.12.1@{EXTERNAL.prefix}"))
     assert isinstance(decision, KeepInstalled)
     assert decision.is_same
 
 
 def test_a_link_that_leads_nowhere_any_more_gives_way():
     made = store("3.12.1@/gone!")
-    assert decide_adoption(STRANGER, made) == Link(STRANGER, "3.12.1", made.runtime("3.12.1"))
+    assert decide_adoption(EXTERNAL, made) == Link(EXTERNAL, "3.12.1", made.runtime("3.12.1"))
 
 
 def test_a_broken_one_of_ours_is_mended_and_not_hidden():
     with pytest.raises(Refused, match="broken"):
-        decide_adoption(STRANGER, store("3.12.1!"))
+        decide_adoption(EXTERNAL, store("3.12.1!"))
 
 
 def test_a_variant_has_a_name_of_its_own():

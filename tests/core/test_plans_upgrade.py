@@ -17,7 +17,7 @@ DECISIONS = [
     # installed, build that its manifest names, minor → what
     (("3.13.5",), {}, "3.13", "fetch 3.13.15"),
     (("3.13.15",), {"3.13.15": "20261001"}, "3.13", "keep"),
-    # the same release, built anew: beside the old one
+    # the same release, built again: beside the old one
     (("3.13.15",), {"3.13.15": "20260901"}, "3.13", "fetch 3.13.15+20261001"),
     (("3.13.15", "3.13.15+20261001"), {"3.13.15": "20260901", "3.13.15+20261001": "20261001"}, "3.13", "keep"),
     (("3.13.15", "3.13.15+20261001"), {"3.13.15": "20260901"}, "3.13", "keep"),

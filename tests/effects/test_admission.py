@@ -310,7 +310,7 @@ def test_what_root_unpacked_together_with_a_venv_is_not_asked(above, tmp_path):
 
 
 def as_stranger(code, *arguments):
-    """Run a program with the sources of pyman as a user whom nobody knows."""
+    """Run a program with the sources of pyman as an unknown user."""
     source = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", "src"))
     environ = {"PYTHONPATH": source, "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
     return subprocess.run(
@@ -329,7 +329,7 @@ def as_stranger(code, *arguments):
 
 @pytest.fixture
 def strangers(tmp_path):
-    """A folder that a user whom nobody knows may reach."""
+    """A folder that an unknown user may reach."""
     for above in itertools.takewhile(
         lambda folder: str(folder) != tempfile.gettempdir(), (tmp_path, *tmp_path.parents)
     ):

@@ -61,7 +61,7 @@ class Place:
         return plan_repair(finding, read_venv(venv), read_store(self.root), **named)
 
     def fix(self, venv, **named):
-        """Mend until nothing more is done automatically; return what was mended. Takes the steps but starts nothing."""
+        """Repair until nothing more is done automatically; return what was repaired. Takes the steps but starts nothing."""
         fixed = []
         for _ in range(5):
             for finding in self.diagnose(venv, **named):
@@ -370,7 +370,7 @@ def test_moved_stands_beside_a_finding_about_the_interpreter(place):
     venv = place.venv("3.13.5", activate="/old/place/.venv")
     found = place.diagnose(venv)
     assert [finding.code for finding in found] == ["stale-patch", "moved"]
-    assert (found[1].severity, found[1].action) == ("error", "mend-move")
+    assert (found[1].severity, found[1].action) == ("error", "repair-moved")
     assert state_of_venv(found, venv) == "moved"
 
 

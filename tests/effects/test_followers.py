@@ -88,7 +88,7 @@ def test_what_cannot_be_read_is_followed_and_not_written(place):
     os.mkfifo(f"{venv}/pyvenv.cfg")
     [follower] = place.found().each
     assert (follower.through, follower.obstacle) == ("3.13", "it cannot be written")
-    # without its file it is no venv
+    # without its file it is not a venv
     os.unlink(f"{venv}/pyvenv.cfg")
     assert place.found().each == ()
 

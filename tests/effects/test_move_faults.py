@@ -15,7 +15,7 @@ from pyman.effects.staging import WorkFolder
 from pyman.effects.store import read_store
 from pyman.errors import PymanError
 from stage.changes import Changes
-from stage.followers import add_package, contents, difference, is_consistent, make_venv, put_back
+from stage.followers import add_package, contents, difference, is_consistent, make_venv, restore
 
 OLD, NEW = "3.13.5", "3.13.15"
 
@@ -120,7 +120,7 @@ def test_a_fault_at_every_change(home, tmp_path, changes, operation, step):
             assert all(is_consistent(venv) for venv in venvs)
             break
         work.reset()
-        put_back(before, state(home))
+        restore(before, state(home))
         assert state(home) == before, (number, difference(state(home), before))
     assert failed > 6
 

@@ -17,7 +17,7 @@ from pyman.effects.runtimes.managed import tidy
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from stage.changes import Changes
-from stage.followers import add_package, contents, difference, is_consistent, make_venv, put_back, setting, version_of
+from stage.followers import add_package, contents, difference, is_consistent, make_venv, restore, setting, version_of
 from stage.home import link_tree
 from stage.hostile import damaged
 
@@ -58,7 +58,7 @@ def test_killed_at_every_step_of_a_move(user, changes):
     set_hold(places, "3.13", OLD)
     after = contents(user)
     assert [version_of(venv) for venv in (ours, lines, misfit, waiting)] == [OLD, OLD, NEW, OLD]
-    put_back(before, after)
+    restore(before, after)
     assert contents(user) == before
 
     seen = []
@@ -75,7 +75,7 @@ def test_killed_at_every_step_of_a_move(user, changes):
         now = contents(user)
         assert now in (before, after), (number, difference(now, before), difference(now, after))
         seen.append(now == after)
-        put_back(before, now)
+        restore(before, now)
     else:
         pytest.fail("it never came to its end")
     assert len(seen) > 20

@@ -99,7 +99,7 @@ def test_what_ps_tells_where_there_is_no_proc():
     with Running(sys.executable, "-c", SCRIPT) as pid:
         assert processes._ps(f"-p{pid}", "args") == {pid: f"{sys.executable} -c {SCRIPT}"}
         assert pid in processes._ps("-ax", "comm")
-        assert pid in processes._told_by_ps()
+        assert pid in processes._from_ps()
     assert processes._ps("-p999999999", "args") == {}
 
 

@@ -1,4 +1,4 @@
-"""Real venvs of real tools, broken in real ways, mended by plans that are taken for real, packages working afterwards."""
+"""Real venvs of real tools, broken in real ways, repaired by plans that are taken for real, packages working afterwards."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ class Stage:
         return diagnose_venv(read_venv(venv), World(read_store(self.places.root), os.geteuid()))
 
     def fix(self, venv):
-        """Mend one finding after the other; return their codes."""
+        """Repair one finding after the other; return their codes."""
         fixed = []
         for _ in range(5):
             facts = read_venv(venv)

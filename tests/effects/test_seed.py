@@ -329,7 +329,7 @@ def test_a_python_without_wheels_borrows_the_newest_that_fits(tmp_path, warm):
         with zipfile.ZipFile(strange / f"ensurepip/_bundled/{name}-py3-none-any.whl", "w") as archive:
             if metadata is not None:
                 archive.writestr(f"{name}.dist-info/METADATA", f"Metadata-Version: 2.1\n{metadata}")
-    # What the system refuses to read may be readable another time: nothing is remembered of it.
+    # What the system refuses to read may be readable another time: nothing is cached of it.
     (strange / "ensurepip/_bundled/pip-100.0-py3-none-any.whl").mkdir()
     libraries = (str(bare), str(strange), from_mirror("3.13.5").library, interpreter.library)
     for venv in ("a", "b"):

@@ -234,4 +234,4 @@ def test_a_megabyte_of_note(tmp_path, kind):
 
 @pytest.mark.parametrize("pid", ["0", "000", "-1", "", "²", "1 ", "9" * 5000])
 def test_what_is_no_number_of_a_process_is_not_alive(pid):
-    assert is_alive(pid) is (len(pid) > 20)  # of a system that has so many, nobody can tell
+    assert is_alive(pid) is (len(pid) > 20)  # of a system that has so many, it is unknown

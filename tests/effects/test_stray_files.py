@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from pyman.effects.venvs.user_files import copy_folder, keep_strays
+from pyman.effects.venvs.user_files import copy_folder, copy_user_files
 from stage.somebody import SOMEBODY
 from stage.venvs import write
 
@@ -27,7 +27,7 @@ def test_a_copy_never_runs_as_who_copied_it(mode, tmp_path):
         os.utime(old / name, ns=(1, 2_000_000_001))
     for folder in ("bin", LIBRARY):
         os.makedirs(new / folder)
-    assert sorted(keep_strays(str(old), str(new), LIBRARY, LIBRARY, ())) == [
+    assert sorted(copy_user_files(str(old), str(new), LIBRARY, LIBRARY, ())) == [
         "bin/tool",
         f"{LIBRARY}/mine",
         "share/tool",

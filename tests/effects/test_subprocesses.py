@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from pyman.effects.subprocesses import run_on_leash
+from pyman.effects.subprocesses import run_supervised
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
@@ -30,41 +30,43 @@ def gone(pid: int) -> bool:
 
 def test_status_and_output_are_the_programs_own(tmp_path):
     lines = []
-    status, output = run_on_leash(["sh", "-c", "pwd; echo two >&2; exit 7"], ENVIRONMENT, str(tmp_path), lines.append)
+    status, output = run_supervised(["sh", "-c", "pwd; echo two >&2; exit 7"], ENVIRONMENT, str(tmp_path), lines.append)
     assert (status, output) == (7, f"{tmp_path}\ntwo\n")
     assert lines == [str(tmp_path), "two"]
 
 
 def test_words_reach_it_as_they_are(tmp_path):
     words = ["a b", "", "$HOME", "'\"", "*", "-x", "\n"]
-    status, output = run_on_leash([sys.executable, "-c", "import sys; print(sys.argv[1:])", *words], {}, str(tmp_path))
+    status, output = run_supervised(
+        [sys.executable, "-c", "import sys; print(sys.argv[1:])", *words], {}, str(tmp_path)
+    )
     assert (status, output) == (0, f"{words}\n")
 
 
 def test_it_has_no_input_and_no_leash_of_its_own(tmp_path):
     program = "import os, sys; print(repr(sys.stdin.read()), sorted(os.listdir('/dev/fd'))[:4])"
-    status, output = run_on_leash([sys.executable, "-c", program], {}, str(tmp_path))
+    status, output = run_supervised([sys.executable, "-c", program], {}, str(tmp_path))
     assert status == 0
     # The fourth is the folder that is being listed.
     assert output.split(" ", 1) == ["''", "['0', '1', '2', '3']\n"]
 
 
 def test_a_signal_is_told(tmp_path):
-    assert run_on_leash(["sh", "-c", "kill -TERM $$"], ENVIRONMENT, str(tmp_path))[0] == -signal.SIGTERM
+    assert run_supervised(["sh", "-c", "kill -TERM $$"], ENVIRONMENT, str(tmp_path))[0] == -signal.SIGTERM
 
 
 def test_a_program_that_is_not_there_is_a_failure(tmp_path):
-    assert run_on_leash([str(tmp_path / "none")], ENVIRONMENT, str(tmp_path))[0] == 127
+    assert run_supervised([str(tmp_path / "none")], ENVIRONMENT, str(tmp_path))[0] == 127
 
 
 def test_a_very_long_output_is_kept_to_its_end(tmp_path):
-    _, output = run_on_leash([sys.executable, "-c", "print('x' * 3_000_000); print('end')"], {}, str(tmp_path))
+    _, output = run_supervised([sys.executable, "-c", "print('x' * 3_000_000); print('end')"], {}, str(tmp_path))
     assert output.endswith("x\nend\n")
     assert len(output) == 1 << 20
 
 
 def test_a_daemon_that_keeps_the_output_open_holds_nobody_up(tmp_path):
-    status, output = run_on_leash(["sh", "-c", "sleep 600 & echo $!"], ENVIRONMENT, str(tmp_path))
+    status, output = run_supervised(["sh", "-c", "sleep 600 & echo $!"], ENVIRONMENT, str(tmp_path))
     os.kill(int(output), signal.SIGKILL)
     assert status == 0
 
@@ -79,7 +81,7 @@ def test_an_interruption_ends_it_and_what_it_started(tmp_path, interruption):
             raise interruption
 
     with pytest.raises(interruption):
-        run_on_leash(["sh", "-c", "echo $$; sleep 600 & echo $!; wait"], ENVIRONMENT, str(tmp_path), listen)
+        run_supervised(["sh", "-c", "echo $$; sleep 600 & echo $!; wait"], ENVIRONMENT, str(tmp_path), listen)
     assert all(map(gone, pids))
 
 

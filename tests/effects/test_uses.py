@@ -81,7 +81,7 @@ def test_each_venv_once_by_its_own_path(tmp_path):
     os.mkdir(f"{tmp_path}/z")
     os.symlink(venv, f"{tmp_path}/a/.venv")
     write(f"{tmp_path}/z/.venv", venv)
-    # Two projects, and nobody knows the venv by its own path.
+    # Two projects, and the venv is not known by its own path.
     for project in "az":
         remember(root, f"{tmp_path}/{project}/.venv")
     ((use,), unseen) = Uses(root).of_known()

@@ -69,8 +69,8 @@ class Dead:
         return work
 
     @property
-    def aside(self):
-        return self.stage.folder / self.journal.entry.aside
+    def backup(self):
+        return self.stage.folder / self.journal.entry.backup
 
 
 def fill(folder, number=""):
@@ -88,7 +88,7 @@ def stage(tmp_path):
 
 
 def set_aside(stage, work):
-    os.rename(stage.venv, work.aside)
+    os.rename(stage.venv, work.backup)
 
 
 # --- what is written, and what is read
@@ -315,7 +315,7 @@ def test_who_works_on_an_unfinished_venv_leaves_it_unfinished_if_he_fails(stage)
     assert stage.entries() == []
 
 
-# --- an old venv that was set aside
+# --- an old venv that was backed up
 
 
 def old_venv(stage):
@@ -351,7 +351,7 @@ def test_what_is_in_the_way_stays_and_so_does_the_old_one(what, stage):
     if what == "other names in the new one":
         (stage.venv / "notes.txt").write_text("mine")
     else:
-        place = work.aside if what == "another old one" else stage.venv
+        place = work.backup if what == "another old one" else stage.venv
         os.rename(place, stage.folder / "away")
         shutil.copytree(stage.folder / "away", place)
     before = stage.tree()
@@ -369,16 +369,16 @@ def test_what_was_found_good_is_finished(stage):
     with stage.work("rebuild", old=inode) as work:
         set_aside(stage, work)
         os.rename(work.make(), stage.venv)
-        shutil.copytree(work.aside / "src", stage.venv / "src")
+        shutil.copytree(work.backup / "src", stage.venv / "src")
         work.journal.copying(("src",))
         work.journal.good((".envrc",))
-    (work.aside / "late").write_text("mine")
+    (work.backup / "late").write_text("mine")
     assert stage.recover() == [LEFT]
-    assert (work.aside / "late").exists()
-    (work.aside / "late").unlink()
+    assert (work.backup / "late").exists()
+    (work.backup / "late").unlink()
     assert stage.recover() == [FINISHED]
     assert (stage.venv / ".envrc").read_text() == "mine"
-    assert not work.aside.exists()
+    assert not work.backup.exists()
     assert not (stage.venv / UNFINISHED).exists()
 
 
@@ -391,7 +391,7 @@ def test_a_removal_is_finished_and_what_was_made_since_stays(stage):
     before = sorted(os.listdir(stage.venv))
     assert stage.recover() == [FINISHED]
     assert sorted(os.listdir(stage.venv)) == before
-    assert not work.aside.exists()
+    assert not work.backup.exists()
 
 
 # --- parts of a folder that is a project too
@@ -407,8 +407,8 @@ def project(stage):
 
 def take(stage, work, count):
     for _, name in work.journal.entry.taken[:count]:
-        (work.aside / name).parent.mkdir(parents=True, exist_ok=True)
-        os.rename(stage.venv / name, work.aside / name)
+        (work.backup / name).parent.mkdir(parents=True, exist_ok=True)
+        os.rename(stage.venv / name, work.backup / name)
 
 
 @pytest.mark.parametrize("count", range(6))
@@ -416,7 +416,7 @@ def test_parts_are_put_back_whenever_it_is_cut_off(count, stage):
     _, taken = project(stage)
     before = stage.tree()
     with stage.work("clear", taken=taken) as work:
-        work.aside.mkdir()
+        work.backup.mkdir()
         take(stage, work, count)
         if count == 5:
             folder = work.make(inside=True)
@@ -432,7 +432,7 @@ def test_parts_are_put_back_whenever_it_is_cut_off(count, stage):
 def test_the_removal_of_parts_is_finished_and_what_was_made_since_stays(stage):
     _, taken = project(stage)
     with stage.work("remove", taken=taken) as work:
-        work.aside.mkdir()
+        work.backup.mkdir()
         take(stage, work, 5)
         work.journal.good()
     fill(stage.venv)
@@ -448,7 +448,7 @@ def test_parts_are_not_taken_from_where_a_link_leads(stage):
     """The folder was moved away, and its name leads to one that says it is the unfinished venv, as a copy would."""
     _, taken = project(stage)
     with stage.work("clear", taken=taken) as work:
-        work.aside.mkdir()
+        work.backup.mkdir()
         take(stage, work, 5)
         number = work.journal.entry.number
     os.rename(stage.venv, stage.folder / "away")

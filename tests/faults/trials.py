@@ -4,7 +4,7 @@ After each fault:
 - pyman says what is wrong in one sentence and what to do in another, and shows no traceback;
 - where it was not killed, every runtime, venv, alias and file is as before or as after;
 - every alias leads to a whole runtime, and every venv that started before starts, with its packages;
-- `doctor --fix` finds nothing that it cannot mend; then everything is as before or as after;
+- `doctor --fix` finds nothing that it cannot repair; then everything is as before or as after;
 - the same command once more ends as if nothing had been wrong, and no work in progress lies about.
 """
 
@@ -137,7 +137,7 @@ class Trial:
         yield from (f"{shown}{problem}" for problem in verdict.problems)
 
     def _judge(self) -> Verdict:
-        """Look at what a fault left, and whether it is mended."""
+        """Look at what a fault left, and whether it is repaired."""
         world, verdict = self.world, Verdict()
         tell = verdict.problems.append
         verdict.state = self._state_of(world.snapshot())

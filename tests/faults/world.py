@@ -1,4 +1,4 @@
-"""Small worlds to break things in: a home with Pythons and venvs, put back in a hundredth of a second.
+"""Small worlds to break things in: a home with Pythons and venvs, restored in a hundredth of a second.
 
 A world is made once by pyman's own commands and kept as a template; `reset` links a home to it again, at the same path,
 because venvs name it. `snapshot` says what matters of it: to compare before, after, and what a fault left.
@@ -62,7 +62,7 @@ class World:
         self.known = {os.path.relpath(venv, self.path) for venv in self.venvs()}
 
     def reset(self) -> None:
-        """Make the home what it was: only what differs is put back."""
+        """Make the home what it was: only what differs is restored."""
         wanted = self._inodes(self._template)
         present = self._inodes(self.path) if os.path.isdir(self.path) else {}
         for name in sorted(present, reverse=True):

@@ -81,7 +81,7 @@ def unknown(world: World) -> None:
 
 
 def sick(world: World) -> None:
-    """Two releases, and something wrong with everything that can be mended without a network."""
+    """Two releases, and something wrong with everything that can be repaired without a network."""
     two(world)
     runtimes = os.path.join(world.path, STORE, "runtimes")
     for name in ("dangling", "mixed", "stale", "metadata", "gone"):

@@ -102,7 +102,7 @@ def is_consistent(venv: Path) -> bool:
     return python.read_bytes() == (home / "python3.13").read_bytes()
 
 
-def put_back(wanted, present):
+def restore(wanted, present):
     """Make links and files what they were."""
     for path in wanted.keys() | present.keys():
         if wanted.get(path) == present.get(path):

@@ -46,7 +46,7 @@ def pypy_in(place: str) -> str:
 
 
 def graalpy_in(place: str, release: str = "3.13.5") -> str:
-    """A CPython in the layout of a GraalPy standalone: its programs are no links, none is called `python3.13`.
+    """A CPython in the layout of a GraalPy standalone: its programs are not links, none is called `python3.13`.
 
     It tells by nothing but its files what it is: asked, it answers as CPython.
     """

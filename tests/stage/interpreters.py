@@ -29,7 +29,7 @@ class Interpreter:
 
     @property
     def bundles_pip(self) -> bool:
-        """True where `python -m venv` can put pip into a venv by itself."""
+        """True where `python -m venv` can put pip into a venv automatically."""
         return bool(glob.glob(f"{self.library}/ensurepip/_bundled/pip-*.whl"))
 
     def venv(self, folder: str, *options: str) -> str:

@@ -1,6 +1,6 @@
 """The picture of the README: a real `pyman doctor` on a terminal, drawn by rich.
 
-`python -m stage.picture` (src and tests on PYTHONPATH) writes docs/doctor.svg anew.
+`python -m stage.picture` (src and tests on PYTHONPATH) writes docs/doctor.svg again.
 """
 
 from __future__ import annotations

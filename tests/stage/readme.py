@@ -1,4 +1,4 @@
-"""The transcripts of the README, run for real: `python -m stage.readme` (src and tests on PYTHONPATH) writes them anew."""
+"""The transcripts of the README, run for real: `python -m stage.readme` (src and tests on PYTHONPATH) writes them again."""
 
 from __future__ import annotations
 

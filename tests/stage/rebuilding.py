@@ -1,4 +1,4 @@
-"""What venvs that are made anew hold: wheels of every kind, projects that build themselves, a repository; and pictures of venvs."""
+"""What venvs that are recreated hold: wheels of every kind, projects that build themselves, a repository; and pictures of venvs."""
 
 from __future__ import annotations
 

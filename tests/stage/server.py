@@ -98,7 +98,7 @@ def without_ranges(times=None):
 
 
 def without_length(times=None):
-    """Send the whole file in chunks, so that nobody knows how long it is."""
+    """Send the whole file in chunks, so that its length is unknown."""
 
     def act(handler, content):
         handler.send_response(200)

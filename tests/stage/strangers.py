@@ -1,4 +1,4 @@
-"""Another user of the machine: one whom nobody knows, and a Python that such a one may run."""
+"""Another user of the machine: one without an account, and a Python that such a one may run."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class Answer:
         return self.error.exit_status if self.error is not None else self.status
 
 
-# The one place that speaks. Results go to stdout, everything else to stderr; text from strangers is never obeyed.
+# The one place that prints. Results go to stdout, everything else to stderr; untrusted text is escaped.
 
 
 def answer_plainly(answer: Answer, *, quiet: bool = False) -> int:
@@ -136,7 +136,7 @@ def answer_plainly(answer: Answer, *, quiet: bool = False) -> int:
         for note in answer.notes:
             _write(sys.stderr, visible(note))
     if answer.error is not None:
-        complain(answer.error)
+        print_error(answer.error)
     return answer.exit_status
 
 
@@ -145,7 +145,7 @@ def result(text: str) -> None:
     _write(sys.stdout, visible(text))
 
 
-def complain(error: PymanError) -> None:
+def print_error(error: PymanError) -> None:
     """Print a failure: what is wrong, and what to do."""
     _write(sys.stderr, f"error: {visible(error.message)}")
     if error.hint:

@@ -109,7 +109,7 @@ def _work_findings(session: Session, folders: Iterable[str], around: set[str]) -
     cut_off = [entry for entry in interrupted(session.places) if not given or f"{entry.venv}/".startswith(tops)]
     findings = [
         *diagnose_unfinished(
-            Interrupted(entry.venv, entry.operation, entry.venv, entry.aside if os.path.lexists(entry.aside) else "")
+            Interrupted(entry.venv, entry.operation, entry.venv, entry.backup if os.path.lexists(entry.backup) else "")
             for entry in cut_off
         )
     ]

@@ -197,7 +197,7 @@ def _download(session: Session, builds: list[Build]) -> tuple[dict[Build, str], 
     except PymanError as error:
         if len(builds) == 1:
             return {}, {builds[0]: error}
-    # One of several failed, which broke off the others: now each by itself, going on with what it had.
+    # One of several failed, which broke off the others: now each one alone, going on with what it had.
     archives: dict[Build, str] = {}
     failures: dict[Build, PymanError] = {}
     for build in builds:
@@ -275,10 +275,10 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
         return Got(request, runtime, already=True, said=(f"kept the one of {external.origin}: {error.message}",))
     done = session.shown("adopted", "would adopt")
     said = (f"{error.message}: {done} {runtime.release} of {external.origin} at {external.prefix} instead",)
-    return Got(request, runtime, already=False, moved=moved, said=said + tuple(told_of_base(external)))
+    return Got(request, runtime, already=False, moved=moved, said=said + tuple(notice_of_base(external)))
 
 
-def told_of_base(external: ExternalPython) -> list[str]:
+def notice_of_base(external: ExternalPython) -> list[str]:
     """A line about what was installed into a base itself, which nobody will find in its next patch release."""
     packages = left_behind(base_packages(external))
     if not packages:

@@ -36,7 +36,7 @@ class Found:
     executable: str
     policy: Policy | None = None
     """What a venv on the way said about itself."""
-    told_by_venv: bool = False
+    named_by_venv: bool = False
     """True where only the settings of a venv lead there."""
 
 
@@ -52,7 +52,7 @@ def resolve_path(path: str, store: Store, places: Places, *, named: bool) -> Cho
     mine = _in_store(found, store)
     if mine is not None:
         return mine
-    return _outside(found, places, named=named and not found.told_by_venv)
+    return _outside(found, places, named=named and not found.named_by_venv)
 
 
 def base_interpreter(path: str) -> str:
@@ -82,18 +82,18 @@ def _joined(folder: str, text: str) -> str:
 
 
 def _to_base(path: str, policy: Policy | None) -> Found:
-    told_by_venv = False
+    named_by_venv = False
     for _ in range(MOST_LINKS):
         if os.path.isdir(path):
             if os.path.isfile(os.path.join(path, FILE_NAME)):
                 path, policy = _base_of_venv(path, policy)
-                told_by_venv = True
+                named_by_venv = True
                 continue
             path = _interpreter_in(path)
         above = os.path.dirname(os.path.dirname(path))
         if os.path.isfile(os.path.join(above, FILE_NAME)):
             path, policy = _base_of_venv(above, policy)
-            told_by_venv = True
+            named_by_venv = True
             continue
         if not os.path.islink(path) or _stands_in_prefix(path):
             if not os.path.isfile(path) or not os.access(path, os.X_OK):
@@ -102,7 +102,7 @@ def _to_base(path: str, policy: Policy | None) -> Found:
                     hint="name an interpreter, a venv or the folder of a Python",
                     exit_status=1,
                 )
-            return Found(path, policy, told_by_venv)
+            return Found(path, policy, named_by_venv)
         path = _joined(os.path.dirname(path), os.readlink(path))
         if not os.path.lexists(path):
             raise NotFound(f"the link leads to {path}, which does not exist", hint="`pyman doctor` says what is broken")

@@ -21,18 +21,18 @@ from pyman.effects.interruption import Terminated
 from pyman.effects.lock import hold
 from pyman.effects.packages.dist_info import keep_marks, read_packages
 from pyman.effects.packages.installers import CannotInstall, install, sync
-from pyman.effects.packages.programs import Trial, missing_programs
+from pyman.effects.packages.programs import SmokeTest, missing_programs
 from pyman.effects.places import cannot_write
 from pyman.effects.processes import processes_of_venv
 from pyman.effects.settings import read_link_mode
-from pyman.effects.venvs.backup import SetAside, Turn
+from pyman.effects.venvs.backup import Backup, VenvLock
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import folder_made, refuse_unless_own, within_own
 from pyman.effects.venvs.records import remember
 from pyman.effects.venvs.recovery import FINISHED, LEFT, interrupted, recover
-from pyman.effects.venvs.user_files import copy_folder, keep_strays, put_own_pip_conf
+from pyman.effects.venvs.user_files import copy_folder, copy_user_files, put_own_pip_conf
 from pyman.errors import NOT_AS_PLANNED, NotFound, PymanError
 
 _MOST_TRIES = 20
@@ -40,11 +40,11 @@ _MOST_TRIES = 20
 
 
 class NotRestored(PymanError):
-    """The rebuild failed, and the old venv could not be put back: the message says where it lies."""
+    """The rebuild failed, and the old venv could not be restored: the message says where it lies."""
 
 
 def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
-    """Set the old venv aside, make the new one, install, check; the old one is back if anything fails.
+    """Back up the old venv, make the new one, install, check; the old one is back if anything fails.
 
     Raises PymanError with the old venv in its place, NotRestored without.
     """
@@ -53,19 +53,19 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
         session.observer.noted(
             f"process {process.pid} ({process.command}) runs in {facts.path}: start it again afterwards"
         )
-    old = SetAside(places, facts.folder, "rebuild", session.observer)
+    old = Backup(places, facts.folder, "rebuild", session.observer)
     try:
         with old:
             build_venv(places, plan.spec, plan.choice, old.journal, session.observer)
             made = folder_made(facts.folder)
             old.journal.copying((*plan.copied, *rewritten(plan)))
             for name in plan.copied:
-                copy_folder(os.path.join(old.aside, name), os.path.join(facts.folder, name))
+                copy_folder(os.path.join(old.backup, name), os.path.join(facts.folder, name))
             if plan.pip_conf is not None:
-                put_own_pip_conf(VenvFolder(old.aside, facts.identity), made, plan.pip_conf)
+                put_own_pip_conf(VenvFolder(old.backup, facts.identity), made, plan.pip_conf)
             plan = _install(session, plan)
             done = check_new(session, plan, old, made)
-            old.keep_new(names_to_move(plan, old.aside))
+            old.commit(names_to_move(plan, old.backup))
         remember(places.root, facts.path)
     except OSError as error:
         raise cannot_write(facts.folder, error) from error
@@ -137,7 +137,7 @@ def _explained(plan: RebuildPlan, error: CannotInstall) -> CannotInstall:
 
 
 def recover_what_was_cut_off(session: Session) -> None:
-    """Put back, or drop, what a rebuild that was killed had set aside."""
+    """Restore, or drop, what a rebuild that was killed had backed up."""
     places = session.places
     if not interrupted(places):
         return
@@ -155,7 +155,7 @@ def recreate_unfinished(session: Session, facts: VenvFacts) -> None:
 
     Raises PymanError; the venv is then as it was.
     """
-    with Turn(session.places, facts.folder, session.observer):
+    with VenvLock(session.places, facts.folder, session.observer):
         again = read_one(session.places, facts.path)
         entry = read_entry(journal_path(session.places, facts.folder))
         if again is None or entry is None or not entry.is_unfinished:
@@ -175,7 +175,7 @@ def recreate_unfinished(session: Session, facts: VenvFacts) -> None:
 
 def rebuild_for(session: Session, facts: VenvFacts, minor: str) -> None:
     """Rebuild one venv for the doctor. Raises PymanError; the venv is then as it was."""
-    with Turn(session.places, facts.folder, session.observer):
+    with VenvLock(session.places, facts.folder, session.observer):
         again = read_one(session.places, facts.path)
         if again is None:
             raise NotFound(f"{facts.path} is no venv any more", hint="run `pyman doctor` again")
@@ -202,13 +202,13 @@ class Rebuilt:
     notes: tuple[str, ...] = ()
 
 
-def check_new(session: Session, plan: RebuildPlan, old: SetAside, made: VenvFolder) -> Rebuilt:
+def check_new(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder) -> Rebuilt:
     """Look whether the new venv is what was planned, and give it what the user had put into the old one.
 
     `made` is the folder that was made for it: nothing is written into another that has its name by now. Raises
     PymanError where the new venv is not what was planned.
     """
-    facts, aside = plan.facts, old.aside
+    facts, backup = plan.facts, old.backup
     # Its programs are started: what somebody has put in its place while packages were installed is none of it.
     refuse_unless_own(made)
     new = read_venv(facts.folder)
@@ -219,7 +219,7 @@ def check_new(session: Session, plan: RebuildPlan, old: SetAside, made: VenvFold
     own = plan.reinstallation.own
     brought = [package for package in packages if package.normalized not in own]
     programs = [name for package in brought for name in package.scripts]
-    trial = Trial(facts.folder, programs, session.environ)
+    smoke_test = SmokeTest(facts.folder, programs, session.environ)
     try:
         comparison = compare(plan.packages, packages, own)
         wrong = [*unplanned(plan.reinstallation, comparison)] if plan.source is None else []
@@ -238,17 +238,17 @@ def check_new(session: Session, plan: RebuildPlan, old: SetAside, made: VenvFold
             _refuse(lacking, "`--allow-newer` with the names of these packages allows versions that fit")
         else:
             notes += lacking  # What the lock or the file says is what the user wants.
-        strays: tuple[str, ...] = ()
+        user_files: tuple[str, ...] = ()
         refuse_unless_own(made)
         if plan.library is not None:
-            strays = keep_strays(aside, facts.folder, plan.library, library, plan.packages)
-        _keep_pipx_metadata(plan, aside, made)
-        if strays:
-            notes += (f"kept what no package had put there: {_some(strays)}",)
+            user_files = copy_user_files(backup, facts.folder, plan.library, library, plan.packages)
+        _keep_pipx_metadata(plan, backup, made)
+        if user_files:
+            notes += (f"kept what no package had put there: {_some(user_files)}",)
         old.flush()
-        notes += _refuse_programs_that_fail(trial, aside, session)
+        notes += _refuse_programs_that_fail(smoke_test, backup, session)
     finally:
-        trial.end()
+        smoke_test.end()
     return Rebuilt(plan, len(brought), comparison, (*plan.notes, *notes))
 
 
@@ -262,16 +262,16 @@ def _some(words: tuple[str, ...] | list[str]) -> str:
     return "; ".join(words[:_MOST_NAMED]) + more
 
 
-def _refuse_programs_that_fail(trial: Trial, aside: str, session: Session) -> tuple[str, ...]:
+def _refuse_programs_that_fail(smoke_test: SmokeTest, backup: str, session: Session) -> tuple[str, ...]:
     """Programs that started in the old venv must start in the new one; the others are only told."""
-    failing = trial.failures()
+    failing = smoke_test.failures()
     if failing is None:
         return ("not every program could be tried: one of them takes too long to start",)
     if not failing:
         return ()
     before: dict[str, str] | None = None
-    if _may_be_started(session, aside):
-        old = Trial(aside, failing, session.environ)
+    if _may_be_started(session, backup):
+        old = SmokeTest(backup, failing, session.environ)
         try:
             before = old.failures()
         finally:
@@ -285,9 +285,9 @@ def _refuse_programs_that_fail(trial: Trial, aside: str, session: Session) -> tu
     return ()
 
 
-def _may_be_started(session: Session, aside: str) -> bool:
+def _may_be_started(session: Session, backup: str) -> bool:
     """Whether the old venv leads to a Python that pyman starts: it may be a repository's, with a program of its own."""
-    facts = read_venv(aside)
+    facts = read_venv(backup)
     base = facts.interpreter if facts is not None else None
     if facts is None or base is None or base.library is None or facts.home_library is None:
         return False
@@ -296,9 +296,9 @@ def _may_be_started(session: Session, aside: str) -> bool:
     )
 
 
-def names_to_move(plan: RebuildPlan, aside: str) -> tuple[str, ...]:
+def names_to_move(plan: RebuildPlan, backup: str) -> tuple[str, ...]:
     """The user's own files, as far as the new venv does not have them yet."""
-    return tuple(name for name in plan.moved if name != PIPX_METADATA and os.path.lexists(os.path.join(aside, name)))
+    return tuple(name for name in plan.moved if name != PIPX_METADATA and os.path.lexists(os.path.join(backup, name)))
 
 
 def rewritten(plan: RebuildPlan) -> tuple[str, ...]:
@@ -307,7 +307,7 @@ def rewritten(plan: RebuildPlan) -> tuple[str, ...]:
     return (*pip_conf, PIPX_METADATA) if PIPX_METADATA in plan.moved else pip_conf
 
 
-def _keep_pipx_metadata(plan: RebuildPlan, aside: str, made: VenvFolder) -> None:
+def _keep_pipx_metadata(plan: RebuildPlan, backup: str, made: VenvFolder) -> None:
     """pipx keeps in the venv which Python that has."""
     if PIPX_METADATA not in plan.moved:
         return
@@ -315,5 +315,5 @@ def _keep_pipx_metadata(plan: RebuildPlan, aside: str, made: VenvFolder) -> None
     target = Target(
         choice.home, choice.executable, choice.version, choice.variant, "", in_store=choice.runtime is not None
     )
-    content = rewrite_pipx_metadata(read_bytes(os.path.join(aside, PIPX_METADATA)), target)
+    content = rewrite_pipx_metadata(read_bytes(os.path.join(backup, PIPX_METADATA)), target)
     within_own(made, "", lambda folder: replace_file(PIPX_METADATA, content, folder=folder))

@@ -132,7 +132,7 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
 
 
 def refuse_obstacles(plan: RebuildPlan) -> None:
-    """Raise PymanError for a plan in which something cannot be put back, or for which there is no room."""
+    """Raise PymanError for a plan in which something cannot be restored, or for which there is no room."""
     refusal = obstacles_of(plan)
     if refusal is not None:
         raise refusal
@@ -275,7 +275,7 @@ class OtherLock(Refused):
         self.commands = commands
 
 
-# Finding the Python that a venv is made anew with, and installing it where it is missing.
+# Finding the Python that a venv is recreated with, and installing it where it is missing.
 
 
 def find_python(

@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from pyman.app.repair import Mended
+    from pyman.app.repair import RepairResult
     from pyman.core.plans.rebuild import RebuildOptions
     from pyman.core.pyvenv_cfg import Policy
 
@@ -48,7 +48,7 @@ def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -
     if any(finding.action == REBUILD for finding in findings):
         return True
     if any(finding.severity == ERROR and not is_for_fix(finding) for finding in findings):
-        return True  # Nothing else mends it.
+        return True  # Nothing else repairs it.
     if options.python is None:
         return False
     choice = installed_python(session, facts, options)
@@ -68,11 +68,11 @@ def _look(session: Session, facts: VenvFacts) -> tuple[Finding, ...]:
 
 
 def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[dict[str, object], str]:
-    """Mend the venv in place, or link it to the release that the user names; say what was done.
+    """Repair the venv in place, or link it to the release that the user names; say what was done.
 
     Raises PymanError where that fails; the venv is then as it was.
     """
-    from pyman.app.repair import is_for_fix, mend_venv
+    from pyman.app.repair import is_for_fix, repair_venv
 
     shown = short_path(session, facts.path)
     findings = _look(session, facts)
@@ -102,11 +102,11 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
             hint=f"`pyman doctor {as_word(facts.path)} --fix --yes` relinks it all the same",
             code=BORROWS,
         )
-    mended: list[Mended] = []
+    repaired: list[RepairResult] = []
     fitness = Fitness(session.places.cache)
-    outcome = mend_venv(session, facts.path, lambda _: False, mended, foreign=True, fitness=fitness)
+    outcome = repair_venv(session, facts.path, lambda _: False, repaired, foreign=True, fitness=fitness)
     fitness.remember(all_asked=False)
-    failure = next((one for one in mended if one.status == FAILED), None)
+    failure = next((one for one in repaired if one.status == FAILED), None)
     if failure is not None:
         raise PymanError(
             f"{facts.path} could not be mended: {failure.why}", hint="`pyman rebuild --force` makes it anew"
@@ -176,7 +176,7 @@ def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, 
 
 
 def running_release(facts: VenvFacts) -> str | None:
-    """The release that runs; null where nobody knows it."""
+    """The release that runs; null where it is unknown."""
     return str(facts.python) if facts.python is not None else None
 
 

@@ -52,7 +52,7 @@ _MOST_REPAIRS = 8
 
 
 @record
-class Mended:
+class RepairResult:
     """What became of one finding."""
 
     finding: Finding
@@ -77,42 +77,42 @@ def is_for_fix(finding: Finding) -> bool:
     return bool(finding.action) and finding.action != actions.UPGRADE
 
 
-def forget_gone(session: Session, finding: Finding, mended: list[Mended]) -> None:
+def forget_gone(session: Session, finding: Finding, repaired: list[RepairResult]) -> None:
     """Forget a record whose venv is gone."""
     try:
         with Part():
             with Transaction(session.places) as transaction:
                 transaction.take(plan_repair(finding, None, read_store(session.places.root)).plan or Plan())
-            mended.append(Mended(finding, FIXED))
+            repaired.append(RepairResult(finding, FIXED))
     except PymanError as error:
-        mended.append(Mended(finding, FAILED, error.message))
+        repaired.append(RepairResult(finding, FAILED, error.message))
 
 
-def put_back_work_folder(finding: Finding, mended: list[Mended]) -> None:
+def repair_work_folder(finding: Finding, repaired: list[RepairResult]) -> None:
     """Give a whole venv, in a folder that the user named, the name that it had."""
     try:
         with Undisturbed():
             restore_work_folder(finding.path)
-            mended.append(Mended(finding, FIXED))
+            repaired.append(RepairResult(finding, FIXED))
     except PymanError as error:
-        mended.append(Mended(finding, FAILED, error.message))
+        repaired.append(RepairResult(finding, FAILED, error.message))
 
 
-def mend_venv(
+def repair_venv(
     session: Session,
     path: str,
     allowed: Callable[[Finding], bool],
-    mended: list[Mended],
+    repaired: list[RepairResult],
     *,
     foreign: bool,
     fitness: Fitness,
 ) -> Outcome:
     """Repair one venv, reading it again before and after every repair: two findings may be about one file.
 
-    `mended` gets what became of each finding, at once. What others repaired meanwhile is left alone, so two doctors at
-    once do no harm.
+    `repaired` gets what became of each finding, at once. What others repaired meanwhile stays: two doctors at once
+    do no harm.
     """
-    start = len(mended)
+    start = len(repaired)
     facts: VenvFacts | None = None
     left: tuple[Finding, ...] = ()
     for _ in range(_MOST_REPAIRS):
@@ -121,35 +121,35 @@ def mend_venv(
         if facts is None:
             return Outcome(None)
         left = diagnose_venv(facts, judge(session, store, [facts], foreign=foreign, fitness=fitness))
-        tried = {(done.finding.code, done.finding.action) for done in mended[start:]}
+        tried = {(done.finding.code, done.finding.action) for done in repaired[start:]}
         finding = next((one for one in left if is_for_fix(one) and (one.code, one.action) not in tried), None)
         if finding is None:
             break
         if finding.asks and not allowed(finding):
-            mended.append(Mended(finding, OPEN, "not wanted"))
+            repaired.append(RepairResult(finding, OPEN, "not wanted"))
             continue
         try:
             with Part(whole=True):
-                said = _mend_one(session, facts, finding, store)
-                mended.append(Mended(replace(finding, repair=said) if said else finding, FIXED))
+                said = _repair_one(session, facts, finding, store)
+                repaired.append(RepairResult(replace(finding, repair=said) if said else finding, FIXED))
         except Changed:
             continue
         except PymanError as error:
-            mended.append(Mended(finding, FAILED, error.message))
+            repaired.append(RepairResult(finding, FAILED, error.message))
     # A release that was installed for a venv, and then linked to: one finding, and the last word on it.
-    last = {one.finding.code: one for one in mended[start:]}
-    mended[start:] = (_confirmed(one, left) for one in last.values())
+    last = {one.finding.code: one for one in repaired[start:]}
+    repaired[start:] = (_confirmed(one, left) for one in last.values())
     return Outcome(facts, left)
 
 
-def _confirmed(mended: Mended, left: tuple[Finding, ...]) -> Mended:
+def _confirmed(repaired: RepairResult, left: tuple[Finding, ...]) -> RepairResult:
     """A repair that left its finding where it was has failed, whatever it says."""
-    if mended.status == FIXED and any(one.code == mended.finding.code for one in left):
-        return replace(mended, status=FAILED, why="it is still so afterwards")
-    return mended
+    if repaired.status == FIXED and any(one.code == repaired.finding.code for one in left):
+        return replace(repaired, status=FAILED, why="it is still so afterwards")
+    return repaired
 
 
-def _mend_one(session: Session, facts: VenvFacts, finding: Finding, store: Store) -> str:
+def _repair_one(session: Session, facts: VenvFacts, finding: Finding, store: Store) -> str:
     """Carry out one repair, and say what was done where it is not what was announced.
 
     Raises PymanError where it cannot be done; the venv is then as before.
@@ -181,7 +181,7 @@ def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Sto
     with _locked(session), Transaction(session.places) as transaction:
         # What a killed repair was about to put in place lies beside what this one replaces.
         folders = {"", "bin"}
-        if finding.action == actions.MEND_MOVE:
+        if finding.action == actions.REPAIR_MOVED:
             folders.update(folders_of_moved(facts))
         if finding.action == actions.OWN_FILES:
             folders.update(package_folders(facts.folder))
@@ -191,7 +191,7 @@ def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Sto
 
 def planned_steps(finding: Finding, facts: VenvFacts, store: Store) -> Plan:
     """The steps of one repair; none where it is no matter of steps."""
-    edits = edits_of_move(*read_moved(facts)) if finding.action == actions.MEND_MOVE else ()
+    edits = edits_of_move(*read_moved(facts)) if finding.action == actions.REPAIR_MOVED else ()
     shared = [file for file, _ in read_shared_files(facts)] if finding.action == actions.OWN_FILES else ()
     repair = plan_repair(finding, facts, store, moved=edits, shared=shared, pipx_metadata=_pipx_metadata(facts))
     return repair.plan or Plan()
@@ -266,21 +266,21 @@ _STORE_FIRST = (
 """What the store needs before any venv is looked at: in this order."""
 
 
-def mend_store(
-    session: Session, findings: tuple[Finding, ...], allowed: Callable[[Finding], bool], mended: list[Mended]
+def repair_store(
+    session: Session, findings: tuple[Finding, ...], allowed: Callable[[Finding], bool], repaired: list[RepairResult]
 ) -> None:
-    """Repair what the store itself needs; `mended` gets what became of each finding."""
+    """Repair what the store itself needs; `repaired` gets what became of each finding."""
     wanted = [finding for finding in findings if finding.kind != "venv" and finding.action in _STORE_FIRST]
     for finding in sorted(wanted, key=lambda one: _STORE_FIRST.index(one.action)):
         if finding.asks and not allowed(finding):
-            mended.append(Mended(finding, OPEN, "not wanted"))
+            repaired.append(RepairResult(finding, OPEN, "not wanted"))
             continue
         try:
             with Part(whole=True):
-                _mend_store(session, finding)
-                mended.append(Mended(finding, FIXED))
+                _repair_in_store(session, finding)
+                repaired.append(RepairResult(finding, FIXED))
         except PymanError as error:
-            mended.append(Mended(finding, FAILED, error.message))
+            repaired.append(RepairResult(finding, FAILED, error.message))
 
 
 def _refuse_what_is_left(session: Session, venv: str) -> None:
@@ -293,7 +293,7 @@ def _refuse_what_is_left(session: Session, venv: str) -> None:
         raise PymanError(reasons[0])
 
 
-def _mend_store(session: Session, finding: Finding) -> None:
+def _repair_in_store(session: Session, finding: Finding) -> None:
     places = session.places
     if finding.action == actions.SWEEP:
         prepare_folders(places)

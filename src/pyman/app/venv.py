@@ -141,11 +141,11 @@ def make_venv(
         try:
             making = Making(places, spec, choice, observer)
             if there == "venv":
-                from pyman.effects.venvs.backup import SetAside
+                from pyman.effects.venvs.backup import Backup
 
                 # The old one is back if anything fails.
-                with SetAside(places, path, "clear", observer, names=parts) as old:
-                    choice = making.make(old.journal, choose_again, install, old.keep_new)
+                with Backup(places, path, "clear", observer, names=parts) as old:
+                    choice = making.make(old.journal, choose_again, install, old.commit)
             else:
                 with Journal(
                     places, path, "venv", requirements=options.requirements, durable=install is not None
@@ -225,8 +225,8 @@ def place_of(folder: str, cwd: str, *, clear: bool = False) -> str:
 def free_place(places: Places, path: str, *, clear: bool) -> Occupant:
     """Say what is in the place of a new venv: `nothing`, `empty`, or with `clear` a `venv`.
 
-    What a dead process left of this venv, as the journal tells it, is removed first, and an old one put back that it
-    had set aside. Raises Refused unless a venv may be made there.
+    What a dead process left of this venv, as the journal tells it, is removed first, and an old one restored that it
+    had backed up. Raises Refused unless a venv may be made there.
     """
     if os.path.lexists(journal_path(places, path)):
         from pyman.effects.venvs.recovery import recover_venv
@@ -327,7 +327,7 @@ class Making:
         )
 
     def new(self, journal: Journal) -> NewVenv:
-        """The venv, not yet begun. `journal` is of who sets the old one aside, or of the venv alone."""
+        """The venv, not yet begun. `journal` is of who backs up the old one, or of the venv alone."""
         return NewVenv(self._spec.path, self._layout, self._seed if self._spec.with_pip else None, journal)
 
     def make(
@@ -340,7 +340,7 @@ class Making:
         """Make the venv, record it, and return the Python that it has got; nothing is left of it where that fails.
 
         `choose_again` answers the request once more, where the alias has moved meanwhile. `before_keeping` is
-        `SetAside.keep_new`, where an old one was set aside. Raises PymanError, and AliasMoved where the answer is
+        `Backup.commit`, where an old one was backed up. Raises PymanError, and AliasMoved where the answer is
         another path now.
         """
         with self.new(journal) as new:
@@ -414,9 +414,9 @@ class Making:
 
 
 def build_venv(places: Places, spec: VenvSpec, choice: Choice, journal: Journal, observer: Observer = SILENT) -> None:
-    """Put a venv in a place that was set aside, marked as unfinished until `SetAside.keep_new`.
+    """Put a venv in a place that was backed up, marked as unfinished until `Backup.commit`.
 
-    `journal` is that of `SetAside`. Raises PymanError where it cannot be made; nothing is left then.
+    `journal` is that of `Backup`. Raises PymanError where it cannot be made; nothing is left then.
     """
     with Making(places, spec, choice, observer).new(journal) as new:
         new.put(unfinished=True)

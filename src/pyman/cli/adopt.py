@@ -9,7 +9,7 @@ import typer
 
 from pyman.app import install as installing
 from pyman.app.console import Answer, Session, Table
-from pyman.app.install import told_of_base
+from pyman.app.install import notice_of_base
 from pyman.app.select import choose_path
 from pyman.app.shims import keep_shims_current
 from pyman.cli.show.changes import got_data, moved_data, moved_lines
@@ -119,7 +119,7 @@ def _adopt_all(session: Session, asked: list[tuple[str, ExternalPython]]) -> Ans
 
 
 def _adopted(session: Session, runtime: Runtime, external: ExternalPython, moves: tuple[Moved, ...]) -> tuple[str, ...]:
-    more = (*told_of_base(external), *moved_lines(moves, planned=session.dry_run))
+    more = (*notice_of_base(external), *moved_lines(moves, planned=session.dry_run))
     done = session.shown("adopted", "would adopt")
     return (f"{done} {runtime.name} from {external.prefix} ({external.origin})", *(f"  {line}" for line in more))
 

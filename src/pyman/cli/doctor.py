@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyman.app.repair import Mended
+    from pyman.app.repair import RepairResult
 
 _WORTH_SAYING = 20
 """Venvs. A few are mended before a line could be read."""
@@ -125,7 +125,7 @@ class _Fixing:
 
     def __init__(self, session: Session, seen: Examination) -> None:
         self._session = session
-        self.mended: list[Mended] = []
+        self.repaired: list[RepairResult] = []
         self.look_at(seen)
 
     def look_at(self, seen: Examination) -> None:
@@ -140,8 +140,8 @@ class _Fixing:
 
     def answer(self, *, cut_off: bool = False) -> Answer:
         """For people and for programs; `cut_off` where it was not looked at again what is left."""
-        why = {(one.finding.path, one.finding.code): one.why for one in self.mended if one.status == FAILED}
-        done = tuple(one.finding for one in self.mended if one.status == FIXED)
+        why = {(one.finding.path, one.finding.code): one.why for one in self.repaired if one.status == FAILED}
+        done = tuple(one.finding for one in self.repaired if one.status == FIXED)
         fixed = {(finding.path, finding.code) for finding in done}
         judged = []
         for finding in worst_first((*self.others, *(finding for found in self.left.values() for finding in found))):
@@ -162,15 +162,15 @@ def _fix(
     foreign: bool,
 ) -> None:
     """Repair the store, then one venv after the other; what was not touched is not looked at again."""
-    from pyman.app.repair import forget_gone, is_for_fix, mend_store, mend_venv, put_back_work_folder
+    from pyman.app.repair import forget_gone, is_for_fix, repair_store, repair_venv, repair_work_folder
     from pyman.app.shims import keep_shims_current
     from pyman.core.diagnosis.venv import list_venv
     from pyman.effects.moves.check import Fitness
     from pyman.effects.store import read_store
 
-    mended, left = done.mended, done.left
-    mend_store(session, done.seen.findings, allowed, mended)
-    if any(one.status == FIXED for one in mended):
+    repaired, left = done.repaired, done.left
+    repair_store(session, done.seen.findings, allowed, repaired)
+    if any(one.status == FIXED for one in repaired):
         # A runtime that is back, or an alias that leads somewhere again, changes what is wrong with venvs.
         done.look_at(look())
         left = done.left
@@ -183,14 +183,14 @@ def _fix(
         session.observer.began(task, None)
     for path in waiting:
         if left[path][0].code == "gone":
-            forget_gone(session, left[path][0], mended)
+            forget_gone(session, left[path][0], repaired)
             del left[path]
             continue
         if left[path][0].code == "interrupted":
-            put_back_work_folder(left[path][0], mended)
+            repair_work_folder(left[path][0], repaired)
             del left[path]
             continue
-        outcome = mend_venv(session, path, allowed, mended, foreign=foreign, fitness=fitness)
+        outcome = repair_venv(session, path, allowed, repaired, foreign=foreign, fitness=fitness)
         left[path] = outcome.left
         if outcome.facts is not None:
             done.venvs[path] = list_venv(outcome.facts, outcome.left)

@@ -10,7 +10,7 @@ Import-light.
 from __future__ import annotations
 
 from pyman import __version__
-from pyman.app.console import Answer, Listener, answer_plainly, complain, working_directory
+from pyman.app.console import Answer, Listener, answer_plainly, print_error, working_directory
 from pyman.core.record import record, replace
 from pyman.effects.places import Places, check_owner, read_places, shipped
 from pyman.errors import Interrupted, NoPython, PymanError, UsageError, bug
@@ -117,7 +117,7 @@ def tell(answer: Answer) -> int:
 
 
 def _fail(error: PymanError) -> int:
-    complain(error)
+    print_error(error)
     return error.exit_status
 
 

@@ -13,7 +13,7 @@ from pyman.app.relink import named_venv
 from pyman.cli.show.changes import runtime_data
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
-from pyman.core.implementation import is_repaired, python_of, told_apart
+from pyman.core.implementation import is_repaired, other_name, python_of
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, choose, is_shared, origin_of
 from pyman.core.venv import VenvFacts
@@ -132,7 +132,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     data = {
         "path": facts.path,
         "creator": facts.creator,
-        "implementation": told_apart(facts.implementation),
+        "implementation": other_name(facts.implementation),
         "request": facts.request,
         "policy": facts.policy,
         "python": str(facts.python) if facts.python is not None else None,
@@ -190,8 +190,8 @@ def _what_moves(facts: VenvFacts, store: Store, findings: Iterable[Finding]) -> 
         return f"held back on {facts.settings.held_back[0]}: the next move of its alias tries again"
     link = facts.minor_link
     if link is None:
-        mended = any(one.code in ("stale-patch", "unfollowed") for one in findings)
-        follows = "; `pyman doctor --fix` lets it follow" if mended else ""
+        repaired = any(one.code in ("stale-patch", "unfollowed") for one in findings)
+        follows = "; `pyman doctor --fix` lets it follow" if repaired else ""
         return {
             "patch": f"linked to a patch release: nothing moves it{follows}",
             "external": "it follows what stands in its home: whoever upgrades that moves it",

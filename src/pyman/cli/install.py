@@ -8,7 +8,7 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.select import version_sources
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import got_data, moved_data, moved_lines, told_of_hold
+from pyman.cli.show.changes import got_data, moved_data, moved_lines, notice_of_hold
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
@@ -89,7 +89,7 @@ def _answer(session: Session, result: installing.Installed) -> Answer:
             lines.append(f"Python {choice.release} {verb_done}")
         lines += got.said
         lines += moved_lines(got.moved, planned=session.dry_run)
-        lines += told_of_hold(session, got.runtime)
+        lines += notice_of_hold(session, got.runtime)
     data = {
         "installed": [got_data(store, got) for got in result.got],
         "moved": moved_data(result.moved),

@@ -8,7 +8,7 @@ import typer
 
 from pyman.app.console import Answer, Session, Table
 from pyman.cli.show.changes import runtime_data
-from pyman.cli.show.output import pyman_says, shown_place
+from pyman.cli.show.output import shown_place, with_pyman_line
 from pyman.cli.verb import verb
 from pyman.core.record import replace
 from pyman.core.store import Store, origin_of
@@ -52,7 +52,7 @@ def versions(session: Session) -> Answer:
     Examples:
         pyman list
     """
-    return pyman_says(list_installed(session, read_store(session.places.root)), "versions", "list")
+    return with_pyman_line(list_installed(session, read_store(session.places.root)), "versions", "list")
 
 
 def list_installed(session: Session, store: Store) -> Answer:

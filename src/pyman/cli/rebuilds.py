@@ -16,7 +16,7 @@ from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
 from pyman.core.plans.rebuild import RebuildOptions
 from pyman.effects.interruption import Part, Terminated
-from pyman.effects.venvs.backup import Turn
+from pyman.effects.venvs.backup import VenvLock
 from pyman.effects.venvs.inventory import read_one
 from pyman.errors import NotFound, PymanError
 
@@ -41,7 +41,7 @@ class Rebuilds:
             if options.dry_run:
                 self._rebuild(path, options)
             else:
-                with Part(whole=True), Turn(self._session.places, os.path.realpath(path), self._session.observer):
+                with Part(whole=True), VenvLock(self._session.places, os.path.realpath(path), self._session.observer):
                     self._rebuild(path, options)
         except PymanError as failure:
             self._fail(path, failure)

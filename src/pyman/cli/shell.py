@@ -10,7 +10,7 @@ import typer
 from pyman.app.console import Answer, Session
 from pyman.app.shims import refresh_shims
 from pyman.cli.commands import COMMANDS
-from pyman.cli.show.output import pyman_says
+from pyman.cli.show.output import with_pyman_line
 from pyman.cli.typer_command import load
 from pyman.cli.verb import SHARED_NAMES, verb
 from pyman.core.shell.completion import ArgumentWords, CommandTable, CommandWords, OptionWords
@@ -67,7 +67,7 @@ def rehash(session: Session) -> Answer:
     Examples:
         pyman shims
     """
-    return pyman_says(_shims(session), "rehash", "shims")
+    return with_pyman_line(_shims(session), "rehash", "shims")
 
 
 def _shims(session: Session) -> Answer:

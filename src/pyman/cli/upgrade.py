@@ -10,7 +10,7 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import got_data, moved_data, moved_lines, told_of_hold
+from pyman.cli.show.changes import got_data, moved_data, moved_lines, notice_of_hold
 from pyman.cli.verb import verb
 from pyman.core.plans.install import Fetch, answer_is_known, decide_upgrade, minors_to_upgrade
 from pyman.core.request import Request
@@ -95,7 +95,7 @@ class _Done:
             done = "is installed already" if got.already else self._session.shown("is installed", "would be installed")
             lines.append(f"Python {got.runtime.name} {done}")
             lines += moved_lines(got.moved, planned=planned)
-            lines += told_of_hold(self._session, got.runtime)
+            lines += notice_of_hold(self._session, got.runtime)
         if planned and any(move.followed for move in self.installed.moved):
             lines.append("compiled packages are checked once the new release is there")
         lines += [*self.lines, *self.pruned.lines()]
@@ -138,5 +138,5 @@ def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:
             default=None,
         )
         if newest is not None:
-            held += told_of_hold(session, newest)
+            held += notice_of_hold(session, newest)
     return held or ["everything is the newest already"]

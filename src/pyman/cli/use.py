@@ -9,7 +9,7 @@ import typer
 
 from pyman.app.console import Answer, Session
 from pyman.app.select import version_sources
-from pyman.cli.show.output import pyman_says
+from pyman.cli.show.output import with_pyman_line
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.request import parse_request
@@ -52,7 +52,7 @@ def local(session: Session, requests: _REQUESTS = None) -> Answer:
     Examples:
         pyman use 3.13
     """
-    return pyman_says(_use_here(session, requests or []), "local", "use")
+    return with_pyman_line(_use_here(session, requests or []), "local", "use")
 
 
 @verb
@@ -62,7 +62,7 @@ def global_(session: Session, requests: _REQUESTS = None) -> Answer:
     Examples:
         pyman use --global 3.13
     """
-    return pyman_says(_use_global(session, requests or []), "global", "use --global")
+    return with_pyman_line(_use_global(session, requests or []), "global", "use --global")
 
 
 def _use_here(session: Session, requests: list[str]) -> Answer:

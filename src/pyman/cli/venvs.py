@@ -15,12 +15,12 @@ from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import SEVERITIES
 from pyman.core.diagnosis.venv import HEALTHY, ListedVenv, unreachable_venv
 from pyman.core.escape import as_word
-from pyman.core.implementation import told_apart
+from pyman.core.implementation import other_name
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
 from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
-from pyman.effects.venvs.backup import SetAside, parts_to_remove, refuse_what_cannot_move, refuse_what_holds_the_store
+from pyman.effects.venvs.backup import Backup, parts_to_remove, refuse_what_cannot_move, refuse_what_holds_the_store
 from pyman.effects.venvs.inventory import is_own, take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.on_disk import read_venv
@@ -185,7 +185,7 @@ def _data(venv: ListedVenv) -> dict[str, object]:
     return {
         "path": venv.path,
         "creator": venv.creator,
-        "implementation": told_apart(venv.implementation),
+        "implementation": other_name(venv.implementation),
         "request": venv.request,
         "policy": venv.policy,
         "python": str(venv.python) if venv.python is not None else None,
@@ -251,7 +251,7 @@ def _parts(session: Session, facts: VenvFacts, *, yes: bool) -> tuple[str, ...]:
 
 def _delete(session: Session, facts: VenvFacts, parts: tuple[str, ...]) -> None:
     names = {record_name(facts.path), record_name(facts.folder)}
-    with SetAside(session.places, facts.folder, "remove", session.observer, names=parts) as old:
-        old.keep_new()
+    with Backup(session.places, facts.folder, "remove", session.observer, names=parts) as old:
+        old.commit()
     for name in names:
         forget(session.places.root, name)

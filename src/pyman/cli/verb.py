@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.app.console import Answer, CannotPrint, Session, answer_json, complain, is_terminal
+from pyman.app.console import Answer, CannotPrint, Session, answer_json, is_terminal, print_error
 from pyman.cli.show.output import listener, show
 from pyman.core.record import replace
 from pyman.effects.interruption import Terminated, catch_signals, failure_of, work_until_signal
@@ -151,5 +151,5 @@ def to_the_end(action: Callable[[], int], *, json: bool) -> int:
 def _fail(error: PymanError, *, json: bool) -> int:
     if json and not isinstance(error, CannotPrint):
         answer_json({}, error)
-    complain(error)
+    print_error(error)
     return error.exit_status

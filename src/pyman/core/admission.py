@@ -109,7 +109,7 @@ def has_other_members(
     """True where a group has a member besides the owner of a file and root.
 
     `owner` is the name of that owner, `group` the name of the group and the members that its entry lists; None where
-    nobody knows them. `users` are name, uid and gid of everybody that the system lists. A directory service lists
+    they are unknown. `users` are name, uid and gid of everybody that the system lists. A directory service lists
     nobody: its users are not among them, and only a group that is called like its owner counts as private.
     """
     own = {name for name, number, _ in users if number in (uid, ROOT)} | {"root", owner}

@@ -1,7 +1,7 @@
 """What the archive of a runtime may contain (design.md 10), and which release its name and headers say it is.
 
 It stands alone: nothing relies on the filters of `tarfile`, which Python 3.11.2 does not have and which have had holes.
-Upstream's archives are plain (files, relative links, nothing else), so everything unusual is refused, not mended.
+Upstream's archives are plain (files, relative links, nothing else), so everything unusual is refused, not repaired.
 
 Three facts together keep all of it inside the tree. A file is only ever made below real folders, because links are
 made after everything else. A link may go up only at the start of its target, through the real folders that it lies
@@ -185,7 +185,7 @@ def _check_characters(name: str, shown: str) -> None:
 
 
 def _check_link(path: str, target: str, shown: str) -> None:
-    """Refuse a target that leaves the tree, or whose text does not say by itself that it stays inside."""
+    """Refuse a target that leaves the tree, or whose text does not say on its own that it stays inside."""
     where = f"has the link {shown} to {_shown(target)}"
     _check_characters(target, shown)
     if not target or target.startswith("/"):

@@ -2,7 +2,7 @@
 
 The schema is that of the newline-delimited JSON that astral-sh/versions publishes for python-build-standalone: one
 object a line, newest release first, `{"version": "3.13.15+20261001", "artifacts": [{"platform", "variant", "url",
-"archive_format", "sha256"}, …]}`. Lines come from strangers: an address may not leave the mirror that it stands in,
+"archive_format", "sha256"}, …]}`. Lines are untrusted: an address may not leave the mirror that it stands in,
 and https never becomes http.
 """
 

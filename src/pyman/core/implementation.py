@@ -151,7 +151,7 @@ def of_venv(
     return next((sign for sign in told if sign != CPYTHON), CPYTHON if told else None)
 
 
-def told_apart(implementation: str | None) -> str | None:
+def other_name(implementation: str | None) -> str | None:
     """The implementation as programs are told of it: one of KNOWN, None for one that pyman has no name for."""
     return implementation if implementation in KNOWN else None
 

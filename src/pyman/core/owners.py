@@ -78,11 +78,11 @@ def _is_poetry_name(name: str) -> bool:
     )
 
 
-# What the owner of a venv offers to mend it: doctor names that command instead of touching the venv (design.md 7).
+# What the owner of a venv offers to repair it: doctor names that command instead of touching the venv (design.md 7).
 
 
 def owner_command(facts: VenvFacts) -> str:
-    """The command that makes a foreign venv anew."""
+    """The command that recreates a foreign venv."""
     name = basename(facts.folder)
     if facts.creator == "pipx" and "pipx_metadata.json" not in facts.names:
         return "pipx upgrade-shared"

@@ -63,7 +63,7 @@ CYCLES: dict[str, Cycle] = {
 
 
 def state(minor: str, today: str, published: Mapping[str, Cycle] | None = None) -> CycleState | None:
-    """Say where a minor version (`3.13`) stands on a day (`2026-11-23`); None where nobody knows.
+    """Say where a minor version (`3.13`) stands on a day (`2026-11-23`); None where it is unknown.
 
     A status that was published is believed, unless a day that has passed since contradicts it.
     """

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 OLDEST = (3, 6)
 LONGEST = 200
-"""Characters. No request is longer; what is, comes from a file that is no version file."""
+"""Characters. No request is longer; what is, comes from a file that is not a version file."""
 
 _OTHER_IMPLEMENTATIONS = (
     "pypy",

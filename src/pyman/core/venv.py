@@ -29,7 +29,7 @@ SAME_COPY: Copy = "same"
 OTHER_COPY: Copy = "differs"
 SCRIPT: Copy = "script"
 LONE_COPY: Copy = "lone"
-"""What `bin/python` is where it is no link: a copy of its base, of something else, no interpreter at all, a copy
+"""What `bin/python` is where it is not a link: a copy of its base, of something else, no interpreter at all, a copy
 with nothing left to compare it with."""
 
 
@@ -45,7 +45,7 @@ class Entry:
 
     name: str
     kind: EntryKind
-    """`link`, `file`, `script` for a file that is no program itself, or `other` for what is none of these."""
+    """`link`, `file`, `script` for a file that is not a program itself, or `other` for what is none of these."""
     text: str = ""
     """What a link says."""
 
@@ -157,7 +157,7 @@ class VenvFacts:
     settings: Settings
     creator: str
     foreign: bool
-    """True where another tool owns the venv, and mends it by a command of its own."""
+    """True where another tool owns the venv, and repairs it by a command of its own."""
     names: tuple[str, ...] = ()
     """Of the files in its folder those that tell who owns it (creator.py)."""
     entries: tuple[Entry, ...] = ()
@@ -291,7 +291,7 @@ def stage_of(folder: str, place: str) -> str | None:
     """The tree that a venv lies in which is meant for `place`: `/build` for `/build/opt/app` and `/opt/app`.
 
     None where the place is no tail of the folder. Such a tree is being packed, or is a mounted image or a backup:
-    nobody can tell it from one that was really moved there (design.md 7, Moved).
+    it cannot be told from one that was really moved there (design.md 7, Moved).
     """
     return folder[: -len(place)] or None if place.startswith("/") and folder.endswith(place) else None
 

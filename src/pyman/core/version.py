@@ -19,7 +19,7 @@ VARIANT_RANK: dict[Variant, int] = {"default": 2, "freethreaded": 1, "debug": 0}
 
 _STAGES = {"a": 0, "b": 1, "rc": 2}
 _FINAL = 3
-# A number of more digits is no version of anything; int() of a very long one is slow.
+# A number of more digits is not a version of anything; int() of a very long one is slow.
 _MOST_DIGITS = 6
 
 

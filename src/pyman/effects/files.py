@@ -51,7 +51,7 @@ def is_there(path: str) -> bool:
 
 
 def is_folder(path: str) -> bool:
-    """True for a folder that is no link. Raises OSError as `status_of` does."""
+    """True for a folder that is not a link. Raises OSError as `status_of` does."""
     status = status_of(path)
     return status is not None and stat.S_ISDIR(status.st_mode)
 
@@ -84,7 +84,7 @@ def open_to_read(path: str, *, folder: int | None = None) -> int:
 
 
 def _open(path: str, folder: int | None = None) -> int:
-    """Open what is no link, or the regular file that a link leads to."""
+    """Open what is not a link, or the regular file that a link leads to."""
     try:
         return os.open(path, _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:
@@ -187,7 +187,7 @@ def _unlink(path: str, folder: int | None) -> None:
     try:
         os.unlink(path, dir_fd=folder)
     except OSError:
-        pass  # Somebody else was faster, or it is no file of ours; what is to be done does not depend on it.
+        pass  # Somebody else was faster, or it is not a file of ours; what is to be done does not depend on it.
 
 
 def sweep_folder(folder: int) -> None:
@@ -260,7 +260,7 @@ def replace_link(path: str, target: str, *, folder: int | None = None) -> None:
 
 
 def keep_beside(path: str, *, folder: int | None = None) -> str:
-    """Give a file or a link a second name beside it, and return that: putting it back takes no room on the disk.
+    """Give a file or a link a second name beside it, and return that: restoring it takes no room on the disk.
 
     With `folder`, the descriptor of an open folder, both are names in it. Raises OSError where there is nothing, or
     no second name can be made.

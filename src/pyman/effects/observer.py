@@ -13,7 +13,7 @@ class Observer:
         """Another process works on `what`; `holder` says which: `process 123 on host`. Said once a wait."""
 
     def began(self, task: str, total: int | None) -> None:
-        """A piece of work that takes time has started; `total` in bytes, None where nobody knows."""
+        """A piece of work that takes time has started; `total` in bytes, None where it is unknown."""
 
     def advanced(self, task: str, amount: int) -> None:
         """`amount` more bytes of `task` are done."""

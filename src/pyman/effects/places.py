@@ -111,7 +111,7 @@ def _user_cache(environ: Mapping[str, str], home: str) -> str:
 def check_owner(folder: str) -> None:
     """Refuse a store or cache that somebody else could put an interpreter into.
 
-    Raises Refused with the command that mends it. A folder that is not there yet is fine.
+    Raises Refused with the command that repairs it. A folder that is not there yet is fine.
     """
     try:
         status = os.stat(folder)

@@ -21,11 +21,11 @@ _LONGEST_MAPS = 1 << 22
 def processes_in(runtime: Runtime) -> tuple[Process, ...]:
     """The processes of this machine that run a runtime, or a copy or an embedding of it.
 
-    What belongs to others and cannot be looked into is left out: nobody can tell.
+    What belongs to others and cannot be looked into is left out: it is unknown.
     """
     own = _Own(runtime)
     if sys.platform == "darwin":
-        return _running(own, _told_by_ps())
+        return _running(own, _from_ps())
     return tuple(_describe(number, own) for number in _others() if _runs(number, own))
 
 
@@ -36,7 +36,7 @@ def processes_of_venv(venv: str) -> tuple[Process, ...]:
     """
     place = venv.rstrip("/")
     if sys.platform == "darwin":
-        return _in_venv(place, _told_by_ps())
+        return _in_venv(place, _from_ps())
     found = []
     for number in _others():
         words = _words(number)
@@ -54,7 +54,7 @@ def _others() -> Iterator[int]:
     yield from (number for number in numbers if number != os.getpid())
 
 
-def why_not_told() -> str:
+def why_unknown() -> str:
     """Say why `processes_in` may miss a process of this user's, so that it proves nothing; empty where it does not.
 
     `ps` of macOS shows the first word of a command, which need not be the path of the program: `python` in an active
@@ -160,10 +160,10 @@ def _on_path(pid: int, name: str) -> str:
     return next((place for place in places if os.access(place, os.X_OK)), name)
 
 
-def _told_by_ps() -> dict[int, tuple[str, str]]:
+def _from_ps() -> dict[int, tuple[str, str]]:
     """Program and command of every other process, where there is no `/proc`.
 
-    Both may hold blanks, so that no line could be taken apart: each column is asked by itself.
+    Both may hold blanks, so that no line could be taken apart: each column is asked separately.
     """
     commands = _ps("-ax", "args")
     programs = _ps("-ax", "comm")

@@ -130,7 +130,7 @@ def read_unfinished(folder: str) -> list[Unfinished]:
 def sweep(folder: str) -> list[Unfinished]:
     """Finish or undo what dead processes left in a folder, and say what that was.
 
-    What had its name taken away is put back; everything else in a work folder has no name yet, or none any more.
+    What had its name taken away is restored; everything else in a work folder has no name yet, or none any more.
     The caller holds the store's lock.
     """
     swept = []

@@ -31,7 +31,7 @@ _MOST_KEPT = 1 << 20
 _AFTERTHOUGHT = 0.5  # seconds; a daemon that the program left behind may hold its output open for ever
 
 
-def run_on_leash(
+def run_supervised(
     command: list[str], environment: Mapping[str, str], folder: str, listen: Callable[[str], None] | None = None
 ) -> tuple[int, str]:
     """Run a program, hand every line that it says to `listen`, and return its status with the last MiB of them.
@@ -100,7 +100,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except OSError:
-            pass  # it has just ended by itself
+            pass  # it has just ended on its own
         process.wait()
     if process.stdout is not None:
         process.stdout.close()

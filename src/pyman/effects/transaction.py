@@ -60,7 +60,7 @@ class Transaction:
             try:
                 remove()
             except (OSError, PymanError):
-                pass  # It was put back, or stays until the next one that is put beside.
+                pass  # It was restored, or stays until the next one that is put beside.
 
     def _go_back(self, mark: int, error: BaseException | None) -> None:
         """Undo what was done since `mark`; a second ctrl-C does not cut the way back short."""

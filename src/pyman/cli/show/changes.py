@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyman.app.console import Session, short_path
-from pyman.cli.show.output import told_count
+from pyman.cli.show.output import count_of_venvs
 from pyman.core.store import Moved, Runtime, Store, origin_of
 from pyman.effects.store import read_manifest
 
@@ -46,9 +46,9 @@ def moved_lines(moved: tuple[Moved, ...], *, planned: bool = False) -> list[str]
         else:
             lines.append(f"{move.alias} moved from {move.old} to {move.new}")
         if move.followed or move.pinned or move.held_back:
-            counts = [f"{told_count(move.followed)} now on {move.new}"] if move.new else []
-            counts += [f"{told_count(move.pinned)} pinned"] if move.pinned else []
-            counts += [f"{told_count(len(move.held_back))} held back"] if move.held_back else []
+            counts = [f"{count_of_venvs(move.followed)} now on {move.new}"] if move.new else []
+            counts += [f"{count_of_venvs(move.pinned)} pinned"] if move.pinned else []
+            counts += [f"{count_of_venvs(len(move.held_back))} held back"] if move.held_back else []
             lines += ["  " + ", ".join(counts)] if counts else []
         lines += [f"  held back: {held.path}: {held.reason}" for held in move.held_back]
         lines += [f"  {note}" for note in _notes(move)]
@@ -77,9 +77,9 @@ def _planned_lines(moved: tuple[Moved, ...]) -> list[str]:
         else:
             lines.append(f"{move.alias} would move from {move.old} to {move.new}")
         if move.followed or move.pinned or move.held_back:
-            counts = [f"{told_count(move.followed)} would follow"] if move.new else []
-            counts += [f"{told_count(move.pinned)} pinned"] if move.pinned else []
-            counts += [f"{told_count(len(move.held_back))} would be held back"] if move.held_back else []
+            counts = [f"{count_of_venvs(move.followed)} would follow"] if move.new else []
+            counts += [f"{count_of_venvs(move.pinned)} pinned"] if move.pinned else []
+            counts += [f"{count_of_venvs(len(move.held_back))} would be held back"] if move.held_back else []
             lines += ["  " + ", ".join(counts)] if counts else []
         lines += [f"  would be held back: {held.path}: {held.reason}" for held in move.held_back]
         lines += [f"  {note}" for note in _notes(move)]
@@ -93,7 +93,7 @@ def _planned_lines(moved: tuple[Moved, ...]) -> list[str]:
 # What became of requests to install, in words and as data (design.md 11).
 
 
-def told_of_hold(session: Session, runtime: Runtime) -> list[str]:
+def notice_of_hold(session: Session, runtime: Runtime) -> list[str]:
     """A line that says so, where a hold keeps the alias elsewhere, or something lies in its place."""
     store = session.store()
     if runtime.alias in store.blocked:
@@ -122,7 +122,7 @@ FROM_INDEX = "from the index"
 
 
 def plan_lines(session: Session, plan: RebuildPlan) -> list[str]:
-    """The plan: the two Pythons, who installs, what comes from where, and what cannot be put back."""
+    """The plan: the two Pythons, who installs, what comes from where, and what cannot be restored."""
     from pyman.app.relink import running_release
 
     shown = short_path(session, plan.facts.path)
@@ -132,16 +132,16 @@ def plan_lines(session: Session, plan: RebuildPlan) -> list[str]:
     if plan.source is not None:
         lines.append(f"  what {short_path(session, plan.source)} asks for, instead of what is there")
     else:
-        put_back = (*plan.reinstallation.exact, *plan.reinstallation.resolved)
-        plain = [f"{one.name} {one.version}" for one in put_back if one.source == FROM_INDEX]
+        reinstalled = (*plan.reinstallation.exact, *plan.reinstallation.resolved)
+        plain = [f"{one.name} {one.version}" for one in reinstalled if one.source == FROM_INDEX]
         if plain:
             lines.append(f"  {len(plain)} {FROM_INDEX}: {', '.join(plain)}")
         lines += [
             f"  {' '.join(filter(None, (one.name, one.version)))} {one.source}"
-            for one in put_back
+            for one in reinstalled
             if one.source != FROM_INDEX
         ]
-        if not put_back and not plan.reinstallation.obstacles:
+        if not reinstalled and not plan.reinstallation.obstacles:
             lines.append("  no packages")
         lines += [f"  {obstacle}: cannot be put back" for obstacle in plan.reinstallation.obstacles]
     left = [package.name for package in plan.packages if package.normalized in plan.reinstallation.own]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pyman.app.console import Answer, Session, Table, is_terminal, short_path
-from pyman.cli.show.output import in_need, told_count
+from pyman.cli.show.output import count_of_venvs, in_need
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
 from pyman.core.record import record
 
@@ -144,9 +144,9 @@ def _summary(seen: Examination, judged: list[Judged], still_open: int, fixed: in
     # Nobody judged those of other implementations.
     apart = sum(one.finding.code == "other-implementation" for one in judged)
     count = len(seen.venvs) - apart
-    venvs = told_count(count)
+    venvs = count_of_venvs(count)
     told = [f"{fixed} repaired"] if fixed else []
-    left = [f"{told_count(apart)} of another implementation left alone"] if apart else []
+    left = [f"{count_of_venvs(apart)} of another implementation left alone"] if apart else []
     if not still_open:
         if not count:
             return ", ".join([*told, *(left or ["no venv is known here, and nothing else is wrong"])])

@@ -10,9 +10,9 @@ from pyman.app.console import (
     Table,
     answer_json,
     answer_plainly,
-    complain,
     is_terminal,
     note,
+    print_error,
     result,
     short_path,
 )
@@ -37,7 +37,7 @@ def show(answer: Answer, *, json: bool, quiet: bool) -> int:
     if json:
         answer_json(answer.data, answer.error)
         if answer.error is not None:
-            complain(answer.error)
+            print_error(answer.error)
         return answer.exit_status
     if answer.table is not None and answer.table.rows:
         if is_terminal(sys.stdout):
@@ -60,12 +60,12 @@ def plain_rows(table: Table) -> list[str]:
 # Notes that several verbs add to their answer.
 
 
-def pyman_says(answer: Answer, word: str, ours: str) -> Answer:
+def with_pyman_line(answer: Answer, word: str, ours: str) -> Answer:
     """The answer to one of pyenv's words, with pyman's own word for it."""
     return replace(answer, notes=(*answer.notes, f"`{word}` is pyenv's word: pyman calls it `pyman {ours}`"))
 
 
-def told_count(count: int) -> str:
+def count_of_venvs(count: int) -> str:
     """`1 venv`, `2 venvs`."""
     return "1 venv" if count == 1 else f"{count} venvs"
 
@@ -74,7 +74,7 @@ def in_need(ill: int, count: int) -> str:
     """How many of the venvs that were looked at need attention."""
     if count == 1:
         return "the only venv needs attention"
-    whom = f"all {told_count(count)}" if ill == count else f"{ill} of {told_count(count)}"
+    whom = f"all {count_of_venvs(count)}" if ill == count else f"{ill} of {count_of_venvs(count)}"
     return f"{whom} {'needs' if ill == 1 else 'need'} attention"
 
 

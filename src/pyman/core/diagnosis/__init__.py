@@ -1,1 +1,1 @@
-"""What is wrong, and what would mend it: the findings of design.md 7."""
+"""What is wrong, and what would repair it: the findings of design.md 7."""

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     RepairAction = Literal[
         "relink",
         "refresh",
-        "mend-move",
+        "repair-moved",
         "rewrite",
         "forget",
         "recreate",
-        "put-back",
+        "restore",
         "own-files",
         "rebuild",
         "move-aliases",
@@ -89,11 +89,11 @@ SEVERITIES: dict[str, Severity] = {
 # of that name for the others.
 RELINK: RepairAction = "relink"
 REFRESH: RepairAction = "refresh"
-MEND_MOVE: RepairAction = "mend-move"
+REPAIR_MOVED: RepairAction = "repair-moved"
 REWRITE: RepairAction = "rewrite"
 FORGET: RepairAction = "forget"
 RECREATE: RepairAction = "recreate"
-PUT_BACK: RepairAction = "put-back"
+RESTORE: RepairAction = "restore"
 OWN_FILES: RepairAction = "own-files"
 REBUILD: RepairAction = "rebuild"
 MOVE_ALIASES: RepairAction = "move-aliases"
@@ -155,7 +155,7 @@ class World:
     uid: int
     """Of the user: the venvs of others are looked at, and never touched."""
     foreign: bool = False
-    """True where the user allowed to mend what other tools own."""
+    """True where the user allowed to repair what other tools own."""
     unfit: Mapping[str, str] | None = None
     """Venvs, by path, that do not fit the release of the alias that they would be linked to, and the reason; None
     where nobody checked."""
@@ -195,7 +195,7 @@ class Judged:
         return Finding(code, "venv", self.facts.path, message, repair, action, argument, asks)
 
     def relink(self, code: str, message: str) -> Finding:
-        """A finding that another link mends, where there is one; where there is none, that minor can be installed.
+        """A finding that another link repairs, where there is one; where there is none, that minor can be installed.
 
         Where only the alias is missing, it comes back instead. A script in the interpreter's place is somebody's own,
         and not replaced.

@@ -50,7 +50,7 @@ class Interrupted:
     path: str
     operation: str
     subject: str
-    aside: str = ""
+    backup: str = ""
     """Where the old venv lies meanwhile, if there is one."""
 
 
@@ -142,10 +142,10 @@ def diagnose_unfinished(unfinished: Iterable[Interrupted]) -> tuple[Finding, ...
 def _what_was_cut_off(work: Interrupted) -> str:
     if not work.subject:
         return "work was cut off"
-    aside = f", and what was there before lies in {work.aside}" if work.aside else ""
+    backup = f", and what was there before lies in {work.backup}" if work.backup else ""
     if work.operation in _DOING:
-        return f"{_DOING[work.operation]} {work.subject} was cut off{aside}"
-    return f"{work.operation or 'something'} of {work.subject} was cut off{aside}"
+        return f"{_DOING[work.operation]} {work.subject} was cut off{backup}"
+    return f"{work.operation or 'something'} of {work.subject} was cut off{backup}"
 
 
 _DOING = {"venv": "making", "clear": "replacing", "rebuild": "rebuilding", "remove": "deleting"}

@@ -8,13 +8,13 @@ from pyman.core.diagnosis.finding import (
     FORGET,
     HOLD_BACK,
     INSTALL,
-    MEND_MOVE,
     OWN_FILES,
-    PUT_BACK,
     REBUILD,
     RECREATE,
     REFRESH,
     RELINK,
+    REPAIR_MOVED,
+    RESTORE,
     REWRITE,
     Finding,
     Judged,
@@ -62,7 +62,7 @@ class WorkFolder:
     holds: tuple[str, ...]
     """The names in it."""
     venv: str | None = None
-    """Where the whole venv in it was; None where there is none, or nobody can tell where it was."""
+    """Where the whole venv in it was; None where there is none, or it is unknown where it was."""
 
 
 def diagnose_work_folder(found: WorkFolder, uid: int, *, is_free: bool, named: bool) -> Finding:
@@ -80,7 +80,7 @@ def diagnose_work_folder(found: WorkFolder, uid: int, *, is_free: bool, named: b
     if found.uid != uid:
         return Finding("interrupted", "venv", found.path, message, "owned by another user; that user must repair it")
     if found.venv is not None and is_free and named:
-        return Finding("interrupted", "venv", found.path, message, f"put it back to {found.venv}", PUT_BACK)
+        return Finding("interrupted", "venv", found.path, message, f"put it back to {found.venv}", RESTORE)
     if found.venv is not None and is_free:
         repair = f"`pyman doctor --fix {as_word(found.path)}` puts it back"
     else:
@@ -144,7 +144,7 @@ def _shared_files(venv: Judged) -> Iterator[Finding]:
 def _moved(venv: Judged) -> Iterator[Finding]:
     old = venv.facts.moved_from
     if old is not None:
-        yield venv.find("moved", f"its scripts and activation name {old}", "rewrite its scripts", MEND_MOVE)
+        yield venv.find("moved", f"its scripts and activation name {old}", "rewrite its scripts", REPAIR_MOVED)
 
 
 def _stale_metadata(venv: Judged) -> Iterator[Finding]:
@@ -269,7 +269,7 @@ def _dangling(venv: Judged) -> Iterator[Finding]:
 
 
 def _where_it_leads(facts: VenvFacts) -> str:
-    """What is at the end of `bin/python`, which is no interpreter."""
+    """What is at the end of `bin/python`, which is not an interpreter."""
     chain = facts.way.chain if facts.way is not None else ()
     if facts.way is not None and facts.way.is_circle:
         steps = [step.removeprefix(f"{facts.folder}/bin/") for step in chain]

@@ -1,1 +1,1 @@
-"""What is installed in a venv, whether it fits, and how it is put back."""
+"""What is installed in a venv, whether it fits, and how it is restored."""

@@ -345,7 +345,7 @@ def _was_so(
 def _lack(line: str, name: str, there: Mapping[str, Distribution], markers: Mapping[str, str]) -> str:
     """Say what is lacking; empty where nothing is, the line does not apply, or nobody understands it."""
     if len(line) > LONGEST_LINE or "extra" in line.partition(";")[2]:
-        return ""  # Nobody knows which extras were asked for.
+        return ""  # It is unknown which extras were asked for.
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.version import InvalidVersion
 

@@ -148,9 +148,9 @@ def installer_environment(
 
 
 def install_command(
-    installer: Installer, batch: Batch, python: str, requirements: str, constraints: str, *, trial: bool = False
+    installer: Installer, batch: Batch, python: str, requirements: str, constraints: str, *, dry_run: bool = False
 ) -> list[str]:
-    """Return the words that install a batch into the venv of `python`, or with `trial` only find out whether it could.
+    """Return the words that install a batch into the venv of `python`, with `dry_run` only find out if it could.
 
     `requirements` and `constraints` are files that hold the lines of the batch; `constraints` may be empty.
     """
@@ -161,7 +161,7 @@ def install_command(
     command += [] if batch.dependencies else ["--no-deps"]
     # uv looks into the venv alone.
     command += ["--ignore-installed"] if batch.beside_lent and installer.kind == "pip" else []
-    command += ["--dry-run"] if trial else []
+    command += ["--dry-run"] if dry_run else []
     command += ["--constraint", constraints] if constraints else []
     for file in (batch.file or requirements, *batch.more_files):
         command += ["--requirement", file]
@@ -188,7 +188,7 @@ _ANY_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*", re.ASCII)
 
 @record
 class RequirementLine:
-    """How one package is put back, or why it cannot be: exactly one of `line` and `reason` is empty."""
+    """How one package is restored, or why it cannot be: exactly one of `line` and `reason` is empty."""
 
     line: str = ""
     """One line of a requirements file, understood by pip and by uv."""

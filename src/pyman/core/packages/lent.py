@@ -17,7 +17,7 @@ PART_OF_PYTHON = ("pip", "setuptools", "wheel", "distribute")
 """What every Python is given, and nobody misses in the next one."""
 
 _KINDS = (".dist-info", ".egg-info", ".egg", ".egg-link")
-# The modules of the above, and what an interpreter imports at its start by itself.
+# The modules of the above, and what an interpreter imports at its start anyway.
 _MODULES_OF_PYTHON = frozenset(
     (
         *("pip", "setuptools", "pkg_resources", "_distutils_hack", "easy_install", "wheel"),

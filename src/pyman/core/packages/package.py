@@ -1,6 +1,6 @@
 """What is installed in a venv and where it came from, as the files in `*.dist-info` say (PEP 376, 427, 610, 627).
 
-Everything in here was written by strangers: a parser answers with what it understood, or with None, and never fails.
+Everything read in here is untrusted: a parser answers with what it understood, or with None, and never fails.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def scripts_in_entry_points(content: bytes) -> tuple[str, ...]:
             continue
         name, equals, _ = text.partition("=")
         name = name.strip()
-        # The name becomes a file's: one that leads elsewhere is no program of this venv.
+        # The name becomes a file's: one that leads elsewhere is not a program of this venv.
         usable = (
             bool(name) and name[0] not in "#;" and "/" not in name and name.isprintable() and name not in (".", "..")
         )
@@ -380,7 +380,7 @@ def own_packages(packages: tuple[Package, ...], old: Version, new: Version) -> f
     """Return the normalized names that a rebuild leaves to the new venv: born with it, or not needed there any more.
 
     pip always. setuptools where nobody chose it: virtualenv does not mark what it seeds as requested, and what
-    `ensurepip` brings is known by its version. One that another package needs is put back where the new Python brings
+    `ensurepip` brings is known by its version. One that another package needs is restored where the new Python brings
     none.
     """
     own = {"pip"}

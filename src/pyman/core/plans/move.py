@@ -108,7 +108,7 @@ def through_other(
 
 
 def refreshed(follower: Follower, program: str) -> tuple[CopyProgram, ...]:
-    """Copy the interpreter anew into a venv that holds copies of it."""
+    """Copy the interpreter again into a venv that holds copies of it."""
     return tuple(CopyProgram(join(follower.place, "bin", name), program) for name in follower.copies)
 
 

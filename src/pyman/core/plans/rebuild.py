@@ -95,7 +95,7 @@ def relax(plan: RebuildPlan, names: frozenset[str]) -> RebuildPlan:
 
 
 def obstacles_of(plan: RebuildPlan) -> Refused | None:
-    """The refusal of a plan in which something cannot be put back as it was; None where all can."""
+    """The refusal of a plan in which something cannot be restored as it was; None where all can."""
     obstacles = plan.reinstallation.obstacles if plan.source is None else ()
     if not obstacles:
         return None
@@ -141,7 +141,7 @@ def _what_is_gone(package: Package) -> str:
 
 
 def stays(facts: VenvFacts, source: str) -> bool:
-    """False for a source that lies in a part of the venv which is made anew."""
+    """False for a source that lies in a part of the venv which is recreated."""
     place = f"{facts.folder}/"
     return not source.startswith(place) or bool(of_the_user([source[len(place) :].partition("/")[0]]))
 
@@ -256,7 +256,7 @@ def kept_request(facts: VenvFacts, choice: Choice, requested: RequestedPython, r
 
 @record
 class Reinstalled:
-    """One package that is put back."""
+    """One package that is restored."""
 
     name: str
     normalized: str
@@ -273,7 +273,7 @@ class Reinstalled:
 
 @record
 class Obstacle:
-    """One package that cannot be put back as it was."""
+    """One package that cannot be restored as it was."""
 
     name: str
     normalized: str
@@ -335,7 +335,7 @@ def plan_reinstallation(
     missing: frozenset[str] = frozenset(),
     offline: bool = False,
 ) -> Reinstallation:
-    """Decide how each package is put back under another release; where only the old minor is known, its x.y.0 will do.
+    """Decide how each package is restored under another release; where only the old minor is known, its x.y.0 will do.
 
     `relaxed` are normalized names whose version may change; `missing` those of `local_sources` that are gone.
     """
@@ -375,7 +375,7 @@ def _pin(package: Package) -> str:
 
 
 def local_sources(packages: Iterable[Package]) -> tuple[str, ...]:
-    """Return the folders and files that must exist for the packages to be put back."""
+    """Return the folders and files that must exist for the packages to be restored."""
     return tuple(dict.fromkeys(source for package in packages if (source := local_source(package))))
 
 

@@ -20,7 +20,7 @@ class Need:
     """One reason to keep a runtime."""
 
     why: Why
-    """`follows`, `pinned`, `held back`, `linked`, `unreachable`, `process`, `processes` where nobody knows of any,
+    """`follows`, `pinned`, `held back`, `linked`, `unreachable`, `process`, `processes` where they are unknown,
     `hold`; or `pyman`, which nothing overrules."""
     who: str
     """The path of a venv, the name of an alias, a process, or why processes are not known."""
@@ -52,12 +52,12 @@ def needs(
     unreachable: Iterable[str],
     processes: Iterable[Process],
     *,
-    not_told: str = "",
+    unknown_because: str = "",
     runs_pyman: bool = False,
 ) -> tuple[Need, ...]:
     """Everything that needs a runtime.
 
-    `not_told` is why `processes` may not be all of them, `runs_pyman` says that pyman itself runs on it.
+    `unknown_because` is why `processes` may not be all of them, `runs_pyman` says that pyman itself runs on it.
 
     Venvs that go through its alias need it only while it is the last one behind that alias.
     """
@@ -75,7 +75,7 @@ def needs(
             found.append(Need("follows", follower.path, follower))
     found += [Need("unreachable", path) for path in unreachable]
     found += [Need("process", f"{process.pid} ({process.command})") for process in processes]
-    found += [Need("processes", not_told)] if not_told else []
+    found += [Need("processes", unknown_because)] if unknown_because else []
     found += [Need("hold", alias) for alias, name in store.holds if name == runtime.name]
     return tuple(found)
 

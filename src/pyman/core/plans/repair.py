@@ -1,13 +1,13 @@
-"""Mending a venv: a finding and the facts that it was made from, turned into steps (design.md 7).
+"""Repairing a venv: a finding and the facts that it was made from, turned into steps (design.md 7).
 
-A venv is mended one finding at a time and read again in between: two findings may be about one file.
+A venv is repaired one finding at a time and read again in between: two findings may be about one file.
 """
 
 from __future__ import annotations
 
 from posixpath import join
 
-from pyman.core.diagnosis.finding import FORGET, MEND_MOVE, OWN_FILES, REFRESH, RELINK, REWRITE, Finding
+from pyman.core.diagnosis.finding import FORGET, OWN_FILES, REFRESH, RELINK, REPAIR_MOVED, REWRITE, Finding
 from pyman.core.implementation import refuse_other
 from pyman.core.names import minor_of_executable
 from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from pyman.core.store import Store
     from pyman.core.version import Version
 
-PLANNED_HERE = (RELINK, REFRESH, MEND_MOVE, REWRITE, FORGET, OWN_FILES)
+PLANNED_HERE = (RELINK, REFRESH, REPAIR_MOVED, REWRITE, FORGET, OWN_FILES)
 """The actions that are steps on one venv. The others are verbs of their own."""
 
 
 @record
 class Repair:
-    """What mends one finding."""
+    """What repairs one finding."""
 
     finding: Finding
     plan: Plan | None
@@ -70,7 +70,7 @@ def plan_repair(
     if finding.action not in PLANNED_HERE or facts is None:
         return Repair(finding, None)
     steps: tuple[Step, ...]
-    if finding.action == MEND_MOVE:
+    if finding.action == REPAIR_MOVED:
         steps = tuple(ReplaceFile(each.path, each.before, each.after) for each in moved)
     elif finding.action == OWN_FILES:
         steps = _own_files(facts, shared)
@@ -100,7 +100,7 @@ def relink_steps(
 
     Going up the link comes first, going down `home`: the newer binary runs with the older library, not the reverse.
     On one release it is first written that a venv follows, and last that it is pinned: one that follows and was cut
-    off in between is `unfollowed`, and mended. Raises Refused for a venv of an implementation that is left alone.
+    off in between is `unfollowed`, and repaired. Raises Refused for a venv of an implementation that is left alone.
     """
     refuse_other(facts, "relink")
     links = tuple(_link_steps(facts, target))

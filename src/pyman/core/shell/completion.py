@@ -1,7 +1,7 @@
 """Scripts that complete pyman's words, made from a description of the command table.
 
 They are committed in `completions/`, and a test holds them to the table. A script knows every verb and option with
-its description; values it reads from the store by itself, without starting Python:
+its description; values it reads from the store itself, without starting Python:
 
     installed   the releases in `<root>/runtimes`
     alias       the minors there, and `3`

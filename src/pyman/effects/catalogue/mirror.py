@@ -1,4 +1,4 @@
-"""A mirror as a folder: archives fetched into it, and its lists written anew, each in one step.
+"""A mirror as a folder: archives fetched into it, and its lists written again, each in one step.
 
 An archive is in its place before a list names it. What is on its way lies in `.pyman-mirror` in the folder, on the
 same file system, with the lock that one process at a time holds; the next run goes on with it.

@@ -39,7 +39,7 @@ def ask(executable: str, admission: Admission, *, named: bool = False, timeout: 
     """Start an interpreter once, by its real path, and return what it says that it is. `timeout` in seconds.
 
     It is isolated (`-I -S`), writes no bytecode, has an empty environment, `/` as working directory and no input.
-    Raises BrokenRuntime when it cannot be started, fails, hangs, or is no Python 3.6 or newer.
+    Raises BrokenRuntime when it cannot be started, fails, hangs, or is not a Python 3.6 or newer.
     """
     return _facts(executable, _answer(executable, (), admission, named=named, timeout=timeout))
 
@@ -125,11 +125,11 @@ def _answer(
     """Start an interpreter and return the fields of its answer."""
     cookie = f"pyman-{os.urandom(12).hex()}"
     arguments = ["-I", "-S", "-B", "-c", PROBE, cookie, *modules]
-    output, complaint, status = _run(executable, arguments, admission, named=named, timeout=timeout)
+    output, error_output, status = _run(executable, arguments, admission, named=named, timeout=timeout)
     fields = split_answer(output, cookie)
     if status == 0 and fields is not None:
         return fields
-    lines = complaint.decode("utf-8", "backslashreplace").split("\n")
+    lines = error_output.decode("utf-8", "backslashreplace").split("\n")
     last = _shortened(next((line.strip() for line in reversed(lines) if line.strip()), ""))
     part = missing_part(last)
     hint = f"install what the system lacks: {part}" if part else _try_it(executable)
@@ -164,15 +164,15 @@ def _run(
     with process:
         ended = False
         try:
-            output, complaint, ended = _read_both(process, timeout)
+            output, error_output, ended = _read_both(process, timeout)
         finally:
             if not ended:
                 # nobody has asked for its status, so its number, and that of its group, is still its own
                 try:
                     os.killpg(process.pid, signal.SIGKILL)
                 except OSError:
-                    pass  # it has just ended by itself
-        return output, complaint, process.returncode if ended else None
+                    pass  # it has just ended on its own
+        return output, error_output, process.returncode if ended else None
 
 
 def _read_both(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, bytes, bool]:
@@ -201,8 +201,8 @@ def _read_both(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes,
             ended = True
         except subprocess.TimeoutExpired:
             pass  # said by what is returned
-    output, complaint = kept.values()
-    return bytes(output), bytes(complaint), ended
+    output, error_output = kept.values()
+    return bytes(output), bytes(error_output), ended
 
 
 def _recall(memory: str, identity: list[str]) -> InterpreterFacts | None:

@@ -125,7 +125,7 @@ class Bases:
         return self._interpreters[key]
 
     def owner_link(self, folder: str, called: str) -> OwnerLink | None:
-        """The interpreter behind a folder that should be a minor-version link; None where it is no link."""
+        """The interpreter behind a folder that should be a minor-version link; None where it is not a link."""
         way = self.folder(folder)
         if way.real is None or not any(is_minor_name(os.path.basename(link)) for link in way.through):
             return None
@@ -196,7 +196,7 @@ def implementation_at(executable: str) -> str:
 
 def _implementation(prefix: str, real: str, called: str) -> str:
     names: list[str] = []
-    # Beside /usr/bin/python3.13 may lie anything; a program that is called `python3` and is no link is not CPython's.
+    # Beside /usr/bin/python3.13 may lie anything; a `python3` there that is not a link is not CPython's.
     if not is_shared(prefix) or minor_of_executable(os.path.basename(real)) is None:
         names = _names(prefix)
         names += _names(f"{prefix}/lib")

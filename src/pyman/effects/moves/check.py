@@ -139,7 +139,7 @@ def _request_of(follower: Follower) -> Request | None:
 
 # Whether venvs fit a release, asked for many at once and remembered: what has not changed is not read again.
 #
-# A verdict is remembered by the venv's site-packages folder and the time of its last change: installing or removing a
+# A verdict is cached by the venv's site-packages folder and the time of its last change: installing or removing a
 # package makes or removes a folder there. The memory lies in the cache and may be deleted at any time.
 
 _LARGEST_MEMORY = 16 << 20

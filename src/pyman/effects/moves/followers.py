@@ -195,7 +195,7 @@ def _is_writable(folder: str, status: os.stat_result) -> bool:
 
 # Venvs that follow and have nothing in them that goes stale: seen once, their file is not opened again.
 #
-# What is remembered holds for a `pyvenv.cfg` of that time and inode, of a venv that goes through that name. The
+# What is cached holds for a `pyvenv.cfg` of that time and inode, of a venv that goes through that name. The
 # memory lies in the cache and may be deleted at any time; what it says is looked up again then.
 
 _LARGEST_MEMORY = 16 << 20

@@ -74,9 +74,9 @@ def _fields(move: AliasMove) -> Iterable[str]:
 def end_moves(places: Places) -> tuple[str, ...]:
     """End the moves that dead processes left half done; returns the venvs that were looked at.
 
-    The caller holds the store's lock. What cannot be mended now is for `doctor`. Raises nothing for a venv.
+    The caller holds the store's lock. What cannot be repaired now is for `doctor`. Raises nothing for a venv.
     """
-    mended: list[str] = []
+    repaired: list[str] = []
     for work in read_unfinished(places.runtimes):
         if work.operation != OPERATION or work.alive:
             continue
@@ -84,13 +84,13 @@ def end_moves(places: Places) -> tuple[str, ...]:
         for alias, new, what, path in _read(work.path):
             target = store.alias_target(alias)
             moved = target is not None and target.name == new
-            mended.append(path)
+            repaired.append(path)
             try:
                 _settle(places, store, path, alias, None if what == (_BEHIND if moved else _FORWARD) else target)
             except (PymanError, OSError):
                 continue
         remove_tree(work.path)
-    return tuple(mended)
+    return tuple(repaired)
 
 
 def _read(work: str) -> Iterable[tuple[str, ...]]:

@@ -114,7 +114,7 @@ def _read_dist_info(path: str, folder: str, notes: list[str]) -> Distribution | 
             notes.append(f"{path}/METADATA could not be checked: it is no UTF-8, or names no package")
     except OSError as error:
         notes.append(f"{path}/METADATA could not be read: {_why(error)}")
-    distribution = distribution or _told_by_name(folder)
+    distribution = distribution or _from_name(folder)
     if distribution is None:
         return None
     try:
@@ -125,7 +125,7 @@ def _read_dist_info(path: str, folder: str, notes: list[str]) -> Distribution | 
     return replace(distribution, compiled=compiled) if compiled else distribution
 
 
-def _told_by_name(folder: str) -> Distribution | None:
+def _from_name(folder: str) -> Distribution | None:
     told = split_folder(folder)
     return Distribution(told[0], normalize_name(told[0]), told[1]) if told is not None else None
 
@@ -169,7 +169,7 @@ def _read_egg(site_packages: str, folder: str, notes: list[str]) -> tuple[Distri
     distribution = parse_metadata(headers_of(content)) if content is not None else None
     if distribution is None:
         notes.append(f"{path} could not be checked: it has no metadata that can be read")
-        return _told_by_name(folder), None
+        return _from_name(folder), None
     files = paths_in_record(_read_if_there(f"{path}/installed-files.txt", notes) or b"")
     # Those paths are relative to the `egg-info` folder itself.
     inside_of = (name.removeprefix("../") for name in files if is_compiled(name) and name.count("../") == 1)

@@ -23,7 +23,7 @@ from pyman.effects.observer import SILENT, Observer
 from pyman.effects.removal import remove_tree
 from pyman.effects.seeds.seed import find_wheels
 from pyman.effects.seeds.sharing import write_new
-from pyman.effects.subprocesses import find_on_path, run_on_leash
+from pyman.effects.subprocesses import find_on_path, run_supervised
 from pyman.errors import CANNOT_INSTALL, NO_INSTALLER, Code, NetworkError, NotFound, PymanError
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pyman.core.store import Choice, Store
 
-_MOST_TRIALS = 30
+_MOST_ATTEMPTS = 30
 _LONGEST_WORDS = 120
 
 
@@ -177,14 +177,14 @@ def _may_link(link_mode: str) -> bool:
     return LINKED in allowed_ways(link_mode, is_root=os.geteuid() == 0)
 
 
-def _command(installer: Installer, batch: Batch, python: str, temporary: str, *, trial: bool = False) -> list[str]:
+def _command(installer: Installer, batch: Batch, python: str, temporary: str, *, dry_run: bool = False) -> list[str]:
     files = []
     for name, lines in (("requirements.txt", batch.lines), ("constraints.txt", batch.constraints)):
         files.append(os.path.join(temporary, name) if lines else "")
         if lines:
             with open(files[-1], "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.writelines(f"{line}\n" for line in lines)
-    return install_command(installer, batch, python, *files, trial=trial)
+    return install_command(installer, batch, python, *files, dry_run=dry_run)
 
 
 def _run(
@@ -205,7 +205,7 @@ def _run(
                 task = following
 
     try:
-        status, output = run_on_leash(command, environment, folder, listen)
+        status, output = run_supervised(command, environment, folder, listen)
         return status, _without_secrets(installer, output)
     finally:
         observer.finished(task)
@@ -222,14 +222,14 @@ def _further(
 ) -> tuple[str, ...]:
     """Ask again without those that stopped it, until nobody else does: both tools stop at the first they meet."""
     found: tuple[str, ...] = ()
-    for _ in range(_MOST_TRIALS):
+    for _ in range(_MOST_ATTEMPTS):
         apart = (*blocking, *found)
         left = [pair for pair in zip(batch.lines, batch.names, strict=True) if pair[1] not in apart]
         if not left:
             break
         lines, names = zip(*left, strict=True)
-        command = _command(installer, replace(batch, lines=lines, names=names), python, temporary, trial=True)
-        status, output = run_on_leash(command, environment, folder)
+        command = _command(installer, replace(batch, lines=lines, names=names), python, temporary, dry_run=True)
+        status, output = run_supervised(command, environment, folder)
         more = blocking_packages(output, names, lines)
         if status == 0 or not more:
             break

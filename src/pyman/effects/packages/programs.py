@@ -19,7 +19,7 @@ _MOST_AT_ONCE = 4
 
 # Runs each script up to the line that makes it the main program, which pip, uv and setuptools all write. What it prints
 # is nobody's business; what fails is told through a pipe, and what ends the interpreter by telling nothing more.
-_TRIAL = """\
+_SMOKE_TEST = """\
 import os, sys
 told = os.fdopen(int(sys.argv[1]), "w", encoding="utf-8", errors="backslashreplace")
 for path in sys.argv[2:]:
@@ -40,7 +40,7 @@ os._exit(0)
 
 
 def missing_programs(venv: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names in `bin` that are no programs, or whose first line names an interpreter that is not there."""
+    """Return the names in `bin` that are not programs, or whose first line names an interpreter that is not there."""
     return tuple(name for name in names if not _can_start(os.path.join(venv, "bin", name)))
 
 
@@ -51,7 +51,7 @@ def _can_start(path: str) -> bool:
         with open_regular(path) as file:
             line = file.read(4096).partition(b"\n")[0]
     except OSError:
-        return True  # A program need not be readable; nobody can tell.
+        return True  # A program need not be readable; it is unknown.
     if not line.startswith(b"#!"):
         return True
     words = line[2:].split()
@@ -59,7 +59,7 @@ def _can_start(path: str) -> bool:
     return bool(words) and b"\0" not in words[0] and os.access(words[0], os.X_OK)
 
 
-class Trial:
+class SmokeTest:
     """The scripts of a venv, started as far as their imports by its interpreter, beside what pyman does meanwhile."""
 
     def __init__(self, venv: str, names: Iterable[str], environ: Mapping[str, str]) -> None:
@@ -75,7 +75,7 @@ class Trial:
             raise
 
     def failures(self) -> dict[str, str] | None:
-        """Wait for it, and say which do not start, and why; None where nobody can tell, because it took too long.
+        """Wait for it, and say which do not start, and why; None where it is unknown, because it took too long.
 
         One that ends the interpreter keeps those after it from being tried.
         """
@@ -105,7 +105,7 @@ class _Share:
         try:
             # Bytecode is not written: the venv stays as it is.
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                [python, "-I", "-B", "-c", _TRIAL, str(write), *scripts],
+                [python, "-I", "-B", "-c", _SMOKE_TEST, str(write), *scripts],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -149,7 +149,7 @@ class _Share:
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except OSError:
-            pass  # It has just ended by itself.
+            pass  # It has just ended on its own.
         self._process.wait()
         os.close(self._read)
 

@@ -67,8 +67,8 @@ def read_interrupted(store: Store) -> tuple[Interrupted, ...]:
 
 # Starting the interpreters of the store to see that they work: only those that changed since they last did.
 #
-# What passed is remembered in the cache by what it consists of: interpreter, libraries, and the folders of the
-# standard library that no start does without. A failure is not remembered: whatever was wrong may be mended outside
+# What passed is cached in the cache by what it consists of: interpreter, libraries, and the folders of the
+# standard library that no start does without. A failure is not cached: whatever was wrong may be repaired outside
 # of pyman.
 
 

@@ -9,7 +9,7 @@ from pyman.core.plans.removal import Need, needs
 from pyman.core.record import replace
 from pyman.effects.moves.check import Check, one_line
 from pyman.effects.moves.followers import read_followers, why_left_alone
-from pyman.effects.processes import processes_in, why_not_told
+from pyman.effects.processes import processes_in, why_unknown
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.venvs.inventory import is_only_named
 from pyman.effects.venvs.records import UNREACHABLE, known_venvs, state_of
@@ -30,14 +30,14 @@ def read_needs(places: Places, store: Store, runtime: Runtime, others: Iterable[
     unreachable += [path for path in followers.unseen if path not in unreachable]
     # What runs an adopted Python has it without our link: only a venv can need the link.
     processes = processes_in(runtime) if runtime.is_managed else ()
-    not_told = why_not_told() if runtime.is_managed else ""
+    unknown_because = why_unknown() if runtime.is_managed else ""
     return needs(
         runtime,
         store,
         followers.each,
         unreachable,
         processes,
-        not_told=not_told,
+        unknown_because=unknown_because,
         runs_pyman=runs_pyman(places, runtime),
     )
 

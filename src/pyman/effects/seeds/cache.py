@@ -228,7 +228,7 @@ def compile_tree(executable: str, tree: str, work: str) -> None:
     """Let an interpreter put its bytecode beside every module of a folder, valid by time and size of the source.
 
     `work` is a folder for notes. A module that it cannot compile has none, as after an installation by pip. The
-    interpreter runs by itself (no environment, no site, no input) and writes nowhere else; the paths in the bytecode
+    interpreter runs isolated (no environment, no site, no input) and writes nowhere else; the paths in the bytecode
     are relative, and every import replaces them. Raises BrokenRuntime where it cannot be started, fails, or hangs, and
     NotStarted where it may not be started.
     """
@@ -293,13 +293,13 @@ def _wait(executable: str, process: subprocess.Popen[bytes], tree: str) -> None:
     import subprocess
 
     try:
-        _, complaint = process.communicate(timeout=_TIMEOUT)
+        _, error_output = process.communicate(timeout=_TIMEOUT)
     except subprocess.TimeoutExpired as error:
         raise BrokenRuntime(f"{executable} compiled for more than {_TIMEOUT:g} seconds") from error
     # 1 is also how it says that one of the modules cannot be compiled.
     if process.returncode == 0 or (process.returncode == 1 and any(bytecode_of(tree))):
         return
-    last = complaint.decode("utf-8", "backslashreplace").strip().rpartition("\n")[2]
+    last = error_output.decode("utf-8", "backslashreplace").strip().rpartition("\n")[2]
     raise BrokenRuntime(
         f"{executable} cannot compile: {last[:300] or f'it ended with status {process.returncode}'}",
         hint="see whether it starts at all",

@@ -28,11 +28,11 @@ from pyman.core.seeding import (
 from pyman.effects.files import read_bytes
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import check_owner
-from pyman.effects.seeds.sharing import Spoilt, check_files, read_manifest, read_prepared, share_tree, write_new
+from pyman.effects.seeds.sharing import Corrupt, check_files, read_manifest, read_prepared, share_tree, write_new
 from pyman.errors import NO_PIP, DiskFull, NotFound, PymanError, ReadOnly
 
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-# A cache that others clean or mend while we use it; more often than that is no coincidence.
+# A cache that others clean or repair while we use it; more often than that is no coincidence.
 _ATTEMPTS = 4
 
 
@@ -69,7 +69,7 @@ def _seed(wheel: Wheel, target: SeedTarget, seeds: str, ways: tuple[str, ...], o
         if prepared is not None:
             try:
                 return _install(prepared, folder, target, ways)
-            except (FileNotFoundError, Spoilt):
+            except (FileNotFoundError, Corrupt):
                 # The cache may be deleted at any time, this one too; and a venv that shares it may have spoilt it.
                 _take_back(prepared, target)
         from pyman.effects.seeds.cache import prepare
@@ -102,7 +102,7 @@ def _seed_without_cache(wheel: Wheel, target: SeedTarget, ways: tuple[str, ...],
 
 
 def _install(prepared: Seed, folder: str, target: SeedTarget, ways: tuple[str, ...]) -> Seeded:
-    """Put a seed into a venv. Raises Spoilt where it is not any more what was unpacked."""
+    """Put a seed into a venv. Raises Corrupt where it is not any more what was unpacked."""
     pack = (f"{folder}/{PACK}", *prepared.pack)
     opened = [] if target.descriptors is not None else _open_both(target)
     try:

@@ -34,7 +34,7 @@ _FICLONE = 0x40049409  # linux/fs.h
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_WORTH_A_HAND = 100
+_WORTH_A_WORKER = 100
 """Files. For fewer a second thread costs more than it saves."""
 # The file system, the rights on it, or a full table of links do not allow this way; the next one may do.
 _TRY_NEXT = frozenset(
@@ -52,7 +52,7 @@ _TRY_NEXT = frozenset(
 )
 
 
-class Spoilt(Exception):
+class Corrupt(Exception):
     """A file is not any more what was put there."""
 
 
@@ -64,35 +64,35 @@ def share_tree(
     Paths are relative to the trees. `pack` is a file with the content of all `files` in their order, with its size,
     time and mode. A clone has the bytes in common and nothing else, and Linux has it on Btrfs, XFS and others. A hard
     link has permissions and owner in common too, so it is used only where both folders have one owner. The time is
-    kept, because bytecode holds that of its source. Raises Spoilt where a file is not what was unpacked, OSError where
+    kept, because bytecode holds that of its source. Raises Corrupt where a file is not what was unpacked, OSError where
     no way works, and FileExistsError where something has a name; what was done until then is the caller's to remove.
     """
     from_ = os.open(source, _FOLDER)
     try:
-        hand = _Hand(from_, destination, pack, ways)
+        worker = _Worker(from_, destination, pack, ways)
         try:
-            if len(files) < _WORTH_A_HAND:
-                hand.make(folders)
-                hand.put(files)
+            if len(files) < _WORTH_A_WORKER:
+                worker.make(folders)
+                worker.put(files)
             else:
-                _put_with_two(hand, folders, files)
-            return hand.how
+                _put_with_two(worker, folders, files)
+            return worker.how
         finally:
-            hand.close()
+            worker.close()
     finally:
         os.close(from_)
 
 
 def check_files(folder: str, files: Files) -> None:
-    """Raise Spoilt unless files below a folder are what they were, and still belong to its owner."""
+    """Raise Corrupt unless files below a folder are what they were, and still belong to its owner."""
     owner = os.lstat(folder).st_uid
     for name, size, mtime_ns, mode in files:
         status = os.lstat(f"{folder}/{name}")
         if (status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid) != (size, mtime_ns, mode, owner):
-            raise Spoilt
+            raise Corrupt
 
 
-def _put_with_two(first: _Hand, folders: Folders, files: Files) -> None:
+def _put_with_two(first: _Worker, folders: Folders, files: Files) -> None:
     """Share the work between two threads: while one waits for the kernel the other calls it."""
     middle, half = _middle(folders, files)
     start_of_half = sum(file[1] for file in files[:half])
@@ -102,12 +102,12 @@ def _put_with_two(first: _Hand, folders: Folders, files: Files) -> None:
     start = next(number for number, (_, count) in enumerate(folders, 1) if count)
     first.make([folder for folder in folders[:start] if folder[0] not in between])
     first.put(files[:1])
-    second = first.twin()
+    second = first.second_worker()
     failed: list[BaseException] = []
     done = _thread.allocate_lock()
     done.acquire()
 
-    def help_out() -> None:
+    def work_along() -> None:
         try:
             second.make(folders[middle:])
             second.put(files[half:], start_of_half)
@@ -117,7 +117,7 @@ def _put_with_two(first: _Hand, folders: Folders, files: Files) -> None:
             second.close()
             done.release()
 
-    _thread.start_new_thread(help_out, ())
+    _thread.start_new_thread(work_along, ())
     try:
         first.make([folder for folder in folders[start:middle] if folder[0] not in between])
         first.put(files[1:half], files[0][1])
@@ -152,7 +152,7 @@ def _needed_before(folders: Folders) -> set[str]:
     return needed
 
 
-class _Hand:
+class _Worker:
     """One that puts files from one open folder into another."""
 
     def __init__(self, from_: int, to: int, pack: tuple[str, int, int, int], ways: Sequence[str]) -> None:
@@ -173,9 +173,9 @@ class _Hand:
         self._ways = [way for way in reversed(ways) if way in self._can]
         self.how = self._ways.pop()
 
-    def twin(self) -> _Hand:
+    def second_worker(self) -> _Worker:
         """Another one, which begins with the way that has worked here."""
-        return _Hand(self._from, self._to, self._pack, (self.how, *reversed(self._ways)))
+        return _Worker(self._from, self._to, self._pack, (self.how, *reversed(self._ways)))
 
     def close(self) -> None:
         """Close what it has opened itself."""
@@ -213,7 +213,7 @@ class _Hand:
             or status.st_mode != mode
             or status.st_uid != self._owner
         ):
-            raise Spoilt
+            raise Corrupt
         os.link(name, name, src_dir_fd=self._from, dst_dir_fd=self._to)
 
     def _clone(self, name: str, size: int, mtime_ns: int, mode: int, _start: int) -> None:
@@ -250,7 +250,7 @@ class _Hand:
     def _check(self, descriptor: int, size: int, mtime_ns: int, mode: int) -> None:
         status = os.fstat(descriptor)
         if (status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid) != (size, mtime_ns, mode, self._owner):
-            raise Spoilt
+            raise Corrupt
 
 
 def write_new(path: str, content: bytes, mode: int = 0o666, folder: int | None = None) -> None:
@@ -298,6 +298,6 @@ def read_prepared(folder: str) -> Seed | None:
         check_files(f"{folder}/{TREE}", seed.files)
         check_files(f"{folder}/{OWN}", seed.own)
         check_files(folder, ((PACK, *seed.pack),))
-    except (OSError, Spoilt):
+    except (OSError, Corrupt):
         return None
     return seed

@@ -1,1 +1,1 @@
-"""Venvs: found, read, made, recorded, set aside. Nothing of one is ever run to learn about it."""
+"""Venvs: found, read, made, recorded, backed up. Nothing of one is ever run to learn about it."""

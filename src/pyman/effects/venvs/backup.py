@@ -16,7 +16,7 @@ from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, make_folder
 from pyman.effects.venvs.journal import Journal
 from pyman.effects.venvs.records import record_name
-from pyman.effects.venvs.recovery import go_on, parts_of, put_back, recover_venv, shown, take_parts
+from pyman.effects.venvs.recovery import complete, parts_of, recover_venv, restore, shown, take_parts
 from pyman.effects.venvs.user_files import own_entries, user_files_in
 from pyman.errors import HOME, MOUNT, NOT_YOURS, OTHER_FILES, PymanError, ReadOnly, Refused
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from pyman.effects.venvs.journal import Operation
 
 
-class SetAside:
-    """One venv, set aside while `with` lasts. `keep_new` ends it well; leaving without puts the old one back.
+class Backup:
+    """One venv, backed up while `with` lasts. `commit` ends it well; leaving without restores the old one.
 
-    `names` are what of its folder is set aside, where that holds more than the venv; else the whole folder is. A signal
+    `names` are what of its folder is backed up, where that holds more than the venv; else the whole folder is. A signal
     cuts the body short, and never the way in or back. Raises Refused for a venv that cannot be moved or that another
-    process has set aside, PymanError where the system refuses something.
+    process has backed up, PymanError where the system refuses something.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class SetAside:
         self.kept = False
         """True once the new venv stands, whatever happens afterwards."""
         self.restored = True
-        """False where the old venv could not be put back."""
+        """False where the old venv could not be restored."""
         self._places = places
         self._operation = operation
         self._names = names
@@ -58,9 +58,9 @@ class SetAside:
         """For who makes the new venv; begun on the way in."""
 
     @property
-    def aside(self) -> str:
+    def backup(self) -> str:
         """Where the old one is meanwhile."""
-        return self.journal.entry.aside
+        return self.journal.entry.backup
 
     def __enter__(self) -> Self:
         refuse_what_holds_the_store(self._places, self.venv)
@@ -80,8 +80,8 @@ class SetAside:
             with Undisturbed():
                 self.journal.__enter__()
                 if not self.journal.is_written:
-                    self._observer.noted(f"{self.venv} lies in {self.aside} until the new one is good")
-                self._set_aside()
+                    self._observer.noted(f"{self.venv} lies in {self.backup} until the new one is good")
+                self._move_away()
             return self
         except BaseException as error:
             self._go_back()
@@ -89,11 +89,11 @@ class SetAside:
                 raise _cannot_move(self.venv, error) from error
             raise
 
-    def _set_aside(self) -> None:
+    def _move_away(self) -> None:
         if self.journal.entry.taken:
             take_parts(self.journal.entry)
         else:
-            os.rename(self.venv, self.aside)
+            os.rename(self.venv, self.backup)
 
     @undisturbed
     def _go_back(self) -> None:
@@ -103,7 +103,7 @@ class SetAside:
     def _take_back(self) -> bool:
         """Undo a beginning; True where something is left."""
         try:
-            put_back(self.journal.entry)
+            restore(self.journal.entry)
         except OSError:
             return True
         return self.journal.entry.is_unfinished
@@ -115,8 +115,8 @@ class SetAside:
         except OSError as error:
             raise cannot_write(self.venv, error) from error
 
-    def keep_new(self, moving: tuple[str, ...] = ()) -> None:
-        """Say that the new venv is good: from here on a crash drops the old one instead of putting it back.
+    def commit(self, moving: tuple[str, ...] = ()) -> None:
+        """Say that the new venv is good: from here on a crash drops the old one instead of restoring it.
 
         `moving` are names at the top of the old venv that the new one gets. Raises PymanError where that cannot be
         written; the new one is not kept then.
@@ -141,25 +141,25 @@ class SetAside:
     def _finish(self) -> None:
         try:
             try:
-                go_on(self.journal.entry)
+                complete(self.journal.entry)
             except OSError:
-                go_on(self.journal.entry)  # What came in the way has gone, more often than not.
+                complete(self.journal.entry)  # What came in the way has gone, more often than not.
         except OSError as trouble:
-            self._observer.noted(f"the old venv could not be removed from {self.aside} yet: {trouble}")
+            self._observer.noted(f"the old venv could not be removed from {self.backup} yet: {trouble}")
             self.journal.end(keep=True)
             return
         self.journal.end()
 
     def _undo(self, error: BaseException | None) -> None:
         try:
-            put_back(self.journal.entry)
+            restore(self.journal.entry)
         except OSError as trouble:
             self.restored = False
             self.journal.end(keep=True)
-            told = f"the old venv could not be put back from {self.aside}: {trouble}"
-            hint = f"rename {self.aside} to {self.venv} yourself"
+            told = f"the old venv could not be put back from {self.backup}: {trouble}"
+            hint = f"rename {self.backup} to {self.venv} yourself"
             if self.journal.entry.taken:
-                hint = f"move what is in {self.aside} back into {self.venv} yourself"
+                hint = f"move what is in {self.backup} back into {self.venv} yourself"
             failure = failure_of(error)
             if failure is not None:
                 failure.message += f"; {told}"
@@ -262,7 +262,7 @@ def _mounted(venv: str) -> Refused:
 # One process at a time changes a venv; the others wait, and are told for whom.
 
 
-class Turn:
+class VenvLock:
     """The right to change one venv, while `with` lasts: others wait, and are told for whom.
 
     A store that cannot be written has no turns; nobody else changes its venvs through pyman at the same instant.

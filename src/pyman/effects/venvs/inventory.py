@@ -224,7 +224,7 @@ def _folders(folder: str) -> list[str]:
             folders = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-    # Work in progress is no venv yet, or none any more.
+    # Work in progress is not a venv yet, or none any more.
     return [path for path in folders if TEMPORARY not in os.path.basename(path)]
 
 
@@ -336,7 +336,7 @@ class BaseReleases:
         return with_release(facts, answer) if answer is not None and not isinstance(answer, PymanError) else facts
 
     def why_unknown(self, facts: VenvFacts) -> PymanError | None:
-        """Why nobody knows which release runs in a venv; None where that is known, or nothing runs."""
+        """Why it is unknown which release runs in a venv; None where that is known, or nothing runs."""
         answer = self._release(facts)
         return answer if isinstance(answer, PymanError) else None
 

@@ -6,8 +6,8 @@ venvs/.NAME-HASH                a file beside the record NAME-HASH, locked for a
     number 4711-9f3a2c          how the names of all folders end that are made for it (place.py)
     pid 4711
     host laptop
-    old 262147                  the inode of the folder that is set aside
-    take 262147 lib/python3.13  instead, again and again: what is set aside of a folder that holds more than a venv
+    old 262147                  the inode of the folder that is backed up
+    take 262147 lib/python3.13  instead, again and again: what is backed up of a folder that holds more than a venv
     requirement /home/u/r.txt   what is installed into the new one
     before 4703-11ab2c          the number of the work that left the old one unfinished
     end
@@ -77,9 +77,9 @@ class Entry:
     """`venv`, `clear`, `rebuild`, `remove`."""
     number: str
     old: int = 0
-    """The inode of the folder that was set aside; 0 where none was."""
+    """The inode of the folder that was backed up; 0 where none was."""
     taken: tuple[Part, ...] = ()
-    """What of the folder was set aside, where not all of it was."""
+    """What of the folder was backed up, where not all of it was."""
     requirements: tuple[str, ...] = ()
     """Absolute paths of requirements files."""
     before: str = ""
@@ -105,7 +105,7 @@ class Entry:
         return folder_inside(self.venv, NEW, self.number)
 
     @property
-    def aside(self) -> str:
+    def backup(self) -> str:
         """Where the old one, or what was taken of it, is meanwhile."""
         place = folder_inside if self.taken else folder_beside
         return place(self.venv, OLD, self.number)
@@ -113,11 +113,11 @@ class Entry:
     @property
     def folders(self) -> tuple[str, ...]:
         """All that is or was made for it."""
-        return (self.new_beside, self.new_inside, self.aside)
+        return (self.new_beside, self.new_inside, self.backup)
 
     @property
     def has_folders(self) -> bool:
-        """True where any of them is there, or nobody can tell."""
+        """True where any of them is there, or it is unknown."""
         try:
             return any(map(is_there, self.folders))
         except OSError:
@@ -141,7 +141,7 @@ class Entry:
 
     @property
     def is_unfinished(self) -> bool:
-        """True where the venv has its name and not all its packages, and there is no old one to be put back."""
+        """True where the venv has its name and not all its packages, and there is no old one to be restored."""
         if self.good or self.has_folders:
             return False
         try:

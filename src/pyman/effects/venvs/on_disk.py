@@ -359,7 +359,7 @@ def read_location(folder: str, path: str, settings: Settings) -> tuple[str | Non
     place = location.rstrip("/") if location is not None else ""
     if location is None or not place:
         # The root of the file system is no place of a venv, and every path begins with it.
-        return None, _told_otherwise(folder, settings), problem
+        return None, _other_location(folder, settings), problem
     if place in (folder, path):
         return None, None, None
     try:
@@ -370,7 +370,7 @@ def read_location(folder: str, path: str, settings: Settings) -> tuple[str | Non
     return place, place if stage_of(folder, place) else None, None
 
 
-def _told_otherwise(folder: str, settings: Settings) -> str | None:
+def _other_location(folder: str, settings: Settings) -> str | None:
     """The place that a venv in a tree is meant for, where no `activate` tells: by `command`, or by its scripts."""
     command = settings.get("command") or ""
     place = command[command.rfind(" /") + 1 :].rstrip("/")
@@ -401,7 +401,7 @@ _MOST_ENTRIES = 50_000
 
 
 def is_script(path: str) -> bool:
-    """True for a file that names a program to run it, so is no interpreter itself; also where that cannot be seen."""
+    """True for a file that names a program to run it, so is no interpreter itself; also where that is unseen."""
     try:
         descriptor = open_to_read(path)
     except OSError:

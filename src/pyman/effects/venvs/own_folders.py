@@ -182,7 +182,7 @@ def sweep_own(venv: VenvFolder, folders: Iterable[str]) -> None:
 
 
 class OwnName:
-    """One name in a folder of a venv, or of the store, whose folder is opened anew for each thing that is done to it.
+    """One name in a folder of a venv, or of the store, whose folder is opened again for each thing that is done to it.
 
     Each time it must be the folder that it was the first time: the way back leads nowhere else either. Keeping the
     folders of a thousand venvs open instead would take more descriptors than there are.

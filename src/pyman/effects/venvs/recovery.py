@@ -144,12 +144,12 @@ def _end(claim: Claim) -> Recovered | None:
 def _recover(entry: Entry) -> Recovered:
     try:
         if entry.good:
-            go_on(entry, own=True)
+            complete(entry, own=True)
             return Recovered(entry.venv, FINISHED)
         if entry.operation == "venv":
             _finish_moving_up(entry)
         else:
-            put_back(entry)
+            restore(entry)
         for folder in (entry.new_beside, entry.new_inside):
             _take_away(folder, entry.made)
     except OSError as error:
@@ -170,15 +170,15 @@ def _finish_moving_up(entry: Entry) -> None:
         remove_tree(entry.new_inside, own=True, inode=entry.made)
 
 
-def put_back(entry: Entry) -> None:
+def restore(entry: Entry) -> None:
     """Give the old venv its name again, and remove what had it meanwhile. Raises OSError."""
     if entry.taken:
-        _put_back_parts(entry)
+        _restore_parts(entry)
         return
-    venv, aside = entry.venv, entry.aside
-    if not is_there(aside):
+    venv, backup = entry.venv, entry.backup
+    if not is_there(backup):
         return
-    _expect(aside, entry.old)
+    _expect(backup, entry.old)
     spoiled = ""
     if is_there(venv):
         _expect(venv, entry.made)
@@ -188,7 +188,7 @@ def put_back(entry: Entry) -> None:
         # The old one first: what is large, or cannot be removed, does not keep it waiting.
         spoiled = entry.new_beside
         os.rename(venv, spoiled)
-    os.rename(aside, venv)
+    os.rename(backup, venv)
     if spoiled:
         try:
             remove_tree(spoiled, own=True, inode=entry.made)
@@ -196,20 +196,20 @@ def put_back(entry: Entry) -> None:
             pass  # The journal stays, and tells of it.
 
 
-def _put_back_parts(entry: Entry) -> None:
+def _restore_parts(entry: Entry) -> None:
     marked = _marked_folder(entry)
     if marked is not None:
         remove_parts(marked, own=True)
     for inode, name in reversed(entry.taken):
-        source, target = os.path.join(entry.aside, name), os.path.join(entry.venv, name)
+        source, target = os.path.join(entry.backup, name), os.path.join(entry.venv, name)
         if _inode(source) != inode:
             continue
         if is_there(target):
             raise InTheWay(target, "it is in the way")
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.rename(source, target)
-    _remove_empty_folders(entry.aside, (name for _, name in entry.taken))
-    _remove_if_empty(entry.aside)
+    _remove_empty_folders(entry.backup, (name for _, name in entry.taken))
+    _remove_if_empty(entry.backup)
 
 
 def take_parts(entry: Entry) -> None:
@@ -217,9 +217,9 @@ def take_parts(entry: Entry) -> None:
 
     Raises OSError.
     """
-    os.makedirs(entry.aside, 0o700, exist_ok=True)
+    os.makedirs(entry.backup, 0o700, exist_ok=True)
     for inode, name in entry.taken:
-        source, target = os.path.join(entry.venv, name), os.path.join(entry.aside, name)
+        source, target = os.path.join(entry.venv, name), os.path.join(entry.backup, name)
         if _inode(source) == inode:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.rename(source, target)
@@ -241,22 +241,22 @@ def _remove_if_empty(folder: str) -> None:
             raise
 
 
-def go_on(entry: Entry, *, own: bool = False) -> None:
+def complete(entry: Entry, *, own: bool = False) -> None:
     """Finish what was found good; what is done already stays done. With `own` as for a dead process. Raises OSError."""
-    venv, aside = entry.venv, entry.aside
+    venv, backup = entry.venv, entry.backup
     for name in entry.moving:
-        old, new = os.path.join(aside, name), os.path.join(venv, name)
+        old, new = os.path.join(backup, name), os.path.join(venv, name)
         if is_there(old) and (name == IGNORE_FILE or not is_there(new)):
             os.replace(old, new)
     if entry.is_marked:
         _remove_mark(entry)
     _remove_empty_folders(venv, (name for _, name in entry.taken))
-    if not is_there(aside):
+    if not is_there(backup):
         return
     if not entry.taken:
-        _expect(aside, entry.old)
-        _refuse_user_files(aside, (name for name in user_files_in(aside) if name not in entry.copied))
-    remove_tree(aside, own=own, inode=entry.old)
+        _expect(backup, entry.old)
+        _refuse_user_files(backup, (name for name in user_files_in(backup) if name not in entry.copied))
+    remove_tree(backup, own=own, inode=entry.old)
 
 
 def _remove_mark(entry: Entry) -> None:
@@ -290,7 +290,7 @@ def _marked_folder(entry: Entry) -> VenvFolder | None:
 def remove_parts(venv: VenvFolder, *, own: bool = False, also_folders: bool = False) -> None:
     """Remove from a folder that holds more what making a venv and installing packages put there. Raises OSError.
 
-    With `also_folders` those go too that are empty then; else they wait for what is put back, which takes no room so.
+    With `also_folders` those go too that are empty then; else they wait for what is restored, which takes no room so.
     Another folder that has its name by now is left alone.
     """
     names = own_entries(venv.path)
@@ -356,7 +356,7 @@ def _inode(path: str) -> int:
 # Folders for work on venvs that no journal of this store names: looked at, told of, and never removed.
 #
 # It may be of a pyman with another store, of one that could not write its store, or of somebody who would like to
-# have something deleted. A whole venv in one is put back where the user names it.
+# have something deleted. A whole venv in one is restored where the user names it.
 
 
 def find_work_folders(places: Places, folders: Iterable[str]) -> tuple[WorkFolder, ...]:

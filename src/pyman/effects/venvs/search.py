@@ -42,7 +42,7 @@ class Search:
 def search_venvs(folders: Iterable[str], observer: Observer = SILENT, helpers: int | None = None) -> Search:
     """Find every venv below absolute folders; one that is given by a link is walked, links below it are not.
 
-    A path that is no folder is among the venvs: only reading it tells whether it is a text file in place of `.venv`.
+    A path that is not a folder is among the venvs: only reading it tells whether it is a text file in place of `.venv`.
     `helpers` says how many processes may help; by default one less than there are processors.
     """
     walk = Walk()

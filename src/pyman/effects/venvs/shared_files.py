@@ -2,7 +2,7 @@
 
 To walk over all files of a thousand venvs would take half a minute. Who changes owner or permissions of a venv changes
 those of all its packages, so one file of each is looked at: METADATA, which uv and pyman link as they do every other
-file, and a module of pip. Which of them are links is remembered by the time of the folder that they lie in, and since
+file, and a module of pip. Which of them are links is cached by the time of the folder that they lie in, and since
 the same files are linked into many venvs, each is looked at once. Only where one of them is not safe the venv is looked
 at to the bottom.
 """
@@ -53,7 +53,7 @@ class SharedFilesLook:
     """Looks at one venv after the other, and remembers what need not be looked at again."""
 
     def __init__(self, cache: str | None = None) -> None:
-        """Without a cache nothing is remembered."""
+        """Without a cache nothing is cached."""
         self._file = os.path.join(cache, "shared-files") if cache is not None else ""
         self._known = self._recall() if self._file else {}
         self._kept: dict[str, str] = {}
@@ -193,7 +193,7 @@ def read_shared_files(
 def _files_below(venv: str, top: str) -> Iterator[str]:
     """The files below a folder of a venv, relative to the venv; no link, and no other file system is entered.
 
-    Without what a repair that was killed had put aside: the next one sweeps it away.
+    Without what a repair that was killed had put aside: the next one cleans it up.
     """
     try:
         device = os.lstat(venv).st_dev

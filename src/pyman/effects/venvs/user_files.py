@@ -37,35 +37,35 @@ _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _PIECE = 1 << 20
 
 
-def keep_strays(
-    aside: str, venv: str, old_library: str, new_library: str, packages: Iterable[Package]
+def copy_user_files(
+    backup: str, venv: str, old_library: str, new_library: str, packages: Iterable[Package]
 ) -> tuple[str, ...]:
     """Copy what the new venv lacks and no package owned, and return where it lies, relative to the venv.
 
     The libraries are the folders `lib/python3.X/site-packages` of the two, relative; `packages` are those of the old
-    one, which is read at `aside` and had the place of the new one. What is there already stays. Raises OSError.
+    one, which is read at `backup` and had the place of the new one. What is there already stays. Raises OSError.
     """
     candidates = {
-        **_candidates(aside, venv, "bin", "bin", is_born_with),
-        **_candidates(aside, venv, old_library, new_library, is_bookkeeping),
+        **_candidates(backup, venv, "bin", "bin", is_born_with),
+        **_candidates(backup, venv, old_library, new_library, is_bookkeeping),
     }
     for folder in DATA_FOLDERS:
-        candidates |= _files_below(aside, venv, folder)
+        candidates |= _files_below(backup, venv, folder)
     if not candidates:
         return ()
-    owned = _owned(aside, venv, old_library, packages)
+    owned = _owned(backup, venv, old_library, packages)
     kept = []
     for old, new in candidates.items():
-        if old not in owned and _copy(os.path.join(aside, old), os.path.join(venv, new)):
+        if old not in owned and _copy(os.path.join(backup, old), os.path.join(venv, new)):
             kept.append(new)
     return tuple(kept)
 
 
-def _candidates(aside: str, venv: str, old: str, new: str, known: object) -> dict[str, str]:
+def _candidates(backup: str, venv: str, old: str, new: str, known: object) -> dict[str, str]:
     assert callable(known)
     return {
         f"{old}/{name}": f"{new}/{name}"
-        for name in _names_in(os.path.join(aside, old))
+        for name in _names_in(os.path.join(backup, old))
         if not known(name) and not os.path.lexists(os.path.join(venv, new, name))
     }
 
@@ -87,24 +87,24 @@ def _walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
     return os.walk(top, onerror=stop)
 
 
-def _files_below(aside: str, venv: str, folder: str) -> dict[str, str]:
+def _files_below(backup: str, venv: str, folder: str) -> dict[str, str]:
     found = {}
-    for above, folders, files in _walk(os.path.join(aside, folder)):
+    for above, folders, files in _walk(os.path.join(backup, folder)):
         links = [name for name in folders if os.path.islink(os.path.join(above, name))]
         for name in (*files, *links):
-            path = os.path.relpath(os.path.join(above, name), aside)
+            path = os.path.relpath(os.path.join(above, name), backup)
             if not os.path.lexists(os.path.join(venv, path)):
                 found[path] = path
     return found
 
 
-def _owned(aside: str, venv: str, library: str, packages: Iterable[Package]) -> frozenset[str]:
+def _owned(backup: str, venv: str, library: str, packages: Iterable[Package]) -> frozenset[str]:
     """Everything that packages put there, and the folders that it lies in."""
     paths: list[str] = []
     for package in packages:
         paths += (f"bin/{name}" for name in package.scripts)
         try:
-            listed = record_paths(os.path.join(aside, library), package)
+            listed = record_paths(os.path.join(backup, library), package)
         except OSError:
             continue  # One without a list: what it needs is put there again with it.
         paths += (path for one in listed if (path := inside(venv, library, one)) is not None)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pyman.core.store import Store
 
-# What is there is no link, or nothing is there. Whatever else the system says, it has not told.
+# What is there is not a link, or nothing is there. Whatever else the system says, it has not told.
 _NO_LINK = frozenset((errno.ENOENT, errno.EINVAL, errno.ENOTDIR, errno.ELOOP))
 _LONGEST_PATH = 4096  # what a text file in the place of `.venv` may hold
 _FILE = f"/{FILE_NAME}"
@@ -109,7 +109,7 @@ class Uses:
         return found
 
     def of(self, venv: str) -> Use | None:
-        """How the venv at an absolute path goes through the store; None where it does not, or is no venv.
+        """How the venv at an absolute path goes through the store; None where it does not, or is not a venv.
 
         In its place may be a link to it, or a text file that names it. Raises OSError where the system refuses a look.
         """

@@ -42,7 +42,7 @@ class NewVenv:
     exchange names on the way to it, nothing is written elsewhere.
 
     Where the folder is there and its parent cannot be written, something else is in it, or a shell stands in it, the
-    venv is prepared inside of it and moved up, `pyvenv.cfg` last: without that file it is no venv yet.
+    venv is prepared inside of it and moved up, `pyvenv.cfg` last: without that file it is not a venv yet.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class NewVenv:
             return False
 
     def leave(self) -> None:
-        """Leave the venv in its place as it is, unfinished: who set the old one aside answers for it."""
+        """Leave the venv in its place as it is, unfinished: who backed up the old one answers for it."""
         self._kept = True
 
     def keep(self) -> None:
@@ -219,7 +219,7 @@ class NewVenv:
         return ""
 
     def _take_away(self) -> None:
-        """Remove the venv, and put back the empty folder that it took the place of, in the folder that held them."""
+        """Remove the venv, and restore the empty folder that it took the place of, in the folder that held them."""
         from pyman.effects.venvs.recovery import remove_new
 
         above, name = os.path.split(self.path)

@@ -279,7 +279,7 @@ class Receiver:
             self._fill(answer, url)
 
     def _check(self, answer: Answer, url: str) -> None:
-        """See that the answer goes on where the part ends, or begins anew."""
+        """See that the answer goes on where the part ends, or begins again."""
         part = self._part
         if answer.is_web_page:
             raise _web_page(url)

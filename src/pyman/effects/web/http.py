@@ -395,7 +395,7 @@ def trusted(environ: Mapping[str, str]) -> ssl.SSLContext:
     return context
 
 
-# Questions that nobody waits for are not asked again soon after they failed: each would cost the patience anew.
+# Questions that nobody waits for are not asked again soon after they failed: each would cost the patience again.
 
 _LONG_ENOUGH = 600.0
 
