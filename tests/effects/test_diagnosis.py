@@ -15,7 +15,7 @@ from pyman.core.plans.repair import plan_repair, version_line
 from pyman.core.plans.steps import CopyProgram, Forget, RemoveLink, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.record import replace
-from pyman.core.relink import Target
+from pyman.core.relink import Target, target_for
 from pyman.core.venv import with_release
 from pyman.core.version import Version
 from pyman.effects.files import read_bytes, replace_file, replace_link
@@ -257,6 +257,16 @@ def test_a_pinned_venv_goes_back_to_its_release(place):
     assert os.readlink(f"{venv}/bin/python") == f"{place.runtimes}/3.13.5/bin/python3.13"
     assert (settings(venv).policy, settings(venv).get("version")) == ("pin", "3.13.5")
     assert place.codes(venv) == ["pinned"]
+
+
+def test_a_pinned_venv_is_not_linked_to_a_release_that_is_broken(place):
+    venv = place.venv("3.13.5", extra="pyman-request = 3.13.5\npyman-policy = pin\nversion = 3.13.5\n")
+    os.unlink(f"{place.runtimes}/3.13.5/bin/python3.13")
+    broken = read_store(place.root).runtime("3.13.5")
+    assert broken is not None
+    assert not broken.whole
+    target = target_for(read_venv(venv), read_store(place.root), "3.13")
+    assert (target.home, target.pins) == (f"{place.runtimes}/3.13/bin", False)
 
 
 def test_mixed(place):

@@ -40,6 +40,22 @@ def test_what_a_link_leads_to_is_read(tmp_path):
             assert file.read() == b"hello"
 
 
+def test_a_file_that_grows_while_it_is_read_is_not_read_beyond_the_limit(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 100)
+    real = os.read
+
+    def growing(descriptor, size):
+        with path.open("ab") as file:
+            file.write(b"y" * 50)
+        return real(descriptor, min(size, 60))
+
+    monkeypatch.setattr(files.os, "read", growing)
+    with pytest.raises(NotReadable, match="more than 200 bytes"):
+        read_bytes(str(path), 200)
+    assert path.stat().st_size < 1000
+
+
 def test_a_device_behind_a_link_is_never_opened(tmp_path, opened):
     """To open a watchdog is to start it."""
     assert stat.S_ISCHR(os.stat("/dev/zero").st_mode)
