@@ -88,9 +88,9 @@ def test_one_path_in_every_form(user, others):
     prefix = others["pyenv"]
     for path in (prefix, f"{prefix}/bin/python3.12", f"{prefix}/bin/python", user.path / ".pyenv/versions/3.12"):
         answer = user.json("adopt", path)
-        [got] = answer["installed"]
-        assert (got["request"], got["path"]) == (str(path), prefix)
-        assert (got["version"], got["origin"], got["aliases"]) == ("3.12.1", "pyenv", ["3.12", "3"])
+        [result] = answer["installed"]
+        assert (result["request"], result["path"]) == (str(path), prefix)
+        assert (result["version"], result["origin"], result["aliases"]) == ("3.12.1", "pyenv", ["3.12", "3"])
         assert answer["moved"][0]["to"] == "3.12.1"
         assert os.readlink(user.runtimes / "3.12.1") == prefix
         user.pyman("forget", "3.12.1")
@@ -312,12 +312,12 @@ def test_pyenv_s_interpreters(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/usr/bin/python3"), reason="this system has no Python of its own")
 def test_the_system_s_python_and_nothing_else_of_its_prefix(tmp_path):
     home = Home(tmp_path)
-    [got] = home.json("adopt", "/usr/bin/python3")["installed"]
-    assert (got["origin"], got["path"]) == ("system", "/usr")
-    minor = got["version"].rpartition(".")[0]
+    [result] = home.json("adopt", "/usr/bin/python3")["installed"]
+    assert (result["origin"], result["path"]) == ("system", "/usr")
+    minor = result["version"].rpartition(".")[0]
     home.pyman("venv", "v", "--without-pip")
-    assert home.run(home.project / "v/bin/python", "-V") == f"Python {got['version']}"
-    assert home.pyman("run", "--", "python", "-V").out == f"Python {got['version']}\n"
+    assert home.run(home.project / "v/bin/python", "-V") == f"Python {result['version']}"
+    assert home.pyman("run", "--", "python", "-V").out == f"Python {result['version']}\n"
     # its `bin` holds far more than a Python: it is not on PATH, and its programs are not pyman's
     path = home.pyman("run", "--", "sh", "-c", 'echo "$PATH"').out.strip()
     assert not any(folder.startswith(str(home.root)) for folder in path.split(":"))

@@ -44,7 +44,7 @@ WORDS = [
 
 
 @pytest.fixture(scope="module")
-def settled(tmp_path_factory):
+def reconciled(tmp_path_factory):
     """A home where nothing that is asked for here changes anything any more."""
     home = Home(tmp_path_factory.mktemp("plain"), mirror_folder())
     home.pyman("install", "3.13.5", "3.13.15")
@@ -52,10 +52,10 @@ def settled(tmp_path_factory):
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
-def test_both_ways_answer_alike(settled, words):
+def test_both_ways_answer_alike(reconciled, words):
     """The verb behind an option is left to typer."""
-    plain = settled.pyman("install", *words, "--quiet", status=None)
-    full = settled.pyman("--quiet", "install", *words, status=None)
+    plain = reconciled.pyman("install", *words, "--quiet", status=None)
+    full = reconciled.pyman("--quiet", "install", *words, status=None)
     assert (plain.status, plain.out, plain.err) == (full.status, full.out, full.err)
 
 

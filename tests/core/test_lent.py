@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pyman.core.packages.lent import Lent, missing, paths_in_pth, read_names, together, told
+from pyman.core.packages.lent import DonorPackages, missing, paths_in_pth, read_names, together, told
 
 
 def lent(*names, modules=()):
-    return Lent({name.lower(): f"{name} 1" for name in names}, frozenset(modules))
+    return DonorPackages({name.lower(): f"{name} 1" for name in names}, frozenset(modules))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_modules_count_where_no_distribution_accounts_for_them():
 
 
 def test_the_first_of_two_versions_is_told():
-    both = together([Lent({"six": "six 2"}), Lent({"six": "six 1", "x": "x 1"}, frozenset("m"))])
-    assert both == Lent({"six": "six 2", "x": "x 1"}, frozenset("m"))
+    both = together([DonorPackages({"six": "six 2"}), DonorPackages({"six": "six 1", "x": "x 1"}, frozenset("m"))])
+    assert both == DonorPackages({"six": "six 2", "x": "x 1"}, frozenset("m"))
 
 
 def test_pth_files():

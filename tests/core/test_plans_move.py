@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from pyman.core.plans.move import (
     AliasMove,
     Follower,
-    brought_along,
     copies_of,
-    kept_behind,
     may_need_work,
     onto_alias,
+    plan_to_hold_back,
+    plan_to_update,
     through_other,
     version_lines,
 )
@@ -75,25 +75,25 @@ def carried_out(one, plan):
 @pytest.mark.parametrize("text", [OURS, STDLIB, VIRTUALENV, UV], ids=["ours", "stdlib", "virtualenv", "uv"])
 def test_held_back_and_forward_again(text):
     before = follower(text)
-    behind = through_other(before, "3.13.5", OLD, held_back="3.13.5 numpy 1 needs <3.13.15", variant="default")
+    newly_held = through_other(before, "3.13.5", OLD, held_back="3.13.5 numpy 1 needs <3.13.15", variant="default")
     # the home goes down before the link, so that the newer binary never misses its newer library
-    assert [type(step) for step in behind.steps] == [ReplaceFile, ReplaceLink, Verify]
-    held = carried_out(before, behind)
+    assert [type(step) for step in newly_held.steps] == [ReplaceFile, ReplaceLink, Verify]
+    held = carried_out(before, newly_held)
     assert held.through == "3.13.5"
     assert held.settings.home == f"{RUNTIMES}/3.13.5/bin"
     assert held.settings.held_back == ("3.13.5", "numpy 1 needs <3.13.15")
     assert held.settings.policy == before.settings.policy
     assert held.settings.get("version") in (None, "3.13.5")
-    forward = through_other(held, "3.13", NEW, held_back=None, variant="default")
-    assert [type(step) for step in forward.steps] == [ReplaceLink, ReplaceFile, Verify]
-    after = carried_out(held, forward)
+    released = through_other(held, "3.13", NEW, held_back=None, variant="default")
+    assert [type(step) for step in released.steps] == [ReplaceLink, ReplaceFile, Verify]
+    after = carried_out(held, released)
     assert (after.through, after.links, after.settings.home) == ("3.13", before.links, before.settings.home)
     assert after.settings.held_back is None
     expected = text.replace("version = 3.13.5", "version = 3.13").replace("3.13.5.final", "3.13.15.final")
     assert after.cfg.decode() == expected
     if text is OURS:
         assert after.cfg == before.cfg
-    assert forward.steps[-1] == Verify("/v", NEW, "default", f"{RUNTIMES}/3.13/bin")
+    assert released.steps[-1] == Verify("/v", NEW, "default", f"{RUNTIMES}/3.13/bin")
 
 
 def test_a_pinned_one_that_is_to_follow_says_so():
@@ -132,12 +132,12 @@ def test_a_follower_whose_lines_name_the_minor_alone_is_not_touched():
 def test_the_steps_of_a_move():
     ours, stdlib, held = follower(OURS), follower(STDLIB), follower(OURS, "3.13.5")
     move = AliasMove(Swap("3.13", "3.13.5", "3.13.15"), runtime("3.13.5"), runtime("3.13.15"))
-    assert b"pyman-held-back = 3.13.5 why\n" in kept_behind(move, ours, "why").steps[0].new
-    assert [len(brought_along(move, one).steps) for one in (held, ours, stdlib)] == [3, 0, 1]
+    assert b"pyman-held-back = 3.13.5 why\n" in plan_to_hold_back(move, ours, "why").steps[0].new
+    assert [len(plan_to_update(move, one).steps) for one in (held, ours, stdlib)] == [3, 0, 1]
     gone = AliasMove(Swap("3.13", "3.13.5", None), runtime("3.13.5"), None)
-    assert brought_along(gone, ours).steps == ()
+    assert plan_to_update(gone, ours).steps == ()
     first = AliasMove(Swap("3.13", None, "3.13.5"), None, runtime("3.13.5"))
-    assert kept_behind(first, ours, "why").steps == ()
+    assert plan_to_hold_back(first, ours, "why").steps == ()
 
 
 @pytest.mark.parametrize("text", [OURS, UV, STDLIB.replace("version = 3.13.5", "version = 3.13")])
@@ -173,7 +173,7 @@ def test_copies_go_with_the_release_and_not_with_the_link():
         (f"/v/bin/{name}", f"{RUNTIMES}/3.13.15/bin/python3.13") for name in ("python", "python3")
     ]
     # held back, they stay what they are
-    assert [type(step) for step in kept_behind(move, copied, "why").steps] == [ReplaceFile, Verify]
+    assert [type(step) for step in plan_to_hold_back(move, copied, "why").steps] == [ReplaceFile, Verify]
 
 
 def test_going_down_the_home_goes_first():

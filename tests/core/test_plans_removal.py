@@ -3,7 +3,7 @@
 import pytest
 
 from pyman.core.plans.move import Follower
-from pyman.core.plans.removal import aliases_without_way_back, needs, prunable
+from pyman.core.plans.removal import aliases_without_way_back, dependents_of, prunable
 from pyman.core.store import Process
 from stage.stores import runtime, store
 
@@ -19,16 +19,16 @@ LINKED = venv("/d", "3.13.5")
 OTHER = venv("/e", "3.12")
 
 
-def told(found):
-    return [(need.why, need.who) for need in found]
+def description(found):
+    return [(dependent.why, dependent.who) for dependent in found]
 
 
 def test_everything_that_needs_a_runtime_is_named():
     made = store("3.13.5", "3.13.15", "3.12.1", holds={"3.13": "3.13.5"})
     everyone = (FOLLOWING, PINNED, HELD_BACK, LINKED, OTHER)
     process = Process(47, "python -m http.server")
-    found = needs(made.runtime("3.13.5"), made, everyone, ["/media/disk/venv"], [process])
-    assert told(found) == [
+    found = dependents_of(made.runtime("3.13.5"), made, everyone, ["/media/disk/venv"], [process])
+    assert description(found) == [
         ("pinned", "/b"),
         ("held back", "/c"),
         ("linked", "/d"),
@@ -36,18 +36,20 @@ def test_everything_that_needs_a_runtime_is_named():
         ("process", "47 (python -m http.server)"),
         ("hold", "3.13"),
     ]
-    for need in found:
-        assert need.who in need.told
+    for dependent in found:
+        assert dependent.who in dependent.description
 
 
 @pytest.mark.parametrize(
-    ("installed", "needed"),
+    ("installed", "dependents"),
     [(("3.13.5",), True), (("3.13.5", "3.13.15"), False), (("3.13.5", "3.13.15!"), True),
      (("3.13.5", "3.13.15@/x"), False), (("3.13.5", "3.13.15t"), True), (("3.13.5", "3.12.9"), True)],
 )  # fmt: skip
-def test_followers_need_the_last_one_behind_their_alias(installed, needed):
+def test_followers_need_the_last_one_behind_their_alias(installed, dependents):
     made = store(*installed)
-    assert told(needs(made.runtime("3.13.5"), made, [FOLLOWING], [], [])) == ([("follows", "/a")] if needed else [])
+    assert description(dependents_of(made.runtime("3.13.5"), made, [FOLLOWING], [], [])) == (
+        [("follows", "/a")] if dependents else []
+    )
 
 
 def test_what_no_alias_leads_to_and_no_hold_names_may_be_pruned():

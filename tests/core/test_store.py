@@ -85,7 +85,7 @@ RULES = [
 
 @pytest.mark.parametrize(("installed", "wanted"), RULES, ids=lambda value: " ".join(value) or "nothing")
 def test_alias_rules(installed, wanted):
-    made = store(*installed, settled=False)
+    made = store(*installed, reconciled=False)
     assert wanted_aliases(made) == wanted
     assert aliases(settle(made)) == wanted
 
@@ -210,7 +210,7 @@ def test_a_held_alias_is_followed_where_it_fits_and_passed_by_where_it_does_not(
 
 
 def test_without_an_alias_the_release_itself_answers():
-    made = store("3.13.5", settled=False)
+    made = store("3.13.5", reconciled=False)
     assert choose(made, parse_request("3.13")).through == "3.13.5"
     dangling = replace(made, aliases=(Alias("3.13", "3.13.4"), Alias("3", "3.13")))
     assert choose(dangling, parse_request("3")).through == "3.13.5"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as tries
 
-from pyman.core.diagnosis.finding import SEVERITIES, Finding, World, worst_first
+from pyman.core.diagnosis.finding import SEVERITIES, DiagnosisContext, Finding, worst_first
 from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv, state_of_venv
 from pyman.core.owners import rewrite_pipx_metadata
 from pyman.core.plans.repair import plan_repair, version_line
@@ -48,11 +48,11 @@ class Place:
         interpreter = through if "/" in through else f"{self.runtimes}/{through}/bin/python3.13"
         return make_venv(f"{self.folder}/{name}/.venv", interpreter, **named)
 
-    def world(self, **named):
-        return World(read_store(self.root), os.geteuid(), **named)
+    def context(self, **named):
+        return DiagnosisContext(read_store(self.root), os.geteuid(), **named)
 
     def diagnose(self, venv, **named):
-        return diagnose_venv(read_venv(venv), self.world(**named))
+        return diagnose_venv(read_venv(venv), self.context(**named))
 
     def codes(self, venv, **named):
         return [finding.code for finding in self.diagnose(venv, **named)]
@@ -450,7 +450,7 @@ def test_unreadable(place):
 def test_what_is_not_the_users_is_not_touched(place):
     venv = place.venv("3.13.5")
     facts = replace(read_venv(venv), uid=os.geteuid() + 1)
-    [finding] = diagnose_venv(facts, place.world())
+    [finding] = diagnose_venv(facts, place.context())
     assert (finding.code, finding.action) == ("stale-patch", "")
     assert "another user" in finding.repair
 
@@ -506,8 +506,8 @@ def test_a_release_that_no_file_tells_is_filled_in(place):
     venv = place.venv(f"{usr}/bin/python3.13", extra="version = 3.13.0\n")
     facts = read_venv(venv)
     assert facts.python is None
-    assert diagnose_venv(facts, place.world()) == ()
-    [finding] = diagnose_venv(with_release(facts, Version(3, 13, 1)), place.world())
+    assert diagnose_venv(facts, place.context()) == ()
+    [finding] = diagnose_venv(with_release(facts, Version(3, 13, 1)), place.context())
     assert finding.code == "stale-metadata"
 
 

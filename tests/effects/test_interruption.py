@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from pyman.effects import interruption
-from pyman.effects.interruption import Part, Terminated, Undisturbed, committed, undisturbed, work_until_signal
+from pyman.effects.interruption import DeferredSignals, Part, Terminated, committed, defer_signals, work_until_signal
 from pyman.errors import PymanError
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -39,8 +39,8 @@ def test_it_says_which_signal_it_was(number):
 
 def test_it_waits_for_what_must_not_be_cut_short():
     done = []
-    with pytest.raises(Terminated), Undisturbed():
-        with Undisturbed():
+    with pytest.raises(Terminated), DeferredSignals():
+        with DeferredSignals():
             come()
             done.append("inner")
         done.append("outer")
@@ -50,7 +50,7 @@ def test_it_waits_for_what_must_not_be_cut_short():
 def test_it_waits_for_a_function():
     done = []
 
-    @undisturbed
+    @defer_signals
     def work():
         come()
         done.append(True)
@@ -119,7 +119,7 @@ def test_no_other_thread_keeps_it_waiting():
     entered, leave = threading.Event(), threading.Event()
 
     def work():
-        with Undisturbed(), Part():
+        with DeferredSignals(), Part():
             committed()
             entered.set()
             leave.wait()

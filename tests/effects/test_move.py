@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from pyman.core.store import with_hold
-from pyman.effects.moves.move import change_store, set_hold, settle_aliases
+from pyman.effects.moves.move import change_store, reconcile_aliases, set_hold
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, Refused
@@ -90,7 +90,7 @@ def test_no_start_fails_while_the_alias_moves_hundreds_of_times(store):
 
 def test_an_alias_that_is_right_is_not_rewritten(store):
     before = {name: os.lstat(store.runtimes / name) for name in ("3", "3.13")}
-    assert settle_aliases(places_of(store)) == ()
+    assert reconcile_aliases(places_of(store)) == ()
     for name, status in before.items():
         now = os.lstat(store.runtimes / name)
         assert (now.st_ino, now.st_mtime_ns) == (status.st_ino, status.st_mtime_ns)
@@ -100,7 +100,7 @@ def test_a_folder_in_the_place_of_an_alias_is_never_touched(store):
     os.unlink(store.runtimes / "3.13")
     (store.runtimes / "3.13").mkdir()
     (store.runtimes / "3.13" / "mine").write_text("")
-    settle_aliases(places_of(store))
+    reconcile_aliases(places_of(store))
     assert (store.runtimes / "3.13" / "mine").exists()
     assert read_store(str(store.root)).blocked == ("3.13",)
 
@@ -109,7 +109,7 @@ def test_aliases_are_relative_and_owned_by_the_rules(store):
     os.unlink(store.runtimes / "3.13")
     os.symlink(store.runtimes / "3.13.5", store.runtimes / "3.13")
     os.symlink("3.12.1", store.runtimes / "3.12")
-    moved = settle_aliases(places_of(store))
+    moved = reconcile_aliases(places_of(store))
     assert [(move.alias, move.new) for move in moved] == [("3.12", None), ("3.13", "3.13.15")]
     assert os.readlink(store.runtimes / "3.13") == "3.13.15"
     assert not os.path.lexists(store.runtimes / "3.12")

@@ -9,7 +9,7 @@ import pytest
 from pyman.core.plans.move import AliasMove, Follower
 from pyman.core.store import Swap
 from pyman.effects.moves.check import Base, check_followers, read_release
-from pyman.effects.moves.move import set_hold, settle_aliases
+from pyman.effects.moves.move import reconcile_aliases, set_hold
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from stage.followers import add_package, make_venv, setting, site_packages, version_of
@@ -27,7 +27,7 @@ def user(home):
     return home
 
 
-def forward(user, **options):
+def released(user, **options):
     """Move the alias to the newer release."""
     [moved] = set_hold(read_places(user.environ), "3.13", None, **options)
     return moved
@@ -64,7 +64,7 @@ def test_what_cannot_be_checked_is_reported_and_never_a_reason(user, what):
     venv = make_venv(user, "pyman", "v")
     fill(venv, **ODD[what])
     (site_packages(venv) / "odd.so").write_bytes(b"MZ no ELF file")
-    moved = forward(user)
+    moved = released(user)
     assert (moved.followed, moved.held_back) == (1, ())
     assert moved.notes, what
     assert {path for path, _ in moved.notes} == {str(venv)}
@@ -81,7 +81,7 @@ def test_a_folder_that_cannot_be_read(user):
     venv = make_venv(user, "pyman", "v")
     site_packages(venv).chmod(0)
     try:
-        assert forward(user).notes
+        assert released(user).notes
     finally:
         site_packages(venv).chmod(0o755)
 
@@ -89,7 +89,7 @@ def test_a_folder_that_cannot_be_read(user):
 def test_a_fifo_in_the_place_of_metadata_hangs_nobody(user):
     venv = make_venv(user, "pyman", "v")
     os.mkfifo(fill(venv, METADATA=None) / "METADATA")
-    moved = forward(user)
+    moved = released(user)
     assert (moved.followed, len(moved.notes)) == (1, 1)
 
 
@@ -99,7 +99,7 @@ def test_a_fifo_in_the_place_of_settings_hangs_nobody(user):
     os.unlink(venv / "pyvenv.cfg")
     os.mkfifo(venv / "pyvenv.cfg")
     assert user.json("unhold", "3.13", status=1)["error"]["code"] == "cannot-hold-back"
-    assert forward(user, check=False).followed == 1
+    assert released(user, check=False).followed == 1
 
 
 def test_packages_of_the_base_count_where_the_venv_sees_them(user):
@@ -109,7 +109,7 @@ def test_packages_of_the_base_count_where_the_venv_sees_them(user):
     user.pyman("venv", does_not, "--without-pip")
     for venv in (sees, does_not):
         add_package(venv, "modern", requires_dist=["pip>=20; python_full_version >= '3.13.10'"])
-    moved = forward(user)
+    moved = released(user)
     assert [one.path for one in moved.held_back] == [str(does_not)]
     assert version_of(sees) == NEW
 
@@ -119,7 +119,7 @@ def test_only_the_library_of_the_minor_counts(user):
     venv = make_venv(user, "pyman", "v")
     other = venv / "lib/python3.11/site-packages"
     install_distribution(str(other), "picky", "1.0", requires_python="<3.13.15")
-    assert forward(user).held_back == ()
+    assert released(user).held_back == ()
 
 
 def test_many_reasons_become_one_line(user):
@@ -127,7 +127,7 @@ def test_many_reasons_become_one_line(user):
     for number in range(6):
         add_package(venv, f"picky-{number}", requires_python="<3.13.15")
     add_package(venv, "evil", "1.0\r", requires_python="<3.13.15")
-    [held] = forward(user).held_back
+    [held] = released(user).held_back
     assert "and 4 more" in held.reason
     assert setting(venv, "pyman-held-back") == f"{OLD} {held.reason}"
     assert (version_of(venv), len(held.reason.splitlines())) == (OLD, 1)
@@ -137,11 +137,11 @@ def test_a_venv_whose_release_is_gone_comes_forward(user):
     """Nothing that is left is worse than an interpreter that is not there."""
     venv = make_venv(user, "pyman", "v")
     add_package(venv, "picky", requires_python="<3.13.15")
-    assert len(forward(user).held_back) == 1
+    assert len(released(user).held_back) == 1
     user.pyman("uninstall", OLD, "--force")
     assert not os.path.exists(venv / "bin/python")
     os.unlink(user.runtimes / "3.13")
-    [moved] = settle_aliases(read_places(user.environ))
+    [moved] = reconcile_aliases(read_places(user.environ))
     assert (moved.followed, moved.held_back) == (1, ())
     assert version_of(venv) == NEW
 
@@ -180,7 +180,7 @@ def test_real_wheels_are_never_held_back(user, name, tmp_path_factory):
     follower = Follower(str(user.project), places.runtimes, "3.13", b"include-system-site-packages = false\n")
     for old, new in ((OLD, NEW), (NEW, OLD)):
         swap = Swap("3.13", old, new)
-        move = AliasMove(swap, store.runtime(old), store.runtime(new), along=(follower,))
+        move = AliasMove(swap, store.runtime(old), store.runtime(new), updated=(follower,))
         checked = check_followers(move, (), store, {})
-        assert (checked.behind, checked.notes) == ((), ())
-        assert checked.along == (follower,)
+        assert (checked.newly_held, checked.notes) == ((), ())
+        assert checked.updated == (follower,)

@@ -13,7 +13,7 @@ from pyman.effects.moves.followers import read_follower
 from pyman.effects.moves.journal import end_moves
 from pyman.effects.moves.move import set_hold
 from pyman.effects.places import read_places
-from pyman.effects.runtimes.managed import tidy
+from pyman.effects.runtimes.managed import reconcile
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from stage.changes import Changes
@@ -71,7 +71,7 @@ def test_killed_at_every_step_of_a_move(user, changes):
             program, home = (os.path.realpath(path) for path in (venv / "bin/python", setting(venv, "home")))
             assert not (f"/{OLD}/" in program and f"/{NEW}" in home)
             assert os.access(program, os.X_OK)
-        tidy(places)
+        reconcile(places)
         now = contents(user)
         assert now in (before, after), (number, difference(now, before), difference(now, after))
         seen.append(now == after)

@@ -11,7 +11,7 @@ from pyman.effects.places import Places
 from pyman.effects.staging import exchange
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.on_disk import read_venv
-from pyman.effects.venvs.own_folders import OwnName, open_own, refuse_unless_own, sweep_own
+from pyman.effects.venvs.own_folders import OwnName, clean_up_own, open_own, refuse_unless_own
 from pyman.errors import PymanError, Refused
 from stage.venvs import make_venv, write
 
@@ -199,6 +199,6 @@ def test_leftovers_are_swept_from_its_own_folders_only(venv, tmp_path):
     outside = lead_out(venv, "bin", tmp_path)
     for folder in (outside, venv):
         os.symlink("/x", f"{folder}/{dead}")
-    sweep_own(VenvFolder(venv), ("", "bin", "nowhere"))
+    clean_up_own(VenvFolder(venv), ("", "bin", "nowhere"))
     assert os.path.lexists(f"{outside}/{dead}")
     assert not os.path.lexists(f"{venv}/{dead}")

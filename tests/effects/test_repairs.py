@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from pyman.core.diagnosis.finding import World
+from pyman.core.diagnosis.finding import DiagnosisContext
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move
 from pyman.core.plans.repair import plan_repair
@@ -61,7 +61,7 @@ class Stage:
         return venv
 
     def findings(self, venv):
-        return diagnose_venv(read_venv(venv), World(read_store(self.places.root), os.geteuid()))
+        return diagnose_venv(read_venv(venv), DiagnosisContext(read_store(self.places.root), os.geteuid()))
 
     def fix(self, venv):
         """Repair one finding after the other; return their codes."""
@@ -69,7 +69,7 @@ class Stage:
         for _ in range(5):
             facts = read_venv(venv)
             store = read_store(self.places.root)
-            for finding in diagnose_venv(facts, World(store, os.geteuid())):
+            for finding in diagnose_venv(facts, DiagnosisContext(store, os.geteuid())):
                 moved = edits_of_move(*read_moved(facts)) if facts.moved_from is not None else ()
                 repair = plan_repair(finding, facts, store, moved=moved)
                 if repair.plan is not None and not finding.asks:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pyman.effects.files import is_alive
 from pyman.effects.removal import remove_tree
-from pyman.effects.staging import Unfinished, WorkFolder, exchange, read_unfinished, sweep, sweep_temporaries
+from pyman.effects.staging import Unfinished, WorkFolder, clean_up, clean_up_temporaries, exchange, read_unfinished
 from pyman.errors import PymanError
 from stage.home import PACKAGE
 from stage.hostile import HUGE, damaged
@@ -73,7 +73,7 @@ def test_a_work_folder_goes_whatever_happens(tmp_path):
         assert os.path.isdir(work.tree)
         [found] = read_unfinished(str(tmp_path))
         assert found == Unfinished(work.path, "install", "3.13.5", alive=True)
-        assert sweep(str(tmp_path)) == []
+        assert clean_up(str(tmp_path)) == []
     assert os.listdir(tmp_path) == [".lock"]
     with pytest.raises(ZeroDivisionError), WorkFolder(str(tmp_path), "install", "3.13.5", None):
         1 / 0  # noqa: B018
@@ -89,12 +89,12 @@ def test_where_nothing_can_be_made_nothing_stays(tmp_path):
 def test_the_work_of_a_live_process_is_left_alone(tmp_path, worker):
     worker("install", "3.13.5")
     assert [one.alive for one in read_unfinished(str(tmp_path))] == [True]
-    assert sweep(str(tmp_path)) == []
+    assert clean_up(str(tmp_path)) == []
 
 
 def test_what_a_dead_process_unpacked_is_removed(tmp_path, worker):
     kill(worker("install", "3.13.5"))
-    [swept] = sweep(str(tmp_path))
+    [swept] = clean_up(str(tmp_path))
     assert (swept.operation, swept.subject, swept.alive) == ("install", "3.13.5", False)
     assert os.listdir(tmp_path) == []
 
@@ -103,7 +103,7 @@ def test_a_name_that_was_taken_away_for_a_new_tree_is_given_back(tmp_path, worke
     os.mkdir(tmp_path / "3.13.5")
     kill(worker("install", "3.13.5", takes_name=True))
     assert not os.path.exists(tmp_path / "3.13.5")
-    sweep(str(tmp_path))
+    clean_up(str(tmp_path))
     assert os.listdir(tmp_path) == ["3.13.5"]
 
 
@@ -112,7 +112,7 @@ def test_a_name_that_the_new_tree_got_already_keeps_it(tmp_path, worker):
     process = worker("install", "3.13.5", takes_name=True)
     (tmp_path / "3.13.5" / "new").mkdir(parents=True)
     kill(process)
-    sweep(str(tmp_path))
+    clean_up(str(tmp_path))
     assert os.listdir(tmp_path / "3.13.5") == ["new"]
     assert os.listdir(tmp_path) == ["3.13.5"]
 
@@ -120,7 +120,7 @@ def test_a_name_that_the_new_tree_got_already_keeps_it(tmp_path, worker):
 def test_a_removal_that_had_begun_is_finished(tmp_path, worker):
     os.mkdir(tmp_path / "3.13.5")
     kill(worker("remove", "3.13.5", takes_name=True))
-    sweep(str(tmp_path))
+    clean_up(str(tmp_path))
     assert os.listdir(tmp_path) == []
 
 
@@ -128,7 +128,7 @@ def test_a_folder_without_its_note_belongs_to_the_process_in_its_name(tmp_path):
     os.mkdir(tmp_path / f".install-3.13.5-{os.getpid()}-abc123")
     gone = tmp_path / f".install-3.14.0rc2t-{dead_process()}-abc123"
     os.mkdir(gone)
-    assert [one.subject for one in sweep(str(tmp_path))] == ["3.14.0rc2t"]
+    assert [one.subject for one in clean_up(str(tmp_path))] == ["3.14.0rc2t"]
     assert os.listdir(tmp_path) == [f".install-3.13.5-{os.getpid()}-abc123"]
 
 
@@ -146,7 +146,7 @@ def test_a_note_that_pyman_did_not_write_makes_nothing_go(tmp_path, text):
     folder = tmp_path / ".cache"
     folder.mkdir()
     (folder / "note").write_text(text)
-    assert sweep(str(tmp_path)) == []
+    assert clean_up(str(tmp_path)) == []
     assert folder.exists()
 
 
@@ -155,7 +155,7 @@ def test_folders_of_others_are_left_alone(tmp_path):
         os.mkdir(tmp_path / name)
     os.symlink("/", tmp_path / ".install-3.13.5-1-ab")
     before = sorted(os.listdir(tmp_path))
-    assert sweep(str(tmp_path)) == []
+    assert clean_up(str(tmp_path)) == []
     assert sorted(os.listdir(tmp_path)) == before
 
 
@@ -165,7 +165,7 @@ def test_on_a_file_system_without_flock_the_note_tells_who_is_at_it(tmp_path):
         (tmp_path / name / "note").write_text(f"operation install\nsubject 3.13.5\npid {pid}\nhost {host}\n")
 
     leave(f".install-3.13.5-{dead_process()}-a", dead_process(), socket.gethostname())
-    assert len(sweep(str(tmp_path))) == 1
+    assert len(clean_up(str(tmp_path))) == 1
 
 
 def test_what_was_about_to_replace_something_goes_with_its_process(tmp_path):
@@ -176,9 +176,9 @@ def test_what_was_about_to_replace_something_goes_with_its_process(tmp_path):
     for name in kept:
         (tmp_path / name).write_text("")
     (tmp_path / f".d.pyman-{dead}-1").mkdir()
-    sweep_temporaries(str(tmp_path))
+    clean_up_temporaries(str(tmp_path))
     assert sorted(os.listdir(tmp_path)) == sorted([*kept, f".d.pyman-{dead}-1"])
-    sweep_temporaries(str(tmp_path / "nothing"))
+    clean_up_temporaries(str(tmp_path / "nothing"))
 
 
 @as_root
@@ -189,7 +189,7 @@ def test_what_others_were_about_to_put_in_place_of_something_stays(tmp_path):
         (tmp_path / name).symlink_to("x") if "link" in name else (tmp_path / name).write_text("")
         if "own" not in name:
             os.chown(tmp_path / name, SOMEBODY, SOMEBODY, follow_symlinks=False)
-    sweep_temporaries(str(tmp_path))
+    clean_up_temporaries(str(tmp_path))
     assert sorted(os.listdir(tmp_path)) == names[:2]
 
 
@@ -214,7 +214,7 @@ def test_a_damaged_note_is_swept_away_and_nothing_leaves_the_folder(tmp_path_fac
     (work / "note").write_bytes(note)
     if has_old:
         (work / "old").mkdir()
-    for left in sweep(str(outside / "runtimes")):
+    for left in clean_up(str(outside / "runtimes")):
         assert left.path == str(work)
     assert os.listdir(outside) == ["runtimes"]
     names = os.listdir(outside / "runtimes")
@@ -228,7 +228,7 @@ def test_a_megabyte_of_note(tmp_path, kind):
     work.mkdir()
     (work / "old").mkdir()
     (work / "note").write_bytes(b"operation install\nsubject " + HUGE[kind][:-30])
-    sweep(str(tmp_path))
+    clean_up(str(tmp_path))
     assert all(not name.startswith(".install") for name in os.listdir(tmp_path))
 
 

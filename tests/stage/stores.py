@@ -20,11 +20,11 @@ def runtime(text: str) -> Runtime:
 
 
 def store(
-    *runtimes: str, holds: dict[str, str] | None = None, default: str | None = None, settled: bool = True
+    *runtimes: str, holds: dict[str, str] | None = None, default: str | None = None, reconciled: bool = True
 ) -> Store:
-    """A store of these runtimes; `settled` points every alias where the rules say."""
+    """A store of these runtimes; `reconciled` points every alias where the rules say."""
     made = Store(ROOT, tuple(map(runtime, runtimes)), (), tuple((holds or {}).items()), default)
-    return settle(made) if settled else made
+    return settle(made) if reconciled else made
 
 
 def settle(made: Store) -> Store:

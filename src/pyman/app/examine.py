@@ -7,7 +7,7 @@ import os
 from itertools import islice
 
 from pyman.app.console import Session
-from pyman.core.diagnosis.finding import Finding, World
+from pyman.core.diagnosis.finding import DiagnosisContext, Finding
 from pyman.core.diagnosis.venv import ListedVenv, diagnose_gone, diagnose_venv, diagnose_work_folder, list_venv
 from pyman.core.escape import without_secrets
 from pyman.core.pyvenv_cfg import FILE_NAME
@@ -77,9 +77,9 @@ def examine(
     shared = SharedFilesLook(session.places.cache)
     reading = map(shared.complete, inventory.read())
     while together := tuple(islice(reading, _TOGETHER)):
-        world = judge(session, store, together, foreign=foreign, fitness=fitness)
+        context = judge(session, store, together, foreign=foreign, fitness=fitness)
         for facts in together:
-            found = diagnose_venv(facts, world)
+            found = diagnose_venv(facts, context)
             findings += found
             around.add(os.path.dirname(facts.folder))
             if facts.has_work:
@@ -131,12 +131,12 @@ def judge(
     *,
     foreign: bool = False,
     fitness: Fitness | None = None,
-) -> World:
+) -> DiagnosisContext:
     """What venvs are judged by: the store, whose they are, and which of them do not fit a release (design.md 8).
 
     With `fitness` the caller keeps the answers.
     """
-    behind: list[Question] = []
+    newly_held: list[Question] = []
     ahead: list[Question] = []
     older: dict[str, str] = {}
     borrowing: list[VenvFacts] = []
@@ -157,26 +157,28 @@ def judge(
                 unfinished[facts.path] = entry.requirements
         for is_behind, question, release in _questions(store, uses, facts, target):
             if is_behind:
-                behind.append(question)
+                newly_held.append(question)
             else:
                 ahead.append(question)
                 older[facts.path] = release
-    if not behind and not ahead and not borrowing:
-        return World(store, os.geteuid(), foreign, {}, {}, {}, others, unfinished)
+    if not newly_held and not ahead and not borrowing:
+        return DiagnosisContext(store, os.geteuid(), foreign, {}, {}, {}, others, unfinished)
     asked = fitness or Fitness(session.places.cache)
-    unfit = asked.reasons(behind)
+    unfit = asked.reasons(newly_held)
     incompatible = {path: (older[path], reason) for path, reason in asked.reasons(ahead).items()}
     if fitness is None:
         asked.remember(all_asked=False)
-    world = World(store, os.geteuid(), foreign, unfit, incompatible, other_architecture=others, unfinished=unfinished)
+    context = DiagnosisContext(
+        store, os.geteuid(), foreign, unfit, incompatible, other_architecture=others, unfinished=unfinished
+    )
     # Where nobody looked yet, `borrows` stands in the place of every relink.
-    in_question = [facts for facts in borrowing if any(one.code == "borrows" for one in diagnose_venv(facts, world))]
+    in_question = [facts for facts in borrowing if any(one.code == "borrows" for one in diagnose_venv(facts, context))]
     losses = {
-        (facts.path, target.home): asked.lenders.losses(facts, target)
+        (facts.path, target.home): asked.donors.losses(facts, target)
         for facts in in_question
         for target in _targets(store, facts, older.get(facts.path))
     }
-    return replace(world, losses=losses)
+    return replace(context, losses=losses)
 
 
 def _targets(store: Store, facts: VenvFacts, older: str | None) -> Iterator[Target]:

@@ -16,7 +16,7 @@ from pyman.effects.interpreters.external import base_packages, discover
 from pyman.effects.interruption import Part
 from pyman.effects.machine import platform
 from pyman.effects.runtimes.install import Archive, adopt, unpack_runtime
-from pyman.effects.runtimes.managed import prepare_folders, tidy
+from pyman.effects.runtimes.managed import prepare_folders, reconcile
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.settings import read_settings
 from pyman.effects.web.download import fetch, fetch_all
@@ -32,7 +32,7 @@ _PATIENCE = 3.0
 
 
 @record
-class Got:
+class InstallResult:
     """What became of one request."""
 
     request: Request
@@ -47,10 +47,10 @@ class Installed:
     """What became of the requests so far."""
 
     def __init__(self) -> None:
-        self.got: list[Got] = []
+        self.results: list[InstallResult] = []
         self.error: PymanError | None = None
         """One failure for all; the first gives the code and the hint."""
-        self.settled: tuple[Moved, ...] = ()
+        self.reconciled: tuple[Moved, ...] = ()
         """Moves that an earlier process had left undone when it was killed."""
 
     def fail(self, error: PymanError) -> None:
@@ -63,7 +63,7 @@ class Installed:
     @property
     def moved(self) -> tuple[Moved, ...]:
         """All moves of aliases, in their order."""
-        return (*self.settled, *(move for got in self.got for move in got.moved))
+        return (*self.reconciled, *(move for result in self.results for move in result.moved))
 
 
 def mirror_of(session: Session, mirror: str | None = None) -> str | None:
@@ -110,7 +110,7 @@ def get(
     done = done or Installed()
     requests = list(dict.fromkeys(requests))
     with Part():
-        done.settled = tidy(session.places, session.observer, check=check, force=force, preview=session.preview)
+        done.reconciled = reconcile(session.places, session.observer, check=check, force=force, preview=session.preview)
     store = session.store()
     asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
     builds: tuple[Build, ...] = ()
@@ -158,7 +158,7 @@ def _carry_out(
     fetches = [decision for decision in decisions if isinstance(decision, plan.Fetch)]
     archives, failures = _download(session, list(dict.fromkeys(fetch.build for fetch in fetches)))
 
-    def get_one(decision: plan.Decision) -> Got:
+    def get_one(decision: plan.Decision) -> InstallResult:
         if isinstance(decision, plan.Fetch) and decision.build in failures:
             return _without(session, decision.request, failures[decision.build], may_adopt=may_adopt)
         if isinstance(decision, plan.Fetch):
@@ -170,7 +170,7 @@ def _carry_out(
     for decision in decisions:
         try:
             with Part():
-                done.got.append(get_one(decision))
+                done.results.append(get_one(decision))
                 keep_shims_current(session)
         except PymanError as error:
             done.fail(error)
@@ -208,12 +208,12 @@ def _download(session: Session, builds: list[Build]) -> tuple[dict[Build, str], 
     return archives, failures
 
 
-def _keep(decision: plan.Keep) -> Got:
+def _keep(decision: plan.Keep) -> InstallResult:
     said = (f"kept {decision.runtime.release}: {decision.because}",) if decision.because else ()
-    return Got(decision.request, decision.runtime, already=True, said=said)
+    return InstallResult(decision.request, decision.runtime, already=True, said=said)
 
 
-def _without(session: Session, request: Request, error: PymanError, *, may_adopt: bool) -> Got:
+def _without(session: Session, request: Request, error: PymanError, *, may_adopt: bool) -> InstallResult:
     """Do without upstream where it cannot be reached; any other failure is raised: it is no reason to adopt."""
     if not isinstance(error, NetworkError):
         raise error
@@ -223,7 +223,7 @@ def _without(session: Session, request: Request, error: PymanError, *, may_adopt
     return _adopt_instead(session, request, error, may_adopt=may_adopt)
 
 
-def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> Got:
+def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> InstallResult:
     runtime, moved, already = unpack_runtime(
         session.places,
         archive_of(fetch, archive),
@@ -232,7 +232,7 @@ def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, f
         observer=session.observer,
         preview=session.preview,
     )
-    return Got(fetch.request, runtime, already, moved)
+    return InstallResult(fetch.request, runtime, already, moved)
 
 
 def archive_of(fetch: plan.Fetch, path: str) -> Archive:
@@ -250,7 +250,7 @@ def archive_of(fetch: plan.Fetch, path: str) -> Archive:
     )
 
 
-def _adopt_instead(session: Session, request: Request, error: NetworkError, *, may_adopt: bool) -> Got:
+def _adopt_instead(session: Session, request: Request, error: NetworkError, *, may_adopt: bool) -> InstallResult:
     """Adopt a Python of this machine, since upstream cannot be reached. Raises the network's error where none fits."""
     if not may_adopt:
         raise error
@@ -260,7 +260,7 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
     if best is not None:
         adopted = next(runtime for runtime in there if (runtime.version, runtime.variant) == best)
         said = (f"kept {adopted.release} of {origin_of(adopted.target)}: {error.message}",)
-        return Got(request, adopted, already=True, said=said)
+        return InstallResult(request, adopted, already=True, said=said)
     externals, _ = discover(session.places)
     best = best_of(request, [(external.version, external.variant) for external in externals])
     if best is None:
@@ -272,10 +272,12 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
         prepare_folders(session.places)
     runtime, moved, kept = adopt(session.places, external, session.observer, preview=session.preview)
     if kept is not None:
-        return Got(request, runtime, already=True, said=(f"kept the one of {external.origin}: {error.message}",))
+        return InstallResult(
+            request, runtime, already=True, said=(f"kept the one of {external.origin}: {error.message}",)
+        )
     done = session.shown("adopted", "would adopt")
     said = (f"{error.message}: {done} {runtime.release} of {external.origin} at {external.prefix} instead",)
-    return Got(request, runtime, already=False, moved=moved, said=said + tuple(notice_of_base(external)))
+    return InstallResult(request, runtime, already=False, moved=moved, said=said + tuple(notice_of_base(external)))
 
 
 def notice_of_base(external: ExternalPython) -> list[str]:

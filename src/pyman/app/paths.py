@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @record
-class Found:
+class ResolvedPath:
     """Where a path led."""
 
     executable: str
@@ -81,7 +81,7 @@ def _joined(folder: str, text: str) -> str:
     return path
 
 
-def _to_base(path: str, policy: Policy | None) -> Found:
+def _to_base(path: str, policy: Policy | None) -> ResolvedPath:
     named_by_venv = False
     for _ in range(MOST_LINKS):
         if os.path.isdir(path):
@@ -102,7 +102,7 @@ def _to_base(path: str, policy: Policy | None) -> Found:
                     hint="name an interpreter, a venv or the folder of a Python",
                     exit_status=1,
                 )
-            return Found(path, policy, named_by_venv)
+            return ResolvedPath(path, policy, named_by_venv)
         path = _joined(os.path.dirname(path), os.readlink(path))
         if not os.path.lexists(path):
             raise NotFound(f"the link leads to {path}, which does not exist", hint="`pyman doctor` says what is broken")
@@ -199,7 +199,7 @@ def _stands_in_prefix(path: str) -> bool:
     return False
 
 
-def _in_store(found: Found, store: Store) -> Choice | None:
+def _in_store(found: ResolvedPath, store: Store) -> Choice | None:
     """The runtime of the store that a path goes into, and whether it went through an alias."""
     entry = Uses(store.root).named(found.executable)
     if entry is None:
@@ -214,7 +214,7 @@ def _in_store(found: Found, store: Store) -> Choice | None:
     return pinned(store, runtime) if found.policy == "pin" else through_alias(store, runtime)
 
 
-def _outside(found: Found, places: Places, *, named: bool) -> Choice:
+def _outside(found: ResolvedPath, places: Places, *, named: bool) -> Choice:
     """An interpreter that is not in the store, asked what it is. Raises NotStarted, BrokenRuntime and BadRequest."""
     from pyman.effects.interpreters.admission import Admission
     from pyman.effects.interpreters.ask import ask_once

@@ -230,7 +230,7 @@ def check_new(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder
             [package.distribution for package in packages],
             plan.old,
             plan.new,
-            lends=plan.spec.system_site_packages,
+            system_site_packages=plan.spec.system_site_packages,
         )
         if plan.source is None:
             before = {package.normalized: package.requested for package in plan.packages}

@@ -32,9 +32,9 @@ from pyman.core.plans.rebuild import (
     refuse_unknown_names,
     relax,
     requested_python,
-    settled,
     split_own,
     stays,
+    with_policy,
 )
 from pyman.core.record import replace
 from pyman.core.relink import Target, wanted_alias
@@ -42,7 +42,7 @@ from pyman.core.request import Request
 from pyman.core.store import Choice, choose, executable_of
 from pyman.core.venv import VenvFacts
 from pyman.core.version import Version, minor_alias, split_release
-from pyman.effects.files import lacking_room, read_bytes
+from pyman.effects.files import missing_space, read_bytes
 from pyman.effects.interruption import Part
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import find_installer, find_pip_wheel
@@ -137,7 +137,7 @@ def refuse_obstacles(plan: RebuildPlan) -> None:
     if refusal is not None:
         raise refusal
     try:
-        lacking = lacking_room(plan.facts.folder)
+        lacking = missing_space(plan.facts.folder)
     except OSError as error:
         raise PymanError(f"{plan.facts.path} cannot be read: {error}", hint="look at it, then try again") from error
     if lacking:
@@ -243,7 +243,7 @@ def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPla
         path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(source)))
         if not os.path.exists(path) or os.path.isdir(path):
             raise NotFound(f"there is no file {path}", hint=f"name a requirements file, or `{LOCK}`")
-        batch = Batch(dependencies=True, file=path, beside_lent=plan.spec.system_site_packages)
+        batch = Batch(dependencies=True, file=path, system_site_packages=plan.spec.system_site_packages)
         return replace(plan, batches=(batch,), source=path, folder=session.cwd)
     project = os.path.dirname(plan.facts.path)
     lock = choose_lock(project, os.listdir(project), plan.installer.kind, plan.choice.executable)
@@ -259,7 +259,7 @@ def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPla
         raise PymanError(f"{lock.path} cannot be read: {error}", hint="lock the project again") from error
     lines = requirements_of_pylock(content, lock.path, plan.new.markers)
     named = tuple(line for _, line in lines), tuple(name for name, _ in lines)
-    batch = Batch(*named, beside_lent=plan.spec.system_site_packages)
+    batch = Batch(*named, system_site_packages=plan.spec.system_site_packages)
     return replace(plan, batches=(batch,), source=lock.path)
 
 
@@ -331,7 +331,7 @@ def _fetched(
     found = _installed(session, facts, requested, (request,))
     if found is None:
         raise NotFound(f"no installed Python satisfies {request}", hint=f"run `pyman install {as_word(request.text)}`")
-    return *found, tuple(line for got in installed.got for line in got.said)
+    return *found, tuple(line for result in installed.results for line in result.said)
 
 
 def _installed(
@@ -358,7 +358,7 @@ def _installed(
                     f"{choice.executable} lies in the venv that would be made anew", hint="name another Python"
                 )
             continue
-        return request, settled(choice, requested, request, store)
+        return request, with_policy(choice, requested, request, store)
     return None
 
 

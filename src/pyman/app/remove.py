@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from pyman.app.console import Session, megabytes
-from pyman.core.plans.removal import Need, aliases_without_way_back, prunable
+from pyman.core.plans.removal import Dependent, aliases_without_way_back, prunable
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
 from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
-from pyman.effects.runtimes.needs import read_needs, runtime_at
+from pyman.effects.runtimes.needs import read_dependents, runtime_at
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
 
@@ -19,14 +19,14 @@ _MOST_LISTED = 20
 _MOST_IN_A_SENTENCE = 6
 
 
-def needed_by(runtime: Runtime, needed: tuple[Need, ...]) -> tuple[str, list[str]]:
+def needed_by(runtime: Runtime, needed: tuple[Dependent, ...]) -> tuple[str, list[str]]:
     """Who needs a runtime, in a sentence; and, where these are more than a sentence can hold, as a list before it."""
     if len(needed) <= _MOST_IN_A_SENTENCE:
-        return f"{runtime.name} is needed: {'; '.join(need.told for need in needed)}", []
-    listed = [need.told for need in needed[:_MOST_LISTED]]
+        return f"{runtime.name} is needed: {'; '.join(dependent.description for dependent in needed)}", []
+    listed = [dependent.description for dependent in needed[:_MOST_LISTED]]
     if len(needed) > _MOST_LISTED:
         listed.append(f"and {len(needed) - _MOST_LISTED} more: see `pyman info {runtime.name}`")
-    return f"{runtime.name} is needed: {needed[0].told}, and {len(needed) - 1} more", listed
+    return f"{runtime.name} is needed: {needed[0].description}, and {len(needed) - 1} more", listed
 
 
 def to_remove(session: Session, store: Store, text: str) -> Runtime:
@@ -63,7 +63,7 @@ class Pruned:
         self.store: Store | None = None
         """As it was before; None until it was looked at."""
         self.removed: list[tuple[Runtime, int]] = []
-        self.kept: list[tuple[Runtime, Need]] = []
+        self.kept: list[tuple[Runtime, Dependent]] = []
 
     @property
     def without_way_back(self) -> tuple[str, ...]:
@@ -80,11 +80,11 @@ class Pruned:
         """The same in words."""
         if self.store is None:
             return []
-        needs: dict[str, list[Need]] = {}
-        for runtime, need in self.kept:
-            needs.setdefault(runtime.name, []).append(need)
+        needs: dict[str, list[Dependent]] = {}
+        for runtime, dependent in self.kept:
+            needs.setdefault(runtime.name, []).append(dependent)
         lines = [
-            f"kept {name}: {needed[0].told}" + (f", and {len(needed) - 1} more" if len(needed) > 1 else "")
+            f"kept {name}: {needed[0].description}" + (f", and {len(needed) - 1} more" if len(needed) > 1 else "")
             for name, needed in needs.items()
         ]
         remove, free, can = ("would remove", "would free", "could") if self.dry_run else ("removed", "freed", "can")
@@ -113,11 +113,11 @@ def remove_unused(session: Session, done: Pruned, *, force: bool = False) -> Non
     going: list[tuple[Runtime, int]] = []
     for runtime in prunable(store):
         needed = [
-            need
-            for need in read_needs(session.places, store, runtime, others)
-            if not (force and need.why in _OVERRULED)
+            dependent
+            for dependent in read_dependents(session.places, store, runtime, others)
+            if not (force and dependent.why in _OVERRULED)
         ]
-        done.kept += [(runtime, need) for need in needed]
+        done.kept += [(runtime, dependent) for dependent in needed]
         if not needed:
             going.append((runtime, size_of(runtime.path)))
     done.store = store
@@ -127,16 +127,16 @@ def remove_unused(session: Session, done: Pruned, *, force: bool = False) -> Non
             done.removed.append((runtime, size))
 
 
-def _refusal(kept: list[tuple[Runtime, Need]]) -> PymanError | None:
+def _refusal(kept: list[tuple[Runtime, Dependent]]) -> PymanError | None:
     """What to say where a release was kept for no other reason than that processes are not known."""
     whys: dict[str, set[str]] = {}
-    for runtime, need in kept:
-        whys.setdefault(runtime.name, set()).add(need.why)
+    for runtime, dependent in kept:
+        whys.setdefault(runtime.name, set()).add(dependent.why)
     names = [name for name, found in whys.items() if found == {"processes"}]
     if not names:
         return None
     return Refused(
-        f"{', '.join(names)} may be in use: {next(need.who for _, need in kept if need.why == 'processes')}",
+        f"{', '.join(names)} may be in use: {next(one.who for _, one in kept if one.why == 'processes')}",
         hint="stop the programs that run on Pythons of pyman, then run `pyman prune --force`",
         code=IN_USE,
     )

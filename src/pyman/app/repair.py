@@ -22,12 +22,12 @@ from pyman.core.store import Store
 from pyman.core.venv import VenvFacts
 from pyman.effects.files import read_bytes
 from pyman.effects.interpreters.external import ask_external
-from pyman.effects.interruption import Part, Undisturbed
+from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.lock import hold
 from pyman.effects.moves.check import Fitness
 from pyman.effects.moves.followers import read_follower
-from pyman.effects.moves.move import settle_aliases
-from pyman.effects.packages.lenders import Lenders
+from pyman.effects.moves.move import reconcile_aliases
+from pyman.effects.packages.donors import Donors
 from pyman.effects.places import make_folder
 from pyman.effects.runtimes.health import present_executable
 from pyman.effects.runtimes.install import adopt
@@ -36,7 +36,7 @@ from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.moved import folders_of_moved, read_moved
-from pyman.effects.venvs.own_folders import package_folders, sweep_own
+from pyman.effects.venvs.own_folders import clean_up_own, package_folders
 from pyman.effects.venvs.recovery import LEFT, interrupted, recover, restore_work_folder
 from pyman.effects.venvs.shared_files import read_shared_files
 from pyman.errors import Changed, NotFound, PymanError, ReadOnly
@@ -91,7 +91,7 @@ def forget_gone(session: Session, finding: Finding, repaired: list[RepairResult]
 def repair_work_folder(finding: Finding, repaired: list[RepairResult]) -> None:
     """Give a whole venv, in a folder that the user named, the name that it had."""
     try:
-        with Undisturbed():
+        with DeferredSignals():
             restore_work_folder(finding.path)
             repaired.append(RepairResult(finding, FIXED))
     except PymanError as error:
@@ -157,7 +157,7 @@ def _repair_one(session: Session, facts: VenvFacts, finding: Finding, store: Sto
     if finding.action == actions.INSTALL:
         return _install(session, facts, finding, store)
     if finding.action == actions.MOVE_ALIASES:
-        settle_aliases(session.places, session.observer)
+        reconcile_aliases(session.places, session.observer)
     elif finding.action == actions.HOLD_BACK:
         _hold_back(session, facts, finding, store)
     elif finding.action == actions.REBUILD:
@@ -185,7 +185,7 @@ def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Sto
             folders.update(folders_of_moved(facts))
         if finding.action == actions.OWN_FILES:
             folders.update(package_folders(facts.folder))
-        sweep_own(facts.place, folders)
+        clean_up_own(facts.place, folders)
         transaction.take(plan)
 
 
@@ -234,7 +234,7 @@ def _install(session: Session, facts: VenvFacts, finding: Finding, store: Store)
     target = chosen_target(relink, facts, store)
     if facts.policy != "pin" or target is None or not planned_steps(relink, facts, store).steps:
         raise installed.error
-    if Lenders().losses(facts, target):
+    if Donors().losses(facts, target):
         raise installed.error  # What it would lose was not in the question.
     _take_steps(session, relink, facts, store)
     return f"{finding.argument} cannot be had ({installed.error.message}), so it follows its minor from now on"
@@ -257,7 +257,7 @@ def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Stor
 # Carrying out the repairs that the store itself needs, before any venv is looked at.
 
 _STORE_FIRST = (
-    actions.SWEEP,
+    actions.CLEAN_UP,
     actions.ADOPT_AGAIN,
     actions.FORGET_RUNTIME,
     actions.REINSTALL,
@@ -295,12 +295,12 @@ def _refuse_what_is_left(session: Session, venv: str) -> None:
 
 def _repair_in_store(session: Session, finding: Finding) -> None:
     places = session.places
-    if finding.action == actions.SWEEP:
+    if finding.action == actions.CLEAN_UP:
         prepare_folders(places)
         _refuse_what_is_left(session, finding.argument)
         return
     if finding.action == actions.MOVE_ALIASES:
-        settle_aliases(places, session.observer)
+        reconcile_aliases(places, session.observer)
         return
     runtime = read_store(places.root).runtime(finding.argument)
     if runtime is None:
@@ -317,7 +317,7 @@ def _repair_in_store(session: Session, finding: Finding) -> None:
         installed = installing.get(session, [parse_request(runtime.release)], force=True, may_adopt=False)
         if installed.error is not None:
             raise installed.error
-        for got in installed.got:
-            if got.already and got.said:
+        for result in installed.results:
+            if result.already and result.said:
                 # What is in the way of a new one: the old one was kept, and that is no repair.
-                raise PymanError(got.said[0])
+                raise PymanError(result.said[0])

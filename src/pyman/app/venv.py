@@ -14,7 +14,7 @@ from pyman.core.shell.activation import activation_line
 from pyman.core.store import Choice, Store, pinned
 from pyman.core.version import minor_alias, release_name
 from pyman.effects.interpreters.standard_library import libraries_below, library_of
-from pyman.effects.interruption import Undisturbed
+from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
 from pyman.effects.venvs.journal import Journal, journal_path, read_entry
@@ -356,7 +356,7 @@ class Making:
                 new.keep()
             else:
                 # Once the old one is given up nothing may fail that would take the new one back.
-                with Undisturbed():
+                with DeferredSignals():
                     before_keeping()
                     new.leave()
         return choice
@@ -394,12 +394,12 @@ class Making:
             version=self._choice.version,
             variant=self._choice.variant,
             executable=self._executable,
-            libraries=(self._library, *self._lenders()),
+            libraries=(self._library, *self._donors()),
             descriptors=descriptors,
         )
         seed(target, self._places.cache, self._observer, read_link_mode(self._places.config))
 
-    def _lenders(self) -> list[str]:
+    def _donors(self) -> list[str]:
         """The standard libraries that may lend their wheels, where the own one has none."""
         try:
             if any(name.startswith("pip-") for name in os.listdir(f"{self._library}/ensurepip/_bundled")):

@@ -12,7 +12,7 @@ from pyman.app.console import Answer, Session, Table
 from pyman.app.install import notice_of_base
 from pyman.app.select import choose_path
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import got_data, moved_data, moved_lines
+from pyman.cli.show.changes import installed_data, moved_data, moved_lines
 from pyman.cli.show.output import shown_place
 from pyman.cli.verb import verb
 from pyman.core.plans.install import ExternalPython, KeepInstalled
@@ -99,11 +99,11 @@ def _adopt_all(session: Session, asked: list[tuple[str, ExternalPython]]) -> Ans
     def answer() -> Answer:
         store = session.store()
         data = {
-            "installed": [got_data(store, one) for one in done.got],
-            "changed": [one.runtime.name for one in done.got if not one.already],
+            "installed": [installed_data(store, one) for one in done.results],
+            "changed": [one.runtime.name for one in done.results if not one.already],
             "moved": moved_data(done.moved),
         }
-        return Answer(data, tuple(line for one in done.got for line in one.said), error=done.error)
+        return Answer(data, tuple(line for one in done.results for line in one.said), error=done.error)
 
     session.if_cut_off(answer)
     for path, external in sorted(asked, key=lambda one: one[1].version.order):
@@ -111,7 +111,9 @@ def _adopt_all(session: Session, asked: list[tuple[str, ExternalPython]]) -> Ans
             with Part():
                 runtime, moves, kept = adopt_one(session.places, external, session.observer, preview=session.preview)
                 said = (_kept(kept),) if kept is not None else _adopted(session, runtime, external, moves)
-                done.got.append(installing.Got(Request(path, "path"), runtime, kept is not None, moves, said))
+                done.results.append(
+                    installing.InstallResult(Request(path, "path"), runtime, kept is not None, moves, said)
+                )
                 keep_shims_current(session)
         except PymanError as error:
             done.fail(error)

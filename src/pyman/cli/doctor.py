@@ -11,7 +11,7 @@ import typer
 from pyman.app.consent import confirmed
 from pyman.app.console import Answer, Session
 from pyman.app.examine import Examination, examine
-from pyman.cli.show.findings import Judged, answer
+from pyman.cli.show.findings import JudgedFinding, answer
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
 from pyman.core.record import replace
@@ -74,7 +74,7 @@ def doctor(
         from pyman.app.repair import is_for_fix
 
         judged = [
-            Judged(finding, PLANNED if session.dry_run and is_for_fix(finding) else OPEN)
+            JudgedFinding(finding, PLANNED if session.dry_run and is_for_fix(finding) else OPEN)
             for finding in worst_first(seen.findings)
         ]
         return answer(session, seen, judged, fix=fix, dry_run=session.dry_run)
@@ -101,19 +101,19 @@ def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
     return lambda finding: confirmed(session, f"{finding.path}: {finding.message}; {finding.repair}?", yes=yes)
 
 
-def _clear_away(session: Session, venvs: list[str]) -> None:
+def _clean_up(session: Session, venvs: list[str]) -> None:
     """Remove what dead processes were about to put in place of something, in the store and in venvs."""
     from pyman.effects.lock import hold
-    from pyman.effects.staging import sweep_temporaries
+    from pyman.effects.staging import clean_up_temporaries
     from pyman.effects.venvs.journal import journal_paths
-    from pyman.effects.venvs.own_folders import package_folders, sweep_own
+    from pyman.effects.venvs.own_folders import clean_up_own, package_folders
     from pyman.effects.venvs.recovery import recover
 
     places = session.places
     for folder in (places.root, places.runtimes, places.venvs, places.shims):
-        sweep_temporaries(folder)
+        clean_up_temporaries(folder)
     for venv in venvs:
-        sweep_own(VenvFolder(venv), ("", "bin", *package_folders(venv)))
+        clean_up_own(VenvFolder(venv), ("", "bin", *package_folders(venv)))
     if journal_paths(places):
         # What is left of them is said already.
         with contextlib.suppress(PymanError), hold(places.lock, session.observer, what="the store"):
@@ -147,8 +147,8 @@ class _Fixing:
         for finding in worst_first((*self.others, *(finding for found in self.left.values() for finding in found))):
             key = (finding.path, finding.code)
             if not cut_off or key not in fixed:
-                judged.append(Judged(finding, FAILED, why[key]) if key in why else Judged(finding, OPEN))
-        judged += [Judged(finding, FIXED) for finding in worst_first(done)]
+                judged.append(JudgedFinding(finding, FAILED, why[key]) if key in why else JudgedFinding(finding, OPEN))
+        judged += [JudgedFinding(finding, FIXED) for finding in worst_first(done)]
         seen = replace(self.seen, venvs=tuple(self.venvs.values()))
         return answer(self._session, seen, judged, fix=True, dry_run=False)
 
@@ -201,4 +201,4 @@ def _fix(
         done.others = tuple(finding for finding in look().findings if finding.kind != "venv")
     if done.seen.store.runtimes:
         keep_shims_current(session)
-    _clear_away(session, [venv.folder for venv in done.venvs.values() if venv.uid == os.geteuid()])
+    _clean_up(session, [venv.folder for venv in done.venvs.values() if venv.uid == os.geteuid()])

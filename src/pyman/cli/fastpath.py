@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @record
-class Words:
+class CommandLine:
     """A plain command line, taken apart."""
 
     arguments: tuple[str, ...]
@@ -65,7 +65,7 @@ def answer(argv: list[str], environ: Mapping[str, str]) -> int | None:
     return run(argv[0], words, environ)
 
 
-def take_apart(argv: list[str], known: dict[str, tuple[str, bool]], most: int = _MOST_ARGUMENTS) -> Words | None:
+def take_apart(argv: list[str], known: dict[str, tuple[str, bool]], most: int = _MOST_ARGUMENTS) -> CommandLine | None:
     """Split plain words into arguments, at most so many, and options; None where anything is not plain."""
     arguments: list[str] = []
     options: dict[str, str] = {}
@@ -81,13 +81,13 @@ def take_apart(argv: list[str], known: dict[str, tuple[str, bool]], most: int = 
         if value is None or name in options or (takes_value and value.startswith("-")):
             return None
         options[name] = value
-    return Words(tuple(arguments), options) if len(arguments) <= most else None
+    return CommandLine(tuple(arguments), options) if len(arguments) <= most else None
 
 
 # The fast verbs: from plain words to the functions that the command line calls too.
 
 
-def run(verb: str, words: Words, environ: Mapping[str, str]) -> int | None:
+def run(verb: str, words: CommandLine, environ: Mapping[str, str]) -> int | None:
     """Run one fast verb; None where it needs what only the command line has: a download, a question."""
     try:
         places = read_places(environ, words.options.get("root"))
@@ -143,14 +143,14 @@ def run_shim(arguments: list[str], environ: Mapping[str, str], root: str | None 
         return _fail(failure)
 
 
-def _find(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
+def _find(words: CommandLine, places: Places, environ: Mapping[str, str]) -> Answer | None:
     from pyman.app.select import find
 
     request = words.arguments[0] if words.arguments else None
     return find(places, environ, working_directory(environ), request, resolve="resolve" in words.options)
 
 
-def _venv(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
+def _venv(words: CommandLine, places: Places, environ: Mapping[str, str]) -> Answer | None:
     from pyman.app.venv import Missing, VenvOptions, make_venv
     from pyman.effects.interruption import catch_signals, failure_of, work_until_signal
     from pyman.effects.observer import SILENT
@@ -177,14 +177,14 @@ def _venv(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | 
     return answer if answer is None else replace(answer, error=failure)
 
 
-def _which(words: Words, places: Places, environ: Mapping[str, str]) -> Answer | None:
+def _which(words: CommandLine, places: Places, environ: Mapping[str, str]) -> Answer | None:
     from pyman.app.select import which
 
     name = words.arguments[0] if words.arguments else "python"
     return which(places, environ, working_directory(environ), name, explain="explain" in words.options)
 
 
-def _init(words: Words, places: Places, _environ: Mapping[str, str]) -> Answer | None:
+def _init(words: CommandLine, places: Places, _environ: Mapping[str, str]) -> Answer | None:
     from pyman.core.shell.init_script import init_script
 
     if not words.arguments:

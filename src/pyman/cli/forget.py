@@ -13,9 +13,9 @@ from pyman.app.shims import keep_shims_current
 from pyman.cli.show.changes import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.store import Moved, Runtime
-from pyman.effects.interruption import Part, Undisturbed
+from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.runtimes.managed import remove_runtime
-from pyman.effects.runtimes.needs import read_needs
+from pyman.effects.runtimes.needs import read_dependents
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.records import forget as forget_record
@@ -45,7 +45,7 @@ def forget(
     for name in names:
         record = _record_of(session, name)
         if record is not None:
-            with Undisturbed():
+            with DeferredSignals():
                 if not session.dry_run:
                     forget_record(session.places.root, record[0])
                 changed.append(record[1])
@@ -81,7 +81,7 @@ def _adopted(session: Session, name: str) -> Runtime:
         )
     refuse_own(session.places, runtime)
     others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
-    needed = read_needs(session.places, store, runtime, others)
+    needed = read_dependents(session.places, store, runtime, others)
     if needed:
         sentence, names = needed_by(runtime, needed)
         for line in names:

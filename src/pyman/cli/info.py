@@ -18,7 +18,7 @@ from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, choose, is_shared, origin_of
 from pyman.core.venv import VenvFacts
 from pyman.effects.files import size_of
-from pyman.effects.runtimes.needs import read_needs, runtime_at
+from pyman.effects.runtimes.needs import read_dependents, runtime_at
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.venvs.inventory import BaseReleases, read_one, unrecorded_venvs
 from pyman.effects.venvs.uses import Uses, read_users
@@ -81,7 +81,7 @@ def _runtime_named(store: Store, text: str) -> Runtime:
 
 def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
     others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
-    needs = read_needs(session.places, store, runtime, others)
+    needs = read_dependents(session.places, store, runtime, others)
     names = store.names_of(runtime)
     manifest = read_manifest(runtime)
     venvs = sorted(read_users(store, others).get(runtime.name, ()))
@@ -94,7 +94,7 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
         "installed_at": manifest.installed_at if manifest is not None else None,
         "users": venvs,
         "changed": [],
-        "needed_by": [{"why": need.why, "who": need.who} for need in needs],
+        "needed_by": [{"why": dependent.why, "who": dependent.who} for dependent in needs],
     }
     lines = [f"Python {runtime.release}, {origin_of(runtime.target)}", f"  place: {runtime.path}"]
     if runtime.target is not None:
@@ -113,7 +113,11 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
     lines += [f"    {short_path(session, path)}" for path in venvs[:_MOST_NAMED]]
     if len(venvs) > _MOST_NAMED:
         lines.append(f"    and {len(venvs) - _MOST_NAMED} more: `pyman venvs --python {runtime.release}`")
-    lines += [f"  kept because {need.told}" for need in needs if need.why not in ("follows", "unreachable")][:10]
+    lines += [
+        f"  kept because {dependent.description}"
+        for dependent in needs
+        if dependent.why not in ("follows", "unreachable")
+    ][:10]
     return Answer(data, tuple(lines))
 
 

@@ -8,7 +8,7 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.select import version_sources
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import got_data, moved_data, moved_lines, notice_of_hold
+from pyman.cli.show.changes import installed_data, moved_data, moved_lines, notice_of_hold
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
@@ -71,8 +71,8 @@ def install(
         installing.get(
             session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check, done=done
         )
-    if default and done.got:
-        first = done.got[0]
+    if default and done.results:
+        first = done.results[0]
         words = first.request.text if archive is None else first.runtime.alias
         set_default(session.places, words, preview=session.preview)
     return _answer(session, done)
@@ -81,17 +81,17 @@ def install(
 def _answer(session: Session, result: installing.Installed) -> Answer:
     """What was installed so far."""
     store = session.store()
-    lines = moved_lines(result.settled, planned=session.dry_run)
-    for got in result.got:
-        choice = pinned(store, got.runtime)
-        verb_done = "is installed already" if got.already else session.shown("is installed", "would be installed")
-        if got.runtime.is_managed or got.already:
+    lines = moved_lines(result.reconciled, planned=session.dry_run)
+    for one in result.results:
+        choice = pinned(store, one.runtime)
+        verb_done = "is installed already" if one.already else session.shown("is installed", "would be installed")
+        if one.runtime.is_managed or one.already:
             lines.append(f"Python {choice.release} {verb_done}")
-        lines += got.said
-        lines += moved_lines(got.moved, planned=session.dry_run)
-        lines += notice_of_hold(session, got.runtime)
+        lines += one.said
+        lines += moved_lines(one.moved, planned=session.dry_run)
+        lines += notice_of_hold(session, one.runtime)
     data = {
-        "installed": [got_data(store, got) for got in result.got],
+        "installed": [installed_data(store, one) for one in result.results],
         "moved": moved_data(result.moved),
     }
     return Answer(data, tuple(lines), error=result.error)
@@ -125,7 +125,7 @@ def _install_archive(session: Session, text: str, done: installing.Installed, *,
     request = Request(os.path.basename(path), "path")
     there = session.store().runtime(local.name) if local.name is not None else None
     if there is not None and there.is_managed and there.whole and not force:
-        done.got.append(installing.Got(request, there, already=True))
+        done.results.append(installing.InstallResult(request, there, already=True))
         keep_shims_current(session)
         return
     session.observer.noted(local.told)
@@ -135,7 +135,7 @@ def _install_archive(session: Session, text: str, done: installing.Installed, *,
     runtime, moved, already = unpack_runtime(
         session.places, found, check=check, force=force, observer=session.observer, preview=session.preview
     )
-    done.got.append(installing.Got(request, runtime, already, moved))
+    done.results.append(installing.InstallResult(request, runtime, already, moved))
     keep_shims_current(session)
 
 

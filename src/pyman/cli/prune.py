@@ -32,7 +32,10 @@ def prune(
             "changed": [runtime.name for runtime, _ in done.removed],
             "removed": removed_data(done),
             "freed": sum(size for _, size in done.removed),
-            "kept": [{"version": runtime.name, "why": need.why, "who": need.who} for runtime, need in done.kept],
+            "kept": [
+                {"version": runtime.name, "why": dependent.why, "who": dependent.who}
+                for runtime, dependent in done.kept
+            ],
             "without_way_back": list(done.without_way_back),
             "moved": moved_data(()),
         }

@@ -44,9 +44,9 @@ def run_by_typer(command: Command, words: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
-        from pyman.cli.usage_errors import wrong_words
+        from pyman.cli.usage_errors import usage_error_of
 
-        raise wrong_words(error, command.name) from None
+        raise usage_error_of(error, command.name) from None
     return status if isinstance(status, int) else 0
 
 

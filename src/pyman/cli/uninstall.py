@@ -13,13 +13,13 @@ from pyman.app.shims import keep_shims_current
 from pyman.cli.show.changes import moved_data, moved_lines
 from pyman.cli.verb import verb
 from pyman.core.plans.move import Follower
-from pyman.core.plans.removal import Need
+from pyman.core.plans.removal import Dependent
 from pyman.core.record import record
 from pyman.core.store import Moved, Runtime, Store, wanted_aliases, without_runtime
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, why_left_alone
 from pyman.effects.runtimes.managed import remove_runtime
-from pyman.effects.runtimes.needs import read_needs, sort_for_relink
+from pyman.effects.runtimes.needs import read_dependents, sort_for_relink
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import IN_USE, Refused
@@ -74,9 +74,9 @@ def _answer(session: Session, done: list[tuple[_Going, tuple[Moved, ...]]]) -> A
     for one, moves in done:
         runtime = one.runtime
         lines += [
-            f"{need.who} {session.shown('is not', 'would not be')} held any more"
-            for need in one.needed
-            if need.why == "hold"
+            f"{dependent.who} {session.shown('is not', 'would not be')} held any more"
+            for dependent in one.needed
+            if dependent.why == "hold"
         ]
         for follower in one.relinked:
             follows = session.shown("now follows", "would follow")
@@ -103,7 +103,7 @@ class _Going:
     """A runtime that is to go, and who needs it."""
 
     runtime: Runtime
-    needed: tuple[Need, ...]
+    needed: tuple[Dependent, ...]
     relinked: tuple[Follower, ...] = ()
     """The venvs that are linked to its alias first."""
 
@@ -123,8 +123,12 @@ def _look(
     for other in chosen:
         if other.name != runtime.name:
             rest = without_runtime(rest, other.name)
-    needed = read_needs(session.places, rest, runtime, others)
-    linked = [need for need in needed if need.follower is not None and need.follower.through == runtime.name]
+    needed = read_dependents(session.places, rest, runtime, others)
+    linked = [
+        dependent
+        for dependent in needed
+        if dependent.follower is not None and dependent.follower.through == runtime.name
+    ]
     if not relink or not linked:
         return _Going(runtime, needed)
     left = without_runtime(rest, runtime.name)
@@ -140,10 +144,16 @@ def _look(
         # What does not fit would not run at all without the runtime.
         movable = (
             *movable,
-            *(need for need in needed if need.unfit and need.follower and not why_left_alone(need.follower)),
+            *(
+                dependent
+                for dependent in needed
+                if dependent.unfit and dependent.follower and not why_left_alone(dependent.follower)
+            ),
         )
     program = os.path.join(runtime.path, runtime.executable)
-    return _Going(runtime, needed, tuple(complete(need.follower, program) for need in movable if need.follower))
+    return _Going(
+        runtime, needed, tuple(complete(dependent.follower, program) for dependent in movable if dependent.follower)
+    )
 
 
 def _refused(going: list[_Going], *, relink: bool) -> Answer:
@@ -154,7 +164,9 @@ def _refused(going: list[_Going], *, relink: bool) -> Answer:
         sentence, names = needed_by(one.runtime, one.needed)
         told += [sentence] if one.needed else []
         listed += names
-    movable = not relink and any(need.follower for one in going for need in one.needed if need.why != "follows")
+    movable = not relink and any(
+        dependent.follower for one in going for dependent in one.needed if dependent.why != "follows"
+    )
     hint = "`--force` removes it all the same"
     error = Refused(
         "; ".join(told),
@@ -162,9 +174,9 @@ def _refused(going: list[_Going], *, relink: bool) -> Answer:
         code=IN_USE,
     )
     needed = [
-        {"version": one.runtime.name, "why": need.why, "who": need.who, "reason": need.unfit or None}
+        {"version": one.runtime.name, "why": dependent.why, "who": dependent.who, "reason": dependent.unfit or None}
         for one in going
-        for need in one.needed
+        for dependent in one.needed
     ]
     data = {"changed": [], "removed": [], "moved": [], "needed": needed}
     return Answer(data, notes=tuple(listed), error=error)

@@ -10,13 +10,13 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import got_data, moved_data, moved_lines, notice_of_hold
+from pyman.cli.show.changes import installed_data, moved_data, moved_lines, notice_of_hold
 from pyman.cli.verb import verb
 from pyman.core.plans.install import Fetch, answer_is_known, decide_upgrade, minors_to_upgrade
 from pyman.core.request import Request
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.install import unpack_runtimes
-from pyman.effects.runtimes.managed import prepare_folders, tidy
+from pyman.effects.runtimes.managed import prepare_folders, reconcile
 from pyman.effects.store import read_manifest
 from pyman.effects.web.download import fetch_all
 
@@ -47,7 +47,7 @@ def upgrade(
     done = _Done(session)
     session.if_cut_off(done.answer)
     with Part():
-        done.installed.settled = tidy(
+        done.installed.reconciled = reconcile(
             session.places, session.observer, check=not no_check, force=force, preview=session.preview
         )
     store = session.store()
@@ -90,18 +90,20 @@ class _Done:
     def answer(self) -> Answer:
         """For people and for programs."""
         planned = self._session.dry_run
-        lines = moved_lines(self.installed.settled, planned=planned)
-        for got in self.installed.got:
-            done = "is installed already" if got.already else self._session.shown("is installed", "would be installed")
-            lines.append(f"Python {got.runtime.name} {done}")
-            lines += moved_lines(got.moved, planned=planned)
-            lines += notice_of_hold(self._session, got.runtime)
+        lines = moved_lines(self.installed.reconciled, planned=planned)
+        for result in self.installed.results:
+            done = (
+                "is installed already" if result.already else self._session.shown("is installed", "would be installed")
+            )
+            lines.append(f"Python {result.runtime.name} {done}")
+            lines += moved_lines(result.moved, planned=planned)
+            lines += notice_of_hold(self._session, result.runtime)
         if planned and any(move.followed for move in self.installed.moved):
             lines.append("compiled packages are checked once the new release is there")
         lines += [*self.lines, *self.pruned.lines()]
         store = self._session.store()
         data = {
-            "installed": [got_data(store, got) for got in self.installed.got],
+            "installed": [installed_data(store, result) for result in self.installed.results],
             "moved": moved_data(self.installed.moved),
             "removed": removed_data(self.pruned),
         }
@@ -124,7 +126,7 @@ def _get_together(
     for wanted in fetches:
         runtime, already = new[wanted.name]
         moves = tuple(one for one in moved if one.alias == runtime.alias)
-        done.got.append(installing.Got(wanted.request, runtime, already, moves))
+        done.results.append(installing.InstallResult(wanted.request, runtime, already, moves))
 
 
 def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:

@@ -96,7 +96,7 @@ def _is_release(text: str) -> bool:
         return False
 
 
-def wrong_words(error: Exception, verb: str) -> UsageError:
+def usage_error_of(error: Exception, verb: str) -> UsageError:
     """The failure for what typer says of a verb's words."""
     said = str(getattr(error, "message", "") or error).rstrip(".")
     hint = f"see `pyman {verb} --help`"

@@ -17,7 +17,7 @@ from pyman.core.selection import DEFAULT
 from pyman.core.store import choose
 from pyman.core.version_files import NAME, parse_version_file
 from pyman.effects.files import replace_file
-from pyman.effects.interruption import Undisturbed, committed
+from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.moves.move import set_default
 from pyman.effects.places import cannot_write
 from pyman.errors import BadRequest, NotFound, Refused
@@ -82,7 +82,7 @@ def _use_here(session: Session, requests: list[str]) -> Answer:
 def _write(path: str, requests: list[str]) -> None:
     try:
         # Where the file is a link, what it leads to is what the user keeps there.
-        with Undisturbed():
+        with DeferredSignals():
             replace_file(os.path.realpath(path), ("\n".join(requests) + "\n").encode())
             committed()
     except OSError as error:

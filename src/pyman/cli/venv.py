@@ -80,9 +80,9 @@ def venv(
         try:
             installing.get(session, [missing.request], done=installed)
         finally:
-            for got in installed.got:
+            for result in installed.results:
                 done = session.shown("is", "would be")
-                for line in (*got.said, f"Python {got.runtime.release} {done} installed"):
+                for line in (*result.said, f"Python {result.runtime.release} {done} installed"):
                     session.observer.noted(line)
         if installed.error is not None:
             raise installed.error from None

@@ -6,11 +6,11 @@ import os
 
 from pyman.core.record import record
 from pyman.effects.files import size_of
-from pyman.effects.interruption import Undisturbed
+from pyman.effects.interruption import DeferredSignals
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
 from pyman.effects.removal import remove_tree
-from pyman.effects.staging import sweep_temporaries
+from pyman.effects.staging import clean_up_temporaries
 from pyman.errors import Locked, PymanError
 
 _NO_WAITING = 0.0
@@ -91,7 +91,7 @@ def clean_cache(folder: str, done: Cleaned) -> None:
     Raises PymanError where something cannot be removed.
     """
     for below in FOLDERS:
-        sweep_temporaries(os.path.join(folder, below) if below else folder)
+        clean_up_temporaries(os.path.join(folder, below) if below else folder)
     for (place, subject), entries in _together(read_cache(folder)).items():
         lock = entries[0].name.lock
         holder = _Holder()
@@ -148,7 +148,7 @@ def _remove(entries: list[Entry], done: Cleaned) -> None:
         if os.path.basename(entry.path).startswith(entry.name.lock or "/"):
             continue
         size = _size(entry.path, alone=True)
-        with Undisturbed():
+        with DeferredSignals():
             if os.path.isdir(entry.path) and not os.path.islink(entry.path):
                 remove_tree(entry.path)
             else:

@@ -190,7 +190,7 @@ def _unlink(path: str, folder: int | None) -> None:
         pass  # Somebody else was faster, or it is not a file of ours; what is to be done does not depend on it.
 
 
-def sweep_folder(folder: int) -> None:
+def clean_up_folder(folder: int) -> None:
     """Remove the files and links of this user's in an open folder that dead processes were about to put in place."""
     try:
         names = os.listdir(folder)
@@ -303,7 +303,7 @@ _PLENTY = 256 << 30
 """Bytes. No venv comes near to this, so that none need be counted where so much is free."""
 
 
-def lacking_room(folder: str) -> int:
+def missing_space(folder: str) -> int:
     """The bytes that lack for a second copy of a folder beside it; 0 where it fits. Raises OSError."""
     room = os.statvfs(os.path.dirname(folder))
     free = room.f_bavail * room.f_frsize

@@ -1,9 +1,9 @@
 """Signals that end the work (ctrl-C, SIGTERM, SIGHUP): they interrupt what can be undone, and wait for the rest.
 
-A signal raises Terminated in the main thread. It waits while `Undisturbed` work is done: an undo, or a step that notes
-its undo; and within a `Part` from the moment that something of it is done for good (`committed`), so that the command
-can still report it. A signal that waited is raised at the end of that work, so none is lost. Those that come while the
-first one ends the work wait too: what `finally` puts in order is a way back as well.
+A signal raises Terminated in the main thread. It waits while `DeferredSignals` work is done: an undo, or a step that
+notes its undo; and within a `Part` from the moment that something of it is done for good (`committed`), so that the
+command can still report it. A signal that waited is raised at the end of that work, so none is lost. Those that come
+while the first one ends the work wait too: what `finally` puts in order is a way back as well.
 
 Import-light.
 """
@@ -100,7 +100,7 @@ class _Gate:
         self.thread = 0
         """The one that signals are raised in: no other closes the gate for it."""
         self.caught: list[int] = []
-        self.undisturbed = 0
+        self.defer_signals = 0
         self.parts = 0
         self.committed = False
         """True where something of the innermost part is done for good."""
@@ -113,7 +113,7 @@ class _Gate:
     def let_through(self) -> None:
         """Raise Terminated for a signal that has waited, unless it has to go on waiting."""
         is_ending = self._ending is not None and self._ending() is not None
-        if self.waiting and not self.undisturbed and not self.committed and not is_ending:
+        if self.waiting and not self.defer_signals and not self.committed and not is_ending:
             signal = Terminated(self.waiting[0])
             self.waiting.clear()
             self._ending = ref(signal)
@@ -135,31 +135,31 @@ def _came(number: int, frame: FrameType | None) -> None:
     _gate.let_through()
 
 
-class Undisturbed:
+class DeferredSignals:
     """Work that no signal cuts short, because it is the way back itself, or a step that has to note its undo."""
 
     def __enter__(self) -> None:
         if get_ident() == _gate.thread:
-            _gate.undisturbed += 1
+            _gate.defer_signals += 1
 
     def __exit__(self, *_: object) -> None:
         if get_ident() == _gate.thread:
-            _gate.undisturbed -= 1
+            _gate.defer_signals -= 1
             _gate.let_through()
 
 
-def undisturbed(work: Callable[Given, Result]) -> Callable[Given, Result]:
+def defer_signals(work: Callable[Given, Result]) -> Callable[Given, Result]:
     """Make a function whose work no signal cuts short, be it at its very first instruction: `__exit__`."""
 
     def shielded(*given: Given.args, **named: Given.kwargs) -> Result:
-        with Undisturbed():
+        with DeferredSignals():
             return work(*given, **named)
 
     return shielded
 
 
 # All that the decorator makes have one code. There a signal waits, also before `with` has begun.
-_SHIELD = undisturbed(lambda: None).__code__
+_SHIELD = defer_signals(lambda: None).__code__
 
 
 class Part:

@@ -14,7 +14,7 @@ import os
 import time
 
 from pyman.effects.files import read_text, write_all
-from pyman.effects.interruption import undisturbed
+from pyman.effects.interruption import defer_signals
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write
 from pyman.errors import Locked
@@ -61,7 +61,7 @@ class Lock:
         except OSError as error:
             raise cannot_write(os.path.dirname(self._path), error) from error
 
-    @undisturbed
+    @defer_signals
     def __exit__(self, *_: object) -> None:
         if self._descriptor >= 0:
             self._leave_file()

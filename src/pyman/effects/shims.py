@@ -8,7 +8,7 @@ import sys
 from pyman.core.record import record
 from pyman.core.shell.shims import TEMPLATE, is_shim, render_shim
 from pyman.effects.files import read_text, replace_file, replace_link
-from pyman.effects.interruption import Undisturbed, committed
+from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.places import cannot_write, make_folder, shipped
 from pyman.errors import NOT_OURS, PymanError, Refused
 
@@ -87,7 +87,7 @@ def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, .
     present = _own_shims(root)
     try:
         make_folder(present.folder)
-        with Undisturbed():
+        with DeferredSignals():
             changed = _write(present, names, wanted_text(root, command))
             committed()
     except OSError as error:

@@ -13,8 +13,8 @@ import fcntl
 import os
 
 from pyman.core.record import record
-from pyman.effects.files import SMALL_FILE, is_alive, read_text, sweep_folder, write_all
-from pyman.effects.interruption import undisturbed
+from pyman.effects.files import SMALL_FILE, clean_up_folder, is_alive, read_text, write_all
+from pyman.effects.interruption import defer_signals
 from pyman.effects.lock import hold
 from pyman.effects.places import cannot_write
 from pyman.effects.removal import remove_tree
@@ -49,8 +49,8 @@ class Unfinished:
 class WorkFolder:
     """A folder to prepare something in, on the same file system as the place it will have.
 
-    Leaving the `with` block removes it, whatever happened; a process that is killed leaves it to `sweep`. It is made
-    under the store's lock, so that `sweep` never meets one whose note is not locked yet: `lock` is that lock's
+    Leaving the `with` block removes it, whatever happened; a process that is killed leaves it to `clean_up`. It is made
+    under the store's lock, so that `clean_up` never meets one whose note is not locked yet: `lock` is that lock's
     place, or None where the caller holds it.
     """
 
@@ -91,7 +91,7 @@ class WorkFolder:
         write_all(self._descriptor, self._text.encode())
         os.mkdir(self.tree, 0o755)
 
-    @undisturbed
+    @defer_signals
     def __exit__(self, *_exception: object) -> None:
         try:
             remove_tree(self.path)
@@ -127,7 +127,7 @@ def read_unfinished(folder: str) -> list[Unfinished]:
     return found
 
 
-def sweep(folder: str) -> list[Unfinished]:
+def clean_up(folder: str) -> list[Unfinished]:
     """Finish or undo what dead processes left in a folder, and say what that was.
 
     What had its name taken away is restored; everything else in a work folder has no name yet, or none any more.
@@ -146,7 +146,7 @@ def sweep(folder: str) -> list[Unfinished]:
     return swept
 
 
-def sweep_temporaries(folder: str) -> None:
+def clean_up_temporaries(folder: str) -> None:
     """Remove the files and links that dead processes of this user were about to put in place of others (files.py).
 
     Nothing is removed through a link. Raises nothing: what stays harms nobody, and is tried again.
@@ -156,7 +156,7 @@ def sweep_temporaries(folder: str) -> None:
     except OSError:
         return
     try:
-        sweep_folder(descriptor)
+        clean_up_folder(descriptor)
     finally:
         os.close(descriptor)
 

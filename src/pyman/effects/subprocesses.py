@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.effects.interruption import Undisturbed, undisturbed
+from pyman.effects.interruption import DeferredSignals, defer_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run_supervised(
 
     process: subprocess.Popen[bytes] | None = None
     try:
-        with Undisturbed():
+        with DeferredSignals():
             process = subprocess.Popen(
                 ["/bin/sh", "-c", _SCRIPT, "sh", *command],
                 stdin=subprocess.PIPE,
@@ -89,7 +89,7 @@ def _listen(process: subprocess.Popen[bytes], listen: Callable[[str], None] | No
     return kept.decode("utf-8", "replace")
 
 
-@undisturbed
+@defer_signals
 def _end(process: subprocess.Popen[bytes]) -> None:
     import signal
 

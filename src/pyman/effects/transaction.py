@@ -18,7 +18,7 @@ from pyman.core.plans.steps import (
     Verify,
 )
 from pyman.effects.files import TEMPORARY, keep_beside, read_bytes, replace_file, replace_link, write_all
-from pyman.effects.interruption import Undisturbed, committed, failure_of, undisturbed
+from pyman.effects.interruption import DeferredSignals, committed, defer_signals, failure_of
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.staging import exchange
 from pyman.effects.venvs.own_folders import OwnName, open_own, refuse_unless_own, within_own
@@ -50,7 +50,7 @@ class Transaction:
     def __enter__(self) -> Self:
         return self
 
-    @undisturbed
+    @defer_signals
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
         if kind is not None:
             self._go_back(0, error)
@@ -65,7 +65,7 @@ class Transaction:
     def _go_back(self, mark: int, error: BaseException | None) -> None:
         """Undo what was done since `mark`; a second ctrl-C does not cut the way back short."""
         failed: list[str] = []
-        with Undisturbed():
+        with DeferredSignals():
             while len(self._undo) > mark:
                 try:
                     self._undo.pop()()
@@ -79,7 +79,7 @@ class Transaction:
 
     def do(self, act: Callable[[], object]) -> None:
         """Do something that is no step, and adds its own undo; no signal comes between the two."""
-        with Undisturbed():
+        with DeferredSignals():
             self._began = True
             act()
 

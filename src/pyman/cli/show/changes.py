@@ -9,7 +9,7 @@ from pyman.effects.store import read_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.app.install import Got
+    from pyman.app.install import InstallResult
     from pyman.app.rebuild import Rebuilt
     from pyman.core.plans.rebuild import RebuildPlan
 
@@ -104,15 +104,15 @@ def notice_of_hold(session: Session, runtime: Runtime) -> list[str]:
     return [f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` lets it go"]
 
 
-def got_data(store: Store, got: Got) -> dict[str, object]:
+def installed_data(store: Store, result: InstallResult) -> dict[str, object]:
     """One item of the key `installed` of design.md 11."""
     return {
-        "request": got.request.text,
-        "version": str(got.runtime.version),
-        "path": got.runtime.target or got.runtime.path,
-        "origin": origin_of(got.runtime.target),
-        "aliases": list(store.names_of(got.runtime)),
-        "already": got.already,
+        "request": result.request.text,
+        "version": str(result.runtime.version),
+        "path": result.runtime.target or result.runtime.path,
+        "origin": origin_of(result.runtime.target),
+        "aliases": list(store.names_of(result.runtime)),
+        "already": result.already,
     }
 
 

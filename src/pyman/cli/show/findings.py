@@ -21,7 +21,7 @@ _WORST = {"error": 0, "warning": 1, "info": 2}
 
 
 @record
-class Judged:
+class JudgedFinding:
     """A finding and what became of it."""
 
     finding: Finding
@@ -41,7 +41,7 @@ class Judged:
         return f"{self.finding.message}; it could not be repaired: {self.why}" if self.why else self.finding.message
 
 
-def answer(session: Session, seen: Examination, judged: list[Judged], *, fix: bool, dry_run: bool) -> Answer:
+def answer(session: Session, seen: Examination, judged: list[JudgedFinding], *, fix: bool, dry_run: bool) -> Answer:
     """The answer of `pyman doctor`, its keys those of design.md 11."""
     still_open = sum(one.is_open for one in judged)
     fixed = sum(one.status == FIXED for one in judged)
@@ -74,13 +74,13 @@ def answer(session: Session, seen: Examination, judged: list[Judged], *, fix: bo
     )
 
 
-def _is_for_fix(judged: Judged) -> bool:
+def _is_for_fix(judged: JudgedFinding) -> bool:
     from pyman.app.repair import is_for_fix
 
     return judged.status == OPEN and is_for_fix(judged.finding)
 
 
-def _data(judged: Judged) -> dict[str, object]:
+def _data(judged: JudgedFinding) -> dict[str, object]:
     finding = judged.finding
     return {
         "code": finding.code,
@@ -93,10 +93,10 @@ def _data(judged: Judged) -> dict[str, object]:
     }
 
 
-def _table(session: Session, seen: Examination, judged: list[Judged]) -> Table:
+def _table(session: Session, seen: Examination, judged: list[JudgedFinding]) -> Table:
     """Worst first, and what has the same cause and the same repair together."""
     pythons = {venv.path: str(venv.python) for venv in seen.venvs if venv.python is not None}
-    groups: dict[tuple[str, ...], list[Judged]] = {}
+    groups: dict[tuple[str, ...], list[JudgedFinding]] = {}
     for one in judged:
         finding = one.finding
         groups.setdefault((one.status, finding.code, finding.repair or "", one.message), []).append(one)
@@ -115,7 +115,7 @@ def _table(session: Session, seen: Examination, judged: list[Judged]) -> Table:
     return Table(("Where", "Python", "State", "Repair"), tuple(rows), tuple(details))
 
 
-def _rank(judged: Judged) -> tuple[object, ...]:
+def _rank(judged: JudgedFinding) -> tuple[object, ...]:
     finding = judged.finding
     return (
         judged.status == FIXED,
@@ -126,7 +126,7 @@ def _rank(judged: Judged) -> tuple[object, ...]:
     )
 
 
-def _state(judged: Judged) -> str:
+def _state(judged: JudgedFinding) -> str:
     word = judged.status if judged.status in (FIXED, FAILED) else judged.finding.severity
     return f"{word} {judged.finding.code}"
 
@@ -135,12 +135,12 @@ def _shortened(session: Session, text: str) -> str:
     return text.replace(session.places.home.rstrip("/") + "/", "~/")
 
 
-def _is_of_a_venv(judged: Judged) -> bool:
+def _is_of_a_venv(judged: JudgedFinding) -> bool:
     """True for what is wrong with one of the venvs that were counted: a folder that work was left in is none."""
     return judged.finding.kind == "venv" and judged.finding.code != "interrupted"
 
 
-def _summary(seen: Examination, judged: list[Judged], still_open: int, fixed: int) -> str:
+def _summary(seen: Examination, judged: list[JudgedFinding], still_open: int, fixed: int) -> str:
     # Nobody judged those of other implementations.
     apart = sum(one.finding.code == "other-implementation" for one in judged)
     count = len(seen.venvs) - apart

@@ -101,7 +101,7 @@ INSTALL: RepairAction = "install"
 REINSTALL: RepairAction = "reinstall"
 ADOPT_AGAIN: RepairAction = "adopt-again"
 FORGET_RUNTIME: RepairAction = "forget-runtime"
-SWEEP: RepairAction = "sweep"
+CLEAN_UP: RepairAction = "sweep"
 UPGRADE: RepairAction = "upgrade"
 HOLD_BACK: RepairAction = "hold-back"
 
@@ -148,7 +148,7 @@ def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 
 @record
-class World:
+class DiagnosisContext:
     """What a venv is judged by."""
 
     store: Store
@@ -171,15 +171,15 @@ class World:
     """Venvs, by path, whose making was cut off, and the requirements files that were being installed into them."""
 
 
-class Judged:
+class VenvContext:
     """One venv while it is judged."""
 
-    def __init__(self, facts: VenvFacts, world: World) -> None:
+    def __init__(self, facts: VenvFacts, context: DiagnosisContext) -> None:
         self.facts = facts
-        self.world = world
+        self.context = context
         self.alias = wanted_alias(facts)
-        self.target = target_for(facts, world.store, self.alias)
-        self.other_architecture = (world.other_architecture or {}).get(facts.path, "")
+        self.target = target_for(facts, context.store, self.alias)
+        self.other_architecture = (context.other_architecture or {}).get(facts.path, "")
 
     def find(
         self,
@@ -210,7 +210,7 @@ class Judged:
         if self.target is None:
             if self.alias is None:
                 return self.find(code, message)
-            leads_to = next((swap.new for swap in swaps(self.world.store) if swap.alias == self.alias), None)
+            leads_to = next((swap.new for swap in swaps(self.context.store) if swap.alias == self.alias), None)
             if leads_to is not None:
                 return self.find(code, message, f"point {self.alias} at {leads_to}", MOVE_ALIASES, self.alias)
             return self.find(code, message, f"install {self.alias} and relink to it", INSTALL, self.alias, asks=True)
@@ -249,16 +249,16 @@ class Judged:
         """What the venv would miss of what its base lends it; None where nobody looked."""
         if not self.facts.settings.has_system_site_packages:
             return ()
-        return (self.world.losses or {}).get((self.facts.path, target.home))
+        return (self.context.losses or {}).get((self.facts.path, target.home))
 
     def _target_of(self, finding: Finding) -> Target | None:
         """Where a repair would link the venv to; None for one that leaves its base alone."""
         if finding.action == HOLD_BACK:
-            runtime = self.world.store.runtime(finding.argument)
-            return store_target(self.world.store, runtime, runtime.name) if runtime is not None else None
+            runtime = self.context.store.runtime(finding.argument)
+            return store_target(self.context.store, runtime, runtime.name) if runtime is not None else None
         if finding.action != RELINK:
             return None
-        return base_target(self.facts, self.world.store) if finding.code == "nested" else self.target
+        return base_target(self.facts, self.context.store) if finding.code == "nested" else self.target
 
     def is_vital(self, path: str) -> bool:
         """True for what the interpreter's start depends on."""

@@ -6,10 +6,10 @@ from posixpath import join
 
 from pyman.core.diagnosis.finding import (
     ADOPT_AGAIN,
+    CLEAN_UP,
     FORGET_RUNTIME,
     MOVE_ALIASES,
     REINSTALL,
-    SWEEP,
     UPGRADE,
     Finding,
 )
@@ -132,7 +132,7 @@ def diagnose_unfinished(unfinished: Iterable[Interrupted]) -> tuple[Finding, ...
             work.path,
             _what_was_cut_off(work),
             "finish or undo it",
-            SWEEP,
+            CLEAN_UP,
             work.path,
         )
         for work in unfinished

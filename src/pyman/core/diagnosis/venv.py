@@ -16,14 +16,14 @@ from pyman.core.diagnosis.finding import (
     REPAIR_MOVED,
     RESTORE,
     REWRITE,
+    DiagnosisContext,
     Finding,
-    Judged,
-    World,
+    VenvContext,
 )
 from pyman.core.escape import as_word
 from pyman.core.implementation import CPYTHON, is_repaired, of_program, title
 from pyman.core.owners import owner_command
-from pyman.core.packages.lent import not_lent
+from pyman.core.packages.lent import names_missing
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.record import record, replace
 from pyman.core.relink import base_target, names_one_runtime, pinned_release, stale_keys
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from pyman.core.version import Version
 
 
-def diagnose_venv(facts: VenvFacts, world: World) -> tuple[Finding, ...]:
+def diagnose_venv(facts: VenvFacts, context: DiagnosisContext) -> tuple[Finding, ...]:
     """Say what is wrong with one venv: at most one thing about its interpreter, and what else there is."""
-    venv = Judged(facts, world)
+    venv = VenvContext(facts, context)
     found = next(about_interpreter(venv), None)
     findings = [venv.unless_borrowed(found)] if found is not None else []
     findings += _rest(venv, found)
-    return tuple(_as_far_as_allowed(finding, facts, world) for finding in findings)
+    return tuple(_as_far_as_allowed(finding, facts, context) for finding in findings)
 
 
 def diagnose_gone(name: str, path: str) -> Finding:
@@ -91,21 +91,21 @@ def diagnose_work_folder(found: WorkFolder, uid: int, *, is_free: bool, named: b
 _MOST_NAMED = 5
 
 
-def _as_far_as_allowed(finding: Finding, facts: VenvFacts, world: World) -> Finding:
+def _as_far_as_allowed(finding: Finding, facts: VenvFacts, context: DiagnosisContext) -> Finding:
     """Leave what is not the user's to touch to whoever it belongs to."""
     if not finding.action:
         return finding
-    if facts.uid != world.uid:
+    if facts.uid != context.uid:
         return replace(finding, repair="its owner can mend it: it belongs to another user", action="", asks=False)
     if facts.only_named:
         command = f"`pyman doctor {as_word(facts.folder)} --fix`"
         why = f"{command} repairs it: it lies outside of the project whose {basename(facts.path)} leads to it"
         return replace(finding, repair=why, action="", asks=False)
-    if finding.code == "shared-files" and facts.foreign and not world.foreign:
+    if finding.code == "shared-files" and facts.foreign and not context.foreign:
         # Whatever its owner does, it links the same files once more.
         command = f"`pyman doctor {as_word(facts.folder)} --fix --foreign`"
         return replace(finding, repair=f"run {command}", action="", asks=False)
-    if (facts.creator == "pre-commit" and finding.code != "shared-files") or (facts.foreign and not world.foreign):
+    if (facts.creator == "pre-commit" and finding.code != "shared-files") or (facts.foreign and not context.foreign):
         return replace(finding, repair=f"run `{owner_command(facts)}`", action="", asks=False)
     if facts.not_written:
         why = f"not repaired: {facts.not_written}, and pyman writes only into a venv's own folders"
@@ -116,7 +116,7 @@ def _as_far_as_allowed(finding: Finding, facts: VenvFacts, world: World) -> Find
     return finding
 
 
-def _rest(venv: Judged, found: Finding | None) -> Iterator[Finding]:
+def _rest(venv: VenvContext, found: Finding | None) -> Iterator[Finding]:
     if found is None or found.code != "unreadable":
         problem = next((problem for problem in venv.facts.problems if not venv.is_vital(problem.path)), None)
         if problem is not None:
@@ -130,7 +130,7 @@ def _rest(venv: Judged, found: Finding | None) -> Iterator[Finding]:
         yield from _stale_metadata(venv)
 
 
-def _shared_files(venv: Judged) -> Iterator[Finding]:
+def _shared_files(venv: VenvContext) -> Iterator[Finding]:
     shared = venv.facts.shared
     if shared is None:
         return
@@ -141,13 +141,13 @@ def _shared_files(venv: Judged) -> Iterator[Finding]:
         yield venv.find("shared-files", shared.message, "give it its own copies", OWN_FILES)
 
 
-def _moved(venv: Judged) -> Iterator[Finding]:
+def _moved(venv: VenvContext) -> Iterator[Finding]:
     old = venv.facts.moved_from
     if old is not None:
         yield venv.find("moved", f"its scripts and activation name {old}", "rewrite its scripts", REPAIR_MOVED)
 
 
-def _stale_metadata(venv: Judged) -> Iterator[Finding]:
+def _stale_metadata(venv: VenvContext) -> Iterator[Finding]:
     python = venv.facts.python
     if python is None:
         return
@@ -175,24 +175,24 @@ def state_of_venv(findings: Iterable[Finding], path: str) -> str:
 # What is wrong with the interpreter of a venv: the rules in the order of design.md 7; the first that applies counts.
 
 
-def about_interpreter(venv: Judged) -> Iterator[Finding]:
+def about_interpreter(venv: VenvContext) -> Iterator[Finding]:
     """Every finding about the interpreter that applies, in the order of the table."""
     for rule in _RULES:
         yield from rule(venv)
 
 
-def _held_back(venv: Judged) -> Iterator[Finding]:
+def _held_back(venv: VenvContext) -> Iterator[Finding]:
     held, python, target = venv.facts.settings.held_back, venv.facts.python, venv.target
     if held is None or python is None or venv.facts.link_kind == "broken" or held[0] != str(python):
         return
     if target is None or target.version <= python:
         return
-    reason = (venv.world.unfit or {}).get(venv.facts.path)
+    reason = (venv.context.unfit or {}).get(venv.facts.path)
     lost = venv.losses(target)
     if reason is None and lost:
-        reason = not_lent(str(python), lost)
+        reason = names_missing(str(python), lost)
     message = f"kept on {python} while {venv.alias} is {target.version}: {reason or held[1] or 'no reason is given'}"
-    if venv.world.unfit is None:
+    if venv.context.unfit is None:
         yield venv.find("held-back", message, "tried again when the alias moves")
     elif reason is not None:
         yield venv.find("held-back", message)
@@ -200,14 +200,14 @@ def _held_back(venv: Judged) -> Iterator[Finding]:
         yield venv.find("held-back", message, f"it fits now: relink to {venv.shown(target)}", RELINK)
 
 
-def _unreadable(venv: Judged) -> Iterator[Finding]:
+def _unreadable(venv: VenvContext) -> Iterator[Finding]:
     for problem in venv.facts.problems:
         if venv.is_vital(problem.path):
             what = basename(problem.path) if problem.path != venv.facts.folder else "it"
             yield venv.find("unreadable", f"{what} cannot be read: {problem.reason}")
 
 
-def _other_implementation(venv: Judged) -> Iterator[Finding]:
+def _other_implementation(venv: VenvContext) -> Iterator[Finding]:
     implementation = venv.facts.implementation
     if implementation is None or is_repaired(implementation):
         return
@@ -220,8 +220,8 @@ def _other_implementation(venv: Judged) -> Iterator[Finding]:
     yield venv.find("other-implementation", f"{told}; pyman does not repair venvs of {name}")
 
 
-def _unfinished(venv: Judged) -> Iterator[Finding]:
-    files = (venv.world.unfinished or {}).get(venv.facts.path)
+def _unfinished(venv: VenvContext) -> Iterator[Finding]:
+    files = (venv.context.unfinished or {}).get(venv.facts.path)
     if files is None:
         return
     named = " and ".join(basename(file) for file in files)
@@ -231,7 +231,7 @@ def _unfinished(venv: Judged) -> Iterator[Finding]:
     yield venv.find("unfinished", message, f"{repair}; {keep}", RECREATE, asks=True)
 
 
-def _minor_mismatch(venv: Judged) -> Iterator[Finding]:
+def _minor_mismatch(venv: VenvContext) -> Iterator[Finding]:
     library, own = venv.facts.library, venv.facts.running or venv.facts.interpreter
     if library is None or own is None or not own.minor:
         return
@@ -245,7 +245,7 @@ def _minor_mismatch(venv: Judged) -> Iterator[Finding]:
         yield venv.find("minor-mismatch", message, f"rebuild it for {own.alias}", REBUILD, own.alias, asks=True)
 
 
-def _dangling(venv: Judged) -> Iterator[Finding]:
+def _dangling(venv: VenvContext) -> Iterator[Finding]:
     facts = venv.facts
     if facts.home is None:
         named = facts.settings.home
@@ -262,7 +262,7 @@ def _dangling(venv: Judged) -> Iterator[Finding]:
     else:
         return
     release = pinned_release(facts)
-    if release is not None and venv.world.store.runtime(release) is None:
+    if release is not None and venv.context.store.runtime(release) is None:
         yield venv.find("dangling", message, f"install {release} again", INSTALL, release)
     else:
         yield venv.relink("dangling", message)
@@ -278,16 +278,16 @@ def _where_it_leads(facts: VenvFacts) -> str:
     return f"bin/python leads to {chain[-1]}, which does not exist" if len(chain) > 1 else "bin/python does not exist"
 
 
-def _mixed(venv: Judged) -> Iterator[Finding]:
+def _mixed(venv: VenvContext) -> Iterator[Finding]:
     if venv.facts.copy == NO_COPY and not names_one_runtime(venv.facts):
         yield venv.relink("mixed", f"bin/python leads to {venv.facts.link}, and home is {venv.facts.home}")
 
 
-def _nested(venv: Judged) -> Iterator[Finding]:
+def _nested(venv: VenvContext) -> Iterator[Finding]:
     if venv.facts.outer is None:
         return
     message = f"home lies in another venv, {venv.facts.outer}"
-    base = base_target(venv.facts, venv.world.store)
+    base = base_target(venv.facts, venv.context.store)
     if base is None:
         yield venv.find("nested", message)
     elif venv.other_architecture:
@@ -296,7 +296,7 @@ def _nested(venv: Judged) -> Iterator[Finding]:
         yield venv.find("nested", message, f"relink to its base, {base.home}", RELINK)
 
 
-def _no_stdlib(venv: Judged) -> Iterator[Finding]:
+def _no_stdlib(venv: VenvContext) -> Iterator[Finding]:
     facts = venv.facts
     own = facts.interpreter or facts.home_interpreter
     if facts.home_library is not None or own is None or own.library is not None:
@@ -308,7 +308,7 @@ def _no_stdlib(venv: Judged) -> Iterator[Finding]:
         yield venv.relink("no-stdlib", message)
 
 
-def _copied_binary(venv: Judged) -> Iterator[Finding]:
+def _copied_binary(venv: VenvContext) -> Iterator[Finding]:
     facts = venv.facts
     if facts.copy == SCRIPT:
         yield venv.find("copied-binary", "bin/python is a script, not an interpreter")
@@ -320,14 +320,14 @@ def _copied_binary(venv: Judged) -> Iterator[Finding]:
         yield venv.find("copied-binary", message, "refresh the copy", REFRESH)
 
 
-def _incompatible(venv: Judged) -> Iterator[Finding]:
-    found = (venv.world.incompatible or {}).get(venv.facts.path)
+def _incompatible(venv: VenvContext) -> Iterator[Finding]:
+    found = (venv.context.incompatible or {}).get(venv.facts.path)
     if found is not None:
         release, reason = found
         yield venv.find("incompatible", reason, f"hold it back on {release}", HOLD_BACK, release)
 
 
-def _behind(venv: Judged) -> Iterator[Finding]:
+def _behind(venv: VenvContext) -> Iterator[Finding]:
     """`stale-patch` and `unfollowed`: a link into a folder named after a full version, and no pin."""
     facts, target, python = venv.facts, venv.target, venv.facts.python
     if facts.link_kind != "patch" or facts.policy == "pin" or target is None or python is None:
@@ -342,7 +342,7 @@ def _behind(venv: Judged) -> Iterator[Finding]:
         return
     if not python.is_final and target.version.is_final and facts.compiled:
         return  # What was compiled for a pre-release is not moved: `prerelease-abi`.
-    reason = (venv.world.unfit or {}).get(facts.path) or venv.other_architecture
+    reason = (venv.context.unfit or {}).get(facts.path) or venv.other_architecture
     if reason:
         yield venv.find("held-back", f"kept on {python} while {target.alias} is {target.version}: {reason}")
         return
@@ -350,12 +350,12 @@ def _behind(venv: Judged) -> Iterator[Finding]:
     yield venv.find("stale-patch", message, f"relink to {venv.shown(target)}", RELINK)
 
 
-def _pinned(venv: Judged) -> Iterator[Finding]:
+def _pinned(venv: VenvContext) -> Iterator[Finding]:
     python = venv.facts.python
     if venv.facts.policy != "pin" or python is None:
         return
     newest = max(
-        (runtime.version for runtime in venv.world.store.runtimes if runtime.whole and runtime.alias == venv.alias),
+        (runtime.version for runtime in venv.context.store.runtimes if runtime.whole and runtime.alias == venv.alias),
         key=lambda version: version.order,
         default=python,
     )
@@ -363,7 +363,7 @@ def _pinned(venv: Judged) -> Iterator[Finding]:
         yield venv.find("pinned", f"pinned to {python}, and {newest} is installed")
 
 
-def _prerelease_abi(venv: Judged) -> Iterator[Finding]:
+def _prerelease_abi(venv: VenvContext) -> Iterator[Finding]:
     facts, python, target = venv.facts, venv.facts.python, venv.target
     if not facts.compiled or python is None:
         return
@@ -374,7 +374,7 @@ def _prerelease_abi(venv: Judged) -> Iterator[Finding]:
         yield venv.find("prerelease-abi", message, f"rebuild it for {venv.alias}", REBUILD, venv.alias or "", asks=True)
 
 
-def _names_prerelease(venv: Judged, key: str) -> bool:
+def _names_prerelease(venv: VenvContext, key: str) -> bool:
     return any(letter.isalpha() for letter in (venv.facts.settings.get(key) or "").replace(".final.", ""))
 
 

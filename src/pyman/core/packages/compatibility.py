@@ -312,11 +312,11 @@ def newly_broken(
     old: Release,
     new: Release,
     *,
-    lends: bool = False,
+    system_site_packages: bool = False,
 ) -> tuple[str, ...]:
     """Return what packages need now and do not have, and had before: one sentence each.
 
-    With `lends` (`include-system-site-packages`) what is missing may come from the base Python, and is not told.
+    With `system_site_packages` (`include-system-site-packages`) what is missing may come from the base.
     """
     was = {one.normalized: one for one in before}
     now = {one.normalized: one for one in after}
@@ -331,7 +331,11 @@ def newly_broken(
             # The same line about the same versions says what it said before, but for its marker.
             if name in changed or distribution.normalized in changed or (moved and ";" in line):
                 told = _lack(line, name, now, new.markers)
-                if told and not (lends and name not in now) and not _was_so(distribution, line, name, was, old.markers):
+                if (
+                    told
+                    and not (system_site_packages and name not in now)
+                    and not _was_so(distribution, line, name, was, old.markers)
+                ):
                     broken[f"{distribution} needs {told}"] = None
     return tuple(broken)
 

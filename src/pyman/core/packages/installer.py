@@ -48,7 +48,7 @@ class Batch:
     """True where what they need is found and installed too, False where they are all there is."""
     file: str = ""
     """A requirements file of the user's, or `pylock.toml` for uv, instead of lines."""
-    beside_lent: bool = False
+    system_site_packages: bool = False
     """True for a venv that sees the packages of its base Python: pip would not install what is there."""
     more_files: tuple[str, ...] = ()
     """Further requirements files, to be satisfied together with it."""
@@ -160,7 +160,7 @@ def install_command(
         command = [*installer.command, "install", "--no-input", "--progress-bar", "off"]
     command += [] if batch.dependencies else ["--no-deps"]
     # uv looks into the venv alone.
-    command += ["--ignore-installed"] if batch.beside_lent and installer.kind == "pip" else []
+    command += ["--ignore-installed"] if batch.system_site_packages and installer.kind == "pip" else []
     command += ["--dry-run"] if dry_run else []
     command += ["--constraint", constraints] if constraints else []
     for file in (batch.file or requirements, *batch.more_files):

@@ -29,7 +29,7 @@ _MOST_NAMED = 6
 
 
 @record
-class Lent:
+class DonorPackages:
     """What package folders hold, by their names alone."""
 
     distributions: Mapping[str, str]
@@ -38,7 +38,7 @@ class Lent:
     """What can be imported by these names, whoever put it there."""
 
 
-NOTHING = Lent({})
+NOTHING = DonorPackages({})
 
 
 def package_folders(prefix: str, library: str) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def package_folders(prefix: str, library: str) -> tuple[str, ...]:
     )
 
 
-def read_names(files: Iterable[str], folders: Iterable[str]) -> Lent:
+def read_names(files: Iterable[str], folders: Iterable[str]) -> DonorPackages:
     """Understand the names of the files and folders in a package folder."""
     distributions: dict[str, str] = {}
     modules = {name.partition(".")[0] for name in files if name.endswith(_MODULE_ENDINGS)}
@@ -71,7 +71,7 @@ def read_names(files: Iterable[str], folders: Iterable[str]) -> Lent:
             stem = told[0] if told is not None else name.rpartition(".")[0]
             distributions[normalize_name(stem)] = " ".join(told) if told is not None else stem
     importable = frozenset(name for name in modules if name.isidentifier() and not name.startswith("__"))
-    return Lent(distributions, importable - _MODULES_OF_PYTHON)
+    return DonorPackages(distributions, importable - _MODULES_OF_PYTHON)
 
 
 def paths_in_pth(text: str) -> Iterator[str]:
@@ -82,17 +82,17 @@ def paths_in_pth(text: str) -> Iterator[str]:
             yield path
 
 
-def together(parts: Iterable[Lent]) -> Lent:
+def together(parts: Iterable[DonorPackages]) -> DonorPackages:
     """What several folders hold; the first of two versions is the one that is imported."""
     distributions: dict[str, str] = {}
     modules: set[str] = set()
     for part in parts:
         distributions = {**part.distributions, **distributions}
         modules |= part.modules
-    return Lent(distributions, frozenset(modules))
+    return DonorPackages(distributions, frozenset(modules))
 
 
-def missing(lent: Lent, elsewhere: Lent, own: Lent = NOTHING) -> tuple[str, ...]:
+def missing(lent: DonorPackages, elsewhere: DonorPackages, own: DonorPackages = NOTHING) -> tuple[str, ...]:
     """What a venv with `own` packages has from its base, and would have neither itself nor from another base.
 
     Names and versions; where every distribution is there, modules that no distribution accounts for.
@@ -105,7 +105,7 @@ def missing(lent: Lent, elsewhere: Lent, own: Lent = NOTHING) -> tuple[str, ...]
     return tuple(f"the module {name}" for name in sorted(lent.modules - elsewhere.modules - own.modules))
 
 
-def not_lent(release: str, names: tuple[str, ...]) -> str:
+def names_missing(release: str, names: tuple[str, ...]) -> str:
     """Why a venv does not fit another base: what the present one, which is this release, lends it."""
     return f"{release} lends it {told(names)}"
 

@@ -172,17 +172,17 @@ class AliasMove:
     swap: Swap
     old: Runtime | None
     new: Runtime | None
-    along: tuple[Follower, ...] = ()
+    updated: tuple[Follower, ...] = ()
     """They follow, and are brought up to date."""
     others: int = 0
     """How many follow beside those, and need nothing done."""
-    behind: tuple[tuple[Follower, str], ...] = ()
+    newly_held: tuple[tuple[Follower, str], ...] = ()
     """They do not fit the new release: held back on the old one, with the reason."""
-    stuck: tuple[tuple[Follower, str], ...] = ()
+    blocked: tuple[tuple[Follower, str], ...] = ()
     """They do not fit, and cannot be held back: they stop the move."""
-    forward: tuple[Follower, ...] = ()
+    released: tuple[Follower, ...] = ()
     """They were held back before, and fit now."""
-    still: tuple[tuple[Follower, str], ...] = ()
+    still_held: tuple[tuple[Follower, str], ...] = ()
     """They were held back before, and stay so."""
     pinned: tuple[Follower, ...] = ()
     to_minor: tuple[tuple[Follower, Runtime], ...] = ()
@@ -196,7 +196,7 @@ class AliasMove:
         return self.old is not None and self.new is not None and self.new.version > self.old.version
 
 
-def kept_behind(move: AliasMove, follower: Follower, reason: str) -> Plan:
+def plan_to_hold_back(move: AliasMove, follower: Follower, reason: str) -> Plan:
     """Keep a venv on the release that its alias leaves."""
     old = move.old
     if old is None:
@@ -204,7 +204,7 @@ def kept_behind(move: AliasMove, follower: Follower, reason: str) -> Plan:
     return through_other(follower, old.name, old.version, held_back=f"{old.version} {reason}", variant=old.variant)
 
 
-def brought_along(move: AliasMove, follower: Follower) -> Plan:
+def plan_to_update(move: AliasMove, follower: Follower) -> Plan:
     """Bring a venv up to the release that its alias leads to now."""
     new = move.new
     return onto_alias(follower, move.swap.alias, new.version, new.variant) if new is not None else Plan()

@@ -232,7 +232,7 @@ def fits(choice: Choice, requested: RequestedPython) -> bool:
     return requested.alias is None or minor_alias(choice.version, choice.variant) == requested.alias
 
 
-def settled(choice: Choice, requested: RequestedPython, request: Request, store: Store) -> Choice:
+def with_policy(choice: Choice, requested: RequestedPython, request: Request, store: Store) -> Choice:
     """The choice with the venv's policy: what was pinned stays pinned, unless its release is nowhere to be had."""
     if not requested.pin or choice.policy == "pin" or request == requested.fallback:
         return choice

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @record
-class Need:
+class Dependent:
     """One reason to keep a runtime."""
 
     why: Why
@@ -29,7 +29,7 @@ class Need:
     """Why the venv cannot be moved to another release."""
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The reason as a line of a list."""
         more = f" and does not fit the other release: {self.unfit}" if self.unfit else ""
         return {
@@ -45,7 +45,7 @@ class Need:
         }[self.why] + more
 
 
-def needs(
+def dependents_of(
     runtime: Runtime,
     store: Store,
     followers: Iterable[Follower],
@@ -54,14 +54,14 @@ def needs(
     *,
     unknown_because: str = "",
     runs_pyman: bool = False,
-) -> tuple[Need, ...]:
+) -> tuple[Dependent, ...]:
     """Everything that needs a runtime.
 
     `unknown_because` is why `processes` may not be all of them, `runs_pyman` says that pyman itself runs on it.
 
     Venvs that go through its alias need it only while it is the last one behind that alias.
     """
-    found = [Need("pyman", "pyman")] if runs_pyman else []
+    found = [Dependent("pyman", "pyman")] if runs_pyman else []
     last = all(
         other.name == runtime.name or not other.whole for other in store.runtimes if other.alias == runtime.alias
     )
@@ -70,13 +70,13 @@ def needs(
     for follower in followers:
         if follower.through == runtime.name:
             why: Why = "pinned" if follower.is_pinned else "held back" if follower.is_held_back else "linked"
-            found.append(Need(why, follower.path, follower))
+            found.append(Dependent(why, follower.path, follower))
         elif follower.through in ways and last:
-            found.append(Need("follows", follower.path, follower))
-    found += [Need("unreachable", path) for path in unreachable]
-    found += [Need("process", f"{process.pid} ({process.command})") for process in processes]
-    found += [Need("processes", unknown_because)] if unknown_because else []
-    found += [Need("hold", alias) for alias, name in store.holds if name == runtime.name]
+            found.append(Dependent("follows", follower.path, follower))
+    found += [Dependent("unreachable", path) for path in unreachable]
+    found += [Dependent("process", f"{process.pid} ({process.command})") for process in processes]
+    found += [Dependent("processes", unknown_because)] if unknown_because else []
+    found += [Dependent("hold", alias) for alias, name in store.holds if name == runtime.name]
     return tuple(found)
 
 

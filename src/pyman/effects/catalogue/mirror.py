@@ -10,7 +10,7 @@ import os
 
 from pyman.core.catalogue import INDEX, SUMS, MirroredArchive, WrongShape, merge_index, merge_sums, resolve_url
 from pyman.effects.files import open_regular, read_text, replace_file
-from pyman.effects.interruption import Undisturbed, committed
+from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, make_folder
@@ -52,15 +52,15 @@ def add_archives(
                 ready = _on_the_same_disk(path, archive, work)
                 place = os.path.join(folder, archive.place)
                 make_folder(os.path.dirname(place))
-                with Undisturbed():
+                with DeferredSignals():
                     os.replace(ready, place)
                     done[archive] = True
-            with Undisturbed():
+            with DeferredSignals():
                 _write_lists(folder, archives)
                 committed()
         except OSError as error:
             raise cannot_write(folder, error) from error
-        _tidy(os.path.join(work, "archives"))
+        _clean_up(os.path.join(work, "archives"))
 
 
 def archives_there(folder: str, archives: Iterable[MirroredArchive]) -> dict[MirroredArchive, bool]:
@@ -146,7 +146,7 @@ def _replace(path: str, text: str) -> None:
         replace_file(path, text.encode("utf-8", "surrogateescape"), durable=True)
 
 
-def _tidy(folder: str) -> None:
+def _clean_up(folder: str) -> None:
     """Remove the locks of finished downloads; what is cut off stays for the next run."""
     try:
         for name in os.listdir(folder):

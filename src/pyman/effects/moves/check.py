@@ -6,12 +6,12 @@ import os
 import sys
 
 from pyman.core.packages.compatibility import Move, Release, Verdict, marker_environment
-from pyman.core.packages.lent import not_lent, package_folders
+from pyman.core.packages.lent import names_missing, package_folders
 from pyman.core.plans.move import AliasMove, Follower, library_name
 from pyman.core.record import record, replace
 from pyman.core.request import Request, parse_request
 from pyman.effects.files import read_text, replace_file
-from pyman.effects.packages.lenders import Lender, Lenders
+from pyman.effects.packages.donors import Donor, Donors
 from pyman.effects.places import make_folder
 from pyman.errors import PymanError
 
@@ -33,7 +33,7 @@ class Check:
         self._trees = trees
         self._release = read_release(self._base(new))
         self._visible: tuple[Distribution, ...] | None = None
-        self._lenders = Lenders()
+        self._donors = Donors()
 
     def _base(self, runtime: Runtime) -> Base:
         return Base(os.path.join(self._tree(runtime), runtime.executable), runtime.version, runtime.variant)
@@ -64,13 +64,13 @@ class Check:
             request = _request_of(follower) if asked else None
             verdict = move.check(installed.distributions, installed.needs, request=request, visible=visible)
             lost = self._no_more_lent(installed.site_packages, old) if borrows else ()
-            reasons = (*verdict.reasons, not_lent(old.release, lost)) if lost else verdict.reasons
+            reasons = (*verdict.reasons, names_missing(old.release, lost)) if lost else verdict.reasons
             answers.append((follower, Verdict(reasons, (*installed.notes, *verdict.notes))))
         return answers
 
     def _no_more_lent(self, site_packages: str, old: Runtime) -> tuple[str, ...]:
-        before, after = (Lender(self._tree(each), library_name(each)) for each in (old, self._new))
-        return self._lenders.missed(before, after, site_packages)
+        before, after = (Donor(self._tree(each), library_name(each)) for each in (old, self._new))
+        return self._donors.missed(before, after, site_packages)
 
     def _seen_from_outside(self) -> tuple[Distribution, ...]:
         """What is installed in the new runtime itself, for venvs that can import it."""
@@ -91,17 +91,17 @@ def check_followers(move: AliasMove, waiting: Iterable[Follower], before: Store,
     if new is None:
         return move
     check = Check(new, trees)
-    behind: list[tuple[Follower, str]] = []
-    along: list[Follower] = list(move.along) if old is None else []
+    newly_held: list[tuple[Follower, str]] = []
+    updated: list[Follower] = list(move.updated) if old is None else []
     notes: list[tuple[str, str]] = []
-    for follower, verdict in check.verdicts(move.along, old) if old is not None else ():
+    for follower, verdict in check.verdicts(move.updated, old) if old is not None else ():
         notes += [(follower.path, note) for note in verdict.notes]
         if verdict.reasons:
-            behind.append((follower, one_line(verdict.reasons)))
+            newly_held.append((follower, one_line(verdict.reasons)))
         else:
-            along.append(follower)
-    forward: list[Follower] = list(move.forward)
-    still: list[tuple[Follower, str]] = []
+            updated.append(follower)
+    released: list[Follower] = list(move.released)
+    still_held: list[tuple[Follower, str]] = []
     held: dict[str, list[Follower]] = {}
     for follower in waiting:
         held.setdefault(follower.through, []).append(follower)
@@ -109,20 +109,20 @@ def check_followers(move: AliasMove, waiting: Iterable[Follower], before: Store,
         runtime = before.runtime(name)
         if runtime is None or not runtime.whole:
             # What kept it there is gone: it cannot be worse off.
-            forward += followers
+            released += followers
             continue
         for follower, verdict in check.verdicts(followers, runtime):
             notes += [(follower.path, note) for note in verdict.notes]
             if verdict.reasons:
-                still.append((follower, one_line(verdict.reasons)))
+                still_held.append((follower, one_line(verdict.reasons)))
             else:
-                forward.append(follower)
+                released.append(follower)
     return replace(
         move,
-        along=tuple(along),
-        behind=tuple(behind),
-        forward=tuple(forward),
-        still=tuple(still),
+        updated=tuple(updated),
+        newly_held=tuple(newly_held),
+        released=tuple(released),
+        still_held=tuple(still_held),
         notes=(*move.notes, *notes),
     )
 
@@ -169,7 +169,7 @@ class Fitness:
     """Answers questions, and keeps the answers."""
 
     def __init__(self, cache: str) -> None:
-        self.lenders = Lenders()
+        self.donors = Donors()
         self._file = os.path.join(cache, "checks")
         self._known = self._recall()
         self._kept: dict[str, str] = {}

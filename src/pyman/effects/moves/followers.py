@@ -9,10 +9,10 @@ from pyman.core.names import minor_of_executable
 from pyman.core.plans.move import (
     AliasMove,
     Follower,
-    brought_along,
     copies_of,
-    kept_behind,
     may_need_work,
+    plan_to_hold_back,
+    plan_to_update,
     through_other,
 )
 from pyman.core.pyvenv_cfg import FILE_NAME
@@ -250,7 +250,7 @@ def _split(line: str) -> tuple[str, str, str]:
 # What the move of an alias does to venvs, and what became of each: the move is handed back as it turned out.
 
 
-def keep_behind(transaction: Transaction, move: AliasMove, *, force: bool) -> AliasMove:
+def hold_back(transaction: Transaction, move: AliasMove, *, force: bool) -> AliasMove:
     """Link the venvs that do not fit to the release that the alias leaves, before it does.
 
     Raises Refused where one cannot be held back, unless `force`: then it goes along, and that is noted.
@@ -263,18 +263,18 @@ def keep_behind(transaction: Transaction, move: AliasMove, *, force: bool) -> Al
             if not force:
                 raise _cannot_be_kept(follower, runtime, error) from error
             move = _noted(move, follower, error)
-    behind: list[tuple[Follower, str]] = []
-    for follower, reason in move.behind:
+    newly_held: list[tuple[Follower, str]] = []
+    for follower, reason in move.newly_held:
         try:
-            transaction.attempt(kept_behind(move, follower, reason))
+            transaction.attempt(plan_to_hold_back(move, follower, reason))
         except PymanError as error:
             why = f"{reason}, and it cannot be held back: {error.message}"
             if not force:
                 raise cannot_hold_back(follower.path, move, why) from error
             move = replace(move, others=move.others + 1, notes=(*move.notes, (follower.path, f"goes along: {why}")))
         else:
-            behind.append((follower, reason))
-    return replace(move, behind=tuple(behind))
+            newly_held.append((follower, reason))
+    return replace(move, newly_held=tuple(newly_held))
 
 
 def cannot_hold_back(path: str, move: AliasMove, why: str) -> Refused:
@@ -297,7 +297,7 @@ def _cannot_be_kept(follower: Follower, runtime: Runtime, error: PymanError) -> 
 
 def refresh_copies(transaction: Transaction, move: AliasMove) -> AliasMove:
     """Give venvs that hold copies of the interpreter those of the new release."""
-    for follower in move.along:
+    for follower in move.updated:
         try:
             transaction.attempt(copies_of(move, follower))
         except PymanError as error:
@@ -305,26 +305,26 @@ def refresh_copies(transaction: Transaction, move: AliasMove) -> AliasMove:
     return move
 
 
-def bring_along(transaction: Transaction, move: AliasMove) -> AliasMove:
+def update_followers(transaction: Transaction, move: AliasMove) -> AliasMove:
     """Bring the venvs of an alias that has moved up to date, and those forward that fit again.
 
     What cannot be done to one of them does not stop the others: it is noted, and `doctor` finds it.
     """
-    for follower in move.along:
+    for follower in move.updated:
         try:
-            transaction.attempt(brought_along(move, follower))
+            transaction.attempt(plan_to_update(move, follower))
         except PymanError as error:
             move = _noted(move, follower, error)
-    forward: list[Follower] = []
-    still = list(move.still)
-    for follower in move.forward:
+    released: list[Follower] = []
+    still_held = list(move.still_held)
+    for follower in move.released:
         try:
-            transaction.attempt(brought_along(move, follower))
+            transaction.attempt(plan_to_update(move, follower))
         except PymanError as error:
-            still.append((follower, f"it fits again, and cannot be brought forward: {error.message}"))
+            still_held.append((follower, f"it fits again, and cannot be brought forward: {error.message}"))
         else:
-            forward.append(follower)
-    return replace(move, forward=tuple(forward), still=tuple(still))
+            released.append(follower)
+    return replace(move, released=tuple(released), still_held=tuple(still_held))
 
 
 def _noted(move: AliasMove, follower: Follower, error: PymanError) -> AliasMove:

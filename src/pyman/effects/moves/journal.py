@@ -20,7 +20,7 @@ from pyman.effects.removal import remove_tree
 from pyman.effects.staging import WorkFolder, read_unfinished
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
-from pyman.effects.venvs.own_folders import sweep_own
+from pyman.effects.venvs.own_folders import clean_up_own
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 OPERATION = "move"
 _FILE = "venvs"
-_BEHIND, _ALONG, _FORWARD = "behind", "along", "forward"
+_HELD_BACK, _UPDATED, _RELEASED = "behind", "along", "forward"
 _LARGEST = 64 << 20
 
 
@@ -64,8 +64,8 @@ def _fields(move: AliasMove) -> Iterable[str]:
     """What has to be known of a move to end it: of every venv that it changes alias, new release, what, and path."""
     if move.new is None or move.swap.alias == "3":
         return
-    behind = tuple(follower for follower, _ in move.behind)
-    for what, followers in ((_BEHIND, behind), (_ALONG, move.along), (_FORWARD, move.forward)):
+    newly_held = tuple(follower for follower, _ in move.newly_held)
+    for what, followers in ((_HELD_BACK, newly_held), (_UPDATED, move.updated), (_RELEASED, move.released)):
         for follower in followers:
             # Paths may hold line ends; a NUL they cannot.
             yield from (move.swap.alias, move.new.name, what, follower.path)
@@ -86,7 +86,7 @@ def end_moves(places: Places) -> tuple[str, ...]:
             moved = target is not None and target.name == new
             repaired.append(path)
             try:
-                _settle(places, store, path, alias, None if what == (_BEHIND if moved else _FORWARD) else target)
+                _reconcile(places, store, path, alias, None if what == (_HELD_BACK if moved else _RELEASED) else target)
             except (PymanError, OSError):
                 continue
         remove_tree(work.path)
@@ -101,13 +101,13 @@ def _read(work: str) -> Iterable[tuple[str, ...]]:
     return (entry for entry in zip(*[iter(fields)] * 4, strict=False) if entry[3].startswith("/"))
 
 
-def _settle(places: Places, store: Store, path: str, alias: str, target: Runtime | None) -> None:
+def _reconcile(places: Places, store: Store, path: str, alias: str, target: Runtime | None) -> None:
     """Clear away what lies half done in a venv, and bring it onto its alias; without `target` it is in its place."""
     names = {"3", alias, *(runtime.name for runtime in store.runtimes if runtime.alias == alias)}
     follower = read_follower(path, places.root, names.__contains__)
     if follower is None:
         return
-    sweep_own(follower.own, ("", "bin"))
+    clean_up_own(follower.own, ("", "bin"))
     if target is None or follower.is_pinned or follower.obstacle:
         return
     # What is ended here was begun by another: nobody waits to be told of it.

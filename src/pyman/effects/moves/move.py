@@ -30,12 +30,12 @@ from pyman.effects.moves.followers import (
     CANNOT_BE_WRITTEN,
     Followers,
     QuietFollowers,
-    bring_along,
     cannot_hold_back,
     complete,
-    keep_behind,
+    hold_back,
     read_followers,
     refresh_copies,
+    update_followers,
 )
 from pyman.effects.moves.journal import MoveJournal, end_moves
 from pyman.effects.observer import SILENT, Observer
@@ -82,7 +82,7 @@ class Preview:
         after = change(before)
         wanted = swaps(after)
         moves = prepare(self._places, before, after, wanted, check=check, trees=trees or {})
-        moves = [_with_what_is_stuck(move, force=force) for move in moves]
+        moves = [_with_blocked(move, force=force) for move in moves]
         self._store = with_swaps(after, wanted)
         return tuple(as_planned(move, _running(move, observer)) for move in moves if move.swap.alias != "3")
 
@@ -113,7 +113,7 @@ def change_store(
         after = change(before)
         wanted = swaps(after)
         moves = prepare(places, before, after, wanted, check=check, trees=trees or {})
-        moves = [_with_what_is_stuck(move, force=force) for move in moves]
+        moves = [_with_blocked(move, force=force) for move in moves]
         processes = {move.swap.alias: _running(move, observer) for move in moves}
         with hold(places.lock, observer, what="the store"):
             now = read_store(places.root)
@@ -128,7 +128,7 @@ def change_store(
     raise PymanError("the store is being changed by others all the time", hint="run the same command again later")
 
 
-def settle_aliases(
+def reconcile_aliases(
     places: Places,
     observer: Observer = SILENT,
     *,
@@ -142,11 +142,11 @@ def settle_aliases(
     )
 
 
-def _with_what_is_stuck(move: AliasMove, *, force: bool) -> AliasMove:
+def _with_blocked(move: AliasMove, *, force: bool) -> AliasMove:
     """A venv that does not fit and cannot be held back stops the move; with `force` it goes along, and that is said."""
-    if move.stuck and not force:
-        raise cannot_hold_back(", ".join(one.path for one, _ in move.stuck[:3]), move, move.stuck[0][1])
-    notes = tuple((follower.path, f"goes along: {reason}") for follower, reason in move.stuck)
+    if move.blocked and not force:
+        raise cannot_hold_back(", ".join(one.path for one, _ in move.blocked[:3]), move, move.blocked[0][1])
+    notes = tuple((follower.path, f"goes along: {reason}") for follower, reason in move.blocked)
     return replace(move, notes=(*move.notes, *notes))
 
 
@@ -170,13 +170,13 @@ def _carry_out(
     stays = {runtime.name for runtime in after.runtimes} | {alias.name for alias in now.aliases} - gone
     there = {runtime.name for runtime in now.runtimes if runtime.whole} | {alias.name for alias in now.aliases}
     early = {move.swap.alias for move in moves if move.swap.old not in stays and move.swap.new in there}
-    moves = [keep_behind(transaction, move, force=force) for move in moves]
+    moves = [hold_back(transaction, move, force=force) for move in moves]
     first = early | gone
     moves.sort(key=lambda move: move.swap.alias != "3" or "3" not in first)
     moves = [_swap(places, transaction, move) if move.swap.alias in first else move for move in moves]
     do(transaction)
     moves = [move if move.swap.alias in first else _swap(places, transaction, move) for move in moves]
-    return [bring_along(transaction, move) for move in moves]
+    return [update_followers(transaction, move) for move in moves]
 
 
 def _swap(places: Places, transaction: Transaction, move: AliasMove) -> AliasMove:
@@ -211,14 +211,14 @@ def _running(move: AliasMove, observer: Observer) -> tuple[Process, ...]:
 
 def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
     """What a move means for the venvs, as it was prepared or carried out."""
-    following = len(move.along) + len(move.forward) + len(move.stuck) + move.others
+    following = len(move.updated) + len(move.released) + len(move.blocked) + move.others
     return Moved(
         move.swap.alias,
         move.swap.old,
         move.swap.new,
         followed=following if move.swap.new is not None else 0,
         pinned=len(move.pinned),
-        held_back=tuple(Held(follower.path, reason) for follower, reason in (*move.behind, *move.still)),
+        held_back=tuple(Held(follower.path, reason) for follower, reason in (*move.newly_held, *move.still_held)),
         processes=processes,
         notes=move.notes,
     )
@@ -266,20 +266,20 @@ def _prepare(
         through_major = tuple(one for one in followers.each if one.through == "3")
         return replace(move, to_minor=tuple((_completed(one, None), old) for one in through_major)) if old else move
     own = (swap.alias, "3") if major == swap.alias else (swap.alias,)
-    along = [one for one in followers.each if one.through in own]
+    updated = [one for one in followers.each if one.through in own]
     elsewhere = [one for one in followers.each if alias_of(one.through) == swap.alias]
     pinned = [one for one in elsewhere if one.is_pinned]
     waiting = [one for one in elsewhere if not one.is_pinned and one.is_held_back]
     # The release that they are kept on is the one that comes.
     home_again = [one for one in waiting if one.through == swap.new]
     waiting = [one for one in waiting if one.through != swap.new]
-    move = replace(move, along=tuple(along), forward=tuple(home_again), pinned=tuple(pinned))
-    if check and new is not None and (along or waiting):
+    move = replace(move, updated=tuple(updated), released=tuple(home_again), pinned=tuple(pinned))
+    if check and new is not None and (updated or waiting):
         from pyman.effects.moves.check import check_followers
 
         move = check_followers(move, waiting, before, trees)
     else:
-        move = replace(move, still=tuple((one, (one.settings.held_back or ("", ""))[1]) for one in waiting))
+        move = replace(move, still_held=tuple((one, (one.settings.held_back or ("", ""))[1]) for one in waiting))
     return _what_can_be_done(move, after)
 
 
@@ -288,40 +288,40 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
     old = move.old
     program = os.path.join(old.path, old.executable) if old is not None else None
     minor = move.swap.alias.rstrip("td")
-    behind: list[tuple[Follower, str]] = []
-    stuck: list[tuple[Follower, str]] = []
-    along: list[Follower] = []
-    forward: list[Follower] = []
-    still, notes, others = list(move.still), list(move.notes), move.others
-    for follower, reason in move.behind:
+    newly_held: list[tuple[Follower, str]] = []
+    blocked: list[tuple[Follower, str]] = []
+    updated: list[Follower] = []
+    released: list[Follower] = []
+    still_held, notes, others = list(move.still_held), list(move.notes), move.others
+    for follower, reason in move.newly_held:
         if old is not None and after.runtime(old.name) is None:
-            stuck.append((follower, f"{reason}, and it cannot be held back on {old.release}, which is to go"))
+            blocked.append((follower, f"{reason}, and it cannot be held back on {old.release}, which is to go"))
         elif (ready := _ready(follower, program)).obstacle:
-            stuck.append((follower, f"{reason}, and it cannot be held back: {ready.obstacle}"))
+            blocked.append((follower, f"{reason}, and it cannot be held back: {ready.obstacle}"))
         else:
-            behind.append((ready, reason))
-    for follower in move.along:
+            newly_held.append((ready, reason))
+    for follower in move.updated:
         if not follower.copies and not may_need_work(follower.cfg, minor):
             others += 1
         elif (ready := _ready(follower, program)).obstacle:
             others += 1
             notes.append((follower.path, f"was not brought up to date: {ready.obstacle}"))
         else:
-            along.append(ready)
-    for follower in move.forward:
+            updated.append(ready)
+    for follower in move.released:
         present = os.path.join(follower.runtimes, follower.through, move.new.executable) if move.new else None
         if (ready := _ready(follower, present)).obstacle:
-            still.append((follower, f"it fits again, and cannot be brought forward: {ready.obstacle}"))
+            still_held.append((follower, f"it fits again, and cannot be brought forward: {ready.obstacle}"))
         else:
-            forward.append(ready)
+            released.append(ready)
     return replace(
         move,
-        along=tuple(along),
+        updated=tuple(updated),
         others=others,
-        behind=tuple(behind),
-        stuck=tuple(stuck),
-        forward=tuple(forward),
-        still=tuple(still),
+        newly_held=tuple(newly_held),
+        blocked=tuple(blocked),
+        released=tuple(released),
+        still_held=tuple(still_held),
         notes=tuple(notes),
     )
 

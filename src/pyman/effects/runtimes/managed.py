@@ -10,11 +10,11 @@ from pyman.core.store import Moved, Runtime, Store, swaps, with_hold, without_ru
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below, rename_folder
 from pyman.effects.moves.journal import end_moves
-from pyman.effects.moves.move import Preview, change_store, settle_aliases, write_holds
+from pyman.effects.moves.move import Preview, change_store, reconcile_aliases, write_holds
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.staging import WorkFolder, sweep, sweep_temporaries
+from pyman.effects.staging import WorkFolder, clean_up, clean_up_temporaries
 from pyman.effects.store import read_store
 from pyman.effects.venvs.recovery import recover
 from pyman.errors import ReadOnly
@@ -35,13 +35,13 @@ def prepare_folders(places: Places) -> None:
     make_folder(places.venvs)
     with hold(places.lock, what="the store"):
         end_moves(places)
-        sweep(places.runtimes)
+        clean_up(places.runtimes)
         recover(places)
         for folder in (places.root, places.runtimes, places.venvs, places.shims):
-            sweep_temporaries(folder)
+            clean_up_temporaries(folder)
 
 
-def tidy(
+def reconcile(
     places: Places,
     observer: Observer = SILENT,
     *,
@@ -58,10 +58,10 @@ def tidy(
     if not store.unfinished and not swaps(store):
         return ()
     if preview is not None:
-        return settle_aliases(places, observer, check=check, force=force, preview=preview)
+        return reconcile_aliases(places, observer, check=check, force=force, preview=preview)
     try:
         prepare_folders(places)
-        return settle_aliases(places, observer, check=check, force=force)
+        return reconcile_aliases(places, observer, check=check, force=force)
     except ReadOnly:
         return ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.escape import as_word
-from pyman.core.plans.removal import Need, needs
+from pyman.core.plans.removal import Dependent, dependents_of
 from pyman.core.record import replace
 from pyman.effects.moves.check import Check, one_line
 from pyman.effects.moves.followers import read_followers, why_left_alone
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from pyman.effects.places import Places
 
 
-def read_needs(places: Places, store: Store, runtime: Runtime, others: Iterable[str] = ()) -> tuple[Need, ...]:
+def read_dependents(
+    places: Places, store: Store, runtime: Runtime, others: Iterable[str] = ()
+) -> tuple[Dependent, ...]:
     """Everything that needs a runtime now; `others` are venvs that are known without a record."""
     others = tuple(others)
     followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__, others=others)
@@ -31,7 +33,7 @@ def read_needs(places: Places, store: Store, runtime: Runtime, others: Iterable[
     # What runs an adopted Python has it without our link: only a venv can need the link.
     processes = processes_in(runtime) if runtime.is_managed else ()
     unknown_because = why_unknown() if runtime.is_managed else ""
-    return needs(
+    return dependents_of(
         runtime,
         store,
         followers.each,
@@ -43,26 +45,30 @@ def read_needs(places: Places, store: Store, runtime: Runtime, others: Iterable[
 
 
 def sort_for_relink(
-    places: Places, needed: Iterable[Need], runtime: Runtime, target: Runtime
-) -> tuple[tuple[Need, ...], tuple[Need, ...]]:
+    places: Places, dependents: Iterable[Dependent], runtime: Runtime, target: Runtime
+) -> tuple[tuple[Dependent, ...], tuple[Dependent, ...]]:
     """Tell apart the venvs that can be linked to another release, and what else needs a runtime (design.md 8).
 
     A pinned venv gives up what it asked for; packages that do not fit are never overruled.
     """
-    linked = [need for need in needed if need.follower is not None and need.follower.through == runtime.name]
-    rest = [need for need in needed if need not in linked]
-    followers = [need.follower for need in linked if need.follower is not None]
-    movable: list[Need] = []
+    linked = [
+        dependent
+        for dependent in dependents
+        if dependent.follower is not None and dependent.follower.through == runtime.name
+    ]
+    rest = [dependent for dependent in dependents if dependent not in linked]
+    followers = [dependent.follower for dependent in linked if dependent.follower is not None]
+    movable: list[Dependent] = []
     verdicts = Check(target, {}).verdicts(followers, runtime, asked=False)
-    for need, (follower, verdict) in zip(linked, verdicts, strict=True):
+    for dependent, (follower, verdict) in zip(linked, verdicts, strict=True):
         if verdict.reasons:
-            rest.append(replace(need, unfit=one_line(verdict.reasons)))
+            rest.append(replace(dependent, unfit=one_line(verdict.reasons)))
         elif obstacle := why_left_alone(follower):
-            rest.append(replace(need, unfit=obstacle))
+            rest.append(replace(dependent, unfit=obstacle))
         elif is_only_named(places, follower.path, follower.place):
-            rest.append(replace(need, unfit=f"it is not recorded: run `pyman register {as_word(follower.path)}`"))
+            rest.append(replace(dependent, unfit=f"it is not recorded: run `pyman register {as_word(follower.path)}`"))
         else:
-            movable.append(need)
+            movable.append(dependent)
     return tuple(movable), tuple(rest)
 
 

@@ -207,7 +207,7 @@ def fits(wheel: Wheel, version: Version) -> bool:
         return False
 
 
-def remember_unfit(folder: str) -> None:
+def record_unfit(folder: str) -> None:
     """Note beside the place of an unpacked wheel that it does not fit, so that nobody needs to look inside again."""
     try:
         make_folder(os.path.dirname(folder))

@@ -224,12 +224,12 @@ def _newest_that_fits(wheels: list[Wheel], name: str, target: SeedTarget, seeds:
             return wheel
         if os.path.exists(known + ".unfit"):
             continue
-        from pyman.effects.seeds.cache import fits, remember_unfit
+        from pyman.effects.seeds.cache import fits, record_unfit
 
         try:
             if fits(wheel, target.version):
                 return wheel
         except OSError:
             continue  # Nobody can tell now; another time somebody may.
-        remember_unfit(known)
+        record_unfit(known)
     return None

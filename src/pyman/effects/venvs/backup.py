@@ -9,7 +9,7 @@ import errno
 import os
 
 from pyman.core.escape import as_word
-from pyman.effects.interruption import Undisturbed, committed, failure_of, undisturbed
+from pyman.effects.interruption import DeferredSignals, committed, defer_signals, failure_of
 from pyman.effects.lock import Lock, hold
 from pyman.effects.mounts import cannot_rename, is_mount_point, refuse_mounts_below
 from pyman.effects.observer import SILENT, Observer
@@ -77,7 +77,7 @@ class Backup:
             observer=self._observer,
         )
         try:
-            with Undisturbed():
+            with DeferredSignals():
                 self.journal.__enter__()
                 if not self.journal.is_written:
                     self._observer.noted(f"{self.venv} lies in {self.backup} until the new one is good")
@@ -95,7 +95,7 @@ class Backup:
         else:
             os.rename(self.venv, self.backup)
 
-    @undisturbed
+    @defer_signals
     def _go_back(self) -> None:
         keep = self._take_back()
         self.journal.end(keep=keep)
@@ -121,7 +121,7 @@ class Backup:
         `moving` are names at the top of the old venv that the new one gets. Raises PymanError where that cannot be
         written; the new one is not kept then.
         """
-        with Undisturbed():
+        with DeferredSignals():
             try:
                 self.journal.good(moving)
             except OSError as error:
@@ -129,7 +129,7 @@ class Backup:
             self.kept = True
             committed()
 
-    @undisturbed
+    @defer_signals
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
     ) -> None:
@@ -281,7 +281,7 @@ class VenvLock:
         except ReadOnly:
             self._lock = None
 
-    @undisturbed
+    @defer_signals
     def __exit__(self, *_: object) -> None:
         if self._lock is None:
             return

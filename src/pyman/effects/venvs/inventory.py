@@ -13,7 +13,7 @@ from pyman.core.store import is_shared
 from pyman.core.venv import VenvFacts, with_release
 from pyman.effects.files import TEMPORARY
 from pyman.effects.interpreters.on_disk import Bases
-from pyman.effects.interruption import Undisturbed
+from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.settings import read_settings
 from pyman.effects.venvs.on_disk import read_venv
@@ -107,7 +107,7 @@ class Inventory:
     def _remember(self, path: str) -> None:
         """A store that cannot be written is no reason not to look."""
         try:
-            with Undisturbed():
+            with DeferredSignals():
                 write_record(self._places.root, path)
                 self.recorded.append(path)
         except PymanError as error:

@@ -37,7 +37,7 @@ import time
 
 from pyman.core.record import record, replace
 from pyman.effects.files import TEMPORARY, NotReadable, is_alive, is_there, read_descriptor, read_text, write_all
-from pyman.effects.interruption import undisturbed
+from pyman.effects.interruption import defer_signals
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, check_owner, make_folder
@@ -268,7 +268,7 @@ class Journal:
         if self._durable:
             os.fsync(self._descriptor)
 
-    @undisturbed
+    @defer_signals
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
     ) -> None:

@@ -14,7 +14,7 @@ import stat
 
 from pyman.core.names import minor_of_executable
 from pyman.core.venv import VenvFolder
-from pyman.effects.files import sweep_folder
+from pyman.effects.files import clean_up_folder
 from pyman.errors import LEADS_ELSEWHERE, NOT_OWN_FOLDER, Changed, PymanError, Refused
 
 TYPE_CHECKING = False
@@ -168,7 +168,7 @@ def package_folders(venv: str) -> list[str]:
     return [f"lib/{name}/site-packages" for name in names if minor_of_executable(name) is not None]
 
 
-def sweep_own(venv: VenvFolder, folders: Iterable[str]) -> None:
+def clean_up_own(venv: VenvFolder, folders: Iterable[str]) -> None:
     """Remove what dead processes were about to put in place in folders of a venv, relative to it; raises nothing."""
     for below in folders:
         try:
@@ -176,7 +176,7 @@ def sweep_own(venv: VenvFolder, folders: Iterable[str]) -> None:
         except (OSError, PymanError):
             continue
         try:
-            sweep_folder(folder)
+            clean_up_folder(folder)
         finally:
             os.close(folder)
 

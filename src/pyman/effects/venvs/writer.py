@@ -11,7 +11,7 @@ from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.shell.activation import TEMPLATES, render
 from pyman.core.venv import VenvFolder
 from pyman.effects.files import read_text
-from pyman.effects.interruption import Undisturbed, committed, failure_of, undisturbed
+from pyman.effects.interruption import DeferredSignals, committed, defer_signals, failure_of
 from pyman.effects.mounts import cannot_rename, is_mount_point
 from pyman.effects.places import cannot_write, shipped
 from pyman.effects.seeds.sharing import write_new
@@ -68,7 +68,7 @@ class NewVenv:
 
     def __enter__(self) -> Self:
         try:
-            with Undisturbed():
+            with DeferredSignals():
                 self._begin()
             write_layout(self._folder, self.path, self._layout)
             if self._fill is not None:
@@ -113,7 +113,7 @@ class NewVenv:
             if unfinished:
                 write_new(UNFINISHED, self._journal.entry.number.encode(), folder=self._folder)
             self._putting = True
-            with Undisturbed():
+            with DeferredSignals():
                 self._put_in_place()
         except OSError as error:
             raise self._told(error) from error
@@ -167,7 +167,7 @@ class NewVenv:
 
     def keep(self) -> None:
         """Say that the venv is good."""
-        with Undisturbed():
+        with DeferredSignals():
             try:
                 os.unlink(UNFINISHED, dir_fd=self._folder)
             except FileNotFoundError:
@@ -177,7 +177,7 @@ class NewVenv:
             self._kept = True
             committed()
 
-    @undisturbed
+    @defer_signals
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
     ) -> None:
@@ -189,7 +189,7 @@ class NewVenv:
         if left and failure is not None:
             failure.message += f"; {left}"
 
-    @undisturbed
+    @defer_signals
     def _take_back(self) -> str:
         """Remove all of it; returns why, where it stays."""
         from pyman.effects.removal import remove_tree

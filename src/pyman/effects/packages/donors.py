@@ -6,7 +6,15 @@ import errno
 import os
 
 from pyman.core.implementation import CPYTHON, library_name
-from pyman.core.packages.lent import NOTHING, Lent, missing, package_folders, paths_in_pth, read_names, together
+from pyman.core.packages.lent import (
+    NOTHING,
+    DonorPackages,
+    missing,
+    package_folders,
+    paths_in_pth,
+    read_names,
+    together,
+)
 from pyman.core.record import record
 from pyman.core.venv import NO_COPY
 from pyman.effects.files import read_text
@@ -26,7 +34,7 @@ _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 
 @record
-class Lender:
+class Donor:
     """A base that venvs may borrow from."""
 
     prefix: str
@@ -34,13 +42,13 @@ class Lender:
     """`python3.13`, the folder in `lib`."""
 
 
-class Lenders:
+class Donors:
     """Says what venvs have from their bases, and would miss on others."""
 
     def __init__(self) -> None:
-        self._lent: dict[Lender, Lent] = {}
-        self._targets: dict[Target, Lender] = {}
-        self._missing: dict[tuple[Lender, Lender], tuple[str, ...]] = {}
+        self._lent: dict[Donor, DonorPackages] = {}
+        self._targets: dict[Target, Donor] = {}
+        self._missing: dict[tuple[Donor, Donor], tuple[str, ...]] = {}
 
     def losses(self, facts: VenvFacts, target: Target) -> tuple[str, ...]:
         """What a venv would miss if it were linked to another base: names with versions, sorted."""
@@ -51,36 +59,36 @@ class Lenders:
             return ()
         # `home` decides where the library is, and with it the packages; else the place of the interpreter does.
         prefix = base.prefix if facts.home_library is None else os.path.dirname(os.path.dirname(facts.home_library))
-        old = Lender(prefix, _library(base.minor, base.variant))
+        old = Donor(prefix, _library(base.minor, base.variant))
         if target not in self._targets:
-            self._targets[target] = _lender_at(target)
+            self._targets[target] = _donor_at(target)
         return self.missed(old, self._targets[target], f"{facts.folder}/lib/{old.library}/site-packages")
 
-    def missed(self, old: Lender, new: Lender, own: str) -> tuple[str, ...]:
+    def missed(self, old: Donor, new: Donor, own: str) -> tuple[str, ...]:
         """What a venv with the package folder `own` has from one base and would not have from another."""
         if (old, new) not in self._missing:
             is_one = (os.path.realpath(old.prefix), old.library) == (os.path.realpath(new.prefix), new.library)
-            self._missing[old, new] = () if is_one else missing(self._lent_by(old), self._lent_by(new))
+            self._missing[old, new] = () if is_one else missing(self._packages_of(old), self._packages_of(new))
         found = self._missing[old, new]
         if not found:
             return ()
-        lent, has = self._lent_by(old), _own(own)
+        lent, has = self._packages_of(old), _own(own)
         if has.distributions.keys().isdisjoint(lent.distributions) and has.modules.isdisjoint(lent.modules):
             return found  # As most do, which have packages of their own and others of their base.
-        return missing(lent, self._lent_by(new), has)
+        return missing(lent, self._packages_of(new), has)
 
-    def _lent_by(self, lender: Lender) -> Lent:
+    def _packages_of(self, donor: Donor) -> DonorPackages:
         """The packages in a base's own folders and in those that their `.pth` files add."""
-        if lender not in self._lent:
-            self._lent[lender] = together(map(_lent_from, package_folders(lender.prefix, lender.library)))
-        return self._lent[lender]
+        if donor not in self._lent:
+            self._lent[donor] = together(map(_packages_in, package_folders(donor.prefix, donor.library)))
+        return self._lent[donor]
 
 
-def _lender_at(target: Target) -> Lender:
+def _donor_at(target: Target) -> Donor:
     minor, prefix = target.version.minor_name, os.path.dirname(target.home)
     if standard_library(prefix, minor, target.variant) is None:
         prefix = os.path.dirname(os.path.dirname(os.path.realpath(target.executable)))
-    return Lender(prefix, _library(minor, target.variant))
+    return Donor(prefix, _library(minor, target.variant))
 
 
 def _library(minor: str, variant: Variant) -> str:
@@ -88,24 +96,24 @@ def _library(minor: str, variant: Variant) -> str:
     return library_name(CPYTHON, minor + ("t" if variant == "freethreaded" else ""))
 
 
-def _lent_from(folder: str) -> Lent:
+def _packages_in(folder: str) -> DonorPackages:
     """What one folder of a base holds; where that cannot be told, its place stands for its packages."""
     try:
         return _read(folder)
     except OSError as error:
         if error.errno in _ABSENT:
             return NOTHING
-        return Lent({folder: f"whatever is in {folder} (which cannot be read)"})
+        return DonorPackages({folder: f"whatever is in {folder} (which cannot be read)"})
 
 
-def _own(folder: str) -> Lent:
+def _own(folder: str) -> DonorPackages:
     try:
         return _read(folder)
     except OSError:
         return NOTHING
 
 
-def _read(folder: str) -> Lent:
+def _read(folder: str) -> DonorPackages:
     files, folders = _names(folder)
     added = [path for name in sorted(files) if name.endswith(".pth") for path in _added_by(f"{folder}/{name}", folder)]
     parts = [read_names(files, folders)]
