@@ -90,7 +90,7 @@ def relax(plan: RebuildPlan, names: frozenset[str]) -> RebuildPlan:
     decided = plan_reinstallation(
         plan.packages, plan.old, plan.new, relaxed=relaxed, missing=plan.missing, offline=plan.offline
     )
-    batches = tuple(replace(batch, beside_lent=plan.spec.system_site_packages) for batch in decided.batches)
+    batches = tuple(replace(batch, system_site_packages=plan.spec.system_site_packages) for batch in decided.batches)
     return replace(plan, reinstallation=decided, batches=batches, relaxed=relaxed)
 
 
