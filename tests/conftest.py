@@ -32,13 +32,24 @@ settings.load_profile("steady")
 # What has a run of its own (tests/run), because the suite has to stay below five minutes: files, and parts of names.
 _OWN_RUNS = {
     "faults": (
-        *("faults/test_venv_commands.py", "faults/test_store_commands.py", "faults/test_crowds.py"),
-        *("test_move_faults.py", "test_move_journal.py", "test_venv_cut_off.py", "test_rebuild_cut_off.py"),
+        *(
+            "faults/test_venv_commands.py",
+            "faults/test_store_commands.py",
+            "faults/test_crowds.py",
+            "faults/test_found.py",
+        ),
+        *(
+            "test_doctor_cut_off.py",
+            "test_move_faults.py",
+            "test_move_journal.py",
+            "test_venv_cut_off.py",
+            "test_rebuild_cut_off.py",
+        ),
         *("test_install_interrupted.py", "test_ended_by_a_signal.py", "killed_at"),
     ),
     "tools": (
         *("test_doctor_creators.py", "test_doctor_owners.py", "test_install_script.py", "test_seed_interpreters.py"),
-        *("test_rebuild_its_index.py", "test_other_implementations.py", "test_moved_venvs.py"),
+        *("test_rebuild_its_index.py", "test_other_implementations.py", "test_moved_venvs.py", "test_installers.py"),
         *("test_venv_like_venv.py", "real_wheels", "real_compiled", "every_kind_of_package"),
     ),
     "inputs": ("a_megabyte_of", "any_kind_and_size", "ten_megabytes"),

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from pyman.app.repair import planned_steps
-from pyman.core.diagnosis.finding import World
+from pyman.core.diagnosis.finding import DiagnosisContext
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plans.steps import Plan, Verify
 from pyman.core.venv import VenvFolder
@@ -65,7 +65,7 @@ class Broken:
         """The steps of the first repair that it needs; none where it is well."""
         store = read_store(self.places.root)
         facts = read_venv(str(self.venv))
-        found = [one for one in diagnose_venv(facts, World(store, os.geteuid())) if one.action]
+        found = [one for one in diagnose_venv(facts, DiagnosisContext(store, os.geteuid())) if one.action]
         return planned_steps(found[0], facts, store).steps if found else ()
 
     def take(self, steps):

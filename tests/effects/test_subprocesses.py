@@ -87,8 +87,8 @@ def test_an_interruption_ends_it_and_what_it_started(tmp_path, interruption):
 
 def test_when_we_are_killed_outright_it_goes_too(tmp_path):
     program = (
-        "from pyman.effects.subprocesses import run_on_leash\n"
-        "run_on_leash(['sh', '-c', 'echo $$; sleep 600 & echo $!; wait'], {'PATH': '/usr/bin:/bin'}, '/',"
+        "from pyman.effects.subprocesses import run_supervised\n"
+        "run_supervised(['sh', '-c', 'echo $$; sleep 600 & echo $!; wait'], {'PATH': '/usr/bin:/bin'}, '/',"
         " lambda line: print(line, flush=True))\n"
     )
     process = subprocess.Popen(
