@@ -240,6 +240,7 @@ def test_all_minors_come_together_or_not_at_all(user, tmp_path):
     mirror_of(mirror, f"{NEW}+20261101", "3.11.2+20261101")
     new, old = make_venv(user, "pyman", "new"), make_venv(user, "pyman", "old", through="3.11")
     [broken] = mirror.glob("*/*3.11.2*")
+    broken.chmod(0o644)
     whole = broken.read_bytes()
     broken.write_bytes(whole[:-1000] + bytes(1000))
     before = contents(user)
