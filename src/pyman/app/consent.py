@@ -56,7 +56,8 @@ def get_consent(
     if not sentences or yes:
         return tuple(sentences)
     if session.dry_run:
-        return (*sentences, f"this needs a yes: `{command}`")
+        session.observer.noted(f"this needs a yes: `{command}`")
+        return tuple(sentences)
     shown = short_path(session, facts.path)
     if confirmed(session, f"{shown}: {'; '.join(sentences)}. Go ahead?", yes=yes):
         return tuple(sentences)
@@ -110,5 +111,7 @@ def with_what_needs_yes(session: Session, yes: bool, take: Callable[[bool], Answ
     except Refused as refusal:
         if not session.dry_run or yes:
             raise
+        # What a yes does not help is refused once more.
+        answer = take(True)
         session.observer.noted(f"this needs a yes: {refusal.message}; {refusal.hint}")
-        return take(True)
+        return answer

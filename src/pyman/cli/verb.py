@@ -60,8 +60,7 @@ def _plan(session: Session, function: Callable[[], Answer]) -> Answer:
         answer = _answer(session, function)
     except PymanError as error:
         answer = Answer({}, error=error)
-    told = answer.error is not None or any(note.startswith("nothing was changed") for note in answer.notes)
-    notes = answer.notes if told else (*answer.notes, _NOTHING_DONE)
+    notes = answer.notes if answer.error is not None else (*answer.notes, answer.nothing_done)
     return replace(answer, data={DRY_RUN: True, **answer.data}, notes=notes)
 
 
@@ -92,9 +91,6 @@ def _so_far(session: Session) -> Answer | None:
         return session.so_far()
     except PymanError:
         return None  # What ended the work keeps the store from being read too, and is told.
-
-
-_NOTHING_DONE = "nothing was changed: this is what would be done without `--dry-run`"
 
 
 def open_session(

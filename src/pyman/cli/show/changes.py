@@ -35,28 +35,34 @@ def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
 
 def moved_lines(moved: tuple[Moved, ...], *, planned: bool = False) -> list[str]:
     """One line a move, one more for each venv that was held back; `planned` tells what a dry run would do."""
-    if planned:
-        return _planned_lines(moved)
     lines = []
     for move in moved:
-        if move.new is None:
-            lines.append(f"{move.alias} is gone: nothing is left for it to point at")
-        elif move.old is None:
-            lines.append(f"{move.alias} is {move.new}")
-        else:
-            lines.append(f"{move.alias} moved from {move.old} to {move.new}")
-        if move.followed or move.pinned or move.held_back:
-            counts = [f"{count_of_venvs(move.followed)} now on {move.new}"] if move.new else []
-            counts += [f"{count_of_venvs(move.pinned)} pinned"] if move.pinned else []
-            counts += [f"{count_of_venvs(len(move.held_back))} held back"] if move.held_back else []
-            lines += ["  " + ", ".join(counts)] if counts else []
-        lines += [f"  held back: {held.path}: {held.reason}" for held in move.held_back]
+        lines.append(f"{move.alias} {_swapped(move, planned=planned)}")
+        now_on = "would follow" if planned else f"now on {move.new}"
+        held_back = "would be held back" if planned else "held back"
+        is_followed = move.followed or move.pinned or move.held_back
+        counts = [f"{count_of_venvs(move.followed)} {now_on}"] if move.new and is_followed else []
+        counts += [f"{count_of_venvs(move.pinned)} pinned"] if move.pinned else []
+        counts += [f"{count_of_venvs(len(move.held_back))} {held_back}"] if move.held_back else []
+        lines += ["  " + ", ".join(counts)] if counts else []
+        lines += [f"  {held_back}: {held.path}: {held.reason}" for held in move.held_back]
         lines += [f"  {note}" for note in _notes(move)]
-        lines += [
-            f"  process {process.pid} still runs {move.old}, so start it again: {process.command}"
-            for process in move.processes
-        ]
+        runs = (
+            f"runs {move.old}, and would have to be started again"
+            if planned
+            else f"still runs {move.old}, so start it again"
+        )
+        lines += [f"  process {process.pid} {runs}: {process.command}" for process in move.processes]
     return lines
+
+
+def _swapped(move: Moved, *, planned: bool) -> str:
+    if move.new is None:
+        is_left = "would be gone: nothing would be left" if planned else "is gone: nothing is left"
+        return f"{is_left} for it to point at"
+    if move.old is None:
+        return f"{'would be' if planned else 'is'} {move.new}"
+    return f"{'would move' if planned else 'moved'} from {move.old} to {move.new}"
 
 
 def _notes(move: Moved) -> list[str]:
@@ -65,29 +71,6 @@ def _notes(move: Moved) -> list[str]:
     return told + (
         [f"and {len(move.notes) - _MOST_NOTES} more notes: see `--json`"] if move.notes[_MOST_NOTES:] else []
     )
-
-
-def _planned_lines(moved: tuple[Moved, ...]) -> list[str]:
-    lines = []
-    for move in moved:
-        if move.new is None:
-            lines.append(f"{move.alias} would be gone: nothing would be left for it to point at")
-        elif move.old is None:
-            lines.append(f"{move.alias} would be {move.new}")
-        else:
-            lines.append(f"{move.alias} would move from {move.old} to {move.new}")
-        if move.followed or move.pinned or move.held_back:
-            counts = [f"{count_of_venvs(move.followed)} would follow"] if move.new else []
-            counts += [f"{count_of_venvs(move.pinned)} pinned"] if move.pinned else []
-            counts += [f"{count_of_venvs(len(move.held_back))} would be held back"] if move.held_back else []
-            lines += ["  " + ", ".join(counts)] if counts else []
-        lines += [f"  would be held back: {held.path}: {held.reason}" for held in move.held_back]
-        lines += [f"  {note}" for note in _notes(move)]
-        lines += [
-            f"  process {process.pid} runs {move.old}, and would have to be started again: {process.command}"
-            for process in move.processes
-        ]
-    return lines
 
 
 # What became of requests to install, in words and as data (design.md 11).

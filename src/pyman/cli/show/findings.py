@@ -55,7 +55,6 @@ def answer(session: Session, seen: Examination, judged: list[JudgedFinding], *, 
     if len(seen.unreadable) > len(notes):
         notes.append(f"{len(seen.unreadable) - len(notes)} more folders could not be searched")
     if dry_run and any(one.status == PLANNED for one in judged):
-        notes.append("nothing was changed: `--fix` does the repairs")
         if any(one.finding.asks and one.status == "planned" for one in judged):
             notes.append("some repairs need a yes: `--fix --yes`")
     elif fix and not dry_run:
@@ -71,6 +70,7 @@ def answer(session: Session, seen: Examination, judged: list[JudgedFinding], *, 
         table=_table(session, seen, judged),
         notes=tuple(notes),
         status=1 if still_open else 0,
+        nothing_done=f"nothing was changed{': `--fix` does the repairs' if dry_run and still_open else ''}",
     )
 
 

@@ -75,7 +75,6 @@ class Preview:
         check: bool = True,
         force: bool = False,
         trees: Mapping[str, str] | None = None,
-        observer: Observer = SILENT,
     ) -> tuple[Moved, ...]:
         """What `change_store` would answer."""
         before = self.store
@@ -84,7 +83,7 @@ class Preview:
         moves = prepare(self._places, before, after, wanted, check=check, trees=trees or {})
         moves = [_with_blocked(move, force=force) for move in moves]
         self._store = with_swaps(after, wanted)
-        return tuple(as_planned(move, _running(move, observer)) for move in moves if move.swap.alias != "3")
+        return tuple(as_planned(move, _running(move)) for move in moves if move.swap.alias != "3")
 
 
 def change_store(
@@ -104,7 +103,7 @@ def change_store(
     name yet. Raises Refused where a venv that does not fit cannot be held back, unless `force`.
     """
     if preview is not None:
-        return preview.change(change, check=check, force=force, trees=trees, observer=observer)
+        return preview.change(change, check=check, force=force, trees=trees)
     for _ in range(_MOST_LOOKS):
         before = read_store(places.root)
         if any(name.startswith(".move-") for name in before.unfinished):
@@ -192,7 +191,7 @@ def _swap(places: Places, transaction: Transaction, move: AliasMove) -> AliasMov
     return move if move.goes_up else refresh_copies(transaction, move)
 
 
-def _running(move: AliasMove, observer: Observer) -> tuple[Process, ...]:
+def _running(move: AliasMove, observer: Observer = SILENT) -> tuple[Process, ...]:
     """Name the processes that run through the alias: what they import afterwards comes from the new release."""
     if move.old is None or move.swap.alias == "3":
         return ()

@@ -74,7 +74,7 @@ def unpack_runtimes(
     Python that pyman runs on, or PymanError for a full disk.
     """
     if preview is not None:
-        return _preview(places, preview, archives, check=check, force=force, observer=observer)
+        return _preview(places, preview, archives, check=check, force=force)
     from contextlib import ExitStack
 
     answers: list[tuple[Runtime, bool]] = []
@@ -114,7 +114,7 @@ def unpack_runtime(
 
 
 def _preview(
-    places: Places, preview: Preview, archives: Iterable[Archive], *, check: bool, force: bool, observer: Observer
+    places: Places, preview: Preview, archives: Iterable[Archive], *, check: bool, force: bool
 ) -> tuple[tuple[tuple[Runtime, bool], ...], tuple[Moved, ...]]:
     """What unpacking would come to, as far as the names of the archives tell."""
     answers: list[tuple[Runtime, bool]] = []
@@ -142,7 +142,7 @@ def _preview(
             store = with_runtime(store, runtime)
         return store
 
-    moved = preview.change(change, check=check, force=force, observer=observer) if new else ()
+    moved = preview.change(change, check=check, force=force) if new else ()
     return tuple(answers), moved
 
 

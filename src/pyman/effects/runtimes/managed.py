@@ -116,7 +116,7 @@ def remove_runtime(
 
     refuse_mounts_below(runtime.path)
     if preview is not None:
-        return preview.change(change, check=check, force=force, observer=observer)
+        return preview.change(change, check=check, force=force)
     with WorkFolder(places.runtimes, "remove", runtime.name, places.lock) as work:
 
         def remove(transaction: Transaction) -> None:
