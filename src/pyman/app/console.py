@@ -115,7 +115,7 @@ class Answer:
     """A failure of a part, beside what was done."""
     status: int = 0
     """The exit status where there is no error."""
-    nothing_done: str = "nothing was changed: this is what would be done without `--dry-run`"
+    nothing_done: str = "dry run: nothing was changed"
     """What a dry run ends with."""
     raw: bool = False
     """True for text that another program reads letter by letter: paths, scripts. Escaped on a terminal only."""
