@@ -70,7 +70,7 @@ def answer(session: Session, seen: Examination, judged: list[JudgedFinding], *, 
         table=_table(session, seen, judged),
         notes=tuple(notes),
         status=1 if still_open else 0,
-        nothing_done=f"nothing was changed{': `--fix` does the repairs' if dry_run and still_open else ''}",
+        nothing_done=f"dry run: nothing was changed{'; `--fix` does the repairs' if dry_run and still_open else ''}",
     )
 
 
