@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -53,22 +54,102 @@ def test_where_it_looks(machine):
         "here by another name": "project/my-env",
         "tox": "project/.tox/py313",
         "nox": "project/.nox/tests",
+        "hatch here": "project/.hatch/shop",
+        "direnv": "project/.direnv/python-3.13.5",
+        "named": "project/envs/named",
+        "named, outside": "far/away",
         "settings": "work/deep/down/.venv",
         "virtualenvwrapper": ".virtualenvs/shop",
         "hatch": "data/hatch/env/virtual/shop/AbCdEf/shop",
         "poetry": "poetry/shop-AbCdEf12-py3.13",
         "pre-commit": ".cache/pre-commit/repo1/py_env-python3.13",
+        "pipx run": ".cache/pipx/0a1b2c3d4e5f678",
+        "hatch's own": "data/hatch/env/.internal/hatch-test/shop/AbCdEf/shop",
+        "pdm": "pdms/shop-AbCdEf12-3.13",
     }
     for place in (*places.values(), "nobody/knows/.venv"):
         make_venv(f"{machine.path}/{place}", alias, extra="version = 3.13\n")
     machine.pyman("register", machine.path / "somewhere")
+    write(f"{machine.project}/.python-envs", f"# named by a tool\n{machine.path}/far/away\nenvs/named\n\n../nowhere\n")
+    write(f"{machine.path}/.config/pdm/config.toml", f'[venv]\nlocation = "{machine.path}/pdms"\n')
     write(f"{machine.path}/.config/pyman/config.toml", 'folders = ["~/work"]\n')
     environ = {"XDG_DATA_HOME": f"{machine.path}/data", "POETRY_VIRTUALENVS_PATH": f"{machine.path}/poetry"}
     assert sorted(paths(machine, **environ)) == sorted(places.values())
     # What was found once is known from then on, wherever one is.
     (machine.path / ".config/pyman/config.toml").unlink()
     found = machine.pyman("venvs", "--json", cwd=machine.path / "data").json["venvs"]
-    assert len(found) == len(places)
+    assert len(found) == len(places) - 1, "what only a file of a project names, from outside, is not recorded"
+
+
+def test_the_project_of_a_folder_in_it(machine):
+    for place in ("project/.venv", "project/.tox/py313", "project/.direnv/python-3.13", "far/away"):
+        make_venv(f"{machine.path}/{place}", str(machine.python()))
+    write(f"{machine.project}/pyproject.toml", "[project]\n")
+    write(f"{machine.project}/.python-envs", f"{machine.path}/far/away\n")
+    folder = machine.project / "src/deep"
+    folder.mkdir(parents=True)
+    found = machine.pyman("venvs", "--json", cwd=folder).json["venvs"]
+    assert len(found) == 4
+    assert len(os.listdir(machine.root / "venvs")) == 3
+
+
+def test_what_only_a_file_of_a_project_names_is_not_changed(machine):
+    """`.python-envs` is as `.venv` that is a link: what lies outside is shown, and changed by its own path."""
+    venv = make_venv(f"{machine.path}/far/away", str(machine.python(OLD)))
+    inside = make_venv(f"{machine.path}/project/envs/one", str(machine.python(OLD)))
+    write(f"{machine.project}/.python-envs", f"{venv}\nenvs/one\n")
+    (finding,) = [one for one in machine.json("doctor", status=1)["findings"] if one["path"] == venv]
+    assert (finding["code"], finding["repair"]) == (
+        "stale-patch",
+        f"`pyman doctor {venv} --fix` repairs it: it lies outside of the project that names it",
+    )
+    before = machine.exact(Path(venv))
+    machine.pyman("doctor", "--fix", "--yes", status=1)
+    assert machine.exact(Path(venv)) == before
+    assert os.readlink(f"{inside}/bin/python") == str(machine.python())
+    kept = machine.json("uninstall", OLD, "--relink", status=1)["needed"]
+    assert [(one["who"], one["reason"]) for one in kept] == [(venv, f"it is not recorded: run `pyman register {venv}`")]
+    machine.pyman("doctor", venv, "--fix")
+    assert os.readlink(f"{venv}/bin/python") == str(machine.python())
+
+
+@pytest.mark.parametrize("moved", ["variable", "settings"])
+def test_a_tool_that_moved_its_venvs_still_owns_them(machine, moved):
+    """By any path, and for every command that would change one."""
+    venv = make_venv(f"{machine.path}/hatchlings/env/virtual/shop/AbCdEf12/shop", str(machine.python(OLD)))
+    write(f"{venv}/pyvenv.cfg", f"home = {machine.python(OLD).parent}\nversion = {OLD}\nvirtualenv = 21\n")
+    environ = {"HATCH_DATA_DIR": f"{machine.path}/hatchlings"} if moved == "variable" else {}
+    if moved == "settings":
+        write(f"{machine.path}/.config/hatch/config.toml", '[dirs]\ndata = "~/hatchlings"\n')
+    (one,) = machine.json("venvs", **environ)["venvs"]
+    assert (one["path"], one["creator"]) == (venv, "hatch")
+    before = machine.exact(Path(venv))
+    machine.pyman("doctor", "--fix", "--yes", status=1, **environ)
+    machine.pyman("doctor", venv, "--fix", "--yes", status=1, **environ)
+    for words in (("venvs", "--remove", venv), ("pin", venv)):
+        assert machine.json(*words, status=1, **environ)["error"]["code"] == "foreign"
+    assert machine.exact(Path(venv)) == before
+    machine.pyman("doctor", "--fix", "--foreign", **environ)
+    assert os.readlink(f"{venv}/bin/python") == str(machine.python())
+
+
+@pytest.mark.parametrize("how", ["link", "file", "relative file"])
+def test_what_is_in_the_place_of_a_venv_is_looked_at_by_a_search(machine, how):
+    """`.venv` of a git worktree leads to that of the main checkout."""
+    real = make_venv(f"{machine.path}/main/.venv", str(machine.python(OLD)))
+    pointer = machine.project / ".venv"
+    if how == "link":
+        pointer.symlink_to(real)
+    else:
+        pointer.write_text(str(real) if how == "file" else "../main/.venv\n")
+    assert paths(machine, ".") == ["project/.venv"]
+    assert {path: codes for path, codes in machine.found(".", status=1).items() if path} == {
+        "project/.venv": ["stale-patch open"]
+    }
+    before = machine.exact(Path(real))
+    machine.pyman("doctor", ".", "--fix", "--yes", status=1)
+    assert machine.exact(Path(real)) == before
+    assert paths(machine, machine.path) == ["main/.venv"]
 
 
 def test_only_below_the_folders_that_are_named(machine):
@@ -174,11 +255,11 @@ def test_what_lies_elsewhere_is_deleted_by_its_own_path_only(machine, how):
     else:
         pointer.write_text(str(real))
     machine.pyman("register", pointer)
-    before = machine.exact(real)
+    before = machine.exact(Path(real))
     refused = machine.json("venvs", "--remove", pointer, status=1)["error"]
     assert refused["code"] == "leads-elsewhere"
     assert f"`pyman venvs --remove {real}`" in refused["hint"]
-    assert machine.exact(real) == before
+    assert machine.exact(Path(real)) == before
     machine.pyman("venvs", "--remove", real)
     assert not real.exists()
     assert os.path.lexists(pointer)

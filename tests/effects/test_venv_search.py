@@ -70,14 +70,18 @@ def test_links_are_not_followed_unless_they_are_given(place, find):
     os.symlink("../real", f"{place}/here/link")
     os.symlink("../real/.venv", f"{place}/here/.venv")
     os.symlink(".", f"{place}/here/loop")
-    assert find(f"{place}/here").venvs == ()
+    # But one in the place of a venv: only reading it tells what it is.
+    assert find(f"{place}/here").venvs == (f"{place}/here/.venv",)
     assert find(f"{place}/here/link").venvs == (f"{place}/here/link/.venv",)
     assert find(f"{place}/here/.venv").venvs == (f"{place}/here/.venv",)
 
 
 def test_a_text_file_is_left_to_whoever_reads_it(place, find):
     write(f"{place}/.venv", "/somewhere\n")
+    for number in range(3):
+        write(f"{place}/leaf{number}/.venv", "/somewhere\n")
     assert find(f"{place}/.venv").venvs == (f"{place}/.venv",)
+    assert below(place, find(place)) == [".venv", "leaf0/.venv", "leaf1/.venv", "leaf2/.venv"]
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pyman.core.venv import LONE_COPY, OTHER_COPY, SAME_COPY, SCRIPT
 from pyman.effects.interpreters.on_disk import Bases
-from pyman.effects.venvs.inventory import find_known_venvs
 from pyman.effects.venvs.on_disk import read_venv
+from pyman.effects.venvs.tool_places import tool_places, venvs_of_tools
 from stage.hostile import damaged
 from stage.mirror import copy_of_tree
 from stage.venvs import call, make_prefix, make_venv, peer, write
@@ -478,7 +478,7 @@ def test_real_environments_of_uv_tool_and_pipx(real, tmp_path):
     for path, creator in ((f"{folder}/tools/spam", "uv"), (f"{folder}/pipx/venvs/spam", "pipx")):
         facts = read(path)
         assert (facts.creator, facts.foreign, facts.link_kind) == (creator, True, "alias")
-    found = find_known_venvs(environ, folder, "linux")
+    found = venvs_of_tools(tool_places(environ, folder, "linux"))
     assert set(found) >= {f"{folder}/tools/spam", f"{folder}/pipx/venvs/spam"}
 
 

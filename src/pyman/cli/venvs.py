@@ -21,7 +21,7 @@ from pyman.core.venv import VenvFacts
 from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
 from pyman.effects.venvs.backup import Backup, parts_to_remove, refuse_what_cannot_move, refuse_what_holds_the_store
-from pyman.effects.venvs.inventory import is_own, take_inventory
+from pyman.effects.venvs.inventory import is_own, read_one, take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import leads_elsewhere
@@ -211,7 +211,7 @@ def _follows(venv: ListedVenv) -> str:
 
 def _remove(session: Session, paths: list[str], *, yes: bool) -> Answer:
     """Delete venvs; nothing is touched unless each of them may be."""
-    chosen = [(facts := _removable(path), _parts(session, facts, yes=yes)) for path in dict.fromkeys(paths)]
+    chosen = [(facts := _removable(session, path), _parts(session, facts, yes=yes)) for path in dict.fromkeys(paths)]
     changed: list[str] = []
 
     def answer() -> Answer:
@@ -227,8 +227,8 @@ def _remove(session: Session, paths: list[str], *, yes: bool) -> Answer:
     return answer()
 
 
-def _removable(path: str) -> VenvFacts:
-    facts = read_venv(path)
+def _removable(session: Session, path: str) -> VenvFacts:
+    facts = read_one(session.places, path)
     if facts is None:
         raise NotFound(f"{path} is no venv; nothing was touched", hint="see `pyman venvs`")
     if facts.path != facts.folder:

@@ -17,24 +17,43 @@ MARKERS = ("pipx_metadata.json", "uv-receipt.toml", ".tox-info.json")
 """Files in a venv's folder by which its owner knows it."""
 
 
-def creator_of(folder: str, markers: tuple[str, ...], settings: Settings) -> tuple[str, bool]:
+def creator_of(folder: str, markers: tuple[str, ...], settings: Settings, place: str = "") -> tuple[str, bool]:
     """Say who made a venv, and whether that tool owns it: by what lies around it, then by its own file.
 
-    Owned, so foreign to doctor: the venvs of pipx, tox and the like, and those of `uv tool`; never a project's.
+    `place` is the tool that keeps its venvs where this one lies. Owned, so foreign to doctor: the venvs of pipx, tox
+    and the like, and those of `uv tool`; never a project's, nor those that users make with a tool and run themselves.
     """
-    owner = _owner_of(folder, markers)
-    if owner is not None:
+    owner = _owner_of(folder, markers) or (place if place not in _OF_USERS else "")
+    if owner:
         return owner, True
+    words = (settings.get("command") or "").split()
+    if words[:1] and basename(words[0]) == "pyman":
+        return "pyman", False
+    helper = _helper_of(folder, place, settings)
+    if helper:
+        return helper, False
     if settings.get("uv") is not None:
         return "uv", False
     if settings.get("virtualenv") is not None:
         return "virtualenv", False
-    words = (settings.get("command") or "").split()
-    if words[:1] and basename(words[0]) == "pyman":
-        return "pyman", False
     if words or (settings.get("version") is not None and settings.get("version_info") is None):
         return "venv", False
     return "unknown", False
+
+
+_OF_USERS = ("", "pipenv", "virtualenvwrapper", "pyenv-virtualenv", "direnv")
+"""Tools that make venvs for their users, and remember nothing about them."""
+
+
+def _helper_of(folder: str, place: str, settings: Settings) -> str:
+    """The tool with which a user made a venv, as its place tells; empty where that tells nothing."""
+    above = dirname(folder)
+    if basename(above) == ".direnv":
+        return "direnv"
+    if basename(above) == "envs" and basename(dirname(dirname(above))) == "versions":
+        return "pyenv-virtualenv"
+    # These two use virtualenv, and anybody may keep other venvs beside theirs.
+    return place if place in ("pipenv", "virtualenvwrapper") and settings.get("virtualenv") is not None else ""
 
 
 def _owner_of(folder: str, markers: tuple[str, ...]) -> str | None:
@@ -51,11 +70,9 @@ def _owner_of(folder: str, markers: tuple[str, ...]) -> str | None:
         return "nox"
     if name.startswith("py_env-"):
         return "pre-commit"
-    if "/hatch/env/virtual/" in folder or parent == ".hatch":
+    if "/hatch/env/virtual/" in folder or "/hatch/env/.internal/" in folder or parent == ".hatch":
         return "hatch"
-    if parent == "virtualenvs" and (grandparent == "pypoetry" or _is_poetry_name(name)):
-        return "poetry"
-    if _is_poetry_name(name):
+    if (parent == "virtualenvs" and grandparent == "pypoetry") or _is_poetry_name(name):
         return "poetry"
     if parent == "venvs" and grandparent == "pdm":
         return "pdm"
@@ -68,14 +85,17 @@ def _is_poetry_name(name: str) -> bool:
     """True for `demo-AbCd1_-2-py3.13`: the project, eight characters of a hash, the minor."""
     front, mark, minor = name.rpartition("-py")
     numbers = minor.split(".")
-    return (
-        bool(mark)
-        and len(numbers) == 2
-        and all(number.isdigit() for number in numbers)
-        and len(front) > 9
-        and front[-9] == "-"
-        and all(letter.isalnum() or letter in "-_" for letter in front[-8:])
-    )
+    return bool(mark) and len(numbers) == 2 and all(number.isdigit() for number in numbers) and is_pipenv_name(front)
+
+
+def is_pipenv_name(name: str) -> bool:
+    """True for `demo-AbCd1_-2`: the project, and eight characters of a hash."""
+    return len(name) > 9 and name[-9] == "-" and all(letter.isalnum() or letter in "-_" for letter in name[-8:])
+
+
+def is_pdm_name(name: str) -> bool:
+    """True for `demo-AbCd1_-2-3.13`: the same, then a name that the user chose, or the minor."""
+    return any(letter == "-" and is_pipenv_name(name[:at]) for at, letter in enumerate(name[:-1]) if at)
 
 
 # What the owner of a venv offers to repair it: doctor names that command instead of touching the venv (design.md 7).

@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 
     from pyman.core.tool_roots import ToolRoot
 
-_TOOL_VARIABLES = (
-    "XDG_DATA_HOME",
-    "PYENV_ROOT",
-    "UV_PYTHON_INSTALL_DIR",
-    "MISE_DATA_DIR",
-    "ASDF_DATA_DIR",
-    "RYE_HOME",
-)
 _EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/tmp")  # noqa: S108  # nothing is put there
 _ELSEWHERE = "choose another folder with PYMAN_ROOT and PYMAN_CACHE_DIR"
 
@@ -41,15 +33,30 @@ class Places:
     """`PYMAN_CACHE_DIR`, else the user's cache folder. May be deleted at any time."""
     config: str
     """`PYMAN_CONFIG`, else `~/.config/pyman/config.toml`."""
-    tool_variables: tuple[tuple[str, str], ...] = ()
-    """The environment variables that say where version managers keep their Pythons."""
+    environ: Mapping[str, str] = {}  # nobody changes it
+    """The environment: its variables say where tools keep their Pythons and their venvs."""
+
+    @property
+    def cwd(self) -> str:
+        """The working directory as the user sees it; `/` where it is gone."""
+        try:
+            real = os.getcwd()
+        except OSError:
+            return "/"
+        named = self.environ.get("PWD", "")
+        try:
+            if os.path.isabs(named) and os.path.samefile(named, real):
+                return named  # With the links that led there.
+        except OSError:
+            pass
+        return real
 
     @property
     def tool_roots(self) -> tuple[ToolRoot, ...]:
-        """Where version managers keep their Pythons, by these variables and by default."""
+        """Where version managers keep their Pythons, by the environment and by default."""
         from pyman.core.tool_roots import tool_roots
 
-        return tool_roots(dict(self.tool_variables), self.home)
+        return tool_roots(self.environ, self.home)
 
     @property
     def runtimes(self) -> str:
@@ -94,7 +101,7 @@ def read_places(environ: Mapping[str, str], root: str | None = None) -> Places:
             environ.get("PYMAN_CONFIG")
             or os.path.join(environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pyman", "config.toml")
         ),
-        tool_variables=tuple((name, environ[name]) for name in _TOOL_VARIABLES if name in environ),
+        environ=environ,
     )
 
 

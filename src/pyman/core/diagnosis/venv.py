@@ -99,7 +99,9 @@ def _as_far_as_allowed(finding: Finding, facts: VenvFacts, context: DiagnosisCon
         return replace(finding, repair="its owner can mend it: it belongs to another user", action="", asks=False)
     if facts.only_named:
         command = f"`pyman doctor {as_word(facts.folder)} --fix`"
-        why = f"{command} repairs it: it lies outside of the project whose {basename(facts.path)} leads to it"
+        is_pointer = facts.path != facts.folder
+        leads = f"whose {basename(facts.path)} leads to it" if is_pointer else "that names it"
+        why = f"{command} repairs it: it lies outside of the project {leads}"
         return replace(finding, repair=why, action="", asks=False)
     if finding.code == "shared-files" and facts.foreign and not context.foreign:
         # Whatever its owner does, it links the same files once more.

@@ -15,6 +15,8 @@ import os
 import sys
 
 FILE_NAME = b"pyvenv.cfg"
+POINTER = b".venv"
+"""May also be a link to a venv, or a text file that names one: only reading it tells."""
 
 SKIPPED = frozenset(
     [
@@ -76,12 +78,14 @@ class Walk:
             if links == 2 and believed.get(device):
                 if access(folder + b"/" + FILE_NAME, os.F_OK):
                     self.found.append(folder)
+                if access(folder + b"/" + POINTER, os.F_OK):
+                    self.found.append(folder + b"/" + POINTER)
                 continue
             self._open(folder, device, links)
 
     def _open(self, folder: bytes, device: int, links: int) -> None:
         names = []
-        is_venv = False
+        is_venv = has_pointer = False
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
@@ -89,6 +93,8 @@ class Walk:
                         names.append(entry.name)
                     elif entry.name == FILE_NAME:
                         is_venv = True
+                    elif entry.name == POINTER:
+                        has_pointer = True
         except (FileNotFoundError, NotADirectoryError):
             return  # It went away while we walked.
         except OSError:
@@ -106,6 +112,8 @@ class Walk:
             self.found.append(folder)
             names = [name for name in names if name not in OF_A_VENV]
         prefix = folder if folder.endswith(b"/") else folder + b"/"
+        if has_pointer:
+            self.found.append(prefix + POINTER)
         for name in names:
             if name in SKIPPED or _WORK_IN_PROGRESS in name:
                 continue

@@ -7,11 +7,12 @@ import sys
 
 from pyman.core.admission import OUTSIDE, Objection, refusal
 from pyman.core.implementation import is_repaired
+from pyman.core.owners import creator_of
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import record, replace
+from pyman.core.record import replace
 from pyman.core.store import is_shared
 from pyman.core.venv import VenvFacts, with_release
-from pyman.effects.files import TEMPORARY
+from pyman.effects.files import TEMPORARY, read_text
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
@@ -32,6 +33,7 @@ from pyman.effects.venvs.records import (
 from pyman.effects.venvs.records import state_of as state_of_record
 from pyman.effects.venvs.search import search_venvs
 from pyman.effects.venvs.shared_files import SharedFilesLook
+from pyman.effects.venvs.tool_places import PlaceOwners, tool_places, venvs_of_tools
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -42,7 +44,10 @@ if TYPE_CHECKING:
     from pyman.effects.places import Places
 
 _USUAL = (".venv", "venv")
-_OF_TESTERS = (".tox", ".nox")
+_OF_TOOLS = (".tox", ".nox", ".hatch", ".direnv")
+"""Folders of a project in which a tool keeps venvs."""
+_NAMED = ".python-envs"
+_MOST_LINES = 1000
 
 
 class Inventory:
@@ -56,8 +61,10 @@ class Inventory:
         unreadable: tuple[str, ...],
         record: bool,
         named: Iterable[str] = (),
+        pointed: frozenset[str] = frozenset(),
     ) -> None:
         self._places = places
+        self._pointed = pointed
         self._named = frozenset(named)
         self._known = known
         self._paths = paths
@@ -76,7 +83,7 @@ class Inventory:
 
         One that goes by two names, because `.venv` is a link to it or a file that names it, is read once.
         """
-        bases, releases = Bases(), BaseReleases(self._places)
+        bases, releases, claims = Bases(), BaseReleases(self._places), Claims(self._places, self._pointed)
         unique = {name: known.path for name, known in self._known.items()}
         for path in self._paths:
             unique.setdefault(record_name(path), path)
@@ -90,10 +97,10 @@ class Inventory:
                 if name in self._known:
                     self._absent(self._known[name])
                 continue
-            facts = _with_claim(self._places, facts)
+            facts = claims.complete(facts)
             if name not in self._known and self._record and (path in self._named or not facts.only_named):
                 self._remember(path)
-                facts = _with_claim(self._places, facts)
+                facts = claims.complete(facts)
             if facts.folder != facts.path:
                 pointers.append(facts)
                 continue
@@ -147,7 +154,8 @@ def take_inventory(
         known = {one.name: one for one in records if f"{one.path}/".startswith(tops)}
         return Inventory(places, known, found.venvs, found.unreadable, record=record, named=given if named else ())
     paths, unreadable = _without_records(places, environ, cwd, searched, observer)
-    return Inventory(places, {one.name: one for one in records}, paths, unreadable, record=record)
+    pointed = named_outside(places, cwd)
+    return Inventory(places, {one.name: one for one in records}, paths, unreadable, record=record, pointed=pointed)
 
 
 def unrecorded_venvs(
@@ -166,7 +174,7 @@ def _without_records(
     places: Places, environ: Mapping[str, str], cwd: str, searched: Iterable[str], observer: Observer
 ) -> tuple[list[str], tuple[str, ...]]:
     """Where venvs are, whether they have a record or not; and the folders that could not be searched."""
-    paths = [*_here(cwd), *find_known_venvs(environ, places.home)]
+    paths = [*_here(places, cwd), *venvs_of_tools(tool_places(environ, places.home)), *named_outside(places, cwd)]
     wanted = [os.path.abspath(os.path.join(places.home, os.path.expanduser(folder))) for folder in searched]
     if not wanted:
         return paths, ()
@@ -179,7 +187,7 @@ def read_one(places: Places, path: str) -> VenvFacts | None:
     facts = read_venv(path)
     if facts is None:
         return None
-    return SharedFilesLook().complete(BaseReleases(places).complete(_with_claim(places, facts)))
+    return SharedFilesLook().complete(BaseReleases(places).complete(Claims(places).complete(facts)))
 
 
 def leads_outside(places: Places, path: str, folder: str) -> bool:
@@ -189,16 +197,37 @@ def leads_outside(places: Places, path: str, folder: str) -> bool:
 
 def is_only_named(places: Places, path: str, folder: str) -> bool:
     """True for a venv that only a link or a text file of a project names, from outside, and no record."""
-    return leads_outside(places, path, folder) and not any(is_recorded(places.root, each) for each in (path, folder))
+    if any(is_recorded(places.root, each) for each in (path, folder)):
+        return False
+    return leads_outside(places, path, folder) or path in named_outside(places, places.cwd)
 
 
-def _with_claim(places: Places, facts: VenvFacts) -> VenvFacts:
-    """Say of a venv that only a project's link or text file names that it is not to be changed.
+class Claims:
+    """Says whose a venv is: a tool's, by the place that it lies in; and whether only a file of a project names it.
 
     What such a file says can make pyman look inside of that project, and write nowhere else (design.md 6).
     """
-    only_named = is_only_named(places, facts.path, facts.folder)
-    return facts if only_named == facts.only_named else replace(facts, only_named=only_named)
+
+    def __init__(self, places: Places, pointed: frozenset[str] = frozenset()) -> None:
+        self._places = places
+        self._pointed = pointed
+        """Venvs that a file of the current project names, and nothing else."""
+        self._owners = PlaceOwners(tool_places(places.environ, places.home))
+
+    def complete(self, facts: VenvFacts) -> VenvFacts:
+        """The facts of a venv with its owner, and with whether it is not to be changed."""
+        tool = self._owners.tool_of(facts.folder)
+        if tool:
+            creator, foreign = creator_of(facts.folder, facts.names, facts.settings, tool)
+            if (creator, foreign) != (facts.creator, facts.foreign):
+                facts = replace(facts, creator=creator, foreign=foreign)
+        only_named = self._is_only_named(facts)
+        return facts if only_named == facts.only_named else replace(facts, only_named=only_named)
+
+    def _is_only_named(self, facts: VenvFacts) -> bool:
+        if facts.path not in self._pointed and not leads_outside(self._places, facts.path, facts.folder):
+            return False
+        return not any(is_recorded(self._places.root, each) for each in (facts.path, facts.folder))
 
 
 def is_own(path: str) -> bool:
@@ -209,13 +238,53 @@ def is_own(path: str) -> bool:
         return False
 
 
-def _here(cwd: str) -> list[str]:
-    """The current folder where it is a venv, and those in it; `.venv` may also be a link or a file that names one."""
-    folders = [cwd]
-    for folder in (cwd, *(os.path.join(cwd, name) for name in _OF_TESTERS)):
-        folders += _folders(folder)
-    found = [path for name in _USUAL if os.path.lexists(path := os.path.join(cwd, name))]
-    return found + [folder for folder in folders if os.access(os.path.join(folder, FILE_NAME), os.F_OK)]
+def _here(places: Places, cwd: str) -> list[str]:
+    """The venvs in the current folder and in its project."""
+    found: list[str] = []
+    for top in _tops(places, cwd):
+        # `.venv` may also be a link or a file that names one.
+        found += [path for name in _USUAL if os.path.lexists(path := os.path.join(top, name))]
+        folders = [top, *_folders(top)]
+        for name in _OF_TOOLS:
+            folders += _folders(os.path.join(top, name))
+        found += filter(_is_venv, folders)
+    return [*found, *(path for path, is_outside in _named_here(places, cwd) if not is_outside)]
+
+
+def named_outside(places: Places, cwd: str) -> frozenset[str]:
+    """The venvs that a file of the current project names, outside of that project, and in no place of a tool."""
+    named = [path for path, is_outside in _named_here(places, cwd) if is_outside]
+    if not named:
+        return frozenset()
+    of_tools = venvs_of_tools(tool_places(places.environ, places.home))
+    return frozenset(named).difference(of_tools)
+
+
+def _tops(places: Places, cwd: str) -> list[str]:
+    project = project_of(cwd, places.home)
+    return [cwd] if os.path.realpath(cwd) == project else [cwd, project]
+
+
+def _named_here(places: Places, cwd: str) -> list[tuple[str, bool]]:
+    """The venvs that `.python-envs` of the current project names, and whether they lie outside of it."""
+    tops = _tops(places, cwd)
+    named = [path for top in tops for path in _named_in(top) if _is_venv(path)]
+    project = os.path.realpath(tops[-1])
+    return [(path, not is_inside(os.path.realpath(path), project)) for path in named]
+
+
+def _named_in(project: str) -> list[str]:
+    """The folders that `.python-envs` names, one a line (PEP 832, a draft); relative ones are below its own."""
+    try:
+        text = read_text(os.path.join(project, _NAMED))
+    except OSError:
+        return []
+    lines = [line.strip() for line in text.splitlines()[:_MOST_LINES] if "\0" not in line]
+    return [os.path.normpath(os.path.join(project, line)) for line in lines if line and not line.startswith("#")]
+
+
+def _is_venv(folder: str) -> bool:
+    return os.access(os.path.join(folder, FILE_NAME), os.F_OK)
 
 
 def _folders(folder: str) -> list[str]:
@@ -226,81 +295,6 @@ def _folders(folder: str) -> list[str]:
         return []
     # Work in progress is not a venv yet, or none any more.
     return [path for path in folders if TEMPORARY not in os.path.basename(path)]
-
-
-# The folders in which tools keep venvs, as their documentation and their environment variables say.
-
-
-@record
-class Place:
-    """One folder of one tool."""
-
-    tool: str
-    folder: str
-    depth: int
-    """How many folders lie between it and a venv, the venv counted."""
-    only: str = ""
-    """How the name of the last folder begins, where it holds other things as well."""
-
-
-def known_places(environ: Mapping[str, str], home: str, platform: str = sys.platform) -> tuple[Place, ...]:
-    """Say where each tool keeps its venvs; none of these folders need exist."""
-    data = _absolute(environ, "XDG_DATA_HOME") or os.path.join(home, ".local", "share")
-    cache = _absolute(environ, "XDG_CACHE_HOME") or os.path.join(home, ".cache")
-    # What platformdirs answers, which pipx, poetry, pdm and hatch ask; uv and pre-commit do not.
-    user_data, user_cache = data, cache
-    if platform == "darwin":
-        user_data = os.path.join(home, "Library", "Application Support")
-        user_cache = os.path.join(home, "Library", "Caches")
-
-    def named(variable: str, *default: str) -> str:
-        return _absolute(environ, variable, home) or os.path.join(*default)
-
-    pipx = [named("PIPX_HOME", user_data, "pipx")]
-    if "PIPX_HOME" not in environ:
-        pipx.append(os.path.join(home, ".local", "pipx"))
-    poetry_cache = named("POETRY_CACHE_DIR", user_cache, "pypoetry")
-    places = [place for folder in pipx for place in (Place("pipx", f"{folder}/venvs", 1), Place("pipx", folder, 1))]
-    places += [
-        Place("uv", named("UV_TOOL_DIR", data, "uv", "tools"), 1),
-        Place("poetry", named("POETRY_VIRTUALENVS_PATH", poetry_cache, "virtualenvs"), 1),
-        Place("pipenv", named("WORKON_HOME", data, "virtualenvs"), 1),
-        Place("virtualenvwrapper", named("WORKON_HOME", home, ".virtualenvs"), 1),
-        Place("pdm", os.path.join(user_data, "pdm", "venvs"), 1),
-        Place("hatch", os.path.join(named("HATCH_DATA_DIR", user_data, "hatch"), "env", "virtual"), 3),
-        Place("pyenv-virtualenv", os.path.join(named("PYENV_ROOT", home, ".pyenv"), "versions"), 3),
-        Place("pre-commit", named("PRE_COMMIT_HOME", cache, "pre-commit"), 2, "py_env-"),
-    ]
-    return tuple(dict.fromkeys(places))
-
-
-def _absolute(environ: Mapping[str, str], variable: str, home: str = "") -> str | None:
-    value = environ.get(variable, "")
-    if home and value.startswith("~/"):
-        value = home + value[1:]
-    return os.path.normpath(value) if os.path.isabs(value) and "\0" not in value else None
-
-
-def find_known_venvs(environ: Mapping[str, str], home: str, platform: str = sys.platform) -> tuple[str, ...]:
-    """List the venvs in the places of all tools: a look into a few folders each, without following links."""
-    found: dict[str, None] = {}
-    for place in known_places(environ, home, platform):
-        for folder in _below(place.folder, place.depth, place):
-            found[folder] = None
-    return tuple(found)
-
-
-def _below(folder: str, depth: int, place: Place) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            folders = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return  # Nothing of that tool is here, or nothing that we may see.
-    for path in folders:
-        if (depth > 1 or os.path.basename(path).startswith(place.only)) and os.access(f"{path}/{FILE_NAME}", os.F_OK):
-            yield path
-        elif depth > 1 and not (place.tool == "pyenv-virtualenv" and depth == 2 and not path.endswith("/envs")):
-            yield from _below(path, depth - 1, place)
 
 
 # What venvs stand on, as far as neither their links nor files tell it, and whether that may be started (design.md 6).

@@ -32,7 +32,7 @@ class Search:
     """What a search found."""
 
     venvs: tuple[str, ...]
-    """Folders with a `pyvenv.cfg`, sorted."""
+    """Folders with a `pyvenv.cfg`, and what is in the place of a folder `.venv`, sorted."""
     folders: int
     """How many folders were walked."""
     unreadable: tuple[str, ...]
