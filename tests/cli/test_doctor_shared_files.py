@@ -297,7 +297,7 @@ def test_what_is_remembered_is_not_listed_again_and_a_change_of_owner_is_seen(pa
     facts = [read_venv(str(venv)) for venv in (pair.one, pair.other)]
     look = SharedFilesLook(str(tmp_path / "cache"))
     assert [look.complete(one).shared for one in facts] == [None, None]
-    look.remember(all_asked=True)
+    look.store(all_asked=True)
     real, listed, looked = os.listdir, [], []
     monkeypatch.setattr(shared_files.os, "listdir", lambda folder: listed.append(folder) or real(folder))
     stat = os.lstat
@@ -314,11 +314,11 @@ def test_what_is_remembered_is_not_listed_again_and_a_change_of_owner_is_seen(pa
 
 def test_damaged_memory_costs_a_look_and_no_more(pair, tmp_path):
     (tmp_path / "cache").mkdir()
-    for content in (b"\0", b"\t\t\t", os.fsencode(f"{pair.one}/{SITE}\tx\ty=z\n"), b"\xff" * 100):
+    for content in (b"\0", b"\t\t\t", os.fsencode(f"{pair.one}/{SITE}\0x\ty=z\n"), b"\xff" * 100):
         (tmp_path / "cache/shared-files").write_bytes(content)
         look = SharedFilesLook(str(tmp_path / "cache"))
         assert look.complete(read_venv(str(pair.one))).shared is None
-        look.remember(all_asked=True)
+        look.store(all_asked=True)
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,8 @@ def examine(
             if facts.has_work:
                 around.add(facts.folder)
             venvs.append(list_venv(facts, found))
-    fitness.remember(all_asked=not folders)
-    shared.remember(all_asked=not folders)
+    fitness.store(all_asked=not folders)
+    shared.store(all_asked=not folders)
     findings += [diagnose_gone(known.name, known.path) for known, how in inventory.absent if how == GONE]
     if work:
         around.update(os.path.dirname(known.path) for known, how in inventory.absent if how == GONE)
@@ -167,7 +167,7 @@ def judge(
     unfit = asked.reasons(newly_held)
     incompatible = {path: (older[path], reason) for path, reason in asked.reasons(ahead).items()}
     if fitness is None:
-        asked.remember(all_asked=False)
+        asked.store(all_asked=False)
     context = DiagnosisContext(
         store, os.geteuid(), foreign, unfit, incompatible, other_architecture=others, unfinished=unfinished
     )
@@ -310,7 +310,7 @@ def _newest(session: Session, store: Store) -> dict[str, Version]:
         builds = known_builds(replace(session, offline=spared), list(minors), max_age=_A_DAY)
     except NetworkError:
         if not spared:
-            failure.remember()
+            failure.store()
         return {}
     newest: dict[str, Version] = {}
     for build in builds:

@@ -105,7 +105,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
     repaired: list[RepairResult] = []
     fitness = Fitness(session.places.cache)
     outcome = repair_venv(session, facts.path, lambda _: False, repaired, foreign=True, fitness=fitness)
-    fitness.remember(all_asked=False)
+    fitness.store(all_asked=False)
     failure = next((one for one in repaired if one.status == FAILED), None)
     if failure is not None:
         raise PymanError(

@@ -195,7 +195,7 @@ def _fix(
         if outcome.facts is not None:
             done.venvs[path] = list_venv(outcome.facts, outcome.left)
     session.observer.finished(task)
-    fitness.remember(all_asked=False)
+    fitness.store(all_asked=False)
     if done.others and read_store(session.places.root) != done.seen.store:
         # A release was installed for a venv: what is wrong with the store is another thing now.
         done.others = tuple(finding for finding in look().findings if finding.kind != "venv")

@@ -171,7 +171,7 @@ def _unlink(path: str) -> None:
 # - `seeds/`: unpacked pip and setuptools: `KEY/`, `KEY.unfit`, `.KEY.work-…`, `.KEY.lock`
 # - `interpreters/`: what interpreters said of themselves
 # - `trials/`: which runtimes of the store have started, and what they consisted of then
-# - `available`, `checks`, `shared-files`, `release-cycle.json`, `release-cycle.json.etag`
+# - `available`, `unreachable`, `checks`, `followers`, `shared-files`, `release-cycle.json`, `release-cycle.json.etag`
 
 ARCHIVES, LISTS, SEEDS, ANSWERS = "archives", "lists of builds", "unpacked pip and setuptools", "answers"
 KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS)
@@ -180,7 +180,9 @@ FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters", "trials")
 
 _ALONE = {
     "available": LISTS,
+    "unreachable": ANSWERS,
     "checks": ANSWERS,
+    "followers": ANSWERS,
     "shared-files": ANSWERS,
     "release-cycle.json": ANSWERS,
     "release-cycle.json.etag": ANSWERS,

@@ -19,7 +19,7 @@ from pyman.core.interpreter import (
     split_answer,
 )
 from pyman.core.version import Version, release_name
-from pyman.effects.files import NotReadable, read_own_text, replace_file
+from pyman.effects.memo import load_fields, store_fields
 from pyman.errors import BrokenRuntime
 
 TYPE_CHECKING = False
@@ -61,11 +61,11 @@ def ask_once(
     identity = [real, str(status.st_size), str(status.st_mtime_ns), str(status.st_ino)]
     digest = hashlib.sha256(os.fsencode(real)).hexdigest()
     memory = os.path.join(cache, "interpreters", digest)
-    facts = _recall(memory, identity)
+    facts = _known_facts(memory, identity)
     if facts is None:
         fields = _answer(executable, (), admission, named=named, timeout=timeout)
         facts = _facts(executable, fields)
-        _remember(memory, identity + fields)
+        store_fields(memory, identity + fields)
     return facts
 
 
@@ -205,21 +205,10 @@ def _read_both(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes,
     return bytes(output), bytes(error_output), ended
 
 
-def _recall(memory: str, identity: list[str]) -> InterpreterFacts | None:
-    """Return the facts that were remembered. Anybody may have written there: only what makes sense is believed."""
-    try:
-        fields = read_own_text(memory).split("\0")
-    except (NotReadable, OSError):
-        return None
+def _known_facts(memory: str, identity: list[str]) -> InterpreterFacts | None:
+    """Return the facts of an earlier run. Anybody may have written there: only what makes sense is believed."""
+    fields = load_fields(memory)
     return read_facts(fields[len(identity) :]) if fields[: len(identity)] == identity else None
-
-
-def _remember(memory: str, fields: list[str]) -> None:
-    try:
-        os.makedirs(os.path.dirname(memory), mode=0o700, exist_ok=True)
-        replace_file(memory, "\0".join(fields).encode("utf-8", "surrogateescape"))
-    except OSError:
-        pass  # a cache that cannot be written costs time, no more
 
 
 def _try_it(executable: str) -> str:

@@ -10,9 +10,8 @@ from pyman.core.packages.lent import names_missing, package_folders
 from pyman.core.plans.move import AliasMove, Follower, library_name
 from pyman.core.record import record, replace
 from pyman.core.request import Request, parse_request
-from pyman.effects.files import read_text, replace_file
+from pyman.effects.memo import Memo
 from pyman.effects.packages.donors import Donor, Donors
-from pyman.effects.places import make_folder
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False
@@ -142,8 +141,6 @@ def _request_of(follower: Follower) -> Request | None:
 # A verdict is cached by the venv's site-packages folder and the time of its last change: installing or removing a
 # package makes or removes a folder there. The memory lies in the cache and may be deleted at any time.
 
-_LARGEST_MEMORY = 16 << 20
-
 
 @record
 class Base:
@@ -170,9 +167,7 @@ class Fitness:
 
     def __init__(self, cache: str) -> None:
         self.donors = Donors()
-        self._file = os.path.join(cache, "checks")
-        self._known = self._recall()
-        self._kept: dict[str, str] = {}
+        self._memo = Memo(os.path.join(cache, "checks"))
         self._moves: dict[tuple[Base, Base], tuple[Move, Reader]] = {}
 
     def reasons(self, questions: Iterable[Question]) -> dict[str, str]:
@@ -181,12 +176,13 @@ class Fitness:
         open_questions: dict[tuple[Base, Base], list[tuple[Question, str]]] = {}
         for question in questions:
             key = _key(question)
-            if key is not None and key in self._known:
-                self._kept[key] = self._known[key]
-                if self._known[key]:
-                    found[question.path] = self._known[key]
-            else:
+            reason = self._memo.find(key) if key is not None else None
+            if key is None or reason is None:
                 open_questions.setdefault((question.old, question.new), []).append((question, key or ""))
+                continue
+            self._memo.keep(key, reason)
+            if reason:
+                found[question.path] = reason
         for (old, new), asked in open_questions.items():
             found |= self._check(old, new, asked)
         return found
@@ -204,33 +200,14 @@ class Fitness:
             verdict = move.check(one.distributions, one.needs, request=question.request)
             reason = one_line(verdict.reasons)
             if key:
-                self._kept[key] = reason
+                self._memo.keep(key, reason)
             if reason:
                 found[question.path] = reason
         return found
 
-    def remember(self, *, all_asked: bool) -> None:
-        """Keep the answers for the next time; a cache that cannot be written is no failure.
-
-        `all_asked` drops those that nobody asked for now: their venvs are gone, or have changed since.
-        """
-        kept = self._kept if all_asked else self._known | self._kept
-        if kept == self._known:
-            return
-        text = "".join(f"{key}\t{reason}\n" for key, reason in kept.items())
-        try:
-            make_folder(os.path.dirname(self._file))
-            replace_file(self._file, text.encode("utf-8", "surrogateescape"), 0o600)
-        except (OSError, PymanError):
-            return
-        self._known = kept
-
-    def _recall(self) -> dict[str, str]:
-        try:
-            lines = read_text(self._file, _LARGEST_MEMORY).splitlines()
-        except OSError:
-            return {}
-        return {key: reason for key, tab, reason in (line.rpartition("\t") for line in lines) if tab}
+    def store(self, *, all_asked: bool) -> None:
+        """Keep the answers for the next time; `all_asked` drops those that nobody asked for now."""
+        self._memo.store(all_asked=all_asked)
 
 
 def _key(question: Question) -> str | None:
@@ -238,8 +215,6 @@ def _key(question: Question) -> str | None:
     try:
         changed = os.stat(question.site_packages).st_mtime_ns
     except OSError:
-        return None
-    if "\n" in question.site_packages or "\t" in question.site_packages:
         return None
     names = "\t".join(_name(base) for base in (question.old, question.new))
     return f"{changed}\t{names}\t{question.request or ''}\t{question.site_packages}"

@@ -18,8 +18,8 @@ from pyman.core.plans.move import (
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace
 from pyman.core.venv import stage_reason
-from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes, read_text, replace_file
-from pyman.effects.places import make_folder
+from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
+from pyman.effects.memo import Memo
 from pyman.effects.venvs.on_disk import read_location
 from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.uses import INTERPRETERS, Use, Uses, folder_of
@@ -56,7 +56,7 @@ def read_followers(
     """The known venvs that go through names of the store which `concerns` admits, and of those at the paths `others`.
 
     Those that go through a name in `counted`, which tells its minor, are only counted where nothing in them goes
-    stale; `quiet` remembers which those are. Raises PymanError where the records cannot be read.
+    stale; `quiet` knows which those are. Raises PymanError where the records cannot be read.
     """
     each, unseen = Uses(root).of_known(others)
     found: list[Follower] = []
@@ -80,7 +80,7 @@ def read_followers(
         if follower is not None:
             found.append(follower)
     if quiet is not None:
-        quiet.remember()
+        quiet.store()
     return Followers(tuple(found), numbers, tuple(unseen))
 
 
@@ -195,56 +195,30 @@ def _is_writable(folder: str, status: os.stat_result) -> bool:
 
 # Venvs that follow and have nothing in them that goes stale: seen once, their file is not opened again.
 #
-# What is cached holds for a `pyvenv.cfg` of that time and inode, of a venv that goes through that name. The
-# memory lies in the cache and may be deleted at any time; what it says is looked up again then.
-
-_LARGEST_MEMORY = 16 << 20
-_MOST_KEPT = 50_000
+# What is cached holds for a `pyvenv.cfg` of that time and inode, of a venv that goes through that name.
 
 
 class QuietFollowers:
     """Says of a venv that goes through a name of the store whether it needs nothing, without opening its file."""
 
     def __init__(self, cache: str) -> None:
-        self._file = os.path.join(cache, "followers")
-        self._known = self._recall()
-        self._new: dict[str, str] = {}
+        self._memo = Memo(os.path.join(cache, "followers"))
 
     def knows(self, use: Use) -> bool:
         """True for a venv that needed nothing, and has not changed since."""
-        return self._known.get(f"{use.place}/{FILE_NAME}") == _mark(use)
+        return self._memo.find(f"{use.place}/{FILE_NAME}") == _mark(use)
 
     def add(self, use: Use) -> None:
-        """Remember a venv that needs nothing."""
-        self._new[f"{use.place}/{FILE_NAME}"] = _mark(use)
+        """Keep in mind a venv that needs nothing."""
+        self._memo.keep(f"{use.place}/{FILE_NAME}", _mark(use))
 
-    def remember(self) -> None:
-        """Keep what was seen for the next time; a cache that cannot be written is no failure."""
-        if not self._new:
-            return
-        kept = {**self._known, **self._new} if len(self._known) < _MOST_KEPT else self._new
-        text = "".join(f"{known} {cfg}\n" for cfg, known in kept.items() if "\n" not in cfg)
-        try:
-            make_folder(os.path.dirname(self._file))
-            replace_file(self._file, text.encode("utf-8", "surrogateescape"), 0o600)
-        except (OSError, PymanError):
-            return
-
-    def _recall(self) -> Mapping[str, str]:
-        try:
-            lines = read_text(self._file, _LARGEST_MEMORY).split("\n")
-        except OSError:
-            return {}
-        return {cfg: known for known, space, cfg in map(_split, lines) if space}
+    def store(self) -> None:
+        """Keep what was seen for the next time."""
+        self._memo.store(all_asked=False)
 
 
 def _mark(use: Use) -> str:
     return f"{use.status.st_mtime_ns}-{use.status.st_ino} {use.name}"
-
-
-def _split(line: str) -> tuple[str, str, str]:
-    end = line.find(" ", line.find(" ") + 1)
-    return line[:end], line[end : end + 1], line[end + 1 :]
 
 
 # What the move of an alias does to venvs, and what became of each: the move is handed back as it turned out.

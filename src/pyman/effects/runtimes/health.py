@@ -9,9 +9,9 @@ from pyman.core.implementation import CPYTHON
 from pyman.core.names import minor_of_executable
 from pyman.core.record import replace
 from pyman.core.store import MANIFEST, Runtime, Store
-from pyman.effects.files import read_own_text, replace_file
 from pyman.effects.interpreters.on_disk import Bases
-from pyman.effects.places import Places, make_folder
+from pyman.effects.memo import load_fields, store_fields
+from pyman.effects.places import Places
 from pyman.effects.staging import read_unfinished
 from pyman.errors import PymanError, Refused
 
@@ -88,19 +88,19 @@ def _try_one(state: RuntimeState, places: Places) -> RuntimeState:
         return state
     identity = _identity(runtime)
     memory = os.path.join(places.cache, "trials", runtime.name)
-    certificates = _recall(memory, identity)
-    if certificates is None:
+    known, *certificates = load_fields(memory) or [""]
+    if known != identity:
         from pyman.effects.interpreters.admission import Admission
         from pyman.effects.interpreters.ask import certificate_places, smoke_test
 
         executable, admission = os.path.join(runtime.path, runtime.executable), Admission(places)
         try:
             smoke_test(executable, runtime.version, runtime.variant, runtime.path, admission)
-            certificates = certificate_places(executable, admission)
+            certificates = list(certificate_places(executable, admission))
         except PymanError as error:
             return replace(state, failure=error.message)
-        _remember(memory, identity, certificates)
-    return state if any(map(_holds_any, certificates)) else replace(state, without_certificates=certificates)
+        store_fields(memory, [identity, *certificates])
+    return state if any(map(_holds_any, certificates)) else replace(state, without_certificates=tuple(certificates))
 
 
 def _ask_adopted(state: RuntimeState, executable: str, places: Places) -> RuntimeState:
@@ -139,22 +139,6 @@ def _holds_any(place: str) -> bool:
         return bool(os.listdir(place)) if os.path.isdir(place) else os.path.getsize(place) > 0
     except OSError:
         return False
-
-
-def _recall(memory: str, identity: str) -> tuple[str, ...] | None:
-    try:
-        known, *places = read_own_text(memory).split("\0")
-    except OSError:
-        return None
-    return tuple(places) if known == identity else None
-
-
-def _remember(memory: str, identity: str, places: tuple[str, ...]) -> None:
-    try:
-        make_folder(os.path.dirname(memory))
-        replace_file(memory, "\0".join((identity, *places)).encode("utf-8", "surrogateescape"))
-    except (OSError, PymanError):
-        pass  # a cache that cannot be written costs time, no more
 
 
 _BUNDLES = (

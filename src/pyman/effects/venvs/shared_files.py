@@ -30,11 +30,10 @@ from pyman.core.shared_files import (
     probe_of,
     summary,
 )
-from pyman.effects.files import open_regular, pid_of_temporary, read_bytes, read_text, replace_file
+from pyman.effects.files import open_regular, pid_of_temporary, read_bytes
 from pyman.effects.interpreters.admission import is_shared_group
+from pyman.effects.memo import Memo
 from pyman.effects.packages.dist_info import LARGEST_RECORD
-from pyman.effects.places import make_folder
-from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,20 +42,17 @@ if TYPE_CHECKING:
     from pyman.core.shared_files import Wrong
     from pyman.core.venv import VenvFacts
 
-_LARGEST_MEMORY = 64 << 20
 _JUST_NOW = 2_000_000_000
 """Nanoseconds. What changed that recently may change once more without another time."""
 _PIECE = 1 << 20
 
 
 class SharedFilesLook:
-    """Looks at one venv after the other, and remembers what need not be looked at again."""
+    """Looks at one venv after the other, and keeps what need not be looked at again."""
 
     def __init__(self, cache: str | None = None) -> None:
         """Without a cache nothing is cached."""
-        self._file = os.path.join(cache, "shared-files") if cache is not None else ""
-        self._known = self._recall() if self._file else {}
-        self._kept: dict[str, str] = {}
+        self._memo = Memo(os.path.join(cache, "shared-files") if cache is not None else None)
         self._safe: dict[tuple[int, int], set[str]] = {}
         self._digests: dict[tuple[int | str, ...], str] = {}
 
@@ -69,28 +65,9 @@ class SharedFilesLook:
         owner = next((name for file, name in found if file.wrong == FOREIGN), "")
         return replace(facts, shared=summary(tuple(file for file, _ in found), owner))
 
-    def remember(self, *, all_asked: bool) -> None:
-        """Keep what was seen for the next time; a cache that cannot be written is no failure.
-
-        `all_asked` drops the venvs that nobody asked for now.
-        """
-        kept = self._kept if all_asked else self._known | self._kept
-        if kept == self._known:
-            return
-        text = "".join(f"{folder}\t{seen}\n" for folder, seen in kept.items())
-        try:
-            make_folder(os.path.dirname(self._file))
-            replace_file(self._file, text.encode("utf-8", "surrogateescape"), 0o600)
-        except (OSError, PymanError):
-            return
-        self._known = kept
-
-    def _recall(self) -> dict[str, str]:
-        try:
-            lines = read_text(self._file, _LARGEST_MEMORY).split("\n")
-        except OSError:
-            return {}
-        return {folder: seen for folder, tab, seen in (line.partition("\t") for line in lines) if tab}
+    def store(self, *, all_asked: bool) -> None:
+        """Keep what was seen for the next time; `all_asked` drops the venvs that nobody asked for now."""
+        self._memo.store(all_asked=all_asked)
 
     def _is_suspicious(self, folder: str, owner: int) -> bool:
         try:
@@ -98,7 +75,7 @@ class SharedFilesLook:
         except OSError:
             return False
         stamp = f"{status.st_dev}:{status.st_mtime_ns}"
-        known = self._known.get(folder, "").split("\t")
+        known = (self._memo.find(folder) or "").split("\t")
         if known[0] == stamp:
             linked = known[1:]
         elif stat.S_ISDIR(status.st_mode):
@@ -118,8 +95,8 @@ class SharedFilesLook:
             if what_is_wrong(found.st_uid, found.st_gid, found.st_mode, owner):
                 return True
             safe.add(one)
-        if not any(letter in folder for letter in "\t\n") and time.time_ns() - status.st_mtime_ns > _JUST_NOW:
-            self._kept[folder] = "\t".join((stamp, *linked))
+        if time.time_ns() - status.st_mtime_ns > _JUST_NOW:
+            self._memo.keep(folder, "\t".join((stamp, *linked)))
         return False
 
 

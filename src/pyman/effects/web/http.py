@@ -14,9 +14,8 @@ import time
 
 from pyman import __version__
 from pyman.core.escape import without_secrets
-from pyman.effects.files import read_own_text, replace_file
+from pyman.effects.memo import load_fields, store_fields
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.places import make_folder
 from pyman.errors import NetworkError, Offline, PymanError, UsageError
 
 TYPE_CHECKING = False
@@ -411,14 +410,10 @@ class LastFailure:
         """True where it failed within the last minutes."""
         try:
             age = time.time() - os.stat(self._path).st_mtime
-            return 0 <= age < _LONG_ENOUGH and read_own_text(self._path) == self._address
+            return 0 <= age < _LONG_ENOUGH and load_fields(self._path) == [self._address]
         except OSError:
             return False
 
-    def remember(self) -> None:
-        """Take note of a failure; a cache that cannot be written costs time, no more."""
-        try:
-            make_folder(os.path.dirname(self._path))
-            replace_file(self._path, self._address.encode("utf-8", "surrogateescape"), 0o600)
-        except (OSError, PymanError):
-            pass
+    def store(self) -> None:
+        """Take note of a failure."""
+        store_fields(self._path, [self._address])
