@@ -108,9 +108,9 @@ def _count_alike(world):
         told = home.json("info", release)
         assert world.real(told["users"]) == world.on(release), release
         assert told["venvs"] == listed[release]
-    # Who goes through the alias needs only the last release of its minor.
-    for release, needed in ((OLD, world.through(OLD)), (NEW, world.through(NEW)), (LAST, world.on(LAST))):
-        if needed:
+    # Who goes through the alias needs the release that it leads to: the last of its minor, or all others are older.
+    for release in (OLD, NEW, LAST):
+        if needed := world.on(release):
             answer = home.json("uninstall", release, status=1)
             assert answer["error"]["code"] == "in-use"
             assert world.real(one["who"] for one in answer["needed"]) == needed, release

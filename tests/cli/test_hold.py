@@ -171,7 +171,7 @@ def test_a_venv_known_by_two_names_is_changed_once(user):
 
 def test_a_text_file_in_the_place_of_a_venv(user):
     """uv keeps environments elsewhere, and leaves a file that names them."""
-    venv = make_venv(user, "venv", "v")
+    venv = make_venv(user, "venv", "../v").resolve()
     for record in (user.root / "venvs").iterdir():
         record.unlink()
     (user.project / ".venv").write_text(f"{venv}\n")

@@ -95,8 +95,18 @@ def test_the_last_one_behind_an_alias_that_venvs_follow(user):
     # together they are the last ones as well
     user.with_runtimes(OLD)
     assert refused(user, OLD, NEW) == {"follows": str(venv)}
-    # but one may go while another is there
-    assert user.json("uninstall", NEW)["moved"][0]["to"] == OLD
+    # one may go while another is there; what would go down needs a word for it
+    assert refused(user, NEW) == {"follows": str(venv)}
+    assert f"go down to {OLD}" in user.pyman("uninstall", NEW, status=1).err
+    assert user.json("uninstall", NEW, "--relink")["moved"][0]["to"] == OLD
+    assert version_of(venv) == OLD
+
+
+def test_what_follows_may_stay_above(user):
+    """An alias that was rolled back does not go down when the newer release goes."""
+    venv = make_venv(user, "venv", "v")
+    user.pyman("rollback", "3.13")
+    assert user.json("uninstall", NEW)["changed"] == [NEW]
     assert version_of(venv) == OLD
 
 
@@ -105,7 +115,7 @@ def test_the_alias_is_checked_before_it_goes_back(user):
     misfit, fine = make_venv(user, "pyman", "misfit"), make_venv(user, "pyman", "fine")
     add_package(misfit, "picky", requires_python=">3.13.5")
     before = contents(user)
-    answer = user.json("uninstall", NEW, status=1)
+    answer = user.json("uninstall", NEW, "--relink", status=1)
     assert answer["error"]["code"] == "cannot-hold-back"
     assert str(misfit) in answer["error"]["message"]
     assert contents(user) == before

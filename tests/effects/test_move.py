@@ -164,13 +164,13 @@ def test_without_the_check_all_go_along(store):
     assert version_of(misfit) == "3.13.15"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a venv to somebody else")
 def test_a_venv_that_does_not_fit_and_cannot_be_held_back_stops_the_move(store):
     places = places_of(store)
     set_hold(places, "3.13", "3.13.5")
     misfit = make_venv(store, "c")
     add_package(misfit, "picky", Requires_Python="<3.13.10")
-    os.chown(misfit, 65534, -1)
+    os.rename(misfit / "bin", misfit / "programs")
+    os.symlink("programs", misfit / "bin")
     before = store.tree()
     with pytest.raises(Refused) as refused:
         set_hold(places, "3.13", None)
@@ -178,8 +178,25 @@ def test_a_venv_that_does_not_fit_and_cannot_be_held_back_stops_the_move(store):
     assert str(misfit) in refused.value.message
     assert "--force" in refused.value.hint
     assert store.tree() == before
-    set_hold(places, "3.13", None, force=True)
+    [moved] = set_hold(places, "3.13", None, force=True)
     assert os.readlink(store.runtimes / "3.13") == "3.13.15"
+    # that was asked for
+    assert moved.is_protected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a venv to somebody else")
+def test_a_venv_of_somebody_else_stops_nothing(store):
+    """Nobody keeps security fixes from all others; but it is named, and nobody can say that all went well."""
+    places = places_of(store)
+    set_hold(places, "3.13", "3.13.5")
+    misfit = make_venv(store, "c")
+    add_package(misfit, "picky", Requires_Python="<3.13.10")
+    os.chown(misfit, 65534, -1)
+    [moved] = set_hold(places, "3.13", None)
+    assert os.readlink(store.runtimes / "3.13") == "3.13.15"
+    path, note = moved.notes[-1]
+    assert (path, moved.followed, moved.is_protected) == (str(misfit), 1, False)
+    assert "goes along: picky 1.0 requires Python <3.13.10" in note
 
 
 class Faults:

@@ -66,22 +66,7 @@ class Session:
     @property
     def cwd(self) -> str:
         """The working directory as the user sees it; `/` where it is gone."""
-        return working_directory(self.environ)
-
-
-def working_directory(environ: Mapping[str, str]) -> str:
-    """The folder that the user is in, with its links kept where `PWD` tells them; `/` where it is gone."""
-    try:
-        real = os.getcwd()
-    except OSError:
-        return "/"
-    named = environ.get("PWD", "")
-    try:
-        if os.path.isabs(named) and os.path.samefile(named, real):
-            return named
-    except OSError:
-        pass
-    return real
+        return self.places.cwd
 
 
 # What a command found or did, before anybody put it on a screen.

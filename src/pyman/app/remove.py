@@ -12,7 +12,7 @@ from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.runtimes.needs import read_dependents, runtime_at
-from pyman.effects.venvs.inventory import unrecorded_venvs
+from pyman.effects.venvs.inventory import counted_venvs
 from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
 
 _MOST_LISTED = 20
@@ -109,7 +109,7 @@ def remove_unused(session: Session, done: Pruned, *, force: bool = False) -> Non
     if not done.dry_run:
         prepare_folders(session.places)
     store = session.store()
-    others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
+    others = counted_venvs(session.places, session.observer)
     going: list[tuple[Runtime, int]] = []
     for runtime in prunable(store):
         needed = [

@@ -12,7 +12,7 @@ from pyman.app.console import Answer, Session, Table
 from pyman.app.install import notice_of_base
 from pyman.app.select import choose_path
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import installed_data, moved_data, moved_lines
+from pyman.cli.show.changes import installed_data, moved_data, moved_lines, moved_status
 from pyman.cli.show.output import shown_place
 from pyman.cli.verb import verb
 from pyman.core.plans.install import ExternalPython, KeepInstalled
@@ -103,7 +103,8 @@ def _adopt_all(session: Session, asked: list[tuple[str, ExternalPython]]) -> Ans
             "changed": [one.runtime.name for one in done.results if not one.already],
             "moved": moved_data(done.moved),
         }
-        return Answer(data, tuple(line for one in done.results for line in one.said), error=done.error)
+        lines = tuple(line for one in done.results for line in one.said)
+        return Answer(data, lines, error=done.error, status=moved_status(done.moved))
 
     session.if_cut_off(answer)
     for path, external in sorted(asked, key=lambda one: one[1].version.order):

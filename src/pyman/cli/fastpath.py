@@ -10,7 +10,7 @@ Import-light.
 from __future__ import annotations
 
 from pyman import __version__
-from pyman.app.console import Answer, Listener, answer_plainly, print_error, working_directory
+from pyman.app.console import Answer, Listener, answer_plainly, print_error
 from pyman.core.record import record, replace
 from pyman.effects.places import Places, check_owner, read_places, shipped
 from pyman.errors import Interrupted, NoPython, PymanError, UsageError, bug
@@ -132,7 +132,7 @@ def run_shim(arguments: list[str], environ: Mapping[str, str], root: str | None 
         check_owner(places.root)
         check_owner(places.runtimes)
         check_owner(places.cache)
-        shim(places, environ, working_directory(environ), arguments[0], arguments[1:])
+        shim(places, environ, places.cwd, arguments[0], arguments[1:])
     except PymanError as error:
         return _fail(error)
     except Exception as error:  # as in cli/verb.py; a shim that cannot say what to run has the shell's status for it
@@ -147,7 +147,7 @@ def _find(words: CommandLine, places: Places, environ: Mapping[str, str]) -> Ans
     from pyman.app.select import find
 
     request = words.arguments[0] if words.arguments else None
-    return find(places, environ, working_directory(environ), request, resolve="resolve" in words.options)
+    return find(places, environ, places.cwd, request, resolve="resolve" in words.options)
 
 
 def _venv(words: CommandLine, places: Places, environ: Mapping[str, str]) -> Answer | None:
@@ -166,9 +166,7 @@ def _venv(words: CommandLine, places: Places, environ: Mapping[str, str]) -> Ans
     )
     catch_signals()
     listener = SILENT if "quiet" in given else Listener()
-    answer, ended = work_until_signal(
-        lambda: make_venv(places, environ, working_directory(environ), options, observer=listener)
-    )
+    answer, ended = work_until_signal(lambda: make_venv(places, environ, places.cwd, options, observer=listener))
     if isinstance(ended, Missing):
         return None  # It can be installed, which takes more than is loaded here.
     failure = failure_of(ended)
@@ -181,7 +179,7 @@ def _which(words: CommandLine, places: Places, environ: Mapping[str, str]) -> An
     from pyman.app.select import which
 
     name = words.arguments[0] if words.arguments else "python"
-    return which(places, environ, working_directory(environ), name, explain="explain" in words.options)
+    return which(places, environ, places.cwd, name, explain="explain" in words.options)
 
 
 def _init(words: CommandLine, places: Places, _environ: Mapping[str, str]) -> Answer | None:

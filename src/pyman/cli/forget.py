@@ -10,14 +10,14 @@ import typer
 from pyman.app.console import Answer, Session
 from pyman.app.remove import needed_by, to_remove
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import moved_data, moved_lines
+from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.verb import verb
 from pyman.core.store import Moved, Runtime
 from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.needs import read_dependents
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.venvs.inventory import unrecorded_venvs
+from pyman.effects.venvs.inventory import counted_venvs
 from pyman.effects.venvs.records import forget as forget_record
 from pyman.effects.venvs.records import known_venvs
 from pyman.errors import IN_USE, NotFound, Refused
@@ -39,7 +39,8 @@ def forget(
     moved: list[Moved] = []
 
     def answer() -> Answer:
-        return Answer({"changed": changed, "moved": moved_data(tuple(moved))}, tuple(lines))
+        data = {"changed": changed, "moved": moved_data(tuple(moved))}
+        return Answer(data, tuple(lines), status=moved_status(moved))
 
     session.if_cut_off(answer)
     for name in names:
@@ -80,7 +81,7 @@ def _adopted(session: Session, name: str) -> Runtime:
             hint=f"run `pyman uninstall {runtime.name}` to delete it",
         )
     refuse_own(session.places, runtime)
-    others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
+    others = counted_venvs(session.places, session.observer)
     needed = read_dependents(session.places, store, runtime, others)
     if needed:
         sentence, names = needed_by(runtime, needed)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
-from pyman.cli.show.changes import moved_data, moved_lines
+from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.verb import verb
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, is_alias_name, rollback_target
@@ -48,7 +48,7 @@ def hold(
         *moved_lines(moved, planned=session.dry_run),
         f"{name} {session.shown('is', 'would be')} held at {runtime.name}; `pyman unhold {name}` lets it go",
     )
-    return Answer({"changed": [name], "moved": moved_data(moved)}, lines)
+    return Answer({"changed": [name], "moved": moved_data(moved)}, lines, status=moved_status(moved))
 
 
 @verb
@@ -75,6 +75,7 @@ def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: 
             *moved_lines(moved, planned=session.dry_run),
             f"{name} {session.shown('is not', 'would not be')} held any more{where}",
         ),
+        status=moved_status(moved),
     )
 
 
@@ -103,7 +104,7 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
         *moved_lines(moved, planned=session.dry_run),
         f"{name} {session.shown('is', 'would be')} held at {target.name}; `pyman unhold {name}` goes forward again",
     )
-    return Answer({"changed": [name], "moved": moved_data(moved)}, lines)
+    return Answer({"changed": [name], "moved": moved_data(moved)}, lines, status=moved_status(moved))
 
 
 def _alias_name(store: Store, text: str) -> str:

@@ -8,7 +8,7 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.select import version_sources
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import installed_data, moved_data, moved_lines, notice_of_hold
+from pyman.cli.show.changes import installed_data, moved_data, moved_lines, moved_status, notice_of_hold
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
@@ -94,7 +94,7 @@ def _answer(session: Session, result: installing.Installed) -> Answer:
         "installed": [installed_data(store, one) for one in result.results],
         "moved": moved_data(result.moved),
     }
-    return Answer(data, tuple(lines), error=result.error)
+    return Answer(data, tuple(lines), error=result.error, status=moved_status(result.moved))
 
 
 def _asked_here(session: Session) -> list[Request]:

@@ -14,7 +14,7 @@ from pyman.core.record import replace
 from pyman.core.store import Store, origin_of
 from pyman.core.version import VARIANT_RANK, VARIANT_SUFFIX, Version, minor_alias, release_name
 from pyman.effects.store import read_manifest, read_store
-from pyman.effects.venvs.inventory import unrecorded_venvs
+from pyman.effects.venvs.inventory import counted_venvs
 from pyman.effects.venvs.uses import read_users
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ def versions(session: Session) -> Answer:
 
 def list_installed(session: Session, store: Store) -> Answer:
     """The registry, as a table."""
-    others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
+    others = counted_venvs(session.places, session.observer)
     users = {name: len(paths) for name, paths in read_users(store, others).items()}
     rows, records = [], []
     for runtime in store.runtimes:

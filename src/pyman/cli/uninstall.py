@@ -10,7 +10,7 @@ import typer
 from pyman.app.console import Answer, Session
 from pyman.app.remove import needed_by, to_remove
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import moved_data, moved_lines
+from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.verb import verb
 from pyman.core.plans.move import Follower
 from pyman.core.plans.removal import Dependent
@@ -21,7 +21,7 @@ from pyman.effects.moves.followers import complete, why_left_alone
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.needs import read_dependents, sort_for_relink
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.venvs.inventory import unrecorded_venvs
+from pyman.effects.venvs.inventory import counted_venvs
 from pyman.errors import IN_USE, Refused
 
 
@@ -47,7 +47,7 @@ def uninstall(
     )
     for runtime in chosen:
         refuse_own(session.places, runtime)
-    others = unrecorded_venvs(session.places, session.environ, session.cwd, session.observer)
+    others = counted_venvs(session.places, session.observer)
     going = [_look(session, store, runtime, chosen, others, relink=relink, force=force) for runtime in chosen]
     if not force and any(one.needed for one in going):
         return _refused(going, relink=relink)
@@ -89,13 +89,14 @@ def _answer(session: Session, done: list[tuple[_Going, tuple[Moved, ...]]]) -> A
         )
         lines += moved_lines(moves, planned=session.dry_run)
     removed = [one.runtime for one, _ in done]
+    moved = tuple(move for _, moves in done for move in moves)
     data = {
         "changed": [runtime.name for runtime in removed],
         "removed": [{"version": str(runtime.version), "path": runtime.target or runtime.path} for runtime in removed],
-        "moved": moved_data(tuple(move for _, moves in done for move in moves)),
+        "moved": moved_data(moved),
         "needed": [],
     }
-    return Answer(data, tuple(lines))
+    return Answer(data, tuple(lines), status=moved_status(moved))
 
 
 @record
@@ -124,6 +125,9 @@ def _look(
         if other.name != runtime.name:
             rest = without_runtime(rest, other.name)
     needed = read_dependents(session.places, rest, runtime, others)
+    if relink:
+        # The yes to go down with their alias: the move checks them, and stops where one does not fit.
+        needed = tuple(dependent for dependent in needed if not dependent.goes_down_to)
     linked = [
         dependent
         for dependent in needed
@@ -167,10 +171,15 @@ def _refused(going: list[_Going], *, relink: bool) -> Answer:
     movable = not relink and any(
         dependent.follower for one in going for dependent in one.needed if dependent.why != "follows"
     )
+    down = next((dependent.goes_down_to for one in going for dependent in one.needed if dependent.goes_down_to), "")
     hint = "`--force` removes it all the same"
     error = Refused(
         "; ".join(told),
-        hint=f"`--relink` moves the venvs to their alias first, {hint}" if movable else hint,
+        hint=f"`--relink` moves the venvs to their alias first, {hint}"
+        if movable
+        else f"`--relink` lets them go down to {down}, {hint}"
+        if down
+        else hint,
         code=IN_USE,
     )
     needed = [

@@ -10,7 +10,7 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import installed_data, moved_data, moved_lines, notice_of_hold
+from pyman.cli.show.changes import installed_data, moved_data, moved_lines, moved_status, notice_of_hold
 from pyman.cli.verb import verb
 from pyman.core.plans.install import Fetch, answer_is_known, decide_upgrade, minors_to_upgrade
 from pyman.core.request import Request
@@ -107,7 +107,7 @@ class _Done:
             "moved": moved_data(self.installed.moved),
             "removed": removed_data(self.pruned),
         }
-        return Answer(data, tuple(lines), error=self.pruned.refusal)
+        return Answer(data, tuple(lines), error=self.pruned.refusal, status=moved_status(self.installed.moved))
 
 
 def _get_together(

@@ -420,3 +420,5 @@ class Moved:
     """Those that ran through the alias when it moved."""
     notes: tuple[tuple[str, str], ...] = ()
     """What could not be checked, or not be brought up to date: pairs of a venv's path and a sentence."""
+    is_protected: bool = True
+    """False where a venv that does not fit went along because it could not be held back, and nobody asked for that."""

@@ -9,6 +9,8 @@ from pyman.effects.store import read_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyman.app.install import InstallResult
     from pyman.app.rebuild import Rebuilt
     from pyman.core.plans.rebuild import RebuildPlan
@@ -31,6 +33,11 @@ def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
         }
         for move in moved
     ]
+
+
+def moved_status(moved: Iterable[Moved]) -> int:
+    """The exit status after moves that were done: 1 where one could not protect a venv."""
+    return 0 if all(move.is_protected for move in moved) else 1
 
 
 def moved_lines(moved: tuple[Moved, ...], *, planned: bool = False) -> list[str]:

@@ -6,7 +6,7 @@ from posixpath import basename, join
 
 from pyman.core.plans.steps import CopyProgram, Plan, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, VERSION_KEYS, Settings, edit, parse_pyvenv_cfg
-from pyman.core.record import record
+from pyman.core.record import record, replace
 from pyman.core.store import Runtime, Swap, executable_of, parse_runtime_name
 from pyman.core.venv import VenvFolder
 
@@ -42,6 +42,10 @@ class Follower:
     """Device and inode of the folder that it lies in."""
     obstacle: str = ""
     """Why it is left as it is: `it cannot be written`; empty where nothing is against it."""
+    is_recorded: bool = True
+    """False for a venv that is known without a record."""
+    is_own: bool = True
+    """True for a venv that belongs to the user."""
 
     @property
     def settings(self) -> Settings:
@@ -57,6 +61,11 @@ class Follower:
     def own(self) -> VenvFolder:
         """The same, and which folder that was."""
         return VenvFolder(self.place, self.identity)
+
+    @property
+    def stops_moves(self) -> bool:
+        """True where an alias stays rather than that this venv breaks."""
+        return self.is_recorded and self.is_own
 
     @property
     def is_held_back(self) -> bool:
@@ -187,6 +196,8 @@ class AliasMove:
     pinned: tuple[Follower, ...] = ()
     to_minor: tuple[tuple[Follower, Runtime], ...] = ()
     """They go through `3`, which is about to lead to another minor: they get the alias of their own."""
+    unprotected: tuple[str, ...] = ()
+    """They do not fit and go along, because they cannot be held back, and nobody asked for that."""
     notes: tuple[tuple[str, str], ...] = ()
     """What could not be checked or done: pairs of a venv and a sentence."""
 
@@ -208,6 +219,16 @@ def plan_to_update(move: AliasMove, follower: Follower) -> Plan:
     """Bring a venv up to the release that its alias leads to now."""
     new = move.new
     return onto_alias(follower, move.swap.alias, new.version, new.variant) if new is not None else Plan()
+
+
+def going_along(move: AliasMove, follower: Follower, why: str, *, force: bool) -> AliasMove:
+    """The move with a venv that goes along although it does not fit: `force` asks for that."""
+    return replace(
+        move,
+        others=move.others + 1,
+        unprotected=move.unprotected if force else (*move.unprotected, follower.path),
+        notes=(*move.notes, (follower.path, f"goes along: {why}")),
+    )
 
 
 def copies_of(move: AliasMove, follower: Follower) -> Plan:

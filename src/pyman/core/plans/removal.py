@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyman.core.record import record
+from pyman.core.store import wanted_aliases, with_hold, without_runtime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,13 +28,16 @@ class Dependent:
     follower: Follower | None = None
     unfit: str = ""
     """Why the venv cannot be moved to another release."""
+    goes_down_to: str = ""
+    """The older release that a venv which follows would run without it; empty where none is left."""
 
     @property
     def description(self) -> str:
         """The reason as a line of a list."""
         more = f" and does not fit the other release: {self.unfit}" if self.unfit else ""
+        down = f", and would go down to {self.goes_down_to}" if self.goes_down_to else ""
         return {
-            "follows": f"{self.who} follows its alias",
+            "follows": f"{self.who} follows its alias{down}",
             "pinned": f"{self.who} is pinned to it",
             "held back": f"{self.who} is held back on it",
             "linked": f"{self.who} is linked to it",
@@ -59,25 +63,36 @@ def dependents_of(
 
     `unknown_because` is why `processes` may not be all of them, `runs_pyman` says that pyman itself runs on it.
 
-    Venvs that go through its alias need it only while it is the last one behind that alias.
+    Venvs that go through its alias need it only while it is the last one behind that alias, or what is left is older.
     """
     found = [Dependent("pyman", "pyman")] if runs_pyman else []
     last = all(
         other.name == runtime.name or not other.whole for other in store.runtimes if other.alias == runtime.alias
     )
+    older = _older_successor(store, runtime)
     major = store.alias_target("3")
     ways = (runtime.alias, "3") if major is not None and major.alias == runtime.alias else (runtime.alias,)
     for follower in followers:
         if follower.through == runtime.name:
             why: Why = "pinned" if follower.is_pinned else "held back" if follower.is_held_back else "linked"
             found.append(Dependent(why, follower.path, follower))
-        elif follower.through in ways and last:
-            found.append(Dependent("follows", follower.path, follower))
+        elif follower.through in ways and (last or older):
+            found.append(Dependent("follows", follower.path, follower, goes_down_to=older))
     found += [Dependent("unreachable", path) for path in unreachable]
     found += [Dependent("process", f"{process.pid} ({process.command})") for process in processes]
     found += [Dependent("processes", unknown_because)] if unknown_because else []
     found += [Dependent("hold", alias) for alias, name in store.holds if name == runtime.name]
     return tuple(found)
+
+
+def _older_successor(store: Store, runtime: Runtime) -> str:
+    """The older release that the alias of a runtime would lead to without it; empty where it would not go down."""
+    present = store.alias_target(runtime.alias)
+    if present is None or present.name != runtime.name:
+        return ""
+    left = without_runtime(with_hold(store, runtime.alias, None), runtime.name)
+    successor = left.runtime(wanted_aliases(left).get(runtime.alias, ""))
+    return successor.name if successor is not None and successor.version < runtime.version else ""
 
 
 def prunable(store: Store) -> tuple[Runtime, ...]:

@@ -10,6 +10,7 @@ from pyman.core.plans.move import (
     AliasMove,
     Follower,
     copies_of,
+    going_along,
     may_need_work,
     plan_to_hold_back,
     plan_to_update,
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pyman.core.store import Runtime
+    from pyman.effects.places import Places
     from pyman.effects.transaction import Transaction
 
 CANNOT_BE_WRITTEN = "it cannot be written"
+NOT_RECORDED = "only a link or a text file of a project names it, and it is not recorded"
 
 
 @record
@@ -133,6 +136,8 @@ def _follower(use: Use) -> Follower | None:
         copies=INTERPRETERS[:1] if use.by_home else (),
         identity=(status.st_dev, status.st_ino),
         obstacle="" if cfg and _is_writable(folder, status) else CANNOT_BE_WRITTEN,
+        is_recorded=use.has_record,
+        is_own=status.st_uid == os.geteuid(),
     )
 
 
@@ -156,6 +161,21 @@ def complete(follower: Follower, program: str | None) -> Follower:
         if "/" in target and os.path.dirname(target) not in (folder, "."):
             links.append((name, target))
     return replace(follower, links=tuple(links), copies=tuple(copies), obstacle=why_left_alone(follower))
+
+
+def only_named(places: Places, followers: Iterable[Follower]) -> frozenset[str]:
+    """The paths of those that only a link or a text file of a project names, from outside, and no record."""
+    from pyman.effects.venvs.inventory import leads_outside, named_outside
+
+    unrecorded = [follower for follower in followers if not follower.is_recorded]
+    if not unrecorded:
+        return frozenset()
+    pointed = named_outside(places, places.cwd)
+    return frozenset(
+        follower.path
+        for follower in unrecorded
+        if follower.path in pointed or leads_outside(places, follower.path, follower.place)
+    )
 
 
 def why_left_alone(follower: Follower) -> str:
@@ -232,20 +252,22 @@ def hold_back(transaction: Transaction, move: AliasMove, *, force: bool) -> Alia
     for follower, runtime in move.to_minor:
         plan = through_other(follower, runtime.alias, runtime.version, held_back=None, variant=runtime.variant)
         try:
+            if follower.obstacle:
+                raise PymanError(follower.obstacle)
             transaction.attempt(plan)
         except PymanError as error:
-            if not force:
+            if follower.stops_moves and not force:
                 raise _cannot_be_kept(follower, runtime, error) from error
-            move = _noted(move, follower, error)
+            move = going_along(move, follower, error.message, force=force)
     newly_held: list[tuple[Follower, str]] = []
     for follower, reason in move.newly_held:
         try:
             transaction.attempt(plan_to_hold_back(move, follower, reason))
         except PymanError as error:
             why = f"{reason}, and it cannot be held back: {error.message}"
-            if not force:
+            if follower.stops_moves and not force:
                 raise cannot_hold_back(follower.path, move, why) from error
-            move = replace(move, others=move.others + 1, notes=(*move.notes, (follower.path, f"goes along: {why}")))
+            move = going_along(move, follower, why, force=force)
         else:
             newly_held.append((follower, reason))
     return replace(move, newly_held=tuple(newly_held))

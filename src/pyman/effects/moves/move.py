@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.plans.move import AliasMove, Follower, may_need_work
+from pyman.core.plans.move import AliasMove, Follower, going_along, may_need_work
 from pyman.core.plans.steps import RemoveLink, ReplaceLink
 from pyman.core.record import replace
 from pyman.core.store import (
@@ -28,11 +28,13 @@ from pyman.core.version import minor_alias
 from pyman.effects.lock import hold
 from pyman.effects.moves.followers import (
     CANNOT_BE_WRITTEN,
+    NOT_RECORDED,
     Followers,
     QuietFollowers,
     cannot_hold_back,
     complete,
     hold_back,
+    only_named,
     read_followers,
     refresh_copies,
     update_followers,
@@ -75,12 +77,13 @@ class Preview:
         check: bool = True,
         force: bool = False,
         trees: Mapping[str, str] | None = None,
+        found: Iterable[str] = (),
     ) -> tuple[Moved, ...]:
         """What `change_store` would answer."""
         before = self.store
         after = change(before)
         wanted = swaps(after)
-        moves = prepare(self._places, before, after, wanted, check=check, trees=trees or {})
+        moves = prepare(self._places, before, after, wanted, check=check, trees=trees or {}, found=found)
         moves = [_with_blocked(move, force=force) for move in moves]
         self._store = with_swaps(after, wanted)
         return tuple(as_planned(move, _running(move)) for move in moves if move.swap.alias != "3")
@@ -94,16 +97,19 @@ def change_store(
     check: bool = True,
     force: bool = False,
     trees: dict[str, str] | None = None,
+    found: Iterable[str] = (),
     observer: Observer = SILENT,
     preview: Preview | None = None,
 ) -> tuple[Moved, ...]:
     """Change the store and move the aliases that this moves; with a `preview`, in that alone.
 
     `change` says what the store will be, `do` makes it so; `trees` tells where a runtime lies that has not got its
-    name yet. Raises Refused where a venv that does not fit cannot be held back, unless `force`.
+    name yet, and `found` which venvs a search of this command has found. Raises Refused where a venv that does not fit
+    cannot be held back, unless `force`.
     """
+    found = tuple(found)
     if preview is not None:
-        return preview.change(change, check=check, force=force, trees=trees)
+        return preview.change(change, check=check, force=force, trees=trees, found=found)
     for _ in range(_MOST_LOOKS):
         before = read_store(places.root)
         if any(name.startswith(".move-") for name in before.unfinished):
@@ -111,7 +117,7 @@ def change_store(
                 end_moves(places)
         after = change(before)
         wanted = swaps(after)
-        moves = prepare(places, before, after, wanted, check=check, trees=trees or {})
+        moves = prepare(places, before, after, wanted, check=check, trees=trees or {}, found=found)
         moves = [_with_blocked(move, force=force) for move in moves]
         processes = {move.swap.alias: _running(move, observer) for move in moves}
         with hold(places.lock, observer, what="the store"):
@@ -142,11 +148,16 @@ def reconcile_aliases(
 
 
 def _with_blocked(move: AliasMove, *, force: bool) -> AliasMove:
-    """A venv that does not fit and cannot be held back stops the move; with `force` it goes along, and that is said."""
-    if move.blocked and not force:
-        raise cannot_hold_back(", ".join(one.path for one, _ in move.blocked[:3]), move, move.blocked[0][1])
-    notes = tuple((follower.path, f"goes along: {reason}") for follower, reason in move.blocked)
-    return replace(move, notes=(*move.notes, *notes))
+    """A venv of the user's that does not fit and cannot be held back stops the move, unless `force`.
+
+    With it, it goes along, as one does that is somebody else's or that nobody has recorded; and that is said.
+    """
+    stopping = [(follower, reason) for follower, reason in move.blocked if follower.stops_moves]
+    if stopping and not force:
+        raise cannot_hold_back(", ".join(one.path for one, _ in stopping[:3]), move, stopping[0][1])
+    for follower, reason in move.blocked:
+        move = going_along(move, follower, reason, force=force)
+    return replace(move, blocked=())
 
 
 def _carry_out(
@@ -210,7 +221,7 @@ def _running(move: AliasMove, observer: Observer = SILENT) -> tuple[Process, ...
 
 def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
     """What a move means for the venvs, as it was prepared or carried out."""
-    following = len(move.updated) + len(move.released) + len(move.blocked) + move.others
+    following = len(move.updated) + len(move.released) + move.others
     return Moved(
         move.swap.alias,
         move.swap.old,
@@ -220,6 +231,7 @@ def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
         held_back=tuple(Held(follower.path, reason) for follower, reason in (*move.newly_held, *move.still_held)),
         processes=processes,
         notes=move.notes,
+        is_protected=not move.unprotected,
     )
 
 
@@ -227,12 +239,24 @@ def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
 
 
 def prepare(
-    places: Places, before: Store, after: Store, wanted: Iterable[Swap], *, check: bool, trees: Mapping[str, str]
+    places: Places,
+    before: Store,
+    after: Store,
+    wanted: Iterable[Swap],
+    *,
+    check: bool,
+    trees: Mapping[str, str],
+    found: Iterable[str] = (),
 ) -> list[AliasMove]:
-    """Look at the venvs that these swaps concern, and decide what becomes of each."""
+    """Look at the venvs that these swaps concern, and decide what becomes of each.
+
+    They are those of the inventory, and those that a search of this command has `found`.
+    """
     swaps = list(wanted)
     if not swaps:
         return []
+    from pyman.effects.venvs.inventory import unrecorded_venvs
+
     aliases = {swap.alias for swap in swaps}
     major = _minor_of_major(before)
 
@@ -242,7 +266,11 @@ def prepare(
     # Without the check nothing has to be known of a venv in which nothing goes stale.
     counted = {} if check else {alias: alias.rstrip("td") for alias in aliases - {"3"}}
     quiet = QuietFollowers(places.cache) if counted else None
-    followers = read_followers(places.root, concerns, counted, quiet=quiet)
+    others = (*unrecorded_venvs(places), *found)
+    followers = read_followers(places.root, concerns, counted, others, quiet=quiet)
+    left_alone = only_named(places, followers.each)
+    each = tuple(replace(one, obstacle=NOT_RECORDED) if one.path in left_alone else one for one in followers.each)
+    followers = replace(followers, each=each)
     through_major = major if "3" not in aliases else None
     return [_prepare(swap, before, after, followers, through_major, check=check, trees=trees) for swap in swaps]
 

@@ -8,10 +8,9 @@ from pyman.core.escape import as_word
 from pyman.core.plans.removal import Dependent, dependents_of
 from pyman.core.record import replace
 from pyman.effects.moves.check import Check, one_line
-from pyman.effects.moves.followers import read_followers, why_left_alone
+from pyman.effects.moves.followers import only_named, read_followers, why_left_alone
 from pyman.effects.processes import processes_in, why_unknown
 from pyman.effects.runtimes.own_python import runs_pyman
-from pyman.effects.venvs.inventory import is_only_named
 from pyman.effects.venvs.records import UNREACHABLE, known_venvs, state_of
 
 TYPE_CHECKING = False
@@ -58,6 +57,7 @@ def sort_for_relink(
     ]
     rest = [dependent for dependent in dependents if dependent not in linked]
     followers = [dependent.follower for dependent in linked if dependent.follower is not None]
+    left_alone = only_named(places, followers)
     movable: list[Dependent] = []
     verdicts = Check(target, {}).verdicts(followers, runtime, asked=False)
     for dependent, (follower, verdict) in zip(linked, verdicts, strict=True):
@@ -65,7 +65,7 @@ def sort_for_relink(
             rest.append(replace(dependent, unfit=one_line(verdict.reasons)))
         elif obstacle := why_left_alone(follower):
             rest.append(replace(dependent, unfit=obstacle))
-        elif is_only_named(places, follower.path, follower.place):
+        elif follower.path in left_alone:
             rest.append(replace(dependent, unfit=f"it is not recorded: run `pyman register {as_word(follower.path)}`"))
         else:
             movable.append(dependent)

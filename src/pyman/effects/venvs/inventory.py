@@ -158,15 +158,26 @@ def take_inventory(
     return Inventory(places, {one.name: one for one in records}, paths, unreadable, record=record, pointed=pointed)
 
 
-def unrecorded_venvs(
-    places: Places, environ: Mapping[str, str], cwd: str, observer: Observer = SILENT
-) -> tuple[str, ...]:
+def unrecorded_venvs(places: Places) -> tuple[str, ...]:
     """The paths of the venvs that are known without a record, for those who only ask which name of the store each uses.
 
-    Nothing is recorded. Raises PymanError where records or settings cannot be read.
+    The part of the inventory that every command looks at, also each move of an alias: nothing is searched, and nothing
+    recorded. Raises PymanError where the records cannot be read.
     """
+    return _not_recorded(places, _without_records(places, places.environ, places.cwd, (), SILENT)[0])
+
+
+def counted_venvs(places: Places, observer: Observer = SILENT) -> tuple[str, ...]:
+    """The same, and those below the folders that the settings name.
+
+    Raises PymanError where records or settings cannot be read.
+    """
+    folders = read_settings(places.config).folders
+    return _not_recorded(places, _without_records(places, places.environ, places.cwd, folders, observer)[0])
+
+
+def _not_recorded(places: Places, paths: Iterable[str]) -> tuple[str, ...]:
     recorded = set(record_names(places.root))
-    paths, _ = _without_records(places, environ, cwd, read_settings(places.config).folders, observer)
     return tuple(dict.fromkeys(path for path in paths if record_name(path) not in recorded))
 
 
@@ -193,13 +204,6 @@ def read_one(places: Places, path: str) -> VenvFacts | None:
 def leads_outside(places: Places, path: str, folder: str) -> bool:
     """True for a venv whose `path` is a link or a text file, and whose `folder` lies outside of the project of that."""
     return path != folder and not is_inside(folder, project_of(os.path.dirname(path), places.home))
-
-
-def is_only_named(places: Places, path: str, folder: str) -> bool:
-    """True for a venv that only a link or a text file of a project names, from outside, and no record."""
-    if any(is_recorded(places.root, each) for each in (path, folder)):
-        return False
-    return leads_outside(places, path, folder) or path in named_outside(places, places.cwd)
 
 
 class Claims:

@@ -49,12 +49,14 @@ class WayOut:
 class Use:
     """A venv that goes through the store. No record: a move of an alias makes one for each of a thousand venvs."""
 
-    __slots__ = ("_known", "by_home", "name", "place", "recorded", "runtimes", "status")
+    __slots__ = ("_known", "by_home", "has_record", "name", "place", "recorded", "runtimes", "status")
 
     def __init__(self, known: str, place: str, entry: tuple[str, str], status: os.stat_result) -> None:
         self._known = known
         self.recorded = False
         """True where the path that was asked about is that of its record."""
+        self.has_record = False
+        """True where it is recorded, by this path or by another one."""
         self.place = place
         """The folder, by the path of its record; where a text file in the place of `.venv` names a folder: that one."""
         self.runtimes, self.name = entry
@@ -130,13 +132,15 @@ class Uses:
                 use = self._quick(place) or self._of(place, 0, recorded=number < recorded)
                 if use is None:
                     continue
-                use.recorded = number < recorded
+                use.recorded = use.has_record = number < recorded
                 status = use.status
                 if status.st_nlink != 1:
                     # A copy of the venv shares the file by a hard link: its folder is its own.
                     status = os.stat(use.place)
                 identity = (status.st_dev, status.st_ino)
-                if identity not in found or _is_own_path(use.path):
+                known = found.get(identity)
+                if known is None or _is_own_path(use.path):
+                    use.has_record = use.has_record or (known is not None and known.has_record)
                     found[identity] = use
             except OSError:
                 unseen.append(_recorded_path(place) if number < recorded else place)
