@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,77 @@ def test_the_project_moved_along_with_its_editable_install(tmp_path):
     assert f"{machine.path}/after/src/shop.py" in (after / SITE / "__editable___shop_finder.py").read_text()
     assert f"file://{machine.path}/after" in (after / SITE / "shop_dist-1.0.dist-info/direct_url.json").read_text()
     assert records_are_right(after) > 2
+
+
+def test_a_folder_above_the_project_was_renamed(tmp_path):
+    """The library beside the project, kernels and links moved along; what the user wrote is named, not changed."""
+    machine = Machine(tmp_path, NEW)
+    venv = machine.venv("old/app")
+    old = machine.path / "old"
+    write(f"{old}/lib/lib.py", "print('the library')\n")
+    write(f"{old}/linked/__init__.py", "")
+    install_distribution(
+        f"{venv}/{SITE}",
+        "lib-dist",
+        "1.0",
+        files={
+            "__editable__.lib.pth": "import __editable___lib_finder\n",
+            "__editable___lib_finder.py": f"import sys\nPLACE = '{old}/lib'\nsys.path.append(PLACE)\n",
+        },
+        direct_url={"url": f"file://{old}/lib", "dir_info": {"editable": True}},
+    )
+    (venv / SITE / "linked").symlink_to(old / "linked")
+    kernels = "share/jupyter/kernels"
+    write(
+        f"{venv}/{kernels}/mine/kernel.json", f'{{\n "argv": ["{venv}/bin/python", "-f", "{{connection_file}}"]\n}}\n'
+    )
+    other = write(f"{venv}/{kernels}/other/kernel.json", '{\n "argv": ["/usr/bin/python3"]\n}\n')
+    mine = write(f"{venv}/bin/mine", f"#!{venv}/bin/python\n", 0o755)
+    write(f"{machine.path}/.local/share/jupyter/kernels/user/kernel.json", f'{{"argv": ["{venv}/bin/python"]}}')
+    assert machine.run(venv / "bin/python", "-c", "import lib, linked") == "the library"
+    new, after = machine.path / "new", machine.path / "new/app/.venv"
+    old.rename(new)
+    # Of the same size and second: Python would take its bytecode for up to date.
+    module = next(after.glob(f"{SITE}/__pycache__/__editable___lib_finder.*.pyc"))
+    (finding,) = machine.json("doctor", new, "--fix", status=0)["findings"]
+    assert (finding["code"], finding["status"]) == ("moved", "fixed")
+    for name in ("bin/mine", f"{machine.path}/.local/share/jupyter/kernels/user/kernel.json", str(venv)):
+        assert name in finding["repair"]
+    assert not module.exists()
+    assert machine.run(after / "bin/python", "-c", "import lib, linked") == "the library"
+    assert f'"{after}/bin/python"' in (after / kernels / "mine/kernel.json").read_text()
+    for path in (mine, other):
+        assert str(after) not in (after / path.removeprefix(f"{venv}/")).read_text()
+    assert machine.found(new, "--fix", status=0) == {}
+
+
+def test_what_a_link_leads_to_is_not_rewritten(tmp_path):
+    """Kernels and bytecode behind links lie elsewhere, and are somebody else's."""
+    machine = Machine(tmp_path, NEW)
+    venv = machine.venv("before")
+    kernel = write(f"{machine.path}/shared/kernels/mine/kernel.json", f'{{"argv": ["{venv}/bin/python"]}}')
+    write(f"{venv}/share/keep", "")
+    (venv / "share/jupyter").symlink_to(machine.path / "shared")
+    before = kernel, Path(kernel).read_text()
+    (machine.path / "before").rename(machine.path / "after")
+    assert machine.found(machine.path / "after", "--fix", status=0) == {"after/.venv": ["moved fixed"]}
+    assert Path(kernel).read_text() == before[1]
+
+
+def test_a_deploy_through_a_link_did_not_move(tmp_path):
+    """`current` leads to another release, and back after a rollback: the venv is right for its place there."""
+    machine = Machine(tmp_path, NEW)
+    for release in ("1", "2"):
+        (machine.path / "releases" / release).mkdir(parents=True)
+        (machine.path / "current").unlink(missing_ok=True)
+        (machine.path / "current").symlink_to(f"releases/{release}")
+        machine.venv("current")
+    assert machine.found(machine.path / "releases", status=0) == {}
+    shutil.rmtree(machine.path / "releases/2")
+    assert machine.found(machine.path / "releases", status=0) == {}
+    # Without the link it is a venv that was moved.
+    (machine.path / "current").unlink()
+    assert machine.found(machine.path / "releases", status=1) == {"releases/1/.venv": ["moved open"]}
 
 
 def test_a_copy_keeps_what_it_shares_with_the_original(tmp_path):

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -13,10 +14,15 @@ from pyman.core.moved import (
     MovedFiles,
     edits_of_move,
     is_activation,
+    is_easy_install,
     is_pointer,
+    link_edits_of_move,
+    moved_roots,
     named_paths,
     replace_place,
     rewrite_script,
+    still_names_old_place,
+    where_they_would_be,
 )
 from pyman.core.record import replace
 from pyman.core.script_header import header_for, read_header
@@ -209,6 +215,151 @@ def test_pointers_name_source_folders_that_may_have_moved_along():
     assert edits_of_move(files, {}) == ()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "roots"),
+    [
+        ("/old/app/.venv", "/new/app/.venv", [("/old", "/new")]),
+        ("/w/old/a/b/.venv", "/w/new/a/b/.venv", [("/w/old", "/w/new")]),
+        ("/w/app/.venv", "/w/shop/.venv", [("/w/app", "/w/shop")]),
+        ("/w/app/a", "/w/app/b", [("/w/app/a", "/w/app/b")]),
+        ("/w/app/.venv", "/w/shop/venv", [("/w/app/.venv", "/w/shop/venv"), ("/w/app", "/w/shop")]),
+        ("/old/app/.venv", "/new/app/venv", [("/old/app/.venv", "/new/app/venv"), ("/old", "/new")]),
+        # Nothing is told of the root of the file system, which everything lies in.
+        ("/app/.venv", "/srv/app/.venv", [("/app", "/srv/app")]),
+        ("/srv/app/.venv", "/app/.venv", [("/srv/app", "/app")]),
+        ("/.venv", "/env", [("/.venv", "/env")]),
+    ],
+)
+def test_what_was_moved_is_told_by_equal_tails(old, new, roots):
+    assert list(moved_roots(old, new)) == roots
+
+
+@given(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=4), st.lists(st.sampled_from("abc"), min_size=1, max_size=4)
+)
+def test_what_was_moved_leads_from_one_place_to_the_other(before, after):
+    old, new = f"/{'/'.join(before)}/.venv", f"/{'/'.join(after)}/.venv"
+    ((root, now),) = moved_roots(old, new)
+    assert old.startswith(root) and new == now + old[len(root) :]
+    assert dict(where_they_would_be([old, f"{old}/x", "/elsewhere", f"{root}x"], old, new)) == {
+        old: new,
+        f"{old}/x": f"{new}/x",
+    }
+
+
+# How the build backends write editable installs, and what installers and tools leave beside them; @ is the folder that
+# holds the project. `tests/tools/test_moved_backends.py` has the backends themselves.
+SHAPES = {
+    "setuptools, static": ("__editable__.lib-1.pth", "@/lib/src\n"),
+    "setuptools, finder": (
+        "__editable___lib_1_finder.py",
+        "MAPPING: dict[str, str] = {'lib': '@/lib/lib'}\nNAMESPACES: dict[str, list[str]] = {'ns': ['@/lib/ns']}\n",
+    ),
+    "setuptools, develop": ("easy-install.pth", "@/lib\n"),
+    "setuptools, egg-link": ("lib.egg-link", "@/lib\n."),
+    "hatchling": ("_editable_impl_lib.pth", "@/lib/src"),
+    "hatchling, exact": (
+        "_editable_impl_lib.py",
+        "from editables.redirector import RedirectingFinder as F\nF.install()\nF.map_module('lib', '@/lib/__init__.py')",
+    ),
+    "flit": ("lib.pth", "@/lib/src"),
+    "pdm-backend, poetry-core, maturin, uv_build": ("lib.pth", "@/lib/src\n"),
+    "meson-python": (
+        "_lib_editable_loader.py",
+        "finder = MesonpyMetaFinder(\n    'lib',\n    {'lib'},\n    '@/lib/build/cp313',\n    ['/usr/bin/ninja'],\n)\n",
+    ),
+    "scikit-build-core": (
+        "_lib_editable.py",
+        "install({'lib': '@/lib/__init__.py', 'lib.a': '@/lib/a.py'}, {}, {'lib': ['@/lib']}, None, False)\n",
+    ),
+    "scikit-build-core, pth": ("_lib_editable.pth", "import _lib_editable\n@/lib/src\n"),
+    "path insertion": ("own.pth", "import sys; sys.path.insert(0, '@/lib/src')\n"),
+    "direct_url.json": ("lib-1.dist-info/direct_url.json", '{"url": "file://@/lib", "dir_info": {"editable": true}}'),
+    "kernel": ("kernel.json", '{\n "argv": ["@/app/.venv/bin/python", "-m", "ipykernel_launcher"]\n}\n'),
+    "kernel, environment": (
+        "kernel.json",
+        '{"argv": ["python", "--dir=@/app/data"], "env": {"PYTHONPATH": "@/lib/src:/usr/lib:@/lib/b"}}',
+    ),
+}
+
+
+@pytest.mark.parametrize("new", ["/new", "/srv/näw place"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_folder_above_was_renamed(shape, new):
+    name, text = SHAPES[shape]
+    site_packages = f"{new}/app/.venv/lib/python3.13/site-packages"
+    files = replace(
+        FILES,
+        old="/old/app/.venv",
+        new=f"{new}/app/.venv",
+        pointers={f"{site_packages}/{name}": text.replace("@", "/old").encode()},
+    )
+    # Whoever looks finds no list of paths on the disk.
+    relocated = {path: moved for path, moved in named_in(files) if ":" not in path}
+    (edit,) = edits_of_move(files, relocated)
+    after = edit.after.decode()
+    if name.endswith(".json"):
+        wanted = new if name == "kernel.json" else quote(new)
+        assert json.loads(after) == json.loads(text.replace("@", wanted))
+    else:
+        assert after == text.replace("@", new)
+    assert not still_names_old_place(files, (edit,), ())
+
+
+def test_a_kernel_of_another_python_stays():
+    text = '{"argv": ["/usr/bin/python3", "-f", "{connection_file}"], "x": "\\ud800 /old/app2", "y": "/old/app/data"}'
+    files = replace(FILES, old="/old/app/.venv", new="/new/app/.venv", pointers={"/k/kernel.json": text.encode()})
+    assert edits_of_move(files, {"/old/app/gone": "/new/app/gone"}) == ()
+
+
+def test_what_setuptools_generated_without_an_installer():
+    body = "# EASY-INSTALL-DEV-SCRIPT: 'lib','run'\n__file__ = '/old/lib/run'\nexec(open('/old/lib/run').read())\n"
+    script = f"#!/old/app/.venv/bin/python\n{body}"
+    assert is_easy_install(script) and not is_easy_install("#!/old/app/.venv/bin/python\n# mine\n" + body)
+    files = replace(FILES, old="/old/app/.venv", new="/new/app/.venv", scripts={"/n/bin/run": script.encode()})
+    (edit,) = edits_of_move(files, {"/old/lib/run": "/new/lib/run"})
+    assert edit.after.decode() == script.replace("/old/", "/new/")
+
+
+def test_links_to_what_moved_along():
+    links = (
+        ("/n/lib64", f"{OLD}/lib"),
+        ("/n/bin/a", "/usr/bin/a"),
+        ("/n/bin/b", f"{OLD}/gone"),
+        ("/n/s/lib", "/old/lib"),
+    )
+    files = replace(FILES, new="/n", links=links)
+    edits = link_edits_of_move(files, {f"{OLD}/lib": "/n/lib", "/old/lib": "/new/lib"})
+    assert [(edit.path, edit.before, edit.after) for edit in edits] == [
+        ("/n/lib64", f"{OLD}/lib", "/n/lib"),
+        ("/n/s/lib", "/old/lib", "/new/lib"),
+    ]
+    assert still_names_old_place(files, (), edits) == ("bin/b",)
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "named"),
+    [
+        (f"cd {OLD}/..", OLD, NEW, True),
+        (f"cd {OLD}2", OLD, NEW, False),
+        (f"cd {NEW}", OLD, NEW, False),
+        # One place lies in the other.
+        ("cd /srv/app/env", "/srv/app", "/srv/app/env", False),
+        ("cd /srv/app/x", "/srv/app", "/srv/app/env", True),
+        ("cd /srv/app/env", "/srv/app/env", "/srv/app", True),
+        ("cd /srv/app/x", "/srv/app/env", "/srv/app", False),
+    ],
+)
+def test_files_of_the_users_that_name_the_old_place_are_told(text, old, new, named):
+    files = replace(FILES, old=old, new=new, others=((f"{new}/bin/mine", text.encode()),))
+    assert still_names_old_place(files, (), ()) == (("bin/mine",) if named else ())
+
+
+def test_a_source_that_is_nowhere_is_told():
+    files = replace(FILES, new="/n", pointers={"/n/a.pth": b"/old/never\n"}, gone=frozenset(["/old/never"]))
+    assert still_names_old_place(files, (), ()) == ("a.pth",)
+
+
 def test_a_venv_that_was_only_renamed_points_at_the_same_sources():
     files = replace(FILES, new="/old/app/env", pointers={f"{SITE}/demo.pth": b"/old/app/src\n"})
     assert named_in(files) == ()
@@ -223,7 +374,13 @@ def test_random_files_never_crash(content):
         settings=("/n/pyvenv.cfg", content),
         activation={"/n/activate": content},
         scripts={"/n/bin/x": content, "/n/bin/y": b"#!/bin/sh\n'''exec' " + content},
-        pointers={"/n/a.pth": content, "/n/b.py": content, "/n/c.json": content, "/n/d.json": b'{"url": "' + content},
+        pointers={
+            "/n/a.pth": content,
+            "/n/b.py": content,
+            "/n/c.json": content,
+            "/n/d.json": b'{"url": "' + content,
+            "/n/kernel.json": b'{"argv": ["/old/app/src", "' + content,
+        },
         records={"/n/x.dist-info/RECORD": content},
     )
     named_in(files)
@@ -263,7 +420,7 @@ def test_a_megabyte_of_anything_stays_as_it_is(kind):
         settings=("/n/pyvenv.cfg", content),
         activation={"/n/activate": content},
         scripts={"/n/bin/x": b"#!" + content, "/n/bin/y": b"#!/bin/sh\n'''exec' " + content},
-        pointers={"/n/a.pth": content, "/n/b.py": content, "/n/c.json": content},
+        pointers={"/n/a.pth": content, "/n/b.py": content, "/n/c.json": content, "/n/kernel.json": content},
         records={"/n/x.dist-info/RECORD": content},
     )
     assert named_in(files) == ()

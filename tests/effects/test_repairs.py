@@ -8,7 +8,7 @@ import pytest
 from pyman.core.diagnosis.finding import DiagnosisContext
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move
-from pyman.core.plans.repair import plan_repair
+from pyman.core.plans.repair import moved_steps, plan_repair
 from pyman.effects.places import Places
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
@@ -70,8 +70,8 @@ class Stage:
             facts = read_venv(venv)
             store = read_store(self.places.root)
             for finding in diagnose_venv(facts, DiagnosisContext(store, os.geteuid())):
-                moved = edits_of_move(*read_moved(facts)) if facts.moved_from is not None else ()
-                repair = plan_repair(finding, facts, store, moved=moved)
+                edits = edits_of_move(*read_moved(facts)) if facts.moved_from is not None else ()
+                repair = plan_repair(finding, facts, store, moved=moved_steps(edits, (), ()))
                 if repair.plan is not None and not finding.asks:
                     with Transaction(self.places) as transaction:
                         transaction.take(repair.plan)

@@ -11,10 +11,10 @@ from pyman.app.examine import judge
 from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.diagnosis.venv import diagnose_venv
-from pyman.core.moved import edits_of_move
+from pyman.core.moved import edits_of_move, link_edits_of_move, still_names_old_place
 from pyman.core.owners import PIPX_METADATA
 from pyman.core.plans.move import through_other
-from pyman.core.plans.repair import chosen_target, plan_repair
+from pyman.core.plans.repair import chosen_target, moved_steps, plan_repair
 from pyman.core.plans.steps import Plan
 from pyman.core.record import record, replace
 from pyman.core.request import parse_request
@@ -35,7 +35,7 @@ from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
-from pyman.effects.venvs.moved import folders_of_moved, read_moved
+from pyman.effects.venvs.moved import bytecode_of, folders_of_moved, kernels_elsewhere, read_moved
 from pyman.effects.venvs.own_folders import clean_up_own, package_folders
 from pyman.effects.venvs.recovery import LEFT, interrupted, recover, restore_work_folder
 from pyman.effects.venvs.shared_files import read_shared_files
@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pyman.core.diagnosis.finding import Status
+    from pyman.core.plans.steps import Step
 
+_MOST_NAMED = 5
 _MOST_REPAIRS = 8
 """Of one venv: every repair removes its finding, so more would be a circle."""
 
@@ -168,9 +170,24 @@ def _repair_one(session: Session, facts: VenvFacts, finding: Finding, store: Sto
         from pyman.app.rebuild import recreate_unfinished
 
         recreate_unfinished(session, facts)
+    elif finding.action == actions.REPAIR_MOVED:
+        return _repair_moved(session, finding, facts, store)
     else:
         _take_steps(session, finding, facts, store)
     return ""
+
+
+def _repair_moved(session: Session, finding: Finding, facts: VenvFacts, store: Store) -> str:
+    """Repair a venv that was moved, and say what is left that names the old place: nothing else tells of it then."""
+    files, relocated = read_moved(facts)
+    edits = edits_of_move(files, relocated)
+    left = [*still_names_old_place(files, edits, link_edits_of_move(files, relocated))]
+    left += kernels_elsewhere(facts, session.environ, session.places.home)
+    _take_steps(session, finding, facts, store)
+    if not left:
+        return ""
+    more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+    return f"{finding.repair}; not changed, and naming {facts.moved_from}: {', '.join(left[:_MOST_NAMED])}{more}"
 
 
 def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Store) -> None:
@@ -191,10 +208,16 @@ def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Sto
 
 def planned_steps(finding: Finding, facts: VenvFacts, store: Store) -> Plan:
     """The steps of one repair; none where it is no matter of steps."""
-    edits = edits_of_move(*read_moved(facts)) if finding.action == actions.REPAIR_MOVED else ()
+    moved = _moved_steps(facts) if finding.action == actions.REPAIR_MOVED else ()
     shared = [file for file, _ in read_shared_files(facts)] if finding.action == actions.OWN_FILES else ()
-    repair = plan_repair(finding, facts, store, moved=edits, shared=shared, pipx_metadata=_pipx_metadata(facts))
+    repair = plan_repair(finding, facts, store, moved=moved, shared=shared, pipx_metadata=_pipx_metadata(facts))
     return repair.plan or Plan()
+
+
+def _moved_steps(facts: VenvFacts) -> tuple[Step, ...]:
+    files, relocated = read_moved(facts)
+    edits = edits_of_move(files, relocated)
+    return moved_steps(edits, link_edits_of_move(files, relocated), bytecode_of(edits, facts))
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """Which files of a moved or copied venv name its old place, what they must say now, and which files are the user's.
 
 Rewritten are (design.md 7): scripts that an installer made (RECORD lists them), activation, the `command` line of
-`pyvenv.cfg`; and what names a source folder beside the venv, where that has moved along. What the user wrote is not.
+`pyvenv.cfg`; and editable installs, kernels and links that name something which has moved along. What the user wrote
+is not, and is named.
 """
 
 from __future__ import annotations
@@ -47,16 +48,31 @@ class MovedFiles:
     scripts: Mapping[str, bytes]
     """What RECORD files list in `bin`."""
     pointers: Mapping[str, bytes]
-    """Files that may name source folders: `.pth`, editable finders, `direct_url.json`."""
+    """Files that may name source folders: `.pth`, editable finders, `direct_url.json`, `kernel.json`."""
     records: Mapping[str, bytes]
     """RECORD files."""
     shebang_limit: int
+    links: tuple[tuple[str, str], ...] = ()
+    """Links that lead to an absolute path, each with that."""
+    others: tuple[tuple[str, bytes], ...] = ()
+    """Files of the user's that may name the old place."""
+    gone: frozenset[str] = frozenset()
+    """Of the paths that pointers name those that are neither where they were nor where they would be now."""
+
+
+@record
+class LinkEdit:
+    """One link to replace: only if it still leads to where it did."""
+
+    path: str
+    before: str
+    after: str
 
 
 def edits_of_move(files: MovedFiles, relocated: Mapping[str, str]) -> tuple[Edit, ...]:
     """Say what to rewrite, and in which order, so that whoever is cut off in between finds all that is left to do.
 
-    `relocated` maps source folders that are gone to where they are now (`named_paths`).
+    `relocated` maps what has moved along to where it is now (`named_paths`).
     """
     changed: dict[str, Edit] = {}
 
@@ -65,7 +81,7 @@ def edits_of_move(files: MovedFiles, relocated: Mapping[str, str]) -> tuple[Edit
             changed[path] = Edit(path, before, after)
 
     for path, content in files.scripts.items():
-        change(path, content, _text(content, lambda text: rewrite_script(text, files)))
+        change(path, content, _text(content, lambda text: _rewrite_generated(text, files, relocated)))
     for path, content in files.activation.items():
         if path in files.rendered:
             change(path, content, files.rendered[path])
@@ -82,6 +98,32 @@ def edits_of_move(files: MovedFiles, relocated: Mapping[str, str]) -> tuple[Edit
     # place that `activate` names is what shows that the venv was moved.
     rank = dict.fromkeys(files.records, 0) | dict.fromkeys(files.activation, 2)
     return tuple(sorted(changed.values(), key=lambda each: (rank.get(each.path, 1), basename(each.path) == "activate")))
+
+
+def link_edits_of_move(files: MovedFiles, relocated: Mapping[str, str]) -> tuple[LinkEdit, ...]:
+    """Say which links of the venv lead to something that has moved along."""
+    return tuple(LinkEdit(path, target, relocated[target]) for path, target in files.links if target in relocated)
+
+
+def still_names_old_place(files: MovedFiles, edits: Iterable[Edit], links: Iterable[LinkEdit]) -> tuple[str, ...]:
+    """The files and links, relative to the venv, that name the old place also after these edits, sorted."""
+    after = {edit.path: edit.after for edit in edits}
+    read = {**files.scripts, **files.activation, **files.pointers, **dict(files.others)}
+    if files.settings is not None:
+        read[files.settings[0]] = files.settings[1]
+    found = {path for path, content in read.items() if _names(after.get(path, content), path, files)}
+    replaced = {link.path for link in links}
+    found |= {path for path, target in files.links if path not in replaced and f"{target}/".startswith(f"{files.old}/")}
+    return tuple(sorted(path.removeprefix(f"{files.new}/") for path in found))
+
+
+def _names(content: bytes, path: str, files: MovedFiles) -> bool:
+    text = content.decode("utf-8", "surrogateescape")
+    if path in files.pointers and files.gone.intersection(_paths_in(path, text)):
+        return True
+    # The new place may lie in the old one.
+    own = text if f"{files.old}/".startswith(f"{files.new}/") else replace_place(text, files.new, "")
+    return replace_place(own, files.old, "") != own
 
 
 def _text(content: bytes, rewrite: Callable[[str], str]) -> bytes:
@@ -131,6 +173,22 @@ def rewrite_script(text: str, files: MovedFiles) -> str:
     return header_for(files.new + executable[len(files.old) :], arguments, files.shebang_limit) + rest
 
 
+# What setuptools wrote into `bin` for installs that no RECORD tells of (`setup.py develop`); it says whose it is.
+_EASY_INSTALL = "\n# EASY-INSTALL-"
+
+
+def is_easy_install(text: str) -> bool:
+    """True for a script that setuptools generated without an installer."""
+    header = read_header(text)
+    return header is not None and f"\n{header[2]}".startswith(_EASY_INSTALL)
+
+
+def _rewrite_generated(text: str, files: MovedFiles, relocated: Mapping[str, str]) -> str:
+    text = rewrite_script(text, files)
+    # It also names the script in the source folder that it runs.
+    return repoint("easy-install.py", text, relocated) if is_easy_install(text) else text
+
+
 def _rewrite_record(path: str, text: str, files: MovedFiles, changed: Mapping[str, Edit]) -> str:
     """Give the files that were rewritten their new hash and size, and absolute rows their new place."""
     import csv
@@ -174,7 +232,13 @@ def is_activation(name: str) -> bool:
     return basename(name).lower().startswith("activate") and not name.endswith((".pyc", "~"))
 
 
-# Files of site-packages that name source folders: `.pth`, editable finders, `direct_url.json`. Read and rewritten.
+# Files that name source folders and programs: `.pth`, editable finders, `direct_url.json`, `kernel.json`. Read and
+# rewritten. How each build backend writes them is in tests/core/test_moved.py.
+
+KERNEL = "kernel.json"
+_JSON_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+# In a text of JSON a path ends where an option or a list of paths goes on.
+_PIECE = re.compile(r"[^:;,=\s'\"]+")
 
 
 def is_pointer(name: str) -> bool:
@@ -182,22 +246,53 @@ def is_pointer(name: str) -> bool:
     return name.endswith((".pth", ".egg-link")) or (name.endswith(".py") and "editable" in name)
 
 
+def moved_roots(old_place: str, new_place: str) -> tuple[tuple[str, str], ...]:
+    """What was moved, and where to, told by taking equal tails off both places.
+
+    `/old/app/.venv` and `/new/app/.venv`: `/old` became `/new`, with all that lay in it. Where the venv has another
+    name now, it is told of the folders above as well.
+    """
+    roots = [_without_tail(old_place, new_place)]
+    old_above, new_above = dirname(old_place), dirname(new_place)
+    if roots[0][0] == old_place and old_above != new_above and "/" not in (old_above, new_above):
+        roots.append(_without_tail(old_above, new_above))
+    return tuple(roots)
+
+
+def _without_tail(old: str, new: str) -> tuple[str, str]:
+    while basename(old) == basename(new) and "/" not in (dirname(old), dirname(new)):
+        old, new = dirname(old), dirname(new)
+    return old, new
+
+
 def named_paths(pointers: Mapping[str, bytes], old_place: str, new_place: str) -> tuple[tuple[str, str], ...]:
     """The paths that a moved venv's packages name and that may have moved along, each with where it would be now.
 
     Whoever looks says which of them count: what is gone and is there now; and what lay in the venv itself.
     """
+    named = (
+        path
+        for file, content in pointers.items()
+        for path in _paths_in(file, content.decode("utf-8", "surrogateescape"))
+    )
+    return where_they_would_be(named, old_place, new_place)
+
+
+def where_they_would_be(paths: Iterable[str], old_place: str, new_place: str) -> tuple[tuple[str, str], ...]:
+    """Of absolute paths those that lay in what was moved, each with where it would be now."""
+    roots = moved_roots(old_place, new_place)
     pairs: dict[str, str] = {}
-    for path, content in pointers.items():
-        for named in _paths_in(path, content.decode("utf-8", "surrogateescape")):
-            for old, new in ((old_place, new_place), (dirname(old_place), dirname(new_place))):
-                if old not in ("/", "") and old != new and (named == old or named.startswith(old + "/")):
-                    pairs[named] = new + named[len(old) :]
-                    break
+    for path in paths:
+        for old, new in roots:
+            if path == old or path.startswith(f"{old}/"):
+                pairs[path] = new + path[len(old) :]
+                break
     return tuple(pairs.items())
 
 
 def _paths_in(path: str, text: str) -> Iterable[str]:
+    if basename(path) == KERNEL:
+        return [found for string in _JSON_STRING.findall(text) for found in _paths_in_string(string)]
     if path.endswith(".json"):
         url = _url_in(text)
         return [_path_of_url(url)] if url is not None else []
@@ -220,7 +315,9 @@ def _literals(text: str) -> Iterable[str]:
 
 
 def repoint(path: str, text: str, relocated: Mapping[str, str]) -> str:
-    """The text of a pointer that names every source folder in `relocated` where it is now."""
+    """The text of a pointer that names everything in `relocated` where it is now."""
+    if basename(path) == KERNEL:
+        return _JSON_STRING.sub(lambda found: _repoint_string(found[0], relocated), text)
     if path.endswith(".json"):
         return _repoint_url(text, relocated)
     lines = text.split("\n")
@@ -262,6 +359,32 @@ def _repoint_url(text: str, relocated: Mapping[str, str]) -> str:
     if moved is None:
         return text
     return text.replace(json.dumps(url), json.dumps("file://" + quote(moved, errors="surrogateescape")))
+
+
+def _string_of(token: str) -> str:
+    """What a string of JSON says, with its quotes; empty where it cannot be read."""
+    import json
+
+    try:
+        return str(json.loads(token, strict=False))
+    except ValueError:
+        return ""
+
+
+def _paths_in_string(token: str) -> Iterable[str]:
+    """The absolute paths in a string of JSON: all of it, and what stands in an option or in a list of paths."""
+    text = _string_of(token) if "/" in token else ""
+    if text.startswith("/"):
+        yield text
+    yield from (piece for piece in _PIECE.findall(text) if piece.startswith("/"))
+
+
+def _repoint_string(token: str, relocated: Mapping[str, str]) -> str:
+    import json
+
+    text = _string_of(token) if "/" in token else ""
+    moved = relocated.get(text) or _PIECE.sub(lambda piece: relocated.get(piece[0], piece[0]), text)
+    return json.dumps(moved, ensure_ascii=token.isascii()) if moved != text else token
 
 
 # What in the folder of a venv is the user's, told by its names: a rebuild must not lose it.

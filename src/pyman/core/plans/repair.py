@@ -32,7 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pyman.core.moved import Edit
+    from pyman.core.moved import Edit, LinkEdit
     from pyman.core.plans.steps import Step
     from pyman.core.store import Store
     from pyman.core.version import Version
@@ -55,15 +55,15 @@ def plan_repair(
     facts: VenvFacts | None,
     store: Store,
     *,
-    moved: Iterable[Edit] = (),
+    moved: Iterable[Step] = (),
     shared: Iterable[SharedFile] = (),
     pipx_metadata: bytes | None = None,
 ) -> Repair:
     """Plan the repair of one finding.
 
-    `facts` are those that it was made from, None for a record whose venv is gone; `moved` are the edits of a venv that
-    was moved, `shared` the files that it shares with others; `pipx_metadata` is the content of that file where pipx
-    owns the venv.
+    `facts` are those that it was made from, None for a record whose venv is gone; `moved` are the steps for a venv
+    that was moved, `shared` the files that it shares with others; `pipx_metadata` is the content of that file where
+    pipx owns the venv.
     """
     if finding.action == FORGET:
         return Repair(finding, Plan((Forget(finding.argument),)))
@@ -71,7 +71,7 @@ def plan_repair(
         return Repair(finding, None)
     steps: tuple[Step, ...]
     if finding.action == REPAIR_MOVED:
-        steps = tuple(ReplaceFile(each.path, each.before, each.after) for each in moved)
+        steps = tuple(moved)
     elif finding.action == OWN_FILES:
         steps = _own_files(facts, shared)
     elif finding.action == REWRITE:
@@ -82,6 +82,21 @@ def plan_repair(
         target = chosen_target(finding, facts, store)
         steps = relink_steps(facts, target, pipx_metadata=pipx_metadata) if target is not None else ()
     return Repair(finding, Plan(steps, facts.place) if steps else None)
+
+
+def moved_steps(
+    edits: Iterable[Edit], links: Iterable[LinkEdit], bytecode: Iterable[tuple[str, str]]
+) -> tuple[Step, ...]:
+    """The steps that repair a venv that was moved, the place that `activate` names last.
+
+    `bytecode` are files, each with the folder that it is kept in meanwhile. They go before the modules are replaced:
+    after that nobody would know of them any more.
+    """
+    return (
+        *(RemoveBytecode(path, work) for path, work in bytecode),
+        *(ReplaceLink(each.path, each.before, each.after) for each in links),
+        *(ReplaceFile(each.path, each.before, each.after) for each in edits),
+    )
 
 
 def chosen_target(finding: Finding, facts: VenvFacts, store: Store) -> Target | None:

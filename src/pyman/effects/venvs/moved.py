@@ -5,25 +5,37 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from itertools import chain
 
-from pyman.core.moved import MovedFiles, is_activation, is_pointer, named_paths
+from pyman.core.moved import (
+    KERNEL,
+    MovedFiles,
+    is_activation,
+    is_easy_install,
+    is_pointer,
+    named_paths,
+    where_they_would_be,
+)
 from pyman.core.packages.package import paths_in_record
 from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.record import replace
 from pyman.core.script_header import SHEBANG_LIMITS, is_plain
 from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
 from pyman.effects.venvs.writer import activation_scripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from pyman.core.moved import Edit
     from pyman.core.venv import VenvFacts
 
 _LARGEST_RECORD = 16 * SMALL_FILE
+_KERNELS = ("share", "jupyter", "kernels")
 
 
 def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
-    """Read the generated files of a venv whose facts name an old place, and find which source folders moved along.
+    """Read the generated files of a venv whose facts name an old place, and find what has moved along with it.
 
     What cannot be read, or is no regular file, is left out: it is not rewritten either.
     """
@@ -50,9 +62,19 @@ def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
                 if _keep(listed, f"{path}/installed-files.txt", _LARGEST_RECORD):
                     _read_scripts(scripts, listed[f"{path}/installed-files.txt"], path, facts)
     activation: dict[str, bytes] = {}
+    others: dict[str, bytes] = {}
     for name in _names(bin_folder):
+        path = f"{bin_folder}/{name}"
         if is_activation(name):
-            _keep(activation, f"{bin_folder}/{name}")
+            _keep(activation, path)
+        elif path not in scripts and _begins_a_script(path):
+            _keep(others, path)
+    scripts |= {path: others.pop(path) for path in [*others] if _is_easy_install(others[path])}
+    for path in _kernels(folder):
+        _keep(pointers, path)
+    for name in _names(folder):
+        if name != FILE_NAME:
+            _keep(others, f"{folder}/{name}")
     settings: dict[str, bytes] = {}
     _keep(settings, f"{folder}/{FILE_NAME}")
     rendered: dict[str, bytes] = {}
@@ -69,12 +91,69 @@ def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
         pointers=pointers,
         records=records,
         shebang_limit=SHEBANG_LIMITS.get(sys.platform, SHEBANG_LIMITS["linux"]),
+        links=tuple(_absolute_links(facts)),
+        others=tuple(others.items()),
     )
-    return files, _relocated(files)
+    relocated, gone = _relocated(files)
+    return replace(files, gone=gone), relocated
+
+
+def bytecode_of(edits: Iterable[Edit], facts: VenvFacts) -> tuple[tuple[str, str], ...]:
+    """The bytecode of the modules that edits replace, each with the folder of its package folder in the venv.
+
+    Python takes it for up to date where the module has the same size and second: `/old` became `/new`.
+    """
+    found: list[tuple[str, str]] = []
+    for edit in edits:
+        above, name = os.path.split(edit.path)
+        if name.endswith(".py") and not os.path.islink(f"{above}/__pycache__"):
+            stem = f"{name.removesuffix('.py')}."
+            found += [
+                (f"{above}/__pycache__/{each}", above.removeprefix(f"{facts.folder}/"))
+                for each in _names(f"{above}/__pycache__")
+                if each.startswith(stem) and each.endswith(".pyc")
+            ]
+    return tuple(found)
+
+
+def kernels_elsewhere(facts: VenvFacts, environ: Mapping[str, str], home: str) -> tuple[str, ...]:
+    """The user's own kernels of Jupyter that start the Python of the old place: they lie outside of the venv."""
+    data = environ.get("JUPYTER_DATA_DIR") or f"{environ.get('XDG_DATA_HOME') or f'{home}/.local/share'}/jupyter"
+    found: dict[str, bytes] = {}
+    for name in _names(f"{data}/kernels"):
+        _keep(found, f"{data}/kernels/{name}/{KERNEL}")
+    old = os.fsencode(f"{facts.moved_from}/bin/")
+    return tuple(path for path, content in found.items() if old in content)
+
+
+def _kernels(folder: str) -> Iterator[str]:
+    """The kernels in a venv, and nothing that a link leads to: that lies elsewhere."""
+    for name in _KERNELS:
+        folder = f"{folder}/{name}"
+        if os.path.islink(folder):
+            return
+    for name in _names(folder):
+        if not os.path.islink(f"{folder}/{name}"):
+            yield f"{folder}/{name}/{KERNEL}"
+
+
+def _absolute_links(facts: VenvFacts) -> Iterator[tuple[str, str]]:
+    """Links that lead to an absolute path, where tools put such: `lib64`, programs, sources of flit."""
+    places = ["", "/bin", *(f"/lib/{library.name}/site-packages" for library in facts.libraries)]
+    for path in chain.from_iterable(
+        [f"{facts.folder}{place}/{name}" for name in _names(f"{facts.folder}{place}")] for place in places
+    ):
+        try:
+            target = os.readlink(path)
+        except OSError:
+            continue
+        if target.startswith("/"):
+            yield path, target
 
 
 def folders_of_moved(facts: VenvFacts) -> Iterator[str]:
     """The folders of the files that the repair of a move may write, whether or not it still has to; in the venv."""
+    yield from (os.path.dirname(path)[len(facts.folder) + 1 :] for path in _kernels(facts.folder))
     for library in facts.libraries:
         site_packages = f"lib/{library.name}/site-packages"
         yield site_packages
@@ -123,13 +202,26 @@ def _begins_a_script(path: str) -> bool:
         return False
 
 
-def _relocated(files: MovedFiles) -> dict[str, str]:
-    """Of the paths that packages name: those that are gone and are now at the new place.
+def _relocated(files: MovedFiles) -> tuple[dict[str, str], frozenset[str]]:
+    """Of the paths that packages name: those that are gone and are now at the new place, and those that are nowhere.
 
     What lay in the venv itself belongs to the copy, whether or not the original is still there.
     """
-    return {
-        old: new
-        for old, new in named_paths(files.pointers, files.old, files.new)
-        if os.path.lexists(new) and (old.startswith(f"{files.old}/") or not os.path.lexists(old))
-    }
+    sources = {path: content for path, content in files.scripts.items() if _is_easy_install(content)}
+    named = [
+        *named_paths({**files.pointers, **sources}, files.old, files.new),
+        *where_they_would_be((target for _, target in files.links), files.old, files.new),
+    ]
+    relocated: dict[str, str] = {}
+    gone: set[str] = set()
+    for old, new in named:
+        is_own, is_there = old.startswith(f"{files.old}/"), os.path.lexists(old)
+        if os.path.lexists(new) and (is_own or not is_there):
+            relocated[old] = new
+        elif not is_there:
+            gone.add(old)
+    return relocated, frozenset(gone)
+
+
+def _is_easy_install(content: bytes) -> bool:
+    return is_easy_install(content.decode("utf-8", "surrogateescape"))

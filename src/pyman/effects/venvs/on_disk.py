@@ -367,7 +367,23 @@ def read_location(folder: str, path: str, settings: Settings) -> tuple[str | Non
             return None, None, None
     except OSError:
         pass  # Nothing is there: it was moved.
+    if _is_deployed(place, folder):
+        return None, None, None
     return place, place if stage_of(folder, place) else None, None
+
+
+def _is_deployed(place: str, folder: str) -> bool:
+    """True for a venv that has its place through a link which leads to another one now: `current -> releases/2`.
+
+    The link leads, or led, to a folder beside the one of this venv, and leads back to it after a rollback.
+    """
+    while os.path.basename(place) == os.path.basename(folder) and "/" not in (place, folder):
+        place, folder = os.path.dirname(place), os.path.dirname(folder)
+    try:
+        target = os.path.join(os.path.dirname(place), os.readlink(place))
+    except OSError:
+        return False
+    return os.path.realpath(os.path.dirname(target.rstrip("/"))) == os.path.realpath(os.path.dirname(folder))
 
 
 def _other_location(folder: str, settings: Settings) -> str | None:
