@@ -129,7 +129,7 @@ __pyman_options() {
         install) values+=(
             '--from'$'\t''Install a local archive instead of downloading'
             '--mirror'$'\t''A folder or URL with an index.ndjson'
-            '--force'$'\t''Install again what is there'
+            '--force'$'\t''Install again what is there, and move aliases in spite of the check'
             '--no-adopt'$'\t''Fail rather than adopt a Python when upstream is out of reach'
             '--no-check'$'\t''Move aliases without checking the venvs'
             '--default'$'\t''Make the first one the default'

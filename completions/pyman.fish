@@ -78,7 +78,7 @@ function __pyman_options
         case ''
             printf '%s\n' --version\t'Print pyman\'s own version'
         case install
-            printf '%s\n' --from\t'Install a local archive instead of downloading' --mirror\t'A folder or URL with an index.ndjson' --force\t'Install again what is there' --no-adopt\t'Fail rather than adopt a Python when upstream is out of reach' --no-check\t'Move aliases without checking the venvs' --default\t'Make the first one the default' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --from\t'Install a local archive instead of downloading' --mirror\t'A folder or URL with an index.ndjson' --force\t'Install again what is there, and move aliases in spite of the check' --no-adopt\t'Fail rather than adopt a Python when upstream is out of reach' --no-check\t'Move aliases without checking the venvs' --default\t'Make the first one the default' --dry-run\t'Show what would be done, and change nothing'
         case upgrade
             printf '%s\n' --no-check\t'Move aliases without checking the venvs' --force\t'Move also where a venv that does not fit cannot be held back' --prune\t'Remove afterwards what nothing uses any more' --mirror\t'A folder or URL with an index.ndjson' --dry-run\t'Show what would be done, and change nothing'
         case hold

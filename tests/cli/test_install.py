@@ -215,6 +215,7 @@ WRONG = [
     (["./my venv"], 2, "is a path", "pyman adopt './my venv'"),
     (["system"], 2, "on this machine already", "pyman adopt"),
     (["--from", "a.tar.gz", "3.13"], 2, "takes no request", "leave the request away"),
+    (["--from", "a.tar.gz", "--mirror", "/nowhere"], 2, "name two sources", "leave one of them away"),
     (["--from", "nothing.tar.gz"], 1, "there is no archive", ".tar.gz"),
     (["--nonsense"], 2, "there is no option `--nonsense`", "pyman install --help"),
     (["--mirror"], 2, "`--mirror` needs a value", "pyman install --help"),

@@ -221,6 +221,30 @@ def test_the_same_minor_is_relinked_and_nothing_is_made_anew(bench):
     assert (venv / "lib").stat().st_ino != inode
 
 
+def test_a_python_that_is_not_there_any_more_is_installed_and_the_venv_linked_to_it(tmp_path):
+    bench = Bench(tmp_path)
+    venv = bench.venv("eggs==1.0", python="3.11")
+    bench.home.pyman("uninstall", "3.11", "--force")
+    inode = (venv / "lib").stat().st_ino
+    (element,) = bench.rebuild(venv)["rebuilt"]
+    assert (element["to"], element["status"]) == (OLD, "relinked")
+    assert (venv / "lib").stat().st_ino == inode
+    assert bench.packages(venv) == {"eggs": "1.0"}
+
+
+def test_a_python_that_cannot_be_had_is_no_success(bench):
+    venv = bench.venv("eggs==1.0", python="3.11")
+    (venv / "lib/python3.11").rename(venv / "lib/python3.19")
+    (venv / "bin/python").unlink()
+    (venv / "bin/python").symlink_to(bench.home.root / "runtimes/3.19/bin/python3.19")
+    (venv / "pyvenv.cfg").write_text((venv / "pyvenv.cfg").read_text().replace("3.11", "3.19"))
+    check = unchanged(venv)
+    answer = bench.rebuild(venv, status=1)
+    assert (answer["rebuilt"], answer["failed"][0]["path"]) == ([], str(venv))
+    assert "could not be repaired" in answer["error"]["message"]
+    check()
+
+
 # --- which venvs ------------------------------------------------------------------------------------------------------
 
 
@@ -319,10 +343,12 @@ def test_what_another_tool_owns_is_left_to_it_unless_forced(bench, owner, comman
         told = {"python_version": f"Python {NEW}", "source_interpreter": {"__type__": "Path", "__Path__": "/old"}}
         (venv / name).write_text(json.dumps(told))
     check = unchanged(venv)
-    answer = bench.rebuild(venv, "-p", "3.11", status=1)
-    assert answer["error"]["code"] == "foreign"
-    assert command in answer["error"]["hint"]
-    check()
+    # Also where a relink would do.
+    for words in (("-p", "3.11"), ("-p", OLDER), ()):
+        answer = bench.rebuild(venv, *words, status=1)
+        assert answer["error"]["code"] == "foreign"
+        assert command in answer["error"]["hint"]
+        check()
     assert bench.rebuild(venv, "-p", "3.11", "--force")["failed"] == []
     assert bench.packages(venv) == {"eggs": "1.0"}
     if owner == "pipx":

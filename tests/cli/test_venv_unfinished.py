@@ -117,6 +117,19 @@ def test_a_yes_recreates_it_with_what_is_in_it_and_was_to_be_installed(cut_off):
     assert findings(cut_off, "--fix", status=0) == []
 
 
+def test_a_rebuild_recreates_it_with_what_is_in_it_and_was_to_be_installed(cut_off):
+    before = cut_off.tree(cut_off.project)
+    (cut_off.project / "r.txt").rename(cut_off.project / "away.txt")
+    assert "there is no file" in cut_off.pyman("rebuild", status=1).err
+    (cut_off.project / "away.txt").rename(cut_off.project / "r.txt")
+    assert cut_off.tree(cut_off.project) == before
+    answer = cut_off.json("rebuild", status=0)
+    assert [one["status"] for one in answer["rebuilt"]] == ["rebuilt"]
+    works(cut_off)
+    assert left(cut_off) == []
+    assert findings(cut_off, "--fix", status=0) == []
+
+
 def test_what_cannot_be_recreated_stays_as_it_is(cut_off):
     (cut_off.project / "r.txt").write_text("nothing-of-this-name\n")
     before = cut_off.tree(cut_off.project)

@@ -160,12 +160,12 @@ def _carry_out(
 
     def get_one(decision: plan.Decision) -> InstallResult:
         if isinstance(decision, plan.Fetch) and decision.build in failures:
-            return _without(session, decision.request, failures[decision.build], may_adopt=may_adopt)
+            return _without(session, decision.request, failures[decision.build], may_adopt=may_adopt, check=check)
         if isinstance(decision, plan.Fetch):
             return _unpack(session, decision, archives[decision.build], check=check, force=force)
         if isinstance(decision, plan.Keep):
             return _keep(decision)
-        return _without(session, decision.request, decision.error, may_adopt=may_adopt)
+        return _without(session, decision.request, decision.error, may_adopt=may_adopt, check=check)
 
     for decision in decisions:
         try:
@@ -213,14 +213,14 @@ def _keep(decision: plan.Keep) -> InstallResult:
     return InstallResult(decision.request, decision.runtime, already=True, said=said)
 
 
-def _without(session: Session, request: Request, error: PymanError, *, may_adopt: bool) -> InstallResult:
+def _without(session: Session, request: Request, error: PymanError, *, may_adopt: bool, check: bool) -> InstallResult:
     """Do without upstream where it cannot be reached; any other failure is raised: it is no reason to adopt."""
     if not isinstance(error, NetworkError):
         raise error
     kept = plan.without_network(request, session.store(), error)
     if isinstance(kept, plan.Keep):
         return _keep(kept)
-    return _adopt_instead(session, request, error, may_adopt=may_adopt)
+    return _adopt_instead(session, request, error, may_adopt=may_adopt, check=check)
 
 
 def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> InstallResult:
@@ -250,7 +250,9 @@ def archive_of(fetch: plan.Fetch, path: str) -> Archive:
     )
 
 
-def _adopt_instead(session: Session, request: Request, error: NetworkError, *, may_adopt: bool) -> InstallResult:
+def _adopt_instead(
+    session: Session, request: Request, error: NetworkError, *, may_adopt: bool, check: bool
+) -> InstallResult:
     """Adopt a Python of this machine, since upstream cannot be reached. Raises the network's error where none fits."""
     if not may_adopt:
         raise error
@@ -270,7 +272,7 @@ def _adopt_instead(session: Session, request: Request, error: NetworkError, *, m
     external = next(one for one in externals if (one.version, one.variant) == best)
     if not session.dry_run:
         prepare_folders(session.places)
-    runtime, moved, kept = adopt(session.places, external, session.observer, preview=session.preview)
+    runtime, moved, kept = adopt(session.places, external, session.observer, check=check, preview=session.preview)
     if kept is not None:
         return InstallResult(
             request, runtime, already=True, said=(f"kept the one of {external.origin}: {error.message}",)

@@ -9,10 +9,9 @@ from pyman.app.rebuild_plan import plan_rebuild, refuse_obstacles
 from pyman.app.venv import build_venv
 from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
 from pyman.core.packages.compatibility import newly_broken
-from pyman.core.packages.installer import Batch
 from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
 from pyman.core.plans.rebuild import Comparison, RebuildOptions, RebuildPlan, compare, relax, unplanned
-from pyman.core.record import record, replace
+from pyman.core.record import record
 from pyman.core.relink import Target
 from pyman.core.venv import VenvFacts, VenvFolder
 from pyman.effects.files import read_bytes, replace_file
@@ -155,22 +154,10 @@ def recreate_unfinished(session: Session, facts: VenvFacts) -> None:
 
     Raises PymanError; the venv is then as it was.
     """
-    with VenvLock(session.places, facts.folder, session.observer):
-        again = read_one(session.places, facts.path)
-        entry = read_entry(journal_path(session.places, facts.folder))
-        if again is None or entry is None or not entry.is_unfinished:
-            raise NotFound(f"{facts.path} is not unfinished any more", hint="run `pyman doctor` again")
-        plan = plan_rebuild(session, again, RebuildOptions(force=facts.foreign))
-        files = entry.requirements
-        missing = next((file for file in files if not os.path.exists(file)), None)
-        if missing is not None:
-            raise NotFound(f"there is no file {missing}", hint=f"put it back, or use `pyman venv --clear {facts.path}`")
-        if files:
-            batch = Batch(dependencies=True, file=files[0], more_files=files[1:])
-            plan = replace(plan, batches=(*plan.batches, batch), source=files[0])
-        done = carry_out(session, plan)
-    for note in done.notes:
-        session.observer.noted(note)
+    entry = read_entry(journal_path(session.places, facts.folder))
+    if entry is None or not entry.is_unfinished:
+        raise NotFound(f"{facts.path} is not unfinished any more", hint="run `pyman doctor` again")
+    rebuild_for(session, facts, "")
 
 
 def rebuild_for(session: Session, facts: VenvFacts, minor: str) -> None:
@@ -222,7 +209,9 @@ def check_new(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder
     smoke_test = SmokeTest(facts.folder, programs, session.environ)
     try:
         comparison = compare(plan.packages, packages, own)
-        wrong = [*unplanned(plan.reinstallation, comparison)] if plan.source is None else []
+        wrong: list[str] = []
+        if plan.source is None:
+            wrong += unplanned(plan.reinstallation, comparison, any_version=plan.unfinished is not None)
         wrong += [f"bin/{name} is no program that starts" for name in missing_programs(facts.folder, programs)]
         _refuse(wrong, "`--allow-newer` allows other versions")
         lacking = newly_broken(

@@ -18,7 +18,6 @@ from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
 from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
 from pyman.core.packages.pip_conf import PipConf, overruled_by
-from pyman.core.plans.install import Fetch, Impossible, decide
 from pyman.core.plans.rebuild import (
     RebuildOptions,
     RebuildPlan,
@@ -39,9 +38,9 @@ from pyman.core.plans.rebuild import (
 from pyman.core.record import replace
 from pyman.core.relink import Target, wanted_alias
 from pyman.core.request import Request
-from pyman.core.store import Choice, choose, executable_of
+from pyman.core.store import Choice, choose
 from pyman.core.venv import VenvFacts
-from pyman.core.version import Version, minor_alias, split_release
+from pyman.core.version import Version, split_release
 from pyman.effects.files import missing_space, read_bytes
 from pyman.effects.interruption import Part
 from pyman.effects.packages.dist_info import read_packages
@@ -51,12 +50,12 @@ from pyman.effects.store import read_store
 from pyman.effects.subprocesses import outside_of, usable_search_path
 from pyman.effects.venvs.backup import refuse_what_cannot_move
 from pyman.effects.venvs.inventory import is_own
+from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.user_files import hides_all, read_own_pip_conf
 from pyman.errors import FOREIGN, OTHER_LOCK, OWN_VENV, BadRequest, DiskFull, NotFound, NotStarted, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.pyvenv_cfg import Policy
     from pyman.core.version import Variant
 
 LOCK = "lock"
@@ -122,6 +121,8 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
         offline=session.offline,
         notes=(*notes, *said, *told),
     )
+    if options.source is None:
+        plan = replace(plan, unfinished=_unfinished(session, facts))
     plan = relax(plan, frozenset(options.relaxed))
     if plan.may_relax:
         blocked = frozenset(one.normalized for one in plan.reinstallation.obstacles if one.relaxable)
@@ -129,6 +130,20 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
     if options.source is not None:
         plan = _from_source(session, plan, options.source)
     return plan
+
+
+def _unfinished(session: Session, facts: VenvFacts) -> Batch | None:
+    """What was being installed when the making of the venv was cut off. Raises NotFound where that is gone."""
+    entry = read_entry(journal_path(session.places, facts.folder))
+    if entry is None or not entry.is_unfinished or not entry.requirements:
+        return None
+    missing = next((file for file in entry.requirements if not os.path.exists(file)), None)
+    if missing is not None:
+        raise NotFound(
+            f"there is no file {missing}",
+            hint=f"put it back, or run `pyman venv --clear {as_word(facts.path)}`",
+        )
+    return Batch(dependencies=True, file=entry.requirements[0], more_files=entry.requirements[1:])
 
 
 def refuse_obstacles(plan: RebuildPlan) -> None:
@@ -147,9 +162,14 @@ def refuse_obstacles(plan: RebuildPlan) -> None:
         )
 
 
-def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
+def refuse_foreign(facts: VenvFacts, options: RebuildOptions) -> None:
+    """Raise Refused for the venv of another tool, unless `--force` takes it all the same."""
     if facts.creator == "pre-commit" or (facts.foreign and not options.force):
         raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code=FOREIGN)
+
+
+def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
+    refuse_foreign(facts, options)
     if is_own(facts.folder):
         raise Refused(
             f"{facts.path} is what pyman itself runs in",
@@ -166,7 +186,7 @@ def _refuse_to_lose(session: Session, facts: VenvFacts, choice: Choice, options:
         session,
         facts,
         target_of(choice),
-        yes=options.yes or options.dry_run,
+        yes=options.yes,
         command=f"pyman rebuild {as_word(facts.path)}{another} --yes",
         may_go_down=True,
     )
@@ -283,7 +303,7 @@ def find_python(
 ) -> tuple[RequestedPython, Request, Choice, tuple[str, ...]]:
     """The Python of the new venv, the request that it answers, and what is to be said about it.
 
-    It is installed where it is missing; for a dry run only looked up. Raises NotFound where none can be had.
+    It is installed where it is missing; a dry run plans that. Raises NotFound where none can be had.
     """
     requested = requested_python(facts, options.python, options.minor)
     found = _installed(session, facts, requested, requested.requests)
@@ -293,7 +313,7 @@ def find_python(
     if wanted is None:
         raise NotFound(f"no Python answers to {requested.requests[0]}", hint="name another: `pyman rebuild -p 3.13`")
     try:
-        request, choice, said = _fetched(session, facts, requested, wanted, dry_run=options.dry_run)
+        request, choice, said = _fetched(session, facts, requested, wanted)
     except PymanError:
         if requested.fallback is None:
             raise
@@ -302,7 +322,7 @@ def find_python(
         if followed is not None:
             request, choice, said = *followed, ()
         else:
-            request, choice, said = _fetched(session, facts, requested, requested.fallback, dry_run=options.dry_run)
+            request, choice, said = _fetched(session, facts, requested, requested.fallback)
         said = (f"{wanted} cannot be had any more: {facts.path} follows {requested.fallback} from now on", *said)
     return requested, request, choice, said
 
@@ -315,14 +335,12 @@ def installed_python(session: Session, facts: VenvFacts, options: RebuildOptions
 
 
 def _fetched(
-    session: Session, facts: VenvFacts, requested: RequestedPython, request: Request, *, dry_run: bool
+    session: Session, facts: VenvFacts, requested: RequestedPython, request: Request
 ) -> tuple[Request, Choice, tuple[str, ...]]:
-    if dry_run:
-        choice = _would_install(session, request)
-        return request, choice, (f"Python {choice.release} would be installed first",)
     from pyman.app import install as installing
 
-    session.observer.noted(f"no installed Python satisfies {request}: installing it")
+    if not session.dry_run:
+        session.observer.noted(f"no installed Python satisfies {request}: installing it")
     # It is reported here: a signal need not wait for the whole rebuild, which may take minutes.
     with Part():
         installed = installing.get(session, [request])
@@ -331,13 +349,14 @@ def _fetched(
     found = _installed(session, facts, requested, (request,))
     if found is None:
         raise NotFound(f"no installed Python satisfies {request}", hint=f"run `pyman install {as_word(request.text)}`")
-    return *found, tuple(line for result in installed.results for line in result.said)
+    planned = (f"Python {found[1].release} would be installed first",) if session.dry_run else ()
+    return *found, planned + tuple(line for result in installed.results for line in result.said)
 
 
 def _installed(
     session: Session, facts: VenvFacts, requested: RequestedPython, requests: tuple[Request, ...]
 ) -> tuple[Request, Choice] | None:
-    store = read_store(session.places.root)
+    store = session.store()
     for request in requests:
         if request.kind == "release":
             choice = choose(store, request)
@@ -360,22 +379,6 @@ def _installed(
             continue
         return request, with_policy(choice, requested, request, store)
     return None
-
-
-def _would_install(session: Session, request: Request) -> Choice:
-    """What `pyman install` would bring, without bringing it."""
-    from pyman.app.install import catalogue
-
-    store = read_store(session.places.root)
-    builds = catalogue(session, None).builds
-    decision = decide(request, store, builds)
-    if isinstance(decision, Impossible):
-        raise decision.error
-    build = decision.build if isinstance(decision, Fetch) else decision.runtime
-    policy: Policy = "pin" if request.pins else "follow"
-    alias = minor_alias(build.version, build.variant)
-    executable = os.path.join(store.folder(alias), executable_of(build.version, build.variant))
-    return Choice(build.version, build.variant, os.path.dirname(executable), executable, policy)
 
 
 def target_of(choice: Choice) -> Target:

@@ -6,7 +6,7 @@ import os
 
 from pyman.app.consent import get_consent
 from pyman.app.console import Session, short_path
-from pyman.core.diagnosis.finding import ERROR, FAILED, REBUILD, Finding
+from pyman.core.diagnosis.finding import ERROR, FIXED, INSTALL, REBUILD, RECREATE, Finding
 from pyman.core.escape import as_word
 from pyman.core.plans.repair import relink_steps
 from pyman.core.plans.steps import Plan
@@ -45,7 +45,7 @@ def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -
     if facts.stage_reason:
         return True  # The yes was to this verb: not to single repairs, nor to leaving a base that lends packages.
     findings = _look(session, facts)
-    if any(finding.action == REBUILD for finding in findings):
+    if any(finding.action in (REBUILD, RECREATE) for finding in findings):
         return True
     if any(finding.severity == ERROR and not is_for_fix(finding) for finding in findings):
         return True  # Nothing else repairs it.
@@ -104,16 +104,22 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
         )
     repaired: list[RepairResult] = []
     fitness = Fitness(session.places.cache)
-    outcome = repair_venv(session, facts.path, lambda _: False, repaired, foreign=True, fitness=fitness)
+    outcome = repair_venv(session, facts.path, _is_download, repaired, foreign=True, fitness=fitness)
     fitness.store(all_asked=False)
-    failure = next((one for one in repaired if one.status == FAILED), None)
+    failure = next((one for one in repaired if one.status != FIXED), None)
     if failure is not None:
         raise PymanError(
-            f"{facts.path} could not be mended: {failure.why}", hint="`pyman rebuild --force` makes it anew"
+            f"{facts.path} could not be repaired: {failure.why}",
+            hint=f"run `pyman rebuild {as_word(facts.path)} --force` to recreate it",
         )
     after = outcome.facts or facts
     line = f"{shown}: same minor, so it was mended in place, with its packages"
     return relinked_data(facts, after, count, "relinked"), line
+
+
+def _is_download(finding: Finding) -> bool:
+    """True for a Python that is to be installed: a rebuild installs what it needs, and no other yes was given."""
+    return finding.action == INSTALL
 
 
 def _other_target(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[Target, str, Policy] | None:

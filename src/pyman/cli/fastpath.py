@@ -135,6 +135,8 @@ def run_shim(arguments: list[str], environ: Mapping[str, str], root: str | None 
         shim(places, environ, places.cwd, arguments[0], arguments[1:])
     except PymanError as error:
         return _fail(error)
+    except KeyboardInterrupt:
+        return _fail(Interrupted("interrupted"))
     except Exception as error:  # as in cli/verb.py; a shim that cannot say what to run has the shell's status for it
         if environ.get("PYMAN_TRACEBACK"):
             raise

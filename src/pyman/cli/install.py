@@ -41,7 +41,9 @@ def install(
     mirror: Annotated[
         str | None, typer.Option("--mirror", metavar="URL", help="A folder or URL with an index.ndjson.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Install again what is there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Install again what is there, and move aliases in spite of the check.")
+    ] = False,
     no_adopt: Annotated[
         bool, typer.Option("--no-adopt", help="Fail rather than adopt a Python when upstream is out of reach.")
     ] = False,
@@ -60,14 +62,16 @@ def install(
     """
     if archive is not None and requests:
         raise UsageError("`--from` takes no request: the archive says what it is", hint="leave the request away")
+    if archive is not None and mirror is not None:
+        raise UsageError("`--from` and `--mirror` name two sources", hint="leave one of them away")
     done = installing.Installed()
+    session.if_cut_off(lambda: _answer(session, done))
     if archive is not None:
         _install_archive(session, archive, done, force=force, check=not no_check)
     else:
         asked = [parse_request(text) for text in requests or ()] or _asked_here(session)
         for request in asked:
             _refuse_what_has_no_build(request)
-        session.if_cut_off(lambda: _answer(session, done))
         installing.get(
             session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check, done=done
         )

@@ -74,7 +74,6 @@ def rebuild(
         force=force,
         yes=yes,
         installer=installer,
-        dry_run=session.dry_run,
     )
     if not session.dry_run:
         recover_what_was_cut_off(session)

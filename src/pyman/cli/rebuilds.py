@@ -8,7 +8,7 @@ from pyman.app.consent import refuse_other_place, refuse_stage
 from pyman.app.console import Answer, Session, short_path
 from pyman.app.examine import examine
 from pyman.app.rebuild import NotRestored, carry_out
-from pyman.app.rebuild_plan import OtherLock, plan_rebuild, refuse_obstacles
+from pyman.app.rebuild_plan import OtherLock, plan_rebuild, refuse_foreign, refuse_obstacles
 from pyman.app.relink import needs_rebuild, relink
 from pyman.cli.show.changes import done_data, done_lines, plan_lines, planned_data
 from pyman.core.diagnosis.finding import REBUILD
@@ -38,7 +38,7 @@ class Rebuilds:
         self.seen += 1
         stand = len(self.rebuilt)
         try:
-            if options.dry_run:
+            if self._session.dry_run:
                 self._rebuild(path, options)
             else:
                 with Part(whole=True), VenvLock(self._session.places, os.path.realpath(path), self._session.observer):
@@ -56,6 +56,7 @@ class Rebuilds:
         if facts is None:
             raise NotFound(f"{path} is no venv any more", hint="run `pyman doctor`")
         refuse_other(facts, "rebuild")
+        refuse_foreign(facts, options)
         refuse_other_place(session, facts, "rebuild")
         refuse_stage(session, facts, f"rebuild {as_word(facts.path)}", yes=options.yes)
         if not needs_rebuild(session, facts, options):
@@ -64,7 +65,7 @@ class Rebuilds:
             self.lines.append(line)
             return
         plan = plan_rebuild(session, facts, options)
-        if options.dry_run:
+        if session.dry_run:
             self.lines += plan_lines(session, plan)
             refuse_obstacles(plan)
             self.rebuilt.append(planned_data(plan))

@@ -40,7 +40,6 @@ class RebuildOptions:
     """The normalized names that `--allow-newer` is limited to; what needs it where it is empty."""
     force: bool = False
     installer: str = "auto"
-    dry_run: bool = False
     yes: bool = False
     """Rebuild also where a relink would do, and off a base that lends it packages."""
 
@@ -62,6 +61,8 @@ class RebuildPlan:
     """Where the installer is started: settings of the project are found there."""
     source: str | None = None
     """The lock file or requirements file that is installed instead of what was there."""
+    unfinished: Batch | None = None
+    """What was being installed when its making was cut off: installed behind what is there."""
     sync: str | None = None
     """The project whose `uv.lock` uv installs."""
     missing: frozenset[str] = frozenset()
@@ -90,7 +91,10 @@ def relax(plan: RebuildPlan, names: frozenset[str]) -> RebuildPlan:
     decided = plan_reinstallation(
         plan.packages, plan.old, plan.new, relaxed=relaxed, missing=plan.missing, offline=plan.offline
     )
-    batches = tuple(replace(batch, system_site_packages=plan.spec.system_site_packages) for batch in decided.batches)
+    also = (plan.unfinished,) if plan.unfinished is not None else ()
+    batches = tuple(
+        replace(batch, system_site_packages=plan.spec.system_site_packages) for batch in (*decided.batches, *also)
+    )
     return replace(plan, reinstallation=decided, batches=batches, relaxed=relaxed)
 
 
@@ -440,14 +444,18 @@ def compare(before: Iterable[Package], after: Iterable[Package], own: Iterable[s
     )
 
 
-def unplanned(plan: Reinstallation, comparison: Comparison) -> tuple[str, ...]:
-    """Return what is not as the plan has it, one sentence each: what is missing or has another version unasked."""
+def unplanned(plan: Reinstallation, comparison: Comparison, *, any_version: bool = False) -> tuple[str, ...]:
+    """Return what is not as the plan has it, one sentence each: what is missing or has another version unasked.
+
+    `any_version`: what is installed behind what was there may change versions, and loses nothing.
+    """
     free = {one.normalized for one in (*plan.exact, *plan.resolved) if not one.exact}
+    changed = () if any_version else comparison.changed
     return (
         *(f"{name} {version} is missing" for name, version in comparison.removed),
         *(
             f"{name} is {after} instead of {before}"
-            for name, before, after in comparison.changed
+            for name, before, after in changed
             if normalize_name(name) not in free
         ),
     )
