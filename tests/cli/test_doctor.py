@@ -100,8 +100,11 @@ def sick(tmp_path_factory):
     machine.told = machine.json("doctor", status=1)
     before = machine.exact(machine.path)
     machine.planned = machine.json("doctor", "--dry-run", status=1)
+    # What was looked at is kept in the cache.
     machine.changed_by_dry_run = {
-        name for name, what in machine.exact(machine.path).items() if before.get(name) != what
+        name
+        for name, what in machine.exact(machine.path).items()
+        if before.get(name) != what and not name.startswith(".cache/pyman")
     }
     machine.fixed = machine.json("doctor", "--fix", status=1)
     machine.again = machine.json("doctor", "--fix", status=1)
@@ -149,6 +152,8 @@ def test_the_summary_counts(sick):
             "checked": len(TABLE) - 1,
             "open": sum(one["severity"] != "info" for one in still),
             "fixed": len(answer["findings"]) - len(still),
+            "ignored": 0,
+            "unreachable": 0,
         }
     assert sick.fixed["summary"]["fixed"] == sum(status == "fixed" for *_, status in TABLE.values())
 
@@ -340,7 +345,7 @@ def test_a_venv_that_lies_elsewhere_is_mended_where_it_is(tmp_path, how):
 
 def test_a_quiet_machine_without_a_store(tmp_path):
     machine = Machine(tmp_path)
-    assert machine.json("doctor", "--offline", status=0)["summary"] == {"checked": 0, "open": 0, "fixed": 0}
+    assert not any(machine.json("doctor", "--offline", status=0)["summary"].values())
     assert not machine.root.exists()
 
 

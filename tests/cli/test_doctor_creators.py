@@ -106,8 +106,9 @@ def test_a_copy_is_mended_in_the_copy(machine):
 def test_the_second_fix_changes_nothing(machine):
     assert machine.second == {
         "schema": "pyman/1",
+        "changed": [],
         "findings": [],
-        "summary": {"checked": len(MAKERS) * 5 + 1, "open": 0, "fixed": 0},
+        "summary": {"checked": len(MAKERS) * 5 + 1, "open": 0, "fixed": 0, "ignored": 0, "unreachable": 0},
     }
     # What was looked at is cached in the cache.
     remembered = {name for name in machine.repaired if name.startswith(".cache/pyman")}

@@ -148,12 +148,13 @@ def test_a_dry_run_says_everything_and_changes_nothing(user):
     assert contents(user) == before
 
 
-@AS_ROOT
 def test_a_misfit_that_cannot_be_written_stops_everything_unless_forced(user):
     misfit, other = make_venv(user, "pyman", "v"), make_venv(user, "venv", "w")
     add_package(misfit, "picky", requires_python="<3.13.15")
     add_package(other, "picky", requires_python="<3.13.15")
-    os.chown(misfit, 65534, -1)
+    # Nothing is written through a link.
+    os.rename(misfit / "bin", misfit / "programs")
+    os.symlink("programs", misfit / "bin")
     before = contents(user)
     planned = user.json("upgrade", "--dry-run", status=1)
     answer = user.json("upgrade", status=1)
@@ -167,6 +168,20 @@ def test_a_misfit_that_cannot_be_written_stops_everything_unless_forced(user):
     assert moved["venvs"] == {"followed": 1, "pinned": 0, "held_back": 1}
     assert [note["path"] for note in moved["notes"]] == [str(misfit)]
     assert (version_of(misfit), version_of(other)) == (NEW, OLD)
+
+
+@AS_ROOT
+def test_a_misfit_of_somebody_else_stops_nothing(user):
+    """It is named, and the exit status says that not all is well."""
+    misfit = make_venv(user, "pyman", "v")
+    add_package(misfit, "picky", requires_python="<3.13.15")
+    os.chown(misfit, 65534, -1)
+    answer = user.json("upgrade", status=1)
+    assert ("error" in answer, answer["changed"]) == (False, [NEW])
+    [note] = answer["moved"][0]["notes"]
+    assert note["path"] == str(misfit)
+    assert f"goes along: picky 1.0 requires Python <{NEW}, and it cannot be held back" in note["note"]
+    assert version_of(misfit) == NEW
 
 
 def test_without_the_check_everyone_goes_along_but_who_was_held_back_before(user):

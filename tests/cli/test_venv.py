@@ -92,6 +92,7 @@ def test_json(user):
         "policy": "follow",
         "home": str(home / "3.13/bin"),
         "alias": "3.13",
+        "changed": [str(user.project / "a")],
     }
     pinned = user.json("venv", "b", "-p", ">=3.13,<3.13.10", "--without-pip")
     assert (pinned["policy"], pinned["alias"], pinned["home"]) == ("pin", None, str(home / "3.13.5/bin"))

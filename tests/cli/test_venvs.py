@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from stage.machine import NEW, OLD, Machine
 from stage.venvs import make_prefix, make_venv, write
 
-KEYS = ["path", "creator", "implementation", "request", "policy", "python", "link", "state"]
+KEYS = ["path", "creator", "owner", "implementation", "request", "policy", "python", "link", "state"]
 
 
 @pytest.fixture
@@ -30,6 +31,7 @@ def test_what_is_told_of_each(machine):
     machine.pyman("register", machine.path)
     venvs = machine.json("venvs")["venvs"]
     assert all(list(one) == KEYS for one in venvs)
+    assert {one.pop("owner") for one in venvs} == {pwd.getpwuid(os.geteuid()).pw_name}
     told = {os.path.relpath(one.pop("path"), machine.path): tuple(one.values()) for one in venvs}
     assert told == {
         "made/.venv": ("pyman", "cpython", told["made/.venv"][2], "follow", NEW, "alias", "healthy"),
@@ -269,7 +271,7 @@ def test_one_on_a_disk_that_is_away_is_listed(machine):
     venv = machine.venv("disk", tool="pyman")
     (machine.path / "disk").rename(machine.path / "away")
     answer = machine.json("venvs", "--size")
-    told = dict.fromkeys(("implementation", "request", "policy", "python", "size"))
+    told = dict.fromkeys(("owner", "implementation", "request", "policy", "python", "size"))
     told |= {"creator": "unknown", "link": "broken", "state": "unreachable"}
     assert answer["venvs"] == [{"path": str(venv), **told}]
     assert machine.pyman("venvs").out.splitlines()[1].split() == ["~/disk/.venv", "unknown", "?", "unreachable"]

@@ -9,7 +9,7 @@ from pyman.app.console import Session, short_path
 from pyman.core.diagnosis.finding import ERROR, FIXED, INSTALL, REBUILD, RECREATE, Finding
 from pyman.core.escape import as_word
 from pyman.core.plans.repair import relink_steps
-from pyman.core.plans.steps import Plan
+from pyman.core.plans.steps import Plan, Verify
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
 from pyman.core.relink import Target, wanted_alias
 from pyman.core.venv import VenvFacts
@@ -84,7 +84,8 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
         if target is not None:
             told = [f"link it to {target[0].home}"]
         line = f"{shown}: {'; '.join(told)}; `--force` makes it anew all the same"
-        return relinked_data(facts, facts, count, "planned"), line
+        status: RelinkStatus = "planned" if wanted or target is not None else "unchanged"
+        return relinked_data(facts, facts, count, status), line
     if target is not None:
         command = f"pyman rebuild {as_word(facts.path)} -p {as_word(options.python or '')} --yes"
         get_consent(session, facts, target[0], yes=False, command=command, may_go_down=True)
@@ -164,8 +165,11 @@ def named_venv(session: Session, text: str | None) -> VenvFacts:
     return facts
 
 
-def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, policy: Policy) -> None:
-    """Link a venv to a Python of its minor, and write down what was asked for. Raises PymanError, having undone it."""
+def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, policy: Policy) -> bool:
+    """Link a venv to a Python of its minor, and write down what was asked for; False where all was so already.
+
+    Raises PymanError, having undone it.
+    """
     objection = Architectures().objection(facts, target.executable)
     if objection:
         raise Refused(
@@ -173,12 +177,14 @@ def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, 
             hint=f"run `pyman rebuild {as_word(facts.path)} -p {as_word(request)}` to recreate it",
             code=OTHER_ARCHITECTURE,
         )
-    if session.dry_run:
-        return
     steps = relink_steps(facts, target, also={REQUEST: request, POLICY: policy, HELD_BACK: None})
+    changes = any(not isinstance(step, Verify) for step in steps)
+    if session.dry_run:
+        return changes
     with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
         transaction.take(Plan(steps, venv=facts.place))
     remember(session.places.root, facts.path)
+    return changes
 
 
 def running_release(facts: VenvFacts) -> str | None:

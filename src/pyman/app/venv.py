@@ -198,6 +198,7 @@ def _data(spec: VenvSpec, choice: Choice) -> dict[str, object]:
         "policy": choice.policy,
         "home": choice.home,
         "alias": choice.through if choice.policy == "follow" else None,
+        "changed": [spec.path],
     }
 
 

@@ -12,7 +12,7 @@ from pyman.app.console import Answer, Session, Table
 from pyman.app.install import notice_of_base
 from pyman.app.select import choose_path
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import installed_data, moved_data, moved_lines, moved_status
+from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status
 from pyman.cli.show.output import shown_place
 from pyman.cli.verb import verb
 from pyman.core.plans.install import ExternalPython, KeepInstalled
@@ -100,7 +100,7 @@ def _adopt_all(session: Session, asked: list[tuple[str, ExternalPython]]) -> Ans
         store = session.store()
         data = {
             "installed": [installed_data(store, one) for one in done.results],
-            "changed": [one.runtime.name for one in done.results if not one.already],
+            "changed": changed_names(done),
             "moved": moved_data(done.moved),
         }
         lines = tuple(line for one in done.results for line in one.said)

@@ -41,6 +41,7 @@ def hold(
     store = session.store()
     name = _alias_name(store, alias)
     runtime = _runtime_of(store, name, version)
+    was_held = store.held(name) == runtime.name
     moved = set_hold(
         session.places, name, runtime.name, session.observer, check=not no_check, force=force, preview=session.preview
     )
@@ -48,7 +49,8 @@ def hold(
         *moved_lines(moved, planned=session.dry_run),
         f"{name} {session.shown('is', 'would be')} held at {runtime.name}; `pyman unhold {name}` lets it go",
     )
-    return Answer({"changed": [name], "moved": moved_data(moved)}, lines, status=moved_status(moved))
+    changed = [] if was_held and not moved else [name]
+    return Answer({"changed": changed, "moved": moved_data(moved)}, lines, status=moved_status(moved))
 
 
 @verb

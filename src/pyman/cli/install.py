@@ -8,7 +8,7 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.select import version_sources
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import installed_data, moved_data, moved_lines, moved_status, notice_of_hold
+from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_hold
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
@@ -24,6 +24,7 @@ from pyman.errors import NotFound, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     # For typer to read, which imports them itself: see cli/typer_command.py.
+    from collections.abc import Iterable
     from typing import Annotated
 
     import typer
@@ -75,15 +76,17 @@ def install(
         installing.get(
             session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check, done=done
         )
+    changed: list[str] = []
     if default and done.results:
         first = done.results[0]
         words = first.request.text if archive is None else first.runtime.alias
+        changed += [os.path.join(session.places.root, "default")] if session.store().default != words else []
         set_default(session.places, words, preview=session.preview)
-    return _answer(session, done)
+    return _answer(session, done, changed)
 
 
-def _answer(session: Session, result: installing.Installed) -> Answer:
-    """What was installed so far."""
+def _answer(session: Session, result: installing.Installed, changed: Iterable[str] = ()) -> Answer:
+    """What was installed so far, and what else was `changed`."""
     store = session.store()
     lines = moved_lines(result.reconciled, planned=session.dry_run)
     for one in result.results:
@@ -95,6 +98,7 @@ def _answer(session: Session, result: installing.Installed) -> Answer:
         lines += moved_lines(one.moved, planned=session.dry_run)
         lines += notice_of_hold(session, one.runtime)
     data = {
+        "changed": [*changed_names(result), *changed],
         "installed": [installed_data(store, one) for one in result.results],
         "moved": moved_data(result.moved),
     }

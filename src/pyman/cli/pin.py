@@ -50,10 +50,10 @@ def pin(
     target = store_target(store, runtime, runtime.name)
     words = [as_word(facts.path), *((version,) if version is not None else ())]
     lost = get_consent(session, facts, target, yes=yes, command=f"pyman pin {' '.join(words)} --yes")
-    link_venv(session, facts, target, runtime.release, "pin")
+    changes = link_venv(session, facts, target, runtime.release, "pin")
     done = session.shown("is", "would be")
     line = f"{facts.path} {done} pinned to {runtime.release}{shown_move(session, facts, target)}"
-    return Answer({"changed": [facts.path]}, (line, *lost))
+    return Answer({"changed": [facts.path] if changes else []}, (line, *lost))
 
 
 @verb
@@ -75,10 +75,10 @@ def follow(session: Session, venv: _VENV = None, yes: _YES = False) -> Answer:
         )
     target = store_target(store, runtime, alias)
     lost = get_consent(session, facts, target, yes=yes, command=f"pyman follow {as_word(facts.path)} --yes")
-    link_venv(session, facts, target, alias, "follow")
+    changes = link_venv(session, facts, target, alias, "follow")
     done = session.shown("follows", "would follow")
     line = f"{facts.path} {done} {alias}, now {runtime.release}{shown_move(session, facts, target)}"
-    return Answer({"changed": [facts.path]}, (line, *lost))
+    return Answer({"changed": [facts.path] if changes else []}, (line, *lost))
 
 
 def _own_venv(session: Session, text: str | None, command: str, *, yes: bool) -> VenvFacts:

@@ -94,7 +94,9 @@ class Rebuilds:
 
     def answer(self) -> Answer:
         """What became of them so far."""
-        return Answer({"rebuilt": self.rebuilt, "failed": self.failed}, tuple(self.lines), error=self.error)
+        changed = [one["path"] for one in self.rebuilt if one["status"] != "unchanged"]
+        data = {"changed": changed, "rebuilt": self.rebuilt, "failed": self.failed}
+        return Answer(data, tuple(self.lines), error=self.error)
 
 
 def needing_rebuild(session: Session) -> list[tuple[str, str | None]]:

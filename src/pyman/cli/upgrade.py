@@ -10,7 +10,7 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import installed_data, moved_data, moved_lines, moved_status, notice_of_hold
+from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_hold
 from pyman.cli.verb import verb
 from pyman.core.plans.install import Fetch, answer_is_known, decide_upgrade, minors_to_upgrade
 from pyman.core.request import Request
@@ -103,6 +103,7 @@ class _Done:
         lines += [*self.lines, *self.pruned.lines()]
         store = self._session.store()
         data = {
+            "changed": [*changed_names(self.installed), *(runtime.name for runtime, _ in self.pruned.removed)],
             "installed": [installed_data(store, result) for result in self.installed.results],
             "moved": moved_data(self.installed.moved),
             "removed": removed_data(self.pruned),

@@ -16,7 +16,7 @@ from pyman.core.request import parse_request
 from pyman.core.selection import DEFAULT
 from pyman.core.store import choose
 from pyman.core.version_files import NAME, parse_version_file
-from pyman.effects.files import replace_file
+from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.moves.move import set_default
 from pyman.effects.places import cannot_write
@@ -73,17 +73,26 @@ def _use_here(session: Session, requests: list[str]) -> Answer:
     path = os.path.join(session.cwd, NAME)
     if os.path.lexists(path) and not os.path.isfile(path):
         raise Refused(f"{path} is no regular file", hint="remove it, then run the same command again")
-    if not session.dry_run:
-        _write(path, requests)
+    content = ("\n".join(requests) + "\n").encode()
+    changes = _content(path) != content
+    if changes and not session.dry_run:
+        _write(path, content)
     line = f"{path} {session.shown('asks', 'would ask')} for {' '.join(requests)}{session.shown(' now', '')}"
-    return Answer({"changed": [path]}, (line,), notes=_missing(session, requests))
+    return Answer({"changed": [path] if changes else []}, (line,), notes=_missing(session, requests))
 
 
-def _write(path: str, requests: list[str]) -> None:
+def _content(path: str) -> bytes | None:
+    try:
+        return read_bytes(path)
+    except OSError:
+        return None
+
+
+def _write(path: str, content: bytes) -> None:
     try:
         # Where the file is a link, what it leads to is what the user keeps there.
         with DeferredSignals():
-            replace_file(os.path.realpath(path), ("\n".join(requests) + "\n").encode())
+            replace_file(os.path.realpath(path), content)
             committed()
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -108,9 +117,10 @@ def _use_global(session: Session, requests: list[str]) -> Answer:
     if len(requests) > 1:
         raise BadRequest("the default is one request", hint="name one")
     _refuse_unless_name(requests[0])
+    changes = session.store().default != requests[0]
     set_default(session.places, requests[0], preview=session.preview)
     return Answer(
-        {"changed": [os.path.join(session.places.root, "default")]},
+        {"changed": [os.path.join(session.places.root, "default")] if changes else []},
         (f"the default {session.shown('is', 'would be')} {requests[0]}{session.shown(' now', '')}",),
         notes=_missing(session, requests),
     )

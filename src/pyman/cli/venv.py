@@ -11,6 +11,7 @@ from pyman.app import install as installing
 from pyman.app.consent import with_what_needs_yes
 from pyman.app.console import Answer, Session
 from pyman.app.venv import Missing, VenvOptions, make_venv, place_of, plan_venv
+from pyman.cli.show.changes import changed_names
 from pyman.cli.verb import verb
 from pyman.core.record import replace
 from pyman.errors import NotFound
@@ -62,6 +63,7 @@ def venv(
     files = tuple(_requirements_file(session, file) for file in requirements or ())
     options = VenvOptions(folder, python, pin, not without_pip, system_site_packages, prompt, clear, yes, files)
     install = None
+    changed: list[str] = []
     notes: tuple[str, ...] = ()
     if requirements:
         installer = _find_installer(session, place_of(folder, session.cwd, clear=clear), with_pip=not without_pip)
@@ -86,8 +88,10 @@ def venv(
                     session.observer.noted(line)
         if installed.error is not None:
             raise installed.error from None
+        changed = changed_names(installed)
         answer = _make(session, options, install)
-    return replace(answer, lines=(*answer.lines, *notes))
+    data = {**answer.data, "changed": [*changed, *answer.data["changed"]]}
+    return replace(answer, data=data, lines=(*answer.lines, *notes))
 
 
 def _make(session: Session, options: VenvOptions, install: Callable[[str], None] | None) -> Answer:

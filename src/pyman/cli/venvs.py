@@ -20,6 +20,7 @@ from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
 from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
+from pyman.effects.machine import user_name
 from pyman.effects.venvs.backup import Backup, parts_to_remove, refuse_what_cannot_move, refuse_what_holds_the_store
 from pyman.effects.venvs.inventory import is_own, read_one, take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
@@ -89,7 +90,7 @@ def venvs(
         for venv in (shown if not session.json else ())
     ]
     head = ("Venv", "Made by", "Python", "Follows", *(("Size",) if size else ()), "State")
-    return Answer({"venvs": data}, table=Table(head, tuple(rows)), notes=tuple(notes))
+    return Answer({"changed": [], "venvs": data}, table=Table(head, tuple(rows)), notes=tuple(notes))
 
 
 @verb
@@ -117,17 +118,17 @@ def register(
         named=True,
         record=not session.dry_run,
     )
-    session.if_cut_off(lambda: _registered(session, inventory.recorded, kept))
+    session.if_cut_off(lambda: _registered(session, inventory.recorded, inventory.recorded, kept))
     paths = [facts.path for facts in inventory.read()]
     if inventory.unrecorded is not None:
         raise inventory.unrecorded
     if not paths:
         raise NotFound(f"there is no venv in {', '.join(folders)}", hint="a venv has a file pyvenv.cfg")
-    return _registered(session, paths, kept)
+    return _registered(session, paths, inventory.recorded, kept)
 
 
-def _registered(session: Session, paths: list[str], kept: list[str]) -> Answer:
-    """What is known now."""
+def _registered(session: Session, paths: list[str], recorded: list[str], kept: list[str]) -> Answer:
+    """What is known now, and which of that was not before."""
     is_now = session.shown("is", "would be")
     shown = [
         f"{short_path(session, path)} {is_now} kept as it is, although its installation was cut off" for path in kept
@@ -135,7 +136,7 @@ def _registered(session: Session, paths: list[str], kept: list[str]) -> Answer:
     shown += [f"{short_path(session, path)} {is_now} known" for path in paths[:_MOST_NAMED]]
     if len(paths) > _MOST_NAMED:
         shown.append(f"and {len(paths) - _MOST_NAMED} more: see `pyman venvs`")
-    return Answer({"changed": paths}, tuple(shown))
+    return Answer({"changed": list(dict.fromkeys((*kept, *recorded)))}, tuple(shown))
 
 
 def _keep_unfinished(session: Session, path: str) -> bool:
@@ -185,6 +186,7 @@ def _data(venv: ListedVenv) -> dict[str, object]:
     return {
         "path": venv.path,
         "creator": venv.creator,
+        "owner": user_name(venv.uid),
         "implementation": other_name(venv.implementation),
         "request": venv.request,
         "policy": venv.policy,

@@ -24,6 +24,16 @@ def platform() -> str:
     return platform_triple(name.sysname, name.machine, name.version, loader)
 
 
+def user_name(uid: int) -> str | None:
+    """The name of a user; None where the machine has none for that number."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return None
+
+
 def system_loader(programs: tuple[str, ...] = _PROGRAMS, loaders: tuple[str, ...] = _LOADERS) -> str | None:
     """Return the loader that the system's programs ask for; where they are static, the one that is installed."""
     for program in programs:

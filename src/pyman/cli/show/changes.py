@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.app.install import InstallResult
+    from pyman.app.install import Installed, InstallResult
     from pyman.app.rebuild import Rebuilt
     from pyman.core.plans.rebuild import RebuildPlan
 
@@ -33,6 +33,12 @@ def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
         }
         for move in moved
     ]
+
+
+def changed_names(done: Installed) -> list[str]:
+    """The key `changed` of what installs: the new runtimes, and the aliases that moved without one."""
+    new = (result.runtime.name for result in done.results if not result.already)
+    return list(dict.fromkeys((*(move.alias for move in done.reconciled), *new)))
 
 
 def moved_status(moved: Iterable[Moved]) -> int:

@@ -8,6 +8,7 @@ from pyman.app.console import Answer, Session, Table, is_terminal, short_path
 from pyman.cli.show.output import count_of_venvs, in_need
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
 from pyman.core.record import record
+from pyman.effects.venvs.records import UNREACHABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +47,15 @@ def answer(session: Session, seen: Examination, judged: list[JudgedFinding], *, 
     still_open = sum(one.is_open for one in judged)
     fixed = sum(one.status == FIXED for one in judged)
     data = {
+        "changed": list(dict.fromkeys(one.finding.path for one in judged if one.status in (FIXED, PLANNED))),
         "findings": [_data(one) for one in judged],
-        "summary": {"checked": len(seen.venvs), "open": still_open, "fixed": fixed},
+        "summary": {
+            "checked": len(seen.venvs),
+            "open": still_open,
+            "fixed": fixed,
+            "ignored": 0,
+            "unreachable": sum(how == UNREACHABLE for _, how in seen.absent),
+        },
     }
     if session.json:
         return Answer(data, status=1 if still_open else 0)

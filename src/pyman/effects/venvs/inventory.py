@@ -74,7 +74,7 @@ class Inventory:
         self.unrecorded: PymanError | None = None
         """Why one could not be recorded."""
         self.recorded: list[str] = []
-        """Those that were not known before."""
+        """Those that were not known before: recorded by now, or to be recorded."""
         self.absent: list[tuple[KnownVenv, str]] = []
         """Records whose venv is not there: `gone`, or `unreachable` with its whole folder. Complete after `read`."""
 
@@ -98,9 +98,12 @@ class Inventory:
                     self._absent(self._known[name])
                 continue
             facts = claims.complete(facts)
-            if name not in self._known and self._record and (path in self._named or not facts.only_named):
-                self._remember(path)
-                facts = claims.complete(facts)
+            if name not in self._known and (path in self._named or not facts.only_named):
+                if self._record:
+                    self._remember(path)
+                    facts = claims.complete(facts)
+                else:
+                    self.recorded.append(path)
             if facts.folder != facts.path:
                 pointers.append(facts)
                 continue
