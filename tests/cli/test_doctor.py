@@ -35,12 +35,12 @@ TABLE = {
     "stale-patch": ("warning", THROUGH, "fixed"),
     "unfollowed": ("warning", THROUGH, "fixed"),
     "pinned": ("info", None, "open"),
-    "prerelease-abi": ("warning", "rebuild it for 3.13", "open"),
+    "wrong-abi": ("warning", "rebuild it for 3.13", "open"),
     "moved": ("error", "rewrite its scripts", "fixed"),
     "stale-metadata": ("warning", "rewrite that line", "fixed"),
     "gone": ("info", "forget it", "fixed"),
 }
-AFTER_A_YES = ("minor-mismatch", "dangling-other-minor", "prerelease-abi")
+AFTER_A_YES = ("minor-mismatch", "dangling-other-minor", "wrong-abi")
 ENDINGS = ("-no-more", "-relinked", "-other-minor")
 
 
@@ -84,8 +84,8 @@ def make_sick(machine: Machine) -> None:
     make_venv(places["stale-patch"], old, extra=f"version = {OLD}\n")
     make_venv(places["unfollowed"], new, extra=f"version = {NEW}\n")
     make_venv(places["pinned"], old, extra=f"version = {OLD}\npyman-request = {OLD}\npyman-policy = pin\n")
-    make_venv(places["prerelease-abi"], alias, extra="version_info = 3.13.0.candidate.1\n")
-    write(f"{places['prerelease-abi']}/{library}/fast.cpython-313.so", b"\x7fELF")
+    make_venv(places["wrong-abi"], alias, extra="version_info = 3.13.0.candidate.1\n")
+    write(f"{places['wrong-abi']}/{library}/fast.cpython-313.so", b"\x7fELF")
     make_venv(places["moved"], alias, activate=f"{machine.path}/elsewhere/.venv")
     make_venv(places["stale-metadata"], alias, extra=f"version = {OLD}\n")
     make_venv(places["gone"], alias)

@@ -385,10 +385,22 @@ def test_a_minor_that_gets_no_more_fixes(machine):
     for name in ("a", "b"):
         make_venv(f"{machine.path}/{name}/.venv", f"{prefix}/bin/python3.8", library="python3.8")
     machine.pyman("register", machine.path / "a", machine.path / "b")
-    finding = only(machine.json("doctor", status=1), "end-of-life")
-    assert (finding["severity"], finding["kind"], finding["status"]) == ("warning", "machine", "open")
-    assert finding["message"] == "Python 3.8 gets no more fixes since 2024-10-07, and 2 venvs use it"
-    assert finding["repair"] is None
+    expected = [("warning", "venv", f"{machine.path}/{name}/.venv", None, "open") for name in ("a", "b")]
+    for folders in ((), (machine.path / "a", machine.path / "b")):
+        answer = machine.json("doctor", *folders, status=1)
+        found = [one for one in answer["findings"] if one["code"] == "end-of-life"]
+        assert [(one["severity"], one["kind"], one["path"], one["repair"], one["status"]) for one in found] == expected
+        assert {one["message"] for one in found} == {"Python 3.8 reached end of life on 2024-10-07"}
+    # One row for the minor, and what it says is no state of a venv.
+    shown = machine.pyman("doctor", status=1).out.splitlines()
+    assert [line.split()[:4] for line in shown if "end-of-life" in line] == [["2", "venvs", "warning", "end-of-life"]]
+    assert {one["state"] for one in machine.json("venvs")["venvs"]} == {"healthy"}
+
+
+def test_a_runtime_that_gets_no_more_fixes(machine):
+    make_prefix(str(machine.runtimes / "3.8.18"), "3.8.18", manifest=True)
+    found = [one for one in machine.json("doctor", status=1)["findings"] if one["code"] == "end-of-life"]
+    assert [(one["kind"], one["path"]) for one in found] == [("runtime", f"{machine.runtimes}/3.8.18")]
 
 
 # Networks

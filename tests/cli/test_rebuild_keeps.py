@@ -292,7 +292,7 @@ def test_doctor_rebuilds_only_after_a_yes(tmp_path):
     (venv / "lib/python3.13/site-packages/fast.cpython-313.so").touch()
     with (venv / "pyvenv.cfg").open("a") as file:
         file.write("version_info = 3.13.0.candidate.2\n")
-    assert bench.home.json("doctor", status=1)["findings"][0]["code"] == "prerelease-abi"
+    assert bench.home.json("doctor", status=1)["findings"][0]["code"] == "wrong-abi"
     inode = (venv / "lib").stat().st_ino
     bench.home.json("doctor", "--fix", "--yes")
     assert (venv / "lib").stat().st_ino != inode

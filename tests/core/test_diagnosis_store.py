@@ -4,12 +4,15 @@ from pyman.core.diagnosis.store import (
     Interrupted,
     RuntimeState,
     diagnose_aliases,
-    diagnose_minors,
+    diagnose_end_of_life,
+    diagnose_newer,
     diagnose_path,
     diagnose_runtimes,
     diagnose_unfinished,
 )
+from pyman.core.diagnosis.venv import ListedVenv
 from pyman.core.store import Alias, Runtime, Store
+from pyman.core.venv import Interpreter
 from pyman.core.version import Version
 
 OLD = Runtime("3.13.5", Version(3, 13, 5), "default", "/s/runtimes/3.13.5")
@@ -89,20 +92,36 @@ def test_interrupted_work():
     assert diagnose_unfinished([Interrupted("/s/runtimes/.x", "", "")])[0].message == "work was cut off"
 
 
-def test_minors():
-    store = Store("/s", (NEW,), GOOD)
-    findings = diagnose_minors(
-        store,
-        {"3.13": 4, "3.9": 2, "3.8t": 1},
-        {"3.9": "2025-10-31", "3.8": "2024-10-07"},
-        {"3.13": Version(3, 13, 16)},
+def listed(path, version, prefix="/home/u/python", uid=1000):
+    minor = version.minor_name
+    base = Interpreter(f"{prefix}/bin/python", prefix, minor, "default", version, None, 1, 1, uid)
+    return ListedVenv(path, path, 1000, "venv", None, None, "external", "healthy", minor, None, base)
+
+
+def test_minors_that_get_no_more_fixes():
+    venvs = (
+        listed("/a", Version(3, 9, 1)),
+        listed("/b", Version(3, 13, 5)),
+        listed("/c", Version(3, 9, 2), "/usr", 0),
+        listed("/d", Version(3, 9, 2), "/usr", 1000),
     )
-    assert [(each.code, each.severity, each.message) for each in findings] == [
-        ("end-of-life", "warning", "Python 3.8t gets no more fixes since 2024-10-07, and 1 venv uses it"),
-        ("end-of-life", "warning", "Python 3.9 gets no more fixes since 2025-10-31, and 2 venvs use it"),
-        ("update-available", "info", "3.13.16 exists, and 3.13.15 is installed"),
+    old = Runtime("3.8.18", Version(3, 8, 18), "default", "/s/runtimes/3.8.18")
+    system = Runtime("3.9.2", Version(3, 9, 2), "default", "/s/runtimes/3.9.2", "/usr")
+    findings = diagnose_end_of_life(venvs, (NEW, old, system), {"3.9": "2025-10-31", "3.8": "2024-10-07"})
+    assert {each.code for each in findings} == {"end-of-life"}
+    assert [(each.kind, each.path, each.message) for each in findings] == [
+        ("venv", "/a", "Python 3.9 reached end of life on 2025-10-31"),
+        ("venv", "/d", "Python 3.9 reached end of life on 2025-10-31"),
+        ("runtime", "/s/runtimes/3.8.18", "Python 3.8 reached end of life on 2024-10-07"),
     ]
-    assert diagnose_minors(store, {}, {}, {"3.13": Version(3, 13, 15), "3.12": Version(3, 12, 9)}) == ()
+
+
+def test_a_newer_patch_release():
+    store = Store("/s", (NEW,), GOOD)
+    [finding] = diagnose_newer(store, {"3.13": Version(3, 13, 16)})
+    assert (finding.code, finding.severity) == ("update-available", "info")
+    assert finding.message == "3.13.16 exists, and 3.13.15 is installed"
+    assert diagnose_newer(store, {"3.13": Version(3, 13, 15), "3.12": Version(3, 12, 9)}) == ()
 
 
 def test_the_order_of_path():

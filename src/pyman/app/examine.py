@@ -22,6 +22,7 @@ from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
+from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.inventory import take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.place import is_work_folder
@@ -75,7 +76,8 @@ def examine(
     findings: list[Finding] = []
     around: set[str] = set()
     shared = SharedFilesLook(session.places.cache)
-    reading = map(shared.complete, inventory.read())
+    contents = ContentsLook(session.places.cache)
+    reading = map(contents.complete, map(shared.complete, inventory.read()))
     while together := tuple(islice(reading, _TOGETHER)):
         context = judge(session, store, together, foreign=foreign, fitness=fitness)
         for facts in together:
@@ -85,14 +87,16 @@ def examine(
             if facts.has_work:
                 around.add(facts.folder)
             venvs.append(list_venv(facts, found))
-    fitness.store(all_asked=not folders)
-    shared.store(all_asked=not folders)
+    if record:
+        for look in (fitness, shared, contents):
+            look.store(all_asked=not folders)
     findings += [diagnose_gone(known.name, known.path) for known, how in inventory.absent if how == GONE]
     if work:
         around.update(os.path.dirname(known.path) for known, how in inventory.absent if how == GONE)
         findings += _work_findings(session, folders, around)
     if machine:
-        findings += store_findings(session, store, venvs)
+        findings += store_findings(session, store)
+    findings += end_of_life(session, venvs, store.runtimes if machine else ())
     return Examination(store, tuple(venvs), tuple(findings), tuple(inventory.absent), inventory.unreadable)
 
 
@@ -144,10 +148,11 @@ def judge(
     architectures = Architectures()
     others: dict[str, str] = {}
     unfinished: dict[str, tuple[str, ...]] = {}
+    targets: dict[str, Target | None] = {}
     for facts in venvs:
         if facts.settings.has_system_site_packages:
             borrowing.append(facts)
-        target = target_for(facts, store, wanted_alias(facts))
+        target = targets[facts.path] = target_for(facts, store, wanted_alias(facts))
         objection = architectures.objection(facts, _would_link_to(facts, target))
         if objection:
             others[facts.path] = objection
@@ -162,14 +167,21 @@ def judge(
                 ahead.append(question)
                 older[facts.path] = release
     if not newly_held and not ahead and not borrowing:
-        return DiagnosisContext(store, os.geteuid(), foreign, {}, {}, {}, others, unfinished)
+        return DiagnosisContext(store, os.geteuid(), foreign, {}, {}, {}, others, targets, unfinished)
     asked = fitness or Fitness(session.places.cache)
     unfit = asked.reasons(newly_held)
     incompatible = {path: (older[path], reason) for path, reason in asked.reasons(ahead).items()}
     if fitness is None:
         asked.store(all_asked=False)
     context = DiagnosisContext(
-        store, os.geteuid(), foreign, unfit, incompatible, other_architecture=others, unfinished=unfinished
+        store,
+        os.geteuid(),
+        foreign,
+        unfit,
+        incompatible,
+        other_architecture=others,
+        targets=targets,
+        unfinished=unfinished,
     )
     # Where nobody looked yet, `borrows` stands in the place of every relink.
     in_question = [facts for facts in borrowing if any(one.code == "borrows" for one in diagnose_venv(facts, context))]
@@ -251,12 +263,12 @@ _A_DAY = 86400.0
 _PROGRAMS = ("python", "python3")
 
 
-def store_findings(session: Session, store: Store, venvs: Iterable[ListedVenv]) -> list[Finding]:
-    """Say what is wrong with the store and the machine. `venvs` are those that use it."""
+def store_findings(session: Session, store: Store) -> list[Finding]:
+    """Say what is wrong with the store and the machine."""
     from pyman.core.diagnosis.store import (
         diagnose_aliases,
         diagnose_certificates,
-        diagnose_minors,
+        diagnose_newer,
         diagnose_path,
         diagnose_runtimes,
         diagnose_unfinished,
@@ -271,14 +283,19 @@ def store_findings(session: Session, store: Store, venvs: Iterable[ListedVenv]) 
     if not any(session.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")):
         findings += diagnose_certificates(states, system_certificates())
     findings += diagnose_unfinished(read_interrupted(store))
-    used: dict[str, int] = {}
-    for venv in venvs:
-        if venv.minor is not None:
-            used[venv.minor] = used.get(venv.minor, 0) + 1
-    findings += diagnose_minors(store, used, _ended(session, used), _newest(session, store))
+    findings += diagnose_newer(store, _newest(session, store))
     path = session.environ.get("PATH", "").split(os.pathsep)
     findings += diagnose_path(session.places.shims, path, _winner(path))
     return findings
+
+
+def end_of_life(session: Session, venvs: Iterable[ListedVenv], runtimes: Iterable[Runtime] = ()) -> tuple[Finding, ...]:
+    """Say which venvs and runtimes are of a minor that gets no more fixes. What is said is of today."""
+    from pyman.core.diagnosis.store import diagnose_end_of_life
+
+    seen, installed = tuple(venvs), tuple(runtimes)
+    minors = {venv.minor for venv in seen if venv.minor is not None} | {runtime.alias for runtime in installed}
+    return diagnose_end_of_life(seen, installed, _ended(session, minors))
 
 
 def _ended(session: Session, used: Iterable[str]) -> dict[str, str]:

@@ -184,10 +184,10 @@ def _repair_moved(session: Session, finding: Finding, facts: VenvFacts, store: S
     left = [*still_names_old_place(files, edits, link_edits_of_move(files, relocated))]
     left += kernels_elsewhere(facts, session.environ, session.places.home)
     _take_steps(session, finding, facts, store)
-    if not left:
+    if not left or facts.old_place is None:
         return ""
     more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
-    return f"{finding.repair}; not changed, and naming {facts.moved_from}: {', '.join(left[:_MOST_NAMED])}{more}"
+    return f"{finding.repair}; not changed, and naming {facts.old_place}: {', '.join(left[:_MOST_NAMED])}{more}"
 
 
 def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Store) -> None:
@@ -210,7 +210,15 @@ def planned_steps(finding: Finding, facts: VenvFacts, store: Store) -> Plan:
     """The steps of one repair; none where it is no matter of steps."""
     moved = _moved_steps(facts) if finding.action == actions.REPAIR_MOVED else ()
     shared = [file for file, _ in read_shared_files(facts)] if finding.action == actions.OWN_FILES else ()
-    repair = plan_repair(finding, facts, store, moved=moved, shared=shared, pipx_metadata=_pipx_metadata(facts))
+    repair = plan_repair(
+        finding,
+        facts,
+        store,
+        moved=moved,
+        shared=shared,
+        programs=_programs(facts) if finding.action == actions.REPAIR_MODES else (),
+        pipx_metadata=_pipx_metadata(facts),
+    )
     return repair.plan or Plan()
 
 
@@ -234,6 +242,14 @@ def _locked(session: Session) -> Iterator[None]:
 
 def _nothing_to_do(path: str) -> NotFound:
     return NotFound(f"nothing is known that would mend {path}", hint="`pyman rebuild` makes it anew with its packages")
+
+
+def _programs(facts: VenvFacts) -> Iterator[tuple[str, bytes]]:
+    """The scripts that lost their modes, and what is in them; what cannot be read is left out."""
+    for name in facts.contents.not_executable:
+        path = os.path.join(facts.folder, "bin", name)
+        with contextlib.suppress(OSError):
+            yield path, read_bytes(path)
 
 
 def _pipx_metadata(facts: VenvFacts) -> bytes | None:

@@ -10,10 +10,10 @@ import typer
 
 from pyman.app.consent import confirmed
 from pyman.app.console import Answer, Session
-from pyman.app.examine import Examination, examine
+from pyman.app.examine import Examination, end_of_life, examine
 from pyman.cli.show.findings import JudgedFinding, answer
 from pyman.cli.verb import verb
-from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
+from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
 from pyman.core.record import replace
 from pyman.core.venv import VenvFolder
 from pyman.effects.venvs.on_disk import read_venv
@@ -134,7 +134,7 @@ class _Fixing:
         self.venvs = {venv.path: venv for venv in seen.venvs}
         self.left: dict[str, tuple[Finding, ...]] = {}
         for finding in seen.findings:
-            if finding.kind == "venv":
+            if finding.kind == "venv" and finding.code != END_OF_LIFE:
                 self.left[finding.path] = (*self.left.get(finding.path, ()), finding)
         self.others = tuple(finding for finding in seen.findings if finding.kind != "venv")
 
@@ -144,7 +144,10 @@ class _Fixing:
         done = tuple(one.finding for one in self.repaired if one.status == FIXED)
         fixed = {(finding.path, finding.code) for finding in done}
         judged = []
-        for finding in worst_first((*self.others, *(finding for found in self.left.values() for finding in found))):
+        about_venvs = (finding for found in self.left.values() for finding in found)
+        # A rebuild changes the minor.
+        ended = end_of_life(self._session, self.venvs.values())
+        for finding in worst_first((*self.others, *about_venvs, *ended)):
             key = (finding.path, finding.code)
             if not cut_off or key not in fixed:
                 judged.append(JudgedFinding(finding, FAILED, why[key]) if key in why else JudgedFinding(finding, OPEN))

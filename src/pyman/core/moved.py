@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from posixpath import basename, dirname, join, normpath
+from types import MappingProxyType
 
 from pyman.core.layout import IGNORE_FILE
 from pyman.core.pyvenv_cfg import edit, parse_pyvenv_cfg
@@ -58,6 +59,8 @@ class MovedFiles:
     """Files of the user's that may name the old place."""
     gone: frozenset[str] = frozenset()
     """Of the paths that pointers name those that are neither where they were nor where they would be now."""
+    interpreters: Mapping[str, str] = MappingProxyType({})
+    """Interpreters that scripts name instead of the venv's own, wherever they lie, and those that they are to name."""
 
 
 @record
@@ -168,9 +171,10 @@ def rewrite_script(text: str, files: MovedFiles) -> str:
     if header is None:
         return text
     executable, arguments, rest = header
-    if not executable.startswith(files.old + "/"):
-        return text
-    return header_for(files.new + executable[len(files.old) :], arguments, files.shebang_limit) + rest
+    own = files.interpreters.get(executable)
+    if own is None and executable.startswith(files.old + "/"):
+        own = files.new + executable[len(files.old) :]
+    return header_for(own, arguments, files.shebang_limit) + rest if own is not None else text
 
 
 # What setuptools wrote into `bin` for installs that no RECORD tells of (`setup.py develop`); it says whose it is.

@@ -255,6 +255,9 @@ _ORIGINS = (
 SHARED_PREFIXES = ("/usr", "/usr/local", "/opt/homebrew", "/home/linuxbrew/.linuxbrew", "/opt/local", "/")
 """Prefixes whose `bin` holds far more than a Python: never put on PATH (design.md 3)."""
 
+DISTRIBUTION_PREFIXES = ("/usr",)
+"""Prefixes whose Python the distribution maintains, however long upstream does."""
+
 
 def origin_of(target: str | None) -> str:
     """Who owns a runtime: `managed`, `pyenv`, `uv`, `mise`, …, `system`, or `path` where nothing tells."""

@@ -10,6 +10,7 @@ from posixpath import basename
 from pyman.core.implementation import CPYTHON, alias_name, library_name, split_library
 from pyman.core.names import is_minor_name, is_release_name
 from pyman.core.record import derived, record, replace
+from pyman.core.venv_contents import NOTHING, Abi, Contents
 from pyman.core.version import VARIANT_SUFFIX, Version
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pyman.core.shared_files import SharedFiles
     from pyman.core.version import Variant
 
-    EntryKind = Literal["link", "file", "script", "other"]
+    EntryKind = Literal["link", "file", "script", "other", "missing"]
     Copy = Literal["", "same", "differs", "script", "lone"]
     LinkKind = Literal["alias", "patch", "external", "broken"]
 
@@ -45,9 +46,20 @@ class Entry:
 
     name: str
     kind: EntryKind
-    """`link`, `file`, `script` for a file that is not a program itself, or `other` for what is none of these."""
+    """`link`, `file`, `script` for a file that is no program, `other` for what is none of these, or `missing`."""
     text: str = ""
     """What a link says."""
+    executable: bool = True
+    """False for a file that its owner may not execute."""
+
+
+@record
+class Stray:
+    """A name of the interpreter in a venv's `bin` that runs another Python than `bin/python` does, or is missing."""
+
+    entry: Entry
+    leads_to: str
+    """The interpreter that it leads to, or the path that is not there; its own path for a file."""
 
 
 @record
@@ -69,6 +81,8 @@ class Interpreter:
     mtime_ns: int
     uid: int
     implementation: str = CPYTHON
+    executable: bool = True
+    """False where nobody may execute it."""
 
     @property
     def alias(self) -> str:
@@ -161,6 +175,10 @@ class VenvFacts:
     names: tuple[str, ...] = ()
     """Of the files in its folder those that tell who owns it (creator.py)."""
     entries: tuple[Entry, ...] = ()
+    has_bin: bool = True
+    """False where the whole `bin` was deleted."""
+    strays: tuple[Stray, ...] = ()
+    """Of these entries those that run another Python than `bin/python` does."""
     link: str | None = None
     """The first path outside the venv that `bin/python` leads to; None for a copy or where nothing is there."""
     way: Way | None = None
@@ -194,6 +212,10 @@ class VenvFacts:
     problems: tuple[Problem, ...] = ()
     shared: SharedFiles | None = None
     """Files that it shares with other venvs, and that somebody else may change."""
+    contents: Contents = NOTHING
+    """What may be wrong with its scripts and compiled modules."""
+    abi: Abi | None = None
+    """What the interpreter that runs loads; looked at only where there are compiled modules."""
     only_named: bool = False
     """True where only a link or a text file of a project names it, and it lies outside of that project: it is shown,
     and not changed."""
@@ -210,6 +232,12 @@ class VenvFacts:
     def stage_reason(self) -> str:
         """Why it is left as it is until somebody says yes; empty where it need not be."""
         return stage_reason(self.folder, self.meant_for)
+
+    @property
+    def old_place(self) -> str | None:
+        """The place that its activation, else its scripts, name instead of this one; None where they do not."""
+        place = self.moved_from or self.contents.old_place
+        return place if place != self.folder else None
 
     @property
     def place(self) -> VenvFolder:
@@ -247,6 +275,19 @@ class VenvFacts:
     def python(self) -> Version | None:
         """The patch release that runs; None where files do not tell it."""
         return self.running.version if self.running else None
+
+    @derived
+    def not_executable(self) -> tuple[str, ...]:
+        """The interpreters, by path, that this venv runs and that may not be executed: its own files, or its base."""
+        own = tuple(f"{self.folder}/bin/{entry.name}" for entry in self.entries if not entry.executable)
+        base = self.interpreter if self.copy == NO_COPY else None
+        return own or ((base.path,) if base is not None and not base.executable else ())
+
+    @property
+    def is_whole(self) -> bool:
+        """False where the venv has a part less than it was made with, or one of another Python."""
+        library = self.library
+        return not self.not_executable and not self.strays and library is not None and library.site_packages
 
     @derived
     def alias(self) -> str | None:
@@ -304,8 +345,21 @@ def stage_reason(folder: str, meant_for: str | None) -> str:
     return f"it names {meant_for} as its place, so {stage} may be a tree that is being packed or mounted"
 
 
+# Thousands of venvs have the same few.
+_NAMED: dict[str | None, str | None] = {}
+_MOST_NAMED = 2000
+
+
 def named_folder(path: str | None) -> str | None:
     """The folder of a path that is named after a full version; None where there is none."""
+    if path not in _NAMED:
+        if len(_NAMED) > _MOST_NAMED:
+            _NAMED.clear()
+        _NAMED[path] = _named_folder(path)
+    return _NAMED[path]
+
+
+def _named_folder(path: str | None) -> str | None:
     parts = path.split("/") if path is not None else []
     for end in range(len(parts) - 1, 0, -1):
         if is_release_name(parts[end - 1]):

@@ -183,6 +183,7 @@ _ALONE = {
     "unreachable": ANSWERS,
     "checks": ANSWERS,
     "followers": ANSWERS,
+    "contents": ANSWERS,
     "shared-files": ANSWERS,
     "release-cycle.json": ANSWERS,
     "release-cycle.json.etag": ANSWERS,

@@ -174,7 +174,8 @@ class Transaction:
                 if read_bytes(it.name, folder=folder) != step.old:
                     raise _changed(step.path)
                 self._keep(it, folder)
-                replace_file(it.name, step.new, stat.S_IMODE(mode), folder=folder)
+                may_execute = (mode & 0o444) >> 2 if step.executable else 0
+                replace_file(it.name, step.new, stat.S_IMODE(mode | may_execute), folder=folder)
             case ReplaceLink(old=None):
                 os.symlink(step.new, it.name, dir_fd=folder)
                 self._undo.append(lambda: it.within(lambda again: os.unlink(it.name, dir_fd=again)))

@@ -6,7 +6,7 @@ import sys
 
 from pyman.app.console import Answer, Session, Table, is_terminal, short_path
 from pyman.cli.show.output import count_of_venvs, in_need
-from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
+from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
 from pyman.core.record import record
 from pyman.effects.venvs.records import UNREACHABLE
 
@@ -112,6 +112,10 @@ def _table(session: Session, seen: Examination, judged: list[JudgedFinding]) -> 
     rows: list[tuple[str, ...]] = []
     details: list[str] = []
     for same in sorted(groups.values(), key=lambda group: _rank(group[0])):
+        if same[0].finding.code == END_OF_LIFE and len(same) > 1:
+            rows.append((_counted(same), "", _state(same[0]), ""))
+            details.append(same[0].message)
+            continue
         for one in same[:most]:
             finding = one.finding
             python = pythons.get(finding.path, "") if finding.kind == "venv" else ""
@@ -121,6 +125,14 @@ def _table(session: Session, seen: Examination, judged: list[JudgedFinding]) -> 
         more = f"; and {len(same) - most} more, which `-v` shows" if len(same) > most else ""
         details += [_shortened(session, same[0].message) + more] * (len(rows) - len(details))
     return Table(("Where", "Python", "State", "Repair"), tuple(rows), tuple(details))
+
+
+def _counted(same: list[JudgedFinding]) -> str:
+    """How many venvs and runtimes one row is about."""
+    venvs = sum(one.finding.kind == "venv" for one in same)
+    runtimes = len(same) - venvs
+    installed = "1 runtime" if runtimes == 1 else f"{runtimes} runtimes"
+    return " and ".join(text for text, count in ((count_of_venvs(venvs), venvs), (installed, runtimes)) if count)
 
 
 def _rank(judged: JudgedFinding) -> tuple[object, ...]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     RepairAction = Literal[
         "relink",
         "refresh",
+        "repair-names",
+        "repair-modes",
         "repair-moved",
         "rewrite",
         "forget",
@@ -50,11 +52,15 @@ FAILED: Status = "failed"
 PLANNED: Status = "planned"
 """What became of a finding."""
 
+END_OF_LIFE = "end-of-life"
+"""The code of what is no venv's fault: no state of one, and no repair's business."""
+
 SEVERITIES: dict[str, Severity] = {
     "held-back": INFO,
     "unreadable": WARNING,
     "other-implementation": INFO,
     "unfinished": ERROR,
+    "not-executable": ERROR,
     "minor-mismatch": ERROR,
     "dangling": ERROR,
     "mixed": ERROR,
@@ -66,7 +72,7 @@ SEVERITIES: dict[str, Severity] = {
     "unfollowed": WARNING,
     "pinned": INFO,
     "borrows": WARNING,
-    "prerelease-abi": WARNING,
+    "wrong-abi": WARNING,
     "shared-files": WARNING,
     "moved": ERROR,
     "stale-metadata": WARNING,
@@ -78,7 +84,7 @@ SEVERITIES: dict[str, Severity] = {
     "adopted-changed": ERROR,
     "adopted-gone": ERROR,
     "interrupted": ERROR,
-    "end-of-life": WARNING,
+    END_OF_LIFE: WARNING,
     "update-available": INFO,
     "path-order": WARNING,
     "no-certificates": INFO,
@@ -89,6 +95,8 @@ SEVERITIES: dict[str, Severity] = {
 # of that name for the others.
 RELINK: RepairAction = "relink"
 REFRESH: RepairAction = "refresh"
+REPAIR_NAMES: RepairAction = "repair-names"
+REPAIR_MODES: RepairAction = "repair-modes"
 REPAIR_MOVED: RepairAction = "repair-moved"
 REWRITE: RepairAction = "rewrite"
 FORGET: RepairAction = "forget"
@@ -167,6 +175,8 @@ class DiagnosisContext:
     miss there. None, or no entry, where nobody looked."""
     other_architecture: Mapping[str, str] | None = None
     """Why venvs, by path, are not linked to what they would be linked to: it is built for another processor."""
+    targets: Mapping[str, Target | None] | None = None
+    """What venvs, by path, should go through, as `target_for` says; None where nobody asked yet."""
     unfinished: Mapping[str, tuple[str, ...]] | None = None
     """Venvs, by path, whose making was cut off, and the requirements files that were being installed into them."""
 
@@ -178,7 +188,9 @@ class VenvContext:
         self.facts = facts
         self.context = context
         self.alias = wanted_alias(facts)
-        self.target = target_for(facts, context.store, self.alias)
+        targets = context.targets or {}
+        known = facts.path in targets
+        self.target = targets[facts.path] if known else target_for(facts, context.store, self.alias)
         self.other_architecture = (context.other_architecture or {}).get(facts.path, "")
 
     def find(

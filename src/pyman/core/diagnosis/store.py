@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from posixpath import join
-
 from pyman.core.diagnosis.finding import (
     ADOPT_AGAIN,
     CLEAN_UP,
@@ -15,12 +13,15 @@ from pyman.core.diagnosis.finding import (
 )
 from pyman.core.implementation import CPYTHON, title
 from pyman.core.record import record
-from pyman.core.store import Runtime, Store, swaps
+from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store, swaps
 from pyman.core.version import Version, release_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pyman.core.diagnosis.finding import FindingKind
+    from pyman.core.diagnosis.venv import ListedVenv
 
 
 @record
@@ -151,21 +152,29 @@ def _what_was_cut_off(work: Interrupted) -> str:
 _DOING = {"venv": "making", "clear": "replacing", "rebuild": "rebuilding", "remove": "deleting"}
 
 
-def diagnose_minors(
-    store: Store, used: Mapping[str, int], ended: Mapping[str, str], newest: Mapping[str, Version]
+def diagnose_end_of_life(
+    venvs: Iterable[ListedVenv], runtimes: Iterable[Runtime], ended: Mapping[str, str]
 ) -> tuple[Finding, ...]:
-    """Say which minors get no more fixes, and which have a newer patch release.
+    """Say which venvs and runtimes are of a minor that gets no more fixes from upstream.
 
-    `used` counts the venvs of each alias, `ended` has the last day of support of minors (`3.9`) that is over, and
-    `newest` the newest release that is known of each alias.
+    `ended` has the last day of support of minors (`3.9`) that is over. What a distribution maintains gets its fixes
+    from there.
     """
+
+    def found(kind: FindingKind, path: str, alias: str | None) -> Finding | None:
+        day = ended.get((alias or "").rstrip("td"))
+        message = f"Python {alias} reached end of life on {day}"
+        return Finding("end-of-life", kind, path, message) if day is not None else None
+
+    findings = [found("venv", venv.path, venv.minor) for venv in venvs if not venv.is_of_distribution]
+    whole = [one for one in runtimes if one.whole and one.target not in DISTRIBUTION_PREFIXES]
+    findings += [found("runtime", runtime.path, runtime.alias) for runtime in whole]
+    return tuple(finding for finding in findings if finding is not None)
+
+
+def diagnose_newer(store: Store, newest: Mapping[str, Version]) -> tuple[Finding, ...]:
+    """Say which minors have a newer patch release; `newest` has what is known of each alias."""
     findings = []
-    for alias, count in sorted(used.items()):
-        day = ended.get(alias.rstrip("td"))
-        if day is not None:
-            venvs = "1 venv uses it" if count == 1 else f"{count} venvs use it"
-            message = f"Python {alias} gets no more fixes since {day}, and {venvs}"
-            findings.append(Finding("end-of-life", "machine", join(store.root, "runtimes", alias), message))
     for alias, version in sorted(newest.items()):
         installed = [runtime.version for runtime in store.runtimes if runtime.whole and runtime.alias == alias]
         present = max(installed, key=lambda each: each.order, default=None)

@@ -13,7 +13,9 @@ from pyman.core.diagnosis.finding import (
     RECREATE,
     REFRESH,
     RELINK,
+    REPAIR_MODES,
     REPAIR_MOVED,
+    REPAIR_NAMES,
     RESTORE,
     REWRITE,
     DiagnosisContext,
@@ -21,13 +23,15 @@ from pyman.core.diagnosis.finding import (
     VenvContext,
 )
 from pyman.core.escape import as_word
-from pyman.core.implementation import CPYTHON, is_repaired, of_program, title
+from pyman.core.implementation import CPYTHON, is_repaired, library_name, of_program, title
 from pyman.core.owners import owner_command
 from pyman.core.packages.lent import names_missing
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.record import record, replace
 from pyman.core.relink import base_target, names_one_runtime, pinned_release, stale_keys
+from pyman.core.store import DISTRIBUTION_PREFIXES
 from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT, Interpreter, VenvFacts
+from pyman.core.venv_contents import split_tag, wrong_modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,13 +127,53 @@ def _rest(venv: VenvContext, found: Finding | None) -> Iterator[Finding]:
         problem = next((problem for problem in venv.facts.problems if not venv.is_vital(problem.path)), None)
         if problem is not None:
             yield venv.find("unreadable", f"{basename(problem.path)} cannot be read: {problem.reason}")
+        else:
+            yield from _missing_packages(venv)
     if found is not None and found.code == "other-implementation":
         return  # Nothing of it is repaired, so nothing else of it is judged.
+    if found is None or found.code not in _UNTIL_THEN_UNKNOWN:
+        yield from _wrong_abi(venv)
     yield from _shared_files(venv)
+    if found is None or found.code != "not-executable":
+        yield from _scripts_not_executable(venv)
     yield from _moved(venv)
     # A relink rewrites these lines as well.
     if found is None or found.code in ("pinned", "held-back"):
         yield from _stale_metadata(venv)
+
+
+_UNTIL_THEN_UNKNOWN = ("minor-mismatch", "dangling", "wrong-abi")
+"""Findings whose repair decides which Python has to load the modules, or that speak of them."""
+
+
+def _missing_packages(venv: VenvContext) -> Iterator[Finding]:
+    missing = venv.facts.contents.missing
+    if missing:
+        more = f" and of {len(missing) - 1} more packages" if len(missing) > 1 else ""
+        repair = f"`pyman rebuild {as_word(venv.facts.path)} --force` installs its packages again"
+        yield venv.find("unreadable", f"the files of {missing[0]}{more} are missing", repair)
+
+
+def _wrong_abi(venv: VenvContext) -> Iterator[Finding]:
+    facts = venv.facts
+    if facts.abi is None:
+        return
+    found = tuple(wrong_modules(facts.contents.modules, facts.abi))
+    if not found:
+        return
+    first, count = found[0], sum(one.count for one in found)
+    tag, _, machine = first.tags[0].partition("@")
+    built_for = machine or " ".join(split_tag(tag)[::2]).strip()
+    named = first.example if count == 1 else f"{first.example} and {count - 1} more modules"
+    message = f"{named} {'is' if count == 1 else 'are'} compiled for {built_for}, which {facts.alias} does not load"
+    yield venv.find("wrong-abi", message, f"rebuild it for {venv.alias}", REBUILD, venv.alias or "", asks=True)
+
+
+def _scripts_not_executable(venv: VenvContext) -> Iterator[Finding]:
+    names = tuple(f"{venv.facts.folder}/bin/{name}" for name in venv.facts.contents.not_executable)
+    if names:
+        message = f"{_named_in(venv.facts, names)} may not be executed"
+        yield venv.find("not-executable", message, "make it executable", REPAIR_MODES)
 
 
 def _shared_files(venv: VenvContext) -> Iterator[Finding]:
@@ -144,9 +188,21 @@ def _shared_files(venv: VenvContext) -> Iterator[Finding]:
 
 
 def _moved(venv: VenvContext) -> Iterator[Finding]:
-    old = venv.facts.moved_from
-    if old is not None:
-        yield venv.find("moved", f"its scripts and activation name {old}", "rewrite its scripts", REPAIR_MOVED)
+    facts = venv.facts
+    if facts.moved_from is not None:
+        message = f"its scripts and activation name {facts.moved_from}"
+        yield venv.find("moved", message, "rewrite its scripts", REPAIR_MOVED)
+        return
+    named = max(facts.contents.named, key=lambda one: len(one.scripts), default=None)
+    if named is None:
+        return
+    scripts = f"bin/{named.scripts[0]}"
+    if len(named.scripts) > 1:
+        scripts += f" and {len(named.scripts) - 1} more scripts"
+    verb = "runs" if len(named.scripts) == 1 else "run"
+    why = "which does not exist" if named.is_gone else "the Python of another venv"
+    message = f"{scripts} {verb} {named.interpreter}, {why}"
+    yield venv.find("moved", message, "rewrite its scripts", REPAIR_MOVED)
 
 
 def _stale_metadata(venv: VenvContext) -> Iterator[Finding]:
@@ -187,7 +243,7 @@ def _held_back(venv: VenvContext) -> Iterator[Finding]:
     held, python, target = venv.facts.settings.held_back, venv.facts.python, venv.target
     if held is None or python is None or venv.facts.link_kind == "broken" or held[0] != str(python):
         return
-    if target is None or target.version <= python:
+    if target is None or target.version <= python or not venv.facts.is_whole:
         return
     reason = (venv.context.unfit or {}).get(venv.facts.path)
     lost = venv.losses(target)
@@ -233,9 +289,33 @@ def _unfinished(venv: VenvContext) -> Iterator[Finding]:
     yield venv.find("unfinished", message, f"{repair}; {keep}", RECREATE, asks=True)
 
 
+def _not_executable(venv: VenvContext) -> Iterator[Finding]:
+    facts = venv.facts
+    names = facts.not_executable
+    if not names:
+        return
+    message = f"{_named_in(facts, names)} may not be executed"
+    if facts.copy == NO_COPY and facts.interpreter is not None and facts.interpreter.path in names:
+        if venv.target is not None and venv.target.prefix != facts.interpreter.prefix:
+            yield venv.relink("not-executable", message)
+        else:
+            yield venv.find("not-executable", message, f"repair the Python in {facts.interpreter.prefix} first")
+    elif facts.home_interpreter is not None and not venv.other_architecture:
+        yield venv.find("not-executable", message, "refresh the copy", REFRESH)
+
+
+def _named_in(facts: VenvFacts, paths: tuple[str, ...]) -> str:
+    """One or more files of a venv, as people are told of them: `bin/python and 2 more`."""
+    first = paths[0].removeprefix(f"{facts.folder}/")
+    return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
+
+
 def _minor_mismatch(venv: VenvContext) -> Iterator[Finding]:
     library, own = venv.facts.library, venv.facts.running or venv.facts.interpreter
-    if library is None or own is None or not own.minor:
+    if own is None or not own.minor:
+        return
+    if library is None or not library.site_packages:
+        yield from _without_packages(venv, own)
         return
     threaded = own.variant == "freethreaded"
     if (library.minor, library.variant == "freethreaded") == (own.minor, threaded):
@@ -245,6 +325,15 @@ def _minor_mismatch(venv: VenvContext) -> Iterator[Finding]:
         yield venv.relink("minor-mismatch", message)
     else:
         yield venv.find("minor-mismatch", message, f"rebuild it for {own.alias}", REBUILD, own.alias, asks=True)
+
+
+def _without_packages(venv: VenvContext, own: Interpreter) -> Iterator[Finding]:
+    """A venv whose folder for packages was deleted, so that nobody can tell any more what was in it."""
+    minor = f"{own.minor}t" if own.variant == "freethreaded" else own.minor
+    folder = f"lib/{library_name(own.implementation, minor)}/site-packages"
+    message = f"{folder} does not exist, so nothing that was installed can be imported"
+    repair = f"rebuild it for {own.alias}; the packages that it had are not known any more"
+    yield venv.find("minor-mismatch", message, repair, REBUILD, own.alias, asks=True)
 
 
 def _dangling(venv: VenvContext) -> Iterator[Finding]:
@@ -262,6 +351,10 @@ def _dangling(venv: VenvContext) -> Iterator[Finding]:
     elif facts.copy == LONE_COPY and facts.home_interpreter is None:
         message = f"bin/python is a copy, and no interpreter is in {facts.home}"
     else:
+        return
+    if not facts.has_bin and venv.target is not None:
+        message = "its bin folder does not exist"
+        yield venv.find("dangling", message, f"rebuild it for {venv.alias}", REBUILD, venv.alias or "", asks=True)
         return
     release = pinned_release(facts)
     if release is not None and venv.context.store.runtime(release) is None:
@@ -283,6 +376,18 @@ def _where_it_leads(facts: VenvFacts) -> str:
 def _mixed(venv: VenvContext) -> Iterator[Finding]:
     if venv.facts.copy == NO_COPY and not names_one_runtime(venv.facts):
         yield venv.relink("mixed", f"bin/python leads to {venv.facts.link}, and home is {venv.facts.home}")
+        return
+    for stray in venv.facts.strays:
+        name = f"bin/{stray.entry.name}"
+        runs = venv.facts.running
+        own = runs.path if runs is not None else "another Python"
+        if stray.entry.kind == "missing":
+            message = f"{name} does not exist"
+        elif stray.entry.kind == "file":
+            message = f"{name} is a copy of another Python than bin/python"
+        else:
+            message = f"{name} leads to {stray.leads_to}, and bin/python to {own}"
+        yield venv.find("mixed", message, f"make {name} the same as bin/python", REPAIR_NAMES)
 
 
 def _nested(venv: VenvContext) -> Iterator[Finding]:
@@ -343,7 +448,7 @@ def _behind(venv: VenvContext) -> Iterator[Finding]:
         yield venv.find("unfollowed", way, f"relink to {venv.shown(target)}", RELINK)
         return
     if not python.is_final and target.version.is_final and facts.compiled:
-        return  # What was compiled for a pre-release is not moved: `prerelease-abi`.
+        return  # What was compiled for a pre-release is not moved: `wrong-abi`.
     reason = (venv.context.unfit or {}).get(facts.path) or venv.other_architecture
     if reason:
         yield venv.find("held-back", f"kept on {python} while {target.alias} is {target.version}: {reason}")
@@ -373,7 +478,7 @@ def _prerelease_abi(venv: VenvContext) -> Iterator[Finding]:
     newer = target is not None and target.version.is_final and not python.is_final
     if newer or (named and python.is_final and any(_names_prerelease(venv, key) for key in named)):
         message = "its packages were compiled for a pre-release"
-        yield venv.find("prerelease-abi", message, f"rebuild it for {venv.alias}", REBUILD, venv.alias or "", asks=True)
+        yield venv.find("wrong-abi", message, f"rebuild it for {venv.alias}", REBUILD, venv.alias or "", asks=True)
 
 
 def _names_prerelease(venv: VenvContext, key: str) -> bool:
@@ -385,6 +490,7 @@ _RULES = (
     _unreadable,
     _other_implementation,
     _unfinished,
+    _not_executable,
     _minor_mismatch,
     _dangling,
     _mixed,
@@ -433,6 +539,11 @@ class ListedVenv:
     def minor(self) -> str | None:
         """The alias of what runs, else of what would: the minor whose end of life concerns this venv."""
         return (self.base.alias if self.base is not None else "") or self.alias
+
+    @property
+    def is_of_distribution(self) -> bool:
+        """True where the system's own Python runs."""
+        return self.base is not None and self.base.uid == 0 and self.base.prefix in DISTRIBUTION_PREFIXES
 
     def runs(self, request: Request) -> bool:
         """True where a request names what runs; a broken venv counts as what its packages are for.

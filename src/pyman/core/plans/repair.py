@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from posixpath import join
 
-from pyman.core.diagnosis.finding import FORGET, OWN_FILES, REFRESH, RELINK, REPAIR_MOVED, REWRITE, Finding
+from pyman.core.diagnosis.finding import (
+    FORGET,
+    OWN_FILES,
+    REFRESH,
+    RELINK,
+    REPAIR_MODES,
+    REPAIR_MOVED,
+    REPAIR_NAMES,
+    REWRITE,
+    Finding,
+)
 from pyman.core.implementation import refuse_other
 from pyman.core.names import minor_of_executable
 from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
@@ -26,7 +36,7 @@ from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, VERSION
 from pyman.core.record import record
 from pyman.core.relink import Target, relink_target, stale_keys
 from pyman.core.shared_files import DOUBT, DROP, SharedFile, is_probe
-from pyman.core.venv import NO_COPY, VenvFacts
+from pyman.core.venv import VenvFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +47,7 @@ if TYPE_CHECKING:
     from pyman.core.store import Store
     from pyman.core.version import Version
 
-PLANNED_HERE = (RELINK, REFRESH, REPAIR_MOVED, REWRITE, FORGET, OWN_FILES)
+PLANNED_HERE = (RELINK, REFRESH, REPAIR_NAMES, REPAIR_MODES, REPAIR_MOVED, REWRITE, FORGET, OWN_FILES)
 """The actions that are steps on one venv. The others are verbs of their own."""
 
 
@@ -57,13 +67,14 @@ def plan_repair(
     *,
     moved: Iterable[Step] = (),
     shared: Iterable[SharedFile] = (),
+    programs: Iterable[tuple[str, bytes]] = (),
     pipx_metadata: bytes | None = None,
 ) -> Repair:
     """Plan the repair of one finding.
 
     `facts` are those that it was made from, None for a record whose venv is gone; `moved` are the steps for a venv
-    that was moved, `shared` the files that it shares with others; `pipx_metadata` is the content of that file where
-    pipx owns the venv.
+    that was moved, `shared` the files that it shares with others, `programs` the scripts that are to be executable,
+    with their content; `pipx_metadata` is the content of that file where pipx owns the venv.
     """
     if finding.action == FORGET:
         return Repair(finding, Plan((Forget(finding.argument),)))
@@ -72,12 +83,16 @@ def plan_repair(
     steps: tuple[Step, ...]
     if finding.action == REPAIR_MOVED:
         steps = tuple(moved)
+    elif finding.action == REPAIR_MODES:
+        steps = tuple(ReplaceFile(path, content, content, executable=True) for path, content in programs)
     elif finding.action == OWN_FILES:
         steps = _own_files(facts, shared)
     elif finding.action == REWRITE:
         steps = _rewrite(facts)
     elif finding.action == REFRESH:
         steps = _refresh(facts)
+    elif finding.action == REPAIR_NAMES:
+        steps = _repair_names(facts)
     else:
         target = chosen_target(finding, facts, store)
         steps = relink_steps(facts, target, pipx_metadata=pipx_metadata) if target is not None else ()
@@ -231,8 +246,20 @@ def _edited(facts: VenvFacts, changes: Mapping[str, str | None]) -> ReplaceFile:
 
 def _refresh(facts: VenvFacts) -> tuple[Step, ...]:
     base = facts.home_interpreter
-    if base is None or facts.copy == NO_COPY:
+    if base is None:
         return ()
     return tuple(
         CopyProgram(f"{facts.folder}/bin/{entry.name}", base.path) for entry in facts.entries if entry.kind == "file"
     )
+
+
+def _repair_names(facts: VenvFacts) -> tuple[Step, ...]:
+    """Make every name of the interpreter the same as `bin/python`."""
+    steps: list[Step] = []
+    for stray in facts.strays:
+        path = f"{facts.folder}/bin/{stray.entry.name}"
+        if stray.entry.kind in ("link", "missing"):
+            steps.append(ReplaceLink(path, stray.entry.text or None, "python"))
+        elif facts.running is not None:
+            steps.append(CopyProgram(path, facts.running.path))
+    return tuple(steps)

@@ -22,6 +22,8 @@ class ReplaceFile:
     old: bytes
     """What it must hold when it is replaced: it is read again just before."""
     new: bytes
+    executable: bool = False
+    """True for a program: whoever may read it may execute it."""
 
 
 @record

@@ -10,7 +10,7 @@ from pyman.core.implementation import CPYTHON, library_name, of_base, split_libr
 from pyman.core.names import is_minor_name, minor_of_executable, release_of_path
 from pyman.core.prefix import parse_manifest
 from pyman.core.store import MANIFEST, is_shared
-from pyman.core.venv import CIRCLE, MOST_LINKS, Interpreter, OwnerLink, Way
+from pyman.core.venv import CIRCLE, MOST_LINKS, Entry, Interpreter, OwnerLink, Way
 from pyman.core.version import Version, parse_version
 from pyman.effects.files import read_text
 from pyman.effects.interpreters.standard_library import standard_library
@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeVar
 
+    from pyman.core.venv import EntryKind
     from pyman.core.version import Variant
 
     Item = TypeVar("Item")
@@ -49,6 +50,13 @@ class Bases:
         """The one copy of a value that many venvs have: ten thousand of them are to fit into memory."""
         one: tuple[Item, ...] = self._shared.setdefault(value, value)
         return one
+
+    def entries(self, found: tuple[tuple[str, EntryKind, str, bool], ...]) -> tuple[Entry, ...]:
+        """The names of the interpreter in a venv's `bin`: most venvs have the same few."""
+        known: tuple[Entry, ...] | None = self._shared.get(found)
+        if known is None:
+            known = self._shared[found] = tuple(Entry(*each) for each in found)
+        return known
 
     def follow(self, path: str) -> Way:
         """Follow an absolute path to a file through every link; each path and folder is looked at once."""
@@ -185,7 +193,13 @@ def _read_interpreter(real: str, called: str) -> Interpreter | None:
         status.st_size,
         status.st_mtime_ns,
         status.st_uid,
+        executable=is_executable(status),
     )
+
+
+def is_executable(status: os.stat_result) -> bool:
+    """False for a file whose owner may not execute it, as after an artifact of CI lost its modes."""
+    return bool(status.st_mode & (0o111 if status.st_uid == 0 else stat.S_IXUSR))
 
 
 def implementation_at(executable: str) -> str:

@@ -17,6 +17,7 @@ from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.settings import read_settings
+from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.place import is_work_folder
 from pyman.effects.venvs.records import (
@@ -197,11 +198,12 @@ def _without_records(
 
 
 def read_one(places: Places, path: str) -> VenvFacts | None:
-    """Read one venv with the release that runs, and with its shared files; None where there is none."""
+    """Read one venv with the release that runs, its scripts, modules and shared files; None where there is none."""
     facts = read_venv(path)
     if facts is None:
         return None
-    return SharedFilesLook().complete(BaseReleases(places).complete(Claims(places).complete(facts)))
+    complete = BaseReleases(places).complete(Claims(places).complete(facts))
+    return ContentsLook().complete(SharedFilesLook().complete(complete))
 
 
 def leads_outside(places: Places, path: str, folder: str) -> bool:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pyman.core.moved import Edit
     from pyman.core.venv import VenvFacts
+    from pyman.core.venv_contents import Named
 
 _LARGEST_RECORD = 16 * SMALL_FILE
 _KERNELS = ("share", "jupyter", "kernels")
@@ -39,8 +40,8 @@ def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
 
     What cannot be read, or is no regular file, is left out: it is not rewritten either.
     """
-    assert facts.moved_from is not None
     folder = facts.folder
+    old = facts.old_place or folder
     bin_folder = f"{folder}/bin"
     scripts: dict[str, bytes] = {}
     pointers: dict[str, bytes] = {}
@@ -78,11 +79,11 @@ def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
     settings: dict[str, bytes] = {}
     _keep(settings, f"{folder}/{FILE_NAME}")
     rendered: dict[str, bytes] = {}
-    if not (is_plain(facts.moved_from) and is_plain(folder)):
+    if not (is_plain(old) and is_plain(folder)):
         prompt = facts.settings.prompt or os.path.basename(folder)
         rendered = {f"{bin_folder}/{name}": text for name, text in activation_scripts(folder, prompt).items()}
     files = MovedFiles(
-        old=facts.moved_from,
+        old=old,
         new=folder,
         settings=next(iter(settings.items()), None),
         activation=activation,
@@ -93,6 +94,7 @@ def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
         shebang_limit=SHEBANG_LIMITS.get(sys.platform, SHEBANG_LIMITS["linux"]),
         links=tuple(_absolute_links(facts)),
         others=tuple(others.items()),
+        interpreters={one.interpreter: _own_interpreter(facts, one) for one in facts.contents.named},
     )
     relocated, gone = _relocated(files)
     return replace(files, gone=gone), relocated
@@ -122,7 +124,7 @@ def kernels_elsewhere(facts: VenvFacts, environ: Mapping[str, str], home: str) -
     found: dict[str, bytes] = {}
     for name in _names(f"{data}/kernels"):
         _keep(found, f"{data}/kernels/{name}/{KERNEL}")
-    old = os.fsencode(f"{facts.moved_from}/bin/")
+    old = os.fsencode(f"{facts.old_place}/bin/")
     return tuple(path for path, content in found.items() if old in content)
 
 
@@ -149,6 +151,12 @@ def _absolute_links(facts: VenvFacts) -> Iterator[tuple[str, str]]:
             continue
         if target.startswith("/"):
             yield path, target
+
+
+def _own_interpreter(facts: VenvFacts, named: Named) -> str:
+    """The name in a venv's `bin` that its scripts are to call instead of another Python."""
+    name = os.path.basename(named.interpreter)
+    return f"{facts.folder}/bin/{name if any(entry.name == name for entry in facts.entries) else 'python'}"
 
 
 def folders_of_moved(facts: VenvFacts) -> Iterator[str]:
@@ -180,7 +188,7 @@ def _keep(found: dict[str, bytes], path: str, limit: int = SMALL_FILE) -> bool:
 
 def _read_scripts(scripts: dict[str, bytes], record: bytes, base: str, facts: VenvFacts) -> None:
     bin_folder = f"{facts.folder}/bin"
-    old = f"{facts.moved_from}/"
+    old = f"{facts.old_place or facts.folder}/"
     for listed in paths_in_record(record):
         path = facts.folder + listed[len(old) - 1 :] if listed.startswith(old) else os.path.join(base, listed)
         path = os.path.normpath(path)

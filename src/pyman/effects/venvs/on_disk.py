@@ -25,13 +25,14 @@ from pyman.core.venv import (
     Library,
     OwnerLink,
     Problem,
+    Stray,
     VenvFacts,
     Way,
     named_folder,
     stage_of,
 )
-from pyman.effects.files import NotReadable, open_regular, open_to_read, read_bytes
-from pyman.effects.interpreters.on_disk import Bases
+from pyman.effects.files import NotReadable, open_regular, open_to_read, read_bytes, status_of
+from pyman.effects.interpreters.on_disk import Bases, is_executable
 from pyman.effects.interpreters.standard_library import standard_library
 from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.place import UNFINISHED, is_work_folder
@@ -39,7 +40,7 @@ from pyman.effects.venvs.uses import CIRCULAR, FILE, INTERPRETERS, MISSING, WayO
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.venv import Copy
+    from pyman.core.venv import Copy, EntryKind
 
 
 def read_venv(path: str, bases: Bases | None = None) -> VenvFacts | None:
@@ -59,6 +60,7 @@ class _Reading:
         self.folder = path
         self.bases = bases
         self.problems: list[Problem] = []
+        self.missing: set[str] = set()
         self.cfg = b""
 
     def read(self) -> VenvFacts | None:
@@ -90,6 +92,8 @@ class _Reading:
         home = settings.home if settings.home is not None and settings.home.startswith("/") else None
         home_way = self.bases.folder(home.rstrip("/") or "/") if home is not None else None
         home_interpreter = interpreter_of_home(home_way, called, libraries, self.bases)
+        copy = self.what_copy(link, way, home_interpreter)
+        runs = {NO_COPY: interpreter, SAME_COPY: home_interpreter}.get(copy)
         outer, base_home, problem = outermost(home)
         if problem is not None:
             self.problems.append(problem)
@@ -107,10 +111,12 @@ class _Reading:
             foreign=foreign,
             names=markers,
             entries=entries,
+            has_bin=f"{self.folder}/bin" not in self.missing,
+            strays=find_strays(f"{self.folder}/bin", entries, way, runs, self.bases),
             link=link,
             way=way,
             interpreter=interpreter,
-            copy=self.what_copy(link, way, home_interpreter),
+            copy=copy,
             home=home,
             home_way=home_way,
             home_interpreter=home_interpreter,
@@ -136,6 +142,9 @@ class _Reading:
     def list(self, folder: str) -> list[str] | None:
         try:
             return os.listdir(folder)
+        except FileNotFoundError:
+            self.missing.add(folder)
+            return []
         except OSError as error:
             self.problems.append(Problem(folder, why(error)))
             return None
@@ -157,7 +166,7 @@ class _Reading:
         """The names of CPython's interpreter in `bin`, and the links there that are named after another one."""
         folder = f"{self.folder}/bin"
         names = self.list(folder)
-        entries: list[Entry] = []
+        entries: list[tuple[str, EntryKind, str, bool]] = []
         others: list[Entry] = []
         for name in sorted(names or ()):
             is_other = of_program(name) is not None
@@ -165,16 +174,22 @@ class _Reading:
                 continue
             path = f"{folder}/{name}"
             try:
-                (others if is_other else entries).append(Entry(name, "link", os.readlink(path)))
+                text = os.readlink(path)
+                if is_other:
+                    others.append(Entry(name, "link", text))
+                else:
+                    entries.append((name, "link", text, True))
             except OSError as error:
                 if error.errno != errno.EINVAL or is_other:
                     continue
-                if os.path.isfile(path):
-                    entries.append(Entry(name, "script" if is_script(path) else "file"))
+                status = status_of(path)
+                if status is not None and stat.S_ISREG(status.st_mode):
+                    kind: EntryKind = "script" if is_script(path) else "file"
+                    entries.append((name, kind, "", is_executable(status)))
                 else:
-                    entries.append(Entry(name, "other"))
+                    entries.append((name, "other", "", True))
                     self.problems.append(Problem(path, f"{path} is no regular file"))
-        return self.bases.shared(tuple(entries)), tuple(others)
+        return self.bases.entries(tuple(entries)), tuple(others)
 
     def read_libraries(self) -> tuple[Library, ...]:
         folder = f"{self.folder}/lib"
@@ -243,6 +258,54 @@ def read_link(folder: str, entries: tuple[Entry, ...], bases: Bases) -> tuple[st
     if out.end == FILE and os.path.isfile(chain[-1]):
         return None, Way(chain, (), chain[-1])
     return None, Way(chain, (), None, CIRCLE if out.end == CIRCULAR else "it is not there")
+
+
+_PYTHON3 = "python3"
+
+
+def find_strays(
+    folder: str, entries: tuple[Entry, ...], way: Way | None, runs: Interpreter | None, bases: Bases
+) -> tuple[Stray, ...]:
+    """Find the names in a venv's `bin` that run another Python than the one that `way` leads to.
+
+    `runs` is that Python. Names of another minor version are left out: they say what they run.
+    """
+    if runs is None or way is None:
+        return ()
+    passed = {path.rpartition("/")[2] for path in way.chain if path.startswith(f"{folder}/")}
+    inside = {entry.name for entry in entries}
+    strays = []
+    for entry in entries:
+        if entry.name in passed or (entry.kind == "link" and entry.text in inside and entry.text != entry.name):
+            continue
+        named = minor_of_executable(entry.name)
+        if named is not None and named[0] != runs.minor:
+            continue
+        leads_to = _another_python(f"{folder}/{entry.name}", entry, runs, bases)
+        if leads_to is not None:
+            strays.append(Stray(entry, leads_to))
+    if _PYTHON3 not in inside:
+        # Whoever calls it in this venv gets the system's instead.
+        strays.append(Stray(Entry(_PYTHON3, "missing"), ""))
+    return tuple(strays)
+
+
+def _another_python(path: str, entry: Entry, runs: Interpreter, bases: Bases) -> str | None:
+    """Where a name of the interpreter leads, if that is another Python than `runs`; None where it is the same."""
+    if entry.kind == "file":
+        try:
+            return path if compare_copy(path, runs) == OTHER_COPY else None
+        except OSError:
+            return None  # The look at its name has said so.
+    if entry.kind != "link":
+        return None
+    end = bases.follow(entry.text if entry.text.startswith("/") else f"{os.path.dirname(path)}/{entry.text}")
+    if end.hidden or (end.real is not None and os.path.dirname(end.real) == bases.folder(os.path.dirname(path)).real):
+        return None
+    found = bases.interpreter(end.real, entry.name) if end.real is not None else None
+    if found is None:
+        return end.chain[-1]
+    return None if found.path == runs.path or found.prefix == runs.prefix else found.path
 
 
 def interpreter_of_home(
