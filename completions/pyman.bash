@@ -140,6 +140,8 @@ __pyman_options() {
             '--force'$'\t''Move also where a venv that does not fit cannot be held back'
             '--prune'$'\t''Remove afterwards what nothing uses any more'
             '--mirror'$'\t''A folder or URL with an index.ndjson'
+            '--search'$'\t''Search the home folder for venvs now, or leave that out'
+            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
             '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         hold) values+=(
@@ -159,11 +161,15 @@ __pyman_options() {
         ) ;;
         prune) values+=(
             '--force'$'\t''Also remove what only unreachable venvs or unknown processes may need'
+            '--search'$'\t''Search the home folder for venvs now, or leave that out'
+            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
             '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         uninstall) values+=(
             '--relink'$'\t''Move the venvs that need it to their alias first'
             '--force'$'\t''Remove it although venvs or processes need it'
+            '--search'$'\t''Search the home folder for venvs now, or leave that out'
+            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
             '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         adopt) values+=(
@@ -195,12 +201,16 @@ __pyman_options() {
             '--python'$'\t''Only those that run such a Python'
             '--remove'$'\t''Delete the venvs that are named, and forget them'
             '--yes'$'\t''With --remove: keep what is not part of the venv, instead of refusing'
+            '--search'$'\t''Search the home folder for venvs now, or leave that out'
+            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
             '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         doctor) values+=(
             '--fix'$'\t''Repair what has an automatic repair'
             '--foreign'$'\t''Repair also what pipx, poetry and other tools own'
             '--yes'$'\t''Answer every question with yes'
+            '--search'$'\t''Search the home folder for venvs now, or leave that out'
+            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
             '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         rebuild) values+=(

@@ -80,7 +80,7 @@ function __pyman_options
         case install
             printf '%s\n' --from\t'Install a local archive instead of downloading' --mirror\t'A folder or URL with an index.ndjson' --force\t'Install again what is there, and move aliases in spite of the check' --no-adopt\t'Fail rather than adopt a Python when upstream is out of reach' --no-check\t'Move aliases without checking the venvs' --default\t'Make the first one the default' --dry-run\t'Show what would be done, and change nothing'
         case upgrade
-            printf '%s\n' --no-check\t'Move aliases without checking the venvs' --force\t'Move also where a venv that does not fit cannot be held back' --prune\t'Remove afterwards what nothing uses any more' --mirror\t'A folder or URL with an index.ndjson' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --no-check\t'Move aliases without checking the venvs' --force\t'Move also where a venv that does not fit cannot be held back' --prune\t'Remove afterwards what nothing uses any more' --mirror\t'A folder or URL with an index.ndjson' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case hold
             printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back' --dry-run\t'Show what would be done, and change nothing'
         case unhold
@@ -88,9 +88,9 @@ function __pyman_options
         case rollback
             printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move it also where a venv that does not fit cannot be held back' --dry-run\t'Show what would be done, and change nothing'
         case prune
-            printf '%s\n' --force\t'Also remove what only unreachable venvs or unknown processes may need' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --force\t'Also remove what only unreachable venvs or unknown processes may need' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case uninstall
-            printf '%s\n' --relink\t'Move the venvs that need it to their alias first' --force\t'Remove it although venvs or processes need it' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --relink\t'Move the venvs that need it to their alias first' --force\t'Remove it although venvs or processes need it' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case adopt
             printf '%s\n' --all\t'Adopt every Python of this machine' --dry-run\t'Show what would be done, and change nothing'
         case forget
@@ -100,9 +100,9 @@ function __pyman_options
         case venv
             printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path' --pin\t'Stay on the patch release of today' --clear\t'Replace the venv that is there' --without-pip\t'Leave pip out' --no-install\t'Fail rather than install a Python' --system-site-packages\t'Let the base Python\'s packages be imported' --prompt\t'What the prompt shows; `.` for this folder\'s name' -y\t'With --clear: keep what is not part of the venv, instead of refusing' --yes\t'With --clear: keep what is not part of the venv, instead of refusing' -r\t'Install what it names, with uv or else pip' --requirement\t'Install what it names, with uv or else pip' --dry-run\t'Show what would be done, and change nothing'
         case venvs
-            printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --remove\t'Delete the venvs that are named, and forget them' -y\t'With --remove: keep what is not part of the venv, instead of refusing' --yes\t'With --remove: keep what is not part of the venv, instead of refusing' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --remove\t'Delete the venvs that are named, and forget them' -y\t'With --remove: keep what is not part of the venv, instead of refusing' --yes\t'With --remove: keep what is not part of the venv, instead of refusing' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case doctor
-            printf '%s\n' --fix\t'Repair what has an automatic repair' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --fix\t'Repair what has an automatic repair' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case rebuild
             printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'A lock or requirements file, instead of what was there' --allow-newer\t'Allow other versions of what cannot be had; names may follow' --force\t'Rebuild also where a relink would do' --installer\t'What installs packages' -y\t'Answer every question with yes; rebuild also where a relink would do' --yes\t'Answer every question with yes; rebuild also where a relink would do' --dry-run\t'Show what would be done, and change nothing'
         case register

@@ -94,6 +94,8 @@ NOT_OWN_FOLDER = Code("not-own-folder")
 """A folder of the venv is a link, or belongs to somebody else: nothing is written into the venv."""
 NOT_OURS = Code("not-ours")
 """Something that pyman did not write is in the place of one of its files."""
+NOT_SEARCHED = Code("not-searched")
+"""A folder could not be searched for venvs before a Python is removed."""
 NOT_WHOLE = Code("not-whole")
 """A folder that pyman worked in does not hold a whole venv."""
 NOT_YOURS = Code("not-yours")

@@ -154,6 +154,7 @@ def test_the_summary_counts(sick):
             "fixed": len(answer["findings"]) - len(still),
             "ignored": 0,
             "unreachable": 0,
+            "unsearched": 1,
         }
     assert sick.fixed["summary"]["fixed"] == sum(status == "fixed" for *_, status in TABLE.values())
 
@@ -306,10 +307,14 @@ def test_a_record_whose_venv_is_gone_is_forgotten_and_one_whose_disk_is_away_is_
     (machine.path / "disk").rename(machine.path / ".away")
     shutil.rmtree(machine.path / "gone/.venv")
     (machine.path / "emptied/.venv/pyvenv.cfg").unlink()
-    expected = {"gone/.venv", "emptied/.venv"}
-    assert machine.found(status=0).keys() == expected
-    assert machine.found("--fix", status=0) == {place: ["gone fixed"] for place in expected}
-    assert machine.found("--fix", status=0) == {}
+    gone = {"gone/.venv", "emptied/.venv"}
+    away = {place: ["unreachable open"] for place in ("disk/unmounted/.venv", "pointer")}
+    assert machine.found(status=0) == {place: ["gone open"] for place in gone} | away
+    assert machine.found("--fix", status=0) == {place: ["gone fixed"] for place in gone} | away
+    told = machine.pyman("doctor", "--fix", status=0)
+    assert told.out.splitlines()[-1] == "2 venvs cannot be reached"
+    assert "`pyman forget" in told.out
+    assert machine.json("doctor")["summary"]["unreachable"] == 2
     assert len(list((machine.root / "venvs").iterdir())) == 2
     assert "cannot be reached" in machine.pyman("venvs").err
     (machine.path / ".away").rename(machine.path / "disk")
@@ -345,7 +350,8 @@ def test_a_venv_that_lies_elsewhere_is_mended_where_it_is(tmp_path, how):
 
 def test_a_quiet_machine_without_a_store(tmp_path):
     machine = Machine(tmp_path)
-    assert not any(machine.json("doctor", "--offline", status=0)["summary"].values())
+    summary = machine.json("doctor", "--offline", status=0)["summary"]
+    assert not any(summary[name] for name in summary if name != "unsearched")
     assert not machine.root.exists()
 
 

@@ -83,15 +83,18 @@ def test_a_folder_that_may_not_be_written_to(user):
 def test_who_needs_attention_is_counted_and_the_next_step_named(home):
     home.with_runtimes("3.13.5", "3.13.15")
     home.pyman("venv", "--without-pip")
-    assert home.pyman("venvs").err == ""
-    for name, sentence in (("a", "1 of 2 venvs needs attention"), ("b", "2 of 3 venvs need attention")):
+    assert home.pyman("venvs", "--search").err == ""
+    for name, numbers, sentence in (
+        ("a", "2 venvs: 1 stale", "1 of 2 venvs needs attention"),
+        ("b", "3 venvs: 2 stale", "2 of 3 venvs need attention"),
+    ):
         subprocess.run(
             [home.runtimes / "3.13.5/bin/python3", "-m", "venv", "--without-pip", home.project / name], check=True
         )
-        assert home.pyman("venvs", ".").err == f"{sentence}: see `pyman doctor`\n"
+        assert home.pyman("venvs", ".").err == f"{numbers}; see `pyman doctor`\n"
         assert home.pyman("doctor", ".", status=1).out.endswith(f"{sentence}\n")
     home.pyman("venvs", "--remove", ".venv")
-    assert home.pyman("venvs", ".").err == "all 2 venvs need attention: see `pyman doctor`\n"
+    assert home.pyman("venvs", ".").err == "2 venvs: 2 stale; see `pyman doctor`\n"
     planned = home.pyman("doctor", ".", "--dry-run", status=1).err
     assert planned == "dry run: nothing was changed; `--fix` does the repairs\n"
 

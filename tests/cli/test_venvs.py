@@ -12,7 +12,7 @@ import pytest
 from stage.machine import NEW, OLD, Machine
 from stage.venvs import make_prefix, make_venv, write
 
-KEYS = ["path", "creator", "owner", "implementation", "request", "policy", "python", "link", "state"]
+KEYS = ["path", "creator", "owner", "known", "implementation", "request", "policy", "python", "link", "state"]
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def test_what_is_told_of_each(machine):
     assert {one.pop("owner") for one in venvs} == {pwd.getpwuid(os.geteuid()).pw_name}
     told = {os.path.relpath(one.pop("path"), machine.path): tuple(one.values()) for one in venvs}
     assert told == {
-        "made/.venv": ("pyman", "cpython", told["made/.venv"][2], "follow", NEW, "alias", "healthy"),
-        "pinned/.venv": ("pyman", "cpython", told["pinned/.venv"][2], "pin", OLD, "patch", "pinned"),
-        "lost/.venv": ("unknown", "cpython", None, None, None, "broken", "dangling"),
+        "made/.venv": ("pyman", "record", "cpython", told["made/.venv"][3], "follow", NEW, "alias", "healthy"),
+        "pinned/.venv": ("pyman", "record", "cpython", told["pinned/.venv"][3], "pin", OLD, "patch", "pinned"),
+        "lost/.venv": ("unknown", "record", "cpython", None, None, None, "broken", "dangling"),
     }
     table = machine.pyman("venvs").out.splitlines()
     assert table[0].split() == ["Venv", "Made", "by", "Python", "Follows", "State"]
@@ -76,7 +76,13 @@ def test_where_it_looks(machine):
     write(f"{machine.path}/.config/pdm/config.toml", f'[venv]\nlocation = "{machine.path}/pdms"\n')
     write(f"{machine.path}/.config/pyman/config.toml", 'folders = ["~/work"]\n')
     environ = {"XDG_DATA_HOME": f"{machine.path}/data", "POETRY_VIRTUALENVS_PATH": f"{machine.path}/poetry"}
-    assert sorted(paths(machine, **environ)) == sorted(places.values())
+    listed = machine.json("venvs", "--search", **environ)
+    assert sorted(os.path.relpath(one["path"], machine.path) for one in listed["venvs"]) == sorted(places.values())
+    known = {os.path.relpath(one["path"], machine.path): one["known"] for one in listed["venvs"]}
+    assert {known[places[name]] for name in ("here", "tox", "direnv", "named", "named, outside")} == {"project"}
+    assert {known[places[name]] for name in ("virtualenvwrapper", "hatch", "pdm", "pipx run")} == {"place"}
+    assert (known[places["recorded"]], known[places["settings"]]) == ("record", "search")
+    assert listed["not_searched"] == []
     # What was found once is known from then on, wherever one is.
     (machine.path / ".config/pyman/config.toml").unlink()
     found = machine.pyman("venvs", "--json", cwd=machine.path / "data").json["venvs"]
@@ -272,7 +278,7 @@ def test_one_on_a_disk_that_is_away_is_listed(machine):
     (machine.path / "disk").rename(machine.path / "away")
     answer = machine.json("venvs", "--size")
     told = dict.fromkeys(("owner", "implementation", "request", "policy", "python", "size"))
-    told |= {"creator": "unknown", "link": "broken", "state": "unreachable"}
+    told |= {"creator": "unknown", "known": "record", "link": "broken", "state": "unreachable"}
     assert answer["venvs"] == [{"path": str(venv), **told}]
     assert machine.pyman("venvs").out.splitlines()[1].split() == ["~/disk/.venv", "unknown", "?", "unreachable"]
     assert paths(machine, "--python", "3.13") == []

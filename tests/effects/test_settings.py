@@ -85,7 +85,7 @@ def test_damaged_settings_are_texts_or_an_error_with_the_file(tmp_path, content)
     except PymanError as error:
         assert (error.code, str(path) in error.message) == ("bad-settings", True)
         return
-    assert all("\0" not in text for text in (read.mirror or "", *read.folders))
+    assert all("\0" not in text for text in (read.mirror or "", *(read.folders or ())))
 
 
 @pytest.mark.parametrize("kind", HUGE)

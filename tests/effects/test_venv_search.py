@@ -183,11 +183,11 @@ from pyman.effects.venvs import search as venv_search
 
 answering = venv_search._answering
 
-def interrupted(crew, *, wait):
+def interrupted(crew, seconds):
     if crew:
         print(*[helper._process.pid for helper in crew], flush=True)
         signal.raise_signal(signal.SIGINT)
-    return answering(crew, wait=wait)
+    return answering(crew, seconds)
 
 venv_search._WORTH_HELP, venv_search._BATCH, venv_search._answering = -1.0, 1, interrupted
 venv_search.search_venvs([{place!r}], helpers=2)

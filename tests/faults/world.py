@@ -98,7 +98,7 @@ class World:
         """What matters, thing by thing: each runtime, each venv, and every other name outside the cache."""
         things: dict[str, list[str]] = {}
         for name, value in self._raw(self.path).items():
-            if not name.startswith(".cache") and not _is_lock(name):
+            if not name.startswith(".cache") and not _is_lock(name) and not _OF_A_SEARCH.search(name):
                 things.setdefault(_thing(name, self.path), []).append(f"{name} {value}")
         return {thing: "\n".join(lines) for thing, lines in things.items()}
 
@@ -217,6 +217,10 @@ class World:
             # Bytecode holds the time of its source, which is when that was unpacked.
             self._digests[key] = "" if entry.name.endswith(".pyc") else hashlib.sha1(content).hexdigest()
         return f"{status.st_mode & 0o7777:o} {self._digests[key]}"
+
+
+# To look is no change; and the time stands in one of these.
+_OF_A_SEARCH = re.compile(r"/pyman/(searched$|found(/|$))")
 
 
 def _is_lock(name: str) -> bool:

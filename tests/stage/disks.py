@@ -50,3 +50,31 @@ def read_only(place: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "-l", place], check=True)
+
+
+@contextlib.contextmanager
+def dead_disk(place: Path, kind: str = "fuse.sshfs") -> Iterator[None]:
+    """A file system that answers nothing: whoever looks at it waits, as for a server that is gone."""
+    import ctypes
+
+    if os.geteuid() != 0 or not sys.platform.startswith("linux"):
+        pytest.skip("mounting needs root on Linux")
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        pytest.skip(f"there is no FUSE here: {error.strerror}")
+    try:
+        options = f"fd={descriptor},rootmode=40000,user_id=0,group_id=0".encode()
+        library = ctypes.CDLL(None, use_errno=True)
+        if library.mount(b"dead", os.fsencode(place), kind.encode(), 0, options) != 0:
+            pytest.skip(f"this container may not mount FUSE: {os.strerror(ctypes.get_errno())}")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    try:
+        yield
+    finally:
+        # Whoever still waits is answered with an error.
+        os.close(descriptor)
+        subprocess.run(["umount", "-l", place], check=True)

@@ -73,7 +73,10 @@ def setting(venv: Path, key: str) -> str | None:
 
 
 def contents(home: Home) -> dict[str, str | bytes]:
-    """Every link and file of store and venvs; of the runtimes only that they are there: they never change."""
+    """Every link and file of store and venvs; of the runtimes only that they are there: they never change.
+
+    Not what a search has left in the store: to look is no change.
+    """
     found: dict[str, str | bytes] = {}
     for top, folders, files in os.walk(home.path):
         if top.startswith(str(home.cache)):
@@ -85,6 +88,8 @@ def contents(home: Home) -> dict[str, str | bytes]:
             continue
         for name in (*folders, *files):
             path = os.path.join(top, name)
+            if path == str(home.root / "searched") or top == str(home.root / "found"):
+                continue
             if os.path.islink(path):
                 found[path] = os.readlink(path)
             elif os.path.isfile(path) and not name.startswith(".lock") and name != "__pycache__":

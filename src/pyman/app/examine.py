@@ -8,7 +8,15 @@ from itertools import islice
 
 from pyman.app.console import Session
 from pyman.core.diagnosis.finding import DiagnosisContext, Finding
-from pyman.core.diagnosis.venv import ListedVenv, diagnose_gone, diagnose_venv, diagnose_work_folder, list_venv
+from pyman.core.diagnosis.venv import (
+    ListedVenv,
+    diagnose_gone,
+    diagnose_unreachable,
+    diagnose_unsearched,
+    diagnose_venv,
+    diagnose_work_folder,
+    list_venv,
+)
 from pyman.core.escape import without_secrets
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace
@@ -20,13 +28,12 @@ from pyman.core.version import Version
 from pyman.effects.architecture import Architectures
 from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.runtimes.own_python import runs_pyman
-from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
 from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.inventory import take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.place import is_work_folder
-from pyman.effects.venvs.records import GONE, KnownVenv
+from pyman.effects.venvs.records import GONE, UNREACHABLE, KnownVenv
 from pyman.effects.venvs.shared_files import SharedFilesLook
 from pyman.effects.venvs.uses import Uses
 from pyman.errors import NetworkError, PymanError
@@ -34,6 +41,8 @@ from pyman.errors import NetworkError, PymanError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from pyman.effects.venvs.home_search import HomeSearch
 
 _TOGETHER = 256
 """Venvs that are judged at once; their facts are dropped before the next ones are read."""
@@ -49,12 +58,15 @@ class Examination:
     absent: tuple[tuple[KnownVenv, str], ...] = ()
     """Records whose venv is not there: `gone`, or `unreachable` with its whole folder."""
     unreadable: tuple[str, ...] = ()
-    """Folders that could not be searched."""
+    """Folders that were named, or lie below one, and could not be searched."""
+    search: HomeSearch | None = None
+    """The search of the home, where one was asked for."""
 
 
 def examine(
     session: Session,
     folders: Iterable[str] = (),
+    search: HomeSearch | None = None,
     *,
     foreign: bool = False,
     machine: bool = True,
@@ -63,13 +75,13 @@ def examine(
 ) -> Examination:
     """Look at the known venvs, or at those below folders, and say what is wrong.
 
-    `machine` looks at the store, its runtimes and the machine too, `work` for work on venvs that was cut off; without
-    `record` nothing is written down. Nothing of a venv is executed.
+    `search` is what a search of the home has found. `machine` looks at the store, its runtimes and the machine too,
+    `work` for work on venvs that was cut off; without `record` nothing is written down. Nothing of a venv is executed.
     """
     store = read_store(session.places.root)
-    settings = read_settings(session.places.config)
+    searched = search.venvs if search is not None else ()
     inventory = take_inventory(
-        session.places, session.environ, session.cwd, folders, settings.folders, session.observer, record=record
+        session.places, session.environ, session.cwd, folders, searched, session.observer, record=record
     )
     fitness = Fitness(session.places.cache)
     venvs: list[ListedVenv] = []
@@ -91,13 +103,15 @@ def examine(
         for look in (fitness, shared, contents):
             look.store(all_asked=not folders)
     findings += [diagnose_gone(known.name, known.path) for known, how in inventory.absent if how == GONE]
+    findings += [diagnose_unreachable(known.path) for known, how in inventory.absent if how == UNREACHABLE]
+    findings += map(diagnose_unsearched, inventory.unreadable)
     if work:
         around.update(os.path.dirname(known.path) for known, how in inventory.absent if how == GONE)
         findings += _work_findings(session, folders, around)
     if machine:
         findings += store_findings(session, store)
     findings += end_of_life(session, venvs, store.runtimes if machine else ())
-    return Examination(store, tuple(venvs), tuple(findings), tuple(inventory.absent), inventory.unreadable)
+    return Examination(store, tuple(venvs), tuple(findings), tuple(inventory.absent), inventory.unreadable, search)
 
 
 def _work_findings(session: Session, folders: Iterable[str], around: set[str]) -> list[Finding]:

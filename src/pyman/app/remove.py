@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.app.console import Session, megabytes
+from pyman.app.search import search_before_removal
 from pyman.core.plans.removal import Dependent, aliases_without_way_back, prunable
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
@@ -12,8 +13,12 @@ from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.runtimes.needs import read_dependents, runtime_at
-from pyman.effects.venvs.inventory import counted_venvs
+from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.effects.venvs.home_search import HomeSearch
 
 _MOST_LISTED = 20
 _MOST_IN_A_SENTENCE = 6
@@ -104,12 +109,23 @@ def removed_data(done: Pruned) -> list[dict[str, object]]:
     return [{"version": str(runtime.version), "path": runtime.path, "bytes": size} for runtime, size in done.removed]
 
 
-def remove_unused(session: Session, done: Pruned, *, force: bool = False) -> None:
-    """Remove what nothing uses, and say so in `done`. Raises PymanError where one cannot be removed."""
+def remove_unused(
+    session: Session,
+    done: Pruned,
+    *,
+    force: bool = False,
+    search: bool | None = None,
+    searched: HomeSearch | None = None,
+) -> None:
+    """Remove what nothing uses, and say so in `done`. Raises PymanError where one cannot be removed.
+
+    The home is searched first, unless `search` is False or it was just `searched`.
+    """
     if not done.dry_run:
         prepare_folders(session.places)
     store = session.store()
-    others = counted_venvs(session.places, session.observer)
+    searched = search_before_removal(session, search, searched)
+    others = unrecorded_venvs(session.places, searched.venvs)
     going: list[tuple[Runtime, int]] = []
     for runtime in prunable(store):
         needed = [

@@ -11,12 +11,16 @@ import typer
 from pyman.app.consent import confirmed
 from pyman.app.console import Answer, Session
 from pyman.app.examine import Examination, end_of_life, examine
+from pyman.app.search import search_if_due
+from pyman.cli.options import SearchOption
 from pyman.cli.show.findings import JudgedFinding, answer
+from pyman.cli.show.output import count_of_venvs
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
 from pyman.core.record import replace
 from pyman.core.venv import VenvFolder
 from pyman.effects.venvs.on_disk import read_venv
+from pyman.effects.venvs.records import remember
 from pyman.errors import UNREADABLE, NotFound, PymanError
 
 TYPE_CHECKING = False
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyman.app.repair import RepairResult
+    from pyman.effects.venvs.home_search import HomeSearch
 
 _WORTH_SAYING = 20
 """Venvs. A few are mended before a line could be read."""
@@ -42,6 +47,7 @@ def doctor(
         bool, typer.Option("--foreign", help="Repair also what pipx, poetry and other tools own.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")] = False,
+    search: SearchOption = None,
 ) -> Answer:
     """Say what is wrong with the known venvs, the store and the machine, and mend it in place.
 
@@ -55,8 +61,12 @@ def doctor(
     """
     wanted = [os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder))) for folder in folders or ()]
 
+    searched: HomeSearch | None = None
+
     def look() -> Examination:
-        return examine(session, wanted, foreign=foreign, machine=not wanted, record=not session.dry_run, work=True)
+        return examine(
+            session, wanted, searched, foreign=foreign, machine=not wanted, record=not session.dry_run, work=True
+        )
 
     try:
         if fix and wanted and not session.dry_run:
@@ -64,7 +74,9 @@ def doctor(
             from pyman.app.rebuild import recover_what_was_cut_off
 
             recover_what_was_cut_off(session)
-        _refuse_what_cannot_be_searched(wanted)
+        _refuse_where_nothing_can_be_searched(wanted)
+        if not wanted:
+            searched = search_if_due(session, search, may_end=not fix)
         seen = look()
     except PymanError as error:
         error.exit_status = COULD_NOT_LOOK
@@ -80,21 +92,43 @@ def doctor(
         return answer(session, seen, judged, fix=fix, dry_run=session.dry_run)
     done = _Fixing(session, seen)
     session.if_cut_off(lambda: done.answer(cut_off=True))
-    _fix(session, done, look, allowed, foreign=foreign)
+    _fix(session, done, look, allowed, foreign=foreign, yes=yes)
     return done.answer()
 
 
 doctor.status_without_session = COULD_NOT_LOOK  # type: ignore[attr-defined]  # read by cli.verb
 
 
-def _refuse_what_cannot_be_searched(folders: list[str]) -> None:
-    for folder in folders:
-        if not os.path.lexists(folder):
-            raise NotFound(f"{folder} does not exist", hint="name folders to search")
-        if not os.path.isdir(folder) and read_venv(folder) is None:
-            raise NotFound(f"{folder} is no folder", hint="name folders to search")
-        if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
-            raise PymanError(f"{folder} cannot be searched", hint="let whoever owns it search it", code=UNREADABLE)
+def _refuse_where_nothing_can_be_searched(folders: list[str]) -> None:
+    """Raise PymanError where no folder that was named can be looked at; one of several is a finding."""
+    problems = [_why_not_searched(folder) for folder in folders]
+    first = next((problem for problem in problems if problem is not None), None)
+    if first is not None and None not in problems:
+        raise first
+
+
+def _why_not_searched(folder: str) -> PymanError | None:
+    if not os.path.lexists(folder):
+        return NotFound(f"{folder} does not exist", hint="name folders to search")
+    if not os.path.isdir(folder) and read_venv(folder) is None:
+        return NotFound(f"{folder} is no folder", hint="name folders to search")
+    if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+        return PymanError(f"{folder} cannot be searched", hint="let whoever owns it search it", code=UNREADABLE)
+    return None
+
+
+def _with_yes_for_found(session: Session, done: _Fixing, waiting: list[str], *, yes: bool) -> list[str]:
+    """Those to repair: what only a search has found after one yes for all, which makes records of them."""
+    found = [path for path in waiting if path in done.venvs and done.venvs[path].known == "search"]
+    if not found:
+        return waiting
+    question = f"only a search has found {count_of_venvs(len(found))} of these; repair what is wrong there too?"
+    if not confirmed(session, question, yes=yes):
+        done.not_wanted = len(found)
+        return [path for path in waiting if path not in found]
+    for path in found:
+        remember(session.places.root, path)
+    return waiting
 
 
 def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
@@ -126,6 +160,8 @@ class _Fixing:
     def __init__(self, session: Session, seen: Examination) -> None:
         self._session = session
         self.repaired: list[RepairResult] = []
+        self.not_wanted = 0
+        """How many venvs need a yes, because only a search has found them."""
         self.look_at(seen)
 
     def look_at(self, seen: Examination) -> None:
@@ -153,7 +189,7 @@ class _Fixing:
                 judged.append(JudgedFinding(finding, FAILED, why[key]) if key in why else JudgedFinding(finding, OPEN))
         judged += [JudgedFinding(finding, FIXED) for finding in worst_first(done)]
         seen = replace(self.seen, venvs=tuple(self.venvs.values()))
-        return answer(self._session, seen, judged, fix=True, dry_run=False)
+        return answer(self._session, seen, judged, fix=True, dry_run=False, not_wanted=self.not_wanted)
 
 
 def _fix(
@@ -163,6 +199,7 @@ def _fix(
     allowed: Callable[[Finding], bool],
     *,
     foreign: bool,
+    yes: bool,
 ) -> None:
     """Repair the store, then one venv after the other; what was not touched is not looked at again."""
     from pyman.app.repair import forget_gone, is_for_fix, repair_store, repair_venv, repair_work_folder
@@ -179,6 +216,7 @@ def _fix(
         left = done.left
     fitness = Fitness(session.places.cache)
     waiting = [path for path, found in left.items() if any(map(is_for_fix, found))]
+    waiting = _with_yes_for_found(session, done, waiting, yes=yes)
     task = f"mending {len(waiting)} venvs"
     # Nothing moves on the terminal while a question stands there.
     asks = any(finding.asks for path in waiting for finding in left[path])

@@ -17,7 +17,7 @@ from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.needs import read_dependents
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.venvs.inventory import counted_venvs
+from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.records import forget as forget_record
 from pyman.effects.venvs.records import known_venvs
 from pyman.errors import IN_USE, NotFound, Refused
@@ -81,7 +81,7 @@ def _adopted(session: Session, name: str) -> Runtime:
             hint=f"run `pyman uninstall {runtime.name}` to delete it",
         )
     refuse_own(session.places, runtime)
-    others = counted_venvs(session.places, session.observer)
+    others = unrecorded_venvs(session.places)
     needed = read_dependents(session.places, store, runtime, others)
     if needed:
         sentence, names = needed_by(runtime, needed)

@@ -20,7 +20,7 @@ from pyman.core.venv import VenvFacts
 from pyman.effects.files import size_of
 from pyman.effects.runtimes.needs import read_dependents, runtime_at
 from pyman.effects.store import read_manifest, read_store
-from pyman.effects.venvs.inventory import BaseReleases, counted_venvs, read_one
+from pyman.effects.venvs.inventory import BaseReleases, read_one, unrecorded_venvs
 from pyman.effects.venvs.uses import Uses, read_users
 from pyman.errors import BadRequest, NotFound
 
@@ -80,7 +80,7 @@ def _runtime_named(store: Store, text: str) -> Runtime:
 
 
 def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
-    others = counted_venvs(session.places, session.observer)
+    others = unrecorded_venvs(session.places)
     needs = read_dependents(session.places, store, runtime, others)
     names = store.names_of(runtime)
     manifest = read_manifest(runtime)

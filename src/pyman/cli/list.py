@@ -14,8 +14,10 @@ from pyman.core.record import replace
 from pyman.core.store import Store, origin_of
 from pyman.core.version import VARIANT_RANK, VARIANT_SUFFIX, Version, minor_alias, release_name
 from pyman.effects.store import read_manifest, read_store
-from pyman.effects.venvs.inventory import counted_venvs
+from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.uses import read_users
+
+_MOST_NAMED = 5
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def versions(session: Session) -> Answer:
 
 def list_installed(session: Session, store: Store) -> Answer:
     """The registry, as a table."""
-    others = counted_venvs(session.places, session.observer)
+    others = unrecorded_venvs(session.places)
     users = {name: len(paths) for name, paths in read_users(store, others).items()}
     rows, records = [], []
     for runtime in store.runtimes:
@@ -77,9 +79,25 @@ def list_installed(session: Session, store: Store) -> Answer:
         {"name": alias.name, "target": alias.target, "held": store.held(alias.name) is not None}
         for alias in store.aliases
     ]
-    notes = () if rows else ("no Python is installed yet: run `pyman install`",)
+    notes = () if rows else ("no Python is installed yet: run `pyman install`", *_adoptable(session))
     table = Table(("Python", "Aliases", "From", "Venvs", "Place"), tuple(rows))
     return Answer({"runtimes": records, "aliases": aliases}, table=table, notes=notes)
+
+
+def _adoptable(session: Session) -> tuple[str, ...]:
+    """What `pyman adopt` would find, where there is nothing else to say."""
+    if session.json or session.quiet:
+        return ()
+    from pyman.effects.interpreters.external import discover
+
+    externals = sorted(discover(session.places)[0], key=lambda one: one.version.order, reverse=True)
+    if not externals:
+        return ()
+    names = [f"{release_name(one.version, one.variant)} ({one.origin})" for one in externals]
+    shown = ", ".join(names[:_MOST_NAMED]) + (
+        f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    )
+    return (f"`pyman adopt --all` would use what is already here: {shown}",)
 
 
 def beside_installed(answer: Answer, session: Session, store: Store) -> Answer:

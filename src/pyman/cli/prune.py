@@ -8,6 +8,7 @@ import typer
 
 from pyman.app.console import Answer, Session
 from pyman.app.remove import Pruned, remove_unused, removed_data
+from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import moved_data
 from pyman.cli.verb import verb
 
@@ -18,6 +19,7 @@ def prune(
     force: Annotated[
         bool, typer.Option("--force", help="Also remove what only unreachable venvs or unknown processes may need.")
     ] = False,
+    search: SearchOption = None,
 ) -> Answer:
     """Remove the installed releases that no alias, venv, hold or process uses. Nothing adopted is ever deleted.
 
@@ -42,5 +44,5 @@ def prune(
         return Answer(data, tuple(done.lines()), error=done.refusal)
 
     session.if_cut_off(answer)
-    remove_unused(session, done, force=force)
+    remove_unused(session, done, force=force, search=search)
     return answer()

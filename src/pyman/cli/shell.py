@@ -146,7 +146,7 @@ def _argument(verb: str, parameter: Any) -> ArgumentWords:
 
 
 def _option(verb: str, parameter: Any) -> OptionWords:
-    names = tuple(sorted(parameter.opts, key=len))
+    names = tuple(sorted((*parameter.opts, *parameter.secondary_opts), key=len))
     if parameter.is_flag:
         return OptionWords(names, parameter.help or "")
     kind, choices = _value(verb, parameter.metavar or "TEXT")

@@ -9,7 +9,9 @@ import typer
 
 from pyman.app.console import Answer, Session
 from pyman.app.remove import needed_by, to_remove
+from pyman.app.search import search_before_removal
 from pyman.app.shims import keep_shims_current
+from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.verb import verb
 from pyman.core.plans.move import Follower
@@ -21,7 +23,7 @@ from pyman.effects.moves.followers import complete, why_left_alone
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.needs import read_dependents, sort_for_relink
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.venvs.inventory import counted_venvs
+from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import IN_USE, Refused
 
 
@@ -31,6 +33,7 @@ def uninstall(
     requests: Annotated[list[str], typer.Argument(metavar="REQUEST...", help="A patch release, or a minor with one.")],
     relink: Annotated[bool, typer.Option("--relink", help="Move the venvs that need it to their alias first.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Remove it although venvs or processes need it.")] = False,
+    search: SearchOption = None,
 ) -> Answer:
     """Remove Pythons from the store. An adopted one is forgotten: its owner keeps it.
 
@@ -47,7 +50,8 @@ def uninstall(
     )
     for runtime in chosen:
         refuse_own(session.places, runtime)
-    others = counted_venvs(session.places, session.observer)
+    searched = search_before_removal(session, search)
+    others = unrecorded_venvs(session.places, searched.venvs)
     going = [_look(session, store, runtime, chosen, others, relink=relink, force=force) for runtime in chosen]
     if not force and any(one.needed for one in going):
         return _refused(going, relink=relink)

@@ -9,7 +9,9 @@ import typer
 from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.remove import Pruned, remove_unused, removed_data
+from pyman.app.search import search_if_due
 from pyman.app.shims import keep_shims_current
+from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_hold
 from pyman.cli.verb import verb
 from pyman.core.plans.install import Fetch, answer_is_known, decide_upgrade, minors_to_upgrade
@@ -33,6 +35,7 @@ def upgrade(
     mirror: Annotated[
         str | None, typer.Option("--mirror", metavar="URL", help="A folder or URL with an index.ndjson.")
     ] = None,
+    search: SearchOption = None,
 ) -> Answer:
     """Install the newest patch release of every minor, check the venvs, and move the aliases.
 
@@ -46,6 +49,8 @@ def upgrade(
     """
     done = _Done(session)
     session.if_cut_off(done.answer)
+    # Before anything changes: ctrl-C ends the command here.
+    searched = search_if_due(session, search if search is not None or not prune else True, may_end=False)
     with Part():
         done.installed.reconciled = reconcile(
             session.places, session.observer, check=not no_check, force=force, preview=session.preview
@@ -74,7 +79,7 @@ def upgrade(
     else:
         done.lines = _nothing_newer(session, minors)
     if prune:
-        remove_unused(session, done.pruned)
+        remove_unused(session, done.pruned, search=search, searched=searched)
     return done.answer()
 
 

@@ -9,8 +9,10 @@ import typer
 
 from pyman.app.consent import with_what_needs_yes
 from pyman.app.console import Answer, Session, Table, megabytes, short_path
-from pyman.app.examine import examine
-from pyman.cli.show.output import in_need
+from pyman.app.examine import end_of_life, examine
+from pyman.app.search import notes_of_search, search_if_due
+from pyman.cli.options import SearchOption
+from pyman.cli.show.output import count_of_venvs
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import SEVERITIES
 from pyman.core.diagnosis.venv import HEALTHY, ListedVenv, unreachable_venv
@@ -52,6 +54,7 @@ def venvs(
         bool,
         typer.Option("--yes", "-y", help="With --remove: keep what is not part of the venv, instead of refusing."),
     ] = False,
+    search: SearchOption = None,
 ) -> Answer:
     """Show every venv that pyman made, found or was told of: who made it, what runs in it, and how it is.
 
@@ -68,16 +71,20 @@ def venvs(
         return _remove(session, wanted, yes=yes)
     _refuse_missing(wanted)
     request = parse_request(python) if python is not None else None
-    seen = examine(session, wanted, machine=False, record=not session.dry_run)
+    searched = search_if_due(session, search, may_end=True) if not wanted else None
+    seen = examine(session, wanted, searched, machine=False, record=not session.dry_run)
     chosen = [venv for venv in seen.venvs if request is None or _runs(session, venv, request)]
     sizes = {venv.path: size_of(venv.folder) for venv in chosen} if size else {}
     far = [known.path for known, how in seen.absent if how == UNREACHABLE and request is None]
     shown = sorted((*chosen, *map(unreachable_venv, far)), key=lambda venv: venv.path)
     data = [_data(venv) | ({"size": sizes.get(venv.path)} if size else {}) for venv in shown]
+    not_searched = (*seen.unreadable, *(searched.not_searched if searched is not None else ()))
     notes = [f"{short_path(session, path)} cannot be reached: is its disk mounted?" for path in far]
     notes += [f"{short_path(session, folder)} could not be searched" for folder in seen.unreadable[:5]]
+    notes += notes_of_search(session, searched, "pyman venvs")
     notes += _unknown(chosen)
-    notes += _next(folders or (), request, chosen, far)
+    if not session.json:
+        notes += _next(session, folders or (), request, chosen, far)
     rows = [
         (
             short_path(session, venv.path),
@@ -90,7 +97,8 @@ def venvs(
         for venv in (shown if not session.json else ())
     ]
     head = ("Venv", "Made by", "Python", "Follows", *(("Size",) if size else ()), "State")
-    return Answer({"changed": [], "venvs": data}, table=Table(head, tuple(rows)), notes=tuple(notes))
+    table = Table(head, tuple(rows))
+    return Answer({"changed": [], "venvs": data, "not_searched": list(not_searched)}, table=table, notes=tuple(notes))
 
 
 @verb
@@ -156,11 +164,13 @@ def _unknown(chosen: list[ListedVenv]) -> list[str]:
     return [f"{count} an unknown release: `pyman info {as_word(unknown[0].path)}` says why"]
 
 
-def _next(folders: Iterable[str], request: Request | None, chosen: list[ListedVenv], far: list[str]) -> list[str]:
-    """What to do next, in words."""
-    ill = sum(venv.state != HEALTHY and SEVERITIES[venv.state] != "info" for venv in chosen)
-    if ill:
-        return [f"{in_need(ill, len(chosen))}: see `pyman doctor`"]
+def _next(
+    session: Session, folders: Iterable[str], request: Request | None, chosen: list[ListedVenv], far: list[str]
+) -> list[str]:
+    """What there is, in numbers, and what to do next."""
+    numbers = _numbers(session, chosen)
+    if numbers:
+        return [f"{count_of_venvs(len(chosen))}: {', '.join(numbers)}; see `pyman doctor`"]
     if chosen or far:
         return []
     if request is not None:
@@ -168,6 +178,19 @@ def _next(folders: Iterable[str], request: Request | None, chosen: list[ListedVe
     if folders:
         return [f"no venv is in {', '.join(folders)}"]
     return ["no venv is known: make one with `pyman venv`, or search a folder with `pyman venvs DIR`"]
+
+
+_STALE = ("stale-patch", "unfollowed", "stale-metadata")
+
+
+def _numbers(session: Session, venvs: list[ListedVenv]) -> list[str]:
+    """How many venvs are not as they should be, by what their users would call it."""
+    ill = [venv.state for venv in venvs if venv.state != HEALTHY and SEVERITIES[venv.state] != "info"]
+    stale = sum(state in _STALE for state in ill)
+    broken = sum(SEVERITIES[state] == "error" for state in ill)
+    told = ((stale, "stale"), (broken, "broken"), (len(ill) - stale - broken, "with warnings"))
+    unsupported = len(end_of_life(session, venvs))
+    return [f"{count} {word}" for count, word in (*told, (unsupported, "on a Python without support")) if count]
 
 
 def _absolute(session: Session, folder: str) -> str:
@@ -187,6 +210,7 @@ def _data(venv: ListedVenv) -> dict[str, object]:
         "path": venv.path,
         "creator": venv.creator,
         "owner": user_name(venv.uid),
+        "known": venv.known,
         "implementation": other_name(venv.implementation),
         "request": venv.request,
         "policy": venv.policy,

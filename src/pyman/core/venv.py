@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     EntryKind = Literal["link", "file", "script", "other", "missing"]
     Copy = Literal["", "same", "differs", "script", "lone"]
+    KnownBy = Literal["record", "place", "project", "search"]
     LinkKind = Literal["alias", "patch", "external", "broken"]
 
 NO_COPY: Copy = ""
@@ -219,6 +220,8 @@ class VenvFacts:
     only_named: bool = False
     """True where only a link or a text file of a project names it, and it lies outside of that project: it is shown,
     and not changed."""
+    known: KnownBy = "record"
+    """How it is known: by a record, in a place where a tool keeps venvs, in the current project, by a search alone."""
     identity: tuple[int, int] | None = None
     """Device and inode of its folder."""
     not_written: str = ""

@@ -32,7 +32,8 @@ class Terminated(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__()
-        words = "interrupted" if number == _signal.SIGINT else "terminated"
+        self.is_ctrl_c = number == _signal.SIGINT
+        words = "interrupted" if self.is_ctrl_c else "terminated"
         self.failure: PymanError = Interrupted(words, exit_status=128 + number)
         """What to tell, with the exit status that says which signal it was."""
 

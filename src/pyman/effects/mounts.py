@@ -4,11 +4,87 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
+from pyman.core.record import record
 from pyman.errors import CANNOT_RENAME, MOUNT, Refused
 
 _TABLE = "/proc/self/mountinfo"
 _OVERLAY = "overlay"
+_ON_NETWORK = frozenset(
+    """
+    9p afs beegfs ceph cifs coda glusterfs gpfs lustre ncpfs nfs nfs3 nfs4 pvfs2 smb2 smb3 smbfs webdav
+    fuse.ceph fuse.curlftpfs fuse.davfs fuse.gcsfuse fuse.glusterfs fuse.juicefs fuse.rclone fuse.s3fs fuse.sshfs
+    """.split()  # noqa: SIM905  # a list of one word a line would take thirty
+)
+"""Kinds of file systems whose files are somewhere else: what is there may be slow, or never answer."""
+_WAITING = ("autofs",)
+"""A look at one mounts something."""
+
+
+@record
+class Mount:
+    """One line of the kernel's list."""
+
+    place: str
+    """Where it is mounted."""
+    kind: str
+    """The kind of its file system."""
+    source: str
+    """What is mounted: a device, a server's folder, or a word."""
+    root: str
+    """Which folder of that file system shows there."""
+    number: str = ""
+    parent: str = ""
+    """The number of the mount that it was mounted upon."""
+
+    @property
+    def is_on_network(self) -> bool:
+        """True where its files are not on this machine, as far as its kind tells."""
+        return self.kind in _ON_NETWORK
+
+
+class Mounts:
+    """The list as it was when it was read, for many questions."""
+
+    def __init__(self) -> None:
+        listed = _mounts()
+        # One that was mounted upon what this process does not see, or upon itself, stands for the root.
+        known = {mount.number for mount in listed}
+        self._each = listed
+        # The kernel goes the same way: from a mount to the one that was mounted upon it, in each folder of a path.
+        self._upon = {(_parent(mount, known), mount.place): mount for mount in listed}
+
+    def covering(self, path: str) -> Mount | None:
+        """The mount that an absolute path without links lies on; None where nothing tells. Nothing is looked at."""
+        if not self._each and sys.platform == "darwin":
+            return _mount_on_macos(path)
+        found: Mount | None = None
+        place = ""
+        for part in ("", *path.strip("/").split("/")) if path != "/" else ("",):
+            place = f"{place.rstrip('/')}/{part}"
+            while (mount := self._upon.get((found.number if found is not None else "", place))) is not None:
+                found = mount
+        return found
+
+    def may_be_slow(self, path: str) -> bool:
+        """True where a path, or a mount below it, is on a network, or of a program (FUSE)."""
+        above = f"{path.rstrip('/')}/"
+        mounts = [self.covering(path), *(mount for mount in self._each if mount.place.startswith(above))]
+        return any(mount is not None and (mount.is_on_network or mount.kind.startswith("fuse")) for mount in mounts)
+
+    def slow_below(self, folder: str) -> list[str]:
+        """The mount points below a folder that are on a network, or mount something when they are looked at."""
+        above = f"{folder.rstrip('/')}/"
+        return [
+            mount.place
+            for mount in self._each
+            if mount.place.startswith(above) and (mount.is_on_network or mount.kind in _WAITING)
+        ]
+
+
+def _parent(mount: Mount, known: set[str]) -> str:
+    return mount.parent if mount.parent in known and mount.parent != mount.number else ""
 
 
 def mounts_below(folder: str) -> list[str]:
@@ -17,7 +93,7 @@ def mounts_below(folder: str) -> list[str]:
     Empty where the system has no such list (macOS): there only another device tells (effects/removal.py).
     """
     above = os.path.realpath(folder).rstrip("/") + "/"
-    return sorted({place for place, _ in _mounts() if place.startswith(above)})
+    return sorted({mount.place for mount in _mounts() if mount.place.startswith(above)})
 
 
 def is_mount_point(path: str) -> bool:
@@ -25,7 +101,7 @@ def is_mount_point(path: str) -> bool:
     if os.path.ismount(path):
         return True
     real = os.path.realpath(path)
-    return any(place == real for place, _ in _mounts())
+    return any(mount.place == real for mount in _mounts())
 
 
 def refuse_mounts_below(folder: str) -> None:
@@ -63,21 +139,21 @@ def cannot_rename(folder: str) -> Refused:
 
 
 def _lies_on_overlay(path: str) -> bool:
-    real = os.path.realpath(path)
-    covering = [(place, kind) for place, kind in _mounts() if f"{real}/".startswith(place.rstrip("/") + "/")]
-    # Of two mounts in one place the later one is seen.
-    return bool(covering) and max(enumerate(covering), key=lambda one: (len(one[1][0]), one[0]))[1][1] == _OVERLAY
+    mount = Mounts().covering(os.path.realpath(path))
+    return mount is not None and mount.kind == _OVERLAY
 
 
-def _mounts() -> list[tuple[str, str]]:
-    """Every mount point with the kind of its file system, in the order in which they were mounted."""
+def _mounts() -> list[Mount]:
+    """Every mount, in the order in which they were mounted; none where the system has no such list."""
     found = []
     try:
         with open(_TABLE, encoding="utf-8", errors="surrogateescape") as table:
             for line in table:
-                before, _, after = line.partition(" - ")
-                found.append((_unescape(before.split(" ", 5)[4]), after.partition(" ")[0]))
-    except (OSError, IndexError):
+                before, _, after = line.rstrip("\n").partition(" - ")
+                fields, (kind, source) = before.split(" ", 5), after.split(" ", 2)[:2]
+                place, root = _unescape(fields[4]), _unescape(fields[3])
+                found.append(Mount(place, kind, _unescape(source), root, fields[0], fields[1]))
+    except (OSError, IndexError, ValueError):
         return found
     return found
 
@@ -87,3 +163,28 @@ def _unescape(field: str) -> str:
     for number in (0o40, 0o11, 0o12, 0o134):
         field = field.replace(f"\\{number:03o}", chr(number))
     return field
+
+
+def _mount_on_macos(path: str) -> Mount | None:
+    """What statfs(2) tells there. Not run by a test: there is no Mac to run it on."""
+    import ctypes
+
+    class Statfs(ctypes.Structure):
+        _fields_ = (
+            ("head", ctypes.c_char * 72),
+            ("kind", ctypes.c_char * 16),
+            ("place", ctypes.c_char * 1024),
+            ("source", ctypes.c_char * 1024),
+            ("rest", ctypes.c_uint32 * 8),
+        )
+
+    told = Statfs()
+    try:
+        library = ctypes.CDLL(None)
+        # The one with wide inodes has a name of its own on Intel.
+        call = getattr(library, "statfs$INODE64", None) or library.statfs
+        if call(os.fsencode(path), ctypes.byref(told)) != 0:
+            return None
+    except (OSError, AttributeError):
+        return None
+    return Mount(os.fsdecode(told.place), os.fsdecode(told.kind), os.fsdecode(told.source), "/")

@@ -20,8 +20,8 @@ class Settings:
 
     mirror: str | None = None
     """A folder or URL with an `index.ndjson`."""
-    folders: tuple[str, ...] = ()
-    """Folders that `venvs` and `doctor` search besides the known places."""
+    folders: tuple[str, ...] | None = None
+    """Folders to search for venvs; None where the home folder is."""
     link_mode: str = AUTO
     """One of LINK_MODES: how files of the cache get into venvs."""
 
@@ -46,15 +46,15 @@ def read_settings(path: str) -> Settings:
         raise _refused(
             path, f"there is no setting `{unknown[0]}`; there are {' and '.join(f'`{key}`' for key in KEYS)}"
         )
-    mirror, folders = table.get("mirror"), table.get("folders", [])
+    mirror, folders = table.get("mirror"), table.get("folders")
     if mirror is not None and not _is_text(mirror):
         raise _refused(path, "`mirror` is no text")
-    if not isinstance(folders, list) or not all(map(_is_text, folders)):
+    if folders is not None and (not isinstance(folders, list) or not all(map(_is_text, folders))):
         raise _refused(path, "`folders` is no list of texts")
     link_mode = table.get("link-mode", AUTO)
     if link_mode not in LINK_MODES:
         raise _refused(path, f"`link-mode` must be {' or '.join(f'`{mode}`' for mode in LINK_MODES)}")
-    return Settings(mirror or None, tuple(folders), link_mode)
+    return Settings(mirror or None, tuple(folders) if folders is not None else None, link_mode)
 
 
 def read_link_mode(path: str) -> str:

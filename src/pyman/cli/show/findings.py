@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from pyman.app.console import Answer, Session, Table, is_terminal, short_path
+from pyman.app.search import notes_of_search
 from pyman.cli.show.output import count_of_venvs, in_need
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
 from pyman.core.record import record
@@ -42,7 +43,15 @@ class JudgedFinding:
         return f"{self.finding.message}; it could not be repaired: {self.why}" if self.why else self.finding.message
 
 
-def answer(session: Session, seen: Examination, judged: list[JudgedFinding], *, fix: bool, dry_run: bool) -> Answer:
+def answer(
+    session: Session,
+    seen: Examination,
+    judged: list[JudgedFinding],
+    *,
+    fix: bool,
+    dry_run: bool,
+    not_wanted: int = 0,
+) -> Answer:
     """The answer of `pyman doctor`, its keys those of design.md 11."""
     still_open = sum(one.is_open for one in judged)
     fixed = sum(one.status == FIXED for one in judged)
@@ -55,13 +64,21 @@ def answer(session: Session, seen: Examination, judged: list[JudgedFinding], *, 
             "fixed": fixed,
             "ignored": 0,
             "unreachable": sum(how == UNREACHABLE for _, how in seen.absent),
+            "unsearched": len(seen.unreadable) + len(seen.search.not_searched if seen.search is not None else ()),
         },
     }
     if session.json:
         return Answer(data, status=1 if still_open else 0)
-    notes = [f"{short_path(session, folder)} could not be searched" for folder in seen.unreadable[:5]]
-    if len(seen.unreadable) > len(notes):
-        notes.append(f"{len(seen.unreadable) - len(notes)} more folders could not be searched")
+    notes = notes_of_search(session, seen.search, "pyman doctor")
+    known = {venv.path: venv.known for venv in seen.venvs}
+    of_a_search = not_wanted or sum(
+        dry_run and one.status == PLANNED and known.get(one.finding.path) == "search" for one in judged
+    )
+    if of_a_search:
+        notes.append(
+            f"only a search has found {count_of_venvs(of_a_search)} of these: `--fix --yes` repairs them too, "
+            "and so does `pyman doctor DIR --fix`"
+        )
     if dry_run and any(one.status == PLANNED for one in judged):
         if any(one.finding.asks and one.status == "planned" for one in judged):
             notes.append("some repairs need a yes: `--fix --yes`")
@@ -168,16 +185,24 @@ def _summary(seen: Examination, judged: list[JudgedFinding], still_open: int, fi
     told = [f"{fixed} repaired"] if fixed else []
     left = [f"{count_of_venvs(apart)} of another implementation left alone"] if apart else []
     if not still_open:
+        far = sum(how == UNREACHABLE for _, how in seen.absent)
+        if far:
+            left.append(f"{count_of_venvs(far)} cannot be reached")
         if not count:
             return ", ".join([*told, *(left or ["no venv is known here, and nothing else is wrong"])])
         return ", ".join([*told, "the only venv is healthy" if count == 1 else f"all {venvs} are healthy", *left])
     sick = {one.finding.path for one in judged if one.is_open and _is_of_a_venv(one)}
-    others = sum(one.is_open and not _is_of_a_venv(one) for one in judged)
+    unsearched = sum(one.finding.code == "unsearched" for one in judged)
+    others = sum(one.is_open and not _is_of_a_venv(one) for one in judged) - unsearched
     if sick:
         told.append(in_need(len(sick), count))
+    elif unsearched:
+        told.append(f"{venvs} checked")
     elif count:
         told.append("the only venv is healthy" if count == 1 else f"all {venvs} are healthy")
     if others:
         more = "more " if sick else ""
         told.append(f"{others} {more}{'finding' if others == 1 else 'findings'} about the store and the machine")
+    if unsearched:
+        told.append(f"{'1 folder' if unsearched == 1 else f'{unsearched} folders'} could not be searched")
     return ", ".join([*told, *left])

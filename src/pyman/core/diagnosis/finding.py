@@ -85,9 +85,11 @@ SEVERITIES: dict[str, Severity] = {
     "adopted-gone": ERROR,
     "interrupted": ERROR,
     END_OF_LIFE: WARNING,
+    "unsearched": WARNING,
     "update-available": INFO,
     "path-order": WARNING,
     "no-certificates": INFO,
+    "unreachable": INFO,
 }
 """In the order of the table: of a venv's findings about its interpreter the first that applies is the one."""
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from pyman.core.pyvenv_cfg import Policy
     from pyman.core.request import Request
-    from pyman.core.venv import LinkKind
+    from pyman.core.venv import KnownBy, LinkKind
     from pyman.core.version import Version
 
 
@@ -53,8 +53,21 @@ def diagnose_venv(facts: VenvFacts, context: DiagnosisContext) -> tuple[Finding,
 
 
 def diagnose_gone(name: str, path: str) -> Finding:
-    """A record whose venv no longer exists, while its folder does."""
+    """A record whose venv no longer exists, while what it lay on is there."""
     return Finding("gone", "venv", path, "it no longer exists", "forget it", FORGET, name)
+
+
+def diagnose_unreachable(path: str) -> Finding:
+    """A record whose venv may be on a disk that is not mounted: it still counts as a user of its Python."""
+    message = (
+        f"it cannot be reached: its disk may not be mounted; `pyman forget {as_word(path)}` if it is gone for good"
+    )
+    return Finding("unreachable", "venv", path, message)
+
+
+def diagnose_unsearched(folder: str) -> Finding:
+    """A folder that was named, or lies below one that was, and may hold venvs that nobody looked at."""
+    return Finding("unsearched", "machine", folder, "it could not be searched: there may be venvs in it")
 
 
 @record
@@ -529,6 +542,7 @@ class ListedVenv:
     """What runs; one value for all venvs that run it."""
     implementation: str | None = None
     """`cpython`, `pypy`, …; None where nothing tells."""
+    known: KnownBy = "record"
 
     @property
     def python(self) -> Version | None:
@@ -576,6 +590,7 @@ def list_venv(facts: VenvFacts, findings: Iterable[Finding]) -> ListedVenv:
         held[0] if held is not None else None,
         facts.running,
         facts.implementation,
+        facts.known,
     )
 
 

@@ -41,14 +41,20 @@ OF_A_VENV = frozenset([b"bin", b"lib", b"lib64", b"include", b"share", b"etc", b
 _NO_FILE_SYSTEM = (b"/proc", b"/sys", b"/dev")
 _WORK_IN_PROGRESS = b".pyman-"
 
+NOTHING: frozenset[bytes] = frozenset()
+
 Work = tuple[bytes, int, int]
-"""A folder to walk: its path, the device that it must lie on, how many links it has."""
+"""A folder to walk: its path, the device that it must lie on, how many links it has; UNSEEN where nobody looked."""
+
+UNSEEN = -1
 
 
 class Walk:
     """Folders that are still to be walked, and what the others held."""
 
-    def __init__(self) -> None:
+    def __init__(self, without: frozenset[bytes] = NOTHING) -> None:
+        self.without = without
+        """Paths of folders that are not walked, nor looked at."""
         self.pending: list[Work] = []
         self.found: list[bytes] = []
         self.unreadable: list[bytes] = []
@@ -64,8 +70,12 @@ class Walk:
         except OSError:
             self.unreadable.append(folder)
             return
-        # A count that no file system has: this one is opened.
-        self.pending.append((folder, status.st_dev, -1))
+        self.pending.append((folder, status.st_dev, UNSEEN))
+
+    def add_unseen(self, folder: bytes) -> None:
+        """The same, without a look at it: that may take for ever."""
+        if folder not in _NO_FILE_SYSTEM:
+            self.pending.append((folder, UNSEEN, UNSEEN))
 
     def run(self, most: int) -> None:
         """Walk at most so many folders."""
@@ -95,10 +105,12 @@ class Walk:
                         is_venv = True
                     elif entry.name == POINTER:
                         has_pointer = True
-        except (FileNotFoundError, NotADirectoryError):
-            return  # It went away while we walked.
-        except OSError:
-            self.unreadable.append(folder)
+            if device == UNSEEN:
+                device = os.stat(folder).st_dev
+        except OSError as error:
+            # One of those below may have gone away meanwhile.
+            if device == UNSEEN or not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                self.unreadable.append(folder)
             return
         if FILE_NAME in names:
             # A folder of that name: no venv that works, and one that wants explaining.
@@ -118,6 +130,8 @@ class Walk:
             if name in SKIPPED or _WORK_IN_PROGRESS in name:
                 continue
             path = prefix + name
+            if path in self.without:
+                continue
             try:
                 status = os.lstat(path)
             except FileNotFoundError:
@@ -138,10 +152,10 @@ def _serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         try:
-            pending, most = marshal.load(sys.stdin.buffer)  # noqa: S302 - from the process that started this one
+            pending, most, without = marshal.load(sys.stdin.buffer)  # noqa: S302 - from the process that started this one
         except (EOFError, ValueError):
             return
-        walk = Walk()
+        walk = Walk(without)
         walk.pending = pending
         walk.run(most)
         marshal.dump((walk.pending, walk.found, walk.unreadable, walk.count), sys.stdout.buffer)

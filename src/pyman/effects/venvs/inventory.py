@@ -16,8 +16,8 @@ from pyman.effects.files import TEMPORARY, read_text
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.settings import read_settings
 from pyman.effects.venvs.contents import ContentsLook
+from pyman.effects.venvs.home_search import found_venvs
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.place import is_work_folder
 from pyman.effects.venvs.records import (
@@ -41,6 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from pyman.core.venv import KnownBy
     from pyman.core.version import Version
     from pyman.effects.places import Places
 
@@ -58,7 +59,7 @@ class Inventory:
         self,
         places: Places,
         known: dict[str, KnownVenv],
-        paths: Iterable[str],
+        paths: Mapping[str, KnownBy],
         unreadable: tuple[str, ...],
         record: bool,
         named: Iterable[str] = (),
@@ -86,8 +87,12 @@ class Inventory:
         """
         bases, releases, claims = Bases(), BaseReleases(self._places), Claims(self._places, self._pointed)
         unique = {name: known.path for name, known in self._known.items()}
-        for path in self._paths:
-            unique.setdefault(record_name(path), path)
+        known_by: dict[str, KnownBy] = {}
+        for path, how in self._paths.items():
+            name = record_name(path)
+            if name not in unique:
+                unique[name] = path
+                known_by[name] = how
         folders: set[str] = set()
         pointers: list[VenvFacts] = []
         for name, path in sorted(unique.items(), key=lambda item: item[1]):
@@ -99,7 +104,10 @@ class Inventory:
                     self._absent(self._known[name])
                 continue
             facts = claims.complete(facts)
-            if name not in self._known and (path in self._named or not facts.only_named):
+            how = known_by.get(name, "record")
+            if how != "record":
+                facts = replace(facts, known=how)
+            if how in ("place", "project") and (path in self._named or not facts.only_named):
                 if self._record:
                     self._remember(path)
                     facts = claims.complete(facts)
@@ -137,7 +145,7 @@ def take_inventory(
     environ: Mapping[str, str],
     cwd: str,
     folders: Iterable[str] = (),
-    searched: Iterable[str] = (),
+    found: Iterable[str] = (),
     observer: Observer = SILENT,
     *,
     record: bool = True,
@@ -145,56 +153,51 @@ def take_inventory(
 ) -> Inventory:
     """Find every known venv, and those that nobody has told of.
 
-    With `folders` only what lies below these, searched to the bottom. Else the records, the current folder, the
-    folders of the settings (`searched`) and the places where other tools keep theirs. With `record` those that were
-    not known are recorded when they are read; what only a link or a text file of a project names, outside of that
-    project, is recorded where it is one of `folders` itself and the user `named` them to be recorded.
+    With `folders` only what lies below these, searched to the bottom. Else the records, the current folder, the places
+    where other tools keep theirs, and what only a search has found: until now, or by the one that told `found`. With
+    `record` those that were not known are recorded when they are read, except what only a search has found; what only a
+    link or a text file of a project names, outside of that project, is recorded where it is one of `folders` itself and
+    the user `named` them to be recorded.
     """
     given = [os.path.abspath(os.path.join(cwd, os.path.expanduser(folder))) for folder in folders]
     records = known_venvs(places.root)
     if given:
-        found = search_venvs(given, observer)
+        search = search_venvs(given, observer)
         tops = tuple(f"{top.rstrip('/')}/" for top in dict.fromkeys((*given, *map(os.path.realpath, given))))
         known = {one.name: one for one in records if f"{one.path}/".startswith(tops)}
-        return Inventory(places, known, found.venvs, found.unreadable, record=record, named=given if named else ())
-    paths, unreadable = _without_records(places, environ, cwd, searched, observer)
+        below: dict[str, KnownBy] = dict.fromkeys(search.venvs, "place")
+        return Inventory(places, known, below, search.unreadable, record=record, named=given if named else ())
+    paths = _without_records(places, environ, cwd, found)
     pointed = named_outside(places, cwd)
-    return Inventory(places, {one.name: one for one in records}, paths, unreadable, record=record, pointed=pointed)
+    return Inventory(places, {one.name: one for one in records}, paths, (), record=record, pointed=pointed)
 
 
-def unrecorded_venvs(places: Places) -> tuple[str, ...]:
+def unrecorded_venvs(places: Places, found: Iterable[str] = ()) -> tuple[str, ...]:
     """The paths of the venvs that are known without a record, for those who only ask which name of the store each uses.
 
-    The part of the inventory that every command looks at, also each move of an alias: nothing is searched, and nothing
-    recorded. Raises PymanError where the records cannot be read.
+    `found` is what a search has just found; what an earlier one found is among the answer. Every command asks this,
+    also each move of an alias: nothing is searched, and nothing recorded. Raises PymanError where the records cannot be
+    read.
     """
-    return _not_recorded(places, _without_records(places, places.environ, places.cwd, (), SILENT)[0])
-
-
-def counted_venvs(places: Places, observer: Observer = SILENT) -> tuple[str, ...]:
-    """The same, and those below the folders that the settings name.
-
-    Raises PymanError where records or settings cannot be read.
-    """
-    folders = read_settings(places.config).folders
-    return _not_recorded(places, _without_records(places, places.environ, places.cwd, folders, observer)[0])
-
-
-def _not_recorded(places: Places, paths: Iterable[str]) -> tuple[str, ...]:
     recorded = set(record_names(places.root))
-    return tuple(dict.fromkeys(path for path in paths if record_name(path) not in recorded))
+    known = _without_records(places, places.environ, places.cwd, found)
+    return tuple(path for path in known if record_name(path) not in recorded)
 
 
-def _without_records(
-    places: Places, environ: Mapping[str, str], cwd: str, searched: Iterable[str], observer: Observer
-) -> tuple[list[str], tuple[str, ...]]:
-    """Where venvs are, whether they have a record or not; and the folders that could not be searched."""
-    paths = [*_here(places, cwd), *venvs_of_tools(tool_places(environ, places.home)), *named_outside(places, cwd)]
-    wanted = [os.path.abspath(os.path.join(places.home, os.path.expanduser(folder))) for folder in searched]
-    if not wanted:
-        return paths, ()
-    found = search_venvs(wanted, observer)
-    return [*paths, *found.venvs], found.unreadable
+def _without_records(places: Places, environ: Mapping[str, str], cwd: str, found: Iterable[str]) -> dict[str, KnownBy]:
+    """Where venvs are, whether they have a record or not, and how they are known."""
+    paths: dict[str, KnownBy] = dict.fromkeys(_here(places, cwd), "project")
+    of_tools = venvs_of_tools(tool_places(environ, places.home))
+    sources: tuple[tuple[Iterable[str], KnownBy], ...] = (
+        (of_tools, "place"),
+        (named_outside(places, cwd), "project"),
+        (found, "search"),
+        (found_venvs(places), "search"),
+    )
+    for each, how in sources:
+        for path in each:
+            paths.setdefault(path, how)
+    return paths
 
 
 def read_one(places: Places, path: str) -> VenvFacts | None:

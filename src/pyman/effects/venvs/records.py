@@ -70,21 +70,27 @@ def write_record(root: str, path: str) -> str:
 
     Raises PymanError where the store cannot be written.
     """
-    folder = os.path.join(root, "venvs")
     name = record_name(path)
+    write_link(os.path.join(root, "venvs"), name, os.path.abspath(path))
+    return name
+
+
+def write_link(folder: str, name: str, target: str) -> None:
+    """Make a link in a folder of the store; one that is already right is not written again.
+
+    Raises PymanError where the store cannot be written.
+    """
     place = os.path.join(folder, name)
-    target = os.path.abspath(path)
     try:
         if os.readlink(place) == target:
-            return name
+            return
     except OSError:
-        pass  # No record yet, or something else in its place: the rename says so.
+        pass  # No link yet, or something else in its place: the rename says so.
     make_folder(folder)
     try:
         replace_link(place, target)
     except OSError as error:
         raise cannot_write(place, error) from error
-    return name
 
 
 def forget(root: str, name: str) -> bool:
@@ -106,7 +112,10 @@ def is_recorded(root: str, path: str) -> bool:
 
 def record_names(root: str) -> list[str]:
     """The names of all records, sorted. Raises PymanError where they cannot be read: they are not none."""
-    folder = os.path.join(root, "venvs")
+    return _names_in(os.path.join(root, "venvs"))
+
+
+def _names_in(folder: str) -> list[str]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_symlink())
@@ -121,9 +130,14 @@ def known_venvs(root: str) -> tuple[KnownVenv, ...]:
 
     Raises PymanError where they cannot be read.
     """
-    found = []
-    for name in record_names(root):
-        path = os.path.join(root, "venvs", name)
+    return tuple(KnownVenv(name, target) for name, target in links_in(os.path.join(root, "venvs")).items())
+
+
+def links_in(folder: str) -> dict[str, str]:
+    """The absolute links in a folder of the store, by name, sorted. Raises PymanError where they cannot be read."""
+    found = {}
+    for name in _names_in(folder):
+        path = os.path.join(folder, name)
         try:
             target = os.readlink(path)
         except OSError as error:
@@ -131,8 +145,8 @@ def known_venvs(root: str) -> tuple[KnownVenv, ...]:
                 raise _unreadable(path, error) from error
             continue  # Forgotten since the folder was listed, or no link.
         if target.startswith("/"):
-            found.append(KnownVenv(name, target))
-    return tuple(found)
+            found[name] = target
+    return found
 
 
 def _unreadable(path: str, error: OSError) -> PymanError:

@@ -10,6 +10,7 @@ import sys
 import time
 
 from pyman.core.record import record
+from pyman.effects.interruption import Terminated
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.venvs import folder_walk
 from pyman.effects.venvs.folder_walk import Walk
@@ -24,6 +25,7 @@ _BATCH = 2000
 # Seconds. A search that is over by then is not worth a process, or a line on the terminal.
 _WORTH_HELP = 0.04
 _WORTH_SAYING = 0.7
+_WORTH_WAITING = 2.0
 _MOST_HELPERS = 7
 
 
@@ -37,18 +39,34 @@ class Search:
     """How many folders were walked."""
     unreadable: tuple[str, ...]
     """Folders that could not be looked into, sorted."""
+    is_whole: bool = True
+    """False where ctrl-C ended it."""
 
 
-def search_venvs(folders: Iterable[str], observer: Observer = SILENT, helpers: int | None = None) -> Search:
+def search_venvs(
+    folders: Iterable[str],
+    observer: Observer = SILENT,
+    helpers: int | None = None,
+    *,
+    without: Iterable[str] = (),
+    told: str = "",
+    may_end: bool = False,
+    aside: bool = False,
+) -> Search:
     """Find every venv below absolute folders; one that is given by a link is walked, links below it are not.
 
     A path that is not a folder is among the venvs: only reading it tells whether it is a text file in place of `.venv`.
-    `helpers` says how many processes may help; by default one less than there are processors.
+    `helpers` says how many processes may help; by default one less than there are processors. Folders in `without`, by
+    their paths, are not looked at. The task that an observer is told of is `told`. Where it `may_end`, ctrl-C ends the
+    search, and what was found until then is the answer. With `aside` this process looks at nothing itself: on a file
+    system that does not answer, only the helpers wait, and they can be ended.
     """
-    walk = Walk()
+    walk = Walk(frozenset(map(os.fsencode, without)))
     given = sorted(set(folders))
     for folder in given:
-        if os.path.isfile(folder):
+        if aside:
+            walk.add_unseen(os.fsencode(folder))
+        elif os.path.isfile(folder):
             walk.found.append(os.fsencode(folder))
         else:
             walk.add(os.fsencode(folder))
@@ -57,13 +75,21 @@ def search_venvs(folders: Iterable[str], observer: Observer = SILENT, helpers: i
     started = time.monotonic()
     task = ""
     crew: list[_Helper] = []
+    is_whole = True
     try:
+        if aside:
+            crew = _start(helpers + 1)
+            helpers = 0
         while walk.pending or any(helper.is_busy for helper in crew):
+            # Without any helper there is nobody else to look.
+            alone = not aside or not crew
             for helper in crew:
-                if not helper.is_busy and len(walk.pending) > 1:
+                if not helper.is_busy and len(walk.pending) > alone:
                     helper.give(walk)
-            walk.run(_BATCH)
-            for helper in _answering(crew, wait=not walk.pending):
+            if alone:
+                walk.run(_BATCH)
+            waits = None if task else max(started + _WORTH_SAYING - time.monotonic(), 0)
+            for helper in _answering(crew, waits if not alone or not walk.pending else 0):
                 if not helper.take(walk):
                     crew.remove(helper)
             elapsed = time.monotonic() - started
@@ -71,8 +97,12 @@ def search_venvs(folders: Iterable[str], observer: Observer = SILENT, helpers: i
                 crew = _start(helpers)
                 helpers = 0
             if not task and elapsed > _WORTH_SAYING:
-                task = f"searching {', '.join(given)}"
+                task = told or f"searching {', '.join(given)}"
                 observer.began(task, None)
+    except Terminated as signal:
+        if not may_end or not signal.is_ctrl_c:
+            raise
+        is_whole = False
     finally:
         for helper in crew:
             helper.end()
@@ -82,6 +112,7 @@ def search_venvs(folders: Iterable[str], observer: Observer = SILENT, helpers: i
         tuple(sorted({os.fsdecode(path) for path in walk.found})),
         walk.count,
         tuple(sorted({os.fsdecode(path) for path in walk.unreadable})),
+        is_whole,
     )
 
 
@@ -108,14 +139,14 @@ def _start(number: int) -> list[_Helper]:
     return crew
 
 
-def _answering(crew: list[_Helper], *, wait: bool) -> list[_Helper]:
-    """The helpers that have something to say; with `wait`, not before one has."""
+def _answering(crew: list[_Helper], seconds: float | None) -> list[_Helper]:
+    """The helpers that have something to say within so many seconds; None waits until one has."""
     import select
 
     busy = {helper.descriptor: helper for helper in crew if helper.is_busy}
     if not busy:
         return []
-    ready, _, _ = select.select(list(busy), [], [], None if wait else 0)
+    ready, _, _ = select.select(list(busy), [], [], seconds)
     return [busy[descriptor] for descriptor in ready]
 
 
@@ -142,11 +173,11 @@ class _Helper:
         """Hand over half of what is pending: the folders that were met first, with most below them."""
         import marshal
 
-        half = len(walk.pending) // 2
+        half = max(len(walk.pending) // 2, 1)
         self._share = walk.pending[:half]
         del walk.pending[:half]
         try:
-            marshal.dump((self._share, _BATCH), self._to)
+            marshal.dump((self._share, _BATCH, walk.without), self._to)
             self._to.flush()
         except OSError:
             pass  # It has died; its answer will say so.
@@ -174,5 +205,10 @@ class _Helper:
                 stream.close()
             except OSError:
                 pass  # What was not sent any more is not needed any more.
+        import subprocess
+
         self._process.terminate()
-        self._process.wait()
+        try:
+            self._process.wait(_WORTH_WAITING)
+        except subprocess.TimeoutExpired:
+            pass  # A disk holds it, and lets it go some day.

@@ -1,0 +1,12 @@
+"""Options that several verbs have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+SearchOption = Annotated[
+    bool | None,
+    typer.Option("--search/--no-search", help="Search the home folder for venvs now, or leave that out."),
+]
