@@ -218,7 +218,7 @@ __pyman_options() {
             '--python'$'\t''Another Python; default: the same minor'
             '--from'$'\t''A lock or requirements file, instead of what was there'
             '--allow-newer'$'\t''Allow other versions of what cannot be had; names may follow'
-            '--force'$'\t''Rebuild also where a relink would do'
+            '--force'$'\t''Also recreate a venv that another tool owns, or with changed files of packages'
             '--installer'$'\t''What installs packages'
             '--yes'$'\t''Answer every question with yes; rebuild also where a relink would do'
             '--dry-run'$'\t''Show what would be done, and change nothing'

@@ -54,6 +54,8 @@ CANNOT_RENAME = Code("cannot-rename")
 """The file system does not rename that folder: it is part of a container's image."""
 CANNOT_INSTALL = Code("cannot-install")
 """pip or uv failed."""
+CHANGED_FILES = Code("changed-files")
+"""A rebuild would lose changes that were made to files of packages since they were installed."""
 EXISTS = Code("exists")
 """There is a venv in that place already."""
 FOREIGN = Code("foreign")

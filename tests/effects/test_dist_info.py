@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pyman.core.packages.compatibility import Move, Release, Verdict, marker_environment
 from pyman.core.packages.package import UNKNOWN, Origin, Package
 from pyman.core.version import parse_version
-from pyman.effects.packages.dist_info import Reader, read_distributions, read_packages, record_paths
+from pyman.effects.packages.dist_info import Reader, installed_paths, read_distributions, read_packages
 from pyman.effects.packages.elf import exported_symbols
 from stage.hostile import HUGE, damaged
 from stage.index import fetch_wheels, unzip_wheels
@@ -74,7 +74,7 @@ def test_everything_that_an_installer_leaves_is_read(site_packages):
     assert (spam.name, spam.normalized, spam.version) == ("Spam.Eggs", "spam-eggs", "1.0")
     assert spam.distribution.compiled == ("spam_eggs/_fast.cpython-313-x86_64-linux-gnu.so",)
     assert read_distributions(site_packages)[0] == (ham.distribution, spam.distribution)
-    assert "spam_eggs-1.0.dist-info/METADATA" in record_paths(site_packages, spam)
+    assert "spam_eggs-1.0.dist-info/METADATA" in installed_paths(site_packages, spam)
 
 
 def test_a_real_installation_by_pip_is_read_back(tmp_path):
@@ -87,7 +87,7 @@ def test_a_real_installation_by_pip_is_read_back(tmp_path):
     assert (str(spam), spam.requested, spam.installer, spam.scripts) == ("Spam 1.5", True, "pip", ("spam",))
     assert spam.origin is not None
     assert (spam.origin.kind, spam.origin.path) == ("archive", wheel)
-    assert "spam.py" in record_paths(target, spam)
+    assert "spam.py" in installed_paths(target, spam)
 
 
 def test_what_setuptools_left_before_wheels_is_read_too(site_packages, tmp_path):

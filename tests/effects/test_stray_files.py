@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from pyman.effects.venvs.user_files import copy_folder, copy_user_files
+from pyman.effects.venvs.kept_files import copy_folder, copy_user_files
 from stage.somebody import SOMEBODY
 from stage.venvs import write
 

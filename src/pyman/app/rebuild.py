@@ -11,6 +11,7 @@ from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
 from pyman.core.packages.compatibility import newly_broken
 from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
 from pyman.core.plans.rebuild import Comparison, RebuildOptions, RebuildPlan, compare, relax, unplanned
+from pyman.core.pyvenv_cfg import FILE_NAME, edit, other_settings
 from pyman.core.record import record
 from pyman.core.relink import Target
 from pyman.core.venv import VenvFacts, VenvFolder
@@ -27,11 +28,12 @@ from pyman.effects.settings import read_link_mode
 from pyman.effects.venvs.backup import Backup, VenvLock
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.journal import journal_path, read_entry
+from pyman.effects.venvs.kept_files import copy_folder, copy_user_files, keep_activation
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import folder_made, refuse_unless_own, within_own
 from pyman.effects.venvs.records import remember
 from pyman.effects.venvs.recovery import FINISHED, LEFT, interrupted, recover
-from pyman.effects.venvs.user_files import copy_folder, copy_user_files, put_own_pip_conf
+from pyman.effects.venvs.user_files import put_own_pip_conf
 from pyman.errors import NOT_AS_PLANNED, NotFound, PymanError
 
 _MOST_TRIES = 20
@@ -166,7 +168,7 @@ def rebuild_for(session: Session, facts: VenvFacts, minor: str) -> None:
         again = read_one(session.places, facts.path)
         if again is None:
             raise NotFound(f"{facts.path} is no venv any more", hint="run `pyman doctor` again")
-        plan = plan_rebuild(session, again, RebuildOptions(minor=minor or None, force=facts.foreign))
+        plan = plan_rebuild(session, again, RebuildOptions(minor=minor or None, foreign=facts.foreign))
         refuse_obstacles(plan)
         done = carry_out(session, plan)
     for note in done.notes:
@@ -231,7 +233,9 @@ def check_new(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder
         refuse_unless_own(made)
         if plan.library is not None:
             user_files = copy_user_files(backup, facts.folder, plan.library, library, plan.packages)
+        user_files += tuple(f"bin/{name}" for name in keep_activation(facts, backup, new, made))
         _keep_pipx_metadata(plan, backup, made)
+        _keep_settings(facts, new, made)
         if user_files:
             notes += (f"kept what no package had put there: {_some(user_files)}",)
         old.flush()
@@ -294,6 +298,14 @@ def rewritten(plan: RebuildPlan) -> tuple[str, ...]:
     """The files at the top of the old venv that the new one gets before it is good, as they have to be there."""
     pip_conf = (PIP_CONF,) if plan.pip_conf is not None else ()
     return (*pip_conf, PIPX_METADATA) if PIPX_METADATA in plan.moved else pip_conf
+
+
+def _keep_settings(facts: VenvFacts, new: VenvFacts, made: VenvFolder) -> None:
+    """The user's own lines in `pyvenv.cfg`."""
+    others = other_settings(facts.settings)
+    if others:
+        content = edit(os.fsdecode(new.cfg), others).encode("utf-8", "surrogateescape")
+        within_own(made, "", lambda folder: replace_file(FILE_NAME, content, folder=folder))
 
 
 def _keep_pipx_metadata(plan: RebuildPlan, backup: str, made: VenvFolder) -> None:

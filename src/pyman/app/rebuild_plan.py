@@ -33,6 +33,7 @@ from pyman.core.plans.rebuild import (
     requested_python,
     split_own,
     stays,
+    told_changes,
     with_policy,
 )
 from pyman.core.record import replace
@@ -43,6 +44,7 @@ from pyman.core.venv import VenvFacts
 from pyman.core.version import Version, split_release
 from pyman.effects.files import missing_space, read_bytes
 from pyman.effects.interruption import Part
+from pyman.effects.packages.changed_files import changed_files
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import find_installer, find_pip_wheel
 from pyman.effects.project_files import project_of
@@ -56,6 +58,7 @@ from pyman.errors import FOREIGN, OTHER_LOCK, OWN_VENV, BadRequest, DiskFull, No
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyman.core.packages.package import Package
     from pyman.core.version import Variant
 
 LOCK = "lock"
@@ -117,12 +120,16 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
         may_relax=options.allow_newer and not options.relaxed,
         copied=copied,
         moved=moved,
+        changed=_changes(facts, packages),
+        goes_over_changes=options.force,
         pip_conf=own_conf[0] if own_conf is not None else None,
         offline=session.offline,
         notes=(*notes, *said, *told),
     )
     if options.source is None:
         plan = replace(plan, unfinished=_unfinished(session, facts))
+    if plan.changed and options.force:
+        plan = replace(plan, notes=(*plan.notes, f"{told_changes(plan.changed)}: these changes are lost"))
     plan = relax(plan, frozenset(options.relaxed))
     if plan.may_relax:
         blocked = frozenset(one.normalized for one in plan.reinstallation.obstacles if one.relaxable)
@@ -164,7 +171,7 @@ def refuse_obstacles(plan: RebuildPlan) -> None:
 
 def refuse_foreign(facts: VenvFacts, options: RebuildOptions) -> None:
     """Raise Refused for the venv of another tool, unless `--force` takes it all the same."""
-    if facts.creator == "pre-commit" or (facts.foreign and not options.force):
+    if facts.creator == "pre-commit" or (facts.foreign and not (options.force or options.foreign)):
         raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code=FOREIGN)
 
 
@@ -177,6 +184,16 @@ def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
             code=OWN_VENV,
         )
     refuse_what_cannot_move(facts.folder)
+
+
+def _changes(facts: VenvFacts, packages: tuple[Package, ...]) -> tuple[tuple[str, str], ...]:
+    library = facts.library
+    if library is None:
+        return ()
+    site_packages = os.path.join("lib", library.name, "site-packages")
+    places = tuple(place for place in (facts.folder, facts.path, facts.moved_from) if place is not None)
+    found = changed_files(facts.folder, site_packages, packages, places)
+    return tuple((file.path, file.package) for file in found)
 
 
 def _refuse_to_lose(session: Session, facts: VenvFacts, choice: Choice, options: RebuildOptions) -> tuple[str, ...]:

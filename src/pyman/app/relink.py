@@ -83,7 +83,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
         told = [finding.repair for finding in wanted if finding.repair] or ["nothing is wrong with it"]
         if target is not None:
             told = [f"link it to {target[0].home}"]
-        line = f"{shown}: {'; '.join(told)}; `--force` makes it anew all the same"
+        line = f"{shown}: {'; '.join(told)}; `--yes` recreates it all the same"
         status: RelinkStatus = "planned" if wanted or target is not None else "unchanged"
         return relinked_data(facts, facts, count, status), line
     if target is not None:
@@ -94,7 +94,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
         line = f"{shown}: same minor, so it was linked to {target[0].home}, with its packages"
         return relinked_data(facts, after, count, "relinked"), line
     if not wanted:
-        line = f"{shown}: nothing is wrong with it; `--force` makes it anew all the same"
+        line = f"{shown}: nothing is wrong with it; `--yes` recreates it all the same"
         return relinked_data(facts, facts, count, "unchanged"), line
     borrows = next((finding for finding in wanted if finding.code == "borrows"), None)
     if borrows is not None:
@@ -111,7 +111,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
     if failure is not None:
         raise PymanError(
             f"{facts.path} could not be repaired: {failure.why}",
-            hint=f"run `pyman rebuild {as_word(facts.path)} --force` to recreate it",
+            hint=f"run `pyman rebuild {as_word(facts.path)} --yes` to recreate it",
         )
     after = outcome.facts or facts
     line = f"{shown}: same minor, so it was mended in place, with its packages"

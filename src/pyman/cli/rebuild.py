@@ -38,7 +38,10 @@ def rebuild(
     relax: Annotated[
         list[str] | None, typer.Option("--relax", metavar="NAME", hidden=True, help="A package to allow it for.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Rebuild also where a relink would do.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also recreate a venv that another tool owns, or with changed files of packages."),
+    ] = False,
     installer: Annotated[
         str, typer.Option("--installer", metavar="auto|uv|pip", help="What installs packages.")
     ] = "auto",

@@ -414,6 +414,7 @@ _BORN_WITH = re.compile(
     r"|activate(?:\.[a-z0-9]+)?|activate_this\.py|deactivate(?:\.[a-z0-9]+)?|__pycache__",
     re.IGNORECASE,
 )
+_PIPS = re.compile(r"(pip|wheel|easy_install)-?[0-9.]*t?")
 _RUNTIME_FOLDER = re.compile(r"(?:python|pypy|graalpy)[0-9.]+[a-z]*|site")
 # Bookkeeping of installers, which the new ones do for themselves; virtualenv and uv patch distutils.
 _BOOKKEEPING = re.compile(
@@ -451,6 +452,12 @@ def is_written_by_a_tool(ignore_file: str) -> bool:
 def is_born_with(name: str) -> bool:
     """True for what is in the `bin` of every venv."""
     return _BORN_WITH.fullmatch(name) is not None
+
+
+def package_of_program(name: str) -> str | None:
+    """The package that puts a program of this name into every venv: `pip` for `pip3.13`."""
+    found = _PIPS.fullmatch(name)
+    return {"easy_install": "setuptools"}.get(found[1], found[1]) if found is not None else None
 
 
 def is_bookkeeping(name: str) -> bool:

@@ -27,6 +27,13 @@ HELD_BACK = "pyman-held-back"
 VERSION_KEYS = ("version", "version_info", "python-version")
 """The keys that name a release: stdlib writes the first, uv the second, virtualenv all three."""
 
+_OF_MAKERS = frozenset(
+    (
+        *VERSION_KEYS, REQUEST, POLICY, HELD_BACK, "home", "include-system-site-packages", "executable", "command",
+        "prompt", "implementation", "base-prefix", "base-exec-prefix", "base-executable", "virtualenv", "uv", "seed",
+        "relocatable", "extends-environment", "gourgeist",
+    )
+)  # fmt: skip
 _BOM = "\ufeff"
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 _CODE_POINT_DIGITS = {"x": 2, "u": 4, "U": 8}
@@ -93,6 +100,12 @@ def parse_pyvenv_cfg(text: str) -> Settings:
             values[key] = value.strip()
     values.pop("", None)
     return Settings(values)
+
+
+def other_settings(settings: Settings) -> dict[str, str]:
+    """The lines that no maker of venvs writes, as far as they can be written again."""
+    found = {key: value for key, value in settings.values.items() if key not in _OF_MAKERS}
+    return {key: value for key, value in found.items() if "\r" not in key + value and "\0" not in key + value}
 
 
 def edit(text: str, changes: Mapping[str, str | None]) -> str:

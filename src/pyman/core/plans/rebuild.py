@@ -14,7 +14,7 @@ from pyman.core.relink import pinned_release, wanted_alias
 from pyman.core.request import Request, parse_request
 from pyman.core.store import Choice, Store, pinned
 from pyman.core.version import Version, minor_alias
-from pyman.errors import BLOCKED, SOURCE_GONE, BadRequest, NotFound, Refused, UsageError
+from pyman.errors import BLOCKED, CHANGED_FILES, SOURCE_GONE, BadRequest, NotFound, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class RebuildOptions:
     relaxed: tuple[str, ...] = ()
     """The normalized names that `--allow-newer` is limited to; what needs it where it is empty."""
     force: bool = False
+    """Go over changed files of packages, and rebuild what another tool owns, or a relink would do for."""
+    foreign: bool = False
+    """Rebuild what another tool owns."""
     installer: str = "auto"
     yes: bool = False
     """Rebuild also where a relink would do, and off a base that lends it packages."""
@@ -73,6 +76,10 @@ class RebuildPlan:
     """Names at the top of the venv's folder that packages are installed from: the new one gets copies of them first."""
     moved: tuple[str, ...] = ()
     """Other names there that are no venv's: the new one gets them once it is good."""
+    changed: tuple[tuple[str, str], ...] = ()
+    """Files of packages that were changed since they were installed, relative to the venv, each with the package."""
+    goes_over_changes: bool = False
+    """True where the user says that these changes may be lost."""
     pip_conf: bytes | None = None
     """The venv's own `pip.conf`: the new one has it before anything is installed."""
     offline: bool = False
@@ -102,7 +109,7 @@ def obstacles_of(plan: RebuildPlan) -> Refused | None:
     """The refusal of a plan in which something cannot be restored as it was; None where all can."""
     obstacles = plan.reinstallation.obstacles if plan.source is None else ()
     if not obstacles:
-        return None
+        return _refusal_of_changes(plan)
     told = "; ".join(map(str, obstacles[:_MOST_NAMED]))
     if len(obstacles) > _MOST_NAMED:
         told += f"; and {', '.join(one.name for one in obstacles[_MOST_NAMED:])}"
@@ -113,6 +120,23 @@ def obstacles_of(plan: RebuildPlan) -> Refused | None:
     return Refused(
         f"{plan.facts.path} cannot be rebuilt with Python {plan.choice.release}: {told}", hint=hint, code=BLOCKED
     )
+
+
+def _refusal_of_changes(plan: RebuildPlan) -> Refused | None:
+    if not plan.changed or plan.goes_over_changes:
+        return None
+    return Refused(
+        f"{plan.facts.path} was not rebuilt: {told_changes(plan.changed)}",
+        hint=f"copy the changes elsewhere, then run `pyman rebuild {as_word(plan.facts.path)} --force`",
+        code=CHANGED_FILES,
+    )
+
+
+def told_changes(changed: tuple[tuple[str, str], ...]) -> str:
+    """Which files were changed: of many the first."""
+    named = ", ".join(f"{path.rpartition('site-packages/')[2]} ({package})" for path, package in changed[:_MOST_NAMED])
+    more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
+    return f"files of packages were changed since they were installed: {named}{more}"
 
 
 def refuse_unknown_names(facts: VenvFacts, packages: Iterable[Package], names: Iterable[str]) -> None:

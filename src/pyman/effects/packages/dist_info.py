@@ -83,12 +83,26 @@ def read_packages(site_packages: str) -> tuple[tuple[Package, ...], tuple[str, .
     return _without_doubles(site_packages, found, notes), tuple(notes)
 
 
-def record_paths(site_packages: str, package: Package) -> tuple[str, ...]:
-    """Return the paths that the package's RECORD lists, as they are written: relative to site-packages, or absolute.
+def installed_paths(site_packages: str, package: Package) -> tuple[str, ...] | None:
+    """Return the paths that were installed with a package, relative to site-packages, or absolute.
 
-    Raises NotReadable and OSError as `read_bytes` does.
+    None where no list tells, or it cannot be read.
     """
-    return paths_in_record(read_bytes(f"{site_packages}/{package.folder}/RECORD", LARGEST_RECORD))
+    folder = f"{site_packages}/{package.folder}"
+    try:
+        if package.folder.endswith(".egg-info"):
+            listed = paths_in_record(read_bytes(f"{folder}/installed-files.txt", LARGEST_RECORD))
+            return tuple(os.path.normpath(os.path.join(package.folder, path)) for path in listed)
+        return paths_in_record(read_bytes(f"{folder}/RECORD", LARGEST_RECORD))
+    except OSError:
+        return None
+
+
+def top_levels(site_packages: str, package: Package) -> tuple[str, ...]:
+    """The names in site-packages that a package without a list of files says, or seems, to have."""
+    told = _read_if_there(f"{site_packages}/{package.folder}/top_level.txt", []) or b""
+    names = tuple(name for name in told.decode("utf-8", "replace").split() if name.isidentifier())
+    return names or (package.normalized.replace("-", "_"),)
 
 
 def record_rows(site_packages: str, package: Package) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""Files in an old venv that no package put there, and its own `pip.conf`: read, and taken over into the new one."""
+"""What in a venv's folder is its user's and what is its own, and its own `pip.conf`."""
 
 from __future__ import annotations
 
@@ -11,73 +11,34 @@ from pyman.core.moved import (
     DATA_FOLDERS,
     PROJECT_NOTE,
     inside,
-    is_bookkeeping,
     is_born_with,
     is_runtime_folder,
     is_written_by_a_tool,
     made_by_nobody,
     may_be_a_packages,
-    with_parents,
 )
 from pyman.effects.files import NotReadable, is_folder, is_there, open_regular, read_bytes, read_text, replace_file
-from pyman.effects.packages.dist_info import read_packages, record_paths, record_rows
+from pyman.effects.packages.dist_info import read_packages, record_rows
 from pyman.effects.venvs.own_folders import open_own
 from pyman.errors import PIP_CONF, Changed, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from pyman.core.packages.package import Package
     from pyman.core.packages.pip_conf import PipConf
     from pyman.core.venv import VenvFolder
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_PIECE = 1 << 20
 
-
-def copy_user_files(
-    backup: str, venv: str, old_library: str, new_library: str, packages: Iterable[Package]
-) -> tuple[str, ...]:
-    """Copy what the new venv lacks and no package owned, and return where it lies, relative to the venv.
-
-    The libraries are the folders `lib/python3.X/site-packages` of the two, relative; `packages` are those of the old
-    one, which is read at `backup` and had the place of the new one. What is there already stays. Raises OSError.
-    """
-    candidates = {
-        **_candidates(backup, venv, "bin", "bin", is_born_with),
-        **_candidates(backup, venv, old_library, new_library, is_bookkeeping),
-    }
-    for folder in DATA_FOLDERS:
-        candidates |= _files_below(backup, venv, folder)
-    if not candidates:
-        return ()
-    owned = _owned(backup, venv, old_library, packages)
-    kept = []
-    for old, new in candidates.items():
-        if old not in owned and _copy(os.path.join(backup, old), os.path.join(venv, new)):
-            kept.append(new)
-    return tuple(kept)
-
-
-def _candidates(backup: str, venv: str, old: str, new: str, known: object) -> dict[str, str]:
-    assert callable(known)
-    return {
-        f"{old}/{name}": f"{new}/{name}"
-        for name in _names_in(os.path.join(backup, old))
-        if not known(name) and not os.path.lexists(os.path.join(venv, new, name))
-    }
-
-
-def _names_in(folder: str) -> list[str]:
+def names_in(folder: str) -> list[str]:
+    """What is in a folder, sorted; nothing where there is none. Raises OSError where that cannot be told."""
     try:
         return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def _walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
+def walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
     """Walk as `os.walk` does; what it cannot read is an error, not empty: the old venv goes, with all that is left."""
 
     def stop(error: OSError) -> None:
@@ -85,91 +46,6 @@ def _walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
             raise error
 
     return os.walk(top, onerror=stop)
-
-
-def _files_below(backup: str, venv: str, folder: str) -> dict[str, str]:
-    found = {}
-    for above, folders, files in _walk(os.path.join(backup, folder)):
-        links = [name for name in folders if os.path.islink(os.path.join(above, name))]
-        for name in (*files, *links):
-            path = os.path.relpath(os.path.join(above, name), backup)
-            if not os.path.lexists(os.path.join(venv, path)):
-                found[path] = path
-    return found
-
-
-def _owned(backup: str, venv: str, library: str, packages: Iterable[Package]) -> frozenset[str]:
-    """Everything that packages put there, and the folders that it lies in."""
-    paths: list[str] = []
-    for package in packages:
-        paths += (f"bin/{name}" for name in package.scripts)
-        try:
-            listed = record_paths(os.path.join(backup, library), package)
-        except OSError:
-            continue  # One without a list: what it needs is put there again with it.
-        paths += (path for one in listed if (path := inside(venv, library, one)) is not None)
-    return with_parents(paths)
-
-
-def _copy(source: str, target: str) -> bool:
-    """Copy one file, link or folder with its times; False for what is none of these, and for empty folders."""
-    import shutil
-
-    mode = os.lstat(source).st_mode
-    if stat.S_ISDIR(mode):
-        if not _holds_anything(source):
-            return False
-        shutil.copytree(source, target, symlinks=True, ignore=_unwanted, copy_function=_copy_file)
-        return True
-    if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
-        return False
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    if stat.S_ISLNK(mode):
-        shutil.copy2(source, target, follow_symlinks=False)
-    else:
-        _copy_file(source, target)
-    return True
-
-
-def _copy_file(source: str, target: str) -> None:
-    """Copy a file with its time and permissions, but never as a program that runs as its owner: that is who copies."""
-    import shutil
-
-    with open(os.open(source, _READ), "rb", buffering=0) as old:
-        status = os.fstat(old.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise NotReadable(f"{source} is no regular file")
-        with open(os.open(target, _WRITE, 0o600), "wb") as new:
-            shutil.copyfileobj(old, new, _PIECE)
-            new.flush()
-            os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
-            os.utime(new.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def _holds_anything(folder: str) -> bool:
-    return any(files and os.path.basename(above) != "__pycache__" for above, _, files in _walk(folder))
-
-
-def _unwanted(folder: str, names: list[str]) -> list[str]:
-    """Bytecode of another Python, and what cannot be copied: sockets, fifos."""
-    unwanted = []
-    for name in names:
-        mode = os.lstat(os.path.join(folder, name)).st_mode
-        if name == "__pycache__" or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
-            unwanted.append(name)
-    return unwanted
-
-
-def copy_folder(source: str, target: str) -> None:
-    """Copy a whole folder of the user's with its times and links. Raises OSError."""
-    import shutil
-
-    try:
-        shutil.copytree(source, target, symlinks=True, copy_function=_copy_file)
-    except shutil.Error as error:
-        # It tells of each file; one is enough to know why.
-        first = error.args[0][0] if error.args and error.args[0] else (source, target, str(error))
-        raise OSError(f"{first[0]}: {first[2]}") from error
 
 
 def hides_all(ignore_file: str) -> bool:
@@ -219,7 +95,7 @@ def _holds_checkouts_alone(folder: str) -> bool:
     """True where every folder in it is a repository that was checked out, as `pip install -e git+…` does."""
     return is_folder(folder) and all(
         any(is_there(os.path.join(folder, name, repository)) for repository in _REPOSITORIES)
-        for name in _names_in(folder)
+        for name in names_in(folder)
         if name != "pip-delete-this-directory.txt"
     )
 
@@ -243,7 +119,7 @@ def own_entries(venv: str) -> tuple[str, ...]:
     ]
     for folder, is_own in _PARTS:
         if is_folder(os.path.join(venv, folder)):
-            own += (f"{folder}/{name}" for name in _names_in(os.path.join(venv, folder)) if is_own(name))
+            own += (f"{folder}/{name}" for name in names_in(os.path.join(venv, folder)) if is_own(name))
     held = tuple(f"{name}/" for name in own)
     others = (
         path
@@ -267,7 +143,7 @@ _SHARED_FOLDERS = frozenset(("bin", "lib", *DATA_FOLDERS))
 def _recorded(venv: str) -> dict[str, str]:
     """What the packages of a venv recorded of every file of theirs, relative to the venv: `sha256=…`, or nothing."""
     found: dict[str, str] = {}
-    for library in _names_in(os.path.join(venv, "lib")):
+    for library in names_in(os.path.join(venv, "lib")):
         site_packages = os.path.join("lib", library, "site-packages")
         if not is_runtime_folder(library) or not is_folder(os.path.join(venv, site_packages)):
             continue
@@ -291,7 +167,7 @@ def _is_recorded(venv: str, name: str, recorded: dict[str, str]) -> bool:
         return _is_unchanged(venv, name, recorded)
     return all(
         _is_unchanged(venv, os.path.relpath(os.path.join(above, file), venv), recorded)
-        for above, folders, files in _walk(path)
+        for above, folders, files in walk(path)
         for file in (*files, *(one for one in folders if not is_folder(os.path.join(above, one))))
         if not above.endswith("/__pycache__")
     )

@@ -1,0 +1,140 @@
+"""What people keep in a venv beside its packages is there after `pyman rebuild`, and what they changed stops it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from stage.rebuilding import NEW, OLD, Bench, left_beside, picture
+from stage.venvs import call, peer, write
+from stage.wheels import build_wheel
+
+OLD_SITE, NEW_SITE = "lib/python3.13/site-packages", "lib/python3.11/site-packages"
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return Bench(tmp_path_factory.mktemp("bench"), runtimes=(NEW, OLD))
+
+
+def contents(venv, names):
+    found = {}
+    for name in names:
+        path = venv / name
+        found[name] = os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else None
+    return found
+
+
+def test_all_that_no_package_put_there_stays(bench):
+    venv = bench.venv("spam==1.0", "eggs==1.0")
+    files = {
+        "lib/node_modules/npm/bin/npm-cli.js": "js",
+        "lib/libfoo.so.1": "ELF",
+        "lib/pkgconfig/foo.pc": "pc",
+        "lib/python3.13/own.txt": "beside the packages",
+        f"{OLD_SITE}/spam-1.0.dist-info.txt": "a name that looks like one",
+        f"{OLD_SITE}/spam.local/data.bin": "in a folder of one's own",
+        "lib/python3.9/site-packages/rest.py": "of another minor",
+        "include/foo.h": "header",
+        "share/jupyter/kernels/mine/kernel.json": "{}",
+        "etc/conda/activate.d/env.sh": "export X=1",
+        "bin/python-gdb": "#!/bin/sh",
+    }
+    for name, text in files.items():
+        write(f"{venv}/{name}", text)
+    links = {
+        "bin/npm": "../lib/node_modules/npm/bin/npm-cli.js",
+        "bin/mine": f"../{OLD_SITE}/spam.local/data.bin",
+        "lib/libfoo.so": "libfoo.so.1",
+        "share/elsewhere": "/usr/share",
+        f"{OLD_SITE}/linked": "/nonexistent",
+    }
+    for name, target in links.items():
+        (venv / name).symlink_to(target)
+    (venv / "share/empty").mkdir()
+    (venv / "lib/bytecode/__pycache__").mkdir(parents=True)
+    with (venv / "pyvenv.cfg").open("a") as file:
+        file.write("my-own-key = 1\n")
+    result = bench.home.pyman("rebuild", venv, "-p", "3.11")
+    after = {
+        name.replace(OLD_SITE, NEW_SITE).replace("python3.13/own", "python3.11/own"): text
+        for name, text in files.items()
+    }
+    assert contents(venv, after) == after
+    assert contents(venv, links.keys() - {f"{OLD_SITE}/linked", "bin/mine"}) == {
+        name: target for name, target in links.items() if name.startswith(("bin/npm", "lib/lib", "share"))
+    }
+    assert os.readlink(venv / NEW_SITE / "linked") == "/nonexistent"
+    assert os.readlink(venv / "bin/mine") == f"../{NEW_SITE}/spam.local/data.bin"
+    assert (venv / "share/empty").is_dir()
+    assert not (venv / "lib/bytecode").exists() and not (venv / "lib/python3.13").exists()
+    assert "my-own-key = 1\n" in (venv / "pyvenv.cfg").read_text()
+    assert "kept what no package had put there: " in result.err
+    assert left_beside(venv) == []
+
+
+def test_files_in_folders_of_packages_stay_and_changed_ones_stop_it(bench):
+    wheels = bench.project()
+    build_wheel(str(wheels), "pack", "1.0", files={"pack_data/__init__.py": "", "pack_data/table.ini": "a = 1\n"})
+    bench.also(str(wheels))
+    venv = bench.venv("pack==1.0")
+    table = venv / OLD_SITE / "pack_data/table.ini"
+    write(f"{venv}/{OLD_SITE}/pack_data/local/own.ini", "mine")
+    table.unlink()  # It may be a hard link into the cache of uv.
+    table.write_text("a = 2\n")
+    before = picture(venv)
+    for words in (("-p", "3.11"), ("-p", "3.11", "--yes"), ("-p", "3.11", "--dry-run")):
+        error = bench.rebuild(venv, *words, status=1)["error"]
+        assert error["code"] == "changed-files"
+        assert "pack_data/table.ini (pack)" in error["message"]
+    assert picture(venv) == before
+    bench.rebuild(venv, "-p", "3.11", "--force")
+    assert (venv / NEW_SITE / "pack_data/table.ini").read_text() == "a = 1\n"
+    assert (venv / NEW_SITE / "pack_data/local/own.ini").read_text() == "mine"
+
+
+def test_a_program_called_pip_in_a_venv_without_pip_is_the_users(bench):
+    venv = bench.venv()
+    write(f"{venv}/bin/pip", '#!/bin/sh\nexec uv pip "$@"\n', 0o755)
+    bench.rebuild(venv, "-p", "3.11")
+    assert (venv / "bin/pip").read_text() == '#!/bin/sh\nexec uv pip "$@"\n'
+
+
+ADDED = ("activate", "activate.fish", "activate.csh")
+
+
+@pytest.mark.parametrize("tool", ["venv", "uv", "pyman"])
+def test_lines_that_were_added_to_activation_stay(bench, tool):
+    folder = bench.project()
+    venv = folder / ".venv"
+    python = bench.home.runtimes / "3.13/bin/python3.13"
+    if tool == "venv":
+        call(python, "-m", "venv", "--without-pip", "--prompt", "shop", venv)
+    elif tool == "uv":
+        call(peer("uv"), "venv", "-q", "--offline", "-p", python, venv, UV_CACHE_DIR=str(folder / "cache"))
+    else:
+        bench.home.pyman("venv", venv, "--without-pip", "-q", cwd=folder)
+    for name in ADDED:
+        with (venv / "bin" / name).open("a") as file:
+            file.write("# export MY_SETTING=$VIRTUAL_ENV/lib/python3.13/x\n")
+    bench.rebuild(venv, "-p", "3.11")
+    for name in ADDED:
+        assert (venv / "bin" / name).read_text().endswith("# export MY_SETTING=$VIRTUAL_ENV/lib/python3.11/x\n")
+    shown = bench.home.run("bash", "-c", f". '{venv}/bin/activate'; echo $VIRTUAL_ENV; python -V")
+    assert shown.split("\n") == [str(venv), f"Python {OLD}"]
+    if tool == "uv":
+        assert "python3.11" in (venv / "bin/activate_this.py").read_text()
+        assert (venv / "bin/activate.nu").exists()
+    else:
+        # Written again as pyman writes it, not kept as it was.
+        assert (venv / "bin/activate").read_text().startswith("# Makes this virtual environment")
+
+
+def test_a_failure_leaves_the_old_scripts(bench):
+    venv = bench.venv("broken")
+    with (venv / "bin/activate").open("a") as file:
+        file.write("# mine\n")
+    before = picture(venv)
+    bench.rebuild(venv, "-p", "3.11", status=1)
+    assert picture(venv) == before
