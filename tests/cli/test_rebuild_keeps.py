@@ -289,7 +289,7 @@ def test_doctor_rebuilds_only_after_a_yes(tmp_path):
     assert (finding["code"], finding["status"]) == ("minor-mismatch", "fixed")
     assert bench.packages(venv) == {"eggs": "1.0"}
     # Compiled for a pre-release: the same.
-    (venv / "lib/python3.13/site-packages/fast.cpython-313.so").touch()
+    (venv / "lib/python3.13/site-packages/fast.cpython-313-x86_64-linux-gnu.so").touch()
     with (venv / "pyvenv.cfg").open("a") as file:
         file.write("version_info = 3.13.0.candidate.2\n")
     assert bench.home.json("doctor", status=1)["findings"][0]["code"] == "wrong-abi"
