@@ -22,7 +22,7 @@ from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace
 from pyman.core.relink import Target, relink_target, store_target, target_for, wanted_alias
 from pyman.core.request import Request, parse_request
-from pyman.core.store import Runtime, Store
+from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store
 from pyman.core.venv import OTHER_COPY, VenvFacts
 from pyman.core.version import Version
 from pyman.effects.architecture import Architectures
@@ -328,11 +328,15 @@ def _ended(session: Session, used: Iterable[str]) -> dict[str, str]:
 
 
 def _newest(session: Session, store: Store) -> dict[str, Version]:
-    """The newest release that is known of each managed minor: from a list that was asked for within a day."""
+    """The newest release that is known of each minor: from a list that was asked for within a day.
+
+    What a distribution maintains gets its patch releases from there.
+    """
     from pyman.app.install import known_builds, mirror_of
     from pyman.effects.web.http import LastFailure
 
-    minors = {runtime.alias: runtime for runtime in store.runtimes if runtime.is_managed and runtime.whole}
+    whole = [runtime for runtime in store.runtimes if runtime.whole]
+    minors = {one.alias: one for one in whole if one.target not in DISTRIBUTION_PREFIXES}
     if not minors:
         return {}
     failure = LastFailure(session.places.cache, without_secrets(mirror_of(session) or ""))

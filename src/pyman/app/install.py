@@ -10,11 +10,12 @@ from pyman.core.plans import install as plan
 from pyman.core.plans.install import ExternalPython, left_behind
 from pyman.core.record import record
 from pyman.core.request import Request, best_of, parse_request
-from pyman.core.store import Moved, Runtime, origin_of
+from pyman.core.store import Moved, Runtime, Store, origin_of, with_broken
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.interpreters.external import base_packages, discover
 from pyman.effects.interruption import Part
 from pyman.effects.machine import platform
+from pyman.effects.runtimes.health import what_is_broken
 from pyman.effects.runtimes.install import Archive, adopt, unpack_runtime
 from pyman.effects.runtimes.managed import prepare_folders, reconcile
 from pyman.effects.runtimes.own_python import refuse_own
@@ -111,7 +112,7 @@ def get(
     requests = list(dict.fromkeys(requests))
     with Part():
         done.reconciled = reconcile(session.places, session.observer, check=check, force=force, preview=session.preview)
-    store = session.store()
+    store = _without_broken(session, session.store(), requests)
     asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
     builds: tuple[Build, ...] = ()
     unreachable: NetworkError | None = None
@@ -134,6 +135,21 @@ def get(
         decisions = [_from_before(decision) for decision in decisions]
     _carry_out(session, decisions, done, may_adopt=may_adopt, check=check, force=force)
     return done
+
+
+def _without_broken(session: Session, store: Store, requests: Sequence[Request]) -> Store:
+    """The store as if what satisfies the requests, and does not start, were not there: so it is installed again.
+
+    A cache may have brought back a store that is incomplete, or of another machine.
+    """
+    broken = set()
+    for request in requests:
+        runtime = plan.installed_for(request, store)
+        trouble = what_is_broken(runtime, session.places) if runtime is not None else None
+        if runtime is not None and trouble is not None and runtime.name not in broken:
+            session.observer.noted(f"Python {runtime.release} is installed and broken: {trouble}")
+            broken.add(runtime.name)
+    return with_broken(store, broken) if broken else store
 
 
 def _from_before(decision: plan.Decision) -> plan.Decision:
@@ -217,7 +233,7 @@ def _without(session: Session, request: Request, error: PymanError, *, may_adopt
     """Do without upstream where it cannot be reached; any other failure is raised: it is no reason to adopt."""
     if not isinstance(error, NetworkError):
         raise error
-    kept = plan.without_network(request, session.store(), error)
+    kept = plan.without_network(request, _without_broken(session, session.store(), [request]), error)
     if isinstance(kept, plan.Keep):
         return _keep(kept)
     return _adopt_instead(session, request, error, may_adopt=may_adopt, check=check)

@@ -13,6 +13,7 @@ from pyman.core.selection import NEWEST, select
 from pyman.core.shell.activation import activation_line
 from pyman.core.store import Choice, Store, pinned
 from pyman.core.version import minor_alias, release_name
+from pyman.effects.architecture import of_another_machine
 from pyman.effects.interpreters.standard_library import libraries_below, library_of
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
@@ -427,13 +428,19 @@ def build_venv(places: Places, spec: VenvSpec, choice: Choice, journal: Journal,
 def _library(executable: str, choice: Choice) -> str:
     runtime = choice.runtime
     library = library_of(executable, choice.version.minor_name, choice.variant)
-    if library is not None and os.access(executable, os.X_OK):
+    lacking = ""
+    if library is None:
+        lacking = "its standard library is missing"
+    elif not os.access(executable, os.X_OK):
+        lacking = f"its interpreter {executable} is missing"
+    elif runtime is not None and runtime.is_managed:
+        lacking = of_another_machine(executable)
+    if library is not None and not lacking:
         return library
-    lacking = "its standard library" if library is None else f"its interpreter {executable}"
     release = release_name(choice.version, choice.variant)
     hint = "name another Python"
     if runtime is not None and runtime.is_managed:
         hint = f"run `pyman install --force {release}` to put it back"
     elif runtime is not None:
         hint = f"mend it with the tool that it belongs to, or run `pyman forget {release}`"
-    raise BrokenRuntime(f"Python {release} is broken: {lacking} is missing", hint=hint)
+    raise BrokenRuntime(f"Python {release} is broken: {lacking}", hint=hint)

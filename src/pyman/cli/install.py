@@ -8,7 +8,7 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.select import version_sources
 from pyman.app.shims import keep_shims_current
-from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_hold
+from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_alias
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
@@ -16,6 +16,7 @@ from pyman.core.selection import requests_of
 from pyman.core.store import pinned
 from pyman.effects.archives.local import verified_archive
 from pyman.effects.moves.move import set_default
+from pyman.effects.runtimes.health import what_is_broken
 from pyman.effects.runtimes.install import Archive, unpack_runtime
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.store import read_store
@@ -96,7 +97,7 @@ def _answer(session: Session, result: installing.Installed, changed: Iterable[st
             lines.append(f"Python {choice.release} {verb_done}")
         lines += one.said
         lines += moved_lines(one.moved, planned=session.dry_run)
-        lines += notice_of_hold(session, one.runtime)
+        lines += notice_of_alias(session, one.runtime)
     data = {
         "changed": [*changed_names(result), *changed],
         "installed": [installed_data(store, one) for one in result.results],
@@ -132,14 +133,17 @@ def _install_archive(session: Session, text: str, done: installing.Installed, *,
     local = verified_archive(path, session.places.cache)
     request = Request(os.path.basename(path), "path")
     there = session.store().runtime(local.name) if local.name is not None else None
-    if there is not None and there.is_managed and there.whole and not force:
-        done.results.append(installing.InstallResult(request, there, already=True))
+    managed = there if there is not None and there.is_managed else None
+    is_broken = managed is not None and what_is_broken(managed, session.places) is not None
+    if managed is not None and not is_broken and not force:
+        done.results.append(installing.InstallResult(request, managed, already=True))
         keep_shims_current(session)
         return
     session.observer.noted(local.told)
     if not session.dry_run:
         prepare_folders(session.places)
-    found = Archive(path, local.name, local.version, local.variant, local.build, None, local.sha256, force)
+    replace = force or is_broken
+    found = Archive(path, local.name, local.version, local.variant, local.build, None, local.sha256, replace)
     runtime, moved, already = unpack_runtime(
         session.places, found, check=check, force=force, observer=session.observer, preview=session.preview
     )

@@ -11,8 +11,10 @@ from pyman.cli.show.changes import runtime_data
 from pyman.cli.show.output import shown_place, with_pyman_line
 from pyman.cli.verb import verb
 from pyman.core.record import replace
+from pyman.core.request import parse_request
 from pyman.core.store import Store, origin_of
 from pyman.core.version import VARIANT_RANK, VARIANT_SUFFIX, Version, minor_alias, release_name
+from pyman.effects.runtimes.health import read_runtime_states
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.uses import read_users
@@ -62,10 +64,11 @@ def list_installed(session: Session, store: Store) -> Answer:
     others = unrecorded_venvs(session.places)
     users = {name: len(paths) for name, paths in read_users(store, others).items()}
     rows, records = [], []
+    broken = {state.runtime.name for state in read_runtime_states(store) if state.trouble is not None}
     for runtime in store.runtimes:
         names = store.names_of(runtime)
         records.append(runtime_data(store, runtime, users.get(runtime.name, 0)))
-        state = "" if runtime.whole else "  (broken: see `pyman doctor`)"
+        state = "  (broken: see `pyman doctor`)" if runtime.name in broken or not runtime.whole else ""
         rows.append(
             (
                 runtime.name + state,
@@ -147,11 +150,12 @@ def list_available(session: Session, store: Store, *, every: bool, mirror: str |
 
 
 def list_outdated(session: Session, store: Store) -> Answer:
-    """The managed minors for which something newer exists."""
+    """The minors for which something newer exists, managed and adopted ones."""
     from pyman.app import install as installing
-    from pyman.core.plans.install import Fetch, decide_upgrade, minors_to_upgrade
+    from pyman.core.plans.install import Fetch, adopted_minors, decide_upgrade, minors_to_upgrade
 
-    minors = minors_to_upgrade(store, ())
+    adopted = adopted_minors(store)
+    minors = [*minors_to_upgrade(store, ()), *map(parse_request, adopted)]
     known = installing.catalogue(session, None) if minors else None
     rows, records = [], []
     builds = {
@@ -165,7 +169,8 @@ def list_outdated(session: Session, store: Store) -> Answer:
             continue
         present = store.alias_target(minor.text)
         held = store.held(minor.text) is not None
-        rows.append((minor.text, present.name if present else "", decision.name, "held" if held else ""))
+        remark = "held" if held else "adopted" if minor.text in adopted else ""
+        rows.append((minor.text, present.name if present else "", decision.name, remark))
         records.append(
             {
                 "alias": minor.text,
@@ -177,7 +182,13 @@ def list_outdated(session: Session, store: Store) -> Answer:
             }
         )
     notes = [_stale(known)] if known is not None and known.stale else []
-    notes.append("bring them up to date with `pyman upgrade`" if rows else "everything is the newest")
+    named = [str(record["alias"]) for record in records]
+    if not named:
+        notes.append("everything is up to date")
+    if any(alias not in adopted for alias in named):
+        notes.append("run `pyman upgrade` to install them")
+    mine = [alias for alias in named if alias in adopted]
+    notes += [f"run `pyman upgrade {alias}` to install {alias} beside the adopted one" for alias in mine]
     return Answer(
         {"outdated": records},
         table=Table(("Minor", "Installed", "Newest", ""), tuple(rows)),

@@ -12,15 +12,22 @@ from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.app.search import search_if_due
 from pyman.app.shims import keep_shims_current
 from pyman.cli.options import SearchOption
-from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_hold
+from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_alias
 from pyman.cli.verb import verb
-from pyman.core.plans.install import Fetch, answer_is_known, decide_upgrade, minors_to_upgrade
-from pyman.core.request import Request
+from pyman.core.plans.install import Fetch, adopted_minors, answer_is_known, decide_upgrade, minors_to_upgrade
+from pyman.core.request import Request, parse_request
+from pyman.core.store import Store, origin_of
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.install import unpack_runtimes
 from pyman.effects.runtimes.managed import prepare_folders, reconcile
 from pyman.effects.store import read_manifest
 from pyman.effects.web.download import fetch_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyman.core.catalogue import Build
 
 
 @verb
@@ -57,10 +64,11 @@ def upgrade(
         )
     store = session.store()
     minors = minors_to_upgrade(store, requests or ())
-    if not minors:
+    adopted = [parse_request(alias) for alias in adopted_minors(store)] if not requests else []
+    if not minors and not adopted:
         done.lines = ["no Python is installed by pyman: run `pyman install`"]
         return done.answer()
-    known = installing.catalogue(session, mirror, lambda builds: answer_is_known(minors, builds))
+    known = installing.catalogue(session, mirror, lambda builds: answer_is_known([*minors, *adopted], builds))
     if known.stale:
         session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
     builds = {}
@@ -76,8 +84,9 @@ def upgrade(
         with Part():
             _get_together(session, fetches, done.installed, check=not no_check, force=force)
             keep_shims_current(session)
-    else:
+    elif minors:
         done.lines = _nothing_newer(session, minors)
+    done.lines += _newer_than_adopted(adopted, store, known.builds)
     if prune:
         remove_unused(session, done.pruned, search=search, searched=searched)
     return done.answer()
@@ -102,7 +111,7 @@ class _Done:
             )
             lines.append(f"Python {result.runtime.name} {done}")
             lines += moved_lines(result.moved, planned=planned)
-            lines += notice_of_hold(self._session, result.runtime)
+            lines += notice_of_alias(self._session, result.runtime)
         if planned and any(move.followed for move in self.installed.moved):
             lines.append("compiled packages are checked once the new release is there")
         lines += [*self.lines, *self.pruned.lines()]
@@ -135,6 +144,20 @@ def _get_together(
         done.results.append(installing.InstallResult(wanted.request, runtime, already, moves))
 
 
+def _newer_than_adopted(minors: list[Request], store: Store, builds: Sequence[Build]) -> list[str]:
+    """What exists beyond adopted releases: their owners bring it, or the user names the minor."""
+    lines = []
+    for minor in minors:
+        decision, present = decide_upgrade(minor, store, builds, {}), store.alias_target(minor.text)
+        if isinstance(decision, Fetch) and present is not None:
+            owner = origin_of(present.target)
+            lines.append(
+                f"{minor.text} is an adopted {present.release} ({owner}); {decision.name} is available: "
+                f"run `pyman upgrade {minor.text}` to install it"
+            )
+    return lines
+
+
 def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:
     """That nothing is to be done, and which aliases do not get what is there."""
     store = session.store()
@@ -146,5 +169,5 @@ def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:
             default=None,
         )
         if newest is not None:
-            held += notice_of_hold(session, newest)
+            held += notice_of_alias(session, newest)
     return held or ["everything is the newest already"]

@@ -1,12 +1,11 @@
-"""Which processors a program or library is built for, from the header of its file: ELF and Mach-O."""
+"""Which processors a program or library is built for, from the header of its file: ELF and Mach-O. Import-light."""
 
 from __future__ import annotations
-
-import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Literal
 
 HEADER = 4096
 """Bytes of a file that are enough to tell."""
@@ -26,11 +25,11 @@ _ELF = {
 }
 # cputype (mach/machine.h).
 _MACH_O = {7: "i386", 12: "arm", 18: "ppc", 0x01000007: "x86_64", 0x0100000C: "arm64", 0x01000012: "ppc64"}
-_MACH_O_ORDERS = {
-    b"\xfe\xed\xfa\xce": ">",
-    b"\xfe\xed\xfa\xcf": ">",
-    b"\xce\xfa\xed\xfe": "<",
-    b"\xcf\xfa\xed\xfe": "<",
+_MACH_O_ORDERS: dict[bytes, Literal["little", "big"]] = {
+    b"\xfe\xed\xfa\xce": "big",
+    b"\xfe\xed\xfa\xcf": "big",
+    b"\xce\xfa\xed\xfe": "little",
+    b"\xcf\xfa\xed\xfe": "little",
 }
 # Several in one file: how long the entry of each is. A class file of Java begins like the first; where this has the
 # number of entries, that has its version, which is not small.
@@ -48,23 +47,30 @@ def architectures_in(header: bytes) -> frozenset[str]:
     """
     try:
         return frozenset(_architectures(header))
-    except struct.error:
+    except EOFError:
         return frozenset()
+
+
+def _number(header: bytes, offset: int, size: int, order: Literal["little", "big"]) -> int:
+    """A number of the header. Raises EOFError where the file is too short for it."""
+    if len(header) < offset + size:
+        raise EOFError
+    return int.from_bytes(header[offset : offset + size], order)
 
 
 def _architectures(header: bytes) -> Iterable[str]:
     magic = header[:4]
     if magic == b"\x7fELF":
         wide, little = header[4:5] == b"\2", header[5:6] == b"\1"
-        (machine,) = struct.unpack_from("<H" if little else ">H", header, 18)
+        machine = _number(header, 18, 2, "little" if little else "big")
         return [_ELF.get((machine, wide, little), f"machine {machine}")]
     if magic in _MACH_O_ORDERS:
-        (kind,) = struct.unpack_from(f"{_MACH_O_ORDERS[magic]}I", header, 4)
+        kind = _number(header, 4, 4, _MACH_O_ORDERS[magic])
         return [_MACH_O.get(kind, f"machine {kind}")]
     if magic in _FAT:
-        (count,) = struct.unpack_from(">I", header, 4)
+        count = _number(header, 4, 4, "big")
         if count <= _MOST_IN_A_FILE:
-            kinds = [struct.unpack_from(">I", header, 8 + number * _FAT[magic])[0] for number in range(count)]
+            kinds = [_number(header, 8 + number * _FAT[magic], 4, "big") for number in range(count)]
             return [_MACH_O.get(kind, f"machine {kind}") for kind in kinds]
     return []
 

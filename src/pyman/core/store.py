@@ -16,7 +16,7 @@ from pyman.errors import BadRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pyman.core.pyvenv_cfg import Policy
     from pyman.core.version import Variant
@@ -271,6 +271,12 @@ def origin_of(target: str | None) -> str:
 def is_shared(target: str | None) -> bool:
     """True where a runtime's `bin` is not its own."""
     return target is not None and target in SHARED_PREFIXES
+
+
+def with_broken(store: Store, names: Collection[str]) -> Store:
+    """The store with some of its runtimes known to be broken."""
+    runtimes = tuple(replace(one, whole=False) if one.name in names else one for one in store.runtimes)
+    return replace(store, runtimes=runtimes)
 
 
 # An answer to a request: which of the installed Pythons, and by which path it is used (design.md 4).

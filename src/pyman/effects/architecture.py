@@ -1,4 +1,4 @@
-"""Which processors a file is built for, and whether a venv could be linked to what is built for another one."""
+"""What a file is built for, and whether a venv could be linked to what is for another processor. Import-light."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def architectures_of(path: str) -> frozenset[str]:
             return architectures_in(file.read(HEADER))
     except OSError:
         return frozenset()
+
+
+def of_another_machine(executable: str) -> str:
+    """Say that an interpreter certainly does not run on this machine; empty where it may. Only Linux is judged."""
+    built_for, machine = architectures_of(executable), os.uname().machine
+    if sys.platform != "linux" or runs_on(built_for, machine):
+        return ""
+    return f"{executable} is built for {shown(built_for)}, and this machine is {machine}"
 
 
 # Whether a venv could be linked to an interpreter that is built for another processor: it never is.

@@ -89,13 +89,18 @@ def _notes(move: Moved) -> list[str]:
 # What became of requests to install, in words and as data (design.md 11).
 
 
-def notice_of_hold(session: Session, runtime: Runtime) -> list[str]:
-    """A line that says so, where a hold keeps the alias elsewhere, or something lies in its place."""
+def notice_of_alias(session: Session, runtime: Runtime) -> list[str]:
+    """A line that says so, where the alias stays at a newer release, or where a hold or a folder keeps it."""
     store = session.store()
     if runtime.alias in store.blocked:
         return [f"{store.folder(runtime.alias)} is in the place of an alias, so nothing can follow {runtime.alias}"]
     held = store.held(runtime.alias)
-    if held is None or held == runtime.name:
+    if held is None:
+        target = store.alias_target(runtime.alias)
+        if target is None or target.name == runtime.name or target.rank <= runtime.rank:
+            return []
+        return [f"{runtime.alias} stays at {target.release}; `pyman hold {runtime.alias} {runtime.release}` moves it"]
+    if held == runtime.name:
         return []
     return [f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` lets it go"]
 

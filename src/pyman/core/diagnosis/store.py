@@ -43,6 +43,13 @@ class RuntimeState:
     runs_pyman: bool = False
     """True where pyman itself runs on it, so that it cannot be replaced."""
 
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with it, as far as it was looked at; None where nothing is."""
+        if not self.is_there:
+            return "it is missing"
+        return f"it lacks {self.missing}" if self.missing is not None else self.failure
+
 
 @record
 class Interrupted:
@@ -93,9 +100,7 @@ def _diagnose_runtime(state: RuntimeState) -> Finding | None:
     if not runtime.is_managed and state.version is not None and state.version != runtime.version:
         message = f"{runtime.target} is {release_name(state.version, runtime.variant)} now"
         return Finding("adopted-changed", "runtime", runtime.path, message, "adopt it again", ADOPT_AGAIN, runtime.name)
-    trouble = f"it lacks {state.missing}" if state.missing is not None else state.failure
-    if not state.is_there:
-        trouble = "it is missing"
+    trouble = state.trouble
     if trouble is None:
         return None
     if state.runs_pyman:

@@ -55,10 +55,10 @@ if TYPE_CHECKING:
 
 def needs_catalogue(request: Request, store: Store, *, force: bool) -> bool:
     """False where a named patch release is installed already, so that no network is asked."""
-    return force or not request.pins or _installed(store, request) is None
+    return force or not request.pins or installed_for(request, store) is None
 
 
-def _installed(store: Store, request: Request, *, adopted: bool = False) -> Runtime | None:
+def installed_for(request: Request, store: Store, *, adopted: bool = False) -> Runtime | None:
     """The managed runtime that best satisfies a request; with `adopted`, whosever it is."""
     there = [runtime for runtime in store.runtimes if runtime.whole and (runtime.is_managed or adopted)]
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in there])
@@ -76,9 +76,9 @@ def decide(request: Request, store: Store, builds: Sequence[Build], *, force: bo
     if request.kind == "other":
         return Impossible(request, not_installable(request))
     best = best_of(request, [(build.version, build.variant) for build in builds])
-    installed = _installed(store, request)
+    installed = installed_for(request, store)
     if best is None:
-        there = installed or _installed(store, request, adopted=True)
+        there = installed or installed_for(request, store, adopted=True)
         if there is not None and not force:
             return Keep(request, there)
         return Impossible(request, unknown_release(request, builds))
@@ -96,7 +96,7 @@ def without_network(request: Request, store: Store, error: PymanError) -> Keep |
     """Decide one request on the day when upstream cannot be reached: what is installed and satisfies it is kept."""
     if request.kind == "other":
         return Impossible(request, not_installable(request))
-    installed = _installed(store, request)
+    installed = installed_for(request, store)
     return Keep(request, installed, error.message) if installed is not None else Impossible(request, error)
 
 
@@ -158,19 +158,28 @@ def _distance(request: Request, version: Version) -> tuple[int, ...]:
 def minors_to_upgrade(store: Store, texts: Iterable[str]) -> list[Request]:
     """The minors that are meant: those named, else all with a managed runtime.
 
-    Raises Refused for a patch release, which has no newer self, NotFound for a minor without a managed runtime.
+    Raises Refused for a patch release, which has no newer self, NotFound for a minor that is not in the store.
     """
     managed = list(dict.fromkeys(runtime.alias for runtime in store.runtimes if runtime.is_managed and runtime.whole))
+    adopted = adopted_minors(store)
     wanted = []
     for text in texts:
         request = parse_request(text)
         if request.pins or request.kind not in ("release", "latest"):
             raise Refused(f"`{text}` cannot be upgraded: it names no minor", hint="name a minor: `pyman upgrade 3.13`")
         fitting = [alias for alias in managed if _names(request, alias)]
+        fitting = fitting or [alias for alias in adopted if _names(request, alias)]
         if not fitting:
-            raise NotFound(f"pyman installed no Python {text}", hint=f"run `pyman install {as_word(text)}`")
+            raise NotFound(f"no Python {text} is installed", hint=f"run `pyman install {as_word(text)}`")
         wanted += fitting
     return [parse_request(alias) for alias in dict.fromkeys(wanted or ([] if list(texts) else managed))]
+
+
+def adopted_minors(store: Store) -> list[str]:
+    """The minors of which only adopted releases are there: whoever follows them waits for their owner."""
+    whole = [runtime for runtime in store.runtimes if runtime.whole]
+    managed = {runtime.alias for runtime in whole if runtime.is_managed}
+    return list(dict.fromkeys(runtime.alias for runtime in whole if runtime.alias not in managed))
 
 
 def _names(request: Request, alias: str) -> bool:
@@ -186,9 +195,10 @@ def decide_upgrade(
     """Decide one minor: a newer release, a newer build of the same release, or nothing to do.
 
     `manifest_builds` tells the build of each managed runtime by its name. A release that lies there already under its
-    plain name gets the newer build beside it, named `3.13.15+20261101`: what is installed never changes.
+    plain name gets the newer build beside it, named `3.13.15+20261101`: what is installed never changes. A minor that
+    is only adopted gets a newer release as a managed one.
     """
-    installed = _newest_managed(minor, store, manifest_builds)
+    installed = _newest(minor, store, manifest_builds)
     best = best_of(minor, [(build.version, build.variant) for build in builds])
     if best is None:
         return Keep(minor, installed, "nothing newer is known")
@@ -197,18 +207,18 @@ def decide_upgrade(
         return Fetch(minor, build, release_name(*best))
     # A build that is not known, because a manifest is lost or names none, is no reason to think it older.
     present = installed.build or manifest_builds.get(installed.name, "")
-    if best[0] == installed.version and present and build.build > present:
+    if installed.is_managed and best[0] == installed.version and present and build.build > present:
         return Fetch(minor, build, f"{release_name(*best)}+{build.build}")
     return Keep(minor, installed)
 
 
-def _newest_managed(minor: Request, store: Store, manifest_builds: dict[str, str]) -> Runtime:
+def _newest(minor: Request, store: Store, manifest_builds: dict[str, str]) -> Runtime:
+    """The newest managed runtime of a minor, else the newest adopted one."""
+    fitting = [
+        runtime for runtime in store.runtimes if runtime.whole and minor.admits(runtime.version, runtime.variant)
+    ]
     return max(
-        (
-            runtime
-            for runtime in store.runtimes
-            if runtime.is_managed and runtime.whole and minor.admits(runtime.version, runtime.variant)
-        ),
+        [runtime for runtime in fitting if runtime.is_managed] or fitting,
         key=lambda runtime: (runtime.rank[:3], runtime.build or manifest_builds.get(runtime.name, "")),
     )
 

@@ -9,6 +9,7 @@ from pyman.core.implementation import CPYTHON
 from pyman.core.names import minor_of_executable
 from pyman.core.record import replace
 from pyman.core.store import MANIFEST, Runtime, Store
+from pyman.effects.architecture import of_another_machine
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.memo import load_fields, store_fields
 from pyman.effects.places import Places
@@ -42,8 +43,19 @@ def _state(runtime: Runtime, bases: Bases) -> RuntimeState:
     if found is None:
         return RuntimeState(runtime, is_there=True, missing=missing)
     return RuntimeState(
-        runtime, is_there=True, missing=missing, version=found.version, implementation=found.implementation
+        runtime,
+        is_there=True,
+        missing=missing,
+        version=found.version,
+        failure=(of_another_machine(found.path) or None) if missing is None else None,
+        implementation=found.implementation,
     )
+
+
+def what_is_broken(runtime: Runtime, places: Places) -> str | None:
+    """Say why a runtime cannot be used, after a start of it if it has changed since the last one; None if it can."""
+    [state] = try_runtimes([_state(runtime, Bases())], places)
+    return state.trouble
 
 
 def present_executable(runtime: Runtime) -> str:
@@ -81,10 +93,10 @@ def _try_one(state: RuntimeState, places: Places) -> RuntimeState:
     runtime = state.runtime
     if not runtime.is_managed:
         executable = present_executable(runtime)
-        wanted = state.missing is None or executable != runtime.executable
+        wanted = state.trouble is None or executable != runtime.executable
         wanted = wanted and state.implementation == CPYTHON
         return _ask_adopted(state, f"{runtime.path}/{executable}", places) if wanted else state
-    if state.missing is not None:
+    if state.trouble is not None:
         return state
     identity = _identity(runtime)
     memory = os.path.join(places.cache, "trials", runtime.name)
