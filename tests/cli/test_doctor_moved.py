@@ -163,9 +163,10 @@ def test_a_deploy_through_a_link_did_not_move(tmp_path):
         (machine.path / "releases" / release).mkdir(parents=True)
         (machine.path / "current").unlink(missing_ok=True)
         (machine.path / "current").symlink_to(f"releases/{release}")
-        machine.venv("current")
+        machine.give(machine.venv("current"))
     assert machine.found(machine.path / "releases", status=0) == {}
     shutil.rmtree(machine.path / "releases/2")
+    machine.pyman("forget", machine.path / "releases/2/.venv")
     assert machine.found(machine.path / "releases", status=0) == {}
     # Without the link it is a venv that was moved.
     (machine.path / "current").unlink()
@@ -198,11 +199,13 @@ def test_it_moved_and_its_python_is_gone(tmp_path):
     shutil.rmtree(machine.path / "versions")
     (machine.path / "before").rename(machine.path / "after")
     # Nobody has told where it went, and its folder is gone with it.
-    assert machine.found(status=0) == {}
+    assert machine.found(status=0) == {"before/.venv": ["unreachable open"]}
     assert machine.found(machine.path / "after", "--fix", status=0) == {
         "after/.venv": ["dangling fixed", "moved fixed"]
     }
     machine.works(machine.path / "after/.venv")
+    # It is one venv: where it was is forgotten.
+    assert machine.found(status=0) == {}
 
 
 def test_scripts_of_pip_and_what_pip_says_of_them(tmp_path):

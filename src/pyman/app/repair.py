@@ -11,11 +11,11 @@ from pyman.app.examine import judge
 from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.diagnosis.venv import diagnose_venv
-from pyman.core.moved import edits_of_move, link_edits_of_move, still_names_old_place
+from pyman.core.moved import edits_of_move, link_edits_of_move, moved_roots, still_names_old_place
 from pyman.core.owners import PIPX_METADATA
 from pyman.core.plans.move import through_other
 from pyman.core.plans.repair import chosen_target, moved_steps, plan_repair
-from pyman.core.plans.steps import Plan
+from pyman.core.plans.steps import Forget, Plan
 from pyman.core.record import record, replace
 from pyman.core.request import parse_request
 from pyman.core.store import Store
@@ -37,6 +37,7 @@ from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.moved import bytecode_of, folders_of_moved, kernels_elsewhere, read_moved
 from pyman.effects.venvs.own_folders import clean_up_own, package_folders
+from pyman.effects.venvs.records import is_recorded, record_name
 from pyman.effects.venvs.recovery import LEFT, interrupted, recover, restore_work_folder
 from pyman.effects.venvs.shared_files import read_shared_files
 from pyman.errors import Changed, NotFound, PymanError, ReadOnly
@@ -183,18 +184,39 @@ def _repair_moved(session: Session, finding: Finding, facts: VenvFacts, store: S
     edits = edits_of_move(files, relocated)
     left = [*still_names_old_place(files, edits, link_edits_of_move(files, relocated))]
     left += kernels_elsewhere(facts, session.environ, session.places.home)
-    _take_steps(session, finding, facts, store)
+    _take_steps(session, finding, facts, store, also=_old_record(session, facts))
     if not left or facts.old_place is None:
         return ""
     more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
     return f"{finding.repair}; not changed, and naming {facts.old_place}: {', '.join(left[:_MOST_NAMED])}{more}"
 
 
-def _take_steps(session: Session, finding: Finding, facts: VenvFacts, store: Store) -> None:
+def _old_record(session: Session, facts: VenvFacts) -> tuple[Step, ...]:
+    """Forget where a venv was that was renamed: it is one venv. One on a disk that is not there may be another."""
+    old = facts.moved_from
+    if old is None or os.path.lexists(old) or not is_recorded(session.places.root, old):
+        return ()
+    above, _ = moved_roots(old, facts.folder)[0]
+    if not _is_on_one_disk(os.path.dirname(above), facts.folder) or not os.access(session.places.venvs, os.W_OK):
+        return ()
+    return (Forget(record_name(old)),)
+
+
+def _is_on_one_disk(one: str, other: str) -> bool:
+    try:
+        return os.stat(one).st_dev == os.stat(other).st_dev
+    except OSError:
+        return False
+
+
+def _take_steps(
+    session: Session, finding: Finding, facts: VenvFacts, store: Store, *, also: tuple[Step, ...] = ()
+) -> None:
     """Everything that is steps on one venv: links, settings, generated files."""
     plan = planned_steps(finding, facts, store)
     if not plan.steps:
         raise _nothing_to_do(facts.path)
+    plan = replace(plan, steps=(*plan.steps, *also))
     with _locked(session), Transaction(session.places) as transaction:
         # What a killed repair was about to put in place lies beside what this one replaces.
         folders = {"", "bin"}

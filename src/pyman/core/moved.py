@@ -294,6 +294,11 @@ def where_they_would_be(paths: Iterable[str], old_place: str, new_place: str) ->
     return tuple(pairs.items())
 
 
+def sources_in(path: str, content: bytes) -> tuple[str, ...]:
+    """The absolute paths that a pointer names."""
+    return tuple(_paths_in(path, content.decode("utf-8", "surrogateescape")))
+
+
 def _paths_in(path: str, text: str) -> Iterable[str]:
     if basename(path) == KERNEL:
         return [found for string in _JSON_STRING.findall(text) for found in _paths_in_string(string)]

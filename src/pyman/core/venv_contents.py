@@ -54,6 +54,8 @@ class Contents:
     modules: tuple[Modules, ...] = ()
     missing: tuple[str, ...] = ()
     """The packages of which nothing is left but their metadata."""
+    gone_sources: tuple[tuple[str, str], ...] = ()
+    """Editable installs whose source does not exist, each with that."""
 
     @property
     def old_place(self) -> str | None:

@@ -73,6 +73,7 @@ SEVERITIES: dict[str, Severity] = {
     "pinned": INFO,
     "borrows": WARNING,
     "wrong-abi": WARNING,
+    "editable-gone": WARNING,
     "shared-files": WARNING,
     "moved": ERROR,
     "stale-metadata": WARNING,

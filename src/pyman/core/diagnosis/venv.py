@@ -149,7 +149,8 @@ def _rest(venv: VenvContext, found: Finding | None) -> Iterator[Finding]:
     yield from _shared_files(venv)
     if found is None or found.code != "not-executable":
         yield from _scripts_not_executable(venv)
-    yield from _moved(venv)
+    moved = tuple(_moved(venv))
+    yield from moved or _editable_gone(venv)
     # A relink rewrites these lines as well.
     if found is None or found.code in ("pinned", "held-back"):
         yield from _stale_metadata(venv)
@@ -180,6 +181,12 @@ def _wrong_abi(venv: VenvContext) -> Iterator[Finding]:
     named = first.example if count == 1 else f"{first.example} and {count - 1} more modules"
     message = f"{named} {'is' if count == 1 else 'are'} compiled for {built_for}, which {facts.alias} does not load"
     yield venv.find("wrong-abi", message, f"rebuild it for {venv.alias}", REBUILD, venv.alias or "", asks=True)
+
+
+def _editable_gone(venv: VenvContext) -> Iterator[Finding]:
+    for package, source in venv.facts.contents.gone_sources:
+        message = f"the source of the editable install {package} does not exist: {source}"
+        yield venv.find("editable-gone", message, "put it back, or install it from where it is now")
 
 
 def _scripts_not_executable(venv: VenvContext) -> Iterator[Finding]:

@@ -12,8 +12,8 @@ import re
 import sys
 import time
 
-from pyman.core.moved import is_easy_install
-from pyman.core.packages.package import compiled_in_record, paths_in_record
+from pyman.core.moved import is_easy_install, is_pointer, sources_in
+from pyman.core.packages.package import compiled_in_record, parse_direct_url, paths_in_record
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace
 from pyman.core.script_header import read_header
@@ -24,6 +24,7 @@ from pyman.effects.files import open_to_read, read_bytes
 from pyman.effects.interpreters.on_disk import is_executable
 from pyman.effects.memo import Memo
 from pyman.effects.packages.dist_info import LARGEST_RECORD
+from pyman.effects.venvs.place import is_deployed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
 
 _JUST_NOW = 2_000_000_000
 """Nanoseconds. What changed that recently may change once more without another time."""
+_FORMAT = 2
+"""Of what is remembered."""
 _LONGEST_HEADER = 4096
+_MOST_SOURCES = 20
+"""Of one editable install: scikit-build-core names every module."""
 _BUILD_OF = "_sysconfigdata_"
 _INFO, _EGG_INFO = ".dist-info", ".egg-info"
 _SCRIPT_ROW = re.compile(rb'^"?(?:\.\./)+bin/([^/",\r\n]+)', re.MULTILINE)
@@ -50,6 +55,8 @@ class _Seen:
     """One generated script, to see whether all of them lost their modes since."""
     modules: tuple[Modules, ...] = ()
     missing: tuple[str, ...] = ()
+    sources: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Editable installs, and the paths in their source folders that they import from."""
 
 
 class ContentsLook:
@@ -60,12 +67,14 @@ class ContentsLook:
         self._memo = Memo(os.path.join(cache, "contents") if cache is not None else None)
         self._abis: dict[str, Abi] = {}
         self._outside: dict[str, bool | None] = {}
+        self._gone: dict[str, bool] = {}
 
     def complete(self, facts: VenvFacts) -> VenvFacts:
         """The facts of a venv with what may be wrong with its scripts and modules. Raises nothing."""
         seen = self._seen(facts)
         named = tuple(self._named(facts, seen)) if seen.interpreters else ()
-        contents = Contents(named, seen.not_executable, seen.modules, seen.missing)
+        gone = tuple(self._gone_sources(seen.sources)) if seen.sources else ()
+        contents = Contents(named, seen.not_executable, seen.modules, seen.missing, gone)
         runs = facts.running or facts.interpreter
         if contents == NOTHING:
             return facts
@@ -98,6 +107,8 @@ class ContentsLook:
             if os.path.dirname(interpreter) == f"{facts.folder}/bin":
                 yield Named(interpreter, True, scripts)
                 continue
+            if is_deployed(os.path.dirname(os.path.dirname(interpreter)), facts.folder):
+                continue
             if interpreter not in self._outside:
                 self._outside[interpreter] = _is_of_a_venv(interpreter)
             of_a_venv = self._outside[interpreter]
@@ -105,6 +116,15 @@ class ContentsLook:
                 yield Named(interpreter, True, scripts)
             elif of_a_venv and not _is_same_folder(os.path.dirname(interpreter), f"{facts.folder}/bin"):
                 yield Named(interpreter, False, scripts)
+
+    def _gone_sources(self, sources: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[tuple[str, str]]:
+        for package, paths in sources:
+            for path in paths:
+                if path not in self._gone:
+                    self._gone[path] = _is_gone(path)
+                if self._gone[path]:
+                    yield package, path
+                    break
 
     def _abi(self, runs: Interpreter) -> Abi:
         if runs.path not in self._abis:
@@ -121,7 +141,18 @@ def _stamp(folders: Iterable[str]) -> tuple[str, int]:
             times.append(os.stat(folder).st_mtime_ns)
         except OSError:
             times.append(0)
-    return ":".join(map(str, times)), max(times)
+    return ":".join(map(str, (_FORMAT, *times))), max(times)
+
+
+def _is_gone(path: str) -> bool:
+    """True for what certainly does not exist: what cannot be looked at may be there."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _may_be_executed(path: str) -> bool:
@@ -155,8 +186,10 @@ def look(folder: str, site_packages: Iterable[str]) -> _Seen:
     modules: dict[str, set[str]] = {}
     examples: dict[str, str] = {}
     missing: list[str] = []
+    sources: list[tuple[str, tuple[str, ...]]] = []
     for packages in site_packages:
         _look_at_packages(packages, generated, modules, examples, missing)
+        sources += _editable_sources(packages)
     named: dict[str, list[str]] = {}
     not_executable: list[str] = []
     own = _names(f"{folder}/bin")
@@ -184,7 +217,39 @@ def look(folder: str, site_packages: Iterable[str]) -> _Seen:
         sample,
         tuple(Modules(tags, len(paths), paths[0]) for tags, paths in groups.items()),
         tuple(missing),
+        tuple(sources),
     )
+
+
+def _editable_sources(folder: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The editable installs in a folder of packages, and which paths of their source folders they import from."""
+    for name in _names(folder):
+        if name.endswith(".egg-link"):
+            paths = sources_in(name, _content(f"{folder}/{name}"))
+            if paths:
+                yield name.removesuffix(".egg-link"), paths[:1]
+        elif name.endswith(_INFO) and not name.startswith("~"):
+            told = _content(f"{folder}/{name}/direct_url.json")
+            origin = parse_direct_url(told) if told else None
+            if origin is not None and origin.kind == "editable" and origin.path:
+                yield name.removesuffix(_INFO), _imported_from(folder, name, origin.path.rstrip("/"))
+
+
+def _imported_from(folder: str, info: str, source: str) -> tuple[str, ...]:
+    """The paths below a source folder that a package's own pointers name; that folder where they name none."""
+    found: list[str] = []
+    for path in paths_in_record(_content(f"{folder}/{info}/RECORD")):
+        if is_pointer(path) and "/" not in path:
+            named = sources_in(path, _content(f"{folder}/{path}"))
+            found += [each for each in named if f"{each}/".startswith(f"{source}/")]
+    return tuple(dict.fromkeys(found))[:_MOST_SOURCES] or (source,)
+
+
+def _content(path: str) -> bytes:
+    try:
+        return read_bytes(path, LARGEST_RECORD)
+    except OSError:
+        return b""
 
 
 def _names(folder: str) -> list[str]:
@@ -294,6 +359,7 @@ def _written(stamp: str, seen: _Seen) -> str | None:
     fields += ["\0".join(("x", *seen.not_executable))] if seen.not_executable else []
     fields += ["\0".join(("m", str(one.count), one.example, *one.tags)) for one in seen.modules]
     fields += ["\0".join(("g", *seen.missing))] if seen.missing else []
+    fields += ["\0".join(("e", package, *paths)) for package, paths in seen.sources]
     return "\t".join(fields) if not any("\t" in field or "\n" in field for field in fields) else None
 
 
@@ -309,6 +375,7 @@ def _read(value: str, stamp: str) -> _Seen | None:
     not_executable: tuple[str, ...] = ()
     modules: list[Modules] = []
     missing: tuple[str, ...] = ()
+    sources: list[tuple[str, tuple[str, ...]]] = []
     for field in others:
         kind, *parts = field.split("\0")
         if kind == "i" and len(parts) > 1:
@@ -319,9 +386,11 @@ def _read(value: str, stamp: str) -> _Seen | None:
             modules.append(Modules(tuple(parts[2:]), int(parts[0]), parts[1]))
         elif kind == "g":
             missing = tuple(parts)
+        elif kind == "e" and len(parts) > 1:
+            sources.append((parts[0], tuple(parts[1:])))
         else:
             return None
-    return _Seen(tuple(interpreters), not_executable, sample, tuple(modules), missing)
+    return _Seen(tuple(interpreters), not_executable, sample, tuple(modules), missing, tuple(sources))
 
 
 _SEEN_NOTHING = _Seen()

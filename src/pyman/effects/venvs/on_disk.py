@@ -35,7 +35,7 @@ from pyman.effects.files import NotReadable, open_regular, open_to_read, read_by
 from pyman.effects.interpreters.on_disk import Bases, is_executable
 from pyman.effects.interpreters.standard_library import standard_library
 from pyman.effects.venvs.own_folders import why_not_written
-from pyman.effects.venvs.place import UNFINISHED, is_work_folder
+from pyman.effects.venvs.place import UNFINISHED, is_deployed, is_work_folder
 from pyman.effects.venvs.uses import CIRCULAR, FILE, INTERPRETERS, MISSING, WayOut, folder_of, way_out
 
 TYPE_CHECKING = False
@@ -430,23 +430,9 @@ def read_location(folder: str, path: str, settings: Settings) -> tuple[str | Non
             return None, None, None
     except OSError:
         pass  # Nothing is there: it was moved.
-    if _is_deployed(place, folder):
+    if is_deployed(place, folder):
         return None, None, None
     return place, place if stage_of(folder, place) else None, None
-
-
-def _is_deployed(place: str, folder: str) -> bool:
-    """True for a venv that has its place through a link which leads to another one now: `current -> releases/2`.
-
-    The link leads, or led, to a folder beside the one of this venv, and leads back to it after a rollback.
-    """
-    while os.path.basename(place) == os.path.basename(folder) and "/" not in (place, folder):
-        place, folder = os.path.dirname(place), os.path.dirname(folder)
-    try:
-        target = os.path.join(os.path.dirname(place), os.readlink(place))
-    except OSError:
-        return False
-    return os.path.realpath(os.path.dirname(target.rstrip("/"))) == os.path.realpath(os.path.dirname(folder))
 
 
 def _other_location(folder: str, settings: Settings) -> str | None:

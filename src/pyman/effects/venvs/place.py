@@ -52,6 +52,20 @@ def what_is_there(path: str) -> Occupant:
     return "folder" if entries else "empty"
 
 
+def is_deployed(place: str, folder: str) -> bool:
+    """True for a venv that has its place through a link which leads to another one now: `current -> releases/2`.
+
+    The link leads, or led, to a folder beside the one of this venv, and leads back to it after a rollback.
+    """
+    while os.path.basename(place) == os.path.basename(folder) and "/" not in (place, folder):
+        place, folder = os.path.dirname(place), os.path.dirname(folder)
+    try:
+        target = os.path.join(os.path.dirname(place), os.readlink(place))
+    except OSError:
+        return False
+    return os.path.realpath(os.path.dirname(target.rstrip("/"))) == os.path.realpath(os.path.dirname(folder))
+
+
 def being_made(path: str) -> Locked:
     """The failure to report while another process makes the same venv."""
     return Locked(f"another process is making {path}", hint="wait until it has finished")
