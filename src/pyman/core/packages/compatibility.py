@@ -44,8 +44,9 @@ class Need:
     """What one compiled file needs of the interpreter."""
 
     package: str
+    """Empty for a file that no package lists."""
     file: str
-    """Relative to site-packages."""
+    """Relative to site-packages; absolute where it lies elsewhere."""
     symbols: tuple[str, ...] = ()
     """Those that it leaves undefined."""
     architectures: frozenset[str] = frozenset()
@@ -175,16 +176,18 @@ class Move:
         reasons = []
         for need in needs:
             if need.architectures and need.architectures <= self.lost_architectures:
+                what = f"{need.package} has {need.file}" if need.package else f"{need.file} is"
                 reasons.append(
-                    f"{need.package} has {need.file} for {shown(need.architectures)}, "
+                    f"{what} for {shown(need.architectures)}, "
                     f"and {self.new.version} is built for {shown(self.new.architectures)}"
                 )
             missing = sorted(lost.intersection(need.symbols))
             if missing:
                 more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-                reasons.append(
-                    f"{need.package} needs {missing[0]}{more} in {need.file}, which {self.new.version} lacks"
-                )
+                where = f"{need.package} needs {missing[0]}{more} in {need.file}"
+                if not need.package:
+                    where = f"{need.file} needs {missing[0]}{more}"
+                reasons.append(f"{where}, which {self.new.version} lacks")
         return reasons
 
     def _read_python(self, text: str) -> tuple[str, str]:

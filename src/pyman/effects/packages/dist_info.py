@@ -27,6 +27,7 @@ from pyman.core.record import record, replace
 from pyman.effects.architecture import architectures_of
 from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes, replace_file
 from pyman.effects.packages.elf import is_elf, undefined_symbols
+from pyman.effects.packages.loose import LooseFiles
 from pyman.effects.seeds.sharing import write_new
 from pyman.errors import PymanError
 
@@ -269,20 +270,30 @@ class Reader:
         unreadable: list[str] = []
         for distribution in distributions:
             for file in distribution.compiled:
-                if self.lost_architectures:
-                    built_for = architectures_of(f"{site_packages}/{file}")
-                    if built_for and built_for <= self.lost_architectures:
-                        needs.append(Need(str(distribution), file, architectures=built_for))
-                try:
-                    symbols = self._lost_symbols_of(f"{site_packages}/{file}")
-                except OSError as error:
-                    unreadable.append(f"{file} of {distribution} could not be checked: {error.strerror or error}")
-                    continue
-                if symbols is None:
-                    unreadable.append(f"{file} of {distribution} could not be checked: it is no ELF file")
-                elif symbols:
-                    needs.append(Need(str(distribution), file, symbols))
+                self._read_file(f"{site_packages}/{file}", file, str(distribution), needs, unreadable)
+        if self.lost_symbols or self.lost_architectures:
+            loose = LooseFiles(site_packages, {file for each in distributions for file in each.compiled})
+            notes = (*notes, *loose.notes)
+            for path in loose.files:
+                self._read_file(path, path.removeprefix(f"{site_packages}/"), "", needs, unreadable)
         return Installed(site_packages, distributions, tuple(needs), (*notes, *_shortened(unreadable)))
+
+    def _read_file(self, path: str, file: str, package: str, needs: list[Need], unreadable: list[str]) -> None:
+        """See what one compiled file needs; `package` is empty for one that no package lists."""
+        of_package = f" of {package}" if package else ""
+        if self.lost_architectures:
+            built_for = architectures_of(path)
+            if built_for and built_for <= self.lost_architectures:
+                needs.append(Need(package, file, architectures=built_for))
+        try:
+            symbols = self._lost_symbols_of(path)
+        except OSError as error:
+            unreadable.append(f"{file}{of_package} could not be checked: {error.strerror or error}")
+            return
+        if symbols is None:
+            unreadable.append(f"{file}{of_package} could not be checked: it is no ELF file")
+        elif symbols:
+            needs.append(Need(package, file, symbols))
 
     def read_each(self, folders: Iterable[str]) -> Iterator[Installed]:
         """Read many folders, answering in their order, and with several threads where the disk is what takes time."""

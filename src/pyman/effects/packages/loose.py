@@ -1,0 +1,116 @@
+"""Compiled modules that a venv imports and that no package lists: copied in, or built in the folders that it points to.
+
+Where a move takes away something that compiled files need, they are looked for in all of site-packages, below the
+paths that `.pth` files add, and in the source folders that editable installs name: those of setuptools, hatchling,
+scikit-build-core, meson-python and maturin. Only what can be imported is looked at, and never more than so many names.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.implementation import split_library
+from pyman.core.moved import is_pointer, sources_in
+from pyman.core.packages.lent import paths_in_pth
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.venv_contents import Abi, has_tag, module_of
+from pyman.effects.files import read_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+MOST_ENTRIES = 20_000
+"""Names that are looked at for one venv."""
+_LIBRARY = ".so"
+
+
+class LooseFiles:
+    """The compiled modules of one venv that no package lists: `files` are their absolute paths."""
+
+    def __init__(self, site_packages: str, listed: Collection[str]) -> None:
+        """Look for them; `listed` are those that RECORD files name, relative to site-packages. Raises nothing."""
+        self.files: list[str] = []
+        self.notes: list[str] = []
+        self._left = MOST_ENTRIES
+        self._listed = {f"{site_packages}/{path}" for path in listed}
+        split = split_library(os.path.basename(os.path.dirname(site_packages)))
+        self._abi = Abi(split[1], "freethreaded" if split[2] == "freethreaded" else "default", None) if split else None
+        self._seen: set[str] = set()
+        for path in (site_packages, *dict.fromkeys(_pointed_to(site_packages))):
+            self._look_at(path)
+            if self._left <= 0:
+                self.notes.append(
+                    f"{path} was not looked at to the end: it has more than {MOST_ENTRIES:,} files and folders"
+                )
+                break
+
+    def _look_at(self, path: str) -> None:
+        """A folder that the venv imports from, or a package of it, or one compiled module."""
+        if path.endswith(_LIBRARY):
+            self._add(path)
+            return
+        pending = [path]
+        while pending and self._left > 0:
+            folder = pending.pop()
+            real = os.path.realpath(folder)
+            if real in self._seen:
+                continue
+            self._seen.add(real)
+            pending += self._entries_of(folder)
+
+    def _entries_of(self, folder: str) -> list[str]:
+        """Add the compiled modules in a folder, and return the packages in it."""
+        packages: list[str] = []
+        modules: list[str] = []
+        try:
+            with os.scandir(folder) as found:
+                for entry in found:
+                    self._left -= 1
+                    if entry.name == FILE_NAME or self._left <= 0:
+                        return []  # A venv, such as the one of the project, is imported by nobody.
+                    if entry.name.endswith(_LIBRARY):
+                        modules.append(entry.path)
+                    elif entry.name.isidentifier() and entry.name not in _NEVER and _is_folder(entry):
+                        packages.append(entry.path)
+        except OSError:
+            return []
+        for path in modules:
+            self._add(path)
+        return packages
+
+    def _add(self, path: str) -> None:
+        tag = module_of(path)[1]
+        of_another = has_tag(tag) and self._abi is not None and not self._abi.loads(tag)
+        if path not in self._listed and not of_another and os.path.isfile(path):
+            self.files.append(path)
+
+
+_NEVER = frozenset(("__pycache__", "node_modules"))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _pointed_to(site_packages: str) -> Iterator[str]:
+    """The paths that `.pth` files and editable installs add, outside of site-packages."""
+    try:
+        names = sorted(os.listdir(site_packages))
+    except OSError:
+        return
+    for name in filter(is_pointer, names):
+        try:
+            content = read_bytes(f"{site_packages}/{name}")
+        except OSError:
+            continue
+        found = [*sources_in(name, content)]
+        if name.endswith(".pth"):
+            text = content.decode("utf-8", "surrogateescape")
+            found += [os.path.normpath(os.path.join(site_packages, path)) for path in paths_in_pth(text)]
+        for path in found:
+            if path != "/" and "\0" not in path and not f"{path}/".startswith(f"{site_packages}/"):
+                yield path
