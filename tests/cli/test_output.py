@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
@@ -10,6 +11,7 @@ import sys
 
 import pytest
 
+from pyman.app.console import answer_json
 from pyman.cli.commands import COMMANDS
 from stage.fake_store import FakeStore
 from stage.home import Home
@@ -293,3 +295,15 @@ def test_help_shows_every_command(user):
     assert (
         user.pyman("help", "install").out == user.pyman("install", "--help").out == user.pyman("--help", "install").out
     )
+
+
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1200])
+def test_a_long_answer_is_one_object_all_the_same(count, capsys):
+    data = {
+        "venvs": [{"path": f"/ä/{number}", "state": None} for number in range(count)],
+        "more": {"a": []},
+        "none": [],
+    }
+    answer_json(data, None)
+    out = capsys.readouterr().out
+    assert out == json.dumps({"schema": "pyman/1", **data}) + "\n"

@@ -15,7 +15,7 @@ from pyman.errors import OUTPUT, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any, TextIO
 
     from pyman.core.store import Store
@@ -72,6 +72,10 @@ class Session:
 # What a command found or did, before anybody put it on a screen.
 
 SCHEMA = "pyman/1"
+_TOGETHER = 500
+"""Elements of a list that are made text at once."""
+_LONG = 1 << 16
+"""Characters that are printed at once."""
 
 
 @record
@@ -151,7 +155,31 @@ def answer_json(data: dict[str, Any], error: PymanError | None) -> None:
     envelope = {"schema": SCHEMA, **data}
     if error is not None:
         envelope["error"] = {"code": error.code, "message": error.message, "hint": error.hint or None}
-    _write(sys.stdout, json.dumps(envelope, indent=2 if is_terminal(sys.stdout) else None))
+    if is_terminal(sys.stdout):
+        _write(sys.stdout, json.dumps(envelope, indent=2))
+        return
+    text = ""
+    for piece in _pieces(envelope):
+        text += piece
+        if len(text) > _LONG:
+            _write(sys.stdout, text, end="")
+            text = ""
+    _write(sys.stdout, text)
+
+
+def _pieces(envelope: dict[str, Any]) -> Iterator[str]:
+    """The object as `json.dumps` makes it, of long lists some elements at a time: all their text takes room."""
+    import json
+
+    for number, (key, value) in enumerate(envelope.items()):
+        yield f"{', ' if number else '{'}{json.dumps(key)}: "
+        if not isinstance(value, list):
+            yield json.dumps(value)
+            continue
+        for start in range(0, max(len(value), 1), _TOGETHER):
+            yield f"{', ' if start else '['}{json.dumps(value[start : start + _TOGETHER])[1:-1]}"
+        yield "]"
+    yield "}"
 
 
 class CannotPrint(PymanError):
@@ -165,16 +193,16 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _write(stream: TextIO | None, line: str) -> None:
+def _write(stream: TextIO | None, line: str, end: str = "\n") -> None:
     if stream is None:
         return
     try:
-        stream.write(line + "\n")
+        stream.write(line + end)
         stream.flush()
     except UnicodeEncodeError:
         # Bytes that are no text, or a terminal without Unicode: the file system's own bytes are what was meant.
         stream.flush()
-        stream.buffer.write(os.fsencode(line) + b"\n")
+        stream.buffer.write(os.fsencode(line + end))
         stream.buffer.flush()
     except OSError as error:
         # What is left in the buffer would be tried again at exit.

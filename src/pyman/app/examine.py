@@ -83,35 +83,46 @@ def examine(
     inventory = take_inventory(
         session.places, session.environ, session.cwd, folders, searched, session.observer, record=record
     )
-    fitness = Fitness(session.places.cache)
-    venvs: list[ListedVenv] = []
-    findings: list[Finding] = []
-    around: set[str] = set()
-    shared = SharedFilesLook(session.places.cache)
-    contents = ContentsLook(session.places.cache)
-    reading = map(contents.complete, map(shared.complete, inventory.read()))
-    while together := tuple(islice(reading, _TOGETHER)):
-        context = judge(session, store, together, foreign=foreign, fitness=fitness)
-        for facts in together:
-            found = diagnose_venv(facts, context)
-            findings += found
-            around.add(os.path.dirname(facts.folder))
-            if facts.has_work:
-                around.add(facts.folder)
-            venvs.append(list_venv(facts, found))
-    if record:
-        for look in (fitness, shared, contents):
-            look.store(all_asked=not folders)
+    venvs, findings, with_work = _judge_all(session, store, inventory.read(), bool(folders), foreign, record)
     findings += [diagnose_gone(known.name, known.path) for known, how in inventory.absent if how == GONE]
     findings += [diagnose_unreachable(known.path) for known, how in inventory.absent if how == UNREACHABLE]
     findings += map(diagnose_unsearched, inventory.unreadable)
     if work:
+        around = {os.path.dirname(venv.folder) for venv in venvs} | with_work
         around.update(os.path.dirname(known.path) for known, how in inventory.absent if how == GONE)
         findings += _work_findings(session, folders, around)
     if machine:
         findings += store_findings(session, store)
     findings += end_of_life(session, venvs, store.runtimes if machine else ())
     return Examination(store, tuple(venvs), tuple(findings), tuple(inventory.absent), inventory.unreadable, search)
+
+
+def _judge_all(
+    session: Session, store: Store, each: Iterator[VenvFacts], below: bool, foreign: bool, record: bool
+) -> tuple[list[ListedVenv], list[Finding], set[str]]:
+    """What is told of venvs, what is wrong with them, and the folders of those that hold work that was cut off.
+
+    Their facts, and what was known of them, are dropped one after the other: `below` says that these are not all venvs.
+    """
+    fitness = Fitness(session.places.cache)
+    shared = SharedFilesLook(session.places.cache)
+    contents = ContentsLook(session.places.cache)
+    venvs: list[ListedVenv] = []
+    findings: list[Finding] = []
+    with_work: set[str] = set()
+    reading = map(contents.complete, map(shared.complete, each))
+    while together := tuple(islice(reading, _TOGETHER)):
+        context = judge(session, store, together, foreign=foreign, fitness=fitness)
+        for facts in together:
+            found = diagnose_venv(facts, context)
+            findings += found
+            if facts.has_work:
+                with_work.add(facts.folder)
+            venvs.append(list_venv(facts, found))
+    if record:
+        for look in (fitness, shared, contents):
+            look.store(all_asked=not below)
+    return venvs, findings, with_work
 
 
 def _work_findings(session: Session, folders: Iterable[str], around: set[str]) -> list[Finding]:

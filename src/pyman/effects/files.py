@@ -209,7 +209,7 @@ def clean_up_folder(folder: int) -> None:
             pass  # It harms nobody, and is tried again.
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes | bytearray) -> None:
     """Write every byte, however few the system takes at once."""
     view = memoryview(content)
     while view:
@@ -217,7 +217,7 @@ def write_all(descriptor: int, content: bytes) -> None:
 
 
 def replace_file(
-    path: str, content: bytes, mode: int = 0o644, *, durable: bool = False, folder: int | None = None
+    path: str, content: bytes | bytearray, mode: int = 0o644, *, durable: bool = False, folder: int | None = None
 ) -> None:
     """Put a file in place in one step: readers see the old content or the new, never half of it.
 
@@ -233,7 +233,9 @@ def replace_file(
         raise
 
 
-def _write_new(path: str, content: bytes, mode: int, *, durable: bool = False, folder: int | None = None) -> None:
+def _write_new(
+    path: str, content: bytes | bytearray, mode: int, *, durable: bool = False, folder: int | None = None
+) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
         write_all(descriptor, content)

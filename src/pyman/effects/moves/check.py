@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 
@@ -216,12 +217,18 @@ def _key(question: Question) -> str | None:
         changed = os.stat(question.site_packages).st_mtime_ns
     except OSError:
         return None
-    names = "\t".join(_name(base) for base in (question.old, question.new))
-    return f"{changed}\t{names}\t{question.request or ''}\t{question.site_packages}"
+    # Thousands of venvs have few different questions, with long names.
+    short = _digest(question.old, question.new, question.request)
+    return f"{changed}\t{short}\t{question.site_packages}"
 
 
-def _name(base: Base) -> str:
-    return f"{base.version}\t{base.variant}\t{base.executable}"
+@functools.cache
+def _digest(old: Base, new: Base, request: Request | None) -> str:
+    from hashlib import blake2b
+
+    names = "\t".join(f"{base.version}\t{base.variant}\t{base.executable}" for base in (old, new))
+    text = f"{names}\t{request or ''}"
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def read_release(base: Base) -> Release:
