@@ -113,14 +113,9 @@ def refuse_mounts_below(folder: str) -> None:
         raise Refused(f"{place} is a mount point inside {folder}", hint=hint, code=MOUNT)
 
 
-def rename_folder(folder: str, target: str) -> None:
-    """Rename a folder. Raises Refused where its file system never does, and OSError."""
-    try:
-        os.rename(folder, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV or is_mount_point(folder):
-            raise
-        raise cannot_rename(folder) from error
+def never_renames(folder: str, error: OSError) -> bool:
+    """True for the failure to rename a folder that its file system never renames, as the lower layer of an image."""
+    return error.errno == errno.EXDEV and not is_mount_point(folder)
 
 
 def cannot_rename(folder: str) -> Refused:

@@ -4,6 +4,8 @@ runtimes/.install-3.13.15-4711-9f3a/
     note        what is done, to what, by which process; locked for as long as that process lives
     tree/       the new folder, before it gets its name
     old/        what had the name before, where the system cannot exchange two folders in one step
+    copy/       where a folder cannot be renamed a copy of it, until it is whole and becomes `old`
+    removing    a file, while the original of such a copy is removed
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pyman.core.record import record
 from pyman.effects.files import SMALL_FILE, clean_up_folder, is_alive, read_text, write_all
 from pyman.effects.interruption import defer_signals
 from pyman.effects.lock import hold
+from pyman.effects.mounts import never_renames
 from pyman.effects.places import cannot_write
 from pyman.effects.removal import remove_tree
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 NOTE = "note"
 TREE = "tree"
 OLD = "old"
+_COPY = "copy"
+_REMOVING = "removing"
 
 _LONGEST_NAME = 255
 """Bytes, of a file in every usual file system."""
@@ -91,6 +96,31 @@ class WorkFolder:
         write_all(self._descriptor, self._text.encode())
         os.mkdir(self.tree, 0o755)
 
+    def set_aside(self, folder: str) -> None:
+        """Take a folder's name away: it is `old` from then on, or a copy of it is.
+
+        Raises OSError; the folder has its name then.
+        """
+        try:
+            os.rename(folder, self.old)
+            return
+        except OSError as error:
+            if not never_renames(folder, error):
+                raise
+        from pyman.effects.copying import copy_exactly
+
+        copy, mark = os.path.join(self.path, _COPY), os.path.join(self.path, _REMOVING)
+        os.mkdir(copy, 0o700)
+        copy_exactly(folder, copy)
+        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.rename(copy, self.old)
+        try:
+            remove_tree(folder)
+            os.unlink(mark)
+        except OSError:
+            _give_back(self.path, folder)
+            raise
+
     @defer_signals
     def __exit__(self, *_exception: object) -> None:
         try:
@@ -127,6 +157,14 @@ def read_unfinished(folder: str) -> list[Unfinished]:
     return found
 
 
+def _give_back(work: str, place: str) -> None:
+    """Give a folder its name again whose copy is whole, and that was not removed to the end. Raises OSError."""
+    old, mark = os.path.join(work, OLD), os.path.join(work, _REMOVING)
+    if os.path.lexists(old) and os.path.lexists(mark):
+        remove_tree(place)
+        os.rename(old, place)
+
+
 def clean_up(folder: str) -> list[Unfinished]:
     """Finish or undo what dead processes left in a folder, and say what that was.
 
@@ -139,6 +177,7 @@ def clean_up(folder: str) -> list[Unfinished]:
             continue
         place = os.path.join(folder, work.subject)
         old = os.path.join(work.path, OLD)
+        _give_back(work.path, place)
         if work.operation == "install" and os.path.lexists(old) and not os.path.lexists(place):
             os.rename(old, place)
         remove_tree(work.path)

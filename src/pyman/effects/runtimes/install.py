@@ -16,7 +16,7 @@ from pyman.core.store import MANIFEST, Moved, Runtime, Store, executable_of, wit
 from pyman.core.version import Version, release_name
 from pyman.effects.files import NotReadable, read_bytes, replace_file
 from pyman.effects.lock import hold
-from pyman.effects.mounts import refuse_mounts_below, rename_folder
+from pyman.effects.mounts import refuse_mounts_below
 from pyman.effects.moves.move import Preview, change_store
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
@@ -250,7 +250,7 @@ def _give_name(work: WorkFolder, final: str, transaction: Transaction) -> None:
         if exchange(work.tree, final):
             transaction.undo_with(lambda: exchange(work.tree, final))
             return
-        rename_folder(final, work.old)
+        work.set_aside(final)
         transaction.undo_with(lambda: os.rename(work.old, final))
         os.rename(work.tree, final)
         transaction.undo_with(lambda: os.rename(final, work.tree))

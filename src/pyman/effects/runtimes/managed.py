@@ -8,7 +8,7 @@ from pyman.core.plans.move import Follower, through_other
 from pyman.core.plans.steps import RemoveLink
 from pyman.core.store import Moved, Runtime, Store, swaps, with_hold, without_runtime
 from pyman.effects.lock import hold
-from pyman.effects.mounts import refuse_mounts_below, rename_folder
+from pyman.effects.mounts import refuse_mounts_below
 from pyman.effects.moves.journal import end_moves
 from pyman.effects.moves.move import Preview, change_store, reconcile_aliases, write_holds
 from pyman.effects.observer import SILENT, Observer
@@ -121,7 +121,7 @@ def remove_runtime(
 
         def remove(transaction: Transaction) -> None:
             def take_name() -> None:
-                rename_folder(runtime.path, work.old)
+                work.set_aside(runtime.path)
                 transaction.undo_with(lambda: os.rename(work.old, runtime.path))
 
             let_go(transaction)

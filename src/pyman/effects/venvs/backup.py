@@ -9,14 +9,23 @@ import errno
 import os
 
 from pyman.core.escape import as_word
+from pyman.effects.copying import flush
 from pyman.effects.interruption import DeferredSignals, committed, defer_signals, failure_of
 from pyman.effects.lock import Lock, hold
-from pyman.effects.mounts import cannot_rename, is_mount_point, refuse_mounts_below
+from pyman.effects.mounts import cannot_rename, is_mount_point, never_renames, refuse_mounts_below
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, make_folder
 from pyman.effects.venvs.journal import Journal
 from pyman.effects.venvs.records import record_name
-from pyman.effects.venvs.recovery import complete, parts_of, recover_venv, restore, shown, take_parts
+from pyman.effects.venvs.recovery import (
+    back_up_copy,
+    complete,
+    parts_of,
+    recover_venv,
+    restore,
+    shown,
+    take_parts,
+)
 from pyman.effects.venvs.user_files import own_entries, user_files_in
 from pyman.errors import HOME, MOUNT, NOT_YOURS, OTHER_FILES, PymanError, ReadOnly, Refused
 
@@ -92,8 +101,13 @@ class Backup:
     def _move_away(self) -> None:
         if self.journal.entry.taken:
             take_parts(self.journal.entry)
-        else:
+            return
+        try:
             os.rename(self.venv, self.backup)
+        except OSError as error:
+            if not never_renames(self.venv, error):
+                raise
+            back_up_copy(self.journal)
 
     @defer_signals
     def _go_back(self) -> None:
@@ -111,7 +125,7 @@ class Backup:
     def flush(self) -> None:
         """Wait until the disk has the new venv: only then may a power failure find the old one gone."""
         try:
-            _flush(self.venv)
+            flush(self.venv)
         except OSError as error:
             raise cannot_write(self.venv, error) from error
 
@@ -167,19 +181,6 @@ class Backup:
                 return
             raise PymanError(told, hint=hint) from trouble
         self.journal.end(keep=self.journal.entry.is_unfinished or self.journal.entry.is_interrupted)
-
-
-def _flush(venv: str) -> None:
-    """Wait until the file system that holds the venv has written everything."""
-    import ctypes
-
-    descriptor = os.open(venv, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        ctypes.CDLL(None).syncfs(descriptor)
-    except AttributeError:
-        os.sync()  # macOS
-    finally:
-        os.close(descriptor)
 
 
 def _parts(venv: str, names: tuple[str, ...]) -> tuple[tuple[int, str], ...]:

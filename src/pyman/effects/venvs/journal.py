@@ -11,6 +11,10 @@ venvs/.NAME-HASH                a file beside the record NAME-HASH, locked for a
     requirement /home/u/r.txt   what is installed into the new one
     before 4703-11ab2c          the number of the work that left the old one unfinished
     end
+    copy 262150                 the inode of a copy of it that is backed up in its place, 0 before it is made
+    end
+    whole                       only once all of it is copied: until then nothing of the original is touched
+    end
     made 262148                 the inode of the folder that the new venv is prepared in
     end
     put 262149 bin              what is about to be moved up from it, with its inode
@@ -93,6 +97,15 @@ class Entry:
     """Names at the top of the old venv that the new one gets."""
     copied: tuple[str, ...] = ()
     """Names there that the new one has copies of."""
+    copy: int | None = None
+    """The inode of a copy that is backed up where the folder cannot be renamed; 0 before it is made."""
+    whole: bool = False
+    """True where all of it was copied."""
+
+    @property
+    def backed_up(self) -> int:
+        """The inode of what is, or will be, the backup."""
+        return self.old if self.copy is None else self.copy
 
     @property
     def new_beside(self) -> str:
@@ -255,6 +268,11 @@ class Journal:
         """Write down what of the old venv is about to be copied into the new one. Raises OSError."""
         self.entry = replace(self.entry, copied=names)
         self._write([f"copied {_escape(name)}" for name in names])
+
+    def backing_up(self, copy: int, *, whole: bool = False) -> None:
+        """Write down that a copy is backed up, and how far it is. Raises OSError."""
+        self.entry = replace(self.entry, copy=copy, whole=whole)
+        self._write(["whole"] if whole else [f"copy {copy}"])
 
     def good(self, moving: tuple[str, ...] = ()) -> None:
         """Write down that the new venv is good. Raises OSError."""
@@ -441,6 +459,7 @@ def _parse(lines: list[str]) -> Entry | None:
         venv, operation, number = (told[key][0] for key in ("venv", "operation", "number"))
         taken, put = (_parts(told.get(key, ())) for key in ("take", "put"))
         inodes = [int(told.get(key, ["0"])[-1]) for key in ("old", "made")]
+        copy = int(told["copy"][-1]) if "copy" in told else None
     except (KeyError, ValueError):
         return None
     names = tuple(name for _, name in (*put, *taken))
@@ -468,6 +487,8 @@ def _parse(lines: list[str]) -> Entry | None:
         "good" in told,
         tuple(told.get("move", ())),
         tuple(told.get("copied", ())),
+        copy,
+        "whole" in told,
     )
 
 

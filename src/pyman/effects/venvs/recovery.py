@@ -13,10 +13,20 @@ import stat
 from pyman.core.layout import IGNORE_FILE
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record
+from pyman.effects.copying import copy_exactly
 from pyman.effects.files import NotReadable, is_alive, is_there, read_bytes, status_of
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.removal import remove_tree
-from pyman.effects.venvs.journal import Claim, Entry, Part, dead_entries, journal_path, journal_paths, read_entry
+from pyman.effects.venvs.journal import (
+    Claim,
+    Entry,
+    Journal,
+    Part,
+    dead_entries,
+    journal_path,
+    journal_paths,
+    read_entry,
+)
 from pyman.effects.venvs.own_folders import folder_made, within_own
 from pyman.effects.venvs.place import UNFINISHED, being_made, is_work_folder, process_of, venv_of
 from pyman.effects.venvs.user_files import own_entries, user_files_in
@@ -178,8 +188,15 @@ def restore(entry: Entry) -> None:
     venv, backup = entry.venv, entry.backup
     if not is_there(backup):
         return
-    _expect(backup, entry.old)
+    if entry.copy is not None and not entry.whole:
+        # Nothing of the original was touched yet.
+        _take_away_copy(entry)
+        return
+    _expect(backup, entry.backed_up)
     spoiled = ""
+    if entry.copy is not None and not entry.made and _inode(venv) == entry.old:
+        # What is left of the original, whose copy is whole.
+        remove_tree(venv, own=True, inode=entry.old)
     if is_there(venv):
         _expect(venv, entry.made)
         if not entry.is_marked:
@@ -194,6 +211,29 @@ def restore(entry: Entry) -> None:
             remove_tree(spoiled, own=True, inode=entry.made)
         except OSError:
             pass  # The journal stays, and tells of it.
+
+
+def _take_away_copy(entry: Entry) -> None:
+    if not entry.copy:
+        # The process died before it wrote down which folder it had made, and before it put anything into it.
+        os.rmdir(entry.backup)
+        return
+    _expect(entry.backup, entry.copy)
+    remove_tree(entry.backup, own=True, inode=entry.copy)
+
+
+def back_up_copy(journal: Journal) -> None:
+    """Back up a copy of a venv whose folder cannot be renamed, and remove the original, which has its name in an image.
+
+    Raises OSError; `restore` undoes it.
+    """
+    entry = journal.entry
+    journal.backing_up(0)
+    os.mkdir(entry.backup, 0o700)
+    journal.backing_up(os.lstat(entry.backup).st_ino)
+    copy_exactly(entry.venv, entry.backup)
+    journal.backing_up(journal.entry.backed_up, whole=True)
+    remove_tree(entry.venv, inode=entry.old)
 
 
 def _restore_parts(entry: Entry) -> None:
@@ -254,9 +294,9 @@ def complete(entry: Entry, *, own: bool = False) -> None:
     if not is_there(backup):
         return
     if not entry.taken:
-        _expect(backup, entry.old)
+        _expect(backup, entry.backed_up)
         _refuse_user_files(backup, (name for name in user_files_in(backup) if name not in entry.copied))
-    remove_tree(backup, own=own, inode=entry.old)
+    remove_tree(backup, own=own, inode=entry.backed_up)
 
 
 def _remove_mark(entry: Entry) -> None:
