@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 
+from stage.disks import as_on_a_disk
 from stage.venvs import make_venv
 
 OLD, NEW = "3.13.5", "3.13.15"
@@ -85,5 +86,6 @@ def test_what_is_out_of_reach_is_counted(home):
     home.with_runtimes(NEW)
     home.pyman("venv", f"{home.path}/disk/v", "--without-pip")
     os.rename(home.path / "disk", home.path / "away")
+    as_on_a_disk(home.root)
     summary = home.json("doctor", "--offline", status=None)["summary"]
     assert (summary["unreachable"], summary["ignored"], summary["checked"]) == (1, 0, 0)

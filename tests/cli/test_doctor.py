@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from stage.disks import as_on_a_disk
 from stage.machine import NEW, OLD, Machine
 from stage.venvs import make_prefix, make_venv, write
 from stage.wheels import install_distribution
@@ -305,6 +306,7 @@ def test_a_record_whose_venv_is_gone_is_forgotten_and_one_whose_disk_is_away_is_
     os.symlink(f"{machine.path}/disk/unmounted/.venv", f"{machine.path}/pointer")
     machine.pyman("register", machine.path, machine.path / "pointer")
     (machine.path / "disk").rename(machine.path / ".away")
+    as_on_a_disk(machine.root, machine.path / "disk/unmounted/.venv")
     shutil.rmtree(machine.path / "gone/.venv")
     (machine.path / "emptied/.venv/pyvenv.cfg").unlink()
     gone = {"gone/.venv", "emptied/.venv"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
 
 import pytest
@@ -108,7 +110,14 @@ def test_the_second_fix_changes_nothing(machine):
         "schema": "pyman/1",
         "changed": [],
         "findings": [],
-        "summary": {"checked": len(MAKERS) * 5 + 1, "open": 0, "fixed": 0, "ignored": 0, "unreachable": 0},
+        "summary": {
+            "checked": len(MAKERS) * 5 + 1,
+            "open": 0,
+            "fixed": 0,
+            "ignored": 0,
+            "unreachable": 0,
+            "unsearched": 0,
+        },
     }
     # What was looked at is cached in the cache.
     remembered = {name for name in machine.repaired if name.startswith(".cache/pyman")}
@@ -127,6 +136,8 @@ def test_who_made_what(machine):
         assert one == {
             "path": str(venv_of(machine, maker, "aged")),
             "creator": CREATOR.get(maker, maker),
+            "owner": pwd.getpwuid(os.geteuid()).pw_name,
+            "known": "record",
             "implementation": "cpython",
             "request": None,
             "policy": None,

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from stage.disks import as_on_a_disk
 from stage.followers import contents, make_venv
 
 OLD, NEW = "3.13.5", "3.13.15"
@@ -83,6 +84,7 @@ def test_a_disk_that_is_not_there_keeps_everything_unless_forced(user, tmp_path)
     disk = tmp_path / "disk"
     user.pyman("venv", disk / "far/.venv", "--without-pip")
     shutil.rmtree(disk)
+    as_on_a_disk(user.root)
     assert kept(user.json("prune")) == [(OLD, "unreachable")]
     assert user.json("prune", "--force")["changed"] == [OLD]
     # the record stays

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from stage.disks import as_on_a_disk
 from stage.followers import add_package, contents, make_venv, setting, version_of
 
 OLD, NEW = "3.13.5", "3.13.15"
@@ -68,6 +69,7 @@ def test_everyone_who_needs_it_is_listed(user, tmp_path):
     disk.mkdir()
     user.pyman("venv", disk / "far/.venv", "--without-pip")
     shutil.rmtree(disk)
+    as_on_a_disk(user.root, disk / "far/.venv")
     with subprocess.Popen(
         [pinned / "bin/python", "-c", "import sys; sys.stdin.read()"], stdin=-1, stdout=-1
     ) as process:

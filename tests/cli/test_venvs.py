@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stage.disks import as_on_a_disk
 from stage.machine import NEW, OLD, Machine
 from stage.venvs import make_prefix, make_venv, write
 
@@ -276,6 +277,7 @@ def test_what_lies_elsewhere_is_deleted_by_its_own_path_only(machine, how):
 def test_one_on_a_disk_that_is_away_is_listed(machine):
     venv = machine.venv("disk", tool="pyman")
     (machine.path / "disk").rename(machine.path / "away")
+    as_on_a_disk(machine.root)
     answer = machine.json("venvs", "--size")
     told = dict.fromkeys(("owner", "implementation", "request", "policy", "python", "size"))
     told |= {"creator": "unknown", "known": "record", "link": "broken", "state": "unreachable"}

@@ -8,14 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyman.effects.venvs.records import (
-    GONE,
-    PRESENT,
-    UNREACHABLE,
     forget,
     known_venvs,
     record_name,
     remember,
-    state_of,
 )
 from pyman.errors import PymanError
 from stage.venvs import make_venv
@@ -89,28 +85,6 @@ def test_every_folder_gives_a_name_that_is_no_path(name):
     assert found[0] not in ".-"
     assert set(found) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     assert len(found) < 100
-
-
-def test_present_gone_and_unreachable(place):
-    venv = make_venv(f"{place}/disk/app/.venv", "/nowhere/bin/python")
-    assert state_of(venv) == PRESENT
-    os.rename(venv, f"{place}/aside")
-    assert state_of(venv) == GONE
-    os.rmdir(f"{place}/disk/app")
-    assert state_of(venv) == UNREACHABLE
-    os.rmdir(f"{place}/disk")
-    assert state_of(venv) == UNREACHABLE
-
-
-def test_a_venv_behind_a_closed_door_is_unreachable(place):
-    if os.geteuid() == 0:
-        pytest.skip("root opens every door")
-    venv = make_venv(f"{place}/app/.venv", "/nowhere/bin/python")
-    os.chmod(f"{place}/app", 0)
-    try:
-        assert state_of(venv) == UNREACHABLE
-    finally:
-        os.chmod(f"{place}/app", 0o755)
 
 
 def test_a_read_only_store_stops_nobody(place):

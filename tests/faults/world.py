@@ -219,8 +219,8 @@ class World:
         return f"{status.st_mode & 0o7777:o} {self._digests[key]}"
 
 
-# To look is no change; and the time stands in one of these.
-_OF_A_SEARCH = re.compile(r"/pyman/(searched$|found(/|$))")
+# To look is no change, and the time stands in one of these; what lay on which mount is remembered at the next look.
+_OF_A_SEARCH = re.compile(r"/pyman/(searched$|found(/|$)|mounts$)")
 
 
 def _is_lock(name: str) -> bool:

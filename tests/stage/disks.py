@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pyman.effects.venvs.records import record_hash, record_name
+
 
 def _mount(*words: object) -> None:
     if os.geteuid() != 0 or not sys.platform.startswith("linux"):
@@ -78,3 +80,14 @@ def dead_disk(place: Path, kind: str = "fuse.sshfs") -> Iterator[None]:
         # Whoever still waits is answered with an error.
         os.close(descriptor)
         subprocess.run(["umount", "-l", place], check=True)
+
+
+def as_on_a_disk(root: Path, *venvs: Path | str) -> None:
+    """Have the records of a store, or of these venvs, say that they lay on a disk that is away. Needs no mount."""
+    path = root / "mounts"
+    keys = {record_hash(record_name(str(venv))) for venv in venvs}
+    lines = path.read_text().splitlines()
+    with path.open("w") as file:
+        for line in lines:
+            key = line.split()[0]
+            file.write(f"{key} /dev/away /\n" if key in keys or not keys else f"{line}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from pyman.app.console import Session, megabytes
@@ -10,10 +11,12 @@ from pyman.core.plans.removal import Dependent, aliases_without_way_back, prunab
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
 from pyman.effects.files import size_of
-from pyman.effects.interruption import Part
+from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.runtimes.needs import read_dependents, runtime_at
 from pyman.effects.venvs.inventory import unrecorded_venvs
+from pyman.effects.venvs.record_mounts import RecordMounts
+from pyman.effects.venvs.records import GONE, forget
 from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
@@ -141,6 +144,17 @@ def remove_unused(
         with Part():
             remove_runtime(session.places, runtime, observer=session.observer, preview=session.preview)
             done.removed.append((runtime, size))
+    forget_gone(session)
+
+
+def forget_gone(session: Session) -> None:
+    """Forget the records of venvs that are gone. A store that cannot be written is no reason to fail."""
+    if session.dry_run:
+        return
+    with contextlib.suppress(PymanError), DeferredSignals():
+        for known, state in RecordMounts(session.places.root).missing():
+            if state == GONE:
+                forget(session.places.root, known.name)
 
 
 def _refusal(kept: list[tuple[Runtime, Dependent]]) -> PymanError | None:

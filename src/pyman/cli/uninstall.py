@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
-from pyman.app.remove import needed_by, to_remove
+from pyman.app.remove import forget_gone, needed_by, to_remove
 from pyman.app.search import search_before_removal
 from pyman.app.shims import keep_shims_current
 from pyman.cli.options import SearchOption
@@ -69,6 +69,7 @@ def uninstall(
             )
             done.append((one, moves))
             keep_shims_current(session)
+    forget_gone(session)
     return _answer(session, done)
 
 

@@ -79,7 +79,11 @@ def venvs(
     shown = sorted((*chosen, *map(unreachable_venv, far)), key=lambda venv: venv.path)
     data = [_data(venv) | ({"size": sizes.get(venv.path)} if size else {}) for venv in shown]
     not_searched = (*seen.unreadable, *(searched.not_searched if searched is not None else ()))
-    notes = [f"{short_path(session, path)} cannot be reached: is its disk mounted?" for path in far]
+    notes = [
+        f"{short_path(session, path)} cannot be reached: is its disk mounted? `pyman forget {as_word(path)}` if it is "
+        "gone for good"
+        for path in far[:_MOST_NAMED]
+    ]
     notes += [f"{short_path(session, folder)} could not be searched" for folder in seen.unreadable[:5]]
     notes += notes_of_search(session, searched, "pyman venvs")
     notes += _unknown(chosen)

@@ -35,6 +35,8 @@ class Mount:
     root: str
     """Which folder of that file system shows there."""
     number: str = ""
+    device: str = ""
+    """The numbers of its device, as `8:1`."""
     parent: str = ""
     """The number of the mount that it was mounted upon."""
 
@@ -53,6 +55,7 @@ class Mounts:
         known = {mount.number for mount in listed}
         self._each = listed
         # The kernel goes the same way: from a mount to the one that was mounted upon it, in each folder of a path.
+        self._by_device: dict[int, Mount | None] = {}
         self._upon = {(_parent(mount, known), mount.place): mount for mount in listed}
 
     def covering(self, path: str) -> Mount | None:
@@ -66,6 +69,14 @@ class Mounts:
             while (mount := self._upon.get((found.number if found is not None else "", place))) is not None:
                 found = mount
         return found
+
+    def of_device(self, device: int) -> Mount | None:
+        """The one mount of a device, by the number in `st_dev`; None where several, or none, are told of."""
+        if device not in self._by_device:
+            name = f"{os.major(device)}:{os.minor(device)}"
+            found = [mount for mount in self._each if mount.device == name]
+            self._by_device[device] = found[0] if len(found) == 1 else None
+        return self._by_device[device]
 
     def may_be_slow(self, path: str) -> bool:
         """True where a path, or a mount below it, is on a network, or of a program (FUSE)."""
@@ -147,7 +158,7 @@ def _mounts() -> list[Mount]:
                 before, _, after = line.rstrip("\n").partition(" - ")
                 fields, (kind, source) = before.split(" ", 5), after.split(" ", 2)[:2]
                 place, root = _unescape(fields[4]), _unescape(fields[3])
-                found.append(Mount(place, kind, _unescape(source), root, fields[0], fields[1]))
+                found.append(Mount(place, kind, _unescape(source), root, fields[0], fields[2], fields[1]))
     except (OSError, IndexError, ValueError):
         return found
     return found

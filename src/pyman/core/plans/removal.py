@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyman.core.escape import as_word
 from pyman.core.record import record
 from pyman.core.store import wanted_aliases, with_hold, without_runtime
 
@@ -41,7 +42,8 @@ class Dependent:
             "pinned": f"{self.who} is pinned to it",
             "held back": f"{self.who} is held back on it",
             "linked": f"{self.who} is linked to it",
-            "unreachable": f"{self.who} cannot be reached, so nobody can tell",
+            "unreachable": f"{self.who} cannot be reached and may need it (`pyman forget {as_word(self.who)}` if it is "
+            "gone for good)",
             "process": f"process {self.who} runs it",
             "processes": f"{self.who}, so one may be running it",
             "hold": f"{self.who} is held at it",

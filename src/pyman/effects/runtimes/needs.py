@@ -11,7 +11,8 @@ from pyman.effects.moves.check import Check, one_line
 from pyman.effects.moves.followers import only_named, read_followers, why_left_alone
 from pyman.effects.processes import processes_in, why_unknown
 from pyman.effects.runtimes.own_python import runs_pyman
-from pyman.effects.venvs.records import UNREACHABLE, known_venvs, state_of
+from pyman.effects.venvs.record_mounts import RecordMounts
+from pyman.effects.venvs.records import UNREACHABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def read_dependents(
     """Everything that needs a runtime now; `others` are venvs that are known without a record."""
     others = tuple(others)
     followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__, others=others)
-    unreachable = [known.path for known in known_venvs(places.root) if state_of(known.path) == UNREACHABLE]
+    unreachable = [known.path for known, state in RecordMounts(places.root).missing() if state == UNREACHABLE]
     unreachable += [path for path in followers.unseen if path not in unreachable]
     # What runs an adopted Python has it without our link: only a venv can need the link.
     processes = processes_in(runtime) if runtime.is_managed else ()

@@ -20,10 +20,8 @@ from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.home_search import found_venvs
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.place import is_work_folder
+from pyman.effects.venvs.record_mounts import RecordMounts
 from pyman.effects.venvs.records import (
-    GONE,
-    PRESENT,
-    UNREACHABLE,
     KnownVenv,
     is_recorded,
     known_venvs,
@@ -31,7 +29,6 @@ from pyman.effects.venvs.records import (
     record_names,
     write_record,
 )
-from pyman.effects.venvs.records import state_of as state_of_record
 from pyman.effects.venvs.search import search_venvs
 from pyman.effects.venvs.shared_files import SharedFilesLook
 from pyman.effects.venvs.tool_places import PlaceOwners, tool_places, venvs_of_tools
@@ -71,6 +68,7 @@ class Inventory:
         self._known = known
         self._paths = paths
         self._record = record
+        self._mounts = RecordMounts(places.root)
         self.unreadable = unreadable
         """Folders that could not be searched."""
         self.unrecorded: PymanError | None = None
@@ -101,12 +99,15 @@ class Inventory:
             facts = read_venv(path, bases)
             if facts is None:
                 if name in self._known:
-                    self._absent(self._known[name])
+                    self.absent.append((self._known[name], self._mounts.state_of(self._known[name])))
                 continue
             facts = claims.complete(facts)
             how = known_by.get(name, "record")
             if how != "record":
                 facts = replace(facts, known=how)
+            elif self._record:
+                is_folder = facts.identity is not None and facts.path == facts.folder
+                self._mounts.note(name, path, facts.identity[0] if facts.identity and is_folder else None)
             if how in ("place", "project") and (path in self._named or not facts.only_named):
                 if self._record:
                     self._remember(path)
@@ -122,6 +123,14 @@ class Inventory:
             if facts.folder not in folders:
                 folders.add(facts.folder)
                 yield releases.complete(facts)
+        self._store_mounts()
+
+    def _store_mounts(self) -> None:
+        try:
+            with DeferredSignals():
+                self._mounts.store()
+        except (PymanError, OSError):
+            pass  # A store that cannot be written is no reason not to look.
 
     def _remember(self, path: str) -> None:
         """A store that cannot be written is no reason not to look."""
@@ -131,13 +140,6 @@ class Inventory:
                 self.recorded.append(path)
         except PymanError as error:
             self.unrecorded = error
-
-    def _absent(self, known: KnownVenv) -> None:
-        state = state_of_record(known.path)
-        if state == PRESENT:
-            # A folder without its file is none any more; a link may lead to a disk that is not mounted.
-            state = state_of_record(os.path.realpath(known.path)) if os.path.islink(known.path) else GONE
-        self.absent.append((known, UNREACHABLE if state == UNREACHABLE else GONE))
 
 
 def take_inventory(

@@ -18,7 +18,8 @@ _USUAL_NAMES = frozenset([".venv", "venv", "env", ".env", "virtualenv", ".virtua
 # FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): hashlib costs more than all the rest here.
 _OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, (1 << 64) - 1
 
-PRESENT, GONE, UNREACHABLE = "present", "gone", "unreachable"
+GONE, UNREACHABLE = "gone", "unreachable"
+"""What a record is whose venv is missing (record_mounts.py)."""
 
 
 @record
@@ -39,6 +40,11 @@ def record_name(path: str) -> str:
         name = os.path.basename(os.path.dirname(place))
     kept = "".join(letter if letter in _LETTERS else "_" for letter in name[:_LONGEST_NAME]).lstrip(".-")
     return f"{kept or 'venv'}-{_hash(os.fsencode(place)):016x}"
+
+
+def record_hash(name: str) -> str:
+    """The part of a record's name that is computed from the place of its venv."""
+    return name.rpartition("-")[2]
 
 
 def resolve_folder(path: str) -> str:
@@ -71,19 +77,25 @@ def write_record(root: str, path: str) -> str:
     Raises PymanError where the store cannot be written.
     """
     name = record_name(path)
-    write_link(os.path.join(root, "venvs"), name, os.path.abspath(path))
+    if write_link(os.path.join(root, "venvs"), name, os.path.abspath(path)):
+        from pyman.effects.venvs.record_mounts import note_mount
+
+        try:
+            note_mount(root, name, path)
+        except OSError:
+            pass  # It gets its line when it is seen the next time.
     return name
 
 
-def write_link(folder: str, name: str, target: str) -> None:
-    """Make a link in a folder of the store; one that is already right is not written again.
+def write_link(folder: str, name: str, target: str) -> bool:
+    """Make a link in a folder of the store; False for one that is already right, which is not written again.
 
     Raises PymanError where the store cannot be written.
     """
     place = os.path.join(folder, name)
     try:
         if os.readlink(place) == target:
-            return
+            return False
     except OSError:
         pass  # No link yet, or something else in its place: the rename says so.
     make_folder(folder)
@@ -91,6 +103,7 @@ def write_link(folder: str, name: str, target: str) -> None:
         replace_link(place, target)
     except OSError as error:
         raise cannot_write(place, error) from error
+    return True
 
 
 def forget(root: str, name: str) -> bool:
@@ -155,17 +168,3 @@ def _unreadable(path: str, error: OSError) -> PymanError:
         hint="mend it, or choose another folder with PYMAN_ROOT",
         code=UNREADABLE_STORE,
     )
-
-
-def state_of(path: str) -> str:
-    """Say whether a recorded venv is `present`, `gone`, or `unreachable`: its folder is missing too.
-
-    A venv on a disk that is not mounted is not gone (design.md 6).
-    """
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return GONE if os.path.isdir(os.path.dirname(path)) else UNREACHABLE
-    except OSError:
-        return UNREACHABLE
-    return PRESENT

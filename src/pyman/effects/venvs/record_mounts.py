@@ -1,0 +1,169 @@
+"""`mounts`: for each record the mount that its venv lay on, and so whether one that is missing is gone (design.md 6).
+
+    0123456789abcdef /dev/sdb1 /        HASH of the record, what was mounted, which folder of that
+
+A venv is gone where the nearest folder above it that exists lies on that same mount. On another one, what shows is the
+place where a disk would be. Lines are only added: of several for one record the last one counts. Import-light.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.effects.files import read_text, replace_file
+from pyman.effects.mounts import Mounts
+from pyman.effects.venvs.records import GONE, UNREACHABLE, known_venvs, record_hash
+from pyman.effects.venvs.uses import folder_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.effects.venvs.records import KnownVenv
+
+    Lines = dict[str, tuple[str, str]]
+
+_NAME = "mounts"
+_LARGEST = 1 << 26
+_MOST_OLD = 100
+"""Lines that no record needs any more, before the file is written anew."""
+_ESCAPED = ((" ", "\\040"), ("\t", "\\011"), ("\n", "\\012"))
+
+
+class RecordMounts:
+    """The lines of one store, and what would be added."""
+
+    def __init__(self, root: str) -> None:
+        self._path = os.path.join(root, _NAME)
+        self._root = root
+        self._mounts: Mounts | None = None
+        self._lines: Lines | None = None
+        self._count = 0
+        self._new: Lines = {}
+
+    def state_of(self, known: KnownVenv) -> str:
+        """Say of a record whose venv is missing whether it is GONE, or UNREACHABLE with what it lay on."""
+        leads = _leads_to(known.path)
+        path = nearest = known.path if leads is None else leads
+        try:
+            while not _is_folder(nearest):
+                nearest = os.path.dirname(nearest)
+        except OSError:
+            return UNREACHABLE
+        # Of what a link leads to no mount is known: it need not be that of the link.
+        before = self._read().get(record_hash(known.name)) if leads is None else None
+        if before is None:
+            return GONE if nearest in (path, os.path.dirname(path)) else UNREACHABLE
+        return GONE if self._covering(nearest) == before else UNREACHABLE
+
+    def missing(self) -> list[tuple[KnownVenv, str]]:
+        """Every record whose venv is missing, with what it is. Raises PymanError where the records cannot be read."""
+        return [(known, self.state_of(known)) for known in known_venvs(self._root) if not _is_venv(known.path)]
+
+    def note(self, name: str, path: str, device: int | None = None) -> None:
+        """Remember on which mount the venv of a record lies; `device` is that of its folder, where it is known."""
+        mount = self._seen().of_device(device) if device is not None else None
+        found = (mount.source, mount.root) if mount is not None else self._covering(_place(path))
+        key = record_hash(name)
+        if found is not None and self._read().get(key) != found:
+            self._new[key] = found
+
+    def store(self) -> None:
+        """Write what was noted. Raises OSError where the store cannot be written."""
+        if not self._new:
+            return
+        lines = self._read() | self._new
+        records = {record_hash(known.name) for known in known_venvs(self._root)}
+        if self._count + len(self._new) > 2 * len(records) + _MOST_OLD:
+            kept = {key: mount for key, mount in lines.items() if key in records}
+            replace_file(self._path, _as_text(kept))
+        else:
+            _append(self._path, _as_text(self._new))
+        self._lines, self._new = lines, {}
+
+    def _seen(self) -> Mounts:
+        if self._mounts is None:
+            self._mounts = Mounts()
+        return self._mounts
+
+    def _covering(self, path: str) -> tuple[str, str] | None:
+        mount = self._seen().covering(os.path.realpath(path))
+        return (mount.source, mount.root) if mount is not None else None
+
+    def _read(self) -> Lines:
+        if self._lines is None:
+            self._lines = {}
+            try:
+                text = read_text(self._path, _LARGEST)
+            except OSError:
+                text = ""
+            for line in text.split("\n"):
+                fields = line.split(" ")
+                if len(fields) == 3:
+                    self._lines[fields[0]] = (_unescaped(fields[1]), _unescaped(fields[2]))
+                    self._count += 1
+        return self._lines
+
+
+def note_mount(root: str, name: str, path: str) -> None:
+    """Add the line of a record that was just made. Raises OSError where the store cannot be written."""
+    mount = Mounts().covering(os.path.realpath(_place(path)))
+    if mount is not None:
+        _append(os.path.join(root, _NAME), _as_text({record_hash(name): (mount.source, mount.root)}))
+
+
+def _place(path: str) -> str:
+    """What stands for the place of a record: the folder itself, which may be a mount point; of a link that above it."""
+    return os.path.dirname(path) if os.path.islink(path) or not os.path.isdir(path) else path
+
+
+def _leads_to(path: str) -> str | None:
+    """Where a link or a text file in the place of a venv leads; None where neither is there."""
+    try:
+        found = os.path.realpath(path) if os.path.islink(path) else folder_of(path)
+    except OSError:
+        return None
+    return found if found != path else None
+
+
+def _is_venv(path: str) -> bool:
+    if os.access(f"{path}/{FILE_NAME}", os.F_OK):
+        return True
+    leads = _leads_to(path)
+    return leads is not None and os.access(f"{leads}/{FILE_NAME}", os.F_OK)
+
+
+def _append(path: str, text: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        os.write(descriptor, text)
+    finally:
+        os.close(descriptor)
+
+
+def _is_folder(path: str) -> bool:
+    """False where nothing has the name, or something else. Raises OSError where the system refuses a look."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _as_text(lines: Lines) -> bytes:
+    text = "".join(f"{key} {_escaped(source)} {_escaped(root)}\n" for key, (source, root) in lines.items())
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _escaped(field: str) -> str:
+    field = field.replace("\\", "\\134")
+    for letter, code in _ESCAPED:
+        field = field.replace(letter, code)
+    return field or "\\000"
+
+
+def _unescaped(field: str) -> str:
+    if field == "\\000":
+        return ""
+    for letter, code in _ESCAPED:
+        field = field.replace(code, letter)
+    return field.replace("\\134", "\\")
