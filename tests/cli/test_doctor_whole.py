@@ -68,6 +68,7 @@ def compiled(venv, name, *files, machine=X86_64):
     dist_info = install_distribution(str(venv / SITE), name, "1.0")
     with open(f"{dist_info}/RECORD", "a", encoding="utf-8") as record:
         for file in files:
+            (venv / SITE / file).parent.mkdir(exist_ok=True)
             (venv / SITE / file).write_bytes(elf(machine))
             record.write(f"{file},,\n")
 
@@ -156,6 +157,18 @@ def test_modes_that_are_lost_later_are_seen_too(machine):
     (venv / "bin/spam").chmod(0o644)
     assert machine.found()[str(venv.relative_to(machine.path))] == ["not-executable open"]
     machine.pyman("forget", venv)
+
+
+def test_what_is_put_right_without_another_time_is_seen_too(machine):
+    venv = make(machine)
+    compiled(venv, "fast", "deep/_fast.cpython-311-x86_64-linux-gnu.so")
+    (venv / "bin/spam").chmod(0o644)
+    for path in (venv / "bin", venv / SITE):
+        os.utime(path, (1, 1))
+    assert codes(machine, venv) == ["not-executable", "wrong-abi"]
+    (venv / "bin/spam").chmod(0o755)
+    (venv / SITE / "deep/_fast.abi3.so").write_bytes(elf(X86_64))
+    assert codes(machine, venv) == []
 
 
 def test_a_base_that_may_not_be_executed(machine):
@@ -276,6 +289,13 @@ def test_modules_whose_names_do_not_say_it_are_for_another_processor(machine):
     compiled(venv, "fast", "_fast.abi3.so", "_other.so", machine=AARCH64)
     message = "_fast.abi3.so and 1 more modules are compiled for aarch64, which 3.13 does not load"
     assert findings(machine, venv) == [("wrong-abi", message, "open")]
+
+
+def test_the_right_module_beside_the_one_that_a_package_lists(machine):
+    venv = make(machine)
+    compiled(venv, "fast", "_fast.cpython-311-x86_64-linux-gnu.so")
+    (venv / SITE / "_fast.abi3.so").write_bytes(elf(X86_64))
+    assert codes(machine, venv) == []
 
 
 def test_a_module_that_no_package_lists(machine):

@@ -62,6 +62,11 @@ class Contents:
         """The venv that most of its scripts name instead of this one."""
         return max(self.named, key=lambda one: len(one.scripts)).place if self.named else None
 
+    def is_wrong_for(self, abi: Abi | None) -> bool:
+        """True where something is wrong with the scripts, or with the modules for an interpreter of this ABI."""
+        wrong = abi is not None and any(True for _ in wrong_modules(self.modules, abi))
+        return wrong or bool(self.named or self.not_executable or self.missing)
+
 
 NOTHING = Contents()
 

@@ -71,14 +71,17 @@ class ContentsLook:
 
     def complete(self, facts: VenvFacts) -> VenvFacts:
         """The facts of a venv with what may be wrong with its scripts and modules. Raises nothing."""
-        seen = self._seen(facts)
+        seen, value = self._seen(facts)
         named = tuple(self._named(facts, seen)) if seen.interpreters else ()
         gone = tuple(self._gone_sources(seen.sources)) if seen.sources else ()
         contents = Contents(named, seen.not_executable, seen.modules, seen.missing, gone)
         runs = facts.running or facts.interpreter
+        abi = self._abi(runs) if runs is not None and seen.modules else None
+        # What is wrong may be put right without another time: a mode, a module deep in a package.
+        if value is not None and not contents.is_wrong_for(abi):
+            self._memo.keep(facts.folder, value)
         if contents == NOTHING:
             return facts
-        abi = self._abi(runs) if runs is not None and seen.modules else None
         place = contents.old_place
         meant_for = place if place is not None and stage_of(facts.folder, place) else facts.meant_for
         return replace(facts, contents=contents, abi=abi, meant_for=meant_for)
@@ -87,7 +90,8 @@ class ContentsLook:
         """Keep what was seen for the next time; `all_asked` drops the venvs that nobody asked for now."""
         self._memo.store(all_asked=all_asked)
 
-    def _seen(self, facts: VenvFacts) -> _Seen:
+    def _seen(self, facts: VenvFacts) -> tuple[_Seen, str | None]:
+        """What is in a venv, and what may be remembered of that."""
         bin_folder = f"{facts.folder}/bin"
         folders = [f"{facts.folder}/lib/{library.name}/site-packages" for library in facts.libraries]
         stamp, newest = _stamp((bin_folder, *folders))
@@ -95,12 +99,8 @@ class ContentsLook:
         seen = _read(known, stamp) if known is not None else None
         if seen is None or (seen.sample and not _may_be_executed(f"{bin_folder}/{seen.sample}")):
             seen = look(facts.folder, folders)
-        elif known is not None:
-            self._memo.keep(facts.folder, known)
-            return seen
-        if time.time_ns() - newest > _JUST_NOW and (value := _written(stamp, seen)) is not None:
-            self._memo.keep(facts.folder, value)
-        return seen
+            return seen, _written(stamp, seen) if time.time_ns() - newest > _JUST_NOW else None
+        return seen, known
 
     def _named(self, facts: VenvFacts, seen: _Seen) -> Iterator[Named]:
         for interpreter, scripts in seen.interpreters:
@@ -285,17 +285,21 @@ def _look_at_packages(
         else:
             continue
         scripts.update(row.decode("utf-8", "surrogateescape") for row in _SCRIPT_ROW.findall(content))
-    for path in dict.fromkeys(compiled):
-        if not path.endswith(".so"):
-            continue
-        module, tag = module_of(path)
-        if not has_tag(tag):
-            built_for = "+".join(sorted(architectures_of(f"{folder}/{path}")))
-            tag = f"{tag}@{built_for}" if built_for else ""
-        elif path not in there and not os.path.lexists(f"{folder}/{path}"):
-            continue
-        modules.setdefault(f"{folder}/{module}", set()).add(tag)
-        examples.setdefault(f"{folder}/{module}", path)
+    # What lies beside a listed module counts too: somebody may have put the right one there.
+    for above in sorted({os.path.dirname(path) for path in compiled if path.endswith(".so")}):
+        start = f"{above}/" if above else ""
+        for name in _names(f"{folder}/{above}") if above else names:
+            if name.endswith(".so"):
+                _look_at_module(folder, start + name, modules, examples)
+
+
+def _look_at_module(folder: str, path: str, modules: dict[str, set[str]], examples: dict[str, str]) -> None:
+    module, tag = module_of(path)
+    if not has_tag(tag):
+        built_for = "+".join(sorted(architectures_of(f"{folder}/{path}")))
+        tag = f"{tag}@{built_for}" if built_for else ""
+    modules.setdefault(f"{folder}/{module}", set()).add(tag)
+    examples.setdefault(f"{folder}/{module}", path)
 
 
 def _lacks_all_files(content: bytes, there: set[str]) -> bool:
