@@ -41,7 +41,8 @@ def test_there_and_back(machine, tool):
     assert machine.found(status=0) == {}
     after = settings(venv)
     assert (after["pyman-policy"], after["pyman-request"]) == ("follow", "3.13")
-    kept = before.keys() - {"pyman-request", "pyman-policy", "version", "version_info"}
+    assert after.get("executable", str(machine.python())) == str(machine.python())
+    kept = before.keys() - {"pyman-request", "pyman-policy", "version", "version_info", "executable"}
     assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
 
 

@@ -1,9 +1,25 @@
-"""Who made a venv."""
+"""Who made a venv, and what that tool remembers of it."""
+
+import json
+import tomllib
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as tries
+from hypothesis import strategies as st
 
-from pyman.core.owners import creator_of, is_pdm_name, is_pipenv_name
+from pyman.core.owners import (
+    Base,
+    OwnerFile,
+    creator_of,
+    is_pdm_name,
+    is_pipenv_name,
+    owner_files_of,
+    rewrite_owner_file,
+)
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
+from pyman.core.version import Version
+from stage.hostile import HUGE, damaged
 
 STDLIB = "version = 3.13.5\ncommand = /usr/bin/python3 -m venv /home/u/pyman\n"
 
@@ -63,3 +79,129 @@ def test_names_that_tools_give():
     assert not any(map(is_pipenv_name, ("shop", "AbCdEfGh", "-AbCdEfGh", "shop-AbCdEfG", "shop-AbCd.fGh")))
     assert all(map(is_pdm_name, ("shop-AbCdEfGh-3.13", "my-shop-AbCd_-12-dev-1")))
     assert not any(map(is_pdm_name, ("shop", "shop-AbCdEfGh", "shop-AbCdEfGh-", "shop-3.13")))
+
+
+# --- what owners remember ---
+
+OLD, NEW = Version(3, 13, 5), Version(3, 13, 15)
+STORE = "/store/runtimes"
+MOVED = Base(f"{STORE}/3.13/bin/python3.13", NEW, NEW, f"{STORE}/3.13.15/bin/python3.13")
+HELD = Base(f"{STORE}/3.13.5/bin/python3.13", OLD, NEW, f"{STORE}/3.13.15/bin/python3.13")
+
+
+def rewritten(path, content, folder, base):
+    return rewrite_owner_file(OwnerFile(path, content.encode()), folder, base).decode()
+
+
+def test_which_files_there_may_be():
+    assert owner_files_of("/p/.venv") == (
+        "/p/.venv/pipx_metadata.json",
+        "/p/.venv/uv-receipt.toml",
+        "/p/.venv/.tox-info.json",
+    )
+    assert owner_files_of("/c/virtualenvs/shop-AbCd1_-2-py3.13")[3:] == ("/c/virtualenvs/envs.toml",)
+
+
+@pytest.mark.parametrize("base", [MOVED, HELD], ids=["moved", "held"])
+def test_pipx_is_told_what_runs(base):
+    before = {"python_version": "Python 3.13.1", "source_interpreter": {"__type__": "Path", "__Path__": "/x"}, "a": [1]}
+    after = json.loads(rewritten("/v/pipx_metadata.json", json.dumps(before), "/v", base))
+    assert after == {
+        "python_version": f"Python {base.version}",
+        "source_interpreter": {"__type__": "Path", "__Path__": base.executable},
+        "a": [1],
+    }
+
+
+@pytest.mark.parametrize("base", [MOVED, HELD], ids=["moved", "held"])
+@pytest.mark.parametrize(
+    ("executable", "then"),
+    [
+        (f"{STORE}/3.13.5/bin/python3.13", f"{STORE}/3.13.15/bin/python3.13"),
+        ("/usr/bin/python3.13", "/usr/bin/python3.13"),
+    ],
+)
+def test_tox_is_told_what_it_finds(base, executable, then):
+    python = {"version_info": [3, 13, 5, "final", 0], "executable": executable, "virtualenv version": "21"}
+    before = {"ToxEnv": {"name": "py313"}, "Python": python}
+    after = json.loads(rewritten("/p/.tox/py313/.tox-info.json", json.dumps(before), "/p/.tox/py313", base))
+    assert after["ToxEnv"] == before["ToxEnv"]
+    assert after["Python"] == python | {"version_info": [3, 13, 15, "final", 0], "executable": then}
+
+
+@pytest.mark.parametrize(
+    ("python", "then"),
+    [
+        ('"/store/runtimes/3.13.5/bin/python3.13"', f'"{MOVED.executable}"'),
+        ('"3.13"', '"3.13"'),
+        ('"cpython-3.13.5"', '"cpython-3.13.5"'),
+    ],
+)
+def test_uv_is_told_a_path_where_it_had_one(python, then):
+    receipt = (
+        '[tool]\nrequirements = [{{ name = "spam" }}]\npython = {}\nentrypoints = [\n    {{ name = "spam" }},\n]\n'
+    )
+    after = rewritten("/t/spam/uv-receipt.toml", receipt.format(python), "/t/spam", MOVED)
+    assert after == receipt.format(then)
+
+
+@pytest.mark.parametrize("base", [MOVED, HELD], ids=["moved", "held"])
+def test_poetry_is_told_what_it_finds_for_that_project_and_minor_alone(base):
+    envs = """# kept
+[other-AbCdEfGh]
+minor = "3.13"
+patch = "3.13.5"
+
+["shop-AbCd1_-2"]
+minor = "3.13"
+patch = "3.13.5"  # by poetry
+"""
+    after = rewritten("/c/envs.toml", envs, "/c/shop-AbCd1_-2-py3.13", base)
+    front, mark, back = envs.rpartition('patch = "3.13.5"  # by poetry')
+    assert (after, back) == (f'{front}patch = "3.13.15"\n', "\n")
+    assert mark
+    assert rewritten("/c/envs.toml", envs, "/c/shop-AbCd1_-2-py3.12", base) == envs
+    assert rewritten("/c/envs.toml", envs, "/c/none-AbCd1_-2-py3.13", base) == envs
+
+
+@pytest.mark.parametrize("name", ["pipx_metadata.json", ".tox-info.json", "uv-receipt.toml", "envs.toml"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{", "null", "[" * 100_000, '{"Python": 1}', '{"Python": {"version_info": [3]}}', "[tool]\npython = 3\n",
+     "a.b = 1", "[shop-AbCd1_-2]\nminor = 1"],
+)  # fmt: skip
+def test_what_no_tool_writes_stays_as_it_is(name, content):
+    folder = "/c/shop-AbCd1_-2-py3.13"
+    place = "/c" if name == "envs.toml" else folder
+    after = rewritten(f"{place}/{name}", content, folder, MOVED)
+    # Only the way it is written may change of what has none of its keys.
+    assert after == content or json.loads(after) == json.loads(content)
+
+
+WRITTEN = {
+    "pipx_metadata.json": b'{"python_version": "Python 3.13.5", "source_interpreter": {"__Path__": "/p", "__type__": "Path"}}',
+    ".tox-info.json": b'{"Python": {"version_info": [3, 13, 5, "final", 0], "executable": "/s/3.13.5/bin/python3.13"}}',
+    "uv-receipt.toml": b'[tool]\nrequirements = [{ name = "spam" }]\npython = "/s/3.13.5/bin/python3.13"\n',
+    "envs.toml": b'[shop-AbCd1_-2]\nminor = "3.13"\npatch = "3.13.5"\n',
+}
+
+
+@tries(max_examples=200)
+@given(data=st.data(), name=st.sampled_from(sorted(WRITTEN)))
+def test_a_damaged_file_stays_or_is_what_it_was_as_before(data, name):
+    content = data.draw(damaged(WRITTEN[name]))
+    folder = "/c/shop-AbCd1_-2-py3.13"
+    place = "/c" if name == "envs.toml" else folder
+    after = rewrite_owner_file(OwnerFile(f"{place}/{name}", content), folder, MOVED)
+    if after != content:
+        parse = json.loads if name.endswith(".json") else tomllib.loads
+        before = parse(content.decode()) if name.endswith(".toml") else parse(content)
+        assert parse(after.decode()).keys() == before.keys()
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_megabyte_of_anything_stays(name, kind):
+    folder = "/c/shop-AbCd1_-2-py3.13"
+    place = "/c" if name == "envs.toml" else folder
+    assert rewrite_owner_file(OwnerFile(f"{place}/{name}", HUGE[kind]), folder, MOVED) == HUGE[kind]

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyman.core.owners import OwnerFile
 from pyman.core.plans.move import (
     AliasMove,
     Follower,
@@ -11,6 +12,7 @@ from pyman.core.plans.move import (
     may_need_work,
     onto_alias,
     plan_to_hold_back,
+    plan_to_tell_owner,
     plan_to_update,
     through_other,
     version_lines,
@@ -83,23 +85,68 @@ def test_held_back_and_forward_again(text):
     assert held.settings.home == f"{RUNTIMES}/3.13.5/bin"
     assert held.settings.held_back == ("3.13.5", "numpy 1 needs <3.13.15")
     assert held.settings.policy == before.settings.policy
-    assert held.settings.get("version") in (None, "3.13.5")
+    assert held.settings.get("version") in (None, "3.13", "3.13.5")
+    # pre-commit runs what base-executable names.
+    for key in ("executable", "base-executable"):
+        assert held.settings.get(key) in (None, f"{RUNTIMES}/3.13.5/bin/python3.13")
+    assert held.settings.get("base-prefix") in (None, f"{RUNTIMES}/3.13.5")
     released = through_other(held, "3.13", NEW, held_back=None, variant="default")
     assert [type(step) for step in released.steps] == [ReplaceLink, ReplaceFile, Verify]
     after = carried_out(held, released)
     assert (after.through, after.links, after.settings.home) == ("3.13", before.links, before.settings.home)
     assert after.settings.held_back is None
-    expected = text.replace("version = 3.13.5", "version = 3.13").replace("3.13.5.final", "3.13.15.final")
+    expected = text.replace("version = 3.13.5", "version = 3.13").replace("3.13.5.final.0", "3.13")
     assert after.cfg.decode() == expected
     if text is OURS:
         assert after.cfg == before.cfg
     assert released.steps[-1] == Verify("/v", NEW, "default", f"{RUNTIMES}/3.13/bin")
 
 
+def test_pre_commit_finds_the_very_release_that_runs():
+    venv = replace(follower(VIRTUALENV), path="/c/repo1/py_env-python3.13")
+    held = carried_out(venv, through_other(venv, "3.13.5", OLD, held_back="3.13.5 x", variant="default"))
+    assert held.settings.get("version_info") == "3.13.5.final.0"
+    for one in (venv, held):
+        moved = carried_out(one, onto_alias(one, "3.13", NEW, "default"))
+        assert moved.settings.get("version_info") == "3.13.15.final.0"
+        assert moved.settings.get("base-executable") == f"{RUNTIMES}/3.13/bin/python3.13"
+
+
+def test_lines_that_name_the_release_that_ran_name_the_alias_from_then_on():
+    text = STDLIB.replace("/3.13/bin/python3.13\ncommand", "/3.13.5/bin/python3.13\ncommand")
+    moved = carried_out(follower(text), onto_alias(follower(text), "3.13", NEW, "default"))
+    assert moved.settings.get("executable") == f"{RUNTIMES}/3.13/bin/python3.13"
+    assert onto_alias(moved, "3.13", OLD, "default").steps == ()
+    # A base of another maker is none of the store.
+    elsewhere = STDLIB.replace(f"executable = {RUNTIMES}/3.13", "executable = /opt/3.13.5")
+    assert (
+        carried_out(follower(elsewhere), onto_alias(follower(elsewhere), "3.13", NEW, "default")).settings.get(
+            "executable"
+        )
+        == "/opt/3.13.5/bin/python3.13"
+    )
+
+
+def test_owners_are_told_with_it_also_of_one_that_stays_behind():
+    envs = b'[shop-AbCd1_-2]\nminor = "3.13"\npatch = "3.13.5"\n'
+    venv = replace(
+        follower(OURS, "3.13.5"),
+        path="/c/shop-AbCd1_-2-py3.13",
+        owner_files=(OwnerFile("/c/envs.toml", envs), OwnerFile("/c/shop-AbCd1_-2-py3.13/uv-receipt.toml", b"")),
+    )
+    moved = runtime("3.13.15")
+    for plan in (
+        onto_alias(venv, "3.13", NEW, "default", moved),
+        plan_to_tell_owner(AliasMove(Swap("3.13", "3.13.5", "3.13.15"), runtime("3.13.5"), moved), venv),
+    ):
+        assert plan.also.venv.path == "/c"
+        assert plan.also.steps == (ReplaceFile("/c/envs.toml", envs, envs.replace(b"3.13.5", b"3.13.15")),)
+
+
 def test_a_pinned_one_that_is_to_follow_says_so():
     pinned = follower(OURS.replace("= follow", "= pin").replace("request = 3.13", "request = 3.13.5"), "3.13.5")
     after = carried_out(pinned, through_other(pinned, "3.13", NEW, held_back=None, variant="default", follow=True))
-    assert after.settings.values == parse_pyvenv_cfg(OURS).values | {"executable": pinned.settings.values["executable"]}
+    assert after.settings.values == parse_pyvenv_cfg(OURS).values
 
 
 @pytest.mark.parametrize(
@@ -107,7 +154,7 @@ def test_a_pinned_one_that_is_to_follow_says_so():
     [
         ("version = 3.13.5", NEW, {"version": "3.13"}),
         ("version = 3.13", NEW, {}),
-        ("version_info = 3.13.5.final.0", NEW, {"version_info": "3.13.15.final.0"}),
+        ("version_info = 3.13.5.final.0", NEW, {"version_info": "3.13"}),
         ("version_info = 3.13.0.candidate.2", NEW, {}),
         ("version = 3.13.0rc2", NEW, {}),
         ("version_info = 3.13.5", NEW, {"version_info": "3.13"}),
@@ -115,6 +162,7 @@ def test_a_pinned_one_that_is_to_follow_says_so():
         ("python-version = 3.13.5", NEW, {"python-version": "3.13"}),
         ("version = 3.12.1", NEW, {}),
         ("version = strange", NEW, {}),
+        ("version_info = 3.13.5.alpha.1", NEW, {}),
         ("home = /x", NEW, {}),
     ],
 )
@@ -149,7 +197,7 @@ def test_most_files_are_seen_at_a_glance_to_need_nothing(text):
 @pytest.mark.parametrize(
     ("cfg", "work"),
     [(OURS + "pyman-held-back = 3.13.5 x\n", True), (OURS.replace("/3.13/bin\n", "/3.13.5/bin\n"), True),
-     ("\ufeffversion=3.13.5", True), ("VERSION_INFO = 3.13.5", True), ("executable = /x/3.13.5/bin/python", False),
+     ("\ufeffversion=3.13.5", True), ("VERSION_INFO = 3.13.5", True), ("executable = /x/3.13.5/bin/python", True),
      ("version = 3.14.1", False), ("", False)],
 )  # fmt: skip
 def test_what_goes_stale_is_never_overlooked(cfg, work):

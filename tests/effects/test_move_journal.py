@@ -45,7 +45,7 @@ def test_killed_at_every_step_of_a_move(user, changes):
     set_hold(places, "3.13", NEW)
     ours, lines, misfit, waiting = (
         make_venv(user, creator, name)
-        for creator, name in (("pyman", "a"), ("virtualenv", "b"), ("pyman", "misfit"), ("pyman", "waiting"))
+        for creator, name in (("pyman", "a"), ("virtualenv", "py_env-b"), ("pyman", "misfit"), ("pyman", "waiting"))
     )
     # What is written at the first move only is written now.
     set_hold(places, "3.13", OLD)

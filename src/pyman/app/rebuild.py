@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 
 from pyman.app.console import Session
-from pyman.app.rebuild_plan import plan_rebuild, refuse_obstacles
+from pyman.app.rebuild_plan import plan_rebuild, refuse_obstacles, target_of
 from pyman.app.venv import build_venv
-from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
+from pyman.core.owners import MARKERS, Base, OwnerFile, rewrite_owner_file
 from pyman.core.packages.compatibility import newly_broken
 from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
 from pyman.core.plans.rebuild import Comparison, RebuildOptions, RebuildPlan, compare, relax, unplanned
 from pyman.core.pyvenv_cfg import FILE_NAME, edit, other_settings
 from pyman.core.record import record
-from pyman.core.relink import Target
 from pyman.core.venv import VenvFacts, VenvFolder
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.interpreters.admission import Admission
@@ -234,7 +233,7 @@ def check_new(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder
         if plan.library is not None:
             user_files = copy_user_files(backup, facts.folder, plan.library, library, plan.packages)
         user_files += tuple(f"bin/{name}" for name in keep_activation(facts, backup, new, made))
-        _keep_pipx_metadata(plan, backup, made)
+        _keep_owner_files(plan, backup, made)
         _keep_settings(facts, new, made)
         if user_files:
             notes += (f"kept what no package had put there: {_some(user_files)}",)
@@ -291,13 +290,13 @@ def _may_be_started(session: Session, backup: str) -> bool:
 
 def names_to_move(plan: RebuildPlan, backup: str) -> tuple[str, ...]:
     """The user's own files, as far as the new venv does not have them yet."""
-    return tuple(name for name in plan.moved if name != PIPX_METADATA and os.path.lexists(os.path.join(backup, name)))
+    return tuple(name for name in plan.moved if name not in MARKERS and os.path.lexists(os.path.join(backup, name)))
 
 
 def rewritten(plan: RebuildPlan) -> tuple[str, ...]:
     """The files at the top of the old venv that the new one gets before it is good, as they have to be there."""
     pip_conf = (PIP_CONF,) if plan.pip_conf is not None else ()
-    return (*pip_conf, PIPX_METADATA) if PIPX_METADATA in plan.moved else pip_conf
+    return (*pip_conf, *(name for name in MARKERS if name in plan.moved))
 
 
 def _keep_settings(facts: VenvFacts, new: VenvFacts, made: VenvFolder) -> None:
@@ -308,13 +307,17 @@ def _keep_settings(facts: VenvFacts, new: VenvFacts, made: VenvFolder) -> None:
         within_own(made, "", lambda folder: replace_file(FILE_NAME, content, folder=folder))
 
 
-def _keep_pipx_metadata(plan: RebuildPlan, backup: str, made: VenvFolder) -> None:
-    """pipx keeps in the venv which Python that has."""
-    if PIPX_METADATA not in plan.moved:
-        return
+def _keep_owner_files(plan: RebuildPlan, backup: str, made: VenvFolder) -> None:
+    """The owner of a venv keeps in it which Python that has."""
     choice = plan.choice
-    target = Target(
-        choice.home, choice.executable, choice.version, choice.variant, "", in_store=choice.runtime is not None
-    )
-    content = rewrite_pipx_metadata(read_bytes(os.path.join(backup, PIPX_METADATA)), target)
-    within_own(made, "", lambda folder: replace_file(PIPX_METADATA, content, folder=folder))
+    target = target_of(choice)
+    found_at = os.path.join(target.prefix, "bin", os.path.basename(choice.executable))
+    base = Base(choice.executable, choice.version, choice.version, found_at)
+    for name in MARKERS:
+        if name in plan.moved:
+            file = OwnerFile(os.path.join(backup, name), read_bytes(os.path.join(backup, name)))
+            _put(made, name, rewrite_owner_file(file, backup, base))
+
+
+def _put(made: VenvFolder, name: str, content: bytes) -> None:
+    within_own(made, "", lambda folder: replace_file(name, content, folder=folder))

@@ -12,7 +12,6 @@ from pyman.app.select import choose_interpreter
 from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
 from pyman.core.layout import IGNORE_FILE, VenvSpec
-from pyman.core.owners import owner_command
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
@@ -172,7 +171,10 @@ def refuse_obstacles(plan: RebuildPlan) -> None:
 def refuse_foreign(facts: VenvFacts, options: RebuildOptions) -> None:
     """Raise Refused for the venv of another tool, unless `--force` takes it all the same."""
     if facts.creator == "pre-commit" or (facts.foreign and not (options.force or options.foreign)):
-        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code=FOREIGN)
+        hint = f"run `pyman rebuild {as_word(facts.path)} --force` to rebuild it all the same"
+        if facts.creator == "pre-commit":
+            hint = "run `pre-commit clean`: it creates its environments again when they are needed"
+        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=hint, code=FOREIGN)
 
 
 def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:

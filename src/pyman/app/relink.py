@@ -8,8 +8,8 @@ from pyman.app.consent import get_consent
 from pyman.app.console import Session, short_path
 from pyman.core.diagnosis.finding import ERROR, FIXED, INSTALL, REBUILD, RECREATE, Finding
 from pyman.core.escape import as_word
-from pyman.core.plans.repair import relink_steps
-from pyman.core.plans.steps import Plan, Verify
+from pyman.core.plans.repair import relink_plan
+from pyman.core.plans.steps import Verify
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
 from pyman.core.relink import Target, wanted_alias
 from pyman.core.venv import VenvFacts
@@ -20,6 +20,7 @@ from pyman.effects.moves.check import Fitness
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.owner_files import read_owner_files
 from pyman.effects.venvs.records import remember
 from pyman.errors import BORROWS, NOT_YOURS, OTHER_ARCHITECTURE, NotFound, PymanError, Refused
 
@@ -177,12 +178,13 @@ def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, 
             hint=f"run `pyman rebuild {as_word(facts.path)} -p {as_word(request)}` to recreate it",
             code=OTHER_ARCHITECTURE,
         )
-    steps = relink_steps(facts, target, also={REQUEST: request, POLICY: policy, HELD_BACK: None})
-    changes = any(not isinstance(step, Verify) for step in steps)
+    also: dict[str, str | None] = {REQUEST: request, POLICY: policy, HELD_BACK: None}
+    plan = relink_plan(facts, target, owner_files=read_owner_files(facts.folder), also=also)
+    changes = any(not isinstance(step, Verify) for step in plan.steps)
     if session.dry_run:
         return changes
     with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
-        transaction.take(Plan(steps, venv=facts.place))
+        transaction.take(plan)
     remember(session.places.root, facts.path)
     return changes
 

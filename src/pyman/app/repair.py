@@ -12,7 +12,6 @@ from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move, link_edits_of_move, moved_roots, still_names_old_place
-from pyman.core.owners import PIPX_METADATA
 from pyman.core.plans.move import through_other
 from pyman.core.plans.repair import chosen_target, moved_steps, plan_repair
 from pyman.core.plans.steps import Forget, Plan
@@ -37,6 +36,7 @@ from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.moved import bytecode_of, folders_of_moved, kernels_elsewhere, read_moved
 from pyman.effects.venvs.own_folders import clean_up_own, package_folders
+from pyman.effects.venvs.owner_files import read_owner_files
 from pyman.effects.venvs.records import is_recorded, record_name
 from pyman.effects.venvs.recovery import LEFT, interrupted, recover, restore_work_folder
 from pyman.effects.venvs.shared_files import read_shared_files
@@ -239,7 +239,7 @@ def planned_steps(finding: Finding, facts: VenvFacts, store: Store) -> Plan:
         moved=moved,
         shared=shared,
         programs=_programs(facts) if finding.action == actions.REPAIR_MODES else (),
-        pipx_metadata=_pipx_metadata(facts),
+        owner_files=read_owner_files(facts.folder),
     )
     return repair.plan or Plan()
 
@@ -274,15 +274,6 @@ def _programs(facts: VenvFacts) -> Iterator[tuple[str, bytes]]:
             yield path, read_bytes(path)
 
 
-def _pipx_metadata(facts: VenvFacts) -> bytes | None:
-    if PIPX_METADATA not in facts.names:
-        return None
-    try:
-        return read_bytes(os.path.join(facts.folder, PIPX_METADATA))
-    except OSError:
-        return None
-
-
 def _install(session: Session, facts: VenvFacts, finding: Finding, store: Store) -> str:
     """A release that a venv needs; the venv is linked to it when it is looked at again.
 
@@ -310,7 +301,14 @@ def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Stor
     if follower is None:
         raise _nothing_to_do(facts.path)
     reason = f"{runtime.version} {finding.message}"
-    plan = through_other(follower, runtime.name, runtime.version, held_back=reason, variant=runtime.variant)
+    plan = through_other(
+        follower,
+        runtime.name,
+        runtime.version,
+        held_back=reason,
+        variant=runtime.variant,
+        found=store.alias_target(alias),
+    )
     with _locked(session), Transaction(session.places) as transaction:
         transaction.take(plan)
 

@@ -13,7 +13,7 @@ from pyman.app.relink import link_venv, named_venv
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
-from pyman.core.owners import owner_command
+from pyman.core.owners import foreign_command
 from pyman.core.relink import store_target, wanted_alias
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
@@ -86,7 +86,8 @@ def _own_venv(session: Session, text: str | None, command: str, *, yes: bool) ->
     facts = named_venv(session, text)
     refuse_other(facts, "pin or move")
     if facts.foreign:
-        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=f"run `{owner_command(facts)}`", code=FOREIGN)
+        hint = f"run `{foreign_command(facts)}` to repair it; {facts.creator} decides which Python it has"
+        raise Refused(f"{facts.path} belongs to {facts.creator}", hint=hint, code=FOREIGN)
     refuse_other_place(session, facts, command)
     refuse_stage(session, facts, f"{command} {as_word(facts.path)}", yes=yes)
     return facts

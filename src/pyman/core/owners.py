@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from posixpath import basename, dirname
 
+from pyman.core.names import version_in_name
+from pyman.core.pyvenv_cfg import long_form
+from pyman.core.record import record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyman.core.pyvenv_cfg import Settings
     from pyman.core.relink import Target
     from pyman.core.venv import VenvFacts
+    from pyman.core.version import Version
 
 MARKERS = ("pipx_metadata.json", "uv-receipt.toml", ".tox-info.json")
 """Files in a venv's folder by which its owner knows it."""
@@ -99,42 +106,150 @@ def is_pdm_name(name: str) -> bool:
 
 
 # What the owner of a venv offers to repair it: doctor names that command instead of touching the venv (design.md 7).
+#
+# Each was tried with the tool itself: it works from any folder, keeps the minor version, and leaves a venv with what
+# was in it. poetry, pdm and hatch remove a venv and do not make it again; nox has names for sessions that no folder
+# tells; pre-commit removes the venvs of all repositories at once.
 
 
-def owner_command(facts: VenvFacts) -> str:
-    """The command that recreates a foreign venv."""
-    name = basename(facts.folder)
-    if facts.creator == "pipx" and "pipx_metadata.json" not in facts.names:
-        return "pipx upgrade-shared"
-    commands = {
-        "uv": f"uv tool upgrade --reinstall {name}",
-        "pipx": f"pipx reinstall {name}",
-        "poetry": f"poetry env remove {name}",
-        "pdm": f"pdm venv remove {name}",
-        "hatch": f"hatch env remove {name}",
-        "tox": f"tox run --recreate -e {name}",
-        "nox": f"nox --reuse-venv=never -s {name}",
-        "pre-commit": "pre-commit clean",
-    }
-    return commands[facts.creator]
+def owner_command(facts: VenvFacts, target: Target | None) -> str | None:
+    """The command by which the owner of a venv moves it to `target`; None where it has none that does."""
+    from pyman.core.escape import as_word
+
+    if target is None:
+        return None
+    name = as_word(basename(facts.folder))
+    if facts.creator == "tox" and basename(dirname(facts.folder)) == ".tox" and not name.startswith("."):
+        return f"cd {as_word(dirname(dirname(facts.folder)))} && tox run --recreate -e {name}"
+    python = as_word(target.executable)
+    if facts.creator == "pipx" and "pipx_metadata.json" in facts.names:
+        return f"pipx reinstall --python {python} {name}"
+    if facts.creator == "uv" and facts.link_kind != "broken":
+        # It refuses a tool whose Python is gone.
+        return f"uv tool upgrade --python {python} {name}"
+    return None
 
 
-PIPX_METADATA = "pipx_metadata.json"
+def reads_exact_release(folder: str) -> bool:
+    """True for a venv of pre-commit, which makes one anew whose file does not name the very release that runs."""
+    return basename(folder).startswith("py_env-")
 
 
-def rewrite_pipx_metadata(content: bytes, target: Target) -> bytes:
-    """Tell pipx which interpreter its venv has now; anything that is not as pipx writes it stays as it is."""
+IGNORES_VERSION_LINES = frozenset(("pipx", "nox", "hatch"))
+"""Owners that never read which release a venv's file names."""
+
+
+def foreign_command(facts: VenvFacts) -> str:
+    """The command by which pyman repairs the venv of another tool."""
+    from pyman.core.escape import as_word
+
+    return f"pyman doctor {as_word(facts.folder)} --fix --foreign"
+
+
+def owner_hint(facts: VenvFacts, target: Target | None, *, asks: bool) -> str:
+    """How the venv of another tool is repaired, by that tool where it can, and by pyman; `asks` where that asks."""
+    command = owner_command(facts, target)
+    pyman = f"`{foreign_command(facts)}{' --yes' if asks else ''}`"
+    return f"run `{command}`, or {pyman}" if command is not None else f"run {pyman}"
+
+
+# What owners remember of a venv's Python, in files of their own. It is brought up to date with the venv, so that the
+# tool keeps the venv at its next run (design.md 7). What is not as the tool writes it stays as it is.
+
+_PIPX_METADATA, _UV_RECEIPT, _TOX_INFO = MARKERS
+_POETRY_ENVS = "envs.toml"
+
+
+@record
+class OwnerFile:
+    """A file in which the owner of a venv remembers its Python."""
+
+    path: str
+    content: bytes
+
+
+@record
+class Base:
+    """The Python of a venv as its owner is to know it."""
+
+    executable: str
+    """The path by which the venv runs it."""
+    version: Version
+    """The release that runs."""
+    found: Version
+    """The release that the owner finds when it looks for the venv's minor: another one for a venv that is held back."""
+    found_at: str
+    """Its interpreter, in the release's own folder."""
+
+
+def owner_files_of(folder: str) -> tuple[str, ...]:
+    """The paths of the files that an owner may have written about a venv, in it and beside it."""
+    inside = tuple(f"{folder}/{name}" for name in MARKERS)
+    return (*inside, f"{dirname(folder)}/{_POETRY_ENVS}") if _is_poetry_name(basename(folder)) else inside
+
+
+def rewrite_owner_file(file: OwnerFile, folder: str, base: Base) -> bytes:
+    """The content of an owner's file after the venv in `folder` has got another Python."""
+    name = basename(file.path)
+    try:
+        if name == _PIPX_METADATA:
+            return _rewrite_pipx_metadata(file.content, base)
+        if name == _TOX_INFO:
+            return _rewrite_tox_info(file.content, base)
+        if name == _UV_RECEIPT:
+            return _rewrite_value(file.content, "tool", {"python": base.executable}, only_paths=True)
+        project, _, minor = basename(folder).rpartition("-py")
+        return _rewrite_value(file.content, project, {"patch": str(base.found)}, where=("minor", minor))
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        return file.content
+
+
+def _rewrite_pipx_metadata(content: bytes, base: Base) -> bytes:
     import json
 
-    try:
-        metadata = json.loads(content)
-    except (ValueError, RecursionError):
-        return content
-    if not isinstance(metadata, dict):
-        return content
+    metadata = json.loads(content)
     if isinstance(metadata.get("python_version"), str):
-        metadata["python_version"] = f"Python {target.version}"
+        metadata["python_version"] = f"Python {base.version}"
     source = metadata.get("source_interpreter")
     if isinstance(source, dict) and "__Path__" in source:
-        source["__Path__"] = target.executable
+        source["__Path__"] = base.executable
     return json.dumps(metadata, indent=4, sort_keys=True).encode()
+
+
+def _rewrite_tox_info(content: bytes, base: Base) -> bytes:
+    """tox compares release and interpreter with those that it finds; it follows the links of the path."""
+    import json
+
+    info = json.loads(content)
+    python = info["Python"]
+    if len(python["version_info"]) != 5:
+        return content
+    python["version_info"] = [int(part) if part.isdigit() else part for part in long_form(base.found).split(".")]
+    if version_in_name(basename(dirname(dirname(python.get("executable", ""))))) is not None:
+        python["executable"] = base.found_at
+    return json.dumps(info, indent=2).encode()
+
+
+def _rewrite_value(
+    content: bytes,
+    table: str,
+    changes: Mapping[str, str],
+    *,
+    where: tuple[str, str] | None = None,
+    only_paths: bool = False,
+) -> bytes:
+    """Change values of one table of a TOML file, and no other line; `where` is a value that the table must have.
+
+    Raises ValueError for what is no TOML.
+    """
+    from pyman.core.toml_text import parse_toml, replace_value
+
+    text = content.decode()
+    values = parse_toml(text)[table]
+    if where is not None and values.get(where[0]) != where[1]:
+        return content
+    for key, new in changes.items():
+        old = values[key]
+        if old != new and (not only_paths or old.startswith("/")):
+            text = replace_value(text, table, key, new)
+    return text.encode()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Literal
 
+    from pyman.core.version import Version
+
     Policy = Literal["follow", "pin"]
 
 FILE_NAME = "pyvenv.cfg"
@@ -27,11 +29,13 @@ HELD_BACK = "pyman-held-back"
 VERSION_KEYS = ("version", "version_info", "python-version")
 """The keys that name a release: stdlib writes the first, uv the second, virtualenv all three."""
 
+BASE_KEYS = ("executable", "base-executable", "base-prefix", "base-exec-prefix")
+"""The keys that name the base by a path: stdlib writes the first, virtualenv all four."""
+
 _OF_MAKERS = frozenset(
     (
-        *VERSION_KEYS, REQUEST, POLICY, HELD_BACK, "home", "include-system-site-packages", "executable", "command",
-        "prompt", "implementation", "base-prefix", "base-exec-prefix", "base-executable", "virtualenv", "uv", "seed",
-        "relocatable", "extends-environment", "gourgeist",
+        *VERSION_KEYS, *BASE_KEYS, REQUEST, POLICY, HELD_BACK, "home", "include-system-site-packages", "command",
+        "prompt", "implementation", "virtualenv", "uv", "seed", "relocatable", "extends-environment", "gourgeist",
     )
 )  # fmt: skip
 _BOM = "\ufeff"
@@ -197,3 +201,33 @@ def _read_code_point(digits: str, length: int) -> str | None:
         return None
     number = int(digits, 16)
     return chr(number) if number < 0x110000 else None
+
+
+def version_line(value: str, version: Version, *, follows: bool) -> str:
+    """What a version key must say: the minor alone where the venv follows, else the release, in the form it had.
+
+    uv and pre-commit throw a venv away whose file names another patch release than runs; of the minor uv does not, and
+    pre-commit compares to the letter.
+    """
+    dots = value.count(".")
+    if follows or dots == 1:
+        return version.minor_name
+    return long_form(version) if dots == _LONG_FORM else str(version)
+
+
+_LONG_FORM = 4
+"""Dots in it."""
+_STAGES = {"a": "alpha", "b": "beta", "rc": "candidate"}
+
+
+def long_form(version: Version) -> str:
+    """A release as `sys.version_info` has it: `3.13.15.final.0`."""
+    stage = version.prerelease.rstrip("0123456789")
+    serial = version.prerelease[len(stage) :] or "0"
+    return f"{version.major}.{version.minor}.{version.patch}.{_STAGES.get(stage, 'final')}.{serial}"
+
+
+def base_lines(settings: Settings, home: str, executable: str) -> dict[str, str | None]:
+    """What the keys that a file has of BASE_KEYS must say for a venv with this `home` and this interpreter in it."""
+    said = {"base-prefix": home.rpartition("/")[0], "base-exec-prefix": home.rpartition("/")[0]}
+    return {key: said.get(key, executable) for key in BASE_KEYS if settings.get(key) is not None}

@@ -34,3 +34,31 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise NotToml("it is nested too deeply") from None
     except ValueError as error:
         raise NotToml(str(error)) from None
+
+
+def replace_value(text: str, table: str, key: str, value: str) -> str:
+    """Give a key of a table, which has a string on a line of its own, another string; every other line stays.
+
+    Raises NotToml where the text is not written that way, and for what is no TOML.
+    """
+    before = parse_toml(text)
+    lines = text.splitlines(keepends=True)
+    current = ""
+    for number, line in enumerate(lines):
+        words = line.strip()
+        if words.startswith("["):
+            current = words[1:].partition("]")[0].strip().strip("\"'")
+        elif current == table and words.partition("=")[0].strip().strip("\"'") == key:
+            ending = line[len(line.rstrip("\r\n")) :]
+            lines[number] = f"{line.partition('=')[0].rstrip()} = {_quoted(value)}{ending}"
+            after = "".join(lines)
+            if parse_toml(after) == {**before, table: {**before[table], key: value}}:
+                return after
+    raise NotToml(f"its {key} is not written as a line of [{table}]")
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    if any(letter < " " or letter == "\x7f" for letter in value):
+        raise NotToml("a control character cannot be written")
+    return f'"{escaped}"'

@@ -134,6 +134,8 @@ class Transaction:
                 self.take_step(step)
         finally:
             self._venv = before
+        if plan.also is not None:
+            self.take(plan.also)
 
     def take_step(self, step: Step) -> None:
         """Take one step. Raises PymanError where the system refuses it, or what is there is not what was read."""

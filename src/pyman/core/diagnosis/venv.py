@@ -24,11 +24,18 @@ from pyman.core.diagnosis.finding import (
 )
 from pyman.core.escape import as_word
 from pyman.core.implementation import CPYTHON, is_repaired, library_name, of_program, title
-from pyman.core.owners import owner_command
+from pyman.core.owners import IGNORES_VERSION_LINES, owner_hint
 from pyman.core.packages.lent import names_missing
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.record import record, replace
-from pyman.core.relink import base_target, names_one_runtime, pinned_release, stale_keys
+from pyman.core.relink import (
+    base_target,
+    names_one_runtime,
+    pinned_release,
+    stale_keys,
+    target_for,
+    wanted_alias,
+)
 from pyman.core.store import DISTRIBUTION_PREFIXES
 from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT, Interpreter, VenvFacts
 from pyman.core.venv_contents import split_tag, wrong_modules
@@ -108,6 +115,10 @@ def diagnose_work_folder(found: WorkFolder, uid: int, *, is_free: bool, named: b
 _MOST_NAMED = 5
 
 
+_FOR_OWNERS = (RELINK, REWRITE)
+"""The repairs that commands of owners are known to do as well."""
+
+
 def _as_far_as_allowed(finding: Finding, facts: VenvFacts, context: DiagnosisContext) -> Finding:
     """Leave what is not the user's to touch to whoever it belongs to."""
     if not finding.action:
@@ -120,12 +131,10 @@ def _as_far_as_allowed(finding: Finding, facts: VenvFacts, context: DiagnosisCon
         leads = f"whose {basename(facts.path)} leads to it" if is_pointer else "that names it"
         why = f"{command} repairs it: it lies outside of the project {leads}"
         return replace(finding, repair=why, action="", asks=False)
-    if finding.code == "shared-files" and facts.foreign and not context.foreign:
-        # Whatever its owner does, it links the same files once more.
-        command = f"`pyman doctor {as_word(facts.folder)} --fix --foreign`"
-        return replace(finding, repair=f"run {command}", action="", asks=False)
-    if (facts.creator == "pre-commit" and finding.code != "shared-files") or (facts.foreign and not context.foreign):
-        return replace(finding, repair=f"run `{owner_command(facts)}`", action="", asks=False)
+    if facts.foreign and not context.foreign:
+        # shared-files: whatever the owner does, it links the same files once more.
+        target = target_for(facts, context.store, wanted_alias(facts)) if finding.action in _FOR_OWNERS else None
+        return replace(finding, repair=owner_hint(facts, target, asks=finding.asks), action="", asks=False)
     if facts.not_written:
         why = f"not repaired: {facts.not_written}, and pyman writes only into a venv's own folders"
         return replace(finding, repair=why, action="", asks=False)
@@ -227,7 +236,7 @@ def _moved(venv: VenvContext) -> Iterator[Finding]:
 
 def _stale_metadata(venv: VenvContext) -> Iterator[Finding]:
     python = venv.facts.python
-    if python is None:
+    if python is None or (venv.facts.foreign and venv.facts.creator in IGNORES_VERSION_LINES):
         return
     stale = stale_keys(venv.facts, python, VERSION_KEYS)
     if stale:

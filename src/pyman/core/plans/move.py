@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from posixpath import basename, join
 
+from pyman.core.owners import Base, reads_exact_release
+from pyman.core.plans.owner_files import with_owner_files
 from pyman.core.plans.steps import CopyProgram, Plan, ReplaceFile, ReplaceLink, Verify
-from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, VERSION_KEYS, Settings, edit, parse_pyvenv_cfg
+from pyman.core.pyvenv_cfg import (
+    BASE_KEYS,
+    HELD_BACK,
+    POLICY,
+    REQUEST,
+    VERSION_KEYS,
+    Settings,
+    base_lines,
+    edit,
+    parse_pyvenv_cfg,
+    version_line,
+)
 from pyman.core.record import record, replace
 from pyman.core.store import Runtime, Swap, executable_of, parse_runtime_name
 from pyman.core.venv import VenvFolder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyman.core.owners import OwnerFile
     from pyman.core.plans.steps import Step
     from pyman.core.version import Variant, Version
 
 
 _HELD_BACK = HELD_BACK.encode()
-_GOES_STALE = frozenset(key.encode() for key in ("home", HELD_BACK, *VERSION_KEYS))
+_GOES_STALE = frozenset(key.encode() for key in ("home", HELD_BACK, *VERSION_KEYS, *BASE_KEYS))
 
 
 @record
@@ -42,6 +56,8 @@ class Follower:
     """Device and inode of the folder that it lies in."""
     obstacle: str = ""
     """Why it is left as it is: `it cannot be written`; empty where nothing is against it."""
+    owner_files: tuple[OwnerFile, ...] = ()
+    """The files in which the tool that made it remembers its Python."""
     is_recorded: bool = True
     """False for a venv that is known without a record."""
     is_own: bool = True
@@ -86,13 +102,20 @@ class Follower:
 
 
 def through_other(
-    follower: Follower, name: str, version: Version, *, held_back: str | None, variant: Variant, follow: bool = False
+    follower: Follower,
+    name: str,
+    version: Version,
+    *,
+    held_back: str | None,
+    variant: Variant,
+    follow: bool = False,
+    found: Runtime | None = None,
 ) -> Plan:
     """Make a venv go through another name of the store, keeping every other line of its settings.
 
     Going up the link is replaced first, going down `home`, so that at no instant an older interpreter runs with a
     newer library. The caller says with `held_back` why a venv stays behind, None where it comes forward. `follow`
-    makes a pinned one follow from now on.
+    makes a pinned one follow from now on. `found` is the runtime that its owner finds for its minor.
     """
     settings = follower.settings
     old, new = join(follower.runtimes, follower.through), join(follower.runtimes, name)
@@ -101,7 +124,8 @@ def through_other(
     if follow and settings.policy == "pin":
         changes[POLICY] = "follow"
         changes[REQUEST] = name
-    changes |= version_lines(settings, version, follows=parse_runtime_name(name) is None)
+    changes |= version_lines(settings, version, follows=_names_minor(follower, name))
+    changes |= base_lines(settings, join(new, "bin"), join(new, program))
     files: list[Step] = [*_edited(follower, changes)]
     links: list[Step] = []
     for link, target in follower.links:
@@ -113,7 +137,8 @@ def through_other(
     check = Verify(follower.place, version, variant, join(new, "bin"))
     named = parse_runtime_name(follower.through)
     down = held_back is not None or (named is not None and named[0] > version)
-    return Plan((*files, *links, check) if down else (*links, *files, check), venv=follower.own)
+    plan = Plan((*files, *links, check) if down else (*links, *files, check), venv=follower.own)
+    return with_owner_files(plan, follower.owner_files, _base(follower, name, version, variant, found))
 
 
 def refreshed(follower: Follower, program: str) -> tuple[CopyProgram, ...]:
@@ -121,14 +146,31 @@ def refreshed(follower: Follower, program: str) -> tuple[CopyProgram, ...]:
     return tuple(CopyProgram(join(follower.place, "bin", name), program) for name in follower.copies)
 
 
-def onto_alias(follower: Follower, alias: str, version: Version, variant: Variant) -> Plan:
+def _base(follower: Follower, name: str, version: Version, variant: Variant, found: Runtime | None) -> Base:
+    """The Python of a venv that goes through a name of the store."""
+    executable = join(follower.runtimes, name, executable_of(version, variant))
+    if found is None:
+        return Base(executable, version, version, executable)
+    folder = found.target or join(follower.runtimes, found.name)
+    return Base(executable, version, found.version, join(folder, found.executable))
+
+
+def onto_alias(
+    follower: Follower, alias: str, version: Version, variant: Variant, found: Runtime | None = None
+) -> Plan:
     """Bring a venv that goes along up to the release that its alias has now; nothing where all is right already.
 
     What an earlier move left half done is done: link and `home` go through the alias, and nothing says held back.
     """
     if follower.through in (alias, "3") and not follower.is_held_back and not follower.is_split:
-        return Plan(_edited(follower, version_lines(follower.settings, version, follows=True)), venv=follower.own)
-    return through_other(follower, alias, version, held_back=None, variant=variant)
+        program = join(follower.runtimes, follower.through, executable_of(version, variant))
+        changes = version_lines(follower.settings, version, follows=_names_minor(follower, alias)) | _stale_base_lines(
+            follower, program
+        )
+        plan = Plan(_edited(follower, changes), venv=follower.own)
+        base = _base(follower, follower.through, version, variant, found)
+        return with_owner_files(plan, follower.owner_files, base)
+    return through_other(follower, alias, version, held_back=None, variant=variant, found=found)
 
 
 def may_need_work(cfg: bytes, minor: str) -> bool:
@@ -144,25 +186,38 @@ def may_need_work(cfg: bytes, minor: str) -> bool:
     return False
 
 
+def _names_minor(follower: Follower, name: str) -> bool:
+    """True for a venv whose file is to name its minor alone, once it goes through a name of the store."""
+    return parse_runtime_name(name) is None and not reads_exact_release(follower.place)
+
+
 def version_lines(settings: Settings, version: Version, *, follows: bool) -> dict[str, str | None]:
     """The version keys that must change, because they name another release than the one that runs.
 
-    A venv that follows names its minor alone from then on, which no move makes wrong. But the long form stays as long
-    as it is, `3.13.15.final.0`: pre-commit compares it to the letter. A pre-release stays too: it tells what packages
-    were compiled for.
+    A venv that follows names its minor alone from then on, which no move makes wrong. A pre-release stays: it tells
+    what packages were compiled for.
     """
     changes: dict[str, str | None] = {}
     for key in VERSION_KEYS:
-        numbers = settings.values.get(key, "").split(".")
-        if len(numbers) < 2 or numbers[:2] != [str(version.major), str(version.minor)]:
+        value = settings.values.get(key, "")
+        numbers = value.split(".")
+        if numbers[:2] != [str(version.major), str(version.minor)]:
             continue
-        if len(numbers) == 5 and numbers[3] == "final":
-            changes[key] = f"{version.major}.{version.minor}.{version.patch}.final.0"
-        elif len(numbers) == 3 and numbers[2].isdigit():
-            changes[key] = version.minor_name if follows else str(version)
-        elif len(numbers) == 2 and key == "version" and not follows:
-            changes[key] = str(version)
+        if (len(numbers) == 5 and numbers[3] == "final") or (len(numbers) == 3 and numbers[2].isdigit()):
+            changes[key] = version_line(value, version, follows=follows)
     return changes
+
+
+def _stale_base_lines(follower: Follower, program: str) -> dict[str, str | None]:
+    """The keys of a venv that goes through an alias which name a release of the store: the one that ran once."""
+    settings, inside = follower.settings, f"{follower.runtimes}/"
+    home = join(follower.runtimes, follower.through, "bin")
+    return {
+        key: value
+        for key, value in base_lines(settings, home, program).items()
+        if settings.values[key].startswith(inside)
+        and parse_runtime_name(settings.values[key][len(inside) :].partition("/")[0]) is not None
+    }
 
 
 def _edited(follower: Follower, changes: dict[str, str | None]) -> tuple[ReplaceFile, ...]:
@@ -212,13 +267,30 @@ def plan_to_hold_back(move: AliasMove, follower: Follower, reason: str) -> Plan:
     old = move.old
     if old is None:
         return Plan()
-    return through_other(follower, old.name, old.version, held_back=f"{old.version} {reason}", variant=old.variant)
+    return through_other(
+        follower,
+        old.name,
+        old.version,
+        held_back=f"{old.version} {reason}",
+        variant=old.variant,
+        found=move.new,
+    )
+
+
+def plan_to_tell_owner(move: AliasMove, follower: Follower) -> Plan:
+    """Let the owner of a venv that stays behind find what it expects, so that it keeps the venv."""
+    held = parse_runtime_name(follower.through)
+    if held is None or move.new is None:
+        return Plan()
+    version, variant = held[0], held[1]
+    base = _base(follower, follower.through, version, variant, move.new)
+    return with_owner_files(Plan(venv=follower.own), follower.owner_files, base)
 
 
 def plan_to_update(move: AliasMove, follower: Follower) -> Plan:
     """Bring a venv up to the release that its alias leads to now."""
     new = move.new
-    return onto_alias(follower, move.swap.alias, new.version, new.variant) if new is not None else Plan()
+    return onto_alias(follower, move.swap.alias, new.version, new.variant, new) if new is not None else Plan()
 
 
 def going_along(move: AliasMove, follower: Follower, why: str, *, force: bool) -> AliasMove:

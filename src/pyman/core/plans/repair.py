@@ -5,7 +5,7 @@ A venv is repaired one finding at a time and read again in between: two findings
 
 from __future__ import annotations
 
-from posixpath import join
+from posixpath import basename, join
 
 from pyman.core.diagnosis.finding import (
     FORGET,
@@ -20,7 +20,8 @@ from pyman.core.diagnosis.finding import (
 )
 from pyman.core.implementation import refuse_other
 from pyman.core.names import minor_of_executable
-from pyman.core.owners import PIPX_METADATA, rewrite_pipx_metadata
+from pyman.core.owners import Base, OwnerFile, reads_exact_release
+from pyman.core.plans.owner_files import with_owner_files
 from pyman.core.plans.steps import (
     CopyProgram,
     Forget,
@@ -32,7 +33,16 @@ from pyman.core.plans.steps import (
     ReplaceLink,
     Verify,
 )
-from pyman.core.pyvenv_cfg import FILE_NAME, HELD_BACK, POLICY, REQUEST, VERSION_KEYS, edit
+from pyman.core.pyvenv_cfg import (
+    FILE_NAME,
+    HELD_BACK,
+    POLICY,
+    REQUEST,
+    VERSION_KEYS,
+    base_lines,
+    edit,
+    version_line,
+)
 from pyman.core.record import record
 from pyman.core.relink import Target, relink_target, stale_keys
 from pyman.core.shared_files import DOUBT, DROP, SharedFile, is_probe
@@ -40,12 +50,11 @@ from pyman.core.venv import VenvFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pyman.core.moved import Edit, LinkEdit
     from pyman.core.plans.steps import Step
     from pyman.core.store import Store
-    from pyman.core.version import Version
 
 PLANNED_HERE = (RELINK, REFRESH, REPAIR_NAMES, REPAIR_MODES, REPAIR_MOVED, REWRITE, FORGET, OWN_FILES)
 """The actions that are steps on one venv. The others are verbs of their own."""
@@ -68,7 +77,7 @@ def plan_repair(
     moved: Iterable[Step] = (),
     shared: Iterable[SharedFile] = (),
     programs: Iterable[tuple[str, bytes]] = (),
-    pipx_metadata: bytes | None = None,
+    owner_files: Sequence[OwnerFile] = (),
 ) -> Repair:
     """Plan the repair of one finding.
 
@@ -95,7 +104,9 @@ def plan_repair(
         steps = _repair_names(facts)
     else:
         target = chosen_target(finding, facts, store)
-        steps = relink_steps(facts, target, pipx_metadata=pipx_metadata) if target is not None else ()
+        if target is not None:
+            return Repair(finding, relink_plan(facts, target, owner_files=owner_files))
+        steps = ()
     return Repair(finding, Plan(steps, facts.place) if steps else None)
 
 
@@ -119,13 +130,13 @@ def chosen_target(finding: Finding, facts: VenvFacts, store: Store) -> Target | 
     return relink_target(facts, store, nested="nested" in (finding.code, finding.instead_of))
 
 
-def relink_steps(
+def relink_plan(
     facts: VenvFacts,
     target: Target,
     *,
-    pipx_metadata: bytes | None = None,
+    owner_files: Sequence[OwnerFile] = (),
     also: Mapping[str, str | None] | None = None,
-) -> tuple[Step, ...]:
+) -> Plan:
     """Change link, `home` and version lines together, keeping every other line; `also` says what else to write.
 
     Going up the link comes first, going down `home`: the newer binary runs with the older library, not the reverse.
@@ -140,15 +151,14 @@ def relink_steps(
     files: list[Step] = []
     if new != facts.cfg:
         files.append(ReplaceFile(join(facts.folder, FILE_NAME), facts.cfg, new))
-    if pipx_metadata is not None:
-        rewritten = rewrite_pipx_metadata(pipx_metadata, target)
-        if rewritten != pipx_metadata:
-            files.append(ReplaceFile(join(facts.folder, PIPX_METADATA), pipx_metadata, rewritten))
     check = Verify(facts.folder, target.version, target.variant, target.home)
     running = facts.python
     down = running is not None and target.version < running
     starts_to_follow = target.version == running and changes.get(POLICY) == "follow"
-    return (*files, *links, check) if down or starts_to_follow else (*links, *files, check)
+    steps = (*files, *links, check) if down or starts_to_follow else (*links, *files, check)
+    found_at = join(target.prefix, "bin", basename(target.executable))
+    base = Base(target.executable, target.version, target.version, found_at)
+    return with_owner_files(Plan(steps, facts.place), owner_files, base)
 
 
 def _link_steps(facts: VenvFacts, target: Target) -> Iterable[Step]:
@@ -188,30 +198,17 @@ def _minor(name: str) -> str:
 def settings_of(facts: VenvFacts, target: Target) -> dict[str, str | None]:
     """The lines of `pyvenv.cfg` that a relink changes."""
     changes: dict[str, str | None] = {"home": target.home, HELD_BACK: None}
+    follows = not target.pins and not reads_exact_release(facts.folder)
     for key in VERSION_KEYS:
         value = facts.settings.get(key)
         if value is not None:
-            changes[key] = version_line(value, target.version, follows=not target.pins)
+            changes[key] = version_line(value, target.version, follows=follows)
+    changes |= base_lines(facts.settings, target.home, target.executable)
     if facts.policy == "pin" and not target.pins:
         changes[POLICY] = "follow"
         if facts.request is not None:
             changes[REQUEST] = target.alias
     return changes
-
-
-def version_line(value: str, version: Version, *, follows: bool) -> str:
-    """What a version key must say: the minor alone where the venv follows, else the release, in the form it had.
-
-    uv and pre-commit throw a venv away whose file names another patch release than runs; of the minor they do not.
-    """
-    if follows or value.count(".") == 1:
-        return version.minor_name
-    if value.count(".") != 4:
-        return str(version)
-    stages = {"a": "alpha", "b": "beta", "rc": "candidate"}
-    stage = version.prerelease.rstrip("0123456789")
-    serial = version.prerelease[len(stage) :]
-    return f"{version.major}.{version.minor}.{version.patch}.{stages.get(stage, 'final')}.{serial or 0}"
 
 
 def _own_files(facts: VenvFacts, shared: Iterable[SharedFile]) -> tuple[Step, ...]:
@@ -231,7 +228,7 @@ def _rewrite(facts: VenvFacts) -> tuple[Step, ...]:
     python = facts.python
     if python is None:
         return ()
-    follows = facts.link_kind == "alias"
+    follows = facts.link_kind == "alias" and not reads_exact_release(facts.folder)
     changes = {
         key: version_line(facts.settings.values[key], python, follows=follows)
         for key in stale_keys(facts, python, VERSION_KEYS)

@@ -113,3 +113,5 @@ class Plan:
     steps: tuple[Step, ...] = ()
     venv: VenvFolder | None = None
     """The venv that files and links of the steps lie in; None for those of the store."""
+    also: Plan | None = None
+    """What is taken behind the steps, or they are undone: a file beside the venv, in which its owner remembers it."""

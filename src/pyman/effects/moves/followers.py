@@ -13,6 +13,7 @@ from pyman.core.plans.move import (
     going_along,
     may_need_work,
     plan_to_hold_back,
+    plan_to_tell_owner,
     plan_to_update,
     through_other,
 )
@@ -23,6 +24,7 @@ from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
 from pyman.effects.memo import Memo
 from pyman.effects.venvs.on_disk import read_location
 from pyman.effects.venvs.own_folders import why_not_written
+from pyman.effects.venvs.owner_files import has_owner_files, read_owner_files
 from pyman.effects.venvs.uses import INTERPRETERS, Use, Uses, folder_of
 from pyman.errors import CANNOT_HOLD_BACK, PymanError, Refused
 
@@ -71,7 +73,7 @@ def read_followers(
         try:
             if minor is not None and not use.by_home:
                 known = quiet is not None and quiet.knows(use)
-                if known or not _needs_work(use.place, minor):
+                if known or not (_needs_work(use.place, minor) or has_owner_files(use.place)):
                     numbers[use.name] = numbers.get(use.name, 0) + 1
                     if quiet is not None and not known:
                         quiet.add(use)
@@ -136,6 +138,7 @@ def _follower(use: Use) -> Follower | None:
         copies=INTERPRETERS[:1] if use.by_home else (),
         identity=(status.st_dev, status.st_ino),
         obstacle="" if cfg and _is_writable(folder, status) else CANNOT_BE_WRITTEN,
+        owner_files=read_owner_files(folder),
         is_recorded=use.has_record,
         is_own=status.st_uid == os.geteuid(),
     )
@@ -250,7 +253,9 @@ def hold_back(transaction: Transaction, move: AliasMove, *, force: bool) -> Alia
     Raises Refused where one cannot be held back, unless `force`: then it goes along, and that is noted.
     """
     for follower, runtime in move.to_minor:
-        plan = through_other(follower, runtime.alias, runtime.version, held_back=None, variant=runtime.variant)
+        plan = through_other(
+            follower, runtime.alias, runtime.version, held_back=None, variant=runtime.variant, found=runtime
+        )
         try:
             if follower.obstacle:
                 raise PymanError(follower.obstacle)
@@ -320,6 +325,11 @@ def update_followers(transaction: Transaction, move: AliasMove) -> AliasMove:
             still_held.append((follower, f"it fits again, and cannot be brought forward: {error.message}"))
         else:
             released.append(follower)
+    for follower, _ in move.still_held:
+        try:
+            transaction.attempt(plan_to_tell_owner(move, follower))
+        except PymanError as error:
+            move = _noted(move, follower, error)
     return replace(move, released=tuple(released), still_held=tuple(still_held))
 
 

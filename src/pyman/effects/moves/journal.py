@@ -112,7 +112,7 @@ def _reconcile(places: Places, store: Store, path: str, alias: str, target: Runt
         return
     # What is ended here was begun by another: nobody waits to be told of it.
     with Part(), Transaction(places) as transaction:
-        transaction.take(onto_alias(replace(follower, copies=()), alias, target.version, target.variant))
+        transaction.take(onto_alias(replace(follower, copies=()), alias, target.version, target.variant, target))
         _refresh_copies(transaction, follower, store, alias, target)
 
 

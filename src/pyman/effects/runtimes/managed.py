@@ -99,7 +99,13 @@ def remove_runtime(
             for follower in relink:
                 transaction.take(
                     through_other(
-                        follower, runtime.alias, target.version, held_back=None, variant=target.variant, follow=True
+                        follower,
+                        runtime.alias,
+                        target.version,
+                        held_back=None,
+                        variant=target.variant,
+                        follow=True,
+                        found=target,
                     )
                 )
         for alias in _held_at(store, runtime):
