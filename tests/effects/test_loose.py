@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from pyman.core.version import parse_version
+from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.packages import loose
 from pyman.effects.packages.loose import LooseFiles
 from stage.machine import NEW, OLD, Machine
@@ -112,7 +114,9 @@ def test_a_move_holds_back_who_needs_what_it_takes_away(tmp_path, words):
     answer = machine.json(*words, status=None)
     if words[0] == "uninstall":
         # Nobody is left behind without its Python: it is refused, and says whom it needs.
-        assert "error" in answer
+        assert answer["error"]["code"] == "cannot-hold-back"
+        assert "needs _PyType_AllocNoTrack" in answer["error"]["message"]
+        assert answer["moved"] == []
         return
     [moved] = [one for one in answer["moved"] if one["alias"] == "3.13"]
     reasons = {one["path"]: one["reason"] for one in moved["held_back"]}
@@ -121,3 +125,28 @@ def test_a_move_holds_back_who_needs_what_it_takes_away(tmp_path, words):
     assert machine.run(venvs["loose"] / "bin/python", "-c", "import _fast; print(1)") == "1"
     assert machine.run(venvs["editable"] / "bin/python", "-c", "import mine._fast; print(1)") == "1"
     assert machine.run(venvs["other"] / "bin/python", "-V") == f"Python {OLD}"
+
+
+@pytest.mark.real_archives("a symbol that one patch release has and another does not")
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+def test_what_lies_outside_of_a_venv_is_asked_again(tmp_path):
+    """doctor keeps answers by the time of site-packages, which does not tell of modules that are built elsewhere."""
+    machine = Machine(tmp_path, OLD, NEW)
+    site = tmp_path / "site-packages"
+    write(f"{site}/_mine.pth", f"{tmp_path}/src")
+    module = f"{tmp_path}/src/mine/{FAST}"
+    write(f"{tmp_path}/src/mine/__init__.py")
+    old, new = (Base(str(machine.python(each)), parse_version(each), "default") for each in (NEW, OLD))
+    question = Question("app", str(site), old, new)
+
+    def reasons():
+        asked = Fitness(str(tmp_path / "cache"))
+        found = asked.reasons([question])
+        asked.store(all_asked=True)
+        return found
+
+    assert reasons() == {}
+    source = write(f"{tmp_path}/fast.c", SOURCE)
+    include = machine.runtimes / "3.13/include/python3.13"
+    call("gcc", "-shared", "-fPIC", f"-I{include}", "-o", module, source, TMPDIR=str(tmp_path))
+    assert reasons() == {"app": f"{module} needs _PyType_AllocNoTrack, which {OLD} lacks"}

@@ -200,7 +200,7 @@ class Fitness:
         for (question, key), one in zip(asked, installed, strict=True):
             verdict = move.check(one.distributions, one.needs, request=question.request)
             reason = one_line(verdict.reasons)
-            if key:
+            if key and not one.looks_outside:
                 self._memo.keep(key, reason)
             if reason:
                 found[question.path] = reason

@@ -37,7 +37,10 @@ class LooseFiles:
         split = split_library(os.path.basename(os.path.dirname(site_packages)))
         self._abi = Abi(split[1], "freethreaded" if split[2] == "freethreaded" else "default", None) if split else None
         self._seen: set[str] = set()
-        for path in (site_packages, *dict.fromkeys(_pointed_to(site_packages))):
+        outside = tuple(dict.fromkeys(_pointed_to(site_packages)))
+        self.looks_outside = bool(outside)
+        """True where something beside site-packages was looked at, whose changes its time does not tell."""
+        for path in (site_packages, *outside):
             self._look_at(path)
             if self._left <= 0:
                 self.notes.append(
