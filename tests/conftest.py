@@ -48,7 +48,13 @@ _OWN_RUNS = {
         *("test_install_interrupted.py", "test_ended_by_a_signal.py", "killed_at"),
     ),
     "tools": (
-        *("test_doctor_creators.py", "test_doctor_owners.py", "test_install_script.py", "test_seed_interpreters.py"),
+        *(
+            "test_doctor_creators.py",
+            "test_doctor_owners.py",
+            "test_owners_keep.py",
+            "test_install_script.py",
+            "test_seed_interpreters.py",
+        ),
         *("test_rebuild_its_index.py", "test_other_implementations.py", "test_moved_venvs.py", "test_installers.py"),
         *("test_venv_like_venv.py", "real_wheels", "real_compiled", "every_kind_of_package"),
         "many_broken_venvs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,10 @@ def test_those_in_which_nothing_goes_stale_are_only_counted(place):
     place.venv("full", extra="version = 3.13.5\n")
     place.venv("held", extra="pyman-held-back = 3.13.5 x\n")
     place.venv("patch", "3.13.5", extra="version = 3.13\n")
+    owned = place.venv("owned", extra="version = 3.13\n")
+    (Path(owned) / "pipx_metadata.json").write_text("{}")
     found = place.found(counted=THROUGH)
-    assert {os.path.basename(one.path) for one in found.each} == {"full", "held", "patch"}
+    assert {os.path.basename(one.path) for one in found.each} == {"full", "held", "patch", "owned"}
     assert found.others == {"3.13": 1}
+    [tool] = [one for one in found.each if one.path == str(owned)]
+    assert [(file.path, file.content) for file in tool.owner_files] == [(f"{owned}/pipx_metadata.json", b"{}")]

@@ -328,7 +328,7 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
         else:
             newly_held.append((ready, reason))
     for follower in move.updated:
-        if not follower.copies and not may_need_work(follower.cfg, minor):
+        if not (follower.copies or follower.owner_files or may_need_work(follower.cfg, minor)):
             others += 1
         elif (ready := _ready(follower, program)).obstacle:
             others += 1
