@@ -102,6 +102,33 @@ def sick(world: World) -> None:
     os.symlink("3.13.5", f"{runtimes}/3.13")
 
 
+def moved_along(world: World) -> None:
+    """A folder with a project and a library beside it, which was renamed after the library had been imported."""
+    one(world)
+    old, new = (os.path.join(world.project, name) for name in ("old", "new"))
+    venv = os.path.join(old, "app", ".venv")
+    os.makedirs(os.path.join(old, "lib"))
+    world.run("venv", venv, "--without-pip", status=0)
+    place = os.path.join(old, "lib")
+    files = {"__editable___lib_finder.py": f"PLACE = '{place}'\n"}
+    top = site_packages(world, os.path.join("old", "app", ".venv"))
+    origin = {"url": f"file://{place}", "dir_info": {"editable": True}}
+    install_distribution(top, "lib-dist", "1.0", files=files, direct_url=origin, scripts={"lib": "lib_dist:main"})
+    others = {
+        os.path.join(top, "__pycache__", "__editable___lib_finder.cpython-313.pyc"): "bytecode",
+        os.path.join(venv, "share", "jupyter", "kernels", "own", "kernel.json"): f'{{"argv": ["{venv}/bin/python"]}}',
+        os.path.join(venv, "bin", "own"): f"#!{venv}/bin/python\n",
+    }
+    for path, text in others.items():
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    os.symlink(place, os.path.join(top, "linked"))
+    os.rename(old, new)
+    world.run("register", os.path.join(new, "app", ".venv"), status=0)
+    world.run("forget", venv, status=0)
+
+
 def shared(world: World) -> None:
     """A venv whose packages somebody else may write to, because another venv has the same files."""
     one(world)
@@ -123,11 +150,14 @@ def rebuildable(world: World) -> None:
     """A venv with a package that uv can install again, without a network, and with files of the user's."""
     os.symlink(peer("uv"), os.path.join(world.tools, "uv"))
     one(world)
-    for name in ("bin/own", "share/own/notes"):
+    own = os.path.join("lib", "python3.13", "site-packages", "spam_data", "own")
+    for name in ("bin/own", "share/own/notes", "lib/own", own):
         path = os.path.join(world.project, ".venv", name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:
             file.write("mine\n")
+    with open(os.path.join(world.project, ".venv", "bin", "activate"), "a", encoding="utf-8") as file:
+        file.write("export MINE=1\n")
     with open(os.path.join(world.project, "requirements.txt"), "w", encoding="utf-8") as file:
         file.write("spam\n")
 

@@ -20,7 +20,7 @@ from pyman.core.packages.package import paths_in_record
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import replace
 from pyman.core.script_header import SHEBANG_LIMITS, is_plain
-from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
+from pyman.effects.files import SMALL_FILE, open_to_read, pid_of_temporary, read_bytes
 from pyman.effects.venvs.writer import activation_scripts
 
 TYPE_CHECKING = False
@@ -170,8 +170,9 @@ def folders_of_moved(facts: VenvFacts) -> Iterator[str]:
 
 
 def _names(folder: str) -> list[str]:
+    """What is in a folder, without what a repair that was killed was about to put in place: that is cleaned up."""
     try:
-        return sorted(os.listdir(folder))
+        return sorted(name for name in os.listdir(folder) if not pid_of_temporary(name))
     except OSError:
         return []
 
