@@ -248,7 +248,7 @@ def test_what_was_moved_leads_from_one_place_to_the_other(before, after):
 
 
 # How the build backends write editable installs, and what installers and tools leave beside them; @ is the folder that
-# holds the project. `tests/tools/test_moved_backends.py` has the backends themselves.
+# holds the project. `tests/cli/test_moved_backends.py` has the backends themselves.
 SHAPES = {
     "setuptools, static": ("__editable__.lib-1.pth", "@/lib/src\n"),
     "setuptools, finder": (

@@ -106,7 +106,9 @@ class _Takeover:
             # virtualenv before 20 links the whole standard library there.
             return name != "site-packages" and os.path.lexists(os.path.join(self._backup, folder, "os.py"))
         if folder in ("include", "lib64") and is_runtime_folder(name):
-            return os.path.islink(os.path.join(self._backup, path))
+            # The folder for headers of a venv is empty, unless a package or somebody puts some there.
+            whole = os.path.join(self._backup, path)
+            return os.path.islink(whole) or (folder == "include" and not names_in(whole))
         # A second tree, where somebody copied the link as a folder.
         return folder.partition("/")[0] == "lib64" and self._is_twin(path)
 
