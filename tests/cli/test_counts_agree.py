@@ -23,17 +23,26 @@ KINDS = st.one_of(
     st.tuples(st.just("elsewhere"), st.sampled_from(ELSEWHERE)),
 )
 SHAPES = st.sampled_from(["folder", "link", "text", "two links", "folder and link", "link to text"])
+PLACES = (
+    ".local/share/pipx/venvs/app",
+    ".local/share/uv/tools/app",
+    ".cache/pypoetry/virtualenvs/app-abcdefgh-py3.13",
+    ".cache/pre-commit/repoabcdefgh/py_env-python3.13",
+    "project/.tox/py313",
+)
 WORLDS = st.tuples(
     st.lists(st.tuples(KINDS, SHAPES), max_size=6),
     # One in the project, which nobody has recorded.
     st.none() | st.tuples(KINDS, st.sampled_from(["folder", "link", "text"])),
+    # Where tools keep theirs, which nobody has recorded either.
+    st.lists(st.tuples(KINDS, st.sampled_from(PLACES)), max_size=3, unique_by=lambda one: one[1]),
 )
 
 
 class World:
     """A home with such venvs; `names` tells of each by its real place which name of the store it goes through."""
 
-    def __init__(self, folder, recorded, here):
+    def __init__(self, folder, recorded, here, of_tools):
         self.home = Home(folder)
         self.folder = folder
         for release in (OLD, NEW, LAST):
@@ -46,6 +55,8 @@ class World:
         for number, (kind, shape) in enumerate(recorded):
             for path in self._known_as(shape, self._venv(kind, f"{folder}/venvs/{number}"), str(number)):
                 os.symlink(path, self.home.root / f"venvs/{number}-{os.path.basename(os.path.dirname(path))}")
+        for kind, place in of_tools:
+            self._venv(kind, f"{self.home.path}/{place}")
         if here is not None:
             kind, shape = here
             path = f"{self.home.project}/.venv"

@@ -13,7 +13,7 @@ from pyman.core.venv import VenvFacts
 from pyman.effects.packages.donors import Donors
 from pyman.effects.venvs.inventory import leads_outside
 from pyman.effects.venvs.own_folders import leads_elsewhere, not_written
-from pyman.effects.venvs.records import is_recorded
+from pyman.effects.venvs.stores import is_known
 from pyman.errors import BORROWS, NEEDS_YES, OLDER_RELEASE, Refused
 
 TYPE_CHECKING = False
@@ -85,7 +85,7 @@ def refuse_other_place(session: Session, facts: VenvFacts, command: str) -> None
     A cloned project's `.venv` may be a link to any venv of the user's: it is changed where it lies in that project,
     where the link itself was recorded (`register`), or where it is given by its own path.
     """
-    if leads_outside(session.places, facts.path, facts.folder) and not is_recorded(session.places.root, facts.path):
+    if leads_outside(session.places, facts.path, facts.folder) and not is_known(session.places, facts.path):
         raise leads_elsewhere(facts.path, facts.folder, command)
     if facts.not_written:
         raise not_written(facts.path, facts.not_written)

@@ -30,8 +30,8 @@ from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.kept_files import copy_folder, copy_user_files, keep_activation
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import folder_made, refuse_unless_own, within_own
-from pyman.effects.venvs.records import remember
 from pyman.effects.venvs.recovery import FINISHED, LEFT, interrupted, recover
+from pyman.effects.venvs.stores import remember_venv
 from pyman.effects.venvs.user_files import put_own_pip_conf
 from pyman.errors import NOT_AS_PLANNED, NotFound, PymanError
 
@@ -66,7 +66,7 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
             plan = _install(session, plan)
             done = check_new(session, plan, old, made)
             old.commit(names_to_move(plan, old.backup))
-        remember(places.root, facts.path)
+        remember_venv(places, facts.path)
     except OSError as error:
         raise cannot_write(facts.folder, error) from error
     except PymanError as error:

@@ -21,7 +21,7 @@ from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.owner_files import read_owner_files
-from pyman.effects.venvs.records import remember
+from pyman.effects.venvs.stores import remember_venv
 from pyman.errors import BORROWS, NOT_YOURS, OTHER_ARCHITECTURE, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
@@ -185,7 +185,7 @@ def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, 
         return changes
     with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
         transaction.take(plan)
-    remember(session.places.root, facts.path)
+    remember_venv(session.places, facts.path)
     return changes
 
 

@@ -37,9 +37,10 @@ from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.moved import bytecode_of, folders_of_moved, kernels_elsewhere, read_moved
 from pyman.effects.venvs.own_folders import clean_up_own, package_folders
 from pyman.effects.venvs.owner_files import read_owner_files
-from pyman.effects.venvs.records import is_recorded, record_name
+from pyman.effects.venvs.records import record_name
 from pyman.effects.venvs.recovery import LEFT, interrupted, recover, restore_work_folder
 from pyman.effects.venvs.shared_files import read_shared_files
+from pyman.effects.venvs.stores import is_known
 from pyman.errors import Changed, NotFound, PymanError, ReadOnly
 
 TYPE_CHECKING = False
@@ -194,7 +195,7 @@ def _repair_moved(session: Session, finding: Finding, facts: VenvFacts, store: S
 def _old_record(session: Session, facts: VenvFacts) -> tuple[Step, ...]:
     """Forget where a venv was that was renamed: it is one venv. One on a disk that is not there may be another."""
     old = facts.moved_from
-    if old is None or os.path.lexists(old) or not is_recorded(session.places.root, old):
+    if old is None or os.path.lexists(old) or not is_known(session.places, old):
         return ()
     above, _ = moved_roots(old, facts.folder)[0]
     if not _is_on_one_disk(os.path.dirname(above), facts.folder) or not os.access(session.places.venvs, os.W_OK):

@@ -41,7 +41,10 @@ def search_before_removal(session: Session, wanted: bool | None, made: HomeSearc
 def _search(session: Session, *, may_end: bool) -> HomeSearch:
     settings = short_path(session, session.places.config)
     told = f"searching for venvs (`--no-search` skips this, `folders = []` in {settings} turns it off)"
-    return search_home(session.places, session.observer, told=told, may_end=may_end, record=not session.dry_run)
+    search = search_home(session.places, session.observer, told=told, may_end=may_end, record=not session.dry_run)
+    if session.preview is not None:
+        session.preview.found = search.venvs
+    return search
 
 
 def notes_of_search(session: Session, search: HomeSearch | None, command: str) -> list[str]:

@@ -21,7 +21,7 @@ from pyman.effects.store import read_store
 from pyman.effects.venvs.journal import Journal, journal_path, read_entry
 from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.place import what_is_there
-from pyman.effects.venvs.records import remember
+from pyman.effects.venvs.stores import remember_venv
 from pyman.effects.venvs.writer import NewVenv
 from pyman.errors import (
     EXISTS,
@@ -155,7 +155,9 @@ def make_venv(
         except AliasMoved:
             continue
         shown, shell = _shown(path, cwd), os.path.basename(environ.get("SHELL", ""))
-        notes = (f"activate it with: {activation_line(shown, shell)}",)
+        notes: tuple[str, ...] = (f"activate it with: {activation_line(shown, shell)}",)
+        if making.recorded_in == places.own_root != places.root:
+            notes = (f"it is recorded in {places.own_root}, because {places.root} cannot be written", *notes)
         return Answer(_data(spec, choice), _lines(shown, choice), notes=notes)
     raise PymanError("the alias is moved by others all the time", hint="run the same command again later")
 
@@ -321,6 +323,8 @@ class Making:
         runtime = choice.runtime
         self._executable = os.path.join(runtime.path, runtime.executable) if runtime is not None else choice.executable
         self._library = _library(self._executable, choice)
+        self.recorded_in: str | None = None
+        """The store that has its record, once it is made."""
         self._layout = plan_layout(
             spec,
             choice,
@@ -349,7 +353,7 @@ class Making:
             new.put(unfinished=install is not None or before_keeping is not None)
             if install is not None:
                 install(self._spec.path)
-            remember(self._places.root, self._spec.path)
+            self.recorded_in = remember_venv(self._places, self._spec.path)
             # Who moves an alias asks the recorded venvs whether they can follow. This one was none of them until now.
             choice = choose_again() if self._has_moved() else self._choice
             if (choice.executable, choice.policy) != (self._choice.executable, self._choice.policy):

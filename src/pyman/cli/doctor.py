@@ -20,7 +20,7 @@ from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANN
 from pyman.core.record import replace
 from pyman.core.venv import VenvFolder
 from pyman.effects.venvs.on_disk import read_venv
-from pyman.effects.venvs.records import remember
+from pyman.effects.venvs.stores import remember_venv
 from pyman.errors import UNREADABLE, NotFound, PymanError
 
 TYPE_CHECKING = False
@@ -127,7 +127,7 @@ def _with_yes_for_found(session: Session, done: _Fixing, waiting: list[str], *, 
         done.not_wanted = len(found)
         return [path for path in waiting if path not in found]
     for path in found:
-        remember(session.places.root, path)
+        remember_venv(session.places, path)
     return waiting
 
 

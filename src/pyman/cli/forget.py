@@ -18,8 +18,7 @@ from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.needs import read_dependents
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.venvs.inventory import unrecorded_venvs
-from pyman.effects.venvs.records import forget as forget_record
-from pyman.effects.venvs.records import known_venvs
+from pyman.effects.venvs.stores import forget_venv, recorded_venvs
 from pyman.errors import IN_USE, NotFound, Refused
 
 
@@ -48,7 +47,7 @@ def forget(
         if record is not None:
             with DeferredSignals():
                 if not session.dry_run:
-                    forget_record(session.places.root, record[0])
+                    forget_venv(session.places, record[0])
                 changed.append(record[1])
                 lines.append(f"{session.shown('forgot', 'would forget')} the venv {record[1]}")
             continue
@@ -98,7 +97,7 @@ def _adopted(session: Session, name: str) -> Runtime:
 def _record_of(session: Session, name: str) -> tuple[str, str] | None:
     """The record of a venv, by its path or by its name in the store."""
     path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(name)))
-    for known in known_venvs(session.places.root):
+    for known in recorded_venvs(session.places):
         if known.name == name or known.path == path or os.path.realpath(known.path) == os.path.realpath(path):
             return known.name, known.path
     return None

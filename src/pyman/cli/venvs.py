@@ -28,8 +28,9 @@ from pyman.effects.venvs.inventory import is_own, read_one, take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import leads_elsewhere
-from pyman.effects.venvs.records import UNREACHABLE, forget, record_name
+from pyman.effects.venvs.records import UNREACHABLE, record_name
 from pyman.effects.venvs.recovery import keep_unfinished
+from pyman.effects.venvs.stores import forget_venv
 from pyman.errors import FOREIGN, NOT_YOURS, OWN_VENV, NotFound, Refused, UsageError
 
 TYPE_CHECKING = False
@@ -284,4 +285,4 @@ def _delete(session: Session, facts: VenvFacts, parts: tuple[str, ...]) -> None:
     with Backup(session.places, facts.folder, "remove", session.observer, names=parts) as old:
         old.commit()
     for name in names:
-        forget(session.places.root, name)
+        forget_venv(session.places, name)

@@ -78,6 +78,11 @@ class Mounts:
             self._by_device[device] = found[0] if len(found) == 1 else None
         return self._by_device[device]
 
+    def is_away(self, path: str) -> bool:
+        """True where a look at a path goes over a network, or mounts something."""
+        mount = self.covering(path)
+        return mount is not None and (mount.is_on_network or mount.kind in _WAITING)
+
     def may_be_slow(self, path: str) -> bool:
         """True where a path, or a mount below it, is on a network, or of a program (FUSE)."""
         above = f"{path.rstrip('/')}/"

@@ -59,6 +59,11 @@ class Places:
         return tool_roots(self.environ, self.home)
 
     @property
+    def own_root(self) -> str:
+        """The user's own store, whichever this one is."""
+        return os.path.join(self.home, ".local", "share", "pyman")
+
+    @property
     def runtimes(self) -> str:
         """The folder of runtimes and aliases."""
         return os.path.join(self.root, "runtimes")

@@ -22,7 +22,7 @@ from pyman.effects.interruption import DeferredSignals, committed, defer_signals
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.staging import exchange
 from pyman.effects.venvs.own_folders import OwnName, open_own, refuse_unless_own, within_own
-from pyman.effects.venvs.records import forget, remember
+from pyman.effects.venvs.stores import forget_venv, remember_venv
 from pyman.errors import NOT_YOURS, Changed, PymanError, Refused
 
 TYPE_CHECKING = False
@@ -163,9 +163,9 @@ class Transaction:
                 it = OwnName(step.path, self._venv)
                 it.within(lambda folder: self._write(step, it, folder))
             case Forget():
-                forget(self._places.root, step.record)
+                forget_venv(self._places, step.record)
             case Remember():
-                remember(self._places.root, step.venv)
+                remember_venv(self._places, step.venv)
             case Verify():
                 pass  # Starts a program, so it is taken where signals come through.
 

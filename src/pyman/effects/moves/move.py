@@ -62,6 +62,8 @@ class Preview:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._store: Store | None = None
+        self.found: tuple[str, ...] = ()
+        """Venvs that a search has found, and that a run would have taken note of."""
 
     @property
     def store(self) -> Store:
@@ -77,13 +79,12 @@ class Preview:
         check: bool = True,
         force: bool = False,
         trees: Mapping[str, str] | None = None,
-        found: Iterable[str] = (),
     ) -> tuple[Moved, ...]:
         """What `change_store` would answer."""
         before = self.store
         after = change(before)
         wanted = swaps(after)
-        moves = prepare(self._places, before, after, wanted, check=check, trees=trees or {}, found=found)
+        moves = prepare(self._places, before, after, wanted, check=check, trees=trees or {}, found=self.found)
         moves = [_with_blocked(move, force=force) for move in moves]
         self._store = with_swaps(after, wanted)
         return tuple(as_planned(move, _running(move)) for move in moves if move.swap.alias != "3")
@@ -97,19 +98,16 @@ def change_store(
     check: bool = True,
     force: bool = False,
     trees: dict[str, str] | None = None,
-    found: Iterable[str] = (),
     observer: Observer = SILENT,
     preview: Preview | None = None,
 ) -> tuple[Moved, ...]:
     """Change the store and move the aliases that this moves; with a `preview`, in that alone.
 
     `change` says what the store will be, `do` makes it so; `trees` tells where a runtime lies that has not got its
-    name yet, and `found` which venvs a search of this command has found. Raises Refused where a venv that does not fit
-    cannot be held back, unless `force`.
+    name yet. Raises Refused where a venv that does not fit cannot be held back, unless `force`.
     """
-    found = tuple(found)
     if preview is not None:
-        return preview.change(change, check=check, force=force, trees=trees, found=found)
+        return preview.change(change, check=check, force=force, trees=trees)
     for _ in range(_MOST_LOOKS):
         before = read_store(places.root)
         if any(name.startswith(".move-") for name in before.unfinished):
@@ -117,7 +115,7 @@ def change_store(
                 end_moves(places)
         after = change(before)
         wanted = swaps(after)
-        moves = prepare(places, before, after, wanted, check=check, trees=trees or {}, found=found)
+        moves = prepare(places, before, after, wanted, check=check, trees=trees or {})
         moves = [_with_blocked(move, force=force) for move in moves]
         processes = {move.swap.alias: _running(move, observer) for move in moves}
         with hold(places.lock, observer, what="the store"):
@@ -250,7 +248,7 @@ def prepare(
 ) -> list[AliasMove]:
     """Look at the venvs that these swaps concern, and decide what becomes of each.
 
-    They are those of the inventory, and those that a search of this command has `found`.
+    They are those of the inventory, and those that the search of a dry run has `found`.
     """
     swaps = list(wanted)
     if not swaps:
@@ -266,7 +264,7 @@ def prepare(
     # Without the check nothing has to be known of a venv in which nothing goes stale.
     counted = {} if check else {alias: alias.rstrip("td") for alias in aliases - {"3"}}
     quiet = QuietFollowers(places.cache) if counted else None
-    others = (*unrecorded_venvs(places), *found)
+    others = unrecorded_venvs(places, found)
     followers = read_followers(places.root, concerns, counted, others, quiet=quiet)
     left_alone = only_named(places, followers.each)
     each = tuple(replace(one, obstacle=NOT_RECORDED) if one.path in left_alone else one for one in followers.each)

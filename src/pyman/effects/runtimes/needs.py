@@ -13,6 +13,7 @@ from pyman.effects.processes import processes_in, why_unknown
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.venvs.record_mounts import RecordMounts
 from pyman.effects.venvs.records import UNREACHABLE
+from pyman.effects.venvs.stores import recorded_by_others, stores_asked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +29,11 @@ def read_dependents(
     """Everything that needs a runtime now; `others` are venvs that are known without a record."""
     others = tuple(others)
     followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__, others=others)
-    unreachable = [known.path for known, state in RecordMounts(places.root).missing() if state == UNREACHABLE]
-    unreachable += [path for path in followers.unseen if path not in unreachable]
+    missing = [one for store in stores_asked(places) for one in RecordMounts(store).missing()]
+    unreachable = [known.path for known, state in missing if state == UNREACHABLE]
+    # What other users cannot be asked about keeps a Python of a store for everybody alone (design.md 3).
+    of_others = recorded_by_others(places) if followers.unseen else ()
+    unreachable += [path for path in followers.unseen if path not in unreachable and path not in of_others]
     # What runs an adopted Python has it without our link: only a venv can need the link.
     processes = processes_in(runtime) if runtime.is_managed else ()
     unknown_because = why_unknown() if runtime.is_managed else ""

@@ -23,14 +23,12 @@ from pyman.effects.venvs.place import is_work_folder
 from pyman.effects.venvs.record_mounts import RecordMounts
 from pyman.effects.venvs.records import (
     KnownVenv,
-    is_recorded,
-    known_venvs,
     record_name,
     record_names,
-    write_record,
 )
 from pyman.effects.venvs.search import search_venvs
 from pyman.effects.venvs.shared_files import SharedFilesLook
+from pyman.effects.venvs.stores import is_known, record_venv, recorded_elsewhere, recorded_venvs
 from pyman.effects.venvs.tool_places import PlaceOwners, tool_places, venvs_of_tools
 from pyman.errors import PymanError
 
@@ -136,7 +134,7 @@ class Inventory:
         """A store that cannot be written is no reason not to look."""
         try:
             with DeferredSignals():
-                write_record(self._places.root, path)
+                record_venv(self._places, path)
                 self.recorded.append(path)
         except PymanError as error:
             self.unrecorded = error
@@ -162,7 +160,7 @@ def take_inventory(
     the user `named` them to be recorded.
     """
     given = [os.path.abspath(os.path.join(cwd, os.path.expanduser(folder))) for folder in folders]
-    records = known_venvs(places.root)
+    records = recorded_venvs(places)
     if given:
         search = search_venvs(given, observer)
         tops = tuple(f"{top.rstrip('/')}/" for top in dict.fromkeys((*given, *map(os.path.realpath, given))))
@@ -182,8 +180,8 @@ def unrecorded_venvs(places: Places, found: Iterable[str] = ()) -> tuple[str, ..
     read.
     """
     recorded = set(record_names(places.root))
-    known = _without_records(places, places.environ, places.cwd, found)
-    return tuple(path for path in known if record_name(path) not in recorded)
+    known = (*_without_records(places, places.environ, places.cwd, found), *recorded_elsewhere(places))
+    return tuple(path for path in dict.fromkeys(known) if record_name(path) not in recorded)
 
 
 def _without_records(places: Places, environ: Mapping[str, str], cwd: str, found: Iterable[str]) -> dict[str, KnownBy]:
@@ -241,7 +239,7 @@ class Claims:
     def _is_only_named(self, facts: VenvFacts) -> bool:
         if facts.path not in self._pointed and not leads_outside(self._places, facts.path, facts.folder):
             return False
-        return not any(is_recorded(self._places.root, each) for each in (facts.path, facts.folder))
+        return not any(is_known(self._places, each) for each in (facts.path, facts.folder))
 
 
 def is_own(path: str) -> bool:
