@@ -3,7 +3,8 @@
     0123456789abcdef /dev/sdb1 /        HASH of the record, what was mounted, which folder of that
 
 A venv is gone where the nearest folder above it that exists lies on that same mount. On another one, what shows is the
-place where a disk would be. Lines are only added: of several for one record the last one counts. Import-light.
+place where a disk would be. Of several lines for one record the last one counts. Two processes at once may lose a line:
+it is written again when its venv is next seen. Import-light.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import stat
 
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.effects.files import read_text, replace_file
+from pyman.effects.files import read_bytes, read_text, replace_file
 from pyman.effects.mounts import Mounts
 from pyman.effects.venvs.records import GONE, UNREACHABLE, known_venvs, record_hash
 from pyman.effects.venvs.uses import folder_of
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 _NAME = "mounts"
 _LARGEST = 1 << 26
-_MOST_OLD = 100
-"""Lines that no record needs any more, before the file is written anew."""
 _ESCAPED = ((" ", "\\040"), ("\t", "\\011"), ("\n", "\\012"))
 
 
@@ -38,7 +37,6 @@ class RecordMounts:
         self._root = root
         self._mounts: Mounts | None = None
         self._lines: Lines | None = None
-        self._count = 0
         self._new: Lines = {}
 
     def state_of(self, known: KnownVenv) -> str:
@@ -69,16 +67,12 @@ class RecordMounts:
             self._new[key] = found
 
     def store(self) -> None:
-        """Write what was noted. Raises OSError where the store cannot be written."""
+        """Write what was noted, without lines that no record needs. Raises OSError where that cannot be written."""
         if not self._new:
             return
-        lines = self._read() | self._new
         records = {record_hash(known.name) for known in known_venvs(self._root)}
-        if self._count + len(self._new) > 2 * len(records) + _MOST_OLD:
-            kept = {key: mount for key, mount in lines.items() if key in records}
-            replace_file(self._path, _as_text(kept))
-        else:
-            _append(self._path, _as_text(self._new))
+        lines = {key: mount for key, mount in (self._read() | self._new).items() if key in records}
+        replace_file(self._path, _as_text(lines))
         self._lines, self._new = lines, {}
 
     def _seen(self) -> Mounts:
@@ -101,15 +95,20 @@ class RecordMounts:
                 fields = line.split(" ")
                 if len(fields) == 3:
                     self._lines[fields[0]] = (_unescaped(fields[1]), _unescaped(fields[2]))
-                    self._count += 1
         return self._lines
 
 
 def note_mount(root: str, name: str, path: str) -> None:
     """Add the line of a record that was just made. Raises OSError where the store cannot be written."""
     mount = Mounts().covering(os.path.realpath(_place(path)))
-    if mount is not None:
-        _append(os.path.join(root, _NAME), _as_text({record_hash(name): (mount.source, mount.root)}))
+    if mount is None:
+        return
+    place = os.path.join(root, _NAME)
+    try:
+        before = read_bytes(place, _LARGEST)
+    except FileNotFoundError:
+        before = b""
+    replace_file(place, before + _as_text({record_hash(name): (mount.source, mount.root)}))
 
 
 def _place(path: str) -> str:
@@ -131,14 +130,6 @@ def _is_venv(path: str) -> bool:
         return True
     leads = _leads_to(path)
     return leads is not None and os.access(f"{leads}/{FILE_NAME}", os.F_OK)
-
-
-def _append(path: str, text: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    try:
-        os.write(descriptor, text)
-    finally:
-        os.close(descriptor)
 
 
 def _is_folder(path: str) -> bool:
