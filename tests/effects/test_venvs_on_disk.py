@@ -349,6 +349,9 @@ def test_what_is_no_folder_is_a_problem_and_what_is_missing_is_none(place):
     shutil.rmtree(f"{venv}/lib")
     write(f"{venv}/lib")
     assert {problem.path for problem in read(venv).problems} == {f"{venv}/lib"}
+    # Of what has neither nobody can tell what it was.
+    os.unlink(f"{venv}/lib")
+    assert {problem.path for problem in read(venv).problems} == {f"{venv}/bin", f"{venv}/lib"}
 
 
 def test_names_that_are_no_utf_8(place):

@@ -318,6 +318,8 @@ def _read_script(path: str, *, is_listed: bool) -> tuple[str, bool] | None:
 
     It is empty where the script names no Python, or none by an absolute path.
     """
+    if os.path.islink(path):
+        return None  # What it leads to lies elsewhere, and is somebody else's.
     try:
         descriptor = open_to_read(path)
     except OSError:

@@ -87,6 +87,9 @@ class _Reading:
         entries, others = self.read_entries()
         link, way = read_link(f"{self.folder}/bin", (*entries, *others), self.bases)
         libraries = self.read_libraries()
+        if len(self.missing) > 1:
+            # Nothing but its file is there: it is not known what it was.
+            self.problems += [Problem(folder, "no such file or directory") for folder in sorted(self.missing)]
         called = os.path.basename(link) if link is not None else ""
         interpreter = self.bases.interpreter(way.real, called) if way is not None and way.real is not None else None
         home = settings.home if settings.home is not None and settings.home.startswith("/") else None
