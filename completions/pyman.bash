@@ -209,6 +209,7 @@ __pyman_options() {
             '--fix'$'\t''Repair what has an automatic repair'
             '--foreign'$'\t''Repair also what pipx, poetry and other tools own'
             '--yes'$'\t''Answer every question with yes'
+            '--ignore'$'\t''Leave out what has this code'
             '--search'$'\t''Search the home folder for venvs now, or leave that out'
             '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
             '--dry-run'$'\t''Show what would be done, and change nothing'
@@ -279,6 +280,7 @@ __pyman_option() {
         venv:--prompt) kind='text' ;;
         venv:-r | venv:--requirement) kind='file' ;;
         venvs:-p | venvs:--python) kind='request' ;;
+        doctor:--ignore) kind='text' ;;
         rebuild:-p | rebuild:--python) kind='request' ;;
         rebuild:--from) kind='choice:lock|file' ;;
         rebuild:--installer) kind='choice:auto,uv,pip' ;;

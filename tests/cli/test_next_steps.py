@@ -96,7 +96,7 @@ def test_who_needs_attention_is_counted_and_the_next_step_named(home):
     home.pyman("venvs", "--remove", ".venv")
     assert home.pyman("venvs", ".").err == "2 venvs: 2 stale; see `pyman doctor`\n"
     planned = home.pyman("doctor", ".", "--dry-run", status=1).err
-    assert planned == "dry run: nothing was changed; `--fix` does the repairs\n"
+    assert planned == "dry run: nothing was changed; `pyman doctor . --fix` does the repairs\n"
 
 
 def test_the_command_that_installs_from_a_mirror_can_be_pasted(home):

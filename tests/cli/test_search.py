@@ -176,7 +176,7 @@ def test_what_only_a_search_has_found_is_changed_after_one_yes(machine):
     machine.pyman("register", machine.path / "c")
     before = machine.exact(machine.path / "a")
     told = machine.pyman("doctor", "--fix", "--search", status=1)
-    assert "only a search has found 2 venvs of these: `--fix --yes` repairs them too" in told.err
+    assert "only a search has found 2 venvs of these: `pyman doctor --fix --yes` repairs them too" in told.err
     assert machine.found(status=1) == {"a/.venv": ["stale-patch open"], "b/.venv": ["stale-patch open"]}
     assert machine.exact(machine.path / "a") == before
     # It needs no yes when it is named, and is a record from then on.

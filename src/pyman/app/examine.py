@@ -8,6 +8,7 @@ from itertools import islice
 
 from pyman.app.console import Session
 from pyman.core.diagnosis.finding import DiagnosisContext, Finding
+from pyman.core.diagnosis.ignore import Acknowledgement, parse_acknowledgement, unacknowledged
 from pyman.core.diagnosis.venv import (
     ListedVenv,
     diagnose_gone,
@@ -28,6 +29,7 @@ from pyman.core.version import Version
 from pyman.effects.architecture import Architectures
 from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.runtimes.own_python import runs_pyman
+from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
 from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.inventory import take_inventory
@@ -36,7 +38,7 @@ from pyman.effects.venvs.place import is_work_folder
 from pyman.effects.venvs.records import GONE, UNREACHABLE, KnownVenv
 from pyman.effects.venvs.shared_files import SharedFilesLook
 from pyman.effects.venvs.uses import Uses
-from pyman.errors import NetworkError, PymanError
+from pyman.errors import BAD_SETTINGS, NetworkError, PymanError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class Examination:
     """Folders that were named, or lie below one, and could not be searched."""
     search: HomeSearch | None = None
     """The search of the home, where one was asked for."""
+    ignored: int = 0
+    """Findings that the user has accepted, and that are none of `findings`."""
 
 
 def examine(
@@ -95,6 +99,23 @@ def examine(
         findings += store_findings(session, store)
     findings += end_of_life(session, venvs, store.runtimes if machine else ())
     return Examination(store, tuple(venvs), tuple(findings), tuple(inventory.absent), inventory.unreadable, search)
+
+
+def accepted_findings(session: Session, codes: Iterable[str]) -> tuple[Acknowledgement, ...]:
+    """What the settings and the command line say is accepted. Raises PymanError where that cannot be understood."""
+    home, config = session.places.home, session.places.config
+    said = tuple(parse_acknowledgement(text, home) for text in codes)
+    try:
+        return said + tuple(parse_acknowledgement(text, home) for text in read_settings(config).ignore)
+    except UsageError as error:
+        message = f"{config} cannot be used: in `ignore`, {error.message}"
+        raise PymanError(message, hint=error.hint, code=BAD_SETTINGS) from error
+
+
+def without_accepted(seen: Examination, accepted: Sequence[Acknowledgement]) -> Examination:
+    """What was seen, without what the user has accepted."""
+    left = unacknowledged(seen.findings, accepted)
+    return replace(seen, findings=left, ignored=len(seen.findings) - len(left))
 
 
 def _judge_all(

@@ -10,6 +10,7 @@ from pyman.app.console import Session
 from pyman.app.examine import judge
 from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
+from pyman.core.diagnosis.ignore import unacknowledged
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move, link_edits_of_move, moved_roots, still_names_old_place
 from pyman.core.plans.move import through_other
@@ -45,9 +46,10 @@ from pyman.errors import Changed, NotFound, PymanError, ReadOnly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pyman.core.diagnosis.finding import Status
+    from pyman.core.diagnosis.ignore import Acknowledgement
     from pyman.core.plans.steps import Step
 
 _MOST_NAMED = 5
@@ -110,11 +112,12 @@ def repair_venv(
     *,
     foreign: bool,
     fitness: Fitness,
+    accepted: Sequence[Acknowledgement] = (),
 ) -> Outcome:
     """Repair one venv, reading it again before and after every repair: two findings may be about one file.
 
-    `repaired` gets what became of each finding, at once. What others repaired meanwhile stays: two doctors at once
-    do no harm.
+    `repaired` gets what became of each finding, at once; what the user has `accepted` is left. What others
+    repaired meanwhile stays: two doctors at once do no harm.
     """
     start = len(repaired)
     facts: VenvFacts | None = None
@@ -124,7 +127,8 @@ def repair_venv(
         facts = read_one(session.places, path)
         if facts is None:
             return Outcome(None)
-        left = diagnose_venv(facts, judge(session, store, [facts], foreign=foreign, fitness=fitness))
+        found = diagnose_venv(facts, judge(session, store, [facts], foreign=foreign, fitness=fitness))
+        left = unacknowledged(found, accepted)
         tried = {(done.finding.code, done.finding.action) for done in repaired[start:]}
         finding = next((one for one in left if is_for_fix(one) and (one.code, one.action) not in tried), None)
         if finding is None:

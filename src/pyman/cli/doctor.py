@@ -10,13 +10,15 @@ import typer
 
 from pyman.app.consent import confirmed
 from pyman.app.console import Answer, Session
-from pyman.app.examine import Examination, end_of_life, examine
+from pyman.app.examine import Examination, accepted_findings, end_of_life, examine, without_accepted
 from pyman.app.search import search_if_due
 from pyman.cli.options import SearchOption
 from pyman.cli.show.findings import JudgedFinding, answer
 from pyman.cli.show.output import count_of_venvs
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
+from pyman.core.diagnosis.ignore import Acknowledgement, unacknowledged
+from pyman.core.escape import as_word
 from pyman.core.record import replace
 from pyman.core.venv import VenvFolder
 from pyman.effects.venvs.on_disk import read_venv
@@ -47,6 +49,9 @@ def doctor(
         bool, typer.Option("--foreign", help="Repair also what pipx, poetry and other tools own.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")] = False,
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", metavar="CODE", help="Leave out what has this code.")
+    ] = None,
     search: SearchOption = None,
 ) -> Answer:
     """Say what is wrong with the known venvs, the store and the machine, and mend it in place.
@@ -64,11 +69,13 @@ def doctor(
     searched: HomeSearch | None = None
 
     def look() -> Examination:
-        return examine(
+        seen = examine(
             session, wanted, searched, foreign=foreign, machine=not wanted, record=not session.dry_run, work=True
         )
+        return without_accepted(seen, accepted)
 
     try:
+        accepted = accepted_findings(session, ignore or ())
         if fix and wanted and not session.dry_run:
             # Without folders this is a finding: `interrupted`.
             from pyman.app.rebuild import recover_what_was_cut_off
@@ -82,6 +89,7 @@ def doctor(
         error.exit_status = COULD_NOT_LOOK
         raise
     allowed = _asking(session, yes=yes)
+    asked = " ".join(("pyman doctor", *map(as_word, folders or ()), *(("--foreign",) if foreign else ())))
     if session.dry_run or not fix:
         from pyman.app.repair import is_for_fix
 
@@ -89,8 +97,8 @@ def doctor(
             JudgedFinding(finding, PLANNED if session.dry_run and is_for_fix(finding) else OPEN)
             for finding in worst_first(seen.findings)
         ]
-        return answer(session, seen, judged, fix=fix, dry_run=session.dry_run)
-    done = _Fixing(session, seen)
+        return answer(session, seen, judged, asked, fix=fix, dry_run=session.dry_run)
+    done = _Fixing(session, seen, accepted, asked)
     session.if_cut_off(lambda: done.answer(cut_off=True))
     _fix(session, done, look, allowed, foreign=foreign, yes=yes)
     return done.answer()
@@ -157,8 +165,10 @@ def _clean_up(session: Session, venvs: list[str]) -> None:
 class _Fixing:
     """What was seen, and what became of it so far."""
 
-    def __init__(self, session: Session, seen: Examination) -> None:
+    def __init__(self, session: Session, seen: Examination, accepted: tuple[Acknowledgement, ...], asked: str) -> None:
         self._session = session
+        self.accepted = accepted
+        self._asked = asked
         self.repaired: list[RepairResult] = []
         self.not_wanted = 0
         """How many venvs need a yes, because only a search has found them."""
@@ -182,14 +192,14 @@ class _Fixing:
         judged = []
         about_venvs = (finding for found in self.left.values() for finding in found)
         # A rebuild changes the minor.
-        ended = end_of_life(self._session, self.venvs.values())
+        ended = unacknowledged(end_of_life(self._session, self.venvs.values()), self.accepted)
         for finding in worst_first((*self.others, *about_venvs, *ended)):
             key = (finding.path, finding.code)
             if not cut_off or key not in fixed:
                 judged.append(JudgedFinding(finding, FAILED, why[key]) if key in why else JudgedFinding(finding, OPEN))
         judged += [JudgedFinding(finding, FIXED) for finding in worst_first(done)]
         seen = replace(self.seen, venvs=tuple(self.venvs.values()))
-        return answer(self._session, seen, judged, fix=True, dry_run=False, not_wanted=self.not_wanted)
+        return answer(self._session, seen, judged, self._asked, fix=True, dry_run=False, not_wanted=self.not_wanted)
 
 
 def _fix(
@@ -231,7 +241,9 @@ def _fix(
             repair_work_folder(left[path][0], repaired)
             del left[path]
             continue
-        outcome = repair_venv(session, path, allowed, repaired, foreign=foreign, fitness=fitness)
+        outcome = repair_venv(
+            session, path, allowed, repaired, foreign=foreign, fitness=fitness, accepted=done.accepted
+        )
         left[path] = outcome.left
         if outcome.facts is not None:
             done.venvs[path] = list_venv(outcome.facts, outcome.left)

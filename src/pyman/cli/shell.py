@@ -99,6 +99,7 @@ _KINDS = {
     "COMMAND": "command",
     "SHELL": "shell",
     "TEXT": "text",
+    "CODE": "text",
     "PLATFORM": "text",
     "SOURCE": "file",
     "RUNTIME": "installed",

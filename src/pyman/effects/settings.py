@@ -11,7 +11,7 @@ from pyman.core.toml_text import NotToml, parse_toml
 from pyman.effects.files import read_own_text
 from pyman.errors import BAD_SETTINGS, PymanError
 
-KEYS = ("mirror", "folders", "link-mode")
+KEYS = ("mirror", "folders", "link-mode", "ignore")
 
 
 @record
@@ -24,6 +24,8 @@ class Settings:
     """Folders to search for venvs; None where the home folder is."""
     link_mode: str = AUTO
     """One of LINK_MODES: how files of the cache get into venvs."""
+    ignore: tuple[str, ...] = ()
+    """Findings that the user accepts: `CODE` or `CODE PATH` each (core/diagnosis/ignore.py)."""
 
 
 def read_settings(path: str) -> Settings:
@@ -51,10 +53,13 @@ def read_settings(path: str) -> Settings:
         raise _refused(path, "`mirror` is no text")
     if folders is not None and (not isinstance(folders, list) or not all(map(_is_text, folders))):
         raise _refused(path, "`folders` is no list of texts")
+    ignore = table.get("ignore", [])
+    if not isinstance(ignore, list) or not all(map(_is_text, ignore)):
+        raise _refused(path, "`ignore` is no list of texts")
     link_mode = table.get("link-mode", AUTO)
     if link_mode not in LINK_MODES:
         raise _refused(path, f"`link-mode` must be {' or '.join(f'`{mode}`' for mode in LINK_MODES)}")
-    return Settings(mirror or None, tuple(folders) if folders is not None else None, link_mode)
+    return Settings(mirror or None, tuple(folders) if folders is not None else None, link_mode, tuple(ignore))
 
 
 def read_link_mode(path: str) -> str:

@@ -47,12 +47,13 @@ def answer(
     session: Session,
     seen: Examination,
     judged: list[JudgedFinding],
+    asked: str,
     *,
     fix: bool,
     dry_run: bool,
     not_wanted: int = 0,
 ) -> Answer:
-    """The answer of `pyman doctor`, its keys those of design.md 11."""
+    """The answer of `pyman doctor`, its keys those of design.md 11. `asked` is the command that hints go on from."""
     still_open = sum(one.is_open for one in judged)
     fixed = sum(one.status == FIXED for one in judged)
     data = {
@@ -62,7 +63,7 @@ def answer(
             "checked": len(seen.venvs),
             "open": still_open,
             "fixed": fixed,
-            "ignored": 0,
+            "ignored": seen.ignored,
             "unreachable": sum(how == UNREACHABLE for _, how in seen.absent),
             "unsearched": len(seen.unreadable) + len(seen.search.not_searched if seen.search is not None else ()),
         },
@@ -76,17 +77,19 @@ def answer(
     )
     if of_a_search:
         notes.append(
-            f"only a search has found {count_of_venvs(of_a_search)} of these: `--fix --yes` repairs them too, "
+            f"only a search has found {count_of_venvs(of_a_search)} of these: `{asked} --fix --yes` repairs them too, "
             "and so does `pyman doctor DIR --fix`"
         )
     if dry_run and any(one.status == PLANNED for one in judged):
         if any(one.finding.asks and one.status == "planned" for one in judged):
-            notes.append("some repairs need a yes: `--fix --yes`")
+            notes.append(f"some repairs need a yes: `{asked} --fix --yes`")
     elif fix and not dry_run:
         if any(one.finding.asks and _is_for_fix(one) for one in judged):
-            notes.append("`--fix --yes` also does what wants a yes")
+            notes.append(f"`{asked} --fix --yes` also does what wants a yes")
     elif any(_is_for_fix(one) for one in judged):
-        notes.append("`pyman doctor --fix` does the repairs; `--dry-run` shows them first")
+        notes.append(f"`{asked} --fix` does the repairs; `--dry-run` shows them first")
+    if seen.ignored:
+        notes.append(f"{seen.ignored} {'finding is' if seen.ignored == 1 else 'findings are'} ignored, as you asked")
     if not seen.venvs:
         notes.append("venvs elsewhere are found with `pyman doctor DIR`")
     return Answer(
@@ -95,7 +98,7 @@ def answer(
         table=_table(session, seen, judged),
         notes=tuple(notes),
         status=1 if still_open else 0,
-        nothing_done=f"dry run: nothing was changed{'; `--fix` does the repairs' if dry_run and still_open else ''}",
+        nothing_done=f"dry run: nothing was changed{f'; `{asked} --fix` does the repairs' if still_open else ''}",
     )
 
 

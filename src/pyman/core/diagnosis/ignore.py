@@ -1,0 +1,50 @@
+"""Findings that the user knows of and accepts: counted, not shown, not repaired (design.md 7)."""
+
+from __future__ import annotations
+
+from pyman.core.diagnosis.finding import SEVERITIES
+from pyman.core.record import record
+from pyman.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pyman.core.diagnosis.finding import Finding
+
+
+@record
+class Acknowledgement:
+    """One line of `ignore`: a code, and where it is accepted."""
+
+    code: str
+    pattern: str = ""
+    """An absolute path, in which `*` stands for anything; empty for every place."""
+
+    def covers(self, finding: Finding) -> bool:
+        """True for a finding that is accepted."""
+        if finding.code != self.code:
+            return False
+        if not self.pattern:
+            return True
+        from fnmatch import fnmatchcase
+
+        return finding.path == self.pattern or fnmatchcase(finding.path, self.pattern)
+
+
+def parse_acknowledgement(text: str, home: str) -> Acknowledgement:
+    """Read `CODE` or `CODE PATH`, where the path may begin with `~`. Raises UsageError."""
+    code, _, pattern = text.strip().partition(" ")
+    pattern = pattern.strip()
+    if code not in SEVERITIES:
+        raise UsageError(f"there is no finding `{code}` to ignore", hint="`pyman doctor` shows the codes of findings")
+    if pattern == "~" or pattern.startswith("~/"):
+        pattern = home.rstrip("/") + pattern[1:]
+    if pattern and not pattern.startswith("/"):
+        raise UsageError(f"`{pattern}` is not an absolute path", hint=f"write `{code} ~/...` or `{code} /...`")
+    return Acknowledgement(code, pattern)
+
+
+def unacknowledged(findings: Iterable[Finding], accepted: Sequence[Acknowledgement]) -> tuple[Finding, ...]:
+    """The findings that nobody has accepted."""
+    return tuple(finding for finding in findings if not any(one.covers(finding) for one in accepted))
