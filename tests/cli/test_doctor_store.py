@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import socket
 from pathlib import Path
@@ -155,7 +156,7 @@ def test_what_was_kept_because_nothing_could_be_asked_is_not_repaired(machine):
     assert answer["summary"]["fixed"] == 0
     failed = only(answer, "runtime-broken")
     assert failed["status"] == "failed"
-    assert f"could not be repaired: kept {NEW}" in failed["message"]
+    assert "could not be repaired: https://127.0.0.1:9/none would have to be asked" in failed["message"]
 
 
 def test_a_runtime_that_passed_its_trial_is_not_started_again(machine):
@@ -344,6 +345,8 @@ def test_a_release_that_no_file_tells_is_asked_of_the_base_once(tmp_path):
         {
             "path": str(venv),
             "creator": "venv",
+            "owner": pwd.getpwuid(os.geteuid()).pw_name,
+            "known": "place",
             "implementation": "cpython",
             "request": None,
             "policy": None,

@@ -283,6 +283,7 @@ def test_the_object_that_programs_read(user):
             moved("3.13", None, "3.13.8"),
             moved("3.14t", None, "3.14.2t"),
         ],
+        "changed": ["3.13.8", "3.14.2t"],
     }
     user.pyman("venv", "--without-pip", "-p", "3.13", "w")
     assert user.json("install", "3.13")["moved"] == [moved("3.13", "3.13.8", "3.13.9", followed=1)]
