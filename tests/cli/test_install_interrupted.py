@@ -158,7 +158,7 @@ def test_killed_at_every_step_of_an_install(prepared, tmp_path):
 
 def test_killed_at_every_step_of_a_removal(prepared, tmp_path):
     prepared.pyman("install", "3.13")
-    for _ in kill_at_every_step(prepared, tmp_path, "uninstall", "3.13.9"):
+    for _ in kill_at_every_step(prepared, tmp_path, "uninstall", "3.13.9", "--relink"):
         check_whole(prepared)
         prepared.pyman("install", "3.13.8")
         assert [name for name in names(prepared) if name.startswith(".")] == []

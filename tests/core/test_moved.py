@@ -152,6 +152,20 @@ def test_record_gets_the_new_hashes_and_keeps_its_other_rows():
     assert after == record.replace(f"{digest(script)},{len(script)}", f"{digest(moved)},{len(moved)}").replace(OLD, NEW)
 
 
+def test_record_is_put_right_for_a_script_that_is_so_already():
+    """An undo that the system refused leaves the new script, and RECORD with the hash of the old one."""
+    old, new = (f"#!{place}/bin/python\n{BODY}".encode() for place in (OLD, NEW))
+    mine = f"#!{NEW}/bin/python\nprint('changed by the user')\n".encode()
+    record = f"../../../bin/demo,{digest(old)},{len(old)}\n../../../bin/mine,{digest(old)},{len(old)}\n"
+    files = replace(
+        FILES,
+        scripts={f"{NEW}/bin/demo": new, f"{NEW}/bin/mine": mine},
+        records={f"{SITE}/demo-1.dist-info/RECORD": record.encode()},
+    )
+    [edit] = edits_of_move(files, {})
+    assert edit.after.decode() == record.replace(f"{digest(old)},{len(old)}", f"{digest(new)},{len(new)}", 1)
+
+
 def test_settings_and_activation():
     cfg = f"home = /x\ncommand = /x/python -m venv {OLD}\nprompt = {OLD}\n".encode()
     activate = f'VIRTUAL_ENV="{OLD}"\n'.encode()

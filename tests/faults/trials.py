@@ -124,8 +124,10 @@ class Trial:
         if not killed or ended.status != -9:
             yield from (f"{shown}{problem}" for problem in _said(ended, wrong))
             strange = self._strange(world.snapshot())
-            # A folder that lets things out and not in again: it is said, and doctor ends it.
-            is_told = wrong.fault == SHUT and "could not be put back from" in ended.err
+            # A folder that lets things out and not in again, or that keeps an alias where it is, which decides what venvs
+            # are linked to: it is said, and doctor ends it.
+            said = ("could not be put back from" in ended.err, "could not be repaired" in ended.out)
+            is_told = wrong.fault == SHUT and any(said)
             if strange and not is_told:
                 yield f"{shown}neither as before nor as after: {strange}\n{ended}"
         key = (world.state(), killed, wrong.kind)

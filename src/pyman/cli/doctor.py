@@ -148,14 +148,19 @@ def _clean_up(session: Session, venvs: list[str]) -> None:
     from pyman.effects.lock import hold
     from pyman.effects.staging import clean_up_temporaries
     from pyman.effects.venvs.journal import journal_paths
-    from pyman.effects.venvs.own_folders import clean_up_own, package_folders
+    from pyman.effects.venvs.moved import folders_of_moved
+    from pyman.effects.venvs.own_folders import clean_up_own, has_temporaries, package_folders
     from pyman.effects.venvs.recovery import recover
 
     places = session.places
     for folder in (places.root, places.runtimes, places.venvs, places.shims):
         clean_up_temporaries(folder)
     for venv in venvs:
-        clean_up_own(VenvFolder(venv), ("", "bin", *package_folders(venv)))
+        if has_temporaries(f"{venv}/bin"):
+            # A repair of a moved venv goes through more folders, and ends in this one.
+            facts = read_venv(venv)
+            clean_up_own(VenvFolder(venv), folders_of_moved(facts) if facts is not None else ())
+        clean_up_own(VenvFolder(venv), ("", *package_folders(venv), "bin"))
     if journal_paths(places):
         # What is left of them is said already.
         with contextlib.suppress(PymanError), hold(places.lock, session.observer, what="the store"):

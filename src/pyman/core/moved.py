@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from pyman.core.layout import IGNORE_FILE
 from pyman.core.pyvenv_cfg import edit, parse_pyvenv_cfg
-from pyman.core.record import record
+from pyman.core.record import record, replace
 from pyman.core.script_header import header_for, read_header
 
 TYPE_CHECKING = False
@@ -209,14 +209,29 @@ def _rewrite_record(path: str, text: str, files: MovedFiles, changed: Mapping[st
         place = row[0] if row else ""
         if place == files.old or place.startswith(files.old + "/"):
             place = files.new + place[len(files.old) :]
-        rewritten = changed.get(normpath(join(folder, place)))
         fields = [place, *row[1:]]
-        if rewritten is not None and len(row) > 2 and row[1]:
-            fields[1:3] = [_hash(rewritten.after), str(len(rewritten.after))]
+        if len(row) > 2 and row[1]:
+            content = _content_after(normpath(join(folder, place)), row[1], files, changed)
+            if content is not None:
+                fields[1:3] = [_hash(content), str(len(content))]
         if fields != row:
             ending = "\r" if line.endswith("\r") else ""
             lines[number] = ",".join(map(_field, fields)) + ending
     return "\n".join(lines)
+
+
+def _content_after(path: str, told: str, files: MovedFiles, changed: Mapping[str, Edit]) -> bytes | None:
+    """What a file holds after the repair, where RECORD, which tells a hash of it, is to tell another one.
+
+    A script may be right already, while RECORD tells of the one at the old place: an undo that was refused left it so.
+    """
+    if path in changed:
+        return changed[path].after
+    content = files.scripts.get(path)
+    if content is None:
+        return None
+    back = replace(files, old=files.new, new=files.old, interpreters={})
+    return content if told == _hash(_text(content, lambda text: rewrite_script(text, back))) else None
 
 
 def _field(text: str) -> str:

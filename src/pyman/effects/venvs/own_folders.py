@@ -14,7 +14,7 @@ import stat
 
 from pyman.core.names import minor_of_executable
 from pyman.core.venv import VenvFolder
-from pyman.effects.files import clean_up_folder
+from pyman.effects.files import clean_up_folder, pid_of_temporary
 from pyman.errors import LEADS_ELSEWHERE, NOT_OWN_FOLDER, Changed, PymanError, Refused
 
 TYPE_CHECKING = False
@@ -179,6 +179,14 @@ def clean_up_own(venv: VenvFolder, folders: Iterable[str]) -> None:
             clean_up_folder(folder)
         finally:
             os.close(folder)
+
+
+def has_temporaries(folder: str) -> bool:
+    """True for a folder in which a process, dead or not, was about to put something in place."""
+    try:
+        return any(map(pid_of_temporary, os.listdir(folder)))
+    except OSError:
+        return False
 
 
 class OwnName:
