@@ -567,11 +567,11 @@ uninstall_all() {
         say "kept: the Pythons in $root/runtimes, through which venvs may run:$kept"
         say "to remove them too: rm -r $(quoted "$root")"
     elif [ -d "$root" ]; then
-        rm -f -- "$root/default" "$root/holds"
-        for record in "$root"/venvs/*; do
+        rm -f -- "$root/default" "$root/holds" "$root/searched" "$root/mounts"
+        for record in "$root"/venvs/* "$root"/found/*; do
             [ ! -h "$record" ] || rm -f -- "$record"
         done
-        rmdir -- "$root/runtimes" "$root/venvs" 2>/dev/null || :
+        rmdir -- "$root/runtimes" "$root/venvs" "$root/found" 2>/dev/null || :
         rmdir -- "$root" 2>/dev/null || say "kept: what else is in $root"
     fi
     say "a line with \`pyman init\` in your shell's start-up file is yours to remove"
