@@ -301,7 +301,7 @@ def test_what_is_remembered_is_not_listed_again_and_a_change_of_owner_is_seen(pa
     real, listed, looked = os.listdir, [], []
     monkeypatch.setattr(shared_files.os, "listdir", lambda folder: listed.append(folder) or real(folder))
     stat = os.lstat
-    monkeypatch.setattr(shared_files.os, "lstat", lambda path: looked.append(path) or stat(path))
+    monkeypatch.setattr(shared_files.os, "lstat", lambda path, **more: looked.append(path) or stat(path, **more))
     again = SharedFilesLook(str(tmp_path / "cache"))
     assert [again.complete(one).shared for one in facts] == [None, None]
     assert listed == []
