@@ -232,7 +232,7 @@ def _keep(places: Places, search: HomeSearch) -> None:
             write_link(os.path.join(places.root, FOUND), name, path)
     if search.is_whole:
         make_folder(places.root)
-        lines = [f"{time.time():.0f}", *search.plan.folders, *(f"- {folder}" for folder in search.unreadable)]
+        lines = [str(int(time.time())), *search.plan.folders, *(f"- {folder}" for folder in search.unreadable)]
         text = "".join(f"{_as_line(line)}\n" for line in lines)
         replace_file(os.path.join(places.root, SEARCHED), text.encode("utf-8", "surrogateescape"))
 
