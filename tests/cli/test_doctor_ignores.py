@@ -50,6 +50,9 @@ def test_everywhere_for_one_run(machine):
     assert (answer["findings"], answer["summary"]["ignored"]) == ([], 2)
     assert machine.json("doctor", "--fix", "--ignore", "stale-patch")["summary"]["fixed"] == 0
     assert len(machine.json("doctor", "--ignore", "dangling", status=1)["findings"]) == 2
+    # What the hint says ignores as much.
+    told = machine.pyman("doctor", "--ignore", "dangling", status=1)
+    assert "`pyman doctor --ignore dangling --fix` does the repairs" in told.err
 
 
 @pytest.mark.parametrize(

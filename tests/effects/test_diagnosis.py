@@ -482,6 +482,16 @@ def test_foreign_venvs_name_a_command_that_repairs_them(place, folder, marker, c
 
 
 def test_a_command_that_fails_or_would_do_something_else_is_not_named(place):
+    # A name that would be an option.
+    venv = make_venv(f"{place.folder}/.tox/--develop", f"{place.runtimes}/3.13.5/bin/python3.13")
+    [finding] = place.diagnose(venv)
+    assert finding.repair == f"run `pyman doctor {venv} --fix --foreign`"
+    # Only pre-commit can install its repository once more.
+    venv = make_venv(f"{place.folder}/py_env-python3.13", f"{place.runtimes}/3.13/bin/python3.13", library="python3.12")
+    for foreign in (False, True):
+        finding = place.diagnose(venv, foreign=foreign)[0]
+        assert (finding.code, finding.action) == ("minor-mismatch", "")
+        assert finding.repair.startswith("run `pre-commit clean`")
     # uv refuses a tool whose Python is gone.
     venv = make_venv(f"{place.folder}/ruff", f"{place.runtimes}/3.13.1/bin/python3.13")
     write(f"{venv}/uv-receipt.toml", "")

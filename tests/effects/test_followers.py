@@ -106,3 +106,8 @@ def test_those_in_which_nothing_goes_stale_are_only_counted(place):
     assert found.others == {"3.13": 1}
     [tool] = [one for one in found.each if one.path == str(owned)]
     assert [(file.path, file.content) for file in tool.owner_files] == [(f"{owned}/pipx_metadata.json", b"{}")]
+    # A link is somebody's own way to keep the file: it stays, and the venv moves.
+    (Path(owned) / "pipx_metadata.json").rename(Path(owned).parent / "elsewhere.json")
+    (Path(owned) / "pipx_metadata.json").symlink_to(Path(owned).parent / "elsewhere.json")
+    [tool] = [one for one in place.found(counted=THROUGH).each if one.path == str(owned)]
+    assert tool.owner_files == ()

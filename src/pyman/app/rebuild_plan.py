@@ -12,6 +12,7 @@ from pyman.app.select import choose_interpreter
 from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
 from pyman.core.layout import IGNORE_FILE, VenvSpec
+from pyman.core.owners import RECREATES_ITSELF, recreation_hint
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
@@ -170,10 +171,10 @@ def refuse_obstacles(plan: RebuildPlan) -> None:
 
 def refuse_foreign(facts: VenvFacts, options: RebuildOptions) -> None:
     """Raise Refused for the venv of another tool, unless `--force` takes it all the same."""
-    if facts.creator == "pre-commit" or (facts.foreign and not (options.force or options.foreign)):
-        hint = f"run `pyman rebuild {as_word(facts.path)} --force` to rebuild it all the same"
-        if facts.creator == "pre-commit":
-            hint = "run `pre-commit clean`: it creates its environments again when they are needed"
+    is_left = facts.creator == RECREATES_ITSELF
+    if is_left or (facts.foreign and not (options.force or options.foreign)):
+        anyway = f"run `pyman rebuild {as_word(facts.path)} --force` to rebuild it all the same"
+        hint = recreation_hint() if is_left else anyway
         raise Refused(f"{facts.path} belongs to {facts.creator}", hint=hint, code=FOREIGN)
 
 

@@ -89,7 +89,8 @@ def doctor(
         error.exit_status = COULD_NOT_LOOK
         raise
     allowed = _asking(session, yes=yes)
-    asked = " ".join(("pyman doctor", *map(as_word, folders or ()), *(("--foreign",) if foreign else ())))
+    options = [*(("--foreign",) if foreign else ()), *(f"--ignore {as_word(code)}" for code in ignore or ())]
+    asked = " ".join(("pyman doctor", *map(as_word, folders or ()), *options))
     if session.dry_run or not fix:
         from pyman.app.repair import is_for_fix
 

@@ -13,8 +13,6 @@ from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pyman.core.pyvenv_cfg import Settings
     from pyman.core.relink import Target
     from pyman.core.venv import VenvFacts
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
 
 MARKERS = ("pipx_metadata.json", "uv-receipt.toml", ".tox-info.json")
 """Files in a venv's folder by which its owner knows it."""
+
+
+_OF_PRE_COMMIT = "py_env-"
 
 
 def creator_of(folder: str, markers: tuple[str, ...], settings: Settings, place: str = "") -> tuple[str, bool]:
@@ -75,7 +76,7 @@ def _owner_of(folder: str, markers: tuple[str, ...]) -> str | None:
         return "tox"
     if parent == ".nox":
         return "nox"
-    if name.startswith("py_env-"):
+    if name.startswith(_OF_PRE_COMMIT):
         return "pre-commit"
     if "/hatch/env/virtual/" in folder or "/hatch/env/.internal/" in folder or parent == ".hatch":
         return "hatch"
@@ -109,17 +110,18 @@ def is_pdm_name(name: str) -> bool:
 #
 # Each was tried with the tool itself: it works from any folder, keeps the minor version, and leaves a venv with what
 # was in it. poetry, pdm and hatch remove a venv and do not make it again; nox has names for sessions that no folder
-# tells; pre-commit removes the venvs of all repositories at once.
+# tells.
 
 
 def owner_command(facts: VenvFacts, target: Target | None) -> str | None:
     """The command by which the owner of a venv moves it to `target`; None where it has none that does."""
     from pyman.core.escape import as_word
 
-    if target is None:
-        return None
-    name = as_word(basename(facts.folder))
-    if facts.creator == "tox" and basename(dirname(facts.folder)) == ".tox" and not name.startswith("."):
+    called = basename(facts.folder)
+    if target is None or called.startswith(("-", ".")):
+        return None  # An option, or an environment that tox keeps for itself.
+    name = as_word(called)
+    if facts.creator == "tox" and basename(dirname(facts.folder)) == ".tox":
         return f"cd {as_word(dirname(dirname(facts.folder)))} && tox run --recreate -e {name}"
     python = as_word(target.executable)
     if facts.creator == "pipx" and "pipx_metadata.json" in facts.names:
@@ -130,9 +132,18 @@ def owner_command(facts: VenvFacts, target: Target | None) -> str | None:
     return None
 
 
+RECREATES_ITSELF = "pre-commit"
+"""The owner whose venvs only it can recreate: it installs a repository into each, and notes that in its own files."""
+
+
+def recreation_hint() -> str:
+    """How the venvs of RECREATES_ITSELF are recreated."""
+    return "run `pre-commit clean`: it creates its environments again when they are needed"
+
+
 def reads_exact_release(folder: str) -> bool:
     """True for a venv of pre-commit, which makes one anew whose file does not name the very release that runs."""
-    return basename(folder).startswith("py_env-")
+    return basename(folder).startswith(_OF_PRE_COMMIT)
 
 
 IGNORES_VERSION_LINES = frozenset(("pipx", "nox", "hatch"))
@@ -197,9 +208,8 @@ def rewrite_owner_file(file: OwnerFile, folder: str, base: Base) -> bytes:
         if name == _TOX_INFO:
             return _rewrite_tox_info(file.content, base)
         if name == _UV_RECEIPT:
-            return _rewrite_value(file.content, "tool", {"python": base.executable}, only_paths=True)
-        project, _, minor = basename(folder).rpartition("-py")
-        return _rewrite_value(file.content, project, {"patch": str(base.found)}, where=("minor", minor))
+            return _rewrite_uv_receipt(file.content, base)
+        return _rewrite_poetry_envs(file.content, folder, base)
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return file.content
 
@@ -213,7 +223,8 @@ def _rewrite_pipx_metadata(content: bytes, base: Base) -> bytes:
     source = metadata.get("source_interpreter")
     if isinstance(source, dict) and "__Path__" in source:
         source["__Path__"] = base.executable
-    return json.dumps(metadata, indent=4, sort_keys=True).encode()
+    changed = metadata != json.loads(content)
+    return json.dumps(metadata, indent=4, sort_keys=True).encode() if changed else content
 
 
 def _rewrite_tox_info(content: bytes, base: Base) -> bytes:
@@ -227,29 +238,27 @@ def _rewrite_tox_info(content: bytes, base: Base) -> bytes:
     python["version_info"] = [int(part) if part.isdigit() else part for part in long_form(base.found).split(".")]
     if version_in_name(basename(dirname(dirname(python.get("executable", ""))))) is not None:
         python["executable"] = base.found_at
-    return json.dumps(info, indent=2).encode()
+    return json.dumps(info, indent=2).encode() if info != json.loads(content) else content
 
 
-def _rewrite_value(
-    content: bytes,
-    table: str,
-    changes: Mapping[str, str],
-    *,
-    where: tuple[str, str] | None = None,
-    only_paths: bool = False,
-) -> bytes:
-    """Change values of one table of a TOML file, and no other line; `where` is a value that the table must have.
-
-    Raises ValueError for what is no TOML.
-    """
+def _rewrite_uv_receipt(content: bytes, base: Base) -> bytes:
+    """A request that is no path, `3.13`, stays."""
     from pyman.core.toml_text import parse_toml, replace_value
 
     text = content.decode()
-    values = parse_toml(text)[table]
-    if where is not None and values.get(where[0]) != where[1]:
+    python = parse_toml(text)["tool"]["python"]
+    if not python.startswith("/") or python == base.executable:
         return content
-    for key, new in changes.items():
-        old = values[key]
-        if old != new and (not only_paths or old.startswith("/")):
-            text = replace_value(text, table, key, new)
-    return text.encode()
+    return replace_value(text, "tool", "python", base.executable).encode()
+
+
+def _rewrite_poetry_envs(content: bytes, folder: str, base: Base) -> bytes:
+    """poetry compares the release with the one that it finds, in the table of the project, for the minor in use."""
+    from pyman.core.toml_text import parse_toml, replace_value
+
+    text = content.decode()
+    project, _, minor = basename(folder).rpartition("-py")
+    told = parse_toml(text)[project]
+    if told["minor"] != minor or told["patch"] == str(base.found):
+        return content
+    return replace_value(text, project, "patch", str(base.found)).encode()

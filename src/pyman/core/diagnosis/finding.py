@@ -89,7 +89,7 @@ SEVERITIES: dict[str, Severity] = {
     "unsearched": WARNING,
     "update-available": INFO,
     "path-order": WARNING,
-    "no-certificates": INFO,
+    "no-certificates": WARNING,
     "unreachable": INFO,
 }
 """In the order of the table: of a venv's findings about its interpreter the first that applies is the one."""

@@ -24,18 +24,11 @@ from pyman.core.diagnosis.finding import (
 )
 from pyman.core.escape import as_word
 from pyman.core.implementation import CPYTHON, is_repaired, library_name, of_program, title
-from pyman.core.owners import IGNORES_VERSION_LINES, owner_hint
+from pyman.core.owners import IGNORES_VERSION_LINES, RECREATES_ITSELF, owner_hint, recreation_hint
 from pyman.core.packages.lent import names_missing
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.record import record, replace
-from pyman.core.relink import (
-    base_target,
-    names_one_runtime,
-    pinned_release,
-    stale_keys,
-    target_for,
-    wanted_alias,
-)
+from pyman.core.relink import base_target, names_one_runtime, pinned_release, stale_keys
 from pyman.core.store import DISTRIBUTION_PREFIXES
 from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT, Interpreter, VenvFacts
 from pyman.core.venv_contents import split_tag, wrong_modules
@@ -56,7 +49,7 @@ def diagnose_venv(facts: VenvFacts, context: DiagnosisContext) -> tuple[Finding,
     found = next(about_interpreter(venv), None)
     findings = [venv.unless_borrowed(found)] if found is not None else []
     findings += _rest(venv, found)
-    return tuple(_as_far_as_allowed(finding, facts, context) for finding in findings)
+    return tuple(_as_far_as_allowed(finding, venv) for finding in findings)
 
 
 def diagnose_gone(name: str, path: str) -> Finding:
@@ -119,8 +112,9 @@ _FOR_OWNERS = (RELINK, REWRITE)
 """The repairs that commands of owners are known to do as well."""
 
 
-def _as_far_as_allowed(finding: Finding, facts: VenvFacts, context: DiagnosisContext) -> Finding:
+def _as_far_as_allowed(finding: Finding, venv: VenvContext) -> Finding:
     """Leave what is not the user's to touch to whoever it belongs to."""
+    facts, context = venv.facts, venv.context
     if not finding.action:
         return finding
     if facts.uid != context.uid:
@@ -131,9 +125,10 @@ def _as_far_as_allowed(finding: Finding, facts: VenvFacts, context: DiagnosisCon
         leads = f"whose {basename(facts.path)} leads to it" if is_pointer else "that names it"
         why = f"{command} repairs it: it lies outside of the project {leads}"
         return replace(finding, repair=why, action="", asks=False)
+    if finding.action in (REBUILD, RECREATE) and facts.creator == RECREATES_ITSELF:
+        return replace(finding, repair=recreation_hint(), action="", asks=False)
     if facts.foreign and not context.foreign:
-        # shared-files: whatever the owner does, it links the same files once more.
-        target = target_for(facts, context.store, wanted_alias(facts)) if finding.action in _FOR_OWNERS else None
+        target = venv.target if finding.action in _FOR_OWNERS else None
         return replace(finding, repair=owner_hint(facts, target, asks=finding.asks), action="", asks=False)
     if facts.not_written:
         why = f"not repaired: {facts.not_written}, and pyman writes only into a venv's own folders"

@@ -164,9 +164,8 @@ def onto_alias(
     """
     if follower.through in (alias, "3") and not follower.is_held_back and not follower.is_split:
         program = join(follower.runtimes, follower.through, executable_of(version, variant))
-        changes = version_lines(follower.settings, version, follows=_names_minor(follower, alias)) | _stale_base_lines(
-            follower, program
-        )
+        changes = version_lines(follower.settings, version, follows=_names_minor(follower, alias))
+        changes |= _stale_base_lines(follower, program)
         plan = Plan(_edited(follower, changes), venv=follower.own)
         base = _base(follower, follower.through, version, variant, found)
         return with_owner_files(plan, follower.owner_files, base)

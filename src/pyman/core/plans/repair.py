@@ -83,7 +83,7 @@ def plan_repair(
 
     `facts` are those that it was made from, None for a record whose venv is gone; `moved` are the steps for a venv
     that was moved, `shared` the files that it shares with others, `programs` the scripts that are to be executable,
-    with their content; `pipx_metadata` is the content of that file where pipx owns the venv.
+    with their content, `owner_files` those in which its owner remembers its Python.
     """
     if finding.action == FORGET:
         return Repair(finding, Plan((Forget(finding.argument),)))

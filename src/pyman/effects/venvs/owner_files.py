@@ -17,11 +17,12 @@ def has_owner_files(folder: str) -> bool:
 
 
 def read_owner_files(folder: str) -> tuple[OwnerFile, ...]:
-    """The files that a tool may have written about a venv, without those that cannot be read."""
+    """The files that a tool may have written about a venv: no links, and none that cannot be read."""
     files: list[OwnerFile] = []
     for path in owner_files_of(folder):
         try:
-            files.append(OwnerFile(path, read_bytes(path, _LARGEST)))
+            if not os.path.islink(path):
+                files.append(OwnerFile(path, read_bytes(path, _LARGEST)))
         except OSError:
             continue
     return tuple(files)
