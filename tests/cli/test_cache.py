@@ -84,7 +84,7 @@ def test_what_pyman_made_goes_and_the_venv_keeps_its_pip(home):
 def test_nothing_else_is_touched(home):
     kept = ["mine.txt", "archives/holiday.tar.gz", "seeds/mine/deep/file", "catalogue/notes", "folder/available"]
     ours = ["available", f"archives/{ARCHIVE}", f"archives/.{ARCHIVE}.part", f"seeds/{SEED}/tree/pip/a.py",
-            f"seeds/{SEED}.unfit", f"interpreters/{DIGEST}", "checks", "followers", "unreachable",
+            f"seeds/{SEED}.unfit", f"interpreters/{DIGEST}", "checks", "unreachable",
             "catalogue/linux.ndjson"]  # fmt: skip
     for name in (*kept, *ours):
         (home.cache / name).parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pyman.effects.moves.followers import read_followers
-from pyman.effects.venvs.records import remember
+from pyman.effects.venvs.records import record_name, remember
 from stage.venvs import make_venv, write
 
 THROUGH = {"3.13": "3.13", "3": "3.13"}
@@ -106,6 +106,15 @@ def test_those_in_which_nothing_goes_stale_are_only_counted(place):
     assert found.others == {"3.13": 1}
     [tool] = [one for one in found.each if one.path == str(owned)]
     assert [(file.path, file.content) for file in tool.owner_files] == [(f"{owned}/pipx_metadata.json", b"{}")]
+    # poetry's lies beside the venv, wherever that is recorded or linked.
+    poetry = place.venv("shop-AbCd1_-2-py3.13", extra="version = 3.13\n")
+    os.symlink(poetry, f"{place.folder}/.venv")
+    assert poetry not in {one.path for one in place.found(counted=THROUGH).each}
+    write(f"{place.folder}/envs.toml", "[shop]\n")
+    assert poetry in {one.path for one in place.found(counted=THROUGH).each}
+    os.unlink(f"{place.root}/venvs/{record_name(poetry)}")
+    others = [f"{place.folder}/.venv"]
+    assert others[0] in {one.path for one in place.found(counted=THROUGH, others=others).each}
     # A link is somebody's own way to keep the file: it stays, and the venv moves.
     (Path(owned) / "pipx_metadata.json").rename(Path(owned).parent / "elsewhere.json")
     (Path(owned) / "pipx_metadata.json").symlink_to(Path(owned).parent / "elsewhere.json")

@@ -129,13 +129,18 @@ def test_a_move_holds_back_who_needs_what_it_takes_away(tmp_path, words):
 
 @pytest.mark.real_archives("a symbol that one patch release has and another does not")
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
-def test_what_lies_outside_of_a_venv_is_asked_again(tmp_path):
-    """doctor keeps answers by the time of site-packages, which does not tell of modules that are built elsewhere."""
+@pytest.mark.parametrize("inside", [False, True], ids=["in a source folder", "built again in the venv"])
+def test_what_no_time_tells_of_is_asked_again(tmp_path, inside):
+    """doctor keeps answers by the time of site-packages, which does not tell of modules built elsewhere or below it."""
     machine = Machine(tmp_path, OLD, NEW)
     site = tmp_path / "site-packages"
     write(f"{site}/_mine.pth", f"{tmp_path}/src")
-    module = f"{tmp_path}/src/mine/{FAST}"
-    write(f"{tmp_path}/src/mine/__init__.py")
+    package = f"{site if inside else tmp_path / 'src'}/mine"
+    module = f"{package}/{FAST}"
+    write(f"{package}/__init__.py")
+    if inside:
+        (site / "_mine.pth").unlink()
+        call("gcc", "-shared", "-o", module, "-x", "c", "/dev/null", TMPDIR=str(tmp_path))
     old, new = (Base(str(machine.python(each)), parse_version(each), "default") for each in (NEW, OLD))
     question = Question("app", str(site), old, new)
 
@@ -149,4 +154,5 @@ def test_what_lies_outside_of_a_venv_is_asked_again(tmp_path):
     source = write(f"{tmp_path}/fast.c", SOURCE)
     include = machine.runtimes / "3.13/include/python3.13"
     call("gcc", "-shared", "-fPIC", f"-I{include}", "-o", module, source, TMPDIR=str(tmp_path))
-    assert reasons() == {"app": f"{module} needs _PyType_AllocNoTrack, which {OLD} lacks"}
+    named = f"mine/{FAST}" if inside else module
+    assert reasons() == {"app": f"{named} needs _PyType_AllocNoTrack, which {OLD} lacks"}

@@ -32,7 +32,7 @@ def record(place, path, at=None):
 
 def state(place):
     """What the one record is whose venv is missing."""
-    ((_, found),) = RecordMounts(f"{place}/root").missing()
+    ((_, found),) = RecordMounts().missing(known_venvs(f"{place}/root"))
     return found
 
 
@@ -52,7 +52,7 @@ def folder(path):
 @pytest.mark.parametrize("removed", ["code/shop/.venv", "code/shop", "code"])
 def test_what_was_removed_is_gone(place, removed):
     record(place, f"{place}/code/shop/.venv")
-    assert RecordMounts(f"{place}/root").missing() == []
+    assert RecordMounts().missing(known_venvs(f"{place}/root")) == []
     shutil.rmtree(f"{place}/{removed}")
     assert state(place) == GONE
 
@@ -78,8 +78,8 @@ def test_a_record_of_before_has_no_line_and_gets_one_when_its_venv_is_seen(place
     os.rmdir(f"{place}/code")
     shutil.move(f"{place}/aside", f"{place}/code")
     (known,) = known_venvs(f"{place}/root")
-    again = RecordMounts(f"{place}/root")
-    again.note(known.name, known.path)
+    again = RecordMounts()
+    again.note(known)
     again.store()
     assert lines(place) == [line]
     shutil.rmtree(f"{place}/code")
@@ -153,7 +153,7 @@ DISKS = [tmpfs, bind, loop, encrypted]
 def test_what_lies_on_a_disk_that_is_away_is_out_of_reach(place, disk):
     with disk(place):
         record(place, f"{place}/disk/code/shop/.venv")
-        assert RecordMounts(f"{place}/root").missing() == []
+        assert RecordMounts().missing(known_venvs(f"{place}/root")) == []
     assert state(place) == UNREACHABLE
     # A folder that looks like the one on the disk, and even the mount point removed, as for a stick.
     folder(f"{place}/disk/code/shop")
@@ -225,7 +225,7 @@ def test_a_venv_that_lies_on_another_disk_than_its_project(place, how):
             write(f"{place}/project/.venv", f"{place}/disk/envs/shop\n")
         folder(f"{place}/root")
         remember(f"{place}/root", f"{place}/project/.venv")
-        assert RecordMounts(f"{place}/root").missing() == []
+        assert RecordMounts().missing(known_venvs(f"{place}/root")) == []
     assert state(place) == UNREACHABLE
     # The project is gone, whatever became of the disk.
     shutil.rmtree(f"{place}/project")
@@ -241,8 +241,8 @@ def test_strange_names_and_lines(place, monkeypatch):
     (known,) = known_venvs(f"{place}/root")
     mount = Mount("/", "cifs", "//nas/my files\\x\n", "/a b")
     monkeypatch.setattr(Mounts, "covering", lambda self, path: mount)
-    again = RecordMounts(f"{place}/root")
-    again.note(known.name, known.path)
+    again = RecordMounts()
+    again.note(known)
     again.store()
     (line,) = lines(place)
     assert line.count(" ") == 2
@@ -254,6 +254,47 @@ def test_strange_names_and_lines(place, monkeypatch):
     assert state(place) == UNREACHABLE
 
 
+def test_each_store_has_its_own_lines(place):
+    """A user who may not write the store has records in another one, and both lie on the same disk or on none."""
+    with tmpfs(place):
+        record(place, f"{place}/disk/shop/.venv")
+        make_venv(f"{place}/disk/tool/.venv", "/nowhere/bin/python")
+        folder(f"{place}/own")
+        remember(f"{place}/own", f"{place}/disk/tool/.venv")
+    folder(f"{place}/disk/tool")
+    records = [*known_venvs(f"{place}/root"), *known_venvs(f"{place}/own")]
+    assert [state for _, state in RecordMounts().missing(records)] == [UNREACHABLE, UNREACHABLE]
+
+
+def test_a_line_that_was_written_meanwhile_stays(place):
+    record(place, f"{place}/code/shop/.venv")
+    (known,) = known_venvs(f"{place}/root")
+    os.unlink(f"{place}/root/mounts")
+    again = RecordMounts()
+    again.note(known)
+    record(place, f"{place}/code/tool/.venv")
+    again.store()
+    assert len(lines(place)) == 2
+
+
+def test_a_look_goes_over_a_network_through_whatever_link(place, monkeypatch):
+    """The links on the way are read one after the other: to resolve a whole path asks the server."""
+    os.symlink(f"{place}/net/share", f"{place}/link")
+    folder(f"{place}/a")
+    os.symlink("../link", f"{place}/a/more")
+    os.symlink("circle", f"{place}/circle")
+    asked = []
+    real = os.readlink
+    monkeypatch.setattr(os, "readlink", lambda path: asked.append(path) or real(path))
+    mounts = Mounts()
+    monkeypatch.setattr(mounts, "is_away", lambda path: f"{path}/".startswith(f"{place}/net/"))
+    for path in (f"{place}/net/share/x", f"{place}/link/x", f"{place}/a/more/x", f"{place}/a/../link"):
+        assert mounts.leads_away(path), path
+    for path in (place, f"{place}/a/x", f"{place}/circle/x", "/", f"{place}/a/.."):
+        assert not mounts.leads_away(path), path
+    assert not [path for path in asked if path.startswith(f"{place}/net")]
+
+
 def test_lines_that_no_record_needs_go_in_the_end(place):
     record(place, f"{place}/code/shop/.venv")
     (line,) = lines(place)
@@ -262,8 +303,8 @@ def test_lines_that_no_record_needs_go_in_the_end(place):
     (known,) = known_venvs(f"{place}/root")
     with open(f"{place}/root/mounts", "a") as file:
         file.write(f"{line.split()[0]} /dev/old /\n")
-    again = RecordMounts(f"{place}/root")
-    again.note(known.name, known.path)
+    again = RecordMounts()
+    again.note(known)
     again.store()
     assert lines(place) == [line]
 

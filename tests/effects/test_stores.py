@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import types
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from pyman.effects.runtimes.needs import read_dependents
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import take_inventory, unrecorded_venvs
 from pyman.effects.venvs.records import known_venvs, write_link, write_record
-from pyman.effects.venvs.stores import forget_venv, is_known, recorded_by_others, recorded_venvs
+from pyman.effects.venvs.stores import forget_venv, is_known, recorded_by_others, recorded_venvs, stores_asked
 from stage.somebody import SOMEBODY, as_root, let_in, run_as_somebody
 from stage.venvs import make_prefix, make_venv
 
@@ -132,6 +133,8 @@ def test_a_user_who_cannot_write_the_store_records_in_the_own_one(machine):
         each = {facts.path for facts in take_inventory(machine.alice, {}, machine.home).read()}
         _is_equal(each, {f"{machine.home}/v", found})
         _is_equal(is_known(machine.alice, found), True)
+        # Each has a line that tells what it lay on.
+        _is_equal(len(Path(machine.alice.own_root, "mounts").read_text().splitlines()), 2)
 
     run_as_somebody(work)
     assert os.path.isfile(f"{machine.home}/v/{FILE_NAME}")
@@ -141,6 +144,13 @@ def test_a_user_who_cannot_write_the_store_records_in_the_own_one(machine):
     assert machine.needed() == {f"{machine.home}/v": "pinned"}
     run_as_somebody(lambda: forget_venv(machine.alice, known_venvs(machine.alice.own_root)[0].name))
     assert len(known_venvs(machine.alice.own_root)) == 1
+
+
+def test_a_store_that_is_not_there_yet_is_the_users_where_it_can_be_made(machine):
+    new = read_places({"HOME": machine.home, "PYMAN_ROOT": f"{machine.home}/new/store"})
+    run_as_somebody(lambda: _is_equal(stores_asked(new), (new.root,)))
+    new = read_places({"HOME": machine.home, "PYMAN_ROOT": f"{machine.folder}/new"})
+    run_as_somebody(lambda: _is_equal(stores_asked(new), (new.root, new.own_root)))
 
 
 def test_records_of_the_own_store_are_no_part_of_another_that_is_the_users(machine):

@@ -13,10 +13,11 @@ from pyman.core.store import Runtime, Store
 from pyman.effects.files import size_of
 from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
-from pyman.effects.runtimes.needs import read_dependents, runtime_at
+from pyman.effects.runtimes.needs import UnreachableVenvs, read_dependents, runtime_at
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.record_mounts import RecordMounts
 from pyman.effects.venvs.records import GONE, forget
+from pyman.effects.venvs.stores import recorded_venvs
 from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
@@ -130,10 +131,11 @@ def remove_unused(
     searched = search_before_removal(session, search, searched)
     others = unrecorded_venvs(session.places, searched.venvs)
     going: list[tuple[Runtime, int]] = []
+    out_of_reach = UnreachableVenvs(session.places)
     for runtime in prunable(store):
         needed = [
             dependent
-            for dependent in read_dependents(session.places, store, runtime, others)
+            for dependent in read_dependents(session.places, store, runtime, others, out_of_reach)
             if not (force and dependent.why in _OVERRULED)
         ]
         done.kept += [(runtime, dependent) for dependent in needed]
@@ -152,9 +154,9 @@ def forget_gone(session: Session) -> None:
     if session.dry_run:
         return
     with contextlib.suppress(PymanError), DeferredSignals():
-        for known, state in RecordMounts(session.places.root).missing():
+        for known, state in RecordMounts().missing(recorded_venvs(session.places)):
             if state == GONE:
-                forget(session.places.root, known.name)
+                forget(known.store, known.name)
 
 
 def _refusal(kept: list[tuple[Runtime, Dependent]]) -> PymanError | None:

@@ -20,6 +20,8 @@ _ON_NETWORK = frozenset(
 """Kinds of file systems whose files are somewhere else: what is there may be slow, or never answer."""
 _WAITING = ("autofs",)
 """A look at one mounts something."""
+_MOST_LINKS = 40
+"""As many as the kernel follows in one path (path_resolution(7))."""
 
 
 @record
@@ -82,6 +84,37 @@ class Mounts:
         """True where a look at a path goes over a network, or mounts something."""
         mount = self.covering(path)
         return mount is not None and (mount.is_on_network or mount.kind in _WAITING)
+
+    def leads_away(self, path: str) -> bool:
+        """True where a look at an absolute path goes over a network on its way, through whatever links.
+
+        Each link is read before what it leads to is looked at.
+        """
+        pending = [part for part in reversed(path.split("/")) if part]
+        place, links = "/", 0
+        while True:
+            if self.is_away(place):
+                return True
+            if not pending:
+                return False
+            part = pending.pop()
+            if part == "..":
+                place = os.path.dirname(place)
+                continue
+            step = os.path.join(place, part)
+            if self.is_away(step):
+                return True
+            try:
+                target = os.readlink(step)
+            except OSError:
+                place = step  # No link, or nothing there.
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                return False  # A circle, which leads nowhere.
+            pending += [each for each in reversed(target.split("/")) if each not in ("", ".")]
+            if target.startswith("/"):
+                place = "/"
 
     def may_be_slow(self, path: str) -> bool:
         """True where a path, or a mount below it, is on a network, or of a program (FUSE)."""

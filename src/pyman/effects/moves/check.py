@@ -139,8 +139,9 @@ def _request_of(follower: Follower) -> Request | None:
 
 # Whether venvs fit a release, asked for many at once and remembered: what has not changed is not read again.
 #
-# A verdict is cached by the venv's site-packages folder and the time of its last change: installing or removing a
-# package makes or removes a folder there. The memory lies in the cache and may be deleted at any time.
+# A verdict is cached by the site-packages folder and the time of its last change: installing or removing a package
+# makes or removes a folder there. Where compiled files count that no package lists, nothing is cached: no time tells of
+# their change. The memory lies in the cache and may be deleted at any time.
 
 
 @record
@@ -200,7 +201,7 @@ class Fitness:
         for (question, key), one in zip(asked, installed, strict=True):
             verdict = move.check(one.distributions, one.needs, request=question.request)
             reason = one_line(verdict.reasons)
-            if key and not one.looks_outside:
+            if key and not one.may_change_unseen:
                 self._memo.keep(key, reason)
             if reason:
                 found[question.path] = reason

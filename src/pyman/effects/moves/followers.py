@@ -21,10 +21,10 @@ from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace
 from pyman.core.venv import stage_reason
 from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
-from pyman.effects.memo import Memo
 from pyman.effects.venvs.on_disk import read_location
 from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.owner_files import has_owner_files, read_owner_files
+from pyman.effects.venvs.stores import is_known
 from pyman.effects.venvs.uses import INTERPRETERS, Use, Uses, folder_of
 from pyman.errors import CANNOT_HOLD_BACK, PymanError, Refused
 
@@ -56,12 +56,11 @@ def read_followers(
     concerns: Callable[[str], bool],
     counted: Mapping[str, str] = {},  # nobody changes it
     others: Iterable[str] = (),
-    quiet: QuietFollowers | None = None,
 ) -> Followers:
     """The known venvs that go through names of the store which `concerns` admits, and of those at the paths `others`.
 
-    Those that go through a name in `counted`, which tells its minor, are only counted where nothing in them goes
-    stale; `quiet` knows which those are. Raises PymanError where the records cannot be read.
+    Those that go through a name in `counted`, which tells its minor, are only counted where nothing in them, or in what
+    their owner remembers of them, goes stale. Raises PymanError where the records cannot be read.
     """
     each, unseen = Uses(root).of_known(others)
     found: list[Follower] = []
@@ -71,21 +70,15 @@ def read_followers(
             continue
         minor = counted.get(use.name)
         try:
-            if minor is not None and not use.by_home:
-                known = quiet is not None and quiet.knows(use)
-                if known or not (_needs_work(use.place, minor) or has_owner_files(use.place)):
-                    numbers[use.name] = numbers.get(use.name, 0) + 1
-                    if quiet is not None and not known:
-                        quiet.add(use)
-                    continue
+            if minor is not None and not use.by_home and not _needs_work(use, minor):
+                numbers[use.name] = numbers.get(use.name, 0) + 1
+                continue
             follower = _follower(use)
         except OSError:
             unseen.append(use.path)
             continue
         if follower is not None:
             found.append(follower)
-    if quiet is not None:
-        quiet.store()
     return Followers(tuple(found), numbers, tuple(unseen))
 
 
@@ -99,8 +92,13 @@ def read_follower(venv: str, root: str, concerns: Callable[[str], bool]) -> Foll
         return None
 
 
-def _needs_work(venv: str, minor: str) -> bool:
-    """True where the file of a venv that follows may name a release, which then goes stale; made to be quick."""
+def _needs_work(use: Use, minor: str) -> bool:
+    """True where a file about a venv that follows may name a release, which then goes stale; made to be quick."""
+    # An owner's file may lie beside the folder: the path of a record has other neighbours.
+    return _may_name_a_release(use.place, minor) or has_owner_files(use.folder)
+
+
+def _may_name_a_release(venv: str, minor: str) -> bool:
     try:
         descriptor = open_to_read(f"{venv}/{FILE_NAME}")
     except OSError:
@@ -177,7 +175,8 @@ def only_named(places: Places, followers: Iterable[Follower]) -> frozenset[str]:
     return frozenset(
         follower.path
         for follower in unrecorded
-        if follower.path in pointed or leads_outside(places, follower.path, follower.place)
+        if (follower.path in pointed or leads_outside(places, follower.path, follower.place))
+        and not (is_known(places, follower.path) or is_known(places, follower.place))
     )
 
 
@@ -214,34 +213,6 @@ def _is_copy(path: str, program: str) -> bool:
 
 def _is_writable(folder: str, status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and all(os.access(each, os.W_OK) for each in (folder, f"{folder}/bin"))
-
-
-# Venvs that follow and have nothing in them that goes stale: seen once, their file is not opened again.
-#
-# What is cached holds for a `pyvenv.cfg` of that time and inode, of a venv that goes through that name.
-
-
-class QuietFollowers:
-    """Says of a venv that goes through a name of the store whether it needs nothing, without opening its file."""
-
-    def __init__(self, cache: str) -> None:
-        self._memo = Memo(os.path.join(cache, "followers"))
-
-    def knows(self, use: Use) -> bool:
-        """True for a venv that needed nothing, and has not changed since."""
-        return self._memo.find(f"{use.place}/{FILE_NAME}") == _mark(use)
-
-    def add(self, use: Use) -> None:
-        """Keep in mind a venv that needs nothing."""
-        self._memo.keep(f"{use.place}/{FILE_NAME}", _mark(use))
-
-    def store(self) -> None:
-        """Keep what was seen for the next time."""
-        self._memo.store(all_asked=False)
-
-
-def _mark(use: Use) -> str:
-    return f"{use.status.st_mtime_ns}-{use.status.st_ino} {use.name}"
 
 
 # What the move of an alias does to venvs, and what became of each: the move is handed back as it turned out.

@@ -30,7 +30,6 @@ from pyman.effects.moves.followers import (
     CANNOT_BE_WRITTEN,
     NOT_RECORDED,
     Followers,
-    QuietFollowers,
     cannot_hold_back,
     complete,
     hold_back,
@@ -263,9 +262,8 @@ def prepare(
 
     # Without the check nothing has to be known of a venv in which nothing goes stale.
     counted = {} if check else {alias: alias.rstrip("td") for alias in aliases - {"3"}}
-    quiet = QuietFollowers(places.cache) if counted else None
     others = unrecorded_venvs(places, found)
-    followers = read_followers(places.root, concerns, counted, others, quiet=quiet)
+    followers = read_followers(places.root, concerns, counted, others)
     left_alone = only_named(places, followers.each)
     each = tuple(replace(one, obstacle=NOT_RECORDED) if one.path in left_alone else one for one in followers.each)
     followers = replace(followers, each=each)

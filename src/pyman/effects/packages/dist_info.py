@@ -250,8 +250,8 @@ class Installed:
     """What compiled files need of that which the move takes away."""
     notes: tuple[str, ...] = ()
     """What could not be read, one sentence each."""
-    looks_outside: bool = False
-    """True where compiled files outside of the folder count, too."""
+    may_change_unseen: bool = False
+    """True where compiled files count whose changes the time of the folder does not tell."""
 
 
 class Reader:
@@ -273,14 +273,14 @@ class Reader:
         for distribution in distributions:
             for file in distribution.compiled:
                 self._read_file(f"{site_packages}/{file}", file, str(distribution), needs, unreadable)
-        looks_outside = False
+        may_change_unseen = False
         if self.lost_symbols or self.lost_architectures:
             loose = LooseFiles(site_packages, {file for each in distributions for file in each.compiled})
-            notes, looks_outside = (*notes, *loose.notes), loose.looks_outside
+            notes, may_change_unseen = (*notes, *loose.notes), loose.looks_outside or bool(loose.files)
             for path in loose.files:
                 self._read_file(path, path.removeprefix(f"{site_packages}/"), "", needs, unreadable)
         notes = (*notes, *_shortened(unreadable))
-        return Installed(site_packages, distributions, tuple(needs), notes, looks_outside)
+        return Installed(site_packages, distributions, tuple(needs), notes, may_change_unseen)
 
     def _read_file(self, path: str, file: str, package: str, needs: list[Need], unreadable: list[str]) -> None:
         """See what one compiled file needs; `package` is empty for one that no package lists."""

@@ -39,7 +39,7 @@ class LooseFiles:
         self._seen: set[str] = set()
         outside = tuple(dict.fromkeys(_pointed_to(site_packages)))
         self.looks_outside = bool(outside)
-        """True where something beside site-packages was looked at, whose changes its time does not tell."""
+        """True where something beside site-packages was looked at."""
         for path in (site_packages, *outside):
             self._look_at(path)
             if self._left <= 0:
@@ -53,13 +53,15 @@ class LooseFiles:
         if path.endswith(_LIBRARY):
             self._add(path)
             return
+        # Only the folder that is named may be reached through links: below it none is followed.
+        real, start = os.path.realpath(path), len(path)
         pending = [path]
         while pending and self._left > 0:
             folder = pending.pop()
-            real = os.path.realpath(folder)
-            if real in self._seen:
+            place = real + folder[start:]
+            if place in self._seen:
                 continue
-            self._seen.add(real)
+            self._seen.add(place)
             pending += self._entries_of(folder)
 
     def _entries_of(self, folder: str) -> list[str]:

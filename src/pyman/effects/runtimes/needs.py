@@ -13,7 +13,7 @@ from pyman.effects.processes import processes_in, why_unknown
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.venvs.record_mounts import RecordMounts
 from pyman.effects.venvs.records import UNREACHABLE
-from pyman.effects.venvs.stores import recorded_by_others, stores_asked
+from pyman.effects.venvs.stores import recorded_by_others, recorded_venvs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,17 +23,43 @@ if TYPE_CHECKING:
     from pyman.effects.places import Places
 
 
+class UnreachableVenvs:
+    """The records of this user whose venv is out of reach, and what is recorded by others; each looked up once."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._own: list[str] | None = None
+        self._of_others: frozenset[str] | None = None
+
+    def with_unseen(self, unseen: Iterable[str]) -> list[str]:
+        """The venvs out of reach, and those of `unseen`, which the system refused to show.
+
+        What other users cannot be asked about keeps a Python of a store for everybody alone (design.md 3). Raises
+        PymanError where the records cannot be read.
+        """
+        if self._own is None:
+            missing = RecordMounts().missing(recorded_venvs(self._places))
+            self._own = [known.path for known, state in missing if state == UNREACHABLE]
+        hidden = [path for path in unseen if path not in self._own]
+        if hidden and self._of_others is None:
+            self._of_others = frozenset(recorded_by_others(self._places))
+        return [*self._own, *(path for path in hidden if path not in (self._of_others or ()))]
+
+
 def read_dependents(
-    places: Places, store: Store, runtime: Runtime, others: Iterable[str] = ()
+    places: Places,
+    store: Store,
+    runtime: Runtime,
+    others: Iterable[str] = (),
+    out_of_reach: UnreachableVenvs | None = None,
 ) -> tuple[Dependent, ...]:
-    """Everything that needs a runtime now; `others` are venvs that are known without a record."""
-    others = tuple(others)
+    """Everything that needs a runtime now; `others` are venvs that are known without a record.
+
+    Who asks for several runtimes hands the same `out_of_reach` to each. Raises PymanError where the records cannot be
+    read.
+    """
     followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__, others=others)
-    missing = [one for store in stores_asked(places) for one in RecordMounts(store).missing()]
-    unreachable = [known.path for known, state in missing if state == UNREACHABLE]
-    # What other users cannot be asked about keeps a Python of a store for everybody alone (design.md 3).
-    of_others = recorded_by_others(places) if followers.unseen else ()
-    unreachable += [path for path in followers.unseen if path not in unreachable and path not in of_others]
+    unreachable = (out_of_reach or UnreachableVenvs(places)).with_unseen(followers.unseen)
     # What runs an adopted Python has it without our link: only a venv can need the link.
     processes = processes_in(runtime) if runtime.is_managed else ()
     unknown_because = why_unknown() if runtime.is_managed else ""

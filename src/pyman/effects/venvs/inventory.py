@@ -16,7 +16,6 @@ from pyman.effects.files import TEMPORARY, read_text
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.home_search import found_venvs
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.place import is_work_folder
@@ -27,7 +26,6 @@ from pyman.effects.venvs.records import (
     record_names,
 )
 from pyman.effects.venvs.search import search_venvs
-from pyman.effects.venvs.shared_files import SharedFilesLook
 from pyman.effects.venvs.stores import is_known, record_venv, recorded_elsewhere, recorded_venvs
 from pyman.effects.venvs.tool_places import PlaceOwners, tool_places, venvs_of_tools
 from pyman.errors import PymanError
@@ -66,7 +64,7 @@ class Inventory:
         self._known = known
         self._paths = paths
         self._record = record
-        self._mounts = RecordMounts(places.root)
+        self._mounts = RecordMounts()
         self.unreadable = unreadable
         """Folders that could not be searched."""
         self.unrecorded: PymanError | None = None
@@ -105,7 +103,8 @@ class Inventory:
                 facts = replace(facts, known=how)
             elif self._record:
                 is_folder = facts.identity is not None and facts.path == facts.folder
-                self._mounts.note(name, path, facts.identity[0] if facts.identity and is_folder else None)
+                device = facts.identity[0] if facts.identity and is_folder else None
+                self._mounts.note(self._known[name], device)
             if how in ("place", "project") and (path in self._named or not facts.only_named):
                 if self._record:
                     self._remember(path)
@@ -134,7 +133,7 @@ class Inventory:
         """A store that cannot be written is no reason not to look."""
         try:
             with DeferredSignals():
-                record_venv(self._places, path)
+                self._mounts.note(record_venv(self._places, path, with_mount=False))
                 self.recorded.append(path)
         except PymanError as error:
             self.unrecorded = error
@@ -202,6 +201,9 @@ def _without_records(places: Places, environ: Mapping[str, str], cwd: str, found
 
 def read_one(places: Places, path: str) -> VenvFacts | None:
     """Read one venv with the release that runs, its scripts, modules and shared files; None where there is none."""
+    from pyman.effects.venvs.contents import ContentsLook
+    from pyman.effects.venvs.shared_files import SharedFilesLook
+
     facts = read_venv(path)
     if facts is None:
         return None

@@ -20,6 +20,8 @@ from pyman.effects.venvs.uses import folder_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyman.effects.venvs.records import KnownVenv
 
     Lines = dict[str, tuple[str, str]]
@@ -30,14 +32,13 @@ _ESCAPED = ((" ", "\\040"), ("\t", "\\011"), ("\n", "\\012"))
 
 
 class RecordMounts:
-    """The lines of one store, and what would be added."""
+    """What is known of the mounts of records, in whichever stores these are, and what would be added."""
 
-    def __init__(self, root: str) -> None:
-        self._path = os.path.join(root, _NAME)
-        self._root = root
+    def __init__(self) -> None:
         self._mounts: Mounts | None = None
-        self._lines: Lines | None = None
-        self._new: Lines = {}
+        self._stores: dict[str, Lines] = {}
+        self._new: dict[str, Lines] = {}
+        self._folders: dict[str, str] = {}
 
     def state_of(self, known: KnownVenv) -> str:
         """Say of a record whose venv is missing whether it is GONE, or UNREACHABLE with what it lay on."""
@@ -49,31 +50,31 @@ class RecordMounts:
         except OSError:
             return UNREACHABLE
         # Of what a link leads to no mount is known: it need not be that of the link.
-        before = self._read().get(record_hash(known.name)) if leads is None else None
+        before = self._read(known.store).get(record_hash(known.name)) if leads is None else None
         if before is None:
             return GONE if nearest in (path, os.path.dirname(path)) else UNREACHABLE
         return GONE if self._covering(nearest) == before else UNREACHABLE
 
-    def missing(self) -> list[tuple[KnownVenv, str]]:
-        """Every record whose venv is missing, with what it is. Raises PymanError where the records cannot be read."""
-        return [(known, self.state_of(known)) for known in known_venvs(self._root) if not _is_venv(known.path)]
+    def missing(self, records: Iterable[KnownVenv]) -> list[tuple[KnownVenv, str]]:
+        """Those of the records whose venv is missing, with what each is."""
+        return [(known, self.state_of(known)) for known in records if not _is_venv(known.path)]
 
-    def note(self, name: str, path: str, device: int | None = None) -> None:
+    def note(self, known: KnownVenv, device: int | None = None) -> None:
         """Remember on which mount the venv of a record lies; `device` is that of its folder, where it is known."""
         mount = self._seen().of_device(device) if device is not None else None
-        found = (mount.source, mount.root) if mount is not None else self._covering(_place(path))
-        key = record_hash(name)
-        if found is not None and self._read().get(key) != found:
-            self._new[key] = found
+        found = (mount.source, mount.root) if mount is not None else self._covering(_place(known.path))
+        key = record_hash(known.name)
+        if found is not None and self._read(known.store).get(key) != found:
+            self._new.setdefault(known.store, {})[key] = found
 
     def store(self) -> None:
         """Write what was noted, without lines that no record needs. Raises OSError where that cannot be written."""
-        if not self._new:
-            return
-        records = {record_hash(known.name) for known in known_venvs(self._root)}
-        lines = {key: mount for key, mount in (self._read() | self._new).items() if key in records}
-        replace_file(self._path, _as_text(lines))
-        self._lines, self._new = lines, {}
+        for root, new in self._new.items():
+            del self._stores[root]  # Another process may have added lines.
+            records = {record_hash(known.name) for known in known_venvs(root)}
+            lines = {key: mount for key, mount in (self._read(root) | new).items() if key in records}
+            replace_file(os.path.join(root, _NAME), _as_text(lines))
+        self._stores, self._new = {}, {}
 
     def _seen(self) -> Mounts:
         if self._mounts is None:
@@ -81,21 +82,26 @@ class RecordMounts:
         return self._mounts
 
     def _covering(self, path: str) -> tuple[str, str] | None:
-        mount = self._seen().covering(os.path.realpath(path))
+        # Venvs lie side by side.
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        real = os.path.join(self._folders[folder], name)
+        mount = self._seen().covering(os.path.realpath(real) if os.path.islink(real) else real)
         return (mount.source, mount.root) if mount is not None else None
 
-    def _read(self) -> Lines:
-        if self._lines is None:
-            self._lines = {}
+    def _read(self, root: str) -> Lines:
+        if root not in self._stores:
+            lines = self._stores[root] = {}
             try:
-                text = read_text(self._path, _LARGEST)
+                text = read_text(os.path.join(root, _NAME), _LARGEST)
             except OSError:
                 text = ""
             for line in text.split("\n"):
                 fields = line.split(" ")
                 if len(fields) == 3:
-                    self._lines[fields[0]] = (_unescaped(fields[1]), _unescaped(fields[2]))
-        return self._lines
+                    lines[fields[0]] = (_unescaped(fields[1]), _unescaped(fields[2]))
+        return self._stores[root]
 
 
 def note_mount(root: str, name: str, path: str) -> None:

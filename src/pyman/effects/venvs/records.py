@@ -30,6 +30,8 @@ class KnownVenv:
     """Its name in the folder of records."""
     path: str
     """Where the venv is, or was."""
+    store: str
+    """The store that holds the record."""
 
 
 def record_name(path: str) -> str:
@@ -71,13 +73,14 @@ def remember(root: str, path: str) -> str | None:
         return None
 
 
-def write_record(root: str, path: str) -> str:
+def write_record(root: str, path: str, *, with_mount: bool = True) -> str:
     """Record a venv and return the record's name. One that is already right is not written again.
 
-    Raises PymanError where the store cannot be written.
+    Who records many writes the lines of their mounts together, and needs them not `with_mount`. Raises PymanError where
+    the store cannot be written.
     """
     name = record_name(path)
-    if write_link(os.path.join(root, "venvs"), name, os.path.abspath(path)):
+    if write_link(os.path.join(root, "venvs"), name, os.path.abspath(path)) and with_mount:
         from pyman.effects.venvs.record_mounts import note_mount
 
         try:
@@ -128,10 +131,11 @@ def record_names(root: str) -> list[str]:
     return _names_in(os.path.join(root, "venvs"))
 
 
-def _names_in(folder: str) -> list[str]:
+def _names_in(folder: str, most: int | None = None) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_symlink())
+            names = (entry.name for entry in entries if not entry.name.startswith(".") and entry.is_symlink())
+            return sorted(names if most is None else [name for name, _ in zip(names, range(most), strict=False)])
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -143,13 +147,16 @@ def known_venvs(root: str) -> tuple[KnownVenv, ...]:
 
     Raises PymanError where they cannot be read.
     """
-    return tuple(KnownVenv(name, target) for name, target in links_in(os.path.join(root, "venvs")).items())
+    return tuple(KnownVenv(name, target, root) for name, target in links_in(os.path.join(root, "venvs")).items())
 
 
-def links_in(folder: str) -> dict[str, str]:
-    """The absolute links in a folder of the store, by name, sorted. Raises PymanError where they cannot be read."""
+def links_in(folder: str, most: int | None = None) -> dict[str, str]:
+    """The absolute links in a folder of the store, by name, sorted; no more than `most` of them are looked at.
+
+    Raises PymanError where they cannot be read.
+    """
     found = {}
-    for name in _names_in(folder):
+    for name in _names_in(folder, most):
         path = os.path.join(folder, name)
         try:
             target = os.readlink(path)

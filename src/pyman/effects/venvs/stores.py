@@ -55,18 +55,19 @@ def remember_venv(places: Places, path: str) -> str | None:
     return next((store for store in stores_of(places) if remember(store, path) is not None), None)
 
 
-def record_venv(places: Places, path: str) -> None:
-    """Record a venv. Raises PymanError where that is not possible."""
+def record_venv(places: Places, path: str, *, with_mount: bool = True) -> KnownVenv:
+    """Record a venv, and return its record; `with_mount` as in `write_record`.
+
+    Raises PymanError where that is not possible.
+    """
     first: ReadOnly | None = None
     for store in stores_of(places):
         try:
-            write_record(store, path)
+            return KnownVenv(write_record(store, path, with_mount=with_mount), os.path.abspath(path), store)
         except ReadOnly as error:
             first = first or error
-        else:
-            return
-    if first is not None:
-        raise first
+    assert first is not None  # There is one store at least.
+    raise first
 
 
 def forget_venv(places: Places, name: str) -> bool:
@@ -82,11 +83,21 @@ def is_known(places: Places, path: str) -> bool:
 
 def stores_asked(places: Places) -> tuple[str, ...]:
     """The stores whose records of this user are about this one: the own one, where this one cannot be written."""
-    return (places.root,) if os.access(places.root, os.W_OK) else stores_of(places)
+    return (places.root,) if _may_be_written(places.root) else stores_of(places)
+
+
+def _may_be_written(folder: str) -> bool:
+    """True for a folder that this user may write into, or make."""
+    while not os.path.lexists(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return os.access(folder, os.W_OK)
 
 
 def recorded_venvs(places: Places) -> tuple[KnownVenv, ...]:
-    """The records of this user that are about this store, by name. Raises PymanError where they cannot be read."""
+    """The records of this user that are about this store, one for each name: its own before those of the user's own.
+
+    Raises PymanError where they cannot be read.
+    """
     stores = reversed(stores_asked(places))
     return tuple({one.name: one for store in stores for one in known_venvs(store)}.values())
 
@@ -120,11 +131,10 @@ def recorded_by_others(places: Places) -> tuple[str, ...]:
         taken.add(os.path.realpath(store))
         for folder in _FOLDERS:
             try:
-                links = links_in(os.path.join(store, folder))
+                links = links_in(os.path.join(store, folder), _MOST_RECORDS)
             except PymanError:
                 continue
-            paths = list(links.values())[:_MOST_RECORDS]
-            found.update(dict.fromkeys(path for path in paths if not mounts.is_away(path)))
+            found.update(dict.fromkeys(path for path in links.values() if not mounts.leads_away(path)))
     return tuple(found)
 
 
@@ -136,11 +146,11 @@ def _homes(mounts: Mounts) -> Iterator[str]:
     homes = dict.fromkeys(os.path.normpath(user.pw_dir) for user in users)
     people = [user for user in users if user.pw_uid >= _FIRST_USER and user.pw_uid != _NOBODY]
     for folder in {os.path.dirname(os.path.normpath(user.pw_dir)) for user in people} - {"/"}:
-        if mounts.is_away(folder):
+        if mounts.leads_away(folder):
             continue
         try:
             with os.scandir(folder) as entries:
                 homes.update(dict.fromkeys(entry.path for entry in entries if entry.is_dir(follow_symlinks=False)))
         except OSError:
             continue
-    return (home for home in homes if not mounts.is_away(home) and not mounts.is_away(os.path.realpath(home)))
+    return (home for home in homes if not mounts.leads_away(home))

@@ -71,6 +71,12 @@ class Use:
         """The venv, as it is recorded or was asked about."""
         return _recorded_path(self._known) if self.recorded else self._known
 
+    @property
+    def folder(self) -> str:
+        """The venv's own folder, with its neighbours: no record, link or text file that leads to it."""
+        path = self.path if self.place == self._known else self.place
+        return os.path.realpath(path) if os.path.islink(path) else path
+
 
 class Uses:
     """Answers for one store; what was looked up is shared by all venvs that are asked about."""
