@@ -5,20 +5,25 @@ The process that does it is killed, or gets an error, before every change that i
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import resource
 import stat
+import struct
 import sys
 
 import pytest
 
-from pyman.effects.copying import copy_exactly
+from pyman.effects.copying import copy_exactly, flush
 from pyman.effects.lock import hold
 from pyman.effects.places import Places
+from pyman.effects.removal import remove_tree
 from pyman.effects.staging import WorkFolder, clean_up
 from pyman.effects.venvs.backup import Backup
 from pyman.effects.venvs.recovery import recover
-from pyman.errors import PymanError
+from pyman.errors import PymanError, Refused
+from stage.somebody import SOMEBODY, as_root, let_in, run_as_somebody
 from stage.venvs import write
 
 CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.utime")
@@ -179,3 +184,223 @@ def test_a_copy_is_what_the_original_is(tmp_path):
     assert os.path.samefile(target / "bin/tool", target / "bin/twin")
     assert not os.path.samefile(target / "bin/tool", f"{source}/bin/tool")
     assert (target / "bin/tool").stat().st_mtime_ns == 2_000_000_001
+
+
+def test_extended_attributes_are_copied_also_to_what_must_not_be_written(tmp_path):
+    source, target = make(tmp_path / "source"), tmp_path / "target"
+    read_only = f"{source}/lib/python3.13/site-packages/a.py"
+    try:
+        os.setxattr(source, "user.note", b"of the folder")
+        os.chmod(read_only, 0o644)
+        os.setxattr(read_only, "user.note", b"of the file")
+        os.chmod(read_only, 0o444)
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    target.mkdir()
+    copy_exactly(source, str(target))
+    assert os.getxattr(target, "user.note") == b"of the folder"
+    assert os.getxattr(target / "lib/python3.13/site-packages/a.py", "user.note") == b"of the file"
+    assert tree(target) == tree(source)
+
+
+@as_root
+def test_a_capability_of_a_program_is_copied(tmp_path):
+    source, target = make(tmp_path / "source"), tmp_path / "target"
+    # cap_net_bind_service, permitted and effective (struct vfs_cap_data of version 2).
+    granted = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)
+    os.chown(f"{source}/bin/tool", SOMEBODY, SOMEBODY)
+    try:
+        os.setxattr(f"{source}/bin/tool", "security.capability", granted)
+    except OSError:
+        pytest.skip("this system lets nobody give a program a capability")
+    target.mkdir()
+    copy_exactly(source, str(target))
+    assert os.getxattr(target / "bin/tool", "security.capability") == granted
+
+
+def test_an_access_list_that_the_folder_above_gives_to_all_is_not_the_copys(tmp_path):
+    source, target = make(tmp_path / "source"), tmp_path / "target"
+    everybody = 0xFFFFFFFF
+    entries = ((1, 7, everybody), (2, 7, SOMEBODY), (4, 5, everybody), (16, 7, everybody), (32, 5, everybody))
+    listed = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    target.mkdir()
+    try:
+        os.setxattr(target, "system.posix_acl_default", listed)
+    except OSError:
+        pytest.skip("this file system has no access lists")
+    os.setxattr(f"{source}/lib", "system.posix_acl_access", listed)
+    copy_exactly(source, str(target))
+    assert os.getxattr(target / "lib", "system.posix_acl_access") == listed
+    assert "system.posix_acl_access" not in os.listxattr(target / "bin/tool")
+    assert "system.posix_acl_default" not in os.listxattr(target / "bin")
+    assert tree(target) == tree(source)
+
+
+def test_an_owner_that_a_user_namespace_does_not_know_is_no_reason_to_fail(tmp_path, monkeypatch):
+    source, target = make(tmp_path / "source"), tmp_path / "target"
+    os.chmod(f"{source}/bin/tool", 0o4755)
+    lstat, refused = os.lstat, []
+
+    def chown(path, *_owner, **_named):
+        refused.append(path)
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+
+    def of_somebody(path, **named):
+        status = lstat(path, **named)
+        return os.stat_result((*status[:4], SOMEBODY, *status[5:])) if str(path).startswith(str(target)) else status
+
+    monkeypatch.setattr(os, "chown", chown)
+    monkeypatch.setattr(os, "lstat", of_somebody)
+    target.mkdir()
+    copy_exactly(source, str(target))
+    monkeypatch.undo()
+    assert refused
+    assert stat.S_IMODE((target / "bin/tool").stat().st_mode) == 0o755
+
+
+def test_a_tree_deeper_than_a_process_may_open_folders_is_copied(tmp_path):
+    source, target = make(tmp_path / "source"), tmp_path / "target"
+    os.makedirs(f"{source}{'/d' * 150}")
+    target.mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        copy_exactly(source, str(target))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert tree(target) == tree(source)
+
+
+def test_what_the_disk_could_not_write_is_told(tmp_path, monkeypatch):
+    class Library:
+        @staticmethod
+        def syncfs(_descriptor):
+            ctypes.set_errno(errno.EIO)
+            return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_given, **_named: Library)
+    with pytest.raises(OSError, match=str(tmp_path)) as told:
+        flush(str(tmp_path))
+    assert told.value.errno == errno.EIO
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """Names of files that the disk does not let go."""
+    names = set()
+    unlink = os.unlink
+
+    def refusing(path, **named):
+        if os.path.basename(path) in names and "/.remove-" not in os.readlink(
+            f"/proc/self/fd/{named.get('dir_fd', 0)}"
+        ):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        unlink(path, **named)
+
+    monkeypatch.setattr(os, "unlink", refusing)
+    return names
+
+
+def test_a_runtime_that_can_be_removed_in_part_only_stays_whole_in_its_copy(tmp_path, never_renamed, kept):
+    runtimes = tmp_path / "runtimes"
+    folder = make(runtimes / "3.13.5")
+    before = tree(folder)
+    never_renamed(folder)
+    kept.add("a.py")
+    with (
+        pytest.raises(PymanError, match=r"cannot be put back from .*/old: .*a.py") as told,
+        WorkFolder(str(runtimes), "remove", "3.13.5", None) as work,
+    ):
+        work.set_aside(folder)
+    assert tree(folder) != before
+    assert tree(work.old) == before
+    assert work.old in told.value.hint
+
+    # Who cleans up meanwhile loses nothing of it either, and says where it lies.
+    [left] = clean_up(str(runtimes))
+    assert left.backup == work.old
+    assert "a.py" in left.trouble
+    assert tree(work.old) == before
+    kept.clear()
+    [ended] = clean_up(str(runtimes))
+    assert not ended.trouble
+    assert tree(folder) == before
+    assert os.listdir(runtimes) == ["3.13.5"]
+
+
+def test_something_else_that_has_the_name_by_now_is_not_removed_for_the_copy(tmp_path, never_renamed, kept):
+    runtimes = tmp_path / "runtimes"
+    folder = make(runtimes / "3.13.5")
+    before = tree(folder)
+    never_renamed(folder)
+    kept.add("a.py")
+    with pytest.raises(PymanError), WorkFolder(str(runtimes), "remove", "3.13.5", None) as work:
+        work.set_aside(folder)
+    kept.clear()
+    remove_tree(folder)
+    write(f"{folder}/theirs", "")
+    [left] = clean_up(str(runtimes))
+    assert folder in left.trouble
+    assert os.listdir(folder) == ["theirs"]
+    assert tree(work.old) == before
+
+
+def test_a_name_that_cannot_be_given_back_keeps_the_work_folder(tmp_path):
+    runtimes = tmp_path / "runtimes"
+    folder = make(runtimes / "3.13.5")
+    before = tree(folder)
+    with (
+        pytest.raises(PymanError, match="cannot be put back"),
+        WorkFolder(str(runtimes), "remove", "3.13.5", None) as work,
+    ):
+        work.set_aside(folder)
+        write(f"{folder}/theirs", "")
+        work.give_back(folder)
+    [left] = clean_up(str(runtimes))
+    assert left.trouble
+    assert tree(work.old) == before
+    remove_tree(folder)
+    clean_up(str(runtimes))
+    assert tree(folder) == before
+
+
+@as_root
+def test_what_another_user_keeps_in_it_is_noticed_before_anything_is_removed(tmp_path, never_renamed):
+    let_in(tmp_path)
+    runtimes = tmp_path / "runtimes"
+    folder = make(runtimes / "3.13.5")
+    for above, _, _ in os.walk(runtimes):
+        os.chown(above, SOMEBODY, SOMEBODY)
+    theirs = f"{folder}/lib/python3.13/site-packages"
+    os.chown(theirs, 0, 0)
+    before = tree(folder)
+    never_renamed(folder)
+
+    def remove():
+        with (
+            pytest.raises(Refused, match=rf"{theirs}/a.py cannot be removed"),
+            WorkFolder(str(runtimes), "remove", "3.13.5", None) as work,
+        ):
+            work.set_aside(folder)
+
+    run_as_somebody(remove)
+    assert tree(folder) == before
+    assert os.listdir(runtimes) == ["3.13.5"]
+
+
+def test_a_venv_that_can_be_removed_in_part_only_is_said_to_lie_in_its_copy(tmp_path, never_renamed, kept):
+    places = Places(str(tmp_path), f"{tmp_path}/store", f"{tmp_path}/cache", f"{tmp_path}/config.toml")
+    venv = make(f"{tmp_path}/app/.venv")
+    before = tree(venv)
+    never_renamed(venv)
+    kept.add("a.py")
+    backup = Backup(places, venv, "clear")
+    with pytest.raises(PymanError) as told:
+        backup.__enter__()
+    assert f"could not be put back from {backup.backup}" in told.value.message
+    assert backup.backup in told.value.hint
+    assert tree(backup.backup) == before
+    kept.clear()
+    with hold(places.lock):
+        recover(places)
+    assert tree(venv) == before

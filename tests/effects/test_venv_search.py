@@ -174,6 +174,41 @@ def test_helpers_that_die_cost_nothing(place, monkeypatch):
             assert len(search_venvs([place], helpers=2).venvs) == 60
 
 
+def test_helpers_that_a_dead_disk_holds_are_waited_for_together(place, monkeypatch):
+    """They do not hear a signal until the disk answers: all are told to end, then all are waited for as long as one."""
+    told, waited = [], []
+
+    class Held(subprocess.Popen):
+        def terminate(self):
+            assert not waited
+            told.append(self)
+
+        def wait(self, timeout=None):
+            waited.append(timeout)
+            now[0] += timeout
+            raise subprocess.TimeoutExpired("search", timeout)
+
+    now = [100.0]
+    started = []
+
+    def start(number):
+        idle = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+        started.extend(Held(idle, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(number))
+        return [venv_search._Helper(process) for process in started]
+
+    monkeypatch.setattr(venv_search, "_start", start)
+    monkeypatch.setattr(venv_search.time, "monotonic", lambda: now[0])
+    try:
+        venv_search.search_venvs([], helpers=3, aside=True)
+    finally:
+        monkeypatch.undo()
+        for process in started:
+            process.kill()
+            subprocess.Popen.wait(process)
+    assert told == started
+    assert waited == [venv_search._WORTH_WAITING, 0, 0, 0]
+
+
 def test_ctrl_c_leaves_no_helper_behind(place):
     for number in range(30):
         os.makedirs(f"{place}/p{number % 6}/q{number}/r")

@@ -360,7 +360,9 @@ def _refuse_what_is_left(session: Session, venv: str) -> None:
 def _repair_in_store(session: Session, finding: Finding) -> None:
     places = session.places
     if finding.action == actions.CLEAN_UP:
-        prepare_folders(places)
+        for work in prepare_folders(places):
+            if work.path == finding.argument:
+                raise PymanError(work.trouble)
         _refuse_what_is_left(session, finding.argument)
         return
     if finding.action == actions.MOVE_ALIASES:

@@ -11,7 +11,7 @@ from pyman.effects.files import open_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def architectures_of(path: str) -> frozenset[str]:
@@ -25,8 +25,12 @@ def architectures_of(path: str) -> frozenset[str]:
 
 def of_another_machine(executable: str) -> str:
     """Say that an interpreter certainly does not run on this machine; empty where it may. Only Linux is judged."""
-    built_for, machine = architectures_of(executable), os.uname().machine
-    if sys.platform != "linux" or runs_on(built_for, machine):
+    return _of_another_machine(executable, architectures_of) if sys.platform == "linux" else ""
+
+
+def _of_another_machine(executable: str, read: Callable[[str], frozenset[str]]) -> str:
+    built_for, machine = read(executable), os.uname().machine
+    if runs_on(built_for, machine):
         return ""
     return f"{executable} is built for {shown(built_for)}, and this machine is {machine}"
 
@@ -45,9 +49,9 @@ class Architectures:
 
     def objection(self, facts: VenvFacts, executable: str) -> str:
         """Say why a venv is not linked to an interpreter; empty where nothing is against it."""
+        if sys.platform == "linux" and (objection := _of_another_machine(executable, self._of)):
+            return objection
         new = self._of(executable)
-        if sys.platform == "linux" and not runs_on(new, os.uname().machine):
-            return f"{executable} is built for {shown(new)}, and this machine is {os.uname().machine}"
         own = self._of_venv(facts) if new else new
         if differ(own, new):
             return f"{executable} is built for {shown(new)}, and it for {shown(own)}"

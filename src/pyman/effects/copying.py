@@ -1,4 +1,4 @@
-"""Copies of whole folders, as true as the system allows: for file systems that refuse to rename a folder.
+"""Copies of files, and of whole folders, as true as the system allows: for file systems that refuse to rename a folder.
 
 An image's lower layer on overlayfs answers EXDEV. What is copied so takes the place of the original.
 """
@@ -9,81 +9,46 @@ import errno
 import os
 import stat
 
-from pyman.effects.files import write_all
+from pyman.effects.files import NotReadable, write_all
+from pyman.effects.removal import Exchanged
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _PIECE = 1 << 20
-_RUNS_AS_OWNER = stat.S_ISUID | stat.S_ISGID
+RUNS_AS_OWNER = stat.S_ISUID | stat.S_ISGID
+"""The bits of a mode that a file does not keep whose owner becomes another one."""
+
+_NOT_FOR_US = (errno.EPERM, errno.EACCES, errno.EINVAL)
+"""What the system answers to an owner that only root may give; EINVAL where a user namespace does not know him."""
+_NO_ATTRIBUTE = (*_NOT_FOR_US, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENODATA)
+"""The same of an extended attribute; the rest is of file systems that do not have that kind, or any."""
+_ACCESS_LISTS = "system.posix_acl_"
 
 
 def copy_exactly(source: str, target: str) -> None:
     """Copy a folder with all below it into an empty one: links as links, hard links among its files as such.
 
-    Modes, times and, for root, owners are those of the original; what belongs to somebody else and becomes this user's
-    does not run as its owner any more. The disk has all of it afterwards. Raises OSError, also for a device or socket;
-    the copy is then not whole.
+    Modes, times and, for root, owners are those of the original, and so are extended attributes, among them access
+    lists and capabilities, as far as the system lets this user set them; what belongs to somebody else and becomes this
+    user's does not run as its owner any more. The disk has all of it afterwards. Raises OSError, also for a device or
+    socket; the copy is then not whole.
     """
     _Copy().fill(source, target)
     flush(target)
 
 
-def flush(folder: str) -> None:
-    """Wait until the file system that holds a folder has written everything. Raises OSError."""
-    import ctypes
+def copy_content(source: str, target: str, *, folder: int | None = None) -> os.stat_result:
+    """Copy what is in a regular file into a new one that nobody else may read yet; returns the status of the old one.
 
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    With `folder`, the descriptor of an open folder, `source` is a name in it. Raises NotReadable for what is not a
+    regular file, and OSError.
+    """
+    reading = os.open(source, _READ, dir_fd=folder)
     try:
-        ctypes.CDLL(None).syncfs(descriptor)
-    except AttributeError:
-        os.sync()  # macOS
-    finally:
-        os.close(descriptor)
-
-
-class _Copy:
-    """One copy: the files that have several names are made once."""
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[int, int], str] = {}
-
-    def fill(self, source: str, target: str) -> None:
-        descriptor = os.open(source, _FOLDER)
-        try:
-            status = os.fstat(descriptor)
-            names = os.listdir(descriptor)
-            for name in names:
-                self._copy(f"{source}/{name}", f"{target}/{name}", descriptor, name)
-        finally:
-            os.close(descriptor)
-        _make_like(target, status)
-
-    def _copy(self, source: str, target: str, folder: int, name: str) -> None:
-        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if stat.S_ISDIR(status.st_mode):
-            os.mkdir(target, 0o700)
-            self.fill(source, target)
-            return
-        key = (status.st_dev, status.st_ino)
-        if status.st_nlink > 1 and key in self._made:
-            os.link(self._made[key], target, follow_symlinks=False)
-            return
-        if stat.S_ISLNK(status.st_mode):
-            os.symlink(os.readlink(name, dir_fd=folder), target)
-        elif stat.S_ISREG(status.st_mode):
-            _copy_content(name, folder, target)
-        elif stat.S_ISFIFO(status.st_mode):
-            os.mkfifo(target)
-        else:
-            raise OSError(errno.EOPNOTSUPP, "a device or socket cannot be copied", source)
-        _make_like(target, status)
-        self._made[key] = target
-
-
-def _copy_content(name: str, folder: int, target: str) -> None:
-    reading = os.open(name, _READ, dir_fd=folder)
-    try:
+        status = os.fstat(reading)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotReadable(f"{source} is no regular file")
         writing = os.open(target, _WRITE, 0o600)
         try:
             while piece := os.read(reading, _PIECE):
@@ -92,19 +57,118 @@ def _copy_content(name: str, folder: int, target: str) -> None:
             os.close(writing)
     finally:
         os.close(reading)
+    return status
 
 
-def _make_like(path: str, status: os.stat_result) -> None:
-    """Give a copy the owner, mode and times of its original."""
-    made = os.lstat(path)
+def flush(folder: str) -> None:
+    """Wait until the file system that holds a folder has written everything. Raises OSError where it could not."""
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        failed = library.syncfs(descriptor) != 0
+        number = ctypes.get_errno()
+    except AttributeError:
+        failed, number = True, errno.ENOSYS  # macOS
+    finally:
+        os.close(descriptor)
+    if failed and number != errno.ENOSYS:
+        raise OSError(number, os.strerror(number), folder)
+    if failed:
+        os.sync()
+
+
+class _Copy:
+    """One copy: the files that have several names are made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, int], str] = {}
+        self._waiting: list[tuple[str, str, os.stat_result]] = []
+        """Folders to be filled, each with its place in the copy and what it was when it was met."""
+
+    def fill(self, source: str, target: str) -> None:
+        self._waiting.append((source, target, os.lstat(source)))
+        filled = []
+        while self._waiting:
+            folder = self._waiting.pop()
+            self._fill(*folder)
+            filled.append(folder)
+        # What a folder allows nobody, and its times, it gets when all is in it.
+        for path, made, status in reversed(filled):
+            _make_like(path, made, status)
+
+    def _fill(self, source: str, target: str, status: os.stat_result) -> None:
+        descriptor = os.open(source, _FOLDER)
+        try:
+            if not os.path.samestat(os.fstat(descriptor), status):
+                raise Exchanged(source)
+            for name in os.listdir(descriptor):
+                self._copy(f"{source}/{name}", f"{target}/{name}", descriptor, name)
+        finally:
+            os.close(descriptor)
+
+    def _copy(self, source: str, target: str, folder: int, name: str) -> None:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):
+            os.mkdir(target, 0o700)
+            self._waiting.append((source, target, status))
+            return
+        key = (status.st_dev, status.st_ino)
+        if status.st_nlink > 1 and key in self._made:
+            os.link(self._made[key], target, follow_symlinks=False)
+            return
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(name, dir_fd=folder), target)
+        elif stat.S_ISREG(status.st_mode):
+            status = copy_content(name, target, folder=folder)
+        elif stat.S_ISFIFO(status.st_mode):
+            os.mkfifo(target)
+        else:
+            raise OSError(errno.EOPNOTSUPP, "a device or socket cannot be copied", source)
+        _make_like(source, target, status)
+        self._made[key] = target
+
+
+def _make_like(source: str, target: str, status: os.stat_result) -> None:
+    """Give a copy the owner, extended attributes, mode and times of its original."""
+    made = os.lstat(target)
     is_own = (made.st_uid, made.st_gid) == (status.st_uid, status.st_gid)
     if not is_own:
         try:
-            os.chown(path, status.st_uid, status.st_gid, follow_symlinks=False)
+            os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
             is_own = True
-        except PermissionError:
-            pass
+        except OSError as error:
+            if error.errno not in _NOT_FOR_US:
+                raise
+    # A new owner takes capabilities away, and a mode that allows no writing would keep attributes away.
+    if hasattr(os, "listxattr"):
+        _copy_attributes(source, target)
     if not stat.S_ISLNK(status.st_mode):
         mode = stat.S_IMODE(status.st_mode)
-        os.chmod(path, mode if is_own else mode & ~_RUNS_AS_OWNER)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
+        os.chmod(target, mode if is_own else mode & ~RUNS_AS_OWNER)
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
+
+
+def _copy_attributes(source: str, target: str) -> None:
+    names = _attributes(source)
+    for name in names:
+        try:
+            value = os.getxattr(source, name, follow_symlinks=False)
+            os.setxattr(target, name, value, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_ATTRIBUTE:
+                raise
+    for name in _attributes(target):
+        # The folder above may give one to all that is made in it.
+        if name.startswith(_ACCESS_LISTS) and name not in names:
+            os.removexattr(target, name, follow_symlinks=False)
+
+
+def _attributes(path: str) -> list[str]:
+    try:
+        return os.listxattr(path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_ATTRIBUTE:
+            raise
+        return []

@@ -11,6 +11,7 @@ import os
 import stat
 
 from pyman.effects.mounts import mounts_below
+from pyman.errors import NOT_YOURS, Refused
 
 # On Linux a folder may be gone through that must not be listed.
 _PLACE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -63,6 +64,40 @@ def remove_tree(path: str, *, own: bool = False, inode: int = 0, folder: int | N
             _Removal(path, own=own).remove(name, place, inode)
     finally:
         os.close(place)
+
+
+def refuse_what_cannot_be_removed(path: str) -> None:
+    """Raise Refused for a folder that this user may not remove with all below it, as far as owners and modes tell.
+
+    Raises Mounted for a mount below it, and OSError. Nothing is changed.
+    """
+    for mount in mounts_below(path):
+        raise Mounted(mount)
+    waiting = [path]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(folder) as found:
+            entries = list(found)
+        kept = _kept_by_owner(folder, entries)
+        if kept is not None:
+            raise Refused(
+                f"{kept} cannot be removed: {folder} belongs to another user",
+                hint="let that user remove it, then run the same command again",
+                code=NOT_YOURS,
+            )
+        waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _kept_by_owner(folder: str, entries: list[os.DirEntry[str]]) -> str | None:
+    """What this user may not remove from a folder, as that belongs to somebody else; None where he may remove all."""
+    status, user = os.lstat(folder), os.geteuid()
+    if user in (0, status.st_uid):
+        return None
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        return entries[0].path if entries else None
+    if not status.st_mode & stat.S_ISVTX:
+        return None
+    return next((entry.path for entry in entries if entry.stat(follow_symlinks=False).st_uid != user), None)
 
 
 class _Removal:

@@ -5,7 +5,8 @@ runtimes/.install-3.13.15-4711-9f3a/
     tree/       the new folder, before it gets its name
     old/        what had the name before, where the system cannot exchange two folders in one step
     copy/       where a folder cannot be renamed a copy of it, until it is whole and becomes `old`
-    removing    a file, while the original of such a copy is removed
+    removing    a file, while the original of such a copy is removed, and where `old` could not get its name back; it
+                holds the number of the folder that may be removed to put `old` in its place
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import errno
 import fcntl
 import os
 
-from pyman.core.record import record
-from pyman.effects.files import SMALL_FILE, clean_up_folder, is_alive, read_text, write_all
+from pyman.core.record import record, replace
+from pyman.effects.files import SMALL_FILE, clean_up_folder, is_alive, is_there, read_text, write_all
 from pyman.effects.interruption import defer_signals
 from pyman.effects.lock import hold
 from pyman.effects.mounts import never_renames
 from pyman.effects.places import cannot_write
-from pyman.effects.removal import remove_tree
+from pyman.effects.removal import Exchanged, refuse_what_cannot_be_removed, remove_tree
+from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,14 +51,18 @@ class Unfinished:
     """The name in `runtimes/` that it is about."""
     alive: bool
     """True while the process that does it lives."""
+    backup: str = ""
+    """What had the name, where it lies whole in the work folder and is to get its name back."""
+    trouble: str = ""
+    """Why `clean_up` could not end it: it is still there."""
 
 
 class WorkFolder:
     """A folder to prepare something in, on the same file system as the place it will have.
 
-    Leaving the `with` block removes it, whatever happened; a process that is killed leaves it to `clean_up`. It is made
-    under the store's lock, so that `clean_up` never meets one whose note is not locked yet: `lock` is that lock's
-    place, or None where the caller holds it.
+    Leaving the `with` block removes it, whatever happened, unless it holds the only whole copy of something; that, and
+    what a process leaves that is killed, is for `clean_up`. It is made under the store's lock, so that `clean_up` never
+    meets one whose note is not locked yet: `lock` is that lock's place, or None where the caller holds it.
     """
 
     def __init__(self, folder: str, operation: str, subject: str, lock: str | None) -> None:
@@ -66,6 +72,8 @@ class WorkFolder:
         self.old = os.path.join(self.path, OLD)
         self._text = f"operation {operation}\nsubject {subject}\npid {os.getpid()}\nhost {os.uname().nodename}\n"
         self._descriptor = -1
+        self._is_only_copy = False
+        """True while `old` is the only whole copy of what had the name."""
 
     def __enter__(self) -> Self:
         """Raises PymanError where the folder cannot be made; nothing of it stays then."""
@@ -99,7 +107,8 @@ class WorkFolder:
     def set_aside(self, folder: str) -> None:
         """Take a folder's name away: it is `old` from then on, or a copy of it is.
 
-        Raises OSError; the folder has its name then.
+        Raises OSError, and Refused where this user may not remove all of it; the folder has its name then. Where it was
+        removed in part all the same, and cannot be put back, the PymanError says where the whole copy lies.
         """
         try:
             os.rename(folder, self.old)
@@ -107,24 +116,48 @@ class WorkFolder:
         except OSError as error:
             if not never_renames(folder, error):
                 raise
-        from pyman.effects.copying import copy_exactly
+        from pyman.effects.copying import copy_exactly, flush
 
+        refuse_what_cannot_be_removed(folder)
+        inode = os.lstat(folder).st_ino
         copy, mark = os.path.join(self.path, _COPY), os.path.join(self.path, _REMOVING)
+        _write_mark(mark, inode)
         os.mkdir(copy, 0o700)
-        copy_exactly(folder, copy)
-        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        copy_exactly(folder, copy)  # The disk has the mark then, too.
         os.rename(copy, self.old)
+        flush(self.path)
+        self._is_only_copy = True
         try:
-            remove_tree(folder)
+            remove_tree(folder, inode=inode)
             os.unlink(mark)
         except OSError:
-            _give_back(self.path, folder)
+            self.give_back(folder)
             raise
+        self._is_only_copy = False
+
+    def give_back(self, folder: str) -> None:
+        """Undo `set_aside`. Raises PymanError where that fails: it says where `old` lies, which stays."""
+        self._is_only_copy = True
+        try:
+            _give_back(self.path, folder)
+        except OSError as error:
+            mark = os.path.join(self.path, _REMOVING)
+            try:
+                if not is_there(mark):
+                    _write_mark(mark, 0)
+            except OSError:
+                pass  # `clean_up` will take it for a process that was killed.
+            raise PymanError(
+                f"{folder} cannot be put back from {self.old}: {_why(error)}",
+                hint=f"{self.old} holds all of it: make room for it at {folder}, then run `pyman doctor --fix`",
+            ) from error
+        self._is_only_copy = False
 
     @defer_signals
     def __exit__(self, *_exception: object) -> None:
         try:
-            remove_tree(self.path)
+            if not self._is_only_copy:
+                remove_tree(self.path)
         except OSError:
             pass  # What was to be done is done; the rest is found as interrupted work, and removed then.
         if self._descriptor >= 0:
@@ -153,36 +186,72 @@ def read_unfinished(folder: str) -> list[Unfinished]:
                 found.append(Unfinished(entry.path, words[0], "-".join(words[1:-2]), alive=False))
             continue
         alive = _is_alive(entry.path, note.get("pid", ""), note.get("host", ""))
-        found.append(Unfinished(entry.path, note.get("operation", ""), note.get("subject", ""), alive))
+        old = os.path.join(entry.path, OLD)
+        backup = old if os.path.lexists(old) and os.path.lexists(os.path.join(entry.path, _REMOVING)) else ""
+        found.append(Unfinished(entry.path, note.get("operation", ""), note.get("subject", ""), alive, backup))
     return found
-
-
-def _give_back(work: str, place: str) -> None:
-    """Give a folder its name again whose copy is whole, and that was not removed to the end. Raises OSError."""
-    old, mark = os.path.join(work, OLD), os.path.join(work, _REMOVING)
-    if os.path.lexists(old) and os.path.lexists(mark):
-        remove_tree(place)
-        os.rename(old, place)
 
 
 def clean_up(folder: str) -> list[Unfinished]:
     """Finish or undo what dead processes left in a folder, and say what that was.
 
-    What had its name taken away is restored; everything else in a work folder has no name yet, or none any more.
-    The caller holds the store's lock.
+    What had its name taken away is restored; everything else in a work folder has no name yet, or none any more. Raises
+    nothing: what cannot be ended now tells of its `trouble`, and stays. The caller holds the store's lock.
     """
     swept = []
     for work in read_unfinished(folder):
         if work.alive:
             continue
-        place = os.path.join(folder, work.subject)
-        old = os.path.join(work.path, OLD)
-        _give_back(work.path, place)
-        if work.operation == "install" and os.path.lexists(old) and not os.path.lexists(place):
-            os.rename(old, place)
-        remove_tree(work.path)
-        swept.append(work)
+        try:
+            _end(work, os.path.join(folder, work.subject))
+        except OSError as error:
+            swept.append(replace(work, trouble=_why(error)))
+        else:
+            swept.append(work)
     return swept
+
+
+def _end(work: Unfinished, place: str) -> None:
+    """Undo what a dead process had begun, or finish it. Raises OSError; a whole `old` is still there then."""
+    is_marked = is_there(os.path.join(work.path, _REMOVING))
+    undone = work.operation != "remove" and not is_there(place)
+    if is_there(os.path.join(work.path, OLD)) and (is_marked or undone):
+        _give_back(work.path, place)
+    remove_tree(work.path)
+
+
+def _give_back(work: str, place: str) -> None:
+    """Put `old` in its place, of which the work may have left a part. Raises OSError."""
+    try:
+        status = os.lstat(place)
+    except FileNotFoundError:
+        pass
+    else:
+        if status.st_ino != _marked_inode(work):
+            raise Exchanged(place)
+        remove_tree(place, inode=status.st_ino)
+    os.rename(os.path.join(work, OLD), place)
+
+
+def _write_mark(path: str, inode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        write_all(descriptor, f"{inode}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
+def _marked_inode(work: str) -> int:
+    """The number of the folder that is removed to put `old` in its place; -1 where none may be."""
+    try:
+        return int(read_text(os.path.join(work, _REMOVING), SMALL_FILE))
+    except (OSError, ValueError):
+        return -1
+
+
+def _why(error: OSError) -> str:
+    reason = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def clean_up_temporaries(folder: str) -> None:

@@ -65,6 +65,7 @@ class Transaction:
     def _go_back(self, mark: int, error: BaseException | None) -> None:
         """Undo what was done since `mark`; a second ctrl-C does not cut the way back short."""
         failed: list[str] = []
+        hint = ""
         with DeferredSignals():
             while len(self._undo) > mark:
                 try:
@@ -73,9 +74,11 @@ class Transaction:
                     failed.append(str(trouble))
                 except PymanError as trouble:
                     failed.append(trouble.message)
+                    hint = trouble.hint or hint
         told = failure_of(error)
         if failed and told is not None:
             told.message += f", and not everything could be put back: {'; '.join(failed)}"
+            told.hint = hint or told.hint
 
     def do(self, act: Callable[[], object]) -> None:
         """Do something that is no step, and adds its own undo; no signal comes between the two."""

@@ -89,7 +89,10 @@ def end_moves(places: Places) -> tuple[str, ...]:
                 _reconcile(places, store, path, alias, None if what == (_HELD_BACK if moved else _RELEASED) else target)
             except (PymanError, OSError):
                 continue
-        remove_tree(work.path)
+        try:
+            remove_tree(work.path)
+        except OSError:
+            pass  # Nothing is left to be done; `clean_up` tries again, and tells of it.
     return tuple(repaired)
 
 

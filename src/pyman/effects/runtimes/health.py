@@ -73,7 +73,9 @@ def read_interrupted(store: Store) -> tuple[Interrupted, ...]:
         return ()
     folder = os.path.join(store.root, "runtimes")
     return tuple(
-        Interrupted(work.path, work.operation, work.subject) for work in read_unfinished(folder) if not work.alive
+        Interrupted(work.path, work.operation, work.subject, work.backup)
+        for work in read_unfinished(folder)
+        if not work.alive
     )
 
 

@@ -23,7 +23,7 @@ from pyman.effects.places import Places, cannot_write
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.staging import WorkFolder, exchange
 from pyman.effects.store import read_store
-from pyman.errors import UNSUPPORTED, BrokenRuntime, IntegrityError, Refused
+from pyman.errors import UNSUPPORTED, BrokenRuntime, IntegrityError, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -248,14 +248,20 @@ def _give_name(work: WorkFolder, final: str, transaction: Transaction) -> None:
         # What has the name is removed afterwards, with all that it holds.
         refuse_mounts_below(final)
         if exchange(work.tree, final):
-            transaction.undo_with(lambda: exchange(work.tree, final))
+            transaction.undo_with(lambda: _exchange_back(work.tree, final))
             return
         work.set_aside(final)
-        transaction.undo_with(lambda: os.rename(work.old, final))
+        transaction.undo_with(lambda: work.give_back(final))
         os.rename(work.tree, final)
         transaction.undo_with(lambda: os.rename(final, work.tree))
 
     transaction.do(give)
+
+
+def _exchange_back(tree: str, final: str) -> None:
+    """Give the name back to what had it. Raises PymanError where the system refuses that: the new one keeps it."""
+    if not exchange(tree, final):
+        raise PymanError(f"{final} is the new one: it could not be exchanged for the old one again")
 
 
 def _write_manifest(tree: str, manifest: Manifest) -> None:

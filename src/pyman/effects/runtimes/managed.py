@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from pyman.core.plans.move import Follower, through_other
 from pyman.core.plans.steps import RemoveLink
 from pyman.core.store import Moved, Runtime, Store, swaps, with_hold, without_runtime
@@ -14,7 +12,7 @@ from pyman.effects.moves.move import Preview, change_store, reconcile_aliases, w
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.staging import WorkFolder, clean_up, clean_up_temporaries
+from pyman.effects.staging import Unfinished, WorkFolder, clean_up, clean_up_temporaries
 from pyman.effects.store import read_store
 from pyman.effects.venvs.recovery import recover
 from pyman.errors import ReadOnly
@@ -26,8 +24,8 @@ if TYPE_CHECKING:
     from pyman.effects.transaction import Transaction
 
 
-def prepare_folders(places: Places) -> None:
-    """Make the folders of the store, and clear away what dead processes left in them.
+def prepare_folders(places: Places) -> tuple[Unfinished, ...]:
+    """Make the folders of the store, and clear away what dead processes left in them; returns what had to stay.
 
     Raises PymanError where the store cannot be written.
     """
@@ -35,10 +33,11 @@ def prepare_folders(places: Places) -> None:
     make_folder(places.venvs)
     with hold(places.lock, what="the store"):
         end_moves(places)
-        clean_up(places.runtimes)
+        ended = clean_up(places.runtimes)
         recover(places)
         for folder in (places.root, places.runtimes, places.venvs, places.shims):
             clean_up_temporaries(folder)
+    return tuple(work for work in ended if work.trouble)
 
 
 def reconcile(
@@ -128,7 +127,7 @@ def remove_runtime(
         def remove(transaction: Transaction) -> None:
             def take_name() -> None:
                 work.set_aside(runtime.path)
-                transaction.undo_with(lambda: os.rename(work.old, runtime.path))
+                transaction.undo_with(lambda: work.give_back(runtime.path))
 
             let_go(transaction)
             transaction.do(take_name)

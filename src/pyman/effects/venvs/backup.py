@@ -93,10 +93,11 @@ class Backup:
                 self._move_away()
             return self
         except BaseException as error:
-            self._go_back()
-            if isinstance(error, OSError):
-                raise _cannot_move(self.venv, error) from error
-            raise
+            failure = _cannot_move(self.venv, error) if isinstance(error, OSError) else error
+            self._go_back(failure)
+            if failure is error:
+                raise
+            raise failure from error
 
     def _move_away(self) -> None:
         if self.journal.entry.taken:
@@ -110,17 +111,17 @@ class Backup:
             back_up_copy(self.journal)
 
     @defer_signals
-    def _go_back(self) -> None:
-        keep = self._take_back()
-        self.journal.end(keep=keep)
-
-    def _take_back(self) -> bool:
-        """Undo a beginning; True where something is left."""
+    def _go_back(self, error: BaseException) -> None:
+        """Undo a beginning; the failure of it also tells of what could not be undone."""
+        entry = self.journal.entry
         try:
-            restore(self.journal.entry)
-        except OSError:
-            return True
-        return self.journal.entry.is_unfinished
+            restore(entry)
+        except OSError as trouble:
+            self.journal.end(keep=True)
+            if entry.copy is None or entry.whole:
+                self._tell_not_restored(error, trouble)
+            return
+        self.journal.end(keep=entry.is_unfinished)
 
     def flush(self) -> None:
         """Wait until the disk has the new venv: only then may a power failure find the old one gone."""
@@ -168,19 +169,23 @@ class Backup:
         try:
             restore(self.journal.entry)
         except OSError as trouble:
-            self.restored = False
             self.journal.end(keep=True)
-            told = f"the old venv could not be put back from {self.backup}: {trouble}"
-            hint = f"rename {self.backup} to {self.venv} yourself"
-            if self.journal.entry.taken:
-                hint = f"move what is in {self.backup} back into {self.venv} yourself"
-            failure = failure_of(error)
-            if failure is not None:
-                failure.message += f"; {told}"
-                failure.hint = hint
-                return
-            raise PymanError(told, hint=hint) from trouble
+            self._tell_not_restored(error, trouble)
+            return
         self.journal.end(keep=self.journal.entry.is_unfinished or self.journal.entry.is_interrupted)
+
+    def _tell_not_restored(self, error: BaseException | None, trouble: OSError) -> None:
+        """Add to a failure where the old venv lies. Raises PymanError where there is no failure to add it to."""
+        self.restored = False
+        told = f"the old venv could not be put back from {self.backup}: {trouble}"
+        hint = f"rename {self.backup} to {self.venv} yourself"
+        if self.journal.entry.taken:
+            hint = f"move what is in {self.backup} back into {self.venv} yourself"
+        failure = failure_of(error)
+        if failure is None:
+            raise PymanError(told, hint=hint) from trouble
+        failure.message += f"; {told}"
+        failure.hint = hint
 
 
 def _parts(venv: str, names: tuple[str, ...]) -> tuple[tuple[int, str], ...]:

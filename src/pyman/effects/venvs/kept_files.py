@@ -17,6 +17,7 @@ from pyman.core.moved import (
 from pyman.core.packages.package import is_compiled
 from pyman.core.shell.activation import read_virtual_env
 from pyman.core.shell.kept_activation import Rebuilding, filled_templates, is_makers_script, kept_script
+from pyman.effects.copying import RUNS_AS_OWNER, copy_content
 from pyman.effects.files import NotReadable, is_folder, read_bytes, replace_file
 from pyman.effects.packages.dist_info import installed_paths, read_packages, top_levels
 from pyman.effects.venvs.own_folders import within_own
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from pyman.core.packages.package import Package
     from pyman.core.venv import VenvFacts, VenvFolder
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_PIECE = 1 << 20
 _BYTECODE = "__pycache__"
 
 
@@ -139,7 +137,7 @@ class _Takeover:
             for name in names_in(source):
                 if name != _BYTECODE:
                     self._copy(f"{path}/{name}", os.path.join(target, name))
-            os.chmod(target, stat.S_IMODE(status.st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
+            os.chmod(target, stat.S_IMODE(status.st_mode) & ~RUNS_AS_OWNER)
         elif stat.S_ISLNK(status.st_mode):
             os.symlink(self._retargeted(path, os.readlink(source)), target)
         elif stat.S_ISREG(status.st_mode):
@@ -198,17 +196,9 @@ def _compiled(site_packages: str, library: str, package: Package) -> Iterator[st
 
 def copy_file(source: str, target: str) -> None:
     """Copy a file with its time and permissions, but never as a program that runs as its owner: that is who copies."""
-    import shutil
-
-    with open(os.open(source, _READ), "rb", buffering=0) as old:
-        status = os.fstat(old.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise NotReadable(f"{source} is no regular file")
-        with open(os.open(target, _WRITE, 0o600), "wb") as new:
-            shutil.copyfileobj(old, new, _PIECE)
-            new.flush()
-            os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
-            os.utime(new.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+    status = copy_content(source, target)
+    os.chmod(target, stat.S_IMODE(status.st_mode) & ~RUNS_AS_OWNER)
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def copy_folder(source: str, target: str) -> None:

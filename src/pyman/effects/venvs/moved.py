@@ -21,6 +21,7 @@ from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import replace
 from pyman.core.script_header import SHEBANG_LIMITS, is_plain
 from pyman.effects.files import SMALL_FILE, open_to_read, pid_of_temporary, read_bytes
+from pyman.effects.packages.dist_info import LARGEST_RECORD
 from pyman.effects.venvs.writer import activation_scripts
 
 TYPE_CHECKING = False
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from pyman.core.venv import VenvFacts
     from pyman.core.venv_contents import Named
 
-_LARGEST_RECORD = 16 * SMALL_FILE
 _KERNELS = ("share", "jupyter", "kernels")
 
 
@@ -56,11 +56,11 @@ def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
                 continue  # What it holds lies elsewhere, and is somebody else's.
             elif name.endswith(".dist-info"):
                 _keep(pointers, f"{path}/direct_url.json")
-                if _keep(records, f"{path}/RECORD", _LARGEST_RECORD):
+                if _keep(records, f"{path}/RECORD", LARGEST_RECORD):
                     _read_scripts(scripts, records[f"{path}/RECORD"], site_packages, facts)
             elif name.endswith(".egg-info") and os.path.isdir(path):
                 listed: dict[str, bytes] = {}
-                if _keep(listed, f"{path}/installed-files.txt", _LARGEST_RECORD):
+                if _keep(listed, f"{path}/installed-files.txt", LARGEST_RECORD):
                     _read_scripts(scripts, listed[f"{path}/installed-files.txt"], path, facts)
     activation: dict[str, bytes] = {}
     others: dict[str, bytes] = {}

@@ -16,7 +16,7 @@ from pyman.core.record import record
 from pyman.effects.copying import copy_exactly
 from pyman.effects.files import NotReadable, is_alive, is_there, read_bytes, status_of
 from pyman.effects.places import Places, cannot_write
-from pyman.effects.removal import remove_tree
+from pyman.effects.removal import refuse_what_cannot_be_removed, remove_tree
 from pyman.effects.venvs.journal import (
     Claim,
     Entry,
@@ -225,9 +225,10 @@ def _take_away_copy(entry: Entry) -> None:
 def back_up_copy(journal: Journal) -> None:
     """Back up a copy of a venv whose folder cannot be renamed, and remove the original, which has its name in an image.
 
-    Raises OSError; `restore` undoes it.
+    Raises OSError, and Refused where this user may not remove all of the original; `restore` undoes it.
     """
     entry = journal.entry
+    refuse_what_cannot_be_removed(entry.venv)
     journal.backing_up(0)
     os.mkdir(entry.backup, 0o700)
     journal.backing_up(os.lstat(entry.backup).st_ino)

@@ -104,8 +104,7 @@ def search_venvs(
             raise
         is_whole = False
     finally:
-        for helper in crew:
-            helper.end()
+        _end(crew)
         if task:
             observer.finished(task)
     return Search(
@@ -150,6 +149,15 @@ def _answering(crew: list[_Helper], seconds: float | None) -> list[_Helper]:
     return [busy[descriptor] for descriptor in ready]
 
 
+def _end(crew: list[_Helper]) -> None:
+    """End helpers, and wait for all of them together no longer than for one."""
+    for helper in crew:
+        helper.terminate()
+    deadline = time.monotonic() + _WORTH_WAITING
+    for helper in crew:
+        helper.wait(max(deadline - time.monotonic(), 0))
+
+
 class _Helper:
     """A process that walks a share of the folders."""
 
@@ -191,7 +199,7 @@ class _Helper:
             pending, found, unreadable, count = marshal.load(self._from)  # noqa: S302 - from a process of ours
         except (EOFError, ValueError, TypeError, OSError):
             walk.pending += share
-            self.end()
+            _end([self])
             return False
         walk.pending += pending
         walk.found += found
@@ -199,16 +207,18 @@ class _Helper:
         walk.count += count
         return True
 
-    def end(self) -> None:
+    def terminate(self) -> None:
+        self._process.terminate()
         for stream in (self._to, self._from):
             try:
                 stream.close()
             except OSError:
                 pass  # What was not sent any more is not needed any more.
+
+    def wait(self, seconds: float) -> None:
         import subprocess
 
-        self._process.terminate()
         try:
-            self._process.wait(_WORTH_WAITING)
+            self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             pass  # A disk holds it, and lets it go some day.
