@@ -10,8 +10,9 @@
      ├ DiskFull                1   no room
      ├ Locked                  1   another process is changing the same thing
      ├ Changed                 1   a file is not what it was when it was read
-     ├ NetworkError            1   out of reach, cut short, an answer that is no answer
-     │  └ Offline              1   the network was needed and not allowed
+     ├ NetworkError            1   out of reach, cut short
+     │  ├ Offline              1   the network was needed and not allowed
+     │  └ BadAnswer            1   reached, and not what was asked for: missing, not understood
      ├ IntegrityError          1   wrong size, wrong hash, an archive that may not be unpacked
      ├ BrokenRuntime           1   an interpreter that does not do what it must
      ├ Interrupted           130   ctrl-C, SIGTERM or SIGHUP ended the work (128 and the signal's number)
@@ -231,7 +232,7 @@ class NotStarted(Refused):
 
 
 class NetworkError(PymanError):
-    """Out of reach, cut short, or an answer that is no answer."""
+    """Out of reach, or cut short."""
 
     code = Code("network")
 
@@ -240,6 +241,15 @@ class Offline(NetworkError):
     """The network was needed and the user has forbidden it."""
 
     code = Code("offline")
+
+
+class BadAnswer(NetworkError):
+    """A server or mirror was reached, and has not what was asked for, or nothing that can be understood.
+
+    Somebody has to correct it: never a reason to adopt another Python, or to do with an old list.
+    """
+
+    code = Code("bad-answer")
 
 
 class IntegrityError(PymanError):

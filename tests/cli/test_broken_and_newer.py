@@ -134,7 +134,7 @@ def test_upgrade_of_a_managed_minor_still_names_the_adopted_one(adopted, machine
     place = machine.put("3.11.2", machine.path / "opt/3.11.2")
     machine.pyman("adopt", place)
     machine.pyman("upgrade", "3.13")
-    assert machine.pyman("upgrade").out == "everything is the newest already\n"
+    assert machine.pyman("upgrade").out == "everything is up to date\n"
 
 
 def test_install_says_that_an_alias_stays(tmp_path):

@@ -186,7 +186,6 @@ LISTS = {
     "an array": b"[1, 2]\n",
     "a number": b"3\n",
     "another shape": b'{"releases": []}\n',
-    "artifacts of another shape": b'{"version": "3.13.9+20261001", "artifacts": [3]}\n',
     "no version": b'{"version": 3, "artifacts": []}\n',
     "nested": b"[" * 100_000 + b"\n",
     "binary": b"\x00\xff\xfe\x1b[31m" * 100,

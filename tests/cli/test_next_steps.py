@@ -23,7 +23,7 @@ def test_an_upgrade_that_does_nothing_says_what_is_held(home):
     for words in (("upgrade",), ("upgrade", "--dry-run")):
         assert home.pyman(*words).out == "3.13 is held and stays at 3.13.5; `pyman unhold 3.13` lets it go\n"
     home.pyman("unhold", "3.13")
-    assert home.pyman("upgrade").out == "everything is the newest already\n"
+    assert home.pyman("upgrade").out == "everything is up to date\n"
 
 
 def test_an_empty_store_says_what_to_do_next(tmp_path):

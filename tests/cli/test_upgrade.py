@@ -243,7 +243,7 @@ def test_a_newer_build_of_the_same_release_comes_beside_it(user, tmp_path):
     assert os.readlink(user.runtimes / "3.13") == f"{NEW}+20261101"
     assert library_of(venv) == f"{NEW}+20261101"
     assert library_of(pinned) == NEW
-    assert "newest already" in user.pyman("upgrade", PYMAN_MIRROR=mirror).out
+    assert "everything is up to date" in user.pyman("upgrade", PYMAN_MIRROR=mirror).out
     assert user.json("list", "--outdated", PYMAN_MIRROR=mirror)["outdated"] == []
     user.pyman("rollback", "3.13")
     assert library_of(venv) == NEW

@@ -13,6 +13,7 @@ from pyman.core.catalogue import (
     FAST_PREFIX,
     GITHUB_PREFIX,
     Build,
+    Listed,
     WrongShape,
     offered_names,
     parse_release,
@@ -55,7 +56,7 @@ def test_the_stripped_archive_is_taken_before_the_other_and_gzip_before_zstd():
     ]
     order = []
     while kinds:
-        builds = parse_release(line(*kinds), HTTPS, LINUX)
+        builds = parse_release(line(*kinds), HTTPS, LINUX).builds
         if not builds:
             break
         [build] = builds
@@ -91,26 +92,26 @@ def test_the_stripped_archive_is_taken_before_the_other_and_gzip_before_zstd():
     ],
 )
 def test_variants_and_platforms(platform, variant, expected):
-    builds = parse_release(line(artifact(platform, variant)), HTTPS, LINUX)
+    builds = parse_release(line(artifact(platform, variant)), HTTPS, LINUX).builds
     assert [build.variant for build in builds] == ([expected] if expected else [])
 
 
 def test_old_releases_for_macos_have_options_behind_the_platform():
     kinds = [artifact(f"{MAC}-debug", "install_only"), artifact(MAC, "install_only")]
-    assert {build.variant for build in parse_release(line(*kinds), HTTPS, MAC)} == {"debug", "default"}
+    assert {build.variant for build in parse_release(line(*kinds), HTTPS, MAC).builds} == {"debug", "default"}
 
 
 def test_static_builds_for_musl_are_left_out():
     musl = "x86_64-unknown-linux-musl"
     old = line(artifact(musl, "install_only"), version="3.12.0+20250310")
     new = line(artifact(musl, "install_only"), version="3.12.0+20250311")
-    assert parse_release(old, HTTPS, musl) == []
-    assert len(parse_release(new, HTTPS, musl)) == 1
+    assert parse_release(old, HTTPS, musl) == Listed(())
+    assert len(parse_release(new, HTTPS, musl).builds) == 1
 
 
 def test_what_a_build_says():
     text = line(artifact(sha256=SHA.upper(), size=123, unknown=[1]), version="3.15.0a7+20260310", more={"a": 1})
-    [build] = parse_release(text, HTTPS, LINUX)
+    [build] = parse_release(text, HTTPS, LINUX).builds
     assert (build.version, build.variant, build.build) == (Version(3, 15, 0, "a7"), "default", "20260310")
     assert (build.sha256, build.size, build.archive_format) == (SHA, 123, "tar.gz")
     assert build.urls == (f"{HTTPS}/20261001/cpython-{LINUX}-install_only_stripped.tar.gz",)
@@ -118,21 +119,17 @@ def test_what_a_build_says():
     assert build.archive_name == f"cpython-3.15.0a7+20260310-{LINUX}-default-{SHA[:16]}.tar.gz"
 
 
-def test_a_build_without_hash_has_none():
-    [build] = parse_release(line(artifact(sha256=None)), HTTPS, LINUX)
-    assert build.sha256 is None
-    assert build.size is None
-
-
 def test_in_a_folder_an_address_becomes_the_path_of_the_file():
-    [build] = parse_release(line(artifact(url="20261001/cpython-3.13.15%2B20261001.tar.gz")), "/srv/mirror", LINUX)
+    [build] = parse_release(
+        line(artifact(url="20261001/cpython-3.13.15%2B20261001.tar.gz")), "/srv/mirror", LINUX
+    ).builds
     assert build.url == "/srv/mirror/20261001/cpython-3.13.15+20261001.tar.gz"
     assert build.is_local
 
 
 def test_what_lies_on_github_is_asked_of_the_faster_host_first():
     url = f"{GITHUB_PREFIX}20261001/cpython-3.13.15%2B20261001.tar.gz"
-    [build] = parse_release(line(artifact(url=url)), "https://elsewhere.example", LINUX)
+    [build] = parse_release(line(artifact(url=url)), "https://elsewhere.example", LINUX).builds
     assert build.url == url
     assert build.urls == (f"{FAST_PREFIX}20261001/cpython-3.13.15%2B20261001.tar.gz", url)
 
@@ -144,32 +141,116 @@ def test_what_lies_on_github_is_asked_of_the_faster_host_first():
         ("<html><body>Please log in", "is not JSON"),
         ('{"version": "3.13.5+2026', "is not JSON"),
         ("[" * 100000, "nested too deeply"),
-        ("[]", "is no release"),
-        ("null", "is no release"),
-        ('{"version": "3.13.5+20260901"}', "is no release"),
-        ('{"version": "3.13.5+20260901", "artifacts": {}}', "is no release"),
+        ("[]", "is not a release"),
+        ("null", "is not a release"),
+        ('{"version": "3.13.5+20260901"}', "is not a release"),
+        ('{"version": "3.13.5+20260901", "artifacts": {}}', "is not a release"),
         ('{"artifacts": []}', "has no version"),
         ('{"version": 3.13, "artifacts": []}', "has no version"),
         ('{"version": "0.9.17", "artifacts": []}', "'0.9.17'"),
         ('{"version": "3.13.5+../../../x", "artifacts": []}', "in place of a version"),
         ('{"version": "3.13.5+2026090\uff11", "artifacts": []}', "in place of a version"),
-        (line("text"), "artifact that is no object"),
-        (line({"platform": LINUX}), "without platform or variant"),
-        (line(artifact(sha256="12")), "sha256"),
-        (line(artifact(sha256=12)), "sha256"),
-        (line(artifact(sha256="x" * 64)), "sha256"),
-        (line(artifact(size=-1)), "size"),
-        (line(artifact(size=True)), "size"),
-        (line(artifact(size="12")), "size"),
-        (line(artifact(url=None)), "no address"),
-        (line(artifact(url="")), "which is none"),
-        (line(artifact(url="a b")), "which is none"),
-        (line(artifact(url="a\x1b[31m")), "which is none"),
+        ('{"version": "3.15.9t+20270101", "artifacts": []}', "in place of a version"),
+        ('{"version": "3.15.9+20270101.1", "artifacts": []}', "in place of a version"),
+        ('{"version": "3.15.9", "artifacts": []}', "in place of a version"),
+        ('{"version": "graalpy-25.0+20270101", "artifacts": []}', "in place of a version"),
+        ('{"schema": 2}', "is not a release"),
+        ("# generated", "is not JSON"),
     ],
 )
 def test_a_line_of_another_shape_is_refused(text, reason):
     with pytest.raises(WrongShape, match=reason):
         parse_release(text, HTTPS, LINUX)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sha256": None}, "has no sha256"),
+        ({"sha256": "12"}, "sha256"),
+        ({"sha256": 12}, "sha256"),
+        ({"sha256": "x" * 64}, "sha256"),
+        ({"sha256": f"sha512:{SHA}"}, "sha256"),
+        ({"size": -1}, "size"),
+        ({"size": True}, "size"),
+        ({"size": "12"}, "size"),
+        ({"url": None}, "no address"),
+        ({"url": ["a"]}, "no address"),
+        ({"url": ""}, "which is not one"),
+        ({"url": "a b"}, "which is not one"),
+        ({"url": "a\x1b[31m"}, "which is not one"),
+        ({"url": "oci://example.org/x"}, "not a web address"),
+        ({"url": "../x"}, "not below"),
+        ({"url": "http://mirror.example/x"}, "less safe"),
+    ],
+)
+def test_a_damaged_build_is_not_used_and_the_next_best_is(changes, reason):
+    damaged = artifact(**changes)
+    listed = parse_release(line(damaged, artifact(variant="debug+install_only")), HTTPS, LINUX)
+    assert [build.variant for build in listed.builds] == ["debug"]
+    [unusable] = listed.unusable
+    assert (unusable.release, unusable.build, listed.unknown) == ("3.13.15", "20261001", 0)
+    assert reason in unusable.reason
+    whole = artifact(variant="install_only", url="20261001/whole.tar.gz")
+    listed = parse_release(line(damaged, whole), HTTPS, LINUX)
+    assert [posixpath.basename(build.url) for build in listed.builds] == ["whole.tar.gz"]
+    assert listed.unusable == ()
+
+
+@pytest.mark.parametrize(
+    ("strange", "unknown"),
+    [
+        ("sbom.json", 1),
+        (None, 1),
+        ({"platform": LINUX}, 1),
+        ({"platform": "any", "variant": None}, 1),
+        (artifact(archive_format="tar.xz"), 1),
+        (artifact(archive_format=None), 1),
+        (artifact(variant="portable"), 1),
+        (artifact(variant="install_only_stripped+tailcall"), 1),
+        (artifact(variant="Install_Only"), 1),
+        *((artifact(variant=f"{option}+install_only_stripped"), 1) for option in ("asan", "tsan", "experimental_jit")),
+        (artifact(f"{LINUX}-tsan"), 1),
+        (artifact(variant="pgo+asan+lto+install_only_stripped"), 1),
+        (artifact(variant="full", archive_format="tar.zst"), 0),
+        (artifact(variant="pgo+lto+full", archive_format="tar.zst"), 0),
+        (artifact(variant="shared-pgo+full"), 0),
+        (artifact(archive_format="zip"), 0),
+        (artifact("x86_64_v3-unknown-linux-gnu"), 0),
+        (artifact("wasm32-unknown-emscripten", variant=f"{SHA}+x"), 0),
+    ],
+)
+def test_what_is_not_known_is_counted_and_never_taken_for_something_else(strange, unknown):
+    for others in ([artifact()], [artifact(url="20261001/x.tar.gz")]):
+        for kinds in ([strange, *others], [*others, strange]):
+            listed = parse_release(line(*kinds), HTTPS, LINUX)
+            assert [build.url for build in listed.builds] == [f"{HTTPS}/{others[0]['url']}"]
+            assert (listed.unusable, listed.unknown) == ((), unknown)
+
+
+def test_a_release_of_which_nothing_is_known_cannot_be_used():
+    listed = parse_release(line(artifact(variant="portable"), artifact(MAC)), HTTPS, LINUX)
+    assert listed.builds == ()
+    assert [one.reason for one in listed.unusable] == ["has no archive of a kind that this pyman knows"]
+    # One that is not made for this platform may be anything.
+    assert parse_release(line(artifact(MAC, "portable")), HTTPS, LINUX) == Listed(())
+    assert parse_release(line("sbom.json", artifact(MAC)), HTTPS, LINUX) == Listed((), (), 1)
+
+
+def test_an_optimised_build_is_taken_before_a_plain_one():
+    for known in ("pgo+lto", "bolt", "pgo"):
+        kinds = [artifact(variant="noopt+install_only_stripped"), artifact(variant=f"{known}+install_only")]
+        for order in (kinds, kinds[::-1]):
+            [build] = parse_release(line(*order), HTTPS, LINUX).builds
+            assert build.url.endswith(kinds[1]["url"])
+    [build] = parse_release(line(artifact(variant="noopt+install_only")), HTTPS, LINUX).builds
+    assert build.variant == "default"
+
+
+def test_another_implementation_is_never_cpython():
+    for name in ("pypy", "graalpy", "CPython", None, 1):
+        assert parse_release(line(artifact(), implementation=name), HTTPS, LINUX) == Listed(())
+    assert len(parse_release(line(artifact(), implementation="cpython"), HTTPS, LINUX).builds) == 1
 
 
 @pytest.mark.parametrize(
@@ -261,7 +342,7 @@ JSON = st.recursive(
 def test_whatever_json_says_it_is_builds_or_a_wrong_shape(value):
     for text in (json.dumps(value), line(value), line(artifact() | value if isinstance(value, dict) else value)):
         try:
-            builds = parse_release(text, HTTPS, LINUX)
+            builds = parse_release(text, HTTPS, LINUX).builds
         except WrongShape:
             continue
         assert all(isinstance(build, Build) for build in builds)
@@ -273,17 +354,16 @@ NAMES = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1,
 @given(
     st.sets(st.sampled_from(["default", "freethreaded", "debug"]), min_size=1),
     NAMES,
-    st.none() | st.just(SHA),
     st.none() | st.integers(1, 10**9),
     st.sampled_from(["https://m.example/p", "http://user:word@m.example/p"]),
 )
-def test_what_is_written_for_the_cache_is_read_back(variants, name, sha256, size, base):
+def test_what_is_written_for_the_cache_is_read_back(variants, name, size, base):
     builds = [
-        Build(Version(3, 14, 2, "rc1"), variant, "20261001", LINUX, f"{base}/{quote(name)}", sha256, size, "tar.gz")
+        Build(Version(3, 14, 2, "rc1"), variant, "20261001", LINUX, f"{base}/{quote(name)}", SHA, size, "tar.gz")
         for variant in sorted(variants)
     ]
     text = release_line(builds, base)
-    assert sorted(parse_release(text, base, LINUX), key=lambda build: build.variant) == builds
+    assert sorted(parse_release(text, base, LINUX).builds, key=lambda build: build.variant) == builds
     assert "word" not in text
 
 
@@ -316,7 +396,7 @@ def test_the_test_mirror_is_understood():
         pytest.skip("no mirror of real archives: set PYMAN_TEST_MIRROR")
     mirror = os.path.realpath(mirror)
     with open(os.path.join(mirror, "index.ndjson")) as index:
-        builds = [build for text in index for build in parse_release(text, mirror, LINUX)]
+        builds = [build for text in index for build in parse_release(text, mirror, LINUX).builds]
     assert builds
     assert all(os.path.isfile(build.url) for build in builds)
 
@@ -332,7 +412,7 @@ def test_the_test_mirror_is_understood():
 def test_a_damaged_line_is_builds_or_a_wrong_shape(content):
     for base in (HTTPS, "/srv/mirror"):
         try:
-            builds = parse_release(content, base, LINUX)
+            builds = parse_release(content, base, LINUX).builds
         except WrongShape:
             continue
         for build in builds:
@@ -344,7 +424,7 @@ def test_a_damaged_line_is_builds_or_a_wrong_shape(content):
 
 @pytest.mark.parametrize("url", ["a\ud800b", "https://h/\udcff", "\udfff"])
 def test_what_no_file_and_no_host_can_be_called_is_no_address(url):
-    with pytest.raises(WrongShape, match="which is none"):
+    with pytest.raises(WrongShape, match="which is not one"):
         resolve_url(url, "/srv/mirror")
 
 

@@ -57,7 +57,7 @@ def test_the_name_of_an_archive(url, name):
 
 def test_a_variant_is_read_back_as_what_it_is():
     text = merged("", build("3.14.2", variant="freethreaded"), build("3.14.2"))
-    [default, free] = sorted(parse_release(text, "/mirror", LINUX), key=lambda one: one.variant)
+    [default, free] = sorted(parse_release(text, "/mirror", LINUX).builds, key=lambda one: one.variant)
     assert (default.variant, free.variant) == ("default", "freethreaded")
     assert free.url == f"/mirror/20260901/cpython-3.14.2+20260901-{LINUX}-freethreaded-install_only_stripped.tar.gz"
     assert json.loads(text)["date"] == "2026-09-01T00:00:00Z"
@@ -95,14 +95,37 @@ def test_what_is_not_there_any_more_is_left_out():
     assert releases(merged(text, build(), gone=[gone])) == ["3.13.5+20260901", "3.12.1+20260901"]
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["nonsense", "[]", "{}", '{"version": "3.13.5+20260901"}', '{"version": "3.13", "artifacts": []}', "[" * 100_000,
-     '{"version": "3.13.5+20260901", "artifacts": [1]}'],
-)  # fmt: skip
-def test_a_line_that_is_no_release(line):
+STRANGE = [
+    "nonsense", "[]", "{}", '{"version": "3.13.5+20260901"}', '{"version": "3.13", "artifacts": []}', "[" * 100_000,
+    '{"version": "3.11.17+20261012", "implementation": "pypy", "artifacts": []}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", STRANGE)
+def test_a_line_that_is_not_understood_stays_where_it_is(line):
+    first = merged("", build("3.12.1"), build("3.11.1"))
+    for place in range(3):
+        lines = first.splitlines()
+        lines.insert(place, line)
+        text = merged("".join(f"{one}\n" for one in lines), build())
+        [new] = [one for one in text.splitlines() if one not in lines]
+        assert json.loads(new)["version"] == "3.13.5+20260901"
+        assert [one for one in text.splitlines() if one != new] == lines
+
+
+@pytest.mark.parametrize("line", STRANGE)
+def test_a_text_of_which_nothing_is_understood_is_not_an_index(line):
     with pytest.raises(WrongShape, match="line 2 "):
-        merged(f"{merged('', build())}{line}\n", build())
+        merged(f"\n{line}\n", build())
+
+
+def test_an_artifact_that_is_not_understood_stays():
+    [line] = merged("", build()).splitlines()
+    release = json.loads(line)
+    release["artifacts"] += [1, None, {"url": ["a"]}, {"platform": "any"}]
+    assert json.loads(merged(json.dumps(release), build(platform=MAC)).splitlines()[0])["artifacts"][1:5] == [
+        1, None, {"url": ["a"]}, {"platform": "any"},
+    ]  # fmt: skip
 
 
 BUILDS = st.builds(
@@ -121,7 +144,7 @@ def test_in_parts_or_at_once_and_again_it_is_the_same(first, second):
             (one.version, one.build, one.platform, one.variant, one.url)
             for line in text.splitlines()
             for platform in (LINUX, MAC)
-            for one in parse_release(line, "/m", platform)
+            for one in parse_release(line, "/m", platform).builds
         }
 
     both = merged("", *dict.fromkeys(first + second))

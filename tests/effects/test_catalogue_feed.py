@@ -9,12 +9,12 @@ import sys
 import pytest
 from hypothesis import given, settings
 
-from pyman.core.catalogue import release_names
+from pyman.core.catalogue import PassedOver, release_names
 from pyman.effects.catalogue.cache import CatalogueCache
 from pyman.effects.catalogue.feed import CatalogueFeed, find_source
 from pyman.effects.observer import Observer
 from pyman.effects.web.http import Web
-from pyman.errors import NetworkError, Offline, UsageError
+from pyman.errors import BadAnswer, NetworkError, Offline, UsageError
 from stage.hostile import HUGE, damaged
 from stage.mirror import mirror_folder
 from stage.server import LOGIN_PAGE, Fault, Server, cut, instead, login_page, redirect, stall, status, without_length
@@ -370,6 +370,70 @@ def test_the_observer_hears_how_much_came(server, cache):
     assert sum(heard[1:-1]) == len(server.files[INDEX])
 
 
+# What this pyman does not know.
+
+STRANGE = [
+    '{"version": "graalpy-25.0+20270101", "artifacts": []}',
+    '{"version": "3.15.9+20270101.1", "artifacts": []}',
+    '{"version": "3.15.9+20270101", "yanked": true}',
+    "# generated",
+    "\ufffd\0",
+    "[" * 5000,
+]
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+@pytest.mark.parametrize("place", [0, 4, 9])
+def test_a_line_that_is_not_understood_is_passed_over_and_counted(server, tmp_path, cache, strange, place):
+    lines = index(TAGS).decode().splitlines()
+    lines.insert(place, strange)
+    server.files[INDEX] = "".join(f"{one}\n" for one in lines).encode()
+    (tmp_path / "index.ndjson").write_bytes(server.files[INDEX])
+    for source in (server.url, str(tmp_path)):
+        found = feed(source, cache).releases()
+        assert sorted(names(found)) == sorted(ALL)
+        assert (found.passed_over, found.unusable, found.complete) == (PassedOver(1, 0), (), True)
+    # It is told also where nothing was sent.
+    assert feed(server.url, cache).releases().passed_over == PassedOver(1, 0)
+
+
+def test_new_releases_are_found_behind_lines_that_are_not_understood(server, cache):
+    tags = [f"2025{month:02}{day:02}" for month in range(1, 13) for day in range(1, 29)]
+    server.files[INDEX] = index(tags, padding=500)
+    feed(server.url, cache).releases()
+    server.files[INDEX] = "".join(f"{one}\n" for one in STRANGE).encode() + index([*tags, "20260101"], padding=500)
+    found = feed(server.url, cache).releases(newest(14))
+    assert names(found)[:2] == ["3.14.336", "3.13.336"]
+    assert found.passed_over == PassedOver(len(STRANGE), 0)
+
+
+def test_a_build_that_cannot_be_used_is_told_also_from_the_cache(server, cache):
+    damaged = line("3.13.3", "20260401").replace("5a", "zz")
+    server.files[INDEX] = damaged.encode() + index(TAGS)
+    first = feed(server.url, cache).releases()
+    assert "3.13.3" not in names(first)
+    assert [(one.release, one.build) for one in first.unusable] == [("3.13.3", "20260401")]
+    for again in (feed(server.url, cache).releases(), feed(server.url, cache, offline=True).releases()):
+        assert (again.builds, again.unusable) == (first.builds, first.unusable)
+    # What is read beside the part that is kept does not tell it twice.
+    server.files[INDEX] = index(["20260501"]) + server.files[INDEX]
+    assert feed(server.url, cache).releases().unusable == first.unusable
+
+
+def test_what_another_pyman_has_kept_is_read_again(server, cache, monkeypatch):
+    from pyman.effects.catalogue import cache as catalogue_cache
+
+    monkeypatch.setattr(catalogue_cache, "__version__", "0.0.1")
+    first = feed(server.url, cache).releases()
+    monkeypatch.undo()
+    found = feed(server.url, cache, offline=True).releases()
+    assert (found.builds, found.stale) == (first.builds, True)
+    assert not feed(server.url, cache).releases(max_age=100).stale
+    assert server.requests()[1].headers["If-None-Match"] is None
+    feed(server.url, cache).releases()
+    assert server.requests()[2].headers["If-None-Match"]
+
+
 # What goes wrong.
 
 
@@ -381,12 +445,12 @@ def test_the_observer_hears_how_much_came(server, cache):
         (LOGIN_PAGE, "a web page instead"),
         (b"\n<html>", "a web page instead"),
         (b"not json\n", "line 1 of the list .* is not JSON"),
-        (b'{"a": 1}\n', "line 1 .* is no release"),
-        (b"[1, 2]\n", "line 1 .* is no release"),
-        (b'{"cpython-3.13.5-linux": {"url": "x"}}\n', "line 1 .* is no release"),
-        (index(TAGS) + b"\xff\xfe\n", "line 10 .* is not JSON"),
+        (b'{"a": 1}\n', "line 1 .* is not a release"),
+        (b"[1, 2]\n", "line 1 .* is not a release"),
+        (b'{"cpython-3.13.5-linux": {"url": "x"}}\n', "line 1 .* is not a release"),
+        (b"\xff\xfe\n", "line 1 .* is not JSON"),
+        (b"# generated\n" + b'{"schema": 2}\n', "line 1 .* is not JSON"),
         (index(TAGS)[:-40], "ends in the middle of line 9"),
-        (index(TAGS) + line("3.11.2", "20251201").replace("2025", "../").encode(), "line 10"),
         (b"\0" * 3000 + b"\n", "line 1"),
         (b"\x1f\x8b\x08\x00" + b"\0" * 3000, "line 1"),
     ],
@@ -425,14 +489,23 @@ def test_without_a_cache_every_fault_is_an_error(server, cache, name):
     with pytest.raises(NetworkError) as caught:
         feed(server.url, cache).releases()
     assert "\n" not in caught.value.message
+    assert isinstance(caught.value, BadAnswer) == (name in ANSWERED)
+
+
+ANSWERED = ("404", "other shape")
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_with_a_cache_every_fault_is_survived_and_told(server, cache, name):
+def test_a_list_out_of_reach_is_survived_and_told_and_one_that_is_wrong_is_an_error(server, cache, name):
     first = feed(server.url, cache).releases()
     server.files[INDEX] = index([*TAGS, "20260401"])
     if name != "unasked 304":
         server.fault(INDEX, FAULTS[name]())
+    if name in ANSWERED:
+        with pytest.raises(BadAnswer):
+            feed(server.url, cache).releases()
+        assert feed(server.url, cache, offline=True).releases().builds == first.builds
+    elif name != "unasked 304":
         found = feed(server.url, cache).releases()
         assert found.stale
         assert found.builds == first.builds
@@ -484,7 +557,9 @@ def test_offline_without_a_cache_says_so(server, cache):
     [
         lambda content: b"",
         lambda content: content[:-100],
-        lambda content: content.replace(b'"format": 1', b'"format": 2'),
+        lambda content: content.replace(b'"format": 2', b'"format": 1'),
+        lambda content: content.replace(b'"unusable": []', b'"unusable": [["3.13.5", "x", "20261001", "y"]]'),
+        lambda content: content.replace(b'"passed_over": [0, 0]', b'"passed_over": [0]x'),
         lambda content: content.split(b"\n", 1)[1],
         lambda content: b"[]\n" + content,
         lambda content: content.replace(b'"sha256":"', b'"sha256":"zz'),
@@ -568,9 +643,10 @@ def test_a_tag_that_no_header_can_hold_is_forgotten(tmp_path, tag):
 
 
 @settings(max_examples=150)
-@given(content=damaged(b'{"format": 1, "url": "https://h", "etag": "\\"x\\"", "complete": true, "releases": 1}\n'
+@given(content=damaged(b'{"format": 2, "url": "https://h", "etag": "\\"x\\"", "complete": true, "releases": 1, "builds": 1, '
+                       b'"unusable": [["3.13.5", "default", "20261001", "x"]], "passed_over": [1, 0], "pyman": "1"}\n'
                        b'{"version":"3.13.5+20261001","artifacts":[{"platform":"p","variant":"install_only",'
-                       b'"url":"a","archive_format":"tar.gz","sha256":null,"size":null}]}\n'))  # fmt: skip
+                       b'"url":"a","archive_format":"tar.gz","sha256":"' + b"5a" * 32 + b'","size":null}]}\n'))  # fmt: skip
 def test_a_damaged_cache_is_read_or_as_if_it_were_not_there(tmp_path, content):
     (tmp_path / "catalogue").mkdir(exist_ok=True)
     (tmp_path / "catalogue" / "p.ndjson").write_bytes(content)

@@ -22,7 +22,7 @@ from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.settings import read_settings
 from pyman.effects.web.download import fetch, fetch_all
 from pyman.effects.web.http import Web
-from pyman.errors import NetworkError, NotFound, PymanError, Refused
+from pyman.errors import BadAnswer, NetworkError, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +78,35 @@ def catalogue(
     """The builds for this machine; `enough` may stop reading early. Raises NetworkError."""
     source = mirror_of(session, mirror)
     feed = CatalogueFeed(source, platform(), session.places.cache, offline=session.offline, observer=session.observer)
-    return feed.releases(enough)
+    known = feed.releases(enough)
+    if session.verbose:
+        note_passed_over(session, known)
+    return known
+
+
+def note_passed_over(session: Session, known: Catalogue) -> None:
+    """Tell how much of a list was not understood."""
+    passed = known.passed_over
+    if passed.lines or passed.artifacts:
+        session.observer.noted(
+            f"skipped in the list of builds of {known.source}, because this pyman does not understand it: "
+            f"{passed.lines} lines, {passed.artifacts} builds"
+        )
+
+
+def stale_note(known: Catalogue) -> str:
+    """That a list is an old one."""
+    return f"{known.source} was not asked: this is what it had when it was last reached"
+
+
+def nothing_newer(known: Catalogue | None) -> str:
+    """That there is nothing to upgrade, as far as the list of builds is understood."""
+    if known is None or not known.passed_over.lines:
+        return "everything is up to date"
+    return (
+        f"nothing newer is known, but {known.passed_over.lines} lines of the list of builds are of a kind that this "
+        "pyman does not understand: a newer pyman may"
+    )
 
 
 def known_builds(session: Session, aliases: list[str], *, max_age: float) -> tuple[Build, ...]:
@@ -114,27 +142,37 @@ def get(
         done.reconciled = reconcile(session.places, session.observer, check=check, force=force, preview=session.preview)
     store = _without_broken(session, session.store(), requests)
     asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
-    builds: tuple[Build, ...] = ()
+    known: Catalogue | None = None
     unreachable: NetworkError | None = None
-    stale = False
     if asking:
         try:
             known = catalogue(session, mirror, lambda builds: plan.answer_is_known(asking, builds))
-            builds, stale = known.builds, known.stale
-            if stale:
-                session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
+            if known.stale:
+                session.observer.noted(stale_note(known))
         except NetworkError as error:
             unreachable = error
     decisions = [
         plan.without_network(request, store, unreachable)
         if unreachable is not None and request in asking
-        else plan.decide(request, store, builds, force=force)
+        else _decide(session, request, store, known, force=force)
         for request in requests
     ]
-    if stale:
-        decisions = [_from_before(decision) for decision in decisions]
     _carry_out(session, decisions, done, may_adopt=may_adopt, check=check, force=force)
     return done
+
+
+def _decide(session: Session, request: Request, store: Store, known: Catalogue | None, *, force: bool) -> plan.Decision:
+    """Decide one request; what the list has, and cannot be used or is not understood, is told where it matters."""
+    if known is None:
+        return plan.decide(request, store, (), force=force)
+    decision = plan.decide(request, store, known.builds, known.unusable, force=force)
+    damaged = plan.better_unusable(request, known.builds, known.unusable)
+    if isinstance(decision, plan.Impossible):
+        if not session.verbose:
+            note_passed_over(session, known)
+    elif damaged is not None:
+        session.observer.noted(plan.cannot_use(damaged).message)
+    return _from_before(decision) if known.stale else decision
 
 
 def _without_broken(session: Session, store: Store, requests: Sequence[Request]) -> Store:
@@ -230,12 +268,14 @@ def _keep(decision: plan.Keep) -> InstallResult:
 
 
 def _without(session: Session, request: Request, error: PymanError, *, may_adopt: bool, check: bool) -> InstallResult:
-    """Do without upstream where it cannot be reached; any other failure is raised: it is no reason to adopt."""
+    """Do without upstream where it cannot be reached. Any other failure is no reason to adopt, and is raised."""
     if not isinstance(error, NetworkError):
         raise error
     kept = plan.without_network(request, _without_broken(session, session.store(), [request]), error)
     if isinstance(kept, plan.Keep):
         return _keep(kept)
+    if isinstance(error, BadAnswer):
+        raise error
     return _adopt_instead(session, request, error, may_adopt=may_adopt, check=check)
 
 

@@ -114,6 +114,7 @@ def beside_installed(answer: Answer, session: Session, store: Store) -> Answer:
 def list_available(session: Session, store: Store, *, every: bool, mirror: str | None = None) -> Answer:
     """The newest patch release of each minor, or all of them, with what is installed marked."""
     from pyman.app import install as installing
+    from pyman.core.plans.install import better_unusable, cannot_use
     from pyman.core.release_cycle import state
     from pyman.effects.catalogue.release_cycle import published_cycles, today
 
@@ -144,15 +145,20 @@ def list_available(session: Session, store: Store, *, every: bool, mirror: str |
                 cycle.end_of_life or "" if cycle is not None else "",
             )
         )
-    notes = (_stale(known),) if known.stale else ()
+    notes = [installing.stale_note(known)] if known.stale else []
+    minors = [
+        parse_request(name) for name in dict.fromkeys(minor_alias(one.version, one.variant) for one in known.unusable)
+    ]
+    damaged = [better_unusable(minor, known.builds, known.unusable) for minor in minors]
+    notes += [cannot_use(one).message for one in damaged if one is not None]
     table = Table(("Minor", "Newest" if not every else "Release", "Here", "State", "End of life"), tuple(rows))
-    return Answer({"available": records}, table=table, notes=notes)
+    return Answer({"available": records}, table=table, notes=tuple(notes))
 
 
 def list_outdated(session: Session, store: Store) -> Answer:
     """The minors for which something newer exists, managed and adopted ones."""
     from pyman.app import install as installing
-    from pyman.core.plans.install import Fetch, adopted_minors, decide_upgrade, minors_to_upgrade
+    from pyman.core.plans.install import Fetch, adopted_minors, cannot_use, decide_upgrade, minors_to_upgrade, missed
 
     adopted = adopted_minors(store)
     minors = [*minors_to_upgrade(store, ()), *map(parse_request, adopted)]
@@ -181,10 +187,12 @@ def list_outdated(session: Session, store: Store) -> Answer:
                 "held": held,
             }
         )
-    notes = [_stale(known)] if known is not None and known.stale else []
+    notes = [installing.stale_note(known)] if known is not None and known.stale else []
     named = [str(record["alias"]) for record in records]
-    if not named:
-        notes.append("everything is up to date")
+    damaged = missed(minors, store, known.builds, known.unusable) if known is not None else []
+    notes += [cannot_use(one).message for one in damaged]
+    if not named and not damaged:
+        notes.append(installing.nothing_newer(known))
     if any(alias not in adopted for alias in named):
         notes.append("run `pyman upgrade` to install them")
     mine = [alias for alias in named if alias in adopted]
@@ -222,7 +230,3 @@ def _other_installed(store: Store, version: Version, variant: Variant) -> str:
         if runtime.alias == version.minor_name + VARIANT_SUFFIX[variant] and runtime.whole
     ]
     return f"installed {mine[0]}" if mine else ""
-
-
-def _stale(known: Catalogue) -> str:
-    return f"{known.source} was not asked: this is what it had when it was last reached"

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
-from pyman.app.install import mirror_of
+from pyman.app.install import mirror_of, note_passed_over, stale_note
 from pyman.cli.verb import verb
-from pyman.core.catalogue import INDEX, Build, MirroredArchive, mirrored
+from pyman.core.catalogue import INDEX, Build, Catalogue, MirroredArchive, mirrored
 from pyman.core.escape import as_word
 from pyman.core.plans.install import answer_is_known, refuse_what_has_no_build, wanted_builds
 from pyman.core.platform import is_triple
@@ -50,7 +50,8 @@ def mirror(
     for name in dict.fromkeys(platforms or [here]):
         if not is_triple(name):
             raise UsageError(f"`{name}` is no platform", hint=f"name one as upstream does: this machine is {here}")
-        wanted += wanted_builds(asked, _known(session, name, asked, offered=name == here), name)
+        known = _known(session, name, asked, offered=name == here)
+        wanted += wanted_builds(asked, known.builds, known.unusable, name)
     place = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))
     archives = [mirrored(build) for build in wanted]
     if session.dry_run:
@@ -87,7 +88,7 @@ def _answer(session: Session, place: str, done: dict[MirroredArchive, bool]) -> 
     return Answer(data, tuple(lines))
 
 
-def _known(session: Session, platform: str, requests: list[Request], *, offered: bool) -> tuple[Build, ...]:
+def _known(session: Session, platform: str, requests: list[Request], *, offered: bool) -> Catalogue:
     """The builds for a platform, as many as the requests need."""
     feed = CatalogueFeed(
         mirror_of(session),
@@ -98,6 +99,8 @@ def _known(session: Session, platform: str, requests: list[Request], *, offered:
         offered=offered,
     )
     known = feed.releases(lambda builds: answer_is_known(requests, builds))
+    if session.verbose:
+        note_passed_over(session, known)
     if known.stale:
-        session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
-    return known.builds
+        session.observer.noted(stale_note(known))
+    return known

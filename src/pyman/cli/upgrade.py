@@ -14,7 +14,15 @@ from pyman.app.shims import keep_shims_current
 from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_alias
 from pyman.cli.verb import verb
-from pyman.core.plans.install import Fetch, adopted_minors, answer_is_known, decide_upgrade, minors_to_upgrade
+from pyman.core.plans.install import (
+    Fetch,
+    adopted_minors,
+    answer_is_known,
+    cannot_use,
+    decide_upgrade,
+    minors_to_upgrade,
+    missed,
+)
 from pyman.core.request import Request, parse_request
 from pyman.core.store import Store, origin_of
 from pyman.effects.interruption import Part
@@ -27,7 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyman.core.catalogue import Build
+    from pyman.core.catalogue import Build, Catalogue
 
 
 @verb
@@ -70,7 +78,7 @@ def upgrade(
         return done.answer()
     known = installing.catalogue(session, mirror, lambda builds: answer_is_known([*minors, *adopted], builds))
     if known.stale:
-        session.observer.noted(f"{known.source} was not asked: this is what it had when it was last reached")
+        session.observer.noted(installing.stale_note(known))
     builds = {}
     for runtime in store.runtimes:
         manifest = read_manifest(runtime)
@@ -78,14 +86,16 @@ def upgrade(
             builds[runtime.name] = manifest.build
     decisions = [decide_upgrade(minor, store, known.builds, builds) for minor in minors]
     fetches = [decision for decision in decisions if isinstance(decision, Fetch)]
+    for damaged in missed(minors, store, known.builds, known.unusable):
+        done.installed.fail(cannot_use(damaged))
     if fetches:
         if not session.dry_run:
             prepare_folders(session.places)
         with Part():
             _get_together(session, fetches, done.installed, check=not no_check, force=force)
             keep_shims_current(session)
-    elif minors:
-        done.lines = _nothing_newer(session, minors)
+    elif minors and done.installed.error is None:
+        done.lines = _nothing_newer(session, minors, known)
     done.lines += _newer_than_adopted(adopted, store, known.builds)
     if prune:
         remove_unused(session, done.pruned, search=search, searched=searched)
@@ -122,7 +132,12 @@ class _Done:
             "moved": moved_data(self.installed.moved),
             "removed": removed_data(self.pruned),
         }
-        return Answer(data, tuple(lines), error=self.pruned.refusal, status=moved_status(self.installed.moved))
+        return Answer(
+            data,
+            tuple(lines),
+            error=self.installed.error or self.pruned.refusal,
+            status=moved_status(self.installed.moved),
+        )
 
 
 def _get_together(
@@ -158,7 +173,7 @@ def _newer_than_adopted(minors: list[Request], store: Store, builds: Sequence[Bu
     return lines
 
 
-def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:
+def _nothing_newer(session: Session, minors: list[Request], known: Catalogue) -> list[str]:
     """That nothing is to be done, and which aliases do not get what is there."""
     store = session.store()
     held = []
@@ -170,4 +185,4 @@ def _nothing_newer(session: Session, minors: list[Request]) -> list[str]:
         )
         if newest is not None:
             held += notice_of_alias(session, newest)
-    return held or ["everything is the newest already"]
+    return held or [installing.nothing_newer(known)]

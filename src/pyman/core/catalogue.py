@@ -2,8 +2,9 @@
 
 The schema is that of the newline-delimited JSON that astral-sh/versions publishes for python-build-standalone: one
 object a line, newest release first, `{"version": "3.13.15+20261001", "artifacts": [{"platform", "variant", "url",
-"archive_format", "sha256"}, …]}`. Lines are untrusted: an address may not leave the mirror that it stands in,
-and https never becomes http.
+"archive_format", "sha256"}, …]}`. Lists grow in ways that nobody foresees: what is not understood is counted and
+passed over, and never taken for something else. Lines are untrusted: an address may not leave the mirror that it
+stands in, and https never becomes http.
 """
 
 from __future__ import annotations
@@ -30,16 +31,29 @@ UPSTREAM_INDEXES = (
 )
 """Upstream's list, the faster host first."""
 
-# `full` archives have another layout and hold what nobody needs to run Python.
+# The best first.
 _FLAVORS = ("install_only_stripped", "install_only")
 _FORMATS = ("tar.gz", "tar.zst")
+# What else upstream has, known and not for us: `full` archives have another layout, and hold what nobody needs to run
+# Python; what was built static cannot load any extension.
+_OTHER_FLAVORS = frozenset({"full"})
+_OTHER_FORMATS = frozenset({"zip"})
+_STATIC = "static"
+# How a build may have been made without being another kind of Python. Whatever else a build says of itself (`asan`,
+# `experimental_jit`) may be anything.
+_OPTIMISATIONS = frozenset({"pgo", "lto", "bolt"})
+_PLAIN = "noopt"
 # Older builds for musl are static: they cannot load any extension.
 _FIRST_DYNAMIC_MUSL = "20250311"
 _HEX = frozenset("0123456789abcdef")
 
 
+NO_SHA256 = "has no sha256"
+"""The reason of a build that nobody can check."""
+
+
 class WrongShape(ValueError):
-    """A line that is no release as upstream writes it; the text goes on from `line 12 of the list`."""
+    """A line that is not a release as upstream writes it; the text goes on from `line 12 of the list`."""
 
 
 @record
@@ -86,11 +100,52 @@ class Build:
 
 
 @record
+class Unusable:
+    """A build for this platform that a list has, and that cannot be used: its hash, size or address is damaged."""
+
+    version: Version
+    variant: Variant
+    build: str
+    reason: str
+    """The rest of a sentence that begins with its entry: `has no sha256`."""
+
+    @property
+    def release(self) -> str:
+        """Version and variant as people write them: `3.14.2t`."""
+        return release_name(self.version, self.variant)
+
+
+@record
+class PassedOver:
+    """How much of a list this pyman does not understand."""
+
+    lines: int = 0
+    artifacts: int = 0
+    """Of other lines, and for this platform, as far as they say so."""
+
+
+@record
+class Listed:
+    """What one line of a list offers to one platform."""
+
+    builds: tuple[Build, ...]
+    """At most one for each variant."""
+    unusable: tuple[Unusable, ...] = ()
+    """Likewise, where there is no better one."""
+    unknown: int = 0
+    """Artifacts that were passed over because this pyman does not know what they are."""
+
+
+@record
 class Catalogue:
     """The builds that are known, and how well."""
 
     builds: tuple[Build, ...]
     """Newest release first."""
+    unusable: tuple[Unusable, ...]
+    """Newest release first."""
+    passed_over: PassedOver
+    """Of what was read; no less than that where only a part was."""
     stale: bool
     """True where the list could not be asked whether it still holds."""
     complete: bool
@@ -101,11 +156,11 @@ class Catalogue:
     """When the list was last known to hold, in seconds since 1970."""
 
 
-def parse_release(line: str | bytes, base: str, platform: str) -> list[Build]:
-    """Read one line of a list: at most one build for each variant, the best archive for `platform`.
+def parse_release(line: str | bytes, base: str, platform: str) -> Listed:
+    """Read one line of a list: the best archive of each variant for `platform`.
 
     `base` is where the list lies, without a slash at its end: the address of a folder, or its absolute path.
-    Raises WrongShape with what is wrong.
+    Raises WrongShape with what is wrong where the line as a whole is not understood.
     """
     import json
 
@@ -116,16 +171,50 @@ def parse_release(line: str | bytes, base: str, platform: str) -> list[Build]:
     except ValueError:
         raise WrongShape("is not JSON") from None
     if not isinstance(release, dict) or not isinstance(release.get("artifacts"), list):
-        raise WrongShape("is no release with artifacts")
+        raise WrongShape("is not a release with artifacts")
+    if release.get("implementation", "cpython") != "cpython":
+        return Listed(())
     version, tag = split_version(release.get("version"))
-    best: dict[Variant, tuple[tuple[int, int], dict[str, Any]]] = {}
+    found: dict[Variant, list[tuple[tuple[int, ...], dict[str, Any]]]] = {}
+    unknown = 0
+    ours = False
     for artifact in release["artifacts"]:
-        found = _classify(artifact, platform, tag)
-        if found is not None:
-            variant, rank = found
-            if variant not in best or rank < best[variant][0]:
-                best[variant] = (rank, artifact)
-    return [_build(version, variant, tag, platform, artifact, base) for variant, (_, artifact) in best.items()]
+        try:
+            classified = _classify(artifact, platform, tag)
+        except WrongShape:
+            unknown += 1
+            ours = ours or (isinstance(artifact, dict) and artifact.get("platform") == platform)
+            continue
+        if classified is not None:
+            variant, rank = classified
+            found.setdefault(variant, []).append((rank, artifact))
+    builds, unusable = [], []
+    for variant, ranked in found.items():
+        try:
+            builds.append(_best(version, variant, tag, platform, ranked, base))
+        except WrongShape as error:
+            unusable.append(Unusable(version, variant, tag, str(error)))
+    if ours and not found:
+        unusable.append(Unusable(version, "default", tag, "has no archive of a kind that this pyman knows"))
+    return Listed(tuple(builds), tuple(unusable), unknown)
+
+
+def _best(
+    version: Version,
+    variant: Variant,
+    tag: str,
+    platform: str,
+    ranked: list[tuple[tuple[int, ...], dict[str, Any]]],
+    base: str,
+) -> Build:
+    """The best of the artifacts of one variant that can be used. Raises WrongShape with what the best of them has."""
+    wrong = WrongShape()
+    for number, (_, artifact) in enumerate(sorted(ranked, key=lambda pair: pair[0])):
+        try:
+            return _build(version, variant, tag, platform, artifact, base)
+        except WrongShape as error:
+            wrong = wrong if number else error
+    raise wrong
 
 
 def release_line(builds: Sequence[Build], base: str) -> str:
@@ -178,10 +267,13 @@ def split_version(text: object) -> tuple[Version, str]:
     return version, tag
 
 
-def _classify(artifact: object, platform: str, tag: str) -> tuple[Variant, tuple[int, int]] | None:
-    """Return the variant of an artifact and its rank, the lowest is the best; None for one that is not for us."""
+def _classify(artifact: object, platform: str, tag: str) -> tuple[Variant, tuple[int, ...]] | None:
+    """Return the variant of an artifact and its rank, the lowest is the best; None for one that is not for us.
+
+    Raises WrongShape for one that may be for us and is not understood.
+    """
     if not isinstance(artifact, dict):
-        raise WrongShape("has an artifact that is no object")
+        raise WrongShape("has an artifact that is not an object")
     place, described = artifact.get("platform"), artifact.get("variant")
     if not isinstance(place, str) or not isinstance(described, str):
         raise WrongShape("has an artifact without platform or variant")
@@ -191,30 +283,35 @@ def _classify(artifact: object, platform: str, tag: str) -> tuple[Variant, tuple
     suffix = place[len(platform) :]
     if suffix and suffix[0] != "-":
         return None
-    *options, flavor = described.replace("-", "+").split("+")
-    options += suffix.split("-")
+    *named, flavor = described.replace("-", "+").split("+")
+    options = {*named, *suffix[1:].split("-")} - {""}
     archive_format = artifact.get("archive_format")
-    if flavor not in _FLAVORS or archive_format not in _FORMATS or "static" in options:
+    if flavor in _OTHER_FLAVORS or archive_format in _OTHER_FORMATS or _STATIC in options:
         return None
     if "musl" in platform and tag < _FIRST_DYNAMIC_MUSL:
         return None
-    variants: list[Variant] = [variant for variant in VARIANT_SUFFIX if variant != "default" and variant in options]
+    variants: list[Variant] = [variant for variant in VARIANT_SUFFIX if variant in options and variant != "default"]
+    understood = options <= _OPTIMISATIONS | {_PLAIN, *variants}
+    if not understood or flavor not in _FLAVORS or archive_format not in _FORMATS:
+        raise WrongShape(f"has an artifact of an unknown kind for {platform}")
     if len(variants) > 1:
         return None
-    return variants[0] if variants else "default", (_FORMATS.index(archive_format), _FLAVORS.index(flavor))
+    rank = (int(_PLAIN in options), _FORMATS.index(archive_format), _FLAVORS.index(flavor))
+    return variants[0] if variants else "default", rank
 
 
 def _build(version: Version, variant: Variant, tag: str, platform: str, artifact: dict[str, Any], base: str) -> Build:
     sha256, size = artifact.get("sha256"), artifact.get("size")
-    if sha256 is not None:
-        sha256 = sha256.lower() if isinstance(sha256, str) else ""
-        if len(sha256) != 64 or not _HEX.issuperset(sha256):
-            raise WrongShape(f"has a sha256 for {platform} that is none")
+    if sha256 is None:
+        raise WrongShape(NO_SHA256)
+    sha256 = sha256.lower() if isinstance(sha256, str) else ""
+    if len(sha256) != 64 or not _HEX.issuperset(sha256):
+        raise WrongShape("has a sha256 that is not one")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size <= 0):
-        raise WrongShape(f"has a size for {platform} that is none")
+        raise WrongShape("has a size that is not one")
     url = artifact.get("url")
     if not isinstance(url, str):
-        raise WrongShape(f"has no address for {platform}")
+        raise WrongShape("has no address")
     return Build(
         version, variant, tag, platform, resolve_url(url, base), sha256, size, str(artifact.get("archive_format"))
     )
@@ -228,14 +325,14 @@ def resolve_url(url: str, base: str) -> str:
     from urllib.parse import unquote
 
     if not url or any(one <= " " or one == "\x7f" or "\ud800" <= one <= "\udfff" for one in url):
-        raise WrongShape(f"has the address {url[:100]!r}, which is none")
+        raise WrongShape(f"has the address {url[:100]!r}, which is not one")
     scheme, separator, rest = url.partition("://")
     if separator and scheme.lower() == "file" and base.startswith("/"):
         place = unquote(rest.removeprefix("localhost"), errors="surrogateescape")
         path = place.removeprefix(f"{base}/") if place.startswith("/") else ""
     elif separator:
         if scheme.lower() not in ("https", "http") or not rest.partition("/")[0]:
-            raise WrongShape(f"has the address {url[:100]!r}, which is no web address")
+            raise WrongShape(f"has the address {url[:100]!r}, which is not a web address")
         if scheme.lower() == "http" and not base.startswith("http://"):
             raise WrongShape(f"has the address {url[:100]!r}, which is less safe than the list itself")
         return url
@@ -259,6 +356,7 @@ def resolve_url(url: str, base: str) -> str:
 INDEX = "index.ndjson"
 SUMS = "SHA256SUMS"
 _SHA256 = 64
+_ABOVE_ALL: tuple[str, tuple[int, ...]] = ("\U0010ffff", ())
 
 
 @record
@@ -291,8 +389,8 @@ def mirrored(build: Build) -> MirroredArchive:
 def merge_index(text: str, archives: Iterable[tuple[MirroredArchive, int]], is_there: Callable[[str], bool]) -> str:
     """Add archives, with their sizes in bytes, to the text of an index.
 
-    `is_there` says of a relative address whether its file is there; what is not is left out. Raises WrongShape for a
-    line that is no release.
+    `is_there` says of a relative address whether its file is there; what is not is left out. Lines that are not
+    understood stay. Raises WrongShape where none of them is.
     """
     import json
 
@@ -301,17 +399,28 @@ def merge_index(text: str, archives: Iterable[tuple[MirroredArchive, int]], is_t
         build = archive.build
         added.setdefault(f"{build.version}+{build.build}", []).append(_artifact(archive, size))
     lines: list[tuple[tuple[str, tuple[int, ...]], str]] = []
+    wrong: WrongShape | None = None
+    # What is not understood stays behind the line that it stood behind.
+    order, understood = _ABOVE_ALL, False
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
-        release = _read_line(line, number)
+        try:
+            release = _read_line(line, number)
+        except WrongShape as error:
+            wrong = wrong or error
+            lines.append((order, line))
+            continue
+        order, understood = _order(release["version"]), True
         fresh = added.pop(release["version"], [])
         kept = [one for one in release["artifacts"] if _is_kept(one, fresh, is_there)]
         if not kept and not fresh:
             continue
         changed = fresh or kept != release["artifacts"]
         written = json.dumps({**release, "artifacts": [*kept, *fresh]}) if changed else line
-        lines.append((_order(release["version"]), written))
+        lines.append((order, written))
+    if wrong is not None and not understood:
+        raise wrong
     for version, fresh in added.items():
         tag = split_version(version)[1]
         date = f"{tag[:4]}-{tag[4:6]}-{tag[6:]}T00:00:00Z"
@@ -341,8 +450,10 @@ def _read_line(line: str, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise WrongShape(f"line {number} is not JSON") from None
     artifacts = release.get("artifacts") if isinstance(release, dict) else None
-    if not isinstance(artifacts, list) or not all(isinstance(artifact, dict) for artifact in artifacts):
-        raise WrongShape(f"line {number} is no release with artifacts")
+    if not isinstance(artifacts, list):
+        raise WrongShape(f"line {number} is not a release with artifacts")
+    if release.get("implementation", "cpython") != "cpython":
+        raise WrongShape(f"line {number} is of another implementation")
     try:
         split_version(release.get("version"))
     except WrongShape as error:
@@ -350,11 +461,11 @@ def _read_line(line: str, number: int) -> dict[str, Any]:
     return {**release}
 
 
-def _is_kept(artifact: dict[str, Any], fresh: list[dict[str, Any]], is_there: Callable[[str], bool]) -> bool:
-    url = artifact.get("url")
-    if not isinstance(url, str) or any(url == other["url"] for other in fresh):
-        return False
-    return "://" in url or is_there(url)
+def _is_kept(artifact: object, fresh: list[dict[str, Any]], is_there: Callable[[str], bool]) -> bool:
+    url = artifact.get("url") if isinstance(artifact, dict) else None
+    if not isinstance(url, str):
+        return True  # not understood
+    return not any(url == other["url"] for other in fresh) and ("://" in url or is_there(url))
 
 
 def _order(version: str) -> tuple[str, tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyman.core.catalogue import NO_SHA256
 from pyman.core.escape import as_word
 from pyman.core.names import versions_in
 from pyman.core.packages.lent import PART_OF_PYTHON
@@ -9,13 +10,13 @@ from pyman.core.record import record
 from pyman.core.request import Request, best_of, parse_request
 from pyman.core.store import Runtime, Store
 from pyman.core.version import Version, release_name
-from pyman.errors import UNSUPPORTED, NotFound, PymanError, Refused, UsageError
+from pyman.errors import UNSUPPORTED, UNVERIFIED, IntegrityError, NotFound, PymanError, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pyman.core.catalogue import Build
+    from pyman.core.catalogue import Build, Unusable
     from pyman.core.version import Variant
 
 _MOST_NAMED = 3
@@ -66,7 +67,9 @@ def installed_for(request: Request, store: Store, *, adopted: bool = False) -> R
     return max(found, key=lambda runtime: runtime.rank, default=None)
 
 
-def decide(request: Request, store: Store, builds: Sequence[Build], *, force: bool = False) -> Decision:
+def decide(
+    request: Request, store: Store, builds: Sequence[Build], unusable: Sequence[Unusable] = (), *, force: bool = False
+) -> Decision:
     """Decide one request with the catalogue at hand.
 
     `3.13` means the newest patch release known, whatever is installed; a release that is adopted is fetched all the
@@ -81,7 +84,8 @@ def decide(request: Request, store: Store, builds: Sequence[Build], *, force: bo
         there = installed or installed_for(request, store, adopted=True)
         if there is not None and not force:
             return Keep(request, there)
-        return Impossible(request, unknown_release(request, builds))
+        damaged = better_unusable(request, builds, unusable)
+        return Impossible(request, cannot_use(damaged) if damaged is not None else unknown_release(request, builds))
     if installed is not None and not force and (installed.version.order >= best[0].order):
         return Keep(request, installed)
     build = next(build for build in builds if (build.version, build.variant) == best)
@@ -90,6 +94,23 @@ def decide(request: Request, store: Store, builds: Sequence[Build], *, force: bo
     if force and installed is not None and (installed.version, installed.variant) == best:
         name, same = installed.name, installed
     return Fetch(request, build, name, same)
+
+
+def better_unusable(request: Request, builds: Sequence[Build], unusable: Sequence[Unusable]) -> Unusable | None:
+    """What would be the answer to a request if it could be used."""
+    usable = {(build.version, build.variant) for build in builds}
+    damaged = {(one.version, one.variant): one for one in reversed(unusable)}
+    best = best_of(request, [*usable, *damaged]) if damaged else None
+    return damaged.get(best) if best is not None and best not in usable else None
+
+
+def cannot_use(damaged: Unusable) -> IntegrityError:
+    """The failure to get a build whose entry in the list is damaged."""
+    return IntegrityError(
+        f"Python {damaged.release} cannot be installed: its entry in the list of builds {damaged.reason}",
+        hint="choose another release, or tell whoever runs the list",
+        code=UNVERIFIED if damaged.reason == NO_SHA256 else None,
+    )
 
 
 def without_network(request: Request, store: Store, error: PymanError) -> Keep | Impossible:
@@ -212,6 +233,14 @@ def decide_upgrade(
     return Keep(minor, installed)
 
 
+def missed(
+    minors: Sequence[Request], store: Store, builds: Sequence[Build], unusable: Sequence[Unusable]
+) -> list[Unusable]:
+    """What an upgrade of these minors would install if it could be used."""
+    damaged = [(minor, better_unusable(minor, builds, unusable)) for minor in minors]
+    return [one for minor, one in damaged if one is not None and one.version > _newest(minor, store, {}).version]
+
+
 def _newest(minor: Request, store: Store, manifest_builds: dict[str, str]) -> Runtime:
     """The newest managed runtime of a minor, else the newest adopted one."""
     fitting = [
@@ -302,15 +331,19 @@ def refuse_what_has_no_build(request: Request) -> None:
         raise not_installable(request)
 
 
-def wanted_builds(requests: Sequence[Request], builds: Sequence[Build], platform: str) -> list[Build]:
+def wanted_builds(
+    requests: Sequence[Request], builds: Sequence[Build], unusable: Sequence[Unusable], platform: str
+) -> list[Build]:
     """The newest build of the best release for each request, as `install` would choose on a machine of a platform.
 
-    `builds` are those for that platform, newest first. Raises NotFound for a request that none of them satisfies.
+    `builds` are those for that platform, newest first. Raises NotFound for a request that none of them satisfies,
+    IntegrityError where only `unusable` ones would.
     """
     wanted: list[Build] = []
     for request in requests:
         best = best_of(request, [(build.version, build.variant) for build in builds])
         if best is None:
-            raise unknown_release(request, builds, platform)
+            damaged = better_unusable(request, builds, unusable)
+            raise cannot_use(damaged) if damaged is not None else unknown_release(request, builds, platform)
         wanted.append(next(build for build in builds if (build.version, build.variant) == best))
     return list(dict.fromkeys(wanted))

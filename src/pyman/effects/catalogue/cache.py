@@ -1,8 +1,9 @@
 """The part of a list of builds that concerns this machine, kept between commands.
 
 One file for each list and platform: a first line about the list, then its releases as lines in upstream's schema. The
-file's own time says when the list was last known to hold. Anything odd about it is as if it were not there, and what
-cannot be written is done without: the cache may be deleted, or read-only, at any time.
+file's own time says when the list was last known to hold. What another pyman kept may lack what it did not understand:
+it serves only where the list cannot be had. Anything odd about the file is as if it were not there, and what cannot be
+written is done without: the cache may be deleted, or read-only, at any time.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import json
 import os
 
-from pyman.core.catalogue import Build, offered_names, parse_release, release_line
+from pyman import __version__
+from pyman.core.catalogue import Build, PassedOver, Unusable, offered_names, parse_release, release_line
 from pyman.core.record import record
+from pyman.core.version import VARIANT_SUFFIX, parse_version
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.places import make_folder
 from pyman.effects.web.http import usable_tag
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-_FORMAT = 1
+_FORMAT = 2
 _LARGEST = 16 << 20
 
 
@@ -32,6 +35,9 @@ class CachedList:
 
     builds: tuple[Build, ...]
     """Newest release first."""
+    unusable: tuple[Unusable, ...]
+    """Likewise."""
+    passed_over: PassedOver
     etag: str
     """Of the answer that it was read from; "" where the server gave none."""
     url: str
@@ -40,6 +46,8 @@ class CachedList:
     """False where reading stopped before the list's end."""
     fetched: float
     """Seconds since 1970."""
+    same_reader: bool = True
+    """False where another version of pyman has read it."""
 
 
 class CatalogueCache:
@@ -60,9 +68,18 @@ class CatalogueCache:
             about = json.loads(head)
             if about["format"] != _FORMAT or about["releases"] != len(lines):
                 return None
-            builds = [build for line in lines for build in parse_release(line, base, self._platform)]
+            builds = [build for line in lines for build in parse_release(line, base, self._platform).builds]
+            if len(builds) != about["builds"]:
+                return None
             return CachedList(
-                tuple(builds), usable_tag(str(about["etag"])), str(about["url"]), about["complete"] is True, fetched
+                tuple(builds),
+                tuple(_unusable(*fields) for fields in about["unusable"]),
+                PassedOver(*map(int, about["passed_over"])),
+                usable_tag(str(about["etag"])),
+                str(about["url"]),
+                about["complete"] is True,
+                fetched,
+                about["pyman"] == __version__,
             )
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
@@ -78,6 +95,10 @@ class CatalogueCache:
             "etag": known.etag,
             "complete": known.complete,
             "releases": len(releases),
+            "builds": len(known.builds),
+            "unusable": [[str(one.version), one.variant, one.build, one.reason] for one in known.unusable],
+            "passed_over": [known.passed_over.lines, known.passed_over.artifacts],
+            "pyman": __version__,
         }
         lines = [json.dumps(about), *(release_line(builds, base) for builds in releases.values())]
         try:
@@ -115,3 +136,12 @@ class CatalogueCache:
             replace_file(self._available, text.encode())
         except (OSError, PymanError):
             pass  # as the docstring of the module says
+
+
+def _unusable(version: str, variant: object, build: object, reason: object) -> Unusable:
+    """Read what `write` has written. Raises ValueError or TypeError for anything else."""
+    number = parse_version(version)
+    [named] = [name for name in VARIANT_SUFFIX if name == variant]
+    if number is None or not isinstance(build, str) or not isinstance(reason, str):
+        raise ValueError(version)
+    return Unusable(number, named, build, reason)

@@ -2,6 +2,9 @@
 
 What was read is kept (effects/catalogue/cache.py): a list that has not changed is not sent again, of one that has
 only the new part is read, and without a network the old one serves. A mirror's folder is read as it lies there.
+
+What is not understood is passed over, and a list of which nothing is understood is an error, whatever is kept: who runs
+it has to know.
 """
 
 from __future__ import annotations
@@ -9,14 +12,14 @@ from __future__ import annotations
 import os
 import time
 
-from pyman.core.catalogue import UPSTREAM_INDEXES, Build, Catalogue, WrongShape, parse_release
+from pyman.core.catalogue import UPSTREAM_INDEXES, Build, Catalogue, PassedOver, Unusable, WrongShape, parse_release
 from pyman.core.escape import without_secrets
-from pyman.core.record import record
+from pyman.core.record import record, replace
 from pyman.effects.catalogue.cache import CachedList, CatalogueCache
 from pyman.effects.files import open_regular
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.web.http import PassingError, Web
-from pyman.errors import NetworkError, Offline, UsageError
+from pyman.errors import BadAnswer, NetworkError, Offline, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 _TASK = "list of builds"
 # A list of this size is read to its end whatever is asked: that costs nothing, and the next question is answered too.
 _SMALL = 1 << 20
+# More of them say nothing new.
+_MOST_UNUSABLE = 100
 
 
 class CatalogueFeed:
@@ -61,7 +66,8 @@ class CatalogueFeed:
 
         Reading stops when `enough` says that the builds so far hold the answer; it is asked when the first build of
         another release has been read. A list that was asked for less than `max_age` seconds ago is not asked again.
-        Raises NetworkError where nothing that is enough can be had, as one sentence about what came instead.
+        Raises NetworkError where nothing that is enough can be had, as one sentence about what came instead; BadAnswer,
+        also beside a list that is kept, where there is no such list, or none that is understood.
         """
         if self._source.is_local:
             return self._read_folder(enough)
@@ -70,14 +76,16 @@ class CatalogueFeed:
         try:
             if cached is not None and useful:
                 age = self._clock() - cached.fetched
-                if 0 <= age < max_age and (cached.complete or enough is not None):
+                if 0 <= age < max_age and (cached.complete or enough is not None) and cached.same_reader:
                     return self._catalogue(cached, stale=False)
             if self._web.offline:
                 raise Offline(
                     f"{self._source.name} would have to be asked what it has, and the network is not allowed",
                     hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
                 )
-            return self._ask(cached, enough)
+            return self._ask(cached if cached is not None and cached.same_reader else None, enough)
+        except BadAnswer:
+            raise
         except NetworkError:
             if cached is None or not useful:
                 raise
@@ -86,7 +94,9 @@ class CatalogueFeed:
             self._web.close()
 
     def _catalogue(self, known: CachedList, *, stale: bool) -> Catalogue:
-        return Catalogue(known.builds, stale, known.complete, self._source.name, known.fetched)
+        return Catalogue(
+            known.builds, known.unusable, known.passed_over, stale, known.complete, self._source.name, known.fetched
+        )
 
     def _read_folder(self, enough: Enough | None) -> Catalogue:
         path = self._source.indexes[0]
@@ -95,7 +105,7 @@ class CatalogueFeed:
                 small = os.fstat(index.fileno()).st_size <= _SMALL
                 known = self._read(iter(lambda: index.read(1 << 16), b""), None, None if small else enough)
         except OSError as error:
-            raise NetworkError(
+            raise BadAnswer(
                 f"the mirror {self._source.name} has no index.ndjson that can be read: {error.strerror or error}",
                 hint="name the folder that holds index.ndjson, or its web address",
             ) from error
@@ -123,14 +133,14 @@ class CatalogueFeed:
         with self._web.get(url, headers) as answer:
             if answer.status == 304 and cached is not None and headers:
                 self._cache.touch(self._clock())
-                return CachedList(cached.builds, cached.etag, shown, cached.complete, self._clock())
+                return replace(cached, url=shown, fetched=self._clock())
             if answer.status != 200:
                 raise NetworkError(f"{shown} answered HTTP {answer.status} to a plain question")
             if answer.is_web_page:
                 raise web_page(shown)
             small = answer.length is not None and answer.length <= _SMALL
             known = self._read(self._counted(answer.pieces(decoded=True)), cached, None if small else enough, shown)
-            known = CachedList(known.builds, answer.tag, shown, known.complete, self._clock())
+            known = replace(known, etag=answer.tag, url=shown, fetched=self._clock())
         self._cache.write(known, self._source.base)
         return known
 
@@ -150,43 +160,93 @@ class CatalogueFeed:
         shown = shown or self._source.name
         known = {(build.version, build.build): place for place, build in reversed([*enumerate(_builds(cached))])}
         newest = cached.builds[0].build if cached is not None and cached.builds else ""
-        builds: list[Build] = []
-        first = True
+        so_far = _SoFar(shown)
+        builds = so_far.builds
         for number, line, ended in split_lines(pieces, shown):
             try:
                 release = parse_release(line, self._source.base, self._platform)
             except WrongShape as error:
-                raise unreadable_line(shown, number, line, str(error), first=first, ended=ended) from error
-            first = False
-            if not release:
+                so_far.not_understood(number, line, str(error), ended=ended)
                 continue
-            another = not builds or builds[-1].build != release[0].build
-            place = known.get((release[0].version, release[0].build))
+            so_far.understood(release.unusable, release.unknown)
+            if not release.builds:
+                continue
+            first = release.builds[0]
+            another = not builds or builds[-1].build != first.build
+            place = known.get((first.version, first.build))
             # The newest release that is kept may have been read while it was published: it is read again.
-            if cached is not None and place is not None and release[0].build != newest:
-                joined = _join(builds, cached.builds[place:])
-                together = CachedList(joined, "", shown, cached.complete, 0.0)
+            if cached is not None and place is not None and first.build != newest:
+                together = so_far.joined(cached, place)
                 if self._answers(together, enough):
                     return together
                 cached = None  # too short for this question: read on
-            elif cached is not None and release[0].build < newest and place is None:
+            elif cached is not None and first.build < newest and place is None:
                 cached = None  # it ends before the list has something that it knows
-            builds += release
+            builds += release.builds
             # With something to join, the few new releases are all read, so that what is kept stays in one piece.
             if another and cached is None and enough is not None and enough(builds):
-                return CachedList(tuple(builds), "", shown, False, self._clock())
-        if first:
-            raise NetworkError(f"the list of builds at {shown} is empty", hint="check the address of the mirror")
-        return CachedList(tuple(builds), "", shown, True, self._clock())
+                return so_far.read(complete=False)
+        so_far.ended()
+        return so_far.read(complete=True)
+
+
+class _SoFar:
+    """What was read of a list so far."""
+
+    def __init__(self, shown: str) -> None:
+        self.builds: list[Build] = []
+        self._shown = shown
+        self._unusable: list[Unusable] = []
+        self._lines = self._artifacts = 0
+        self._understood = False
+        self._wrong: NetworkError | None = None
+        """About the first line that is not understood."""
+
+    def understood(self, unusable: Sequence[Unusable], unknown: int) -> None:
+        """Note what a line has beside its builds."""
+        self._understood = True
+        self._unusable += unusable[: _MOST_UNUSABLE - len(self._unusable)]
+        self._artifacts += unknown
+
+    def not_understood(self, number: int, line: bytes, reason: str, *, ended: bool) -> None:
+        """Pass a line over. Raises NetworkError for a web page, PassingError where the list is cut off."""
+        if self._wrong is None and not self._understood and line.lstrip(b"\xef\xbb\xbf \t\r").startswith(b"<"):
+            raise web_page(self._shown)
+        if not ended and line.lstrip().startswith(b"{"):
+            raise PassingError(f"the list of builds at {self._shown} ends in the middle of line {number}")
+        self._wrong = self._wrong or unreadable(self._shown, number, reason)
+        self._lines += 1
+
+    def ended(self) -> None:
+        """See that there was a list at all. Raises BadAnswer."""
+        if self._understood:
+            return
+        if self._wrong is not None:
+            raise self._wrong
+        raise BadAnswer(f"the list of builds at {self._shown} is empty", hint="check the address of the mirror")
+
+    def joined(self, cached: CachedList, place: int) -> CachedList:
+        """What was read, and what is kept from `place` on."""
+        releases = {(build.version, build.build) for build in self.builds}
+        rest = [build for build in cached.builds[place:] if (build.version, build.build) not in releases]
+        unusable = dict.fromkeys((*self._unusable, *cached.unusable))
+        before = cached.passed_over
+        return replace(
+            self.read(complete=cached.complete),
+            builds=(*self.builds, *rest),
+            unusable=tuple(unusable)[:_MOST_UNUSABLE],
+            # The newest part was read twice.
+            passed_over=PassedOver(max(self._lines, before.lines), max(self._artifacts, before.artifacts)),
+        )
+
+    def read(self, *, complete: bool) -> CachedList:
+        """All of it."""
+        passed_over = PassedOver(self._lines, self._artifacts)
+        return CachedList(tuple(self.builds), tuple(self._unusable), passed_over, "", self._shown, complete, 0.0)
 
 
 def _builds(cached: CachedList | None) -> Sequence[Build]:
     return cached.builds if cached is not None else ()
-
-
-def _join(fresh: Sequence[Build], rest: Sequence[Build]) -> tuple[Build, ...]:
-    releases = {(build.version, build.build) for build in fresh}
-    return (*fresh, *(build for build in rest if (build.version, build.build) not in releases))
 
 
 # Where a list of builds lies: upstream, or the mirror that the user named.
@@ -266,7 +326,7 @@ def split_lines(pieces: Iterable[bytes], shown: str) -> Iterator[tuple[int, byte
             if line.strip():
                 yield number, line, True
         if len(rest) > _LONGEST_LINE or size > _LARGEST:
-            raise NetworkError(
+            raise BadAnswer(
                 f"the list of builds at {shown} is longer than any list of builds",
                 hint="check the address of the mirror",
             )
@@ -274,13 +334,9 @@ def split_lines(pieces: Iterable[bytes], shown: str) -> Iterator[tuple[int, byte
         yield number + 1, rest, False
 
 
-def unreadable_line(shown: str, number: int, line: bytes, reason: str, *, first: bool, ended: bool) -> NetworkError:
-    """Return the error for a line that is no release, `reason` says why; `ended` as `split_lines` yields it."""
-    if first and line.lstrip(b"\xef\xbb\xbf \t\r").startswith(b"<"):
-        return web_page(shown)
-    if not ended:
-        return PassingError(f"the list of builds at {shown} ends in the middle of line {number}")
-    return NetworkError(
+def unreadable(shown: str, number: int, reason: str) -> BadAnswer:
+    """Return the error for a list of which nothing is understood; `reason` says what is wrong with a line of it."""
+    return BadAnswer(
         f"line {number} of the list of builds at {shown} {reason}", hint="check the address, or tell whoever runs it"
     )
 

@@ -18,7 +18,7 @@ from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, make_folder
 from pyman.effects.web.http import Answer, PassingError, Web
-from pyman.errors import UNVERIFIED, IntegrityError, NetworkError, Offline
+from pyman.errors import UNVERIFIED, BadAnswer, IntegrityError, NetworkError, Offline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _check_in_place(build: Build) -> str:
     try:
         sha256, size = sha256_of(build.url)
     except OSError as error:
-        raise NetworkError(
+        raise BadAnswer(
             f"the mirror's archive {build.url} cannot be read: {error.strerror or error}",
             hint="see that the mirror is complete",
         ) from error

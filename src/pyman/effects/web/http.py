@@ -16,7 +16,7 @@ from pyman import __version__
 from pyman.core.escape import without_secrets
 from pyman.effects.memo import load_fields, store_fields
 from pyman.effects.observer import SILENT, Observer
-from pyman.errors import NetworkError, Offline, PymanError, UsageError
+from pyman.errors import BadAnswer, NetworkError, Offline, PymanError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,11 +155,12 @@ class Web:
 
         All addresses are tried in turn; those that failed in passing are tried again, after pauses that double. A
         round in which `progress()` grew is not counted, one in which nobody answered counts twice. Raises
-        NetworkError, the last one, when all is in vain.
+        NetworkError when all is in vain: of the last failure, but BadAnswer only where every address has given one.
         """
         left = list(urls)
         failed = 0
-        last = NetworkError(f"there is no address for {task}")
+        last: NetworkError = BadAnswer(f"there is no address for {task}")
+        unreached: NetworkError | None = None
         for number in range(_MOST_ROUNDS):
             before = progress()
             after, cost = None, 2
@@ -168,11 +169,13 @@ class Web:
                     return once(url)
                 except PassingError as error:
                     last, after = error, error.after
+                    unreached = error
                     cost = cost if isinstance(error, UnreachableError) else 1
                 except Offline:
                     raise
                 except NetworkError as error:
                     last = error
+                    unreached = unreached if isinstance(error, BadAnswer) else error
                     left.remove(url)
             failed = 0 if progress() > before else failed + cost
             if not left or failed >= self._rounds or self._interrupted.is_set():
@@ -180,6 +183,9 @@ class Web:
             pause = min(0.5 * 2 ** min(number, failed) if after is None else after, _LONGEST_PAUSE)
             self._observer.retrying(task, last.message, pause)
             self._sleep(pause)
+        if isinstance(last, BadAnswer) and unreached is None:
+            raise last
+        last = unreached or last
         raise NetworkError(last.message, hint=last.hint) from last
 
     def _made_client(self) -> httpx.Client:
@@ -326,16 +332,18 @@ class Failures:
 
 
 def status_error(response: httpx.Response, url: str) -> NetworkError:
-    """Return what a status means that is no answer; PassingError for those that ask us to come back."""
+    """Return what a status means: PassingError where it asks us to come back, BadAnswer where that would not help."""
     status, host, shown = response.status_code, host_of(url), without_secrets(url)
     if status in (408, 425, 429) or status >= 500:
         return PassingError(
             f"{host} cannot answer at the moment (HTTP {status} for {shown})", after=_retry_after(response)
         )
     if status in (404, 410):
-        return NetworkError(f"{shown} does not exist (HTTP {status})", hint="check the address of the mirror")
+        return BadAnswer(f"{shown} does not exist (HTTP {status})", hint="check the address of the mirror")
     if status in (401, 403, 407):
-        return NetworkError(
+        # A proxy says 403 and 407 of what it keeps from us.
+        kind = BadAnswer if status == 401 else NetworkError
+        return kind(
             f"{host} does not let us have {shown} (HTTP {status})",
             hint="check user and password in the address of the mirror or the proxy",
         )
