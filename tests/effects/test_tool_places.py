@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from pyman.effects.venvs import tool_places as module
 from pyman.effects.venvs.tool_places import PlaceOwners, tool_places, venvs_of_tools
 from stage.venvs import make_venv, write
 
@@ -187,3 +188,12 @@ def test_whose_a_venv_is_where_a_tool_moved(tmp_path):
         "/x/pipx": "",
     }.items():
         assert owners.tool_of(folder) == tool, folder
+
+
+def test_a_settings_file_is_read_once(tmp_path, monkeypatch):
+    for name in ("pypoetry", "pdm", "hatch"):
+        write(f"{tmp_path}/.config/{name}/config.toml", "[x]\n")
+    read, reading = [], module.read_own_text
+    monkeypatch.setattr(module, "read_own_text", lambda path: read.append(path) or reading(path))
+    folders({}, str(tmp_path))
+    assert sorted(read) == [f"{tmp_path}/.config/{name}/config.toml" for name in ("hatch", "pdm", "pypoetry")]

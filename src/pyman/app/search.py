@@ -5,10 +5,27 @@ from __future__ import annotations
 import sys
 
 from pyman.app.console import Session, is_terminal, short_path
-from pyman.effects.venvs.home_search import HomeSearch, last_search, search_home
+from pyman.effects.venvs.home_search import (
+    ANOTHER_USERS,
+    GUARDED,
+    NETWORK,
+    ROOT,
+    UNREADABLE,
+    HomeSearch,
+    last_search,
+    search_home,
+)
 from pyman.errors import NOT_SEARCHED, Refused
 
 _MOST_NAMED = 3
+_REASONS = {
+    ROOT: "it is the root of all folders",
+    NETWORK: "it is on a network ({})",
+    ANOTHER_USERS: "it belongs to another user",
+    GUARDED: "macOS asks before a program looks into it",
+    UNREADABLE: "{}",
+}
+"""Why a folder is not searched, with what else the refusal tells."""
 
 
 def search_if_due(session: Session, wanted: bool | None, *, may_end: bool) -> HomeSearch:
@@ -61,7 +78,9 @@ def notes_of_search(session: Session, search: HomeSearch | None, command: str) -
 
 
 def _reasons(session: Session, search: HomeSearch) -> list[str]:
-    reasons = [f"{short_path(session, folder)} ({reason})" for folder, reason in search.plan.refused]
+    reasons = [
+        f"{short_path(session, one.folder)} ({_REASONS[one.reason].format(one.detail)})" for one in search.plan.refused
+    ]
     if search.unreadable:
         reasons.append(_listed(session, search.unreadable))
     return reasons

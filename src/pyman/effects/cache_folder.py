@@ -171,7 +171,7 @@ def _unlink(path: str) -> None:
 # - `seeds/`: unpacked pip and setuptools: `KEY/`, `KEY.unfit`, `.KEY.work-…`, `.KEY.lock`
 # - `interpreters/`: what interpreters said of themselves
 # - `trials/`: which runtimes of the store have started, and what they consisted of then
-# - `available`, `unreachable`, `checks`, `followers`, `shared-files`, `release-cycle.json`, `release-cycle.json.etag`
+# - and the names in `_ALONE`
 
 ARCHIVES, LISTS, SEEDS, ANSWERS = "archives", "lists of builds", "unpacked pip and setuptools", "answers"
 KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS)

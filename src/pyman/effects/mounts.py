@@ -47,21 +47,27 @@ class Mount:
         """True where its files are not on this machine, as far as its kind tells."""
         return self.kind in _ON_NETWORK
 
+    @property
+    def is_away(self) -> bool:
+        """True where a look at it goes over a network, or mounts something."""
+        return self.is_on_network or self.kind in _WAITING
+
 
 class Mounts:
     """The list as it was when it was read, for many questions."""
 
     def __init__(self) -> None:
-        listed = _mounts()
-        # One that was mounted upon what this process does not see, or upon itself, stands for the root.
-        known = {mount.number for mount in listed}
-        self._each = listed
-        # The kernel goes the same way: from a mount to the one that was mounted upon it, in each folder of a path.
+        self._each = _mounts()
         self._by_device: dict[int, Mount | None] = {}
-        self._upon = {(_parent(mount, known), mount.place): mount for mount in listed}
+        known = {mount.number for mount in self._each}
+        # The kernel goes the same way: from a mount to the one that was mounted upon it, in each folder of a path.
+        self._upon = {(_parent(mount, known), mount.place): mount for mount in self._each}
 
     def covering(self, path: str) -> Mount | None:
-        """The mount that an absolute path without links lies on; None where nothing tells. Nothing is looked at."""
+        """The mount that an absolute path without links lies on; None where nothing tells.
+
+        Nothing is looked at, but for the path itself on macOS, which has no list.
+        """
         if not self._each and sys.platform == "darwin":
             return _mount_on_macos(path)
         found: Mount | None = None
@@ -83,7 +89,7 @@ class Mounts:
     def is_away(self, path: str) -> bool:
         """True where a look at a path goes over a network, or mounts something."""
         mount = self.covering(path)
-        return mount is not None and (mount.is_on_network or mount.kind in _WAITING)
+        return mount is not None and mount.is_away
 
     def leads_away(self, path: str) -> bool:
         """True where a look at an absolute path goes over a network on its way, through whatever links.
@@ -125,14 +131,11 @@ class Mounts:
     def slow_below(self, folder: str) -> list[str]:
         """The mount points below a folder that are on a network, or mount something when they are looked at."""
         above = f"{folder.rstrip('/')}/"
-        return [
-            mount.place
-            for mount in self._each
-            if mount.place.startswith(above) and (mount.is_on_network or mount.kind in _WAITING)
-        ]
+        return [mount.place for mount in self._each if mount.place.startswith(above) and mount.is_away]
 
 
 def _parent(mount: Mount, known: set[str]) -> str:
+    """The number of the mount that one was mounted upon; empty, for the root, where this process does not see that."""
     return mount.parent if mount.parent in known and mount.parent != mount.number else ""
 
 
@@ -195,14 +198,14 @@ def _mounts() -> list[Mount]:
             for line in table:
                 before, _, after = line.rstrip("\n").partition(" - ")
                 fields, (kind, source) = before.split(" ", 5), after.split(" ", 2)[:2]
-                place, root = _unescape(fields[4]), _unescape(fields[3])
-                found.append(Mount(place, kind, _unescape(source), root, fields[0], fields[2], fields[1]))
+                place, root = unescape(fields[4]), unescape(fields[3])
+                found.append(Mount(place, kind, unescape(source), root, fields[0], fields[2], fields[1]))
     except (OSError, IndexError, ValueError):
         return found
     return found
 
 
-def _unescape(field: str) -> str:
+def unescape(field: str) -> str:
     """Undo what the kernel writes for blanks and backslashes in paths, their octal numbers (proc_pid_mountinfo(5))."""
     for number in (0o40, 0o11, 0o12, 0o134):
         field = field.replace(f"\\{number:03o}", chr(number))
@@ -210,7 +213,10 @@ def _unescape(field: str) -> str:
 
 
 def _mount_on_macos(path: str) -> Mount | None:
-    """What statfs(2) tells there. Not run by a test: there is no Mac to run it on."""
+    """The mount that a path lies on, as statfs(2) tells it: macOS has no list. None where it tells nothing.
+
+    No test runs this: it needs a Mac.
+    """
     import ctypes
 
     class Statfs(ctypes.Structure):

@@ -1,7 +1,7 @@
 """The walk of one process through folders, looking for `pyvenv.cfg`.
 
 Also a program of its own: `python -I -S folder_walk.py` takes folders from its standard input and walks them beside
-the process that started it (venv_search.py). So it imports nothing of pyman.
+the process that started it (search.py). So it imports nothing of pyman.
 
 A folder whose link count says that no folder is in it is not opened at all, as `find` does on file systems that it
 knows by name. Here a file system has to show it: a count is believed once an opened folder had exactly two more links
@@ -11,6 +11,7 @@ means empty there.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -58,6 +59,8 @@ class Walk:
         self.pending: list[Work] = []
         self.found: list[bytes] = []
         self.unreadable: list[bytes] = []
+        self.denied: list[bytes] = []
+        """Those of them that the system does not let this user into."""
         self.count = 0
         self._believed: dict[int, bool] = {}
 
@@ -67,8 +70,8 @@ class Walk:
             return
         try:
             status = os.stat(folder)
-        except OSError:
-            self.unreadable.append(folder)
+        except OSError as error:
+            self._refused(folder, error)
             return
         self.pending.append((folder, status.st_dev, UNSEEN))
 
@@ -110,7 +113,7 @@ class Walk:
         except OSError as error:
             # One of those below may have gone away meanwhile.
             if device == UNSEEN or not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-                self.unreadable.append(folder)
+                self._refused(folder, error)
             return
         if FILE_NAME in names:
             # A folder of that name: no venv that works, and one that wants explaining.
@@ -136,11 +139,16 @@ class Walk:
                 status = os.lstat(path)
             except FileNotFoundError:
                 continue
-            except OSError:
-                self.unreadable.append(path)
+            except OSError as error:
+                self._refused(path, error)
                 continue
             if status.st_dev == device:
                 self.pending.append((path, device, status.st_nlink))
+
+    def _refused(self, folder: bytes, error: OSError) -> None:
+        self.unreadable.append(folder)
+        if error.errno in (errno.EACCES, errno.EPERM):
+            self.denied.append(folder)
 
 
 def _serve() -> None:
@@ -158,7 +166,7 @@ def _serve() -> None:
         walk = Walk(without)
         walk.pending = pending
         walk.run(most)
-        marshal.dump((walk.pending, walk.found, walk.unreadable, walk.count), sys.stdout.buffer)
+        marshal.dump((walk.pending, walk.found, walk.unreadable, walk.denied, walk.count), sys.stdout.buffer)
         sys.stdout.buffer.flush()
 
 

@@ -3,7 +3,8 @@
     found/NAME-HASH -> /path/to/.venv      what only a search has found
     searched                               when, which folders, and `- FOLDER` for each that could not be looked into
 
-A search finds what nobody told pyman of. So it is no record: a record says that its venv may be changed.
+Both are in the store, or in the user's own one where this user cannot write that (stores.py). A search finds what
+nobody told pyman of. So it is no record: a record says that its venv may be changed.
 """
 
 from __future__ import annotations
@@ -18,18 +19,22 @@ from pyman.effects.files import read_text, replace_file
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.mounts import Mounts
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.places import make_folder
+from pyman.effects.places import cannot_write, make_folder
 from pyman.effects.settings import read_settings
 from pyman.effects.venvs.records import links_in, record_name, record_names, write_link
 from pyman.effects.venvs.search import search_venvs
+from pyman.effects.venvs.stores import stores_asked, stores_of
 from pyman.effects.venvs.uses import folder_of
-from pyman.errors import PymanError
+from pyman.errors import PymanError, ReadOnly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
+    from typing import Literal
 
     from pyman.effects.places import Places
+
+    Reason = Literal["root", "network", "another-user", "guarded", "unreadable"]
 
 FOUND, SEARCHED = "found", "searched"
 _A_DAY = 86400.0
@@ -67,6 +72,27 @@ _GUARDED_ON_MACOS = (
 )
 
 
+ROOT: Reason = "root"
+"""It is the root of all folders."""
+NETWORK: Reason = "network"
+"""It is on a network: `detail` is the kind of its file system."""
+ANOTHER_USERS: Reason = "another-user"
+"""It belongs to another user."""
+GUARDED: Reason = "guarded"
+"""The system asks the user before a program may look into it."""
+UNREADABLE: Reason = "unreadable"
+"""The system refuses a look at it: `detail` is what it says."""
+
+
+@record
+class Refusal:
+    """A folder that is to be searched and is not."""
+
+    folder: str
+    reason: Reason
+    detail: str = ""
+
+
 @record
 class SearchPlan:
     """What a search would look through."""
@@ -75,8 +101,7 @@ class SearchPlan:
     """Absolute folders."""
     without: tuple[str, ...] = ()
     """Folders below them that are left out, because no venv that anybody uses is in them."""
-    refused: tuple[tuple[str, str], ...] = ()
-    """Folders that are to be searched and are not, each with the reason."""
+    refused: tuple[Refusal, ...] = ()
     may_be_slow: bool = False
     """True where a file system of theirs may never answer."""
 
@@ -99,7 +124,7 @@ class HomeSearch:
     def not_searched(self) -> tuple[str, ...]:
         """The folders that should have been looked through, and were not."""
         missed = () if self.is_made else self.plan.folders
-        return tuple(dict.fromkeys((*(folder for folder, _ in self.plan.refused), *missed, *self.unreadable)))
+        return tuple(dict.fromkeys((*(one.folder for one in self.plan.refused), *missed, *self.unreadable)))
 
 
 def plan_search(places: Places) -> SearchPlan:
@@ -108,53 +133,72 @@ def plan_search(places: Places) -> SearchPlan:
     mounts = Mounts()
     if chosen is not None:
         folders = [os.path.abspath(os.path.join(places.home, os.path.expanduser(folder))) for folder in chosen]
-        slow = any(map(mounts.may_be_slow, folders))
-        return SearchPlan(tuple(dict.fromkeys(folders)), _without(places, mounts, folders), may_be_slow=slow)
-    reason = _why_not(places.home, mounts)
-    if reason == _MISSING:
-        return SearchPlan(())
-    if reason:
-        return SearchPlan((), (), ((places.home, reason),))
+        ways = {folder: _real(folder, mounts) for folder in folders}
+        return SearchPlan(tuple(ways), _without(places, mounts, ways), may_be_slow=_may_be_slow(ways, mounts))
     home = os.path.abspath(places.home)
+    try:
+        refused = _why_not(home, mounts)
+    except (FileNotFoundError, NotADirectoryError):
+        return SearchPlan(())
+    if refused is not None:
+        return SearchPlan((), (), (refused,))
+    ways = {home: _real(home, mounts)}
     guarded = [os.path.join(home, name) for name in _GUARDED_ON_MACOS] if sys.platform == "darwin" else []
-    refused = tuple(
-        (folder, "macOS asks before a program looks into it") for folder in guarded if os.path.isdir(folder)
+    return SearchPlan(
+        (home,),
+        (*_without(places, mounts, ways), *guarded),
+        tuple(Refusal(folder, GUARDED) for folder in guarded if os.path.isdir(folder)),
+        _may_be_slow(ways, mounts),
     )
-    return SearchPlan((home,), (*_without(places, mounts, [home]), *guarded), refused, mounts.may_be_slow(home))
 
 
-_MISSING = "it does not exist"
+def _real(folder: str, mounts: Mounts) -> str:
+    """Where a folder is, through links, as far as that can be told without going over a network."""
+    return folder if mounts.leads_away(folder) else os.path.realpath(folder)
 
 
-def _why_not(home: str, mounts: Mounts) -> str:
-    """Why a home is searched only where its user names it; empty where it is searched."""
-    if os.path.abspath(home) == "/":
-        return "it is the root of all folders"
-    mount = mounts.covering(os.path.abspath(home))
+def _may_be_slow(ways: Mapping[str, str], mounts: Mounts) -> bool:
+    return any(mounts.may_be_slow(real) or mounts.leads_away(folder) for folder, real in ways.items())
+
+
+def _why_not(home: str, mounts: Mounts) -> Refusal | None:
+    """Why a home is searched only where its user names it; None where it is searched.
+
+    Raises FileNotFoundError or NotADirectoryError where there is none.
+    """
+    if home == "/":
+        return Refusal(home, ROOT)
+    mount = mounts.covering(home)
     if mount is not None and mount.is_on_network:
-        return f"it is on a network ({mount.kind})"  # No look at it is taken: it may never answer.
+        return Refusal(home, NETWORK, mount.kind)  # No look at it is taken: it may never answer.
     real = os.path.realpath(home)
     if real == "/":
-        return "it is the root of all folders"
+        return Refusal(home, ROOT)
     mount = mounts.covering(real)
     if mount is not None and mount.is_on_network:
-        return f"it is on a network ({mount.kind})"
+        return Refusal(home, NETWORK, mount.kind)
     try:
         owner = os.stat(home).st_uid
     except (FileNotFoundError, NotADirectoryError):
-        return _MISSING
+        raise
     except OSError as error:
-        return (error.strerror or str(error)).lower()
-    return "" if owner == os.geteuid() else "it belongs to another user"
+        return Refusal(home, UNREADABLE, (error.strerror or str(error)).lower())
+    return None if owner == os.geteuid() else Refusal(home, ANOTHER_USERS)
 
 
-def _without(places: Places, mounts: Mounts, folders: Iterable[str]) -> tuple[str, ...]:
+def _without(places: Places, mounts: Mounts, ways: Mapping[str, str]) -> tuple[str, ...]:
+    """What is left out below folders, which are given with where they are."""
     names = (*_WITHOUT, *(_WITHOUT_ON_MACOS if sys.platform == "darwin" else ()))
     found = [os.path.join(os.path.abspath(places.home), name) for name in names]
-    found += [places.runtimes, places.venvs, places.cache, os.path.join(places.root, FOUND)]
-    found += [value for name in _CACHES if os.path.isabs(value := places.environ.get(name, ""))]
-    for folder in folders:
-        found += mounts.slow_below(folder)
+    found += [os.path.join(store, name) for store in stores_of(places) for name in ("runtimes", "venvs", FOUND)]
+    found.append(places.cache)
+    found += [os.path.normpath(value) for name in _CACHES if os.path.isabs(value := places.environ.get(name, ""))]
+    for real in ways.values():
+        found += mounts.slow_below(real)
+    # What lies below a folder that is reached by a link is met by the name of the link.
+    for folder, real in ways.items():
+        above = f"{real.rstrip('/')}/"
+        found += [os.path.join(folder, path[len(above) :]) for path in found if path.startswith(above)]
     return tuple(dict.fromkeys(found))
 
 
@@ -164,15 +208,25 @@ def last_search(places: Places) -> HomeSearch:
     Raises PymanError where the settings cannot be used.
     """
     plan = plan_search(places)
+    for store in stores_asked(places):
+        unreadable = _last_in(store, plan)
+        if unreadable is not None:
+            return HomeSearch(plan, (), unreadable, is_made=True)
+    return HomeSearch(plan)
+
+
+def _last_in(store: str, plan: SearchPlan) -> tuple[str, ...] | None:
+    """What a search could not look into that was made within a day; None where a store tells of none."""
     try:
-        lines = read_text(os.path.join(places.root, SEARCHED)).splitlines()
+        # Names may hold any other character that `splitlines` takes for the end of a line.
+        lines = read_text(os.path.join(store, SEARCHED)).split("\n")
         age = time.time() - float(lines[0])
-    except (OSError, ValueError, IndexError):
-        return HomeSearch(plan)
+    except (OSError, ValueError):
+        return None
     folders = {line for line in lines[1:] if not line.startswith("- ")}
-    unreadable = tuple(line[2:] for line in lines[1:] if line.startswith("- "))
-    is_made = 0 <= age < _A_DAY and folders.issuperset(map(_as_line, plan.folders))
-    return HomeSearch(plan, (), unreadable if is_made else (), is_made)
+    if 0 <= age < _A_DAY and folders.issuperset(map(_as_line, plan.folders)):
+        return tuple(line[2:] for line in lines[1:] if line.startswith("- "))
+    return None
 
 
 def search_home(
@@ -188,7 +242,8 @@ def search_home(
     found = search_venvs(
         plan.folders, observer, without=plan.without, told=told, may_end=may_end, aside=plan.may_be_slow
     )
-    unreadable = tuple(folder for folder in found.unreadable if not _is_of_another_user(folder))
+    others = {folder for folder in found.denied if _is_of_another_user(folder)}
+    unreadable = tuple(folder for folder in found.unreadable if folder not in others)
     search = HomeSearch(
         plan, tuple(filter(_is_venv, found.venvs)), unreadable[:_MOST_NAMED], found.is_whole, found.is_whole
     )
@@ -211,7 +266,7 @@ def _is_venv(path: str) -> bool:
 
 
 def _is_of_another_user(folder: str) -> bool:
-    """True for a folder of another user that this user may not enter: it holds none of this user's venvs."""
+    """True for a folder of another user, whom this one is not let in to: it holds none of this user's venvs."""
     try:
         return os.lstat(folder).st_uid != os.geteuid()
     except OSError:
@@ -219,22 +274,41 @@ def _is_of_another_user(folder: str) -> bool:
 
 
 def _keep(places: Places, search: HomeSearch) -> None:
-    recorded = set(record_names(places.root))
-    before = links_in(os.path.join(places.root, FOUND))
+    """Keep a search in the first store that this user may write. Raises PymanError."""
+    for store in stores_of(places):
+        try:
+            _keep_in(store, _recorded(places), search)
+        except ReadOnly:
+            continue
+        except OSError as error:
+            told = cannot_write(store, error)
+            if not isinstance(told, ReadOnly):
+                raise told from error
+            continue
+        return
+
+
+def _keep_in(store: str, recorded: set[str], search: HomeSearch) -> None:
+    place = os.path.join(store, FOUND)
+    before = links_in(place)
     names = {name: path for path in search.venvs if (name := record_name(path)) not in recorded}
     tops = tuple(f"{folder.rstrip('/')}/" for folder in search.plan.folders)
     if search.is_whole:
         for name, path in before.items():
             if name in recorded or (name not in names and f"{path}/".startswith(tops)):
-                os.unlink(os.path.join(places.root, FOUND, name))
+                os.unlink(os.path.join(place, name))
     for name, path in names.items():
         if before.get(name) != path:
-            write_link(os.path.join(places.root, FOUND), name, path)
+            write_link(place, name, path)
     if search.is_whole:
-        make_folder(places.root)
+        make_folder(store)
         lines = [str(int(time.time())), *search.plan.folders, *(f"- {folder}" for folder in search.unreadable)]
         text = "".join(f"{_as_line(line)}\n" for line in lines)
-        replace_file(os.path.join(places.root, SEARCHED), text.encode("utf-8", "surrogateescape"))
+        replace_file(os.path.join(store, SEARCHED), text.encode("utf-8", "surrogateescape"))
+
+
+def _recorded(places: Places) -> set[str]:
+    return {name for store in stores_asked(places) for name in record_names(store)}
 
 
 def _as_line(path: str) -> str:
@@ -246,6 +320,8 @@ def found_venvs(places: Places) -> tuple[str, ...]:
 
     Raises PymanError where the records cannot be read.
     """
-    found = links_in(os.path.join(places.root, FOUND))
-    recorded = set(record_names(places.root)) if found else set()
+    found: dict[str, str] = {}
+    for store in reversed(stores_asked(places)):
+        found |= links_in(os.path.join(store, FOUND))
+    recorded = _recorded(places) if found else set()
     return tuple(path for name, path in sorted(found.items()) if name not in recorded)

@@ -14,7 +14,7 @@ import stat
 
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.files import read_bytes, read_text, replace_file
-from pyman.effects.mounts import Mounts
+from pyman.effects.mounts import Mounts, unescape
 from pyman.effects.venvs.records import GONE, UNREACHABLE, known_venvs, record_hash
 from pyman.effects.venvs.uses import folder_of
 
@@ -159,8 +159,4 @@ def _escaped(field: str) -> str:
 
 
 def _unescaped(field: str) -> str:
-    if field == "\\000":
-        return ""
-    for letter, code in _ESCAPED:
-        field = field.replace(code, letter)
-    return field.replace("\\134", "\\")
+    return "" if field == "\\000" else unescape(field)

@@ -41,6 +41,8 @@ class Search:
     """Folders that could not be looked into, sorted."""
     is_whole: bool = True
     """False where ctrl-C ended it."""
+    denied: tuple[str, ...] = ()
+    """Those that could not be looked into because the system does not let this user in."""
 
 
 def search_venvs(
@@ -112,6 +114,7 @@ def search_venvs(
         walk.count,
         tuple(sorted({os.fsdecode(path) for path in walk.unreadable})),
         is_whole,
+        tuple(sorted({os.fsdecode(path) for path in walk.denied})),
     )
 
 
@@ -196,7 +199,7 @@ class _Helper:
 
         share, self._share = self._share, []
         try:
-            pending, found, unreadable, count = marshal.load(self._from)  # noqa: S302 - from a process of ours
+            pending, found, unreadable, denied, count = marshal.load(self._from)  # noqa: S302 - from a process of ours
         except (EOFError, ValueError, TypeError, OSError):
             walk.pending += share
             _end([self])
@@ -204,6 +207,7 @@ class _Helper:
         walk.pending += pending
         walk.found += found
         walk.unreadable += unreadable
+        walk.denied += denied
         walk.count += count
         return True
 

@@ -60,6 +60,8 @@ class _ToolFolders:
     def __init__(self, environ: Mapping[str, str], home: str, platform: str) -> None:
         self.environ = environ
         self.home = home
+        self._settings: dict[str, object] = {}
+        """What each settings file says; None for one that cannot be read or understood."""
         self.data = self.path_in("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
         self.cache = self.path_in("XDG_CACHE_HOME") or os.path.join(home, ".cache")
         config = self.path_in("XDG_CONFIG_HOME") or os.path.join(home, ".config")
@@ -87,10 +89,12 @@ class _ToolFolders:
 
     def setting(self, path: str, *keys: str) -> object:
         """A value in a TOML file of the user's; None where nothing says it."""
-        try:
-            value: object = parse_toml(read_own_text(path))
-        except (OSError, NotToml):
-            return None
+        if path not in self._settings:
+            try:
+                self._settings[path] = parse_toml(read_own_text(path))
+            except (OSError, NotToml):
+                self._settings[path] = None
+        value = self._settings[path]
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         return value
