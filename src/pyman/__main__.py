@@ -16,6 +16,7 @@ def main() -> int:
             "error: pyman does not run on Windows\nhint: use it inside WSL, or the Python install manager\n"
         )
         return 1
+    _leave_out_the_path_of_others()
     # Looking for rubbish costs a fast command half a millisecond, and what is imported is none.
     gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
     from pyman.cli.fastpath import answer
@@ -30,6 +31,17 @@ def main() -> int:
     from pyman.cli.app import run
 
     return run(sys.argv[1:])
+
+
+def _leave_out_the_path_of_others() -> None:
+    """Import nothing from PYTHONPATH or the working directory, which are meant for the user's own programs.
+
+    A `typing.py` there would be pyman's. The folder that pyman itself is imported from stays.
+    """
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    others = {os.path.abspath(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder}
+    others.add(os.path.abspath(os.curdir))
+    sys.path[:] = [folder for folder in sys.path if folder == own or os.path.abspath(folder) not in others]
 
 
 if __name__ == "__main__":

@@ -154,7 +154,9 @@ def test_on_a_terminal_it_is_made_once_a_day(machine):
     put(machine, "new/.venv")
     assert "~/new/.venv" not in on_terminal(machine, "venvs")
     searched_ago(machine, 2 * DAY)
-    assert "~/new/.venv" not in on_terminal(machine, "venvs", CI="1")
+    shown = on_terminal(machine, "venvs", CI="1", TERM="xterm-256color")
+    assert "~/new/.venv" not in shown
+    assert "\x1b" not in shown
     assert "~/new/.venv" not in on_terminal(machine, "venvs", "--no-search")
     assert "~/new/.venv" in on_terminal(machine, "venvs")
     for words in (("doctor",), ("upgrade", "--offline")):

@@ -189,3 +189,18 @@ def test_nothing_of_pydantic_comes_with_typer():
     code = "import typer, sys; print(any(name.startswith('pydantic') for name in sys.modules))"
     told = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "False\n"
+
+
+def test_nothing_of_pythonpath_or_of_the_working_directory_takes_the_place_of_what_pyman_imports(home, tmp_path):
+    others = tmp_path / "others"
+    others.mkdir()
+    for folder in (others, tmp_path):
+        for name in ("typer", "typing", "rich", "tomllib"):
+            (folder / f"{name}.py").write_text(f"raise SystemExit('{folder} has a {name}')\n")
+    environ = {**home.environ, "PYTHONPATH": f"{others}:{PACKAGE}"}
+    told = subprocess.run(
+        [sys.executable, "-m", "pyman", "list", "--json"], env=environ, cwd=tmp_path, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stderr) == (0, "")
+    assert json.loads(told.stdout)["runtimes"]

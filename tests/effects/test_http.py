@@ -20,6 +20,7 @@ from pyman.errors import NetworkError, Offline, UsageError
 from stage.hostile import damaged
 from stage.proxy import Proxy
 from stage.server import Server, cut, redirect, silence, stall, status, without_length
+from stage.somebody import as_root
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -357,6 +358,36 @@ def test_a_proxy_that_cannot_be_used_is_wrong_usage_without_its_password(monkeyp
         with Web() as web, pytest.raises(UsageError, match="proxy") as caught:
             web.get("http://127.0.0.1:1/")
         assert "word" not in caught.value.message
+
+
+def test_passwords_of_netrc_are_sent_to_the_server_that_it_names(server, tmp_path):
+    netrc = tmp_path / ".netrc"
+    mine = "Basic " + base64.b64encode(b"me:word").decode()
+    for text, sent in (
+        ("machine 127.0.0.1 login me password word\n", mine),
+        ("machine elsewhere.example login me password word\n", None),
+        ("default login me password word\n", None),
+        ("machine 127.0.0.1 nonsense\n", None),
+    ):
+        netrc.write_text(text)
+        with Web(environ={"HOME": str(tmp_path)}) as web:
+            assert fetch(web, f"{server.url}/file") == CONTENT
+        assert server.requests()[-1].headers["Authorization"] == sent, text
+    netrc.write_text("machine 127.0.0.1 login me password word\n")
+    with Web(environ={"NETRC": str(netrc)}) as web:
+        fetch(web, f"{server.url}/file")
+        assert server.requests()[-1].headers["Authorization"] == mine
+        fetch(web, server.url.replace("://", "://user:other@") + "/file")
+    assert server.requests()[-1].headers["Authorization"] == "Basic " + base64.b64encode(b"user:other").decode()
+
+
+@as_root
+def test_netrc_of_another_user_says_nothing(server, tmp_path):
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password word\n")
+    os.chown(tmp_path / ".netrc", 12345, 12345)
+    with Web(environ={"HOME": str(tmp_path)}) as web:
+        fetch(web, f"{server.url}/file")
+    assert server.requests()[-1].headers["Authorization"] is None
 
 
 def test_passwords_in_an_address_are_sent_but_never_shown(server, web):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 
 import platformdirs
 import pytest
 
-from pyman.effects.places import Places, cannot_write, check_owner, make_folder, read_places
-from pyman.errors import PymanError, Refused, UsageError
+from pyman.effects.places import NO_HOME, Places, cannot_write, check_owner, make_folder, read_places
+from pyman.errors import PymanError, ReadOnly, Refused, UsageError
 
 HOME = {"HOME": "/home/me"}
 
@@ -69,10 +70,34 @@ def test_the_cache_that_was_named():
     assert read_places(HOME | {"PYMAN_CACHE_DIR": "/cache", "XDG_CACHE_HOME": "/x"}).cache == "/cache"
 
 
-def test_no_home_is_no_guess(monkeypatch):
-    home = os.path.expanduser("~")
-    assert read_places({}).home == home
-    assert read_places({"HOME": "relative"}).home == home
+@pytest.mark.parametrize("home", [{}, {"HOME": ""}, {"HOME": "relative"}])
+def test_a_home_that_is_not_named_is_that_of_the_passwd_database(home):
+    assert read_places(home).home == pwd.getpwuid(os.getuid()).pw_dir
+
+
+@pytest.mark.parametrize("home", [{}, {"HOME": ""}])
+def test_who_has_no_home_needs_none_where_the_variables_say_the_rest(home, monkeypatch):
+    def nobody(number):
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    places = read_places(home | {"PYMAN_ROOT": "/srv/pyman"})
+    assert places.root == "/srv/pyman"
+    # Nothing is below it, and nothing can be put there, not even by root.
+    for path in (places.home, places.cache, places.config, places.own_root):
+        assert path.startswith(NO_HOME)
+    with pytest.raises(ReadOnly, match="no home folder"):
+        make_folder(places.cache)
+    with pytest.raises(UsageError, match="no home folder"):
+        read_places(home)
+
+
+@pytest.mark.parametrize(
+    ("value", "automated"), [("true", True), ("1", True), ("", False), ("false", False), ("0", False)]
+)
+def test_continuous_integration_is_told_by_its_variable(value, automated):
+    assert read_places(HOME | {"CI": value}).is_automated is automated
+    assert not read_places(HOME).is_automated
 
 
 @pytest.mark.parametrize("root", ["/a\nb", "/a\0b"])

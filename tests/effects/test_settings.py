@@ -7,9 +7,16 @@ import os
 import pytest
 from hypothesis import given, settings
 
+from pyman.effects.places import Places
 from pyman.effects.settings import Settings, read_link_mode, read_settings
 from pyman.errors import PymanError
 from stage.hostile import HUGE, damaged
+from stage.somebody import as_root, let_in, run_as_somebody
+
+
+def usual(path, **environ):
+    """Places whose settings file is this one."""
+    return Places(str(path.parent), f"{path.parent}/root", f"{path.parent}/cache", str(path), environ)
 
 
 @pytest.mark.parametrize(
@@ -21,23 +28,23 @@ from stage.hostile import HUGE, damaged
 def test_settings(tmp_path, text, settings):
     path = tmp_path / "config.toml"
     path.write_text(text)
-    assert read_settings(str(path)) == settings
-    assert read_link_mode(str(path)) == settings.link_mode
+    assert read_settings(usual(path)) == settings
+    assert read_link_mode(usual(path)) == settings.link_mode
 
 
 def test_a_file_that_names_no_link_mode_is_not_parsed_for_it(tmp_path):
     (tmp_path / "config.toml").write_text("mirror = = 3\n")
-    assert read_link_mode(str(tmp_path / "config.toml")) == "auto"
-    assert read_link_mode(str(tmp_path / "nothing.toml")) == "auto"
+    assert read_link_mode(usual(tmp_path / "config.toml")) == "auto"
+    assert read_link_mode(usual(tmp_path / "nothing.toml")) == "auto"
     (tmp_path / "config.toml").write_text("mirror = = 3\nlink-mode = 'copy'\n")
     with pytest.raises(PymanError, match=r"config\.toml cannot be used"):
-        read_link_mode(str(tmp_path / "config.toml"))
+        read_link_mode(usual(tmp_path / "config.toml"))
 
 
 def test_no_file_is_no_settings(tmp_path):
-    assert read_settings(str(tmp_path / "nothing.toml")) == Settings()
+    assert read_settings(usual(tmp_path / "nothing.toml")) == Settings()
     (tmp_path / "file").write_text("")
-    assert read_settings(str(tmp_path / "file" / "config.toml")) == Settings()
+    assert read_settings(usual(tmp_path / "file" / "config.toml")) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +57,7 @@ def test_what_is_wrong_is_said_with_the_file(tmp_path, text, says):
     path = tmp_path / "config.toml"
     path.write_text(text)
     with pytest.raises(PymanError) as failure:
-        read_settings(str(path))
+        read_settings(usual(path))
     assert failure.value.message.startswith(f"{path} cannot be used: ")
     assert says in failure.value.message
     assert failure.value.code == "bad-settings"
@@ -59,11 +66,11 @@ def test_what_is_wrong_is_said_with_the_file(tmp_path, text, says):
 def test_a_fifo_does_not_hang_and_a_gigabyte_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "config.toml")
     with pytest.raises(PymanError, match="no regular file"):
-        read_settings(str(tmp_path / "config.toml"))
+        read_settings(usual(tmp_path / "config.toml"))
     with open(tmp_path / "large.toml", "wb") as file:
         file.truncate(1 << 30)
     with pytest.raises(PymanError, match="bytes"):
-        read_settings(str(tmp_path / "large.toml"))
+        read_settings(usual(tmp_path / "large.toml"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
@@ -72,7 +79,25 @@ def test_somebody_else_s_file_decides_nothing(tmp_path):
     path.write_text("mirror = '/evil'\n")
     os.chown(path, 65534, -1)
     with pytest.raises(PymanError, match="another user"):
-        read_settings(str(path))
+        read_settings(usual(path))
+
+
+@as_root
+@pytest.mark.parametrize("locked", ["config.toml", "pyman", ".config"])
+def test_what_its_user_may_not_look_at_is_as_none_unless_it_was_named(tmp_path, locked):
+    path = tmp_path / ".config" / "pyman" / "config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("folders = []\nlink-mode = 'copy'\n")
+    let_in(path.parent)
+    next(each for each in (path, *path.parents) if each.name == locked).chmod(0o600)
+
+    def look():
+        assert read_settings(usual(path)) == Settings()
+        assert read_link_mode(usual(path)) == "auto"
+        with pytest.raises(PymanError, match="permission denied"):
+            read_settings(usual(path, PYMAN_CONFIG=str(path)))
+
+    run_as_somebody(look)
 
 
 @settings(max_examples=100)
@@ -81,7 +106,7 @@ def test_damaged_settings_are_texts_or_an_error_with_the_file(tmp_path, content)
     path = tmp_path / "config.toml"
     path.write_bytes(content)
     try:
-        read = read_settings(str(path))
+        read = read_settings(usual(path))
     except PymanError as error:
         assert (error.code, str(path) in error.message) == ("bad-settings", True)
         return
@@ -93,4 +118,4 @@ def test_a_megabyte_of_anything_is_no_settings(tmp_path, kind):
     path = tmp_path / "config.toml"
     path.write_bytes(b"mirror = " + HUGE[kind][:-9])
     with pytest.raises(PymanError, match="cannot be used"):
-        read_settings(str(path))
+        read_settings(usual(path))

@@ -46,6 +46,13 @@ def test_first_on_path_and_once(shell, shims):
     assert path_after(shell, script, shims) == shims
 
 
+@pytest.mark.parametrize("name", SHELLS)
+def test_a_folder_that_path_would_take_for_two_is_refused(name):
+    with pytest.raises(UsageError, match="cannot be on PATH") as refused:
+        init_script(name, "/a:b/shims", "/completions")
+    assert "PYMAN_ROOT" in refused.value.hint
+
+
 def test_behind_a_venv_that_is_active(shell):
     script = init_script(shell, "/s", "/c")
     assert path_after(shell, script, "/v/bin:/usr/bin:/s", VIRTUAL_ENV="/v") == "/v/bin:/s:/usr/bin"

@@ -106,7 +106,7 @@ def accepted_findings(session: Session, codes: Iterable[str]) -> tuple[Acknowled
     home, config = session.places.home, session.places.config
     said = tuple(parse_acknowledgement(text, home) for text in codes)
     try:
-        return said + tuple(parse_acknowledgement(text, home) for text in read_settings(config).ignore)
+        return said + tuple(parse_acknowledgement(text, home) for text in read_settings(session.places).ignore)
     except UsageError as error:
         message = f"{config} cannot be used: in `ignore`, {error.message}"
         raise PymanError(message, hint=error.hint, code=BAD_SETTINGS) from error

@@ -69,7 +69,7 @@ class Installed:
 
 def mirror_of(session: Session, mirror: str | None = None) -> str | None:
     """The mirror that the user named: on the command line, in the environment, in the settings."""
-    return mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places.config).mirror
+    return mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places).mirror
 
 
 def catalogue(

@@ -87,7 +87,7 @@ def _not_restored(error: PymanError) -> NotRestored:
 def _install(session: Session, plan: RebuildPlan) -> RebuildPlan:
     """Install everything; with `--allow-newer`, more and more in other versions, until nothing is in the way."""
     python = os.path.join(plan.facts.folder, "bin", "python")
-    link_mode = read_link_mode(session.places.config)
+    link_mode = read_link_mode(session.places)
     for _ in range(_MOST_TRIES):
         try:
             for batch in plan.batches:

@@ -34,7 +34,7 @@ def search_if_due(session: Session, wanted: bool | None, *, may_end: bool) -> Ho
     Where it `may_end`, ctrl-C ends the search and not the command. Raises PymanError where the settings cannot be used.
     """
     last = last_search(session.places)
-    due = not last.is_made and is_terminal(sys.stdout) and not session.json and not session.environ.get("CI")
+    due = not last.is_made and is_terminal(sys.stdout) and not session.json and not session.places.is_automated
     return _search(session, may_end=may_end) if wanted or (wanted is None and due) else last
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyman.app.console import Session
+from pyman.core.shell.init_script import can_be_on_path
 from pyman.core.shell.shims import shim_names
 from pyman.effects.lock import hold
 from pyman.effects.places import make_folder
@@ -31,6 +32,9 @@ def keep_shims_current(session: Session) -> None:
     if session.dry_run:
         return
     try:
-        refresh_shims(session)
+        changed = refresh_shims(session)
+        folder = session.places.shims
+        if changed and not can_be_on_path(folder):
+            session.observer.noted(f"the shims in {folder} cannot be on PATH, whose folders are separated by `:`")
     except PymanError as error:
         session.observer.noted(f"the shims were left as they are: {error.message}")

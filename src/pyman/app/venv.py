@@ -403,7 +403,7 @@ class Making:
             libraries=(self._library, *self._donors()),
             descriptors=descriptors,
         )
-        seed(target, self._places.cache, self._observer, read_link_mode(self._places.config))
+        seed(target, self._places.cache, self._observer, read_link_mode(self._places))
 
     def _donors(self) -> list[str]:
         """The standard libraries that may lend their wheels, where the own one has none."""

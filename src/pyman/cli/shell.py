@@ -14,7 +14,7 @@ from pyman.cli.show.output import with_pyman_line
 from pyman.cli.typer_command import load
 from pyman.cli.verb import SHARED_NAMES, verb
 from pyman.core.shell.completion import ArgumentWords, CommandTable, CommandWords, OptionWords
-from pyman.core.shell.init_script import SHELLS, init_script
+from pyman.core.shell.init_script import SHELLS, can_be_on_path, init_script
 from pyman.effects.files import read_text
 from pyman.effects.places import shipped
 from pyman.effects.shims import read_shims
@@ -75,7 +75,9 @@ def _shims(session: Session) -> Answer:
     now = read_shims(session.places.root)
     on_path = session.places.shims in session.environ.get("PATH", "").split(os.pathsep)
     notes = [f"{name} in {now.folder} is not pyman's, and was left alone" for name in now.foreign]
-    if not on_path:
+    if not can_be_on_path(now.folder):
+        notes.append(f"{now.folder} cannot be on PATH, whose folders are separated by `:`: choose another PYMAN_ROOT")
+    elif not on_path:
         notes.append('put them on PATH: `eval "$(pyman init bash)"`, or zsh, or fish')
     lines = (f"{len(now.names)} shims in {now.folder}",)
     if session.dry_run and changed:

@@ -144,7 +144,7 @@ def _installation(session: Session, installer: Installer, files: tuple[str, ...]
             environ=session.environ,
             folder=session.cwd,
             offline=session.offline,
-            link_mode=read_link_mode(session.places.config),
+            link_mode=read_link_mode(session.places),
             observer=session.observer,
         )
 

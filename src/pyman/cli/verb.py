@@ -105,6 +105,7 @@ def open_session(
     if not quiet:
         # A terminal that cannot go back in its line gets lines.
         moves = is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown")
+        moves = moves and not places.is_automated
         observer = listener(moves and not json, verbose=verbose)
     offline = offline or os.environ.get("PYMAN_OFFLINE", "") not in ("", "0")
     preview = None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/tmp")  # noqa: S108  # nothing is put there
 _ELSEWHERE = "choose another folder with PYMAN_ROOT and PYMAN_CACHE_DIR"
+NO_HOME = "/dev/null"
+"""The home of a user who has none: nothing can lie below it, and nobody, not even root, can put anything there."""
 
 
 @record
@@ -27,6 +29,7 @@ class Places:
     """The folders of one user, all absolute; none of them need exist."""
 
     home: str
+    """NO_HOME where the user has none."""
     root: str
     """The store: `PYMAN_ROOT`, `--root`, else `~/.local/share/pyman`."""
     cache: str
@@ -35,6 +38,16 @@ class Places:
     """`PYMAN_CONFIG`, else `~/.config/pyman/config.toml`."""
     environ: Mapping[str, str] = {}  # nobody changes it
     """The environment: its variables say where tools keep their Pythons and their venvs."""
+
+    @property
+    def config_is_named(self) -> bool:
+        """True where the user named the settings file: one that cannot be read is an error then."""
+        return bool(self.environ.get("PYMAN_CONFIG"))
+
+    @property
+    def is_automated(self) -> bool:
+        """True in continuous integration: nothing is searched unasked there, and nothing coloured."""
+        return is_automated(self.environ)
 
     @property
     def cwd(self) -> str:
@@ -87,14 +100,14 @@ class Places:
 def read_places(environ: Mapping[str, str], root: str | None = None) -> Places:
     """Say where this user's things are.
 
-    Raises UsageError where nothing names a home folder, or a name cannot be used.
+    Raises UsageError where nothing names a store, or a name cannot be used.
     """
-    home = environ.get("HOME") or ""
-    if not os.path.isabs(home):
-        home = os.path.expanduser("~")
-        if not os.path.isabs(home):
+    home = _home(environ)
+    chosen = root or environ.get("PYMAN_ROOT") or ""
+    if not chosen:
+        if home == NO_HOME:
             raise UsageError("there is no home folder", hint="set HOME or PYMAN_ROOT to an absolute path")
-    chosen = root or environ.get("PYMAN_ROOT") or os.path.join(home, ".local", "share", "pyman")
+        chosen = os.path.join(home, ".local", "share", "pyman")
     if "\n" in chosen or "\0" in chosen:
         # A newline would end the `home` line of every pyvenv.cfg.
         raise UsageError("the store's folder has a line break in its name", hint="choose another PYMAN_ROOT")
@@ -110,11 +123,30 @@ def read_places(environ: Mapping[str, str], root: str | None = None) -> Places:
     )
 
 
+def _home(environ: Mapping[str, str]) -> str:
+    home = environ.get("HOME") or ""
+    if not os.path.isabs(home):
+        import pwd
+
+        try:
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:
+            pass
+    return home if os.path.isabs(home) else NO_HOME
+
+
+def is_automated(environ: Mapping[str, str]) -> bool:
+    """True where `CI` is set, as every service for continuous integration does."""
+    return environ.get("CI", "").lower() not in ("", "0", "false")
+
+
 def _user_cache(environ: Mapping[str, str], home: str) -> str:
     if sys.platform == "linux":
         # What platformdirs answers, without the 16 ms of importing it; a test holds the two together.
         base = environ.get("XDG_CACHE_HOME", "").strip()
         return os.path.join(base if os.path.isabs(base) else os.path.join(home, ".cache"), "pyman")
+    if home == NO_HOME:
+        return os.path.join(home, "pyman")
     import platformdirs
 
     return platformdirs.user_cache_dir("pyman", appauthor=False)
@@ -175,6 +207,8 @@ def cannot_write(path: str, error: OSError) -> PymanError:
     """The failure to report when the system refuses a change below `path`."""
     import errno
 
+    if path.startswith(f"{NO_HOME}/"):
+        return ReadOnly("there is no home folder to keep it in", hint="set HOME, or PYMAN_ROOT and PYMAN_CACHE_DIR")
     reason = (error.strerror or str(error)).lower()
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"the disk that holds {path} is full", hint="make room, then run the same command again")

@@ -11,6 +11,10 @@ from pyman.core.toml_text import NotToml, parse_toml
 from pyman.effects.files import read_own_text
 from pyman.errors import BAD_SETTINGS, PymanError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.effects.places import Places
+
 KEYS = ("mirror", "folders", "link-mode", "ignore")
 
 
@@ -28,16 +32,20 @@ class Settings:
     """Findings that the user accepts: `CODE` or `CODE PATH` each (core/diagnosis/ignore.py)."""
 
 
-def read_settings(path: str) -> Settings:
+def read_settings(places: Places) -> Settings:
     """Read the settings; without a file everything is as it comes.
 
-    Raises PymanError that names the file where it cannot be understood.
+    A file in the usual place that this user may not look at is as none: a service has the home of another user, or
+    one that it may not enter. Raises PymanError that names the file where it cannot be understood.
     """
+    path = places.config
     try:
         text = read_own_text(path)
     except (FileNotFoundError, NotADirectoryError):
         return Settings()
     except OSError as error:
+        if isinstance(error, PermissionError) and not places.config_is_named:
+            return Settings()
         raise _refused(path, (error.strerror or str(error)).lower()) from None
     try:
         table = parse_toml(text)
@@ -62,17 +70,17 @@ def read_settings(path: str) -> Settings:
     return Settings(mirror or None, tuple(folders) if folders is not None else None, link_mode, tuple(ignore))
 
 
-def read_link_mode(path: str) -> str:
+def read_link_mode(places: Places) -> str:
     """Read this one setting, and parse no file that does not name it: that would take a third of a new venv's time.
 
     Raises PymanError as `read_settings` does.
     """
     try:
-        if "link-mode" not in read_own_text(path):
+        if "link-mode" not in read_own_text(places.config):
             return AUTO
     except OSError:
         return AUTO  # Not there, not ours to read, or none that counts: commands that need it say so.
-    return read_settings(path).link_mode
+    return read_settings(places).link_mode
 
 
 def _is_text(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from pyman.app.console import (
@@ -19,9 +20,11 @@ from pyman.app.console import (
 from pyman.core.escape import visible
 from pyman.core.record import replace
 from pyman.effects.observer import Observer
+from pyman.effects.places import is_automated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -102,16 +105,24 @@ _NARROWEST = 16
 _INDENT = 4
 
 
+def _console(*, stderr: bool = False) -> Console:
+    """A terminal to write to, without styles in continuous integration; NO_COLOR is rich's own business."""
+    from rich.console import Console
+
+    return Console(
+        stderr=stderr, highlight=False, soft_wrap=False, color_system=None if is_automated(os.environ) else "auto"
+    )
+
+
 def draw(table: Table) -> None:
-    """Draw a table as wide as the terminal, with the words that matter coloured. NO_COLOR is rich's own business.
+    """Draw a table as wide as the terminal, with the words that matter coloured.
 
     Under rows that have the same detail it stands once.
     """
-    from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = _console()
     rows = [tuple(map(visible, row)) for row in table.rows]
     widths = fit_widths([max(map(len, column)) for column in zip(table.head, *rows, strict=True)], console.width)
     details = table.details or ("",) * len(rows)
@@ -228,7 +239,6 @@ class _Bars(_Lines):
 
 
 def _make_progress() -> Progress:
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, Task, TextColumn, TransferSpeedColumn
     from rich.text import Text
 
@@ -242,7 +252,7 @@ def _make_progress() -> Progress:
 
     # The names of tasks come from file names: `markup` off.
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), Amount(), Speed())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return Progress(*columns, console=_console(stderr=True), transient=True)
 
 
 # `pyman --help`: the command table on one page.

@@ -8,7 +8,7 @@ through `eval "$(pyman init bash)"` as well as copied into the file, which costs
 from __future__ import annotations
 
 from pyman.core.escape import fish_quote, quote
-from pyman.errors import UsageError
+from pyman.errors import PATH_SEPARATOR, UsageError
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -74,13 +74,24 @@ _START_UP = {
 }
 
 
+def can_be_on_path(folder: str) -> bool:
+    """False for a folder that PATH would take for two."""
+    return ":" not in folder
+
+
 def init_script(shell: str, shims: str, completions: str) -> str:
     """Return the lines for a shell. Both folders are absolute paths.
 
-    Raises UsageError for a shell that pyman does not know.
+    Raises UsageError for a shell that pyman does not know, and for shims that cannot be on PATH.
     """
     if shell not in SHELLS:
         raise UsageError(f"`{shell}` is no shell that pyman knows", hint="choose one of bash, zsh and fish")
+    if not can_be_on_path(shims):
+        raise UsageError(
+            f"{shims} cannot be on PATH, whose folders are separated by `:`",
+            hint="choose another folder with PYMAN_ROOT",
+            code=PATH_SEPARATOR,
+        )
     file, line = _START_UP[shell]
     head = _HEAD.format(file=file, line=line)
     if shell == "fish":

@@ -10,6 +10,7 @@ nobody told pyman of. So it is no record: a record says that its venv may be cha
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 
@@ -129,7 +130,7 @@ class HomeSearch:
 
 def plan_search(places: Places) -> SearchPlan:
     """Say which folders a search goes through. Raises PymanError where the settings cannot be used."""
-    chosen = read_settings(places.config).folders
+    chosen = read_settings(places).folders
     mounts = Mounts()
     if chosen is not None:
         folders = [os.path.abspath(os.path.join(places.home, os.path.expanduser(folder))) for folder in chosen]
@@ -178,12 +179,14 @@ def _why_not(home: str, mounts: Mounts) -> Refusal | None:
     if mount is not None and mount.is_on_network:
         return Refusal(home, NETWORK, mount.kind)
     try:
-        owner = os.stat(home).st_uid
+        status = os.stat(home)
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
         return Refusal(home, UNREADABLE, (error.strerror or str(error)).lower())
-    return None if owner == os.geteuid() else Refusal(home, ANOTHER_USERS)
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(home)
+    return None if status.st_uid == os.geteuid() else Refusal(home, ANOTHER_USERS)
 
 
 def _without(places: Places, mounts: Mounts, ways: Mapping[str, str]) -> tuple[str, ...]:

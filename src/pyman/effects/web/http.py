@@ -2,7 +2,8 @@
 
 Certificates are the system's; `PYMAN_CA_BUNDLE`, else `SSL_CERT_FILE` and `SSL_CERT_DIR`, replace them. Proxies are
 those of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`. `PYMAN_HTTP_TIMEOUT` is the longest silence that is
-borne, in seconds. https never becomes http. httpx costs 60 ms and is loaded with the first request: a mirror in a
+borne, in seconds. https never becomes http. User and password of a server are those in its address, else those that
+`NETRC` or `~/.netrc` has for its name. httpx costs 60 ms and is loaded with the first request: a mirror in a
 folder never pays for it.
 """
 
@@ -14,8 +15,10 @@ import time
 
 from pyman import __version__
 from pyman.core.escape import without_secrets
+from pyman.effects.files import read_own_text
 from pyman.effects.memo import load_fields, store_fields
 from pyman.effects.observer import SILENT, Observer
+from pyman.effects.places import NO_HOME
 from pyman.errors import BadAnswer, NetworkError, Offline, PymanError, UsageError
 
 TYPE_CHECKING = False
@@ -129,7 +132,7 @@ class Web:
             for _ in range(_MOST_REDIRECTS + 1):
                 if self._interrupted.is_set():
                     raise NetworkError("the transfer was broken off")
-                response = client.send(request, stream=True, follow_redirects=False)
+                response = client.send(request, stream=True, auth=self._login(request), follow_redirects=False)
                 following = response.next_request
                 if following is None:
                     return self._checked(response, url)
@@ -141,6 +144,13 @@ class Web:
                     )
                 request = following
         raise NetworkError(f"{without_secrets(url)} leads in circles", hint="tell whoever runs the server")
+
+    def _login(self, request: httpx.Request) -> Any:
+        """User and password for one server; what stands in its address goes before what netrc has for its name."""
+        import httpx
+
+        login = None if request.url.userinfo else login_for(request.url.host, self._environ)
+        return login or httpx.USE_CLIENT_DEFAULT
 
     def _checked(self, response: httpx.Response, url: str) -> Answer:
         if response.status_code in (200, 206, 304, 416):
@@ -219,6 +229,22 @@ def _shut_down(connection: socket.socket) -> None:
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
     except OSError:
         pass  # it is closed already
+
+
+def login_for(host: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """User and password that netrc has for a server, which it must name: `default` would go to every server there is.
+
+    A file that cannot be read, or belongs to another user, has none.
+    """
+    import netrc
+
+    path = environ.get("NETRC") or os.path.join(environ.get("HOME") or NO_HOME, ".netrc")
+    try:
+        read_own_text(path)
+        found = netrc.netrc(path).hosts.get(host)
+    except (OSError, UnicodeError, netrc.NetrcParseError):
+        return None
+    return (found[0], found[2] or "") if found is not None else None
 
 
 # What a server sends back.
@@ -345,7 +371,7 @@ def status_error(response: httpx.Response, url: str) -> NetworkError:
         kind = BadAnswer if status == 401 else NetworkError
         return kind(
             f"{host} does not let us have {shown} (HTTP {status})",
-            hint="check user and password in the address of the mirror or the proxy",
+            hint="check user and password: in the address of the mirror, in ~/.netrc, or in the address of the proxy",
         )
     return NetworkError(f"{host} answered HTTP {status} for {shown}", hint=REACHABLE)
 
