@@ -506,7 +506,13 @@ show_result() {
     case ${shell##*/} in
         zsh) say 'to let pyman choose `python`, add to ~/.zshrc: eval "$(pyman init zsh)"' ;;
         fish) say 'to let pyman choose `python`, add to ~/.config/fish/config.fish: pyman init fish | source' ;;
-        *) say 'to let pyman choose `python`, add to ~/.bashrc: eval "$(pyman init bash)"' ;;
+        bash)
+            # A terminal of macOS starts login shells.
+            # shellcheck disable=SC2088  # it is shown as people write it
+            [ "$(uname -s)" = Darwin ] && file='~/.bash_profile' || file='~/.bashrc'
+            say "to let pyman choose \`python\`, add to $file: eval \"\$(pyman init bash)\""
+            ;;
+        *) say 'to let pyman choose `python`, add to ~/.profile: eval "$(pyman init sh)"' ;;
     esac
     [ $# -gt 0 ] || return 0
     "$launcher" install "$@" || fail "pyman is installed, but \`pyman install $*\` failed" "see what it says above"
@@ -531,6 +537,17 @@ uninstall_all() {
         fi
         rm -f -- "$launcher"
         say "removed $launcher"
+    fi
+    if [ -f "$root/links" ]; then
+        while IFS= read -r folder; do
+            for link in "$folder"/python*; do
+                case $(readlink -- "$link" 2>/dev/null) in
+                    "$root/shims/"*) rm -f -- "$link" ;;
+                esac
+            done
+            say "removed the links to shims in $folder"
+        done <"$root/links"
+        rm -f -- "$root/links"
     fi
     for shim in "$root"/shims/*; do
         if [ -h "$shim" ] && [ "$(readlink -- "$shim")" = python ]; then

@@ -249,6 +249,8 @@ __pyman_options() {
             '--python'$'\t''A version, range or path'
         ) ;;
         shims) values+=(
+            '--link'$'\t''Link python3.13 and so on into DIR, for programs without a shell'\''s set-up'
+            '--unlink'$'\t''Remove those links again'
             '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         mirror) values+=(
@@ -317,6 +319,7 @@ __pyman_argument() {
         run:*) kind='file' ;;
         init:0) kind='shell' ;;
         completions:0) kind='shell' ;;
+        shims:0) kind='folder' ;;
         mirror:0) kind='folder' ;;
         mirror:*) kind='available' ;;
         cache:0) kind='choice:dir,clean' ;;

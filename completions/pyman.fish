@@ -120,7 +120,7 @@ function __pyman_options
         case run
             printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path'
         case shims
-            printf '%s\n' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --link\t'Link python3.13 and so on into DIR, for programs without a shell\'s set-up' --unlink\t'Remove those links again' --dry-run\t'Show what would be done, and change nothing'
         case mirror
             printf '%s\n' --platform\t'Mirror for this platform; may be repeated' --dry-run\t'Show what would be done, and change nothing'
         case cache
@@ -212,6 +212,8 @@ function __pyman_argument
             echo 'shell'
         case completions:0
             echo 'shell'
+        case shims:0
+            echo 'folder'
         case mirror:0
             echo 'folder'
         case 'mirror:*'

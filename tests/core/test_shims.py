@@ -8,7 +8,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyman.core.escape import fish_quote, quote
-from pyman.core.shell.shims import is_of_python, is_shim, own_program, program_minor, render_shim, shim_names
+from pyman.core.shell.shims import (
+    is_of_python,
+    is_shim,
+    names_to_link,
+    own_program,
+    program_minor,
+    program_of_venv,
+    program_release,
+    render_shim,
+    shim_names,
+)
 
 
 def test_every_minor_gets_its_names_and_no_alias_of_a_major_does():
@@ -16,7 +26,8 @@ def test_every_minor_gets_its_names_and_no_alias_of_a_major_does():
     assert {"python", "python3", "pip", "pip3", "python3.13", "pip3.13", "python3.13-config"} <= set(names)
     assert "python3.14t" in names
     assert "pip3.14t" not in names
-    assert not any("3.13.5" in name or name == "python3-config-config" for name in names)
+    assert [name for name in names if "3.13.5" in name] == ["python3.13.5"]
+    assert "python3-config-config" not in names
     assert list(names) == sorted(set(names))
 
 
@@ -92,3 +103,31 @@ def test_root_and_command_are_written_in():
     assert is_shim(text)
     assert not is_shim("#!/bin/sh\necho\n")
     assert not is_shim("")
+
+
+def test_names_of_patch_releases_and_what_is_linked():
+    names = shim_names(["3", "3.13", "3.14t", "3.13.5", "3.13.5+20261101", "3.14.2t", "3.15.0rc1"])
+    assert {"python3.13.5", "python3.14.2t", "python3.15.0rc1"} <= set(names)
+    assert names_to_link(names) == ("python3.13", "python3.13.5", "python3.14.2t", "python3.14t", "python3.15.0rc1")
+    assert program_release("python3.13.5") == "3.13.5"
+    assert program_release("python3.14.2t") == "3.14.2t"
+    for other in ("python3.13", "python", "pip3.13.5", "python3.13.5-config", "pythonx", "3.13.5"):
+        assert program_release(other) is None
+
+
+@pytest.mark.parametrize(
+    ("program", "own"),
+    [
+        ("python3-config", "python3.11-config"), ("python-config", "python3.11-config"),
+        ("python3.11-config", "python3.11-config"), ("python3.12-config", None), ("pydoc", "pydoc3.11"),
+        ("pydoc3", "pydoc3.11"), ("pydoc3.11", "pydoc3.11"), ("pydoc3.12", None), ("idle3", "idle3.11"),
+        ("python3", None), ("pip3", None),
+    ],
+)  # fmt: skip
+def test_what_answers_for_the_python_of_a_venv(program, own):
+    assert program_of_venv(program, "3.11", "default") == own
+
+
+def test_headers_of_a_free_threaded_build_carry_its_letter():
+    assert program_of_venv("python3-config", "3.14", "freethreaded") == "python3.14t-config"
+    assert program_of_venv("pydoc3", "3.14", "freethreaded") == "pydoc3.14"

@@ -58,7 +58,10 @@ def test_behind_a_venv_that_is_active(shell):
     assert path_after(shell, script, "/v/bin:/usr/bin:/s", VIRTUAL_ENV="/v") == "/v/bin:/s:/usr/bin"
     assert path_after(shell, script, "/v/bin:/usr/bin", times=2, VIRTUAL_ENV="/v") == "/v/bin:/s:/usr/bin"
     assert path_after(shell, script, "/v/bin", VIRTUAL_ENV="/v") == "/v/bin:/s"
-    assert path_after(shell, script, "/usr/bin:/v/bin", VIRTUAL_ENV="/v") == "/s:/usr/bin:/v/bin"
+    # Whatever a start-up file put before it: `python` stays the one of the venv.
+    assert path_after(shell, script, "/usr/bin:/v/bin", times=2, VIRTUAL_ENV="/v") == "/v/bin:/s:/usr/bin"
+    # Only an editor says so: then it is not active.
+    assert path_after(shell, script, "/usr/bin", VIRTUAL_ENV="/v") == "/s:/usr/bin"
 
 
 def test_what_is_like_the_folder_stays(shell):
@@ -100,6 +103,35 @@ def test_names_of_its_own_do_not_stay(shell):
     assert result.stdout.split() == ["gone", "none", "none"]
 
 
-def test_another_shell_is_refused():
-    with pytest.raises(UsageError, match="tcsh"):
-        init_script("tcsh", "/s", "/c")
+# Other shells: what runs the lines, given as one text, and prints PATH at its end.
+OTHERS = {
+    "sh": ["dash", "-c"], "dash": ["dash", "-eu", "-c"], "ksh": ["ksh", "-eu", "-c"], "mksh": ["mksh", "-eu", "-c"],
+    "yash": ["yash", "-eu", "-c"], "busybox": ["busybox", "sh", "-eu", "-c"], "tcsh": ["tcsh", "-f"],
+    "nu": ["nu", "--no-config-file", "-c"], "xonsh": ["xonsh", "--no-rc", "-c"],
+    "pwsh": ["pwsh", "-NoProfile", "-Command"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name, words in OTHERS.items() if shutil.which(words[0])])
+@pytest.mark.parametrize("shims", ODD)
+def test_other_shells(tmp_path, name, shims):
+    words = [shutil.which(OTHERS[name][0]), *OTHERS[name][1:]]
+    script = init_script(name, shims, "/c")
+    for path, venv, wanted in (
+        (f"/usr/bin:{shims}:/bin", None, f"{shims}:/usr/bin:/bin"),
+        ("/usr/bin:/v x/bin:/bin", "/v x", f"/v x/bin:{shims}:/usr/bin:/bin"),
+        ("/usr/bin:/bin", "/v x", f"{shims}:/usr/bin:/bin"),
+    ):
+        text = f"{script}{script}\n{'^' if name == 'nu' else ''}{shutil.which('printenv')} PATH\n"
+        if words[-1] == "-f":
+            (tmp_path / "lines").write_text(text)
+            text = str(tmp_path / "lines")
+        environment = {"PATH": path, "HOME": str(tmp_path), **({"VIRTUAL_ENV": venv} if venv else {})}
+        result = subprocess.run([*words, text], env=environment, capture_output=True, text=True, check=False)
+        assert (result.stdout, result.stderr) == (f"{wanted}\n", "")
+
+
+def test_a_shell_that_nobody_knows_is_told_the_folder():
+    with pytest.raises(UsageError, match="elvish") as refused:
+        init_script("elvish", "/s/shims", "/c")
+    assert refused.value.hint == "put /s/shims first on its PATH"

@@ -18,7 +18,13 @@ def shims(home):
     assert os.access(folder / "python", os.X_OK)
     assert {"python", "python3", "pip", "pip3"} <= names
     minors = {name[8:] for name in names if name.startswith("python3.") and not name.endswith("-config")}
-    assert {name for name in names if "3." in name} == {name.format(minor) for minor in minors for name in NAMES}
+    releases = {minor for minor in minors if "." in minor}
+    minors -= releases
+    wanted = {name.format(minor) for minor in minors for name in NAMES} | {f"python3.{each}" for each in releases}
+    assert {name for name in names if "3." in name} == wanted
+    assert {f"3.{release}" for release in releases} == {
+        name for name in os.listdir(home.root / "runtimes") if name.count(".") == 2 and not name.startswith(".")
+    }
     return minors
 
 

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -383,6 +384,105 @@ def test_system_skips_every_shim(stage, shell):
         pass
     path = f"{copies}:{links}:.:relative:{pyenv}:{pyenv}/:{venv}/bin:{scene.store.runtimes}/3.11/bin:{scene.environment['PATH']}"
     assert scene.run(shell, PATH=path).stdout == f"ran {scene.folder}/system/python3\n"
+
+
+# --- releases by name, links to shims, active venvs ---
+
+
+@pytest.mark.parametrize(
+    ("program", "runs"),
+    [("python3.13.5", "3.13.5/bin/python3.13"), ("python3.12.1", "3.12.1/bin/python3.12"),
+     ("python3.14.2t", "3.14.2t/bin/python3.14t")],
+)  # fmt: skip
+def test_a_patch_release_by_its_name(stage, shell, program, runs):
+    """Whatever the files ask for: who looks for this name wants that release."""
+    scene = stage(Case("named", b"3.11\n", program=program))
+    path = f"{scene.store.runtimes}/{runs}"
+    assert scene.run(shell, "-V").stdout == f"ran {path} <-V>\n"
+    if not shell:
+        assert pyman(scene, "which", program).stdout == f"{path}\n"
+        assert pyman(scene, "shim", program, "-V").stdout == f"ran {path} <-V>\n"
+    scene.store.shims(TEMPLATE, ("python3.13.9",))
+    fails(scene.run(shell, program="python3.13.9"), "3.13.9 is not installed")
+
+
+def test_a_link_to_a_shim_may_lie_anywhere(stage, shell):
+    scene = stage(Case("linked", b"3.11\n", program="python3.11"))
+    with open(f"{scene.shims}/python", encoding="utf-8") as file:
+        text = file.read()
+    with open(f"{scene.shims}/python", "w", encoding="utf-8") as file:
+        file.write(text.replace("pyman_written_root=''\n", f"pyman_written_root='{scene.store.root}'\n"))
+    for folder in ("bin", "shims"):
+        os.mkdir(f"{scene.folder}/{folder}")
+        os.symlink(f"{scene.shims}/python3.11", f"{scene.folder}/{folder}/python3.11")
+        words = [*shell, f"{scene.folder}/{folder}/python3.11", "-V"]
+        result = subprocess.run(
+            words, cwd=scene.project, env=scene.environment, capture_output=True, text=True, check=False
+        )
+        assert result.stdout == f"ran {scene.store.runtimes}/3.11/bin/python3.11 <-V>\n", result
+
+
+def pyman(scene, *words, **changes):
+    environment = {**scene.environment, "PYMAN_ROOT": scene.store.root, **changes}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    command = [sys.executable, "-m", "pyman", *words]
+    return subprocess.run(command, cwd=scene.project, env=environment, capture_output=True, text=True, check=False)
+
+
+def active(scene, cfg):
+    """The environment of an active venv whose Python is that of `base`."""
+    venv = f"{scene.folder}/my venv"
+    write_python(f"{venv}/bin/python")
+    for name in ("python3.11-config", "pydoc3.11", "idle3.11"):
+        write_python(f"{scene.folder}/base/{name}")
+    with open(f"{venv}/pyvenv.cfg", "w", encoding="utf-8") as file:
+        file.write(cfg.format(home=f"{scene.folder}/base"))
+    return {"VIRTUAL_ENV": venv, "PATH": f"{venv}/bin:{scene.environment['PATH']}"}
+
+
+VENVS = {
+    "venv": "home = {home}\ninclude-system-site-packages = false\nversion = 3.11.2\n",
+    "pyman": "home = {home}\nversion = 3.11\n",
+    "virtualenv": "home = {home}\nimplementation = CPython\nversion_info = 3.11.2.final.0\nversion = 3.11.2\n",
+    "uv": "home = {home}\nimplementation = CPython\nuv = 0.13.9\nversion_info = 3.11.2\n",
+}
+
+
+@pytest.mark.parametrize("maker", VENVS)
+def test_in_an_active_venv_its_python_answers(stage, shell, maker):
+    scene = stage(Case("venv", b"3.13\n"))
+    changes = active(scene, VENVS[maker])
+    base, python = f"{scene.folder}/base", f"{scene.folder}/my venv/bin/python"
+    config, doc = f"{base}/python3.11-config", f"{base}/pydoc3.11"
+    for program, path, wanted in (
+        ("python3-config", config, f"ran {config} <-h>\n"),
+        ("pydoc3", doc, f"ran {python} <{doc}> <-h>\n"),
+        ("pydoc3.11", doc, f"ran {python} <{doc}> <-h>\n"),
+    ):
+        scene.store.shims(TEMPLATE, (program,))
+        assert scene.run(shell, "-h", program=program, **changes).stdout == wanted
+        if not shell:
+            assert pyman(scene, "shim", program, "-h", **changes).stdout == wanted
+            assert pyman(scene, "which", program, **changes).stdout == f"{path}\n"
+            assert "is active; this counts" in pyman(scene, "which", program, "--explain", **changes).stdout
+    # What names another minor, is in every venv, or is not active is chosen as always.
+    scene.store.shims(TEMPLATE, ("python3.13-config",))
+    assert "/runtimes/3.13/bin/python3.13-config" in scene.run(shell, program="python3.13-config", **changes).stdout
+    assert "/runtimes/3.13/bin/python" in scene.run(shell, **changes).stdout
+    changes["PATH"] = scene.environment["PATH"]
+    assert "/runtimes/3.13/bin/pydoc3" in scene.run(shell, program="pydoc3", **changes).stdout
+
+
+def test_in_an_active_venv_no_other_python_answers(stage, shell):
+    scene = stage(Case("venv", b"3.13\n", program="python3-config"))
+    changes = active(scene, VENVS["venv"])
+    os.unlink(f"{scene.folder}/base/python3.11-config")
+    fails(scene.run(shell, **changes), "has no program `python3.11-config`")
+    assert "has no program `python3.11-config`" in pyman(scene, "which", "python3-config", **changes).stderr
+    # A file that sh does not understand is left to pyman.
+    with open(f"{changes['VIRTUAL_ENV']}/pyvenv.cfg", "w", encoding="utf-8") as file:
+        file.write("version = 3.11.2\n")
+    assert "<shim> <python3-config>" in scene.run(shell, **changes).stdout
 
 
 # --- pyman itself ---

@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 
 from pyman.app.console import Answer
+from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
+from pyman.core.request import Request
 from pyman.core.selection import (
+    ACTIVE_VENV,
     ARGUMENT,
     DEFAULT,
     ENVIRONMENT,
@@ -22,11 +25,11 @@ from pyman.core.selection import (
     select,
     select_for_program,
 )
-from pyman.core.shell.shims import own_program, program_minor
+from pyman.core.shell.shims import is_of_a_venv, own_program, program_minor, program_of_venv, program_release
 from pyman.core.store import Choice, Store, choose
 from pyman.core.version import minor_alias
 from pyman.core.version_files import parse_version_file, plainly_required
-from pyman.effects.files import open_regular
+from pyman.effects.files import open_regular, read_text
 from pyman.effects.project_files import PYPROJECT, VERSION_FILE, project_of, read_project_file, upward
 from pyman.effects.store import read_store
 from pyman.errors import UNSUPPORTED, BadRequest, NoPython, NotFound, PymanError
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Never
 
-    from pyman.core.request import Request
     from pyman.effects.places import Places
 
 
@@ -48,7 +50,9 @@ class Located:
     selection: Selection
     asked: tuple[VersionSource, ...]
     choice: Choice | None
-    """None for a program of the system."""
+    """None for a program of the system, and of an active venv."""
+    starter: str = ""
+    """The interpreter that starts the program, where that is a script of another one."""
 
 
 def choose_interpreter(
@@ -96,7 +100,10 @@ def choose_path(
     from pyman.app.paths import absolute, resolve_path
 
     path = absolute(text, environ, cwd)
-    if os.path.dirname(path) == os.path.join(store.root, "shims") and os.path.lexists(path):
+    shims = os.path.join(store.root, "shims")
+    if os.path.islink(path) and os.path.dirname(target := os.readlink(path)) == shims:
+        path = target  # `pyman shims --link` made it.
+    if os.path.dirname(path) == shims and os.path.lexists(path):
         return _behind_shim(path, store, environ, cwd, places)
     return resolve_path(path, store, places, named=named)
 
@@ -158,11 +165,44 @@ def located_in(
     return Located(_program_of(choice, name), selection, asked, choice)
 
 
+def in_active_venv(environ: Mapping[str, str], name: str) -> Located | None:
+    """The headers, pydoc or IDLE of the Python of an active venv, for which `python` answers there, too.
+
+    None where no venv is active, its file is not understood, or `name` is another program. Raises NoPython where that
+    Python does not have it.
+    """
+    venv = environ.get("VIRTUAL_ENV", "")
+    if not is_of_a_venv(name) or not venv.startswith("/"):
+        return None
+    if f"{venv}/bin" not in environ.get("PATH", "").split(os.pathsep):
+        return None
+    try:
+        settings = parse_pyvenv_cfg(read_text(f"{venv}/{FILE_NAME}"))
+    except OSError:
+        return None
+    minor = settings.minor
+    if minor is None or settings.home is None or not settings.home.startswith("/"):
+        return None
+    own = program_of_venv(name, minor, "freethreaded" if os.path.isdir(f"{venv}/lib/python{minor}t") else "default")
+    if own is None:
+        return None
+    path = os.path.join(settings.home, own)
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise NoPython(
+            f"the Python of the active venv {venv} has no program `{own}`", hint="look for a package that brings it"
+        )
+    starter = "" if own.startswith("python") else f"{venv}/bin/python"
+    return Located(path, Selection(Request(venv, "path"), ACTIVE_VENV), (), None, starter)
+
+
 def who_asks(
     store: Store, environ: Mapping[str, str], cwd: str, name: str, request: str | None
 ) -> tuple[tuple[VersionSource, ...], Selection]:
     """All version sources, and the one that counts for a program."""
     asked = version_sources(environ, cwd, store, request)
+    release = program_release(name)
+    if release is not None:
+        return tuple(asked), named_by_program(release)
     minor = program_minor(name)
     there = is_there(store, environ, name)
     return tuple(asked), select(asked, there) if minor is None else select_for_program(asked, minor, there)
@@ -183,10 +223,10 @@ def missing(store: Store, selection: Selection) -> NoPython:
 
 
 def _program_of(choice: Choice, name: str) -> str:
+    minor = minor_alias(choice.version, choice.variant)
     if choice.runtime is not None and choice.runtime.is_managed:
-        path = os.path.join(choice.home, name)
+        path = os.path.join(choice.home, f"python{minor}" if program_release(name) else name)
     else:
-        minor = minor_alias(choice.version, choice.variant)
         own = own_program(name, minor)
         if own is None:
             raise NoPython(
@@ -372,7 +412,7 @@ def which(places: Places, environ: Mapping[str, str], cwd: str, name: str, *, ex
     Raises NoPython where there is none, BadRequest where a file is not understood.
     """
     try:
-        located = locate(places, environ, cwd, name)
+        located = in_active_venv(environ, name) or locate(places, environ, cwd, name)
     except NoPython as error:
         error.exit_status = 1
         if not explain:
@@ -400,6 +440,10 @@ def _unexplained(store: Store, environ: Mapping[str, str], cwd: str, name: str, 
 
 def explain_steps(located: Located, name: str) -> tuple[str, ...]:
     """Every place that may ask, in order, what it asks for, and what came of it."""
+    if located.selection.source == ACTIVE_VENV:
+        active = f"{ACTIVE_VENV}: {located.selection.request} is active; this counts"
+        started = f", started by {located.starter}" if located.starter else ""
+        return active, f"{name} runs {located.path}{started}"
     lines = list(explain_sources(located.asked, located.selection, name))
     choice = located.choice
     if choice is None:
@@ -443,12 +487,13 @@ def shim(places: Places, environ: Mapping[str, str], cwd: str, name: str, argume
     Raises NoPython where there is nothing to run; everything else that is wrong has the same status here.
     """
     try:
-        located = locate(places, environ, cwd, name)
+        located = in_active_venv(environ, name) or locate(places, environ, cwd, name)
     except PymanError as error:
         error.exit_status = NoPython.exit_status
         raise
     child = {key: value for key, value in environ.items() if key != "PYMAN_SHIM_PROCESS"}
-    replace_process(located.path, [located.path, *arguments], child)
+    words = [located.starter, located.path] if located.starter else [located.path]
+    replace_process(words[0], [*words, *arguments], child)
 
 
 def replace_process(path: str, arguments: list[str], environ: Mapping[str, str]) -> Never:

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from pyman.app.console import Answer, Session
-from pyman.app.shims import refresh_shims
+from pyman.app.paths import absolute
+from pyman.app.shims import link_shims, refresh_shims, unlink_shims
 from pyman.cli.commands import COMMANDS
-from pyman.cli.show.output import with_pyman_line
+from pyman.cli.show.output import count_of_links, with_pyman_line
 from pyman.cli.typer_command import load
 from pyman.cli.verb import SHARED_NAMES, verb
+from pyman.core.escape import as_word
 from pyman.core.shell.completion import ArgumentWords, CommandTable, CommandWords, OptionWords
 from pyman.core.shell.init_script import SHELLS, can_be_on_path, init_script
 from pyman.effects.files import read_text
@@ -21,17 +23,19 @@ from pyman.effects.shims import read_shims
 from pyman.errors import UsageError
 
 _SHELL = Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
+_ANY_SHELL = Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh, fish, sh, tcsh, nu, xonsh or pwsh.")]
 _FILES = {"bash": "pyman.bash", "zsh": "_pyman", "fish": "pyman.fish"}
 
 
 @verb
-def init(session: Session, shell: _SHELL) -> Answer:
+def init(session: Session, shell: _ANY_SHELL) -> Answer:
     """Print what a shell's start-up file needs: the shims first on PATH, and completion.
 
     Examples:
-        eval "$(pyman init bash)"          in ~/.bashrc
+        eval "$(pyman init bash)"          in ~/.bashrc, on macOS in ~/.bash_profile
         eval "$(pyman init zsh)"           in ~/.zshrc
         pyman init fish | source           in ~/.config/fish/config.fish
+        eval "$(pyman init sh)"            in ~/.profile; the others say which file is theirs
     """
     text = init_script(shell, session.places.shims, shipped("completions"))
     return Answer({"shell": shell, "script": text, "changed": []}, tuple(text.rstrip("\n").split("\n")), raw=True)
@@ -51,13 +55,31 @@ def completions(session: Session, shell: _SHELL) -> Answer:  # noqa: ARG001  # e
 
 
 @verb
-def shims(session: Session) -> Answer:
+def shims(
+    session: Session,
+    folder: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="Where to link: ~/.local/bin by default.")
+    ] = None,
+    *,
+    link: Annotated[
+        bool, typer.Option("--link", help="Link python3.13 and so on into DIR, for programs without a shell's set-up.")
+    ] = False,
+    unlink: Annotated[bool, typer.Option("--unlink", help="Remove those links again.")] = False,
+) -> Answer:
     """Put the shims in place, or bring them up to date. `install` does so by itself.
 
     Examples:
         pyman shims
+        pyman shims --link
+        pyman shims --unlink
     """
-    return _shims(session)
+    if link and unlink:
+        raise UsageError("--link and --unlink exclude each other", hint="give one of them")
+    if folder is not None and not link:
+        raise UsageError("a folder is only for `--link`", hint=f"run `pyman shims --link {as_word(folder)}`")
+    if link:
+        return _linked(session, absolute(folder or "~/.local/bin", session.environ, session.cwd))
+    return _unlinked(session) if unlink else _shims(session)
 
 
 @verb
@@ -82,7 +104,28 @@ def _shims(session: Session) -> Answer:
     lines = (f"{len(now.names)} shims in {now.folder}",)
     if session.dry_run and changed:
         lines = (f"{len(changed)} shims in {now.folder} would be written or removed",)
-    return Answer({"changed": [os.path.join(now.folder, name) for name in changed]}, lines, notes=tuple(notes))
+    return Answer({"changed": list(changed)}, lines, notes=tuple(notes))
+
+
+def _linked(session: Session, folder: str) -> Answer:
+    changes = link_shims(session, folder)
+    verb = "would be in" if session.dry_run else "are in"
+    notes = [f"{folder}/{name} is not pyman's, and was left alone" for name in changes.foreign]
+    if folder not in session.environ.get("PATH", "").split(os.pathsep):
+        notes.append(f"{folder} is not on PATH here")
+    if changes.now:
+        lines = [f"{count_of_links(len(changes.now))} to shims {verb} {folder}: {', '.join(changes.now)}"]
+    else:
+        lines = ["there is nothing to link: no Python is installed, or every name is taken"]
+    return Answer({"changed": list(changes.paths)}, tuple(lines), notes=tuple(notes))
+
+
+def _unlinked(session: Session) -> Answer:
+    each = unlink_shims(session)
+    paths = [path for changes in each for path in changes.paths]
+    would = "would remove" if session.dry_run else "removed"
+    lines = tuple(f"{would} {count_of_links(len(changes.remove))} from {changes.folder}" for changes in each)
+    return Answer({"changed": paths}, lines or ("there are no links to shims",))
 
 
 # The command line, described for the completions: what is understood, read from the commands themselves.

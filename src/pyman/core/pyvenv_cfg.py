@@ -83,6 +83,15 @@ class Settings:
         return "follow" if value == "follow" else "pin" if value == "pin" else None
 
     @property
+    def minor(self) -> str | None:
+        """The minor that the file names, in whichever form its maker wrote the version; None where it names none."""
+        for key in VERSION_KEYS:
+            numbers = (self.get(key) or "").split(".")[:2]
+            if len(numbers) == 2 and all(number.isascii() and number.isdigit() for number in numbers):
+                return ".".join(numbers)
+        return None
+
+    @property
     def held_back(self) -> tuple[str, str] | None:
         """The release that the venv is kept on, and the reason."""
         value = self.get(HELD_BACK)

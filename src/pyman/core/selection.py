@@ -16,6 +16,7 @@ ENVIRONMENT = "PYMAN_PYTHON"
 DEFAULT = "the default"
 NEWEST = "the newest installed"
 PROGRAM = "the program's name"
+ACTIVE_VENV = "the active venv"
 PYPROJECT_KEY = "requires-python"
 
 

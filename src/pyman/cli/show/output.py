@@ -73,6 +73,11 @@ def count_of_venvs(count: int) -> str:
     return "1 venv" if count == 1 else f"{count} venvs"
 
 
+def count_of_links(count: int) -> str:
+    """`1 link`, `2 links`."""
+    return "1 link" if count == 1 else f"{count} links"
+
+
 def in_need(ill: int, count: int) -> str:
     """How many of the venvs that were looked at need attention."""
     if count == 1:

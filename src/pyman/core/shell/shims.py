@@ -25,11 +25,15 @@ _CARRIERS = ("python", "pip", "pydoc", "idle", "2to3-")
 _CONFIG = "-config"
 
 
-def shim_names(aliases: Iterable[str]) -> tuple[str, ...]:
-    """Return the names to put into the shims' folder for a store with these aliases (`3.13`, `3.14t`)."""
+def shim_names(names_in_store: Iterable[str]) -> tuple[str, ...]:
+    """Return the names to put into the folder of shims, for aliases and runtimes of a store (`3.14t`, `3.13.5`)."""
     names = set(_PLAIN)
-    for alias in aliases:
+    for name in names_in_store:
+        alias = name.partition("+")[0]
         split = split_release(alias)
+        if split is not None and len(split[0]) == 3:
+            # A tool that is asked for exactly this release looks for it by this name.
+            names.add(f"python{alias}")
         if split is None or len(split[0]) != 2:
             continue
         names |= {f"python{alias}", f"python{alias}{_CONFIG}"}
@@ -37,6 +41,15 @@ def shim_names(aliases: Iterable[str]) -> tuple[str, ...]:
             # The scripts of other variants carry the plain minor, and would fight over the name.
             names |= {f"pip{alias}", f"pydoc{alias}", f"idle{alias}"}
     return tuple(sorted(names))
+
+
+def names_to_link(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the shims that programs without a shell's set-up find in a folder of everybody: `python3.13`.
+
+    None without a version: `python3` there would take the place of the system's for all that the user runs.
+    """
+    versioned = (name for name in names if program_minor(name) is not None or program_release(name) is not None)
+    return tuple(name for name in versioned if name.startswith("python") and not name.endswith(_CONFIG))
 
 
 def program_minor(program: str) -> str | None:
@@ -49,6 +62,28 @@ def program_minor(program: str) -> str | None:
     return None
 
 
+def program_release(program: str) -> str | None:
+    """Return the patch release that a program's name carries: `3.13.5` for `python3.13.5`."""
+    release = program.removeprefix("python")
+    split = split_release(release) if release != program else None
+    return release if split is not None and len(split[0]) == 3 else None
+
+
+def is_of_a_venv(program: str) -> bool:
+    """True for what belongs to one Python and is not in the `bin` of its venvs: headers, pydoc, IDLE."""
+    return program.startswith(("pydoc", "idle")) or (program.startswith("python") and program.endswith(_CONFIG))
+
+
+def program_of_venv(program: str, minor: str, variant: str) -> str | None:
+    """Return the name under which the Python of an active venv has a program; None where another Python's is meant."""
+    full = f"{minor}t" if variant == "freethreaded" else minor
+    for name, own in (("python", f"python{full}{_CONFIG}"), ("pydoc", f"pydoc{minor}"), ("idle", f"idle{minor}")):
+        ending = _CONFIG if name == "python" else ""
+        if program in (f"{name}{ending}", f"{name}3{ending}", own):
+            return own
+    return None
+
+
 def own_program(program: str, minor: str) -> str | None:
     """Return the name by which a Python that pyman did not unpack has a program: always one that carries its minor.
 
@@ -57,6 +92,8 @@ def own_program(program: str, minor: str) -> str | None:
     """
     if program_minor(program) is not None:
         return program if program_minor(program) == minor else None
+    if program_release(program) is not None:
+        return f"python{minor}"
     plain = program.removesuffix(_CONFIG)
     ending = program[len(plain) :]
     if plain == "2to3":

@@ -1,0 +1,121 @@
+"""Links to shims in folders of the user, for programs that know no shell's set-up: editors, cron, systemd, CI.
+
+`links` in the store holds the folders, one a line. A link is pyman's where it leads into the store's folder of shims;
+whatever else has a name is left alone. A link leads to a shim and never to an interpreter: what that would make by such
+a link could not find its library.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.record import record
+from pyman.effects.files import read_text, replace_file, replace_link
+from pyman.effects.interruption import DeferredSignals, committed
+from pyman.effects.places import cannot_write, make_folder
+from pyman.errors import BadRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NAME = "links"
+_LARGEST = 1 << 16
+
+
+@record
+class LinkChanges:
+    """What is to be done in one folder, and what stands in the way; names in it, sorted."""
+
+    folder: str
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    """Names that something else has."""
+    now: tuple[str, ...] = ()
+    """All that are pyman's afterwards."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What changes, as paths."""
+        return tuple(os.path.join(self.folder, name) for name in sorted((*self.add, *self.remove)))
+
+
+def linked_folders(root: str) -> tuple[str, ...]:
+    """The folders that hold links to the shims of a store."""
+    try:
+        text = read_text(os.path.join(root, _NAME), _LARGEST)
+    except OSError:
+        return ()
+    return tuple(dict.fromkeys(line for line in text.split("\n") if line.startswith("/")))
+
+
+def link_changes(root: str, folder: str, names: Iterable[str]) -> LinkChanges:
+    """What is to be done so that a folder holds these links and no others of pyman's. Changes nothing."""
+    wanted = tuple(names)
+    ours = {name for name in _names_in(folder) if _is_ours(root, os.path.join(folder, name))}
+    foreign = {name for name in wanted if name not in ours and os.path.lexists(os.path.join(folder, name))}
+    add = {
+        name
+        for name in wanted
+        if name not in foreign and _target(os.path.join(folder, name)) != os.path.join(root, "shims", name)
+    }
+    remove = ours - {*wanted}
+    now = sorted({*wanted} - foreign)
+    return LinkChanges(folder, tuple(sorted(add)), tuple(sorted(remove)), tuple(sorted(foreign)), tuple(now))
+
+
+def apply_links(root: str, changes: LinkChanges) -> None:
+    """Make and remove the links of one folder, which the store knows from then on, or no longer where none is left.
+
+    Raises PymanError where that is not possible.
+    """
+    folder = changes.folder
+    before = linked_folders(root)
+    after = tuple(each for each in before if each != folder)
+    if "\n" in folder:
+        raise BadRequest(f"{folder!r} has a line break in its name", hint="choose another folder", exit_status=1)
+    try:
+        with DeferredSignals():
+            if changes.now:
+                make_folder(folder)
+                # First of all: what is cut off after that is finished by the next command that changes the shims.
+                _store_folders(root, (*after, folder), before)
+            for name in changes.add:
+                replace_link(os.path.join(folder, name), os.path.join(root, "shims", name))
+            for name in changes.remove:
+                os.unlink(os.path.join(folder, name))
+            if not changes.now:
+                _store_folders(root, after, before)
+            committed()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def _store_folders(root: str, folders: tuple[str, ...], before: tuple[str, ...]) -> None:
+    path = os.path.join(root, _NAME)
+    if set(folders) == set(before):
+        return
+    if folders:
+        replace_file(path, "".join(f"{folder}\n" for folder in folders).encode("utf-8", "surrogateescape"))
+    else:
+        os.unlink(path)
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if name.startswith("python")]
+    except OSError:
+        return []
+
+
+def _target(path: str) -> str | None:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def _is_ours(root: str, path: str) -> bool:
+    target = _target(path)
+    return target is not None and os.path.dirname(target) == os.path.join(root, "shims")
