@@ -38,26 +38,27 @@ def copy_exactly(source: str, target: str) -> None:
     flush(target)
 
 
-def copy_content(source: str, target: str, *, folder: int | None = None) -> os.stat_result:
-    """Copy what is in a regular file into a new one that nobody else may read yet; returns the status of the old one.
+def open_source(path: str, *, folder: int | None = None) -> int:
+    """Open a regular file to copy it, and return the descriptor, which the caller closes; a link is not followed.
 
-    With `folder`, the descriptor of an open folder, `source` is a name in it. Raises NotReadable for what is not a
+    With `folder`, the descriptor of an open folder, `path` is a name in it. Raises NotReadable for what is not a
     regular file, and OSError.
     """
-    reading = os.open(source, _READ, dir_fd=folder)
+    descriptor = os.open(path, _READ, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotReadable(f"{path} is no regular file")
+    return descriptor
+
+
+def copy_content(source: int, target: str) -> None:
+    """Copy what is in an open file into a new one, which nobody else may read yet. Raises OSError."""
+    writing = os.open(target, _WRITE, 0o600)
     try:
-        status = os.fstat(reading)
-        if not stat.S_ISREG(status.st_mode):
-            raise NotReadable(f"{source} is no regular file")
-        writing = os.open(target, _WRITE, 0o600)
-        try:
-            while piece := os.read(reading, _PIECE):
-                write_all(writing, piece)
-        finally:
-            os.close(writing)
+        while piece := os.read(source, _PIECE):
+            write_all(writing, piece)
     finally:
-        os.close(reading)
-    return status
+        os.close(writing)
 
 
 def flush(folder: str) -> None:
@@ -86,23 +87,23 @@ class _Copy:
         self._made: dict[tuple[int, int], str] = {}
         self._waiting: list[tuple[str, str, os.stat_result]] = []
         """Folders to be filled, each with its place in the copy and what it was when it was met."""
+        self._filled: list[tuple[str, os.stat_result, dict[str, bytes]]] = []
+        """Folders of the copy, each with what its original is."""
 
     def fill(self, source: str, target: str) -> None:
         self._waiting.append((source, target, os.lstat(source)))
-        filled = []
         while self._waiting:
-            folder = self._waiting.pop()
-            self._fill(*folder)
-            filled.append(folder)
+            self._fill(*self._waiting.pop())
         # What a folder allows nobody, and its times, it gets when all is in it.
-        for path, made, status in reversed(filled):
-            _make_like(path, made, status)
+        for made, status, attributes in reversed(self._filled):
+            _make_like(made, status, attributes)
 
     def _fill(self, source: str, target: str, status: os.stat_result) -> None:
         descriptor = os.open(source, _FOLDER)
         try:
             if not os.path.samestat(os.fstat(descriptor), status):
                 raise Exchanged(source)
+            self._filled.append((target, status, _attributes(descriptor)))
             for name in os.listdir(descriptor):
                 self._copy(f"{source}/{name}", f"{target}/{name}", descriptor, name)
         finally:
@@ -118,19 +119,30 @@ class _Copy:
         if status.st_nlink > 1 and key in self._made:
             os.link(self._made[key], target, follow_symlinks=False)
             return
-        if stat.S_ISLNK(status.st_mode):
+        if stat.S_ISREG(status.st_mode):
+            _copy_file(name, folder, target)
+        elif stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(name, dir_fd=folder), target)
-        elif stat.S_ISREG(status.st_mode):
-            status = copy_content(name, target, folder=folder)
+            _make_like(target, status, {})
         elif stat.S_ISFIFO(status.st_mode):
             os.mkfifo(target)
+            _make_like(target, status, {})
         else:
             raise OSError(errno.EOPNOTSUPP, "a device or socket cannot be copied", source)
-        _make_like(source, target, status)
         self._made[key] = target
 
 
-def _make_like(source: str, target: str, status: os.stat_result) -> None:
+def _copy_file(name: str, folder: int, target: str) -> None:
+    """Copy a file: what it is, and what it may do, is read from the one that its content is read from."""
+    reading = open_source(name, folder=folder)
+    try:
+        copy_content(reading, target)
+        _make_like(target, os.fstat(reading), _attributes(reading))
+    finally:
+        os.close(reading)
+
+
+def _make_like(target: str, status: os.stat_result, attributes: dict[str, bytes]) -> None:
     """Give a copy the owner, extended attributes, mode and times of its original."""
     made = os.lstat(target)
     is_own = (made.st_uid, made.st_gid) == (status.st_uid, status.st_gid)
@@ -141,33 +153,42 @@ def _make_like(source: str, target: str, status: os.stat_result) -> None:
         except OSError as error:
             if error.errno not in _NOT_FOR_US:
                 raise
-    # A new owner takes capabilities away, and a mode that allows no writing would keep attributes away.
-    if hasattr(os, "listxattr"):
-        _copy_attributes(source, target)
     if not stat.S_ISLNK(status.st_mode):
+        # A new owner takes capabilities away, and a mode that allows no writing would keep attributes away.
+        _set_attributes(target, attributes)
         mode = stat.S_IMODE(status.st_mode)
         os.chmod(target, mode if is_own else mode & ~RUNS_AS_OWNER)
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
 
 
-def _copy_attributes(source: str, target: str) -> None:
-    names = _attributes(source)
-    for name in names:
+def _set_attributes(target: str, attributes: dict[str, bytes]) -> None:
+    for name, value in attributes.items():
         try:
-            value = os.getxattr(source, name, follow_symlinks=False)
-            os.setxattr(target, name, value, follow_symlinks=False)
+            os.setxattr(target, name, value)
         except OSError as error:
             if error.errno not in _NO_ATTRIBUTE:
                 raise
-    for name in _attributes(target):
+    for name in _attribute_names(target):
         # The folder above may give one to all that is made in it.
-        if name.startswith(_ACCESS_LISTS) and name not in names:
-            os.removexattr(target, name, follow_symlinks=False)
+        if name.startswith(_ACCESS_LISTS) and name not in attributes:
+            os.removexattr(target, name)
 
 
-def _attributes(path: str) -> list[str]:
+def _attributes(path: str | int) -> dict[str, bytes]:
+    """The extended attributes of a file or folder that this user may read; none where the system has none."""
+    found: dict[str, bytes] = {}
+    for name in _attribute_names(path):
+        try:
+            found[name] = os.getxattr(path, name)
+        except OSError as error:
+            if error.errno not in _NO_ATTRIBUTE:
+                raise
+    return found
+
+
+def _attribute_names(path: str | int) -> list[str]:
     try:
-        return os.listxattr(path, follow_symlinks=False)
+        return os.listxattr(path) if hasattr(os, "listxattr") else []
     except OSError as error:
         if error.errno not in _NO_ATTRIBUTE:
             raise

@@ -52,8 +52,9 @@ class Transaction:
 
     @defer_signals
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
+        told: PymanError | None = None
         if kind is not None:
-            self._go_back(0, error)
+            told = self._go_back(0, error)
         elif self._began:
             committed()
         for remove in self._spares:
@@ -61,9 +62,14 @@ class Transaction:
                 remove()
             except (OSError, PymanError):
                 pass  # It was restored, or stays until the next one that is put beside.
+        if told is not None and told is not failure_of(error):
+            raise told from error
 
-    def _go_back(self, mark: int, error: BaseException | None) -> None:
-        """Undo what was done since `mark`; a second ctrl-C does not cut the way back short."""
+    def _go_back(self, mark: int, error: BaseException | None) -> PymanError | None:
+        """Undo what was done since `mark`; a second ctrl-C does not cut the way back short.
+
+        Returns the failure that tells what could not be undone; None where there is nothing to tell.
+        """
         failed: list[str] = []
         hint = ""
         with DeferredSignals():
@@ -75,10 +81,16 @@ class Transaction:
                 except PymanError as trouble:
                     failed.append(trouble.message)
                     hint = trouble.hint or hint
+                except Exception as trouble:  # noqa: BLE001  # whatever it is, the rest is to be undone
+                    failed.append(repr(trouble))
         told = failure_of(error)
-        if failed and told is not None:
-            told.message += f", and not everything could be put back: {'; '.join(failed)}"
-            told.hint = hint or told.hint
+        if told is None and isinstance(error, OSError):
+            told = cannot_write(self._places.root, error)
+        if not failed or told is None:
+            return None
+        told.message += f", and not everything could be put back: {'; '.join(failed)}"
+        told.hint = hint or told.hint
+        return told
 
     def do(self, act: Callable[[], object]) -> None:
         """Do something that is no step, and adds its own undo; no signal comes between the two."""
@@ -96,19 +108,29 @@ class Transaction:
         self.do(lambda: it.within(lambda folder: self._put_file(it, folder, content)))
 
     def _put_file(self, it: OwnName, folder: int, content: bytes) -> None:
-        if it.is_there(folder):
+        is_new = not it.is_there(folder)
+        if not is_new:
             self._keep(it, folder)
-        else:
-            self._undo.append(lambda: it.within(lambda again: os.unlink(it.name, dir_fd=again)))
         replace_file(it.name, content, durable=True, folder=folder)
+        if is_new:
+            self._undo.append(lambda: it.within(lambda again: os.unlink(it.name, dir_fd=again)))
 
     def _keep(self, it: OwnName, folder: int) -> None:
         """Give what is there a second name until the end, so that the way back takes no room on a full disk."""
         spare = keep_beside(it.name, folder=folder)
-        self._spares.append(lambda: it.within(lambda again: os.unlink(spare, dir_fd=again)))
-        self._undo.append(
-            lambda: it.within(lambda again: os.replace(spare, it.name, src_dir_fd=again, dst_dir_fd=again))
-        )
+
+        def remove() -> None:
+            it.within(lambda again: os.unlink(spare, dir_fd=again))
+
+        def put_back() -> None:
+            try:
+                it.within(lambda again: os.replace(spare, it.name, src_dir_fd=again, dst_dir_fd=again))
+            except OSError as error:
+                self._spares.remove(remove)
+                raise _not_put_back(it, spare, error) from error
+
+        self._spares.append(remove)
+        self._undo.append(put_back)
 
     def attempt(self, plan: Plan) -> None:
         """Take a plan whole or not at all, while what was taken before stays. Raises PymanError where it cannot be."""
@@ -229,6 +251,20 @@ _LARGEST_PROGRAM = 128 << 20
 
 
 _WRITING = (ReplaceFile, ReplaceLink, RemoveLink, CopyProgram, OwnCopy, RemoveBytecode)
+
+
+def _not_put_back(it: OwnName, spare: str, error: OSError) -> PymanError:
+    """The failure to report for what lies under its second name alone, which nobody takes for work in progress now."""
+    kept = f"{spare}.kept"
+    try:
+        it.within(lambda folder: os.rename(spare, kept, src_dir_fd=folder, dst_dir_fd=folder))
+    except (OSError, PymanError):
+        kept = spare
+    place = os.path.join(os.path.dirname(it.path), kept)
+    return PymanError(
+        f"{it.path} could not be put back from {place}: {(error.strerror or str(error)).lower()}",
+        hint=f"rename {place} to {it.path} yourself",
+    )
 
 
 def _refuse_unless_own(venv: VenvFolder) -> None:

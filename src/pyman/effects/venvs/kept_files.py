@@ -17,7 +17,7 @@ from pyman.core.moved import (
 from pyman.core.packages.package import is_compiled
 from pyman.core.shell.activation import read_virtual_env
 from pyman.core.shell.kept_activation import Rebuilding, filled_templates, is_makers_script, kept_script
-from pyman.effects.copying import RUNS_AS_OWNER, copy_content
+from pyman.effects.copying import RUNS_AS_OWNER, copy_content, open_source
 from pyman.effects.files import NotReadable, is_folder, read_bytes, replace_file
 from pyman.effects.packages.dist_info import installed_paths, read_packages, top_levels
 from pyman.effects.venvs.own_folders import within_own
@@ -196,7 +196,12 @@ def _compiled(site_packages: str, library: str, package: Package) -> Iterator[st
 
 def copy_file(source: str, target: str) -> None:
     """Copy a file with its time and permissions, but never as a program that runs as its owner: that is who copies."""
-    status = copy_content(source, target)
+    reading = open_source(source)
+    try:
+        status = os.fstat(reading)
+        copy_content(reading, target)
+    finally:
+        os.close(reading)
     os.chmod(target, stat.S_IMODE(status.st_mode) & ~RUNS_AS_OWNER)
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 

@@ -198,6 +198,7 @@ class OwnName:
 
     def __init__(self, path: str, venv: VenvFolder | None) -> None:
         """Without `venv` it is a name in the store, whose owner and mode are looked at when a command begins."""
+        self.path = path
         self._above, self.name = os.path.split(path)
         self._venv = venv
         self._identity: tuple[int, int] | None = None
