@@ -584,7 +584,7 @@ uninstall_all() {
         say "kept: the Pythons in $root/runtimes, through which venvs may run:$kept"
         say "to remove them too: rm -r $(quoted "$root")"
     elif [ -d "$root" ]; then
-        rm -f -- "$root/default" "$root/holds" "$root/searched" "$root/mounts"
+        rm -f -- "$root/default" "$root/holds" "$root/searched" "$root/mounts" "$root/repairs"
         for record in "$root"/venvs/* "$root"/found/*; do
             [ ! -h "$record" ] || rm -f -- "$record"
         done

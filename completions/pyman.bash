@@ -210,6 +210,7 @@ __pyman_options() {
             '--foreign'$'\t''Repair also what pipx, poetry and other tools own'
             '--yes'$'\t''Answer every question with yes'
             '--ignore'$'\t''Leave out what has this code'
+            '--undo'$'\t''Take back the last repairs, or the last ones in DIR'
             '--search'$'\t''Search the home folder for venvs now, or leave that out'
             '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
             '--dry-run'$'\t''Show what would be done, and change nothing'

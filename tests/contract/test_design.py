@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -124,12 +125,12 @@ def test_every_form_of_a_request_is_understood():
 LINES = [
     "install 3.11", "install --force 3.13.5", "upgrade --prune", "hold 3.13 3.13.5", "unhold 3.13", "rollback 3.13", "forget v",
     "prune", "uninstall 3.13.5", "uninstall 3.11.2", "adopt", "list", "list --available", "list --outdated", "info 3.13",
-    "info v", "info stale", "venv --without-pip w", "venvs --size", "venvs --remove v", "doctor", "rebuild v --force",
+    "info v", "info stale", "venv --without-pip w", "venvs --size", "venvs --remove v", "doctor", "doctor --undo", "rebuild v --force",
     "register .", "pin v", "follow p", "shims", "use", "use 3.13", "find", "which", "which --explain", "init bash",
     "completions fish", "mirror ../mirror 3.13", "cache", "cache dir", "cache clean",
 ]  # fmt: skip
 COMMON = {"schema", "dry_run", "error"}
-NO_KEYS = {"--available", "--outdated", "--remove", "--explain", "dir", "clean"}
+NO_KEYS = {"--available", "--outdated", "--remove", "--explain", "--undo", "dir", "clean"}
 
 KEYS = {name: set(quoted(keys)) - NO_KEYS for names, keys in of_head(11, "command") for name in quoted(names)}
 ELEMENTS: dict[str, set[str]] = {}
@@ -148,6 +149,8 @@ def answers(tmp_path_factory):
     home.pyman("venv", "--without-pip", "-p", "3.13.5", "p")
     home.run(home.runtimes / "3.13.5/bin/python3.13", "-m", "venv", "--without-pip", "stale")
     (home.project / ".python-version").write_text("3.13\n")
+    rebuilt = {"run": "1", "folder": "/v", "path": "/v", "code": "wrong-abi", "action": "rebuild", "python": None}
+    (home.root / "repairs").write_text(json.dumps({**rebuilt, "changes": []}) + "\n")
     planned = {command.name for command in COMMANDS if command.changes}
     return {
         line: home.json(*line.split(), *(["--dry-run"] if line.split()[0] in planned else []), status=None)

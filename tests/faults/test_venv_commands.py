@@ -19,6 +19,7 @@ world_made_by, test_faults = try_cases(
         Case(worlds.one, "pin .venv"),
         Case(worlds.one, "follow pinned"),
         Case(worlds.sick, "doctor --fix"),
+        Case(worlds.repaired, "doctor --undo"),
         Case(worlds.moved_along, "doctor --fix"),
         Case(worlds.shared, "doctor --fix"),
         Case(worlds.unfinished, "doctor --fix --yes"),

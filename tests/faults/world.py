@@ -98,7 +98,7 @@ class World:
         """What matters, thing by thing: each runtime, each venv, and every other name outside the cache."""
         things: dict[str, list[str]] = {}
         for name, value in self._raw(self.path).items():
-            if not name.startswith(".cache") and not _is_lock(name) and not _OF_A_SEARCH.search(name):
+            if not name.startswith(".cache") and not _is_lock(name) and not _NOT_COMPARED.search(name):
                 things.setdefault(_thing(name, self.path), []).append(f"{name} {value}")
         return {thing: "\n".join(lines) for thing, lines in things.items()}
 
@@ -219,8 +219,9 @@ class World:
         return f"{status.st_mode & 0o7777:o} {self._digests[key]}"
 
 
-# To look is no change, and the time stands in one of these; what lay on which mount is remembered at the next look.
-_OF_A_SEARCH = re.compile(r"/pyman/(searched$|found(/|$)|mounts$)")
+# To look is no change, and the time stands in one of these; what lay on which mount is remembered at the next look. What
+# was repaired is written down with the time, before it is done: a line that is left says what a venv is like already.
+_NOT_COMPARED = re.compile(r"/pyman/(searched$|found(/|$)|mounts$|repairs$)")
 
 
 def _is_lock(name: str) -> bool:

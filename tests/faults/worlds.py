@@ -102,6 +102,16 @@ def sick(world: World) -> None:
     os.symlink("3.13.5", f"{runtimes}/3.13")
 
 
+def repaired(world: World) -> None:
+    """Two releases, and a venv that was linked to the older one until doctor repaired it."""
+    two(world)
+    world.run("venv", "stale", "--without-pip", status=0)
+    install_distribution(site_packages(world, "stale"), "spam", "1.0", scripts={"spam": "spam:main"})
+    _edit(world, "stale", "/3.13/", "/3.13.5/")
+    _relink(world, "stale", os.path.join(world.path, STORE, "runtimes/3.13.5/bin/python3.13"))
+    world.run("doctor", "--fix", status=0)
+
+
 def moved_along(world: World) -> None:
     """A folder with a project and a library beside it, which was renamed after the library had been imported."""
     one(world)

@@ -21,6 +21,7 @@ from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.owner_files import read_owner_files
+from pyman.effects.venvs.repairs import RepairLog
 from pyman.effects.venvs.stores import remember_venv
 from pyman.errors import BORROWS, NOT_YOURS, OTHER_ARCHITECTURE, NotFound, PymanError, Refused
 
@@ -106,7 +107,8 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
         )
     repaired: list[RepairResult] = []
     fitness = Fitness(session.places.cache)
-    outcome = repair_venv(session, facts.path, _is_download, repaired, foreign=True, fitness=fitness)
+    log = RepairLog(session.places, session.observer)
+    outcome = repair_venv(session, facts.path, _is_download, repaired, foreign=True, fitness=fitness, log=log)
     fitness.store(all_asked=False)
     failure = next((one for one in repaired if one.status != FIXED), None)
     if failure is not None:

@@ -15,8 +15,9 @@ from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.moved import edits_of_move, link_edits_of_move, moved_roots, still_names_old_place
 from pyman.core.plans.move import through_other
 from pyman.core.plans.repair import chosen_target, moved_steps, plan_repair
-from pyman.core.plans.steps import Forget, Plan
+from pyman.core.plans.steps import CopyProgram, Forget, Plan, ReplaceFile
 from pyman.core.record import record, replace
+from pyman.core.repairs import LASTING, DoneRepair, changes_of
 from pyman.core.request import parse_request
 from pyman.core.store import Store
 from pyman.core.venv import VenvFacts
@@ -40,6 +41,7 @@ from pyman.effects.venvs.own_folders import clean_up_own, package_folders
 from pyman.effects.venvs.owner_files import read_owner_files
 from pyman.effects.venvs.records import record_name
 from pyman.effects.venvs.recovery import LEFT, interrupted, recover, restore_work_folder
+from pyman.effects.venvs.repairs import RepairLog, modes_of
 from pyman.effects.venvs.shared_files import read_shared_files
 from pyman.effects.venvs.stores import is_known
 from pyman.errors import Changed, NotFound, PymanError, ReadOnly
@@ -112,6 +114,7 @@ def repair_venv(
     *,
     foreign: bool,
     fitness: Fitness,
+    log: RepairLog,
     accepted: Sequence[Acknowledgement] = (),
 ) -> Outcome:
     """Repair one venv, reading it again before and after every repair: two findings may be about one file.
@@ -138,7 +141,7 @@ def repair_venv(
             continue
         try:
             with Part(whole=True):
-                said = _repair_one(session, facts, finding, store)
+                said = _repair_one(session, facts, finding, store, log)
                 repaired.append(RepairResult(replace(finding, repair=said) if said else finding, FIXED))
         except Changed:
             continue
@@ -157,17 +160,19 @@ def _confirmed(repaired: RepairResult, left: tuple[Finding, ...]) -> RepairResul
     return repaired
 
 
-def _repair_one(session: Session, facts: VenvFacts, finding: Finding, store: Store) -> str:
+def _repair_one(session: Session, facts: VenvFacts, finding: Finding, store: Store, log: RepairLog) -> str:
     """Carry out one repair, and say what was done where it is not what was announced.
 
     Raises PymanError where it cannot be done; the venv is then as before.
     """
     if finding.action == actions.INSTALL:
-        return _install(session, facts, finding, store)
+        return _install(session, facts, finding, store, log)
+    if finding.action == actions.REPAIR_MOVED:
+        return _repair_moved(session, finding, facts, store, log)
     if finding.action == actions.MOVE_ALIASES:
         reconcile_aliases(session.places, session.observer)
     elif finding.action == actions.HOLD_BACK:
-        _hold_back(session, facts, finding, store)
+        _hold_back(session, facts, finding, store, log)
     elif finding.action == actions.REBUILD:
         from pyman.app.rebuild import rebuild_for
 
@@ -176,20 +181,32 @@ def _repair_one(session: Session, facts: VenvFacts, finding: Finding, store: Sto
         from pyman.app.rebuild import recreate_unfinished
 
         recreate_unfinished(session, facts)
-    elif finding.action == actions.REPAIR_MOVED:
-        return _repair_moved(session, finding, facts, store)
     else:
-        _take_steps(session, finding, facts, store)
+        _take_steps(session, finding, facts, store, log)
+        return ""
+    if finding.action in LASTING:
+        log.add(_as_done(log, facts, finding, Plan()))
     return ""
 
 
-def _repair_moved(session: Session, finding: Finding, facts: VenvFacts, store: Store) -> str:
+def _as_done(log: RepairLog, facts: VenvFacts, finding: Finding, plan: Plan) -> DoneRepair:
+    """What is written down of a repair."""
+    changes = changes_of(
+        plan, modes_of(one.path for one in plan.steps if isinstance(one, ReplaceFile) and one.executable)
+    )
+    copies = not changes and any(isinstance(step, CopyProgram) for step in plan.steps)
+    action = actions.REFRESH if copies else finding.action
+    before = None if facts.link_kind == "broken" else str(facts.python or "")
+    return DoneRepair(log.run, facts.folder, facts.path, finding.code, action, before, changes)
+
+
+def _repair_moved(session: Session, finding: Finding, facts: VenvFacts, store: Store, log: RepairLog) -> str:
     """Repair a venv that was moved, and say what is left that names the old place: nothing else tells of it then."""
     files, relocated = read_moved(facts)
     edits = edits_of_move(files, relocated)
     left = [*still_names_old_place(files, edits, link_edits_of_move(files, relocated))]
     left += kernels_elsewhere(facts, session.environ, session.places.home)
-    _take_steps(session, finding, facts, store, also=_old_record(session, facts))
+    _take_steps(session, finding, facts, store, log, also=_old_record(session, facts))
     if not left or facts.old_place is None:
         return ""
     more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
@@ -215,14 +232,14 @@ def _is_on_one_disk(one: str, other: str) -> bool:
 
 
 def _take_steps(
-    session: Session, finding: Finding, facts: VenvFacts, store: Store, *, also: tuple[Step, ...] = ()
+    session: Session, finding: Finding, facts: VenvFacts, store: Store, log: RepairLog, *, also: tuple[Step, ...] = ()
 ) -> None:
     """Everything that is steps on one venv: links, settings, generated files."""
     plan = planned_steps(finding, facts, store)
     if not plan.steps:
         raise _nothing_to_do(facts.path)
     plan = replace(plan, steps=(*plan.steps, *also))
-    with _locked(session), Transaction(session.places) as transaction:
+    with locked_store(session), Transaction(session.places) as transaction:
         # What a killed repair was about to put in place lies beside what this one replaces.
         folders = {"", "bin"}
         if finding.action == actions.REPAIR_MOVED:
@@ -230,6 +247,7 @@ def _take_steps(
         if finding.action == actions.OWN_FILES:
             folders.update(package_folders(facts.folder))
         clean_up_own(facts.place, folders)
+        transaction.undo_with(log.add(_as_done(log, facts, finding, plan)))
         transaction.take(plan)
 
 
@@ -252,11 +270,13 @@ def planned_steps(finding: Finding, facts: VenvFacts, store: Store) -> Plan:
 def _moved_steps(facts: VenvFacts) -> tuple[Step, ...]:
     files, relocated = read_moved(facts)
     edits = edits_of_move(files, relocated)
-    return moved_steps(edits, link_edits_of_move(files, relocated), bytecode_of(edits, facts))
+    return moved_steps(
+        edits, link_edits_of_move(files, relocated), bytecode_of((edit.path for edit in edits), facts.folder)
+    )
 
 
 @contextlib.contextmanager
-def _locked(session: Session) -> Iterator[None]:
+def locked_store(session: Session) -> Iterator[None]:
     """Hold the store's lock; a store that the user cannot write moves no alias under this venv."""
     with contextlib.ExitStack() as stack:
         try:
@@ -279,13 +299,14 @@ def _programs(facts: VenvFacts) -> Iterator[tuple[str, bytes]]:
             yield path, read_bytes(path)
 
 
-def _install(session: Session, facts: VenvFacts, finding: Finding, store: Store) -> str:
+def _install(session: Session, facts: VenvFacts, finding: Finding, store: Store, log: RepairLog) -> str:
     """A release that a venv needs; the venv is linked to it when it is looked at again.
 
     A pinned release that cannot be had again: the venv gets the alias, and follows from then on.
     """
     installed = installing.get(session, [parse_request(finding.argument)], may_adopt=True)
     if installed.error is None:
+        log.add(_as_done(log, facts, finding, Plan()))
         return ""
     relink = replace(finding, action=actions.RELINK)
     target = chosen_target(relink, facts, store)
@@ -293,11 +314,11 @@ def _install(session: Session, facts: VenvFacts, finding: Finding, store: Store)
         raise installed.error
     if Donors().losses(facts, target):
         raise installed.error  # What it would lose was not in the question.
-    _take_steps(session, relink, facts, store)
+    _take_steps(session, relink, facts, store, log)
     return f"{finding.argument} cannot be had ({installed.error.message}), so it follows its minor from now on"
 
 
-def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Store) -> None:
+def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Store, log: RepairLog) -> None:
     runtime = store.runtime(finding.argument)
     alias = facts.alias
     if runtime is None or alias is None:
@@ -314,7 +335,8 @@ def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Stor
         variant=runtime.variant,
         found=store.alias_target(alias),
     )
-    with _locked(session), Transaction(session.places) as transaction:
+    with locked_store(session), Transaction(session.places) as transaction:
+        transaction.undo_with(log.add(_as_done(log, facts, finding, plan)))
         transaction.take(plan)
 
 
@@ -331,7 +353,11 @@ _STORE_FIRST = (
 
 
 def repair_store(
-    session: Session, findings: tuple[Finding, ...], allowed: Callable[[Finding], bool], repaired: list[RepairResult]
+    session: Session,
+    findings: tuple[Finding, ...],
+    allowed: Callable[[Finding], bool],
+    repaired: list[RepairResult],
+    log: RepairLog,
 ) -> None:
     """Repair what the store itself needs; `repaired` gets what became of each finding."""
     wanted = [finding for finding in findings if finding.kind != "venv" and finding.action in _STORE_FIRST]
@@ -342,6 +368,8 @@ def repair_store(
         try:
             with Part(whole=True):
                 _repair_in_store(session, finding)
+                if finding.action in LASTING:
+                    log.add(DoneRepair(log.run, finding.path, finding.path, finding.code, finding.action, None))
                 repaired.append(RepairResult(finding, FIXED))
         except PymanError as error:
             repaired.append(RepairResult(finding, FAILED, error.message))

@@ -13,7 +13,7 @@ from pyman.app.console import Answer, Session
 from pyman.app.examine import Examination, accepted_findings, end_of_life, examine, without_accepted
 from pyman.app.search import search_if_due
 from pyman.cli.options import SearchOption
-from pyman.cli.show.findings import JudgedFinding, answer
+from pyman.cli.show.findings import JudgedFinding, answer, undo_answer
 from pyman.cli.show.output import count_of_venvs
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
@@ -23,7 +23,7 @@ from pyman.core.record import replace
 from pyman.core.venv import VenvFolder
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.stores import remember_venv
-from pyman.errors import UNREADABLE, NotFound, PymanError
+from pyman.errors import UNREADABLE, NotFound, PymanError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def doctor(
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", metavar="CODE", help="Leave out what has this code.")
     ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the last repairs, or the last ones in DIR.")] = False,
     search: SearchOption = None,
 ) -> Answer:
     """Say what is wrong with the known venvs, the store and the machine, and mend it in place.
@@ -63,8 +64,13 @@ def doctor(
         pyman doctor
         pyman doctor --fix
         pyman doctor ~/projects --dry-run
+        pyman doctor --undo
     """
     wanted = [os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder))) for folder in folders or ()]
+    if undo:
+        if fix:
+            raise UsageError("`--undo` takes repairs back, `--fix` makes them", hint="give one of them")
+        return _take_back(session, wanted)
 
     searched: HomeSearch | None = None
 
@@ -106,6 +112,23 @@ def doctor(
 
 
 doctor.status_without_session = COULD_NOT_LOOK  # type: ignore[attr-defined]  # read by cli.verb
+
+
+def _take_back(session: Session, wanted: list[str]) -> Answer:
+    """Take the last run of repairs back, or the last one at the places that are named."""
+    from pyman.app.undo import last_run, take_back
+    from pyman.core.repairs import Undo
+
+    undos = last_run(session, wanted)
+    done: list[Undo] = []
+    left: list[tuple[str, str]] = []
+
+    def answer() -> Answer:
+        return undo_answer(session, done, left)
+
+    session.if_cut_off(answer)
+    take_back(session, undos, done, left)
+    return answer()
 
 
 def _refuse_where_nothing_can_be_searched(folders: list[str]) -> None:
@@ -223,9 +246,12 @@ def _fix(
     from pyman.core.diagnosis.venv import list_venv
     from pyman.effects.moves.check import Fitness
     from pyman.effects.store import read_store
+    from pyman.effects.venvs.repairs import RepairLog
 
     repaired, left = done.repaired, done.left
-    repair_store(session, done.seen.findings, allowed, repaired)
+    log = RepairLog(session.places, session.observer)
+    log.check()
+    repair_store(session, done.seen.findings, allowed, repaired, log)
     if any(one.status == FIXED for one in repaired):
         # A runtime that is back, or an alias that leads somewhere again, changes what is wrong with venvs.
         done.look_at(look())
@@ -248,7 +274,7 @@ def _fix(
             del left[path]
             continue
         outcome = repair_venv(
-            session, path, allowed, repaired, foreign=foreign, fitness=fitness, accepted=done.accepted
+            session, path, allowed, repaired, foreign=foreign, fitness=fitness, log=log, accepted=done.accepted
         )
         left[path] = outcome.left
         if outcome.facts is not None:

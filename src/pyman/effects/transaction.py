@@ -202,7 +202,8 @@ class Transaction:
                     raise _changed(step.path)
                 self._keep(it, folder)
                 may_execute = (mode & 0o444) >> 2 if step.executable else 0
-                replace_file(it.name, step.new, stat.S_IMODE(mode | may_execute), folder=folder)
+                wanted = mode | may_execute if step.mode is None else step.mode
+                replace_file(it.name, step.new, stat.S_IMODE(wanted), folder=folder)
             case ReplaceLink(old=None):
                 os.symlink(step.new, it.name, dir_fd=folder)
                 self._undo.append(lambda: it.within(lambda again: os.unlink(it.name, dir_fd=again)))

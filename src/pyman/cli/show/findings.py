@@ -10,11 +10,15 @@ from pyman.cli.show.output import count_of_venvs, in_need
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
 from pyman.core.record import record
 from pyman.effects.venvs.records import UNREACHABLE
+from pyman.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyman.app.examine import Examination
     from pyman.core.diagnosis.finding import Status
+    from pyman.core.repairs import Undo
 
 _MOST_ROWS = 12
 """Of venvs that have the same, on a terminal: what is wrong shall be read in one look."""
@@ -100,6 +104,34 @@ def answer(
         status=1 if still_open else 0,
         nothing_done=f"dry run: nothing was changed{f'; `{asked} --fix` does the repairs' if still_open else ''}",
     )
+
+
+def undo_answer(session: Session, done: Sequence[Undo], left: Sequence[tuple[str, str]]) -> Answer:
+    """The answer of `pyman doctor --undo`."""
+    undid = session.shown("undid", "would undo")
+    lines = [f"{undid} the repair of {short_path(session, undo.path)}: {_what_is_back(undo)}" for undo in done]
+    reasons = [f"{short_path(session, path)} was not changed: {reason}" for path, reason in left]
+    error = None
+    if left:
+        told = reasons.pop() if len(reasons) == 1 else f"{count_of_venvs(len(left))} were not changed"
+        error = Refused(told, hint="`pyman doctor --undo PATH` takes the last repair of one venv back")
+    if len(done) > 1:
+        lines.append(f"{count_of_venvs(len(done))} {session.shown('restored', 'would be restored')}")
+    again = "`pyman doctor --fix` makes these repairs again; `ignore` in the settings or `pyman pin` prevents that"
+    return Answer(
+        {
+            "changed": [undo.path for undo in done],
+            "left": [{"path": path, "reason": reason} for path, reason in left],
+        },
+        (*lines, *reasons),
+        notes=(again,) if done else (),
+        error=error,
+    )
+
+
+def _what_is_back(undo: Undo) -> str:
+    codes = ", ".join(dict.fromkeys(repair.code for repair in undo.repairs))
+    return f"{codes}; it runs Python {undo.python} again" if undo.python and undo.links else codes
 
 
 def _is_for_fix(judged: JudgedFinding) -> bool:

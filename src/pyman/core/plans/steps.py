@@ -24,6 +24,8 @@ class ReplaceFile:
     new: bytes
     executable: bool = False
     """True for a program: whoever may read it may execute it."""
+    mode: int | None = None
+    """The permissions that it gets; None where it keeps its own."""
 
 
 @record

@@ -28,7 +28,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pyman.core.moved import Edit
     from pyman.core.venv import VenvFacts
     from pyman.core.venv_contents import Named
 
@@ -100,18 +99,18 @@ def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
     return replace(files, gone=gone), relocated
 
 
-def bytecode_of(edits: Iterable[Edit], facts: VenvFacts) -> tuple[tuple[str, str], ...]:
-    """The bytecode of the modules that edits replace, each with the folder of its package folder in the venv.
+def bytecode_of(modules: Iterable[str], folder: str) -> tuple[tuple[str, str], ...]:
+    """The bytecode of the files in a venv that are replaced, each with the folder of its package folder in the venv.
 
     Python takes it for up to date where the module has the same size and second: `/old` became `/new`.
     """
     found: list[tuple[str, str]] = []
-    for edit in edits:
-        above, name = os.path.split(edit.path)
+    for path in modules:
+        above, name = os.path.split(path)
         if name.endswith(".py") and not os.path.islink(f"{above}/__pycache__"):
             stem = f"{name.removesuffix('.py')}."
             found += [
-                (f"{above}/__pycache__/{each}", above.removeprefix(f"{facts.folder}/"))
+                (f"{above}/__pycache__/{each}", above.removeprefix(f"{folder}/"))
                 for each in _names(f"{above}/__pycache__")
                 if each.startswith(stem) and each.endswith(".pyc")
             ]

@@ -1,0 +1,95 @@
+"""What is written down of a repair, and read again: lossless, and believed only of what it says."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyman.core.plans.steps import CopyProgram, Plan, RemoveLink, ReplaceFile, ReplaceLink
+from pyman.core.repairs import DoneRepair, Present, as_line, by_run, changes_of, parse_line, plan_undo
+from pyman.core.venv import VenvFolder
+
+VENV = "/home/u/app/.venv"
+LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"c", b"\xff\r\n", b"\r", b"d\n", b""]), max_size=8).map(b"".join)
+
+
+def done(*steps, run="20261127T000000Z-1-a", folder=VENV, action="relink"):
+    return DoneRepair(run, folder, folder, "stale-patch", action, "3.13.5", changes_of(Plan(steps), {}))
+
+
+@given(old=LINES, new=LINES)
+def test_any_file_goes_back_as_it_was(old, new):
+    repair = parse_line(as_line(done(ReplaceFile(f"{VENV}/f", old, new))))
+    undo = plan_undo([repair], {f"{VENV}/f": Present(None, new, True, 0o644)}, VenvFolder(VENV))
+    if old == new:
+        assert undo.is_settled
+    else:
+        assert undo.plan.steps == (ReplaceFile(f"{VENV}/f", new, old),)
+    # Once it is back, nothing is left to do.
+    assert plan_undo([repair], {f"{VENV}/f": Present(None, old, True, 0o644)}, VenvFolder(VENV)).is_settled
+
+
+@given(old=LINES, new=LINES, now=LINES)
+def test_a_file_that_is_neither_is_left(old, new, now):
+    undo = plan_undo(
+        [done(ReplaceFile(f"{VENV}/f", old, new))], {f"{VENV}/f": Present(None, now, True, 0o644)}, VenvFolder(VENV)
+    )
+    assert bool(undo.reason) == (now not in (old, new))
+
+
+def test_links_that_were_made_replaced_and_removed():
+    steps = (
+        ReplaceLink(f"{VENV}/bin/python", "/old/python3.12", "/new/python3.13"),
+        ReplaceLink(f"{VENV}/bin/python3.13", None, "python"),
+        RemoveLink(f"{VENV}/bin/python3.12", "python"),
+    )
+    repair = parse_line(as_line(done(*steps)))
+    now = {
+        f"{VENV}/bin/python": Present("/new/python3.13", None, True),
+        f"{VENV}/bin/python3.13": Present("python", None, True),
+        f"{VENV}/bin/python3.12": Present(),
+    }
+    assert plan_undo([repair], now, VenvFolder(VENV)).plan.steps == (
+        ReplaceLink(f"{VENV}/bin/python3.12", None, "python"),
+        RemoveLink(f"{VENV}/bin/python3.13", "python"),
+        ReplaceLink(f"{VENV}/bin/python", "/new/python3.13", "/old/python3.12"),
+    )
+    now[f"{VENV}/bin/python3.12"] = Present(is_there=True)
+    assert plan_undo([repair], now, VenvFolder(VENV)).reason.startswith("bin/python3.12 was changed since")
+
+
+def test_two_repairs_of_one_file_go_back_one_after_the_other():
+    first, second = done(ReplaceFile(f"{VENV}/f", b"1\n", b"2\n")), done(ReplaceFile(f"{VENV}/f", b"2\n", b"3\n"))
+    undo = plan_undo([second, first], {f"{VENV}/f": Present(None, b"3\n", True, 0o644)}, VenvFolder(VENV))
+    assert [(step.old, step.new) for step in undo.plan.steps] == [(b"3\n", b"2\n"), (b"2\n", b"1\n")]
+
+
+def test_a_file_beside_the_venv_is_only_that_of_its_owner():
+    folder = "/home/u/envs/demo-AbCd1234-py3.13"
+    repair = done(ReplaceFile("/home/u/envs/envs.toml", b"1", b"2"), folder=folder)
+    assert parse_line(as_line(repair)) == repair
+    fields = json.loads(as_line(repair))
+    fields["folder"] = "/home/u/envs/demo"
+    assert parse_line(json.dumps(fields).encode()) is None
+
+
+def test_what_is_not_kept_cannot_be_taken_back():
+    repair = done(
+        ReplaceLink(f"{VENV}/x", "a", "b"), CopyProgram(f"{VENV}/bin/python", "/new/python"), action="refresh"
+    )
+    assert repair.changes == ()
+    assert plan_undo([repair], {}, VenvFolder(VENV)).reason == repair.why_it_stays != ""
+    large = done(ReplaceFile(f"{VENV}/f", b"x\n" * (1 << 20), b""))
+    assert large.changes == ()
+
+
+def test_the_last_run_comes_first_and_its_venvs_in_their_order():
+    repairs = [
+        done(ReplaceLink(f"{folder}/x", "a", "b"), run=run, folder=folder)
+        for run, folder in (("1", "/a"), ("2", "/a"), ("2", "/b"), ("2", "/a"), ("2", "/ab/c"))
+    ]
+    runs = [[[one.folder for one in venv] for venv in run] for run in by_run(repairs, [])]
+    assert runs == [[["/b"], ["/a", "/a"], ["/ab/c"]], [["/a"]]]
+    assert [[venv[0].folder for venv in run] for run in by_run(repairs, ["/ab"])] == [["/ab/c"]]
