@@ -211,6 +211,7 @@ __pyman_options() {
             '--yes'$'\t''Answer every question with yes'
             '--ignore'$'\t''Leave out what has this code'
             '--undo'$'\t''Take back the last repairs, or the last ones in DIR'
+            '--explain'$'\t''Explain a finding and its repair'
             '--search'$'\t''Search the home folder for venvs now, or leave that out'
             '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
             '--dry-run'$'\t''Show what would be done, and change nothing'
@@ -284,6 +285,7 @@ __pyman_option() {
         venv:-r | venv:--requirement) kind='file' ;;
         venvs:-p | venvs:--python) kind='request' ;;
         doctor:--ignore) kind='text' ;;
+        doctor:--explain) kind='text' ;;
         rebuild:-p | rebuild:--python) kind='request' ;;
         rebuild:--from) kind='choice:lock|file' ;;
         rebuild:--installer) kind='choice:auto,uv,pip' ;;

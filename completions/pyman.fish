@@ -102,7 +102,7 @@ function __pyman_options
         case venvs
             printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --remove\t'Delete the venvs that are named, and forget them' -y\t'With --remove: keep what is not part of the venv, instead of refusing' --yes\t'With --remove: keep what is not part of the venv, instead of refusing' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case doctor
-            printf '%s\n' --fix\t'Repair what has an automatic repair' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes' --ignore\t'Leave out what has this code' --undo\t'Take back the last repairs, or the last ones in DIR' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --fix\t'Repair what has an automatic repair' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes' --ignore\t'Leave out what has this code' --undo\t'Take back the last repairs, or the last ones in DIR' --explain\t'Explain a finding and its repair' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case rebuild
             printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'A lock or requirements file, instead of what was there' --allow-newer\t'Allow other versions of what cannot be had; names may follow' --force\t'Also recreate a venv that another tool owns, or with changed files of packages' --installer\t'What installs packages' -y\t'Answer every question with yes; rebuild also where a relink would do' --yes\t'Answer every question with yes; rebuild also where a relink would do' --dry-run\t'Show what would be done, and change nothing'
         case register
@@ -148,6 +148,8 @@ function __pyman_option
         case 'venvs:-p' 'venvs:--python'
             echo 'request'
         case 'doctor:--ignore'
+            echo 'text'
+        case 'doctor:--explain'
             echo 'text'
         case 'rebuild:-p' 'rebuild:--python'
             echo 'request'

@@ -209,8 +209,8 @@ def test_a_table_on_a_narrow_terminal(tmp_path):
     lines = text.splitlines()
     assert status == 1
     assert max(map(len, lines)) <= 100
-    assert sum("is 3.13.15" in line and "linked to 3.13.5" in line for line in lines) == 1
-    assert any(line.rstrip().endswith("; and 9 more, which `-v` shows") for line in lines)
+    assert sum("is 3.13.15" in line and "linked directly to 3.13.5" in line for line in lines) == 1
+    assert "; and 9 more, which `-v` shows" in " ".join(text.split())
     assert len(lines) < 22
     assert lines[1].rstrip().endswith("relink to 3.13")
 

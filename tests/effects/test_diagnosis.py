@@ -123,7 +123,7 @@ def test_stale_patch(place):
     venv = place.venv("3.13.5", extra="version = 3.13.5\n")
     [finding] = place.diagnose(venv)
     assert (finding.code, finding.severity, finding.kind, finding.path) == ("stale-patch", "warning", "venv", venv)
-    assert finding.message == "linked to 3.13.5, and 3.13 is 3.13.15"
+    assert finding.message == "linked directly to 3.13.5, so it gets no patch releases; 3.13 is 3.13.15"
     assert finding.repair == "relink to 3.13, which is 3.13.15"
     assert place.fix(venv) == ["stale-patch"]
     assert os.readlink(f"{venv}/bin/python") == f"{place.runtimes}/3.13/bin/python3.13"

@@ -13,7 +13,7 @@ from pyman.app.console import Answer, Session
 from pyman.app.examine import Examination, accepted_findings, end_of_life, examine, without_accepted
 from pyman.app.search import search_if_due
 from pyman.cli.options import SearchOption
-from pyman.cli.show.findings import JudgedFinding, answer, undo_answer
+from pyman.cli.show.findings import JudgedFinding, answer, explanation, undo_answer
 from pyman.cli.show.output import count_of_venvs
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
@@ -53,6 +53,9 @@ def doctor(
         list[str] | None, typer.Option("--ignore", metavar="CODE", help="Leave out what has this code.")
     ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take back the last repairs, or the last ones in DIR.")] = False,
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="CODE", help="Explain a finding and its repair.")
+    ] = None,
     search: SearchOption = None,
 ) -> Answer:
     """Say what is wrong with the known venvs, the store and the machine, and mend it in place.
@@ -65,7 +68,10 @@ def doctor(
         pyman doctor --fix
         pyman doctor ~/projects --dry-run
         pyman doctor --undo
+        pyman doctor --explain stale-patch
     """
+    if explain is not None:
+        return explanation(explain)
     wanted = [os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder))) for folder in folders or ()]
     if undo:
         if fix:

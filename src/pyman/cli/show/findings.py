@@ -10,7 +10,7 @@ from pyman.cli.show.output import count_of_venvs, in_need
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
 from pyman.core.record import record
 from pyman.effects.venvs.records import UNREACHABLE
-from pyman.errors import Refused
+from pyman.errors import Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 12
 """Of venvs that have the same, on a terminal: what is wrong shall be read in one look."""
+_WIDEST_TEXT = 100
+"""Columns of running text."""
 _ORDER = {code: number for number, code in enumerate(SEVERITIES)}
 _WORST = {"error": 0, "warning": 1, "info": 2}
 
@@ -92,6 +94,8 @@ def answer(
             notes.append(f"`{asked} --fix --yes` also does what wants a yes")
     elif any(_is_for_fix(one) for one in judged):
         notes.append(f"`{asked} --fix` does the repairs; `--dry-run` shows them first")
+    if judged and is_terminal(sys.stdout):
+        notes.append(f"`pyman doctor --explain {judged[0].finding.code}` explains a finding")
     if seen.ignored:
         notes.append(f"{seen.ignored} {'finding is' if seen.ignored == 1 else 'findings are'} ignored, as you asked")
     if not seen.venvs:
@@ -104,6 +108,36 @@ def answer(
         status=1 if still_open else 0,
         nothing_done=f"dry run: nothing was changed{f'; `{asked} --fix` does the repairs' if still_open else ''}",
     )
+
+
+def explanation(code: str) -> Answer:
+    """The answer of `pyman doctor --explain CODE`. Raises UsageError for an unknown code."""
+    from pyman.core.diagnosis.explanation import EXPLANATIONS, explained
+
+    told = EXPLANATIONS.get(code)
+    if told is None:
+        from difflib import get_close_matches
+
+        close = get_close_matches(code, EXPLANATIONS, 1)
+        hint = f"did you mean {close[0]}?" if close else f"the codes are {', '.join(EXPLANATIONS)}"
+        raise UsageError(f"`{code}` is not the code of a finding", hint=hint)
+    title, *paragraphs = explained(code)
+    if is_terminal(sys.stdout):
+        from shutil import get_terminal_size
+        from textwrap import fill
+
+        width = min(get_terminal_size().columns, _WIDEST_TEXT)
+        paragraphs = [fill(text, width, break_on_hyphens=False, break_long_words=False) for text in paragraphs]
+    data = {
+        "changed": [],
+        "code": code,
+        "severity": SEVERITIES[code],
+        "meaning": told.meaning,
+        "repair": told.repair,
+        "otherwise": told.otherwise.format(code=code),
+    }
+    lines = "\n\n".join((title, *paragraphs)).split("\n")
+    return Answer(data, tuple(lines))
 
 
 def undo_answer(session: Session, done: Sequence[Undo], left: Sequence[tuple[str, str]]) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posixpath import basename, dirname
+from posixpath import basename
 
 from pyman.core.diagnosis.finding import (
     FORGET,
@@ -399,7 +399,7 @@ def _where_it_leads(facts: VenvFacts) -> str:
 
 def _mixed(venv: VenvContext) -> Iterator[Finding]:
     if venv.facts.copy == NO_COPY and not names_one_runtime(venv.facts):
-        yield venv.relink("mixed", f"bin/python leads to {venv.facts.link}, and home is {venv.facts.home}")
+        yield venv.relink("mixed", _two_pythons(venv.facts))
         return
     for stray in venv.facts.strays:
         name = f"bin/{stray.entry.name}"
@@ -412,6 +412,14 @@ def _mixed(venv: VenvContext) -> Iterator[Finding]:
         else:
             message = f"{name} leads to {stray.leads_to}, and bin/python to {own}"
         yield venv.find("mixed", message, f"make {name} the same as bin/python", REPAIR_NAMES)
+
+
+def _two_pythons(facts: VenvFacts) -> str:
+    """What link and `home` are, by their releases where these are two."""
+    home = facts.home_interpreter
+    if facts.python is None or home is None or home.version in (None, facts.python):
+        return f"bin/python leads to {facts.link}, and home is {facts.home}"
+    return f"bin/python is that of {facts.python}, and home that of {home.version}"
 
 
 def _nested(venv: VenvContext) -> Iterator[Finding]:
@@ -444,7 +452,8 @@ def _copied_binary(venv: VenvContext) -> Iterator[Finding]:
     if facts.copy == SCRIPT:
         yield venv.find("copied-binary", "bin/python is a script, not an interpreter")
     elif facts.copy == OTHER_COPY and facts.home_interpreter is not None:
-        message = f"bin/python is a copy that differs from {facts.home_interpreter.path}"
+        base = facts.home_interpreter
+        message = f"bin/python is a copy of another build than {base.version or base.path}, which it is used with"
         if venv.other_architecture:
             yield venv.relink("copied-binary", message)
             return
@@ -468,8 +477,8 @@ def _behind(venv: VenvContext) -> Iterator[Finding]:
     if target.version == python and venv.other_architecture:
         return  # It has its own Python, and is not worse off than the others.
     if target.version == python:
-        way = f"linked to {python}, and not through {dirname(target.home)}"
-        yield venv.find("unfollowed", way, f"relink to {venv.shown(target)}", RELINK)
+        message = f"linked directly to {python}, so it gets no patch releases"
+        yield venv.find("unfollowed", message, f"relink to {venv.shown(target)}", RELINK)
         return
     if not python.is_final and target.version.is_final and facts.compiled:
         return  # What was compiled for a pre-release is not moved: `wrong-abi`.
@@ -477,7 +486,7 @@ def _behind(venv: VenvContext) -> Iterator[Finding]:
     if reason:
         yield venv.find("held-back", f"kept on {python} while {target.alias} is {target.version}: {reason}")
         return
-    message = f"linked to {python}, and {target.alias} is {target.version}"
+    message = f"linked directly to {python}, so it gets no patch releases; {target.alias} is {target.version}"
     yield venv.find("stale-patch", message, f"relink to {venv.shown(target)}", RELINK)
 
 
