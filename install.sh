@@ -531,7 +531,7 @@ uninstall_all() {
         say "kept: $launcher, which is not from install.sh"
     elif [ -e "$launcher" ]; then
         cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pyman}
-        [ "$(uname -s)" != Darwin ] || cache=${PYMAN_CACHE_DIR:-$HOME/Library/Caches/pyman}
+        [ "$(uname -s)" != Darwin ] || cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/Library/Caches}/pyman}
         if [ -d "$cache" ] && ! "$launcher" --quiet cache clean >/dev/null 2>&1; then
             say "kept: the cache, $cache, which may be deleted"
         fi

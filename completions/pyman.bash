@@ -27,7 +27,7 @@ __pyman_available() {
     local line cache=${PYMAN_CACHE_DIR-}
     if [[ -z $cache ]]; then
         case $OSTYPE in
-            darwin*) cache=$HOME/Library/Caches/pyman ;;
+            darwin*) cache=${XDG_CACHE_HOME:-$HOME/Library/Caches}/pyman ;;
             *) cache=${XDG_CACHE_HOME:-$HOME/.cache}/pyman ;;
         esac
     fi
@@ -40,8 +40,13 @@ __pyman_available() {
 
 # Bash cannot read a link; a subshell can go where it leads.
 __pyman_venvs() {
-    local line
+    local line seen=$'\n'
     while IFS= read -r line; do
+        # Several records may lead to one folder. Of thousands nobody reads the list, and to compare them takes long.
+        if ((${#values[@]} < 500)); then
+            [[ $seen != *$'\n'"$line"$'\n'* ]] || continue
+            seen+=$line$'\n'
+        fi
         values+=("$line")
     done < <(
         shopt -u failglob
@@ -52,11 +57,17 @@ __pyman_venvs() {
 }
 
 __pyman_paths() {
-    local line
+    local line quoted=''
+    # Before bash 4 nothing tells readline that these are names of files: it would cut them at blanks.
+    if type compopt >/dev/null 2>&1; then
+        compopt -o filenames 2>/dev/null
+    else
+        quoted=yes
+    fi
     while IFS= read -r line; do
+        [[ -z $quoted ]] || printf -v line '%q' "$line"
         values+=("$line")
     done < <(compgen "$1" -- "$cur")
-    compopt -o filenames 2>/dev/null
 }
 
 # The values of a kind; several are joined by a bar.

@@ -27,7 +27,8 @@ end
 
 function __pyman_venvs
     for entry in $argv[1]/venvs/*
-        test -L $entry; or continue
+        # A record whose venv is gone leads nowhere.
+        test -L $entry -a -d $entry; or continue
         # `path` came with fish 3.5.
         set -l place (path resolve -- $entry 2>/dev/null)
         and printf '%s\tknown venv\n' $place

@@ -6,8 +6,9 @@ import os
 import pwd
 import sys
 
-import platformdirs
 import pytest
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
 
 from pyman.effects.places import NO_HOME, Places, cannot_write, check_owner, make_folder, read_places
 from pyman.errors import PymanError, ReadOnly, Refused, UsageError
@@ -55,14 +56,16 @@ def test_what_lies_in_the_store():
     )
 
 
+@pytest.mark.parametrize("system", [("linux", Unix), ("darwin", MacOS)])
 @pytest.mark.parametrize("cache", [None, "/xdg/cache", "", "   ", "relative/cache"])
-def test_the_cache_is_where_platformdirs_says(tmp_path, monkeypatch, cache):
-    """It is not asked on Linux, for its import takes longer than a fast command; so the two are held together here."""
+def test_the_cache_is_where_platformdirs_says(tmp_path, monkeypatch, cache, system):
+    """It is not asked, for its import takes longer than a fast command; so the two are held together here."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", system[0])
     if cache is not None:
         monkeypatch.setenv("XDG_CACHE_HOME", cache)
     ours = read_places(dict(os.environ)).cache
-    theirs = platformdirs.user_cache_dir("pyman", appauthor=False)
+    theirs = system[1]("pyman", appauthor=False).user_cache_dir
     assert ours == (theirs if os.path.isabs(theirs) else os.path.abspath(theirs))
 
 
@@ -173,6 +176,5 @@ def test_what_the_system_refuses_is_told_apart(number, code):
     assert (error.code, "/store" in error.message, bool(error.hint)) == (code, True, True)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="on macOS platformdirs itself is asked")
 def test_the_program_agrees(home):
     assert home.pyman("cache", "dir").out.strip() == read_places(home.environ).cache

@@ -156,6 +156,43 @@ def test_known_venvs_by_their_place(shell, home):
 
 
 @pytest.mark.parametrize("shell", LISTED)
+def test_a_record_whose_venv_is_gone_is_not_offered(shell, home):
+    os.rename(home.venv, f"{home.venv}2")
+    assert not [word for word in words(ask(shell, home, "pyman follow /")) if "12345678" in word or word == home.venv]
+
+
+@pytest.mark.parametrize("shell", LISTED)
+@pytest.mark.parametrize(
+    "line", ["pyman install ", "pyman venv -p ", "pyman hold 3.13 ", "pyman follow ", "pyman mirror x "]
+)
+def test_nothing_is_offered_twice(shell, home, line):
+    os.symlink(home.venv, f"{home.store.root}/venvs/again-87654321")
+    with open(f"{home.folder}/cache/available", "a", encoding="utf-8") as file:
+        file.write("3.13.15\n3.12.9\n3.13\n")
+    offered = [candidate.split("\t")[0] for candidate in ask(shell, home, line)]
+    assert len(offered) == len(set(offered))
+
+
+def test_bash_3_has_no_compopt_and_gets_its_names_quoted(home):
+    if "bash" not in PRESENT:
+        pytest.skip("no bash")
+    os.mkdir(f"{home.work}/sub folder")
+    line = "pyman register sub"
+    assert words(ask("bash", home, line)) == {"sub folder", "subfolder"}
+    assert words(ask("bash", home, line, BASH_ENV=f"{write(home.folder, 'enable -n compopt')}")) == {
+        "sub\\ folder",
+        "subfolder",
+    }
+
+
+def write(folder, text):
+    path = f"{folder}/start-up"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+@pytest.mark.parametrize("shell", LISTED)
 def test_a_root_on_the_command_line_counts(shell, home, tmp_path):
     (tmp_path / "other").mkdir()
     other = FakeStore(f"{tmp_path}/other/root")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pyman.core.tool_roots import ToolRoot
 
 _EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/tmp")  # noqa: S108  # nothing is put there
+_CACHES = {"linux": ".cache", "darwin": "Library/Caches"}
+"""The user's folder for caches, below the home."""
 _ELSEWHERE = "choose another folder with PYMAN_ROOT and PYMAN_CACHE_DIR"
 NO_HOME = "/dev/null"
 """The home of a user who has none: nothing can lie below it, and nobody, not even root, can put anything there."""
@@ -141,10 +143,10 @@ def is_automated(environ: Mapping[str, str]) -> bool:
 
 
 def _user_cache(environ: Mapping[str, str], home: str) -> str:
-    if sys.platform == "linux":
+    if sys.platform in _CACHES:
         # What platformdirs answers, without the 16 ms of importing it; a test holds the two together.
         base = environ.get("XDG_CACHE_HOME", "").strip()
-        return os.path.join(base if os.path.isabs(base) else os.path.join(home, ".cache"), "pyman")
+        return os.path.join(base if os.path.isabs(base) else os.path.join(home, _CACHES[sys.platform]), "pyman")
     if home == NO_HOME:
         return os.path.join(home, "pyman")
     import platformdirs
