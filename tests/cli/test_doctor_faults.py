@@ -449,3 +449,27 @@ def test_an_install_that_was_killed_is_found_and_undone(tmp_path):
     assert not [name for name in os.listdir(machine.runtimes) if name.startswith(".")]
     assert {name for name in machine.tree(machine.runtimes) if name.startswith(OLD)} == before
     assert "interrupted" not in str(machine.found("--fix", status=0))
+
+
+def test_the_only_whole_copy_of_a_runtime_is_named_and_put_back_when_its_place_is_free(machine):
+    """As an uninstall leaves it that could neither remove the original to the end nor put the copy in its place."""
+    place = machine.runtimes / OLD
+    whole = sorted(os.listdir(place))
+    work = machine.runtimes / f".remove-{OLD}-999999999-abcdef"
+    work.mkdir()
+    (work / "note").write_text(f"operation remove\nsubject {OLD}\npid 999999999\nhost {os.uname().nodename}\n")
+    (work / "removing").write_text("0\n")
+    os.rename(place, work / "old")
+    shutil.copytree(work / "old", place, symlinks=True)
+    write(f"{place}/theirs")
+    (finding,) = [one for one in machine.json("doctor", status=1)["findings"] if one["code"] == "interrupted"]
+    assert f"what was there before lies in {work}/old" in finding["message"]
+    (failed,) = [one for one in machine.json("doctor", "--fix", status=1)["findings"] if one["code"] == "interrupted"]
+    assert failed["status"] == "failed"
+    assert failed["message"].endswith(f"it could not be repaired: {place}: something else is in its place")
+    assert (place / "theirs").exists()
+    shutil.rmtree(place)
+    (fixed,) = [one for one in machine.json("doctor", "--fix", status=0)["findings"] if one["code"] == "interrupted"]
+    assert fixed["status"] == "fixed"
+    assert sorted(os.listdir(place)) == whole
+    assert not work.exists()
