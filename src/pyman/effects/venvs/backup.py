@@ -118,7 +118,8 @@ class Backup:
             restore(entry)
         except OSError as trouble:
             self.journal.end(keep=True)
-            if entry.copy is None or entry.whole:
+            is_moved = entry.copy is None or entry.whole
+            if is_moved and os.path.lexists(entry.backup):
                 self._tell_not_restored(error, trouble)
             return
         self.journal.end(keep=entry.is_unfinished)

@@ -201,7 +201,8 @@ def _without(places: Places, mounts: Mounts, ways: Mapping[str, str]) -> tuple[s
     # What lies below a folder that is reached by a link is met by the name of the link.
     for folder, real in ways.items():
         above = f"{real.rstrip('/')}/"
-        found += [os.path.join(folder, path[len(above) :]) for path in found if path.startswith(above)]
+        if folder != real:
+            found += [os.path.join(folder, path[len(above) :]) for path in found if path.startswith(above)]
     return tuple(dict.fromkeys(found))
 
 
