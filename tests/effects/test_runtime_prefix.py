@@ -17,7 +17,9 @@ from pyman.effects.files import replace_link
 from pyman.effects.runtimes.install import repair_prefix, write_externally_managed
 from pyman.errors import IntegrityError
 from stage.mirror import copy_of_tree, runtime_tree
+from stage.upstream import LEFT_BY_UPSTREAM, like_upstream
 
+PROGRAMS = ("CC", "CXX", "LDSHARED", "LDCXXSHARED", "BLDSHARED", "LINKCC", "MAINCC", "CPP")
 TELL = "import json, sysconfig; print(json.dumps(sysconfig.get_config_vars()))"
 
 
@@ -70,7 +72,7 @@ class TestVariables:
             assert found["INCLUDEPY"] == f"{place}/include/python3.13"
             assert found["DESTDIRS"] == f"{place} {place}/lib {place}/lib/python3.13 {place}/lib/python3.13/lib-dynload"
 
-    def test_only_values_that_begin_with_the_prefix_are_others(self, runtimes):
+    def test_only_values_that_begin_with_the_prefix_and_programs_are_others(self, runtimes):
         before = ast.literal_eval(read(data_file(runtime_tree("3.13.5"))).partition("=")[2].strip())
         script = (
             "import json, sysconfig; print(json.dumps(__import__(sysconfig._get_sysconfigdata_name()).build_time_vars))"
@@ -81,10 +83,11 @@ class TestVariables:
         assert changed == {
             name
             for name, value in before.items()
-            if str(value).split("/")[:2] == ["", "install"] or str(value).startswith("/install ")
+            if str(value).split("/")[:2] == ["", "install"]
+            or str(value).startswith("/install ")
+            or (name in PROGRAMS and value.split(" ")[0] in ("gcc", "g++"))
         }
-        assert "prefix" in changed
-        assert before["CC"] == after["CC"]
+        assert {"prefix", "CC", "LDSHARED"} <= changed
 
     def test_the_file_is_still_what_other_tools_expect(self, runtimes):
         """Cross compilers execute it with another Python, some append code to its text, some read the literal."""
@@ -133,7 +136,11 @@ class TestMakefile:
         (before,) = glob.glob(f"{runtime_tree('3.13.5')}/lib/python3.13/config-*/Makefile")
         old, new = read(before).splitlines(), read(path).splitlines()
         changed = [(was, now) for was, now in zip(old, new, strict=True) if was != now]
-        assert changed == [("prefix=\t\t/install", f"prefix=\t\t{runtimes}/3.13.5")]
+        assert changed == [
+            ("CC=\t\tgcc", "CC=\t\tcc"),
+            ("CXX=\t\tg++", "CXX=\t\tc++"),
+            ("prefix=\t\t/install", f"prefix=\t\t{runtimes}/3.13.5"),
+        ]
 
     @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
     def test_what_make_reads_from_it(self, runtimes):
@@ -196,6 +203,80 @@ class TestBuilding:
         replace_link(alias, "3.13.15")
         assert self.build(follower)[1] == "3.13.15"
         assert self.build(pinned)[1] == "3.13.5"
+
+
+@pytest.fixture(scope="module")
+def upstream(tmp_path_factory):
+    """A runtime in a store whose files say what those of upstream's builds say, from an old and from a new one."""
+    folder = tmp_path_factory.mktemp("upstream") / "runtimes"
+    folder.mkdir()
+    tree = copy_of_tree("3.13.5", str(folder / ".incoming"))
+    like_upstream(tree)
+    os.chmod(f"{tree}/bin/python3.13-config", 0o755)
+    repair_prefix(tree, str(folder / "3.13.5"))
+    os.rename(tree, folder / "3.13.5")
+    return str(folder / "3.13.5")
+
+
+def programs(folder, *names, **links) -> str:
+    """A folder for PATH with these programs of the machine alone; `links` are others, by what they really are."""
+    folder.mkdir()
+    for name, real in ({name: name for name in names} | links).items():
+        found = shutil.which(real)
+        assert found is not None, real
+        os.symlink(found, folder / name)
+    return str(folder)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler")
+class TestLikeUpstream:
+    """A runtime that was built by a clang of upstream's, on a machine that has something else."""
+
+    def test_nothing_names_the_machine_of_the_build(self, upstream):
+        found = variables(f"{upstream}/bin/python3.13")
+        for name, value in found.items():
+            if name != "CONFIG_ARGS" and isinstance(value, str):
+                assert not LEFT_BY_UPSTREAM.search(value), (name, value)
+        config = run(f"{upstream}/bin/python3.13-config", "--cflags", "--ldflags", "--libs")
+        (makefile,) = glob.glob(f"{upstream}/lib/python3.13/config-*/Makefile")
+        (listed,) = glob.glob(f"{upstream}/lib/python3.13/_sysconfig_vars*.json")
+        lines = [line for line in read(makefile).splitlines() if not line.startswith(("CONFIG_ARGS", "\t", "#"))]
+        texts = [config, *(line for line in lines if line.partition("=")[0] in (*PROGRAMS, "AR", "CFLAGS", "prefix"))]
+        texts += [f"{name}: {value}" for name, value in json.loads(read(listed)).items() if name != "CONFIG_ARGS"]
+        for text in texts:
+            assert not LEFT_BY_UPSTREAM.search(text), text
+        assert json.loads(read(listed))["LIBDIR"] == f"{upstream}/lib"
+        assert "prefix=${pcfiledir}/../..\n" in read(f"{upstream}/lib/pkgconfig/python-3.13.pc")
+
+    @pytest.mark.parametrize(
+        ("there", "called"),
+        [
+            ({"cc": "cc", "gcc": "gcc"}, "cc"),
+            ({"gcc": "gcc"}, "gcc"),
+            # What it is does not matter here: that it is called does.
+            ({"clang": "cc"}, "clang"),
+        ],
+        ids=["cc", "only gcc", "only clang"],
+    )
+    def test_an_extension_compiles_with_what_the_machine_has(self, upstream, tmp_path, there, called):
+        path = programs(tmp_path / "path", "as", "ld", "ar", **there)
+        (tmp_path / "built.c").write_text(SOURCE)
+        done = subprocess.run(
+            [f"{upstream}/bin/python3.13", "-B", "-c", BUILD],
+            cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)[0] == called
+        told = run(f"{upstream}/bin/python3.13", "-B", "-c", "import built; print(built.version)", cwd=tmp_path)
+        assert told == "3.13.5\n"
+
+    def test_what_python_config_says_compiles(self, upstream, tmp_path):
+        (tmp_path / "built.c").write_text(SOURCE)
+        flags = run(f"{upstream}/bin/python3.13-config", "--cflags", "--ldflags").split()
+        suffix = run(f"{upstream}/bin/python3.13-config", "--extension-suffix").strip()
+        run("cc", "-shared", "-fPIC", *flags, "built.c", "-o", f"built{suffix}", cwd=tmp_path)
+        told = run(f"{upstream}/bin/python3.13", "-B", "-c", "import built; print(built.version)", cwd=tmp_path)
+        assert told == "3.13.5\n"
 
 
 class TestExternallyManaged:

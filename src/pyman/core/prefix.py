@@ -1,7 +1,8 @@
-"""What the files of a runtime say about it: where it lies, and its manifest `pyman-runtime.toml`.
+"""What the files of a runtime say about it: how it was built, and its manifest `pyman-runtime.toml`.
 
-Only two files are changed, and in them only values that begin with `/install`. Everything else that upstream bakes in,
-names of compilers for one, is left alone: what compiles with a runtime asks the user's environment for those.
+A build is made for `/install`, with the compilers, SDK and libraries of another machine. What compiles with it reads
+that from `_sysconfigdata*.py`, `_sysconfig_vars*.json`, the `Makefile`, `pythonX.Y-config` and `*.pc`, and is to use
+what this machine has instead: `cc` and its like, and paths below the runtime.
 
 Import-light.
 """
@@ -13,26 +14,92 @@ from pyman.core.version import VARIANT_SUFFIX, Version, parse_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from pyman.core.version import Variant
+
+_MARK = "\n\n# pyman: this build was made for /install on another machine."
+
+# The rule is a text because it also stands in `_sysconfigdata*.py`, where every Python 3 runs it.
+_RULE = r'''
+_LEFT_FROM_THE_BUILD = (
+    r"""(?:(?<=[\s"'(=])|^)(?:-isysroot\s+[^\s"')]+|-isystem\s+/tools/[^\s"')]*|-[IL]/tools/[^\s"')]*"""
+    r"""|-fdebug-default-version=\d+|-Werror=unguarded-availability-new)(?=[\s"')]|$)"""
+)
+_PROGRAMS = (
+    ("cc", "gcc", "clang"),
+    ("c++", "g++", "clang++"),
+    ("ar", "llvm-ar"),
+    ("ranlib", "llvm-ranlib"),
+    ("readelf", "llvm-readelf"),
+)
+_NAMES_OF_PROGRAMS = (
+    "AR BLDSHARED CC CPP CXX LDCXXSHARED LDSHARED LINKCC MAINCC RANLIB READELF".split()
+)
+
+
+def _adapt(name, value, prefix, first_there):
+    """Return what a variable is on the machine of the user; `first_there` chooses among names of programs."""
+    if value.startswith("/install"):
+        words = value.split(" ")
+        if (words[0] + "/").startswith("/install/"):
+            moved = [prefix + word[8:] if (word + "/").startswith("/install/") else word for word in words]
+            value = " ".join(moved)
+    if name == "CONFIG_ARGS":
+        return value
+    if "-isysroot" in value or "/tools/" in value or "-fdebug-default" in value or "-Werror=unguarded" in value:
+        import re
+
+        value = re.sub(_LEFT_FROM_THE_BUILD, "", value)
+    if name in _NAMES_OF_PROGRAMS:
+        program, blank, rest = value.partition(" ")
+        # /usr/bin/x86_64-linux-gnu-gcc-12, musl-clang, /tools/llvm/bin/llvm-ar
+        called = program.rpartition("/")[2].rstrip("0123456789.").rstrip("-").rpartition("-")[2]
+        for names in _PROGRAMS:
+            if called in names:
+                return first_there(names) + blank + rest
+    return value
+'''
 
 # At import time, not when it is unpacked: through an alias `sys.base_prefix` is the alias, so an environment that
 # follows it compiles against the alias, and a pinned one against its patch release. The text works on every Python 3,
 # and also for tools that execute the file by themselves; the variables above it stay the literal that it was.
-_RELOCATION = """
+_AT_IMPORT = """
 
-# pyman: this build was made for /install, and runs from wherever it lies. What is compiled with it looks there too.
-def _relocate(variables):
+def _first_there(names):
+    import os
+
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    for name in names:
+        for folder in folders:
+            if folder and os.access(os.path.join(folder, name), os.X_OK):
+                return name
+    return names[0]
+
+
+def _adapt_all(variables):
     import sys
 
     for name, value in variables.items():
-        words = value.split(" ") if isinstance(value, str) else [""]
-        if (words[0] + "/").startswith("/install/"):
-            moved = [sys.base_prefix + word[8:] if (word + "/").startswith("/install/") else word for word in words]
-            variables[name] = " ".join(moved)
+        if isinstance(value, str):
+            variables[name] = _adapt(name, value, sys.base_prefix, _first_there)
 
 
-_relocate(build_time_vars)
+_adapt_all(build_time_vars)
 """
+
+
+def _rule() -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(_RULE, names)  # noqa: S102  # the text above, which every runtime runs
+    return names
+
+
+def _usual(names: Sequence[str]) -> str:
+    """The name of a program that a file says which is read on whatever day."""
+    return names[0]
+
 
 EXTERNALLY_MANAGED = """\
 [externally-managed]
@@ -50,31 +117,80 @@ Error=This Python belongs to pyman, which replaces it as a whole when a newer pa
 """The file that keeps pip out of a runtime (PEP 668). pip and uv show its text as it stands, empty lines too."""
 
 
-def relocated_variables(source: bytes) -> bytes:
-    """Return a `_sysconfigdata*.py` whose paths are those of the running interpreter, once it is imported.
+def adapted_variables(source: bytes) -> bytes:
+    """Return a `_sysconfigdata*.py` whose paths and programs are those of the running machine, once it is imported.
 
     A file that has been changed already, or that is something else, is returned as it is.
     """
-    addition = _RELOCATION.encode()
-    if b"build_time_vars" not in source or source.endswith(addition):
+    if b"build_time_vars" not in source:
         return source
-    return source.rstrip(b"\n") + b"\n" + addition
+    own = source.partition(_MARK.encode())[0]
+    return own.rstrip(b"\n") + f"{_MARK}\n{_RULE}{_AT_IMPORT}".encode()
 
 
-def relocated_makefile(source: bytes, prefix: bytes) -> bytes:
-    """Return a `Makefile` in which every variable that is set to a path below `/install` has one below `prefix`."""
+def adapted_json(source: bytes, prefix: str) -> bytes:
+    """Return a `_sysconfig_vars*.json`, which no Python computes, with the paths below `prefix`.
+
+    What is not an object in JSON is returned as it is.
+    """
+    import json
+
+    adapt = _rule()["_adapt"]
+    try:
+        variables = json.loads(source)
+    except (ValueError, RecursionError):
+        return source
+    if not isinstance(variables, dict):
+        return source
+    adapted = {
+        name: adapt(name, value, prefix, _usual) if isinstance(value, str) else value
+        for name, value in variables.items()
+    }
+    return source if adapted == variables else json.dumps(adapted, indent=2).encode()
+
+
+def adapted_makefile(source: bytes, prefix: bytes) -> bytes:
+    """Return a `Makefile` with the programs of any machine, and the paths below `prefix`."""
     import re
 
+    adapt = _rule()["_adapt"]
     # make has no way to write a space in a path; it has one for these
-    written = prefix.replace(b"$", b"$$").replace(b"#", b"\\#")
+    written = _text(prefix.replace(b"$", b"$$").replace(b"#", b"\\#"))
 
-    def moved(match: re.Match[bytes]) -> bytes:
-        words = re.sub(rb"(?<!\S)/install(?=[/\s]|$)", lambda _: written, match["value"])
-        return match["name"] + words
+    def adapted(match: re.Match[str]) -> str:
+        value: str = adapt(match["name"], match["value"], written, _usual)
+        return match["head"] + value
 
-    return re.sub(
-        rb"^(?P<name>[\w.]+[ \t]*[:?+]{0,2}=[ \t]*)(?P<value>/install(?:[/ \t].*)?)$", moved, source, flags=re.MULTILINE
+    return _bytes(
+        re.sub(
+            r"^(?P<head>(?P<name>[\w.]+)[ \t]*[:?+]{0,2}=[ \t]*)(?P<value>\S.*)$",
+            adapted,
+            _text(source),
+            flags=re.MULTILINE,
+        )
     )
+
+
+def adapted_script(source: bytes) -> bytes:
+    """Return a `pythonX.Y-config`, which finds its place by itself, without the flags of the machine of the build."""
+    import re
+
+    return _bytes(re.sub(_rule()["_LEFT_FROM_THE_BUILD"], "", _text(source)))
+
+
+def adapted_pkgconfig(source: bytes) -> bytes:
+    """Return a file of `lib/pkgconfig` that names the runtime by its own place, as newer builds do."""
+    import re
+
+    return re.sub(rb"^prefix=/install$", b"prefix=${pcfiledir}/../..", source, flags=re.MULTILINE)
+
+
+def _text(source: bytes) -> str:
+    return source.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 # `pyman-runtime.toml`: what a managed runtime says about itself.

@@ -10,7 +10,16 @@ import time
 
 from pyman.core.plans.install import ExternalPython, KeepInstalled, decide_adoption
 from pyman.core.plans.steps import ReplaceLink
-from pyman.core.prefix import EXTERNALLY_MANAGED, Manifest, manifest_fields, relocated_makefile, relocated_variables
+from pyman.core.prefix import (
+    EXTERNALLY_MANAGED,
+    Manifest,
+    adapted_json,
+    adapted_makefile,
+    adapted_pkgconfig,
+    adapted_script,
+    adapted_variables,
+    manifest_fields,
+)
 from pyman.core.record import record
 from pyman.core.store import MANIFEST, Moved, Runtime, Store, executable_of, with_runtime
 from pyman.core.version import Version, release_name
@@ -27,7 +36,7 @@ from pyman.errors import UNSUPPORTED, BrokenRuntime, IntegrityError, PymanError,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pyman.core.version import Variant
     from pyman.effects.transaction import Transaction
@@ -291,7 +300,7 @@ _LARGEST = 4 << 20
 
 
 def repair_prefix(tree: str, final: str) -> None:
-    """Replace the prefix that a build baked in: in `_sysconfigdata*.py`, and in the `Makefile` of `config-*`.
+    """Replace what a build says of the machine that it was made on, where programs read it to compile with it.
 
     `tree` is where the runtime lies now, `final` where it will lie. Doing it again changes nothing. Raises
     IntegrityError where there is no standard library or its files cannot be read, PymanError where they cannot be
@@ -299,23 +308,42 @@ def repair_prefix(tree: str, final: str) -> None:
     """
     library = _standard_library(tree)
     try:
-        names = os.listdir(library)
-        for name in names:
+        for name in os.listdir(library):
             path = f"{library}/{name}"
             if name.startswith("_sysconfigdata") and name.endswith(".py"):
-                source = read_bytes(path, _LARGEST)
-                _write(path, source, relocated_variables(source))
+                _adapt(path, adapted_variables)
                 _forget_bytecode(library, name.removesuffix(".py"))
+            elif name.startswith("_sysconfig_vars") and name.endswith(".json"):
+                _adapt(path, lambda source: adapted_json(source, final))
             elif name.startswith("config"):
-                try:
-                    source = read_bytes(f"{path}/Makefile", _LARGEST)
-                except (FileNotFoundError, NotADirectoryError):
-                    continue
-                _write(f"{path}/Makefile", source, relocated_makefile(source, os.fsencode(final)))
+                _adapt(f"{path}/Makefile", lambda source: adapted_makefile(source, os.fsencode(final)))
+        for name in _names_in(f"{tree}/lib/pkgconfig", ".pc"):
+            _adapt(f"{tree}/lib/pkgconfig/{name}", adapted_pkgconfig)
+        for name in _names_in(f"{tree}/bin", "-config"):
+            _adapt(f"{tree}/bin/{name}", adapted_script)
     except NotReadable as error:
         raise IntegrityError(f"the runtime in {tree} is not one: {error}", hint="take another build of it") from None
     except OSError as error:
         raise cannot_write(library, error) from error
+
+
+def _names_in(folder: str, ending: str) -> list[str]:
+    """The names of files in a folder that need not be there; what is a link is named by another one, too."""
+    try:
+        return [entry.name for entry in os.scandir(folder) if entry.name.endswith(ending) and not entry.is_symlink()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _adapt(path: str, adapted: Callable[[bytes], bytes]) -> None:
+    """Replace a file by what becomes of it, where it is there and that is another; its mode stays."""
+    try:
+        source = read_bytes(path, _LARGEST)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    after = adapted(source)
+    if after != source:
+        replace_file(path, after, mode=os.stat(path).st_mode & 0o777)
 
 
 def write_externally_managed(tree: str) -> None:
@@ -343,11 +371,6 @@ def _standard_library(tree: str) -> str:
             hint="only archives of CPython in the layout of python-build-standalone can be installed",
         )
     return f"{tree}/lib/{found[0]}"
-
-
-def _write(path: str, before: bytes, after: bytes) -> None:
-    if after != before:
-        replace_file(path, after)
 
 
 def _forget_bytecode(library: str, module: str) -> None:
