@@ -354,5 +354,5 @@ def test_what_homebrew_moves_is_not_even_looked_at():
     roots = [root for root in tool_roots({}, "/home/you") if root.tool == "homebrew"]
     assert roots
     for root in roots:
-        assert "python@3.12".startswith(root.start)
-        assert not "python@3".startswith(root.start)
+        assert "python@3.12".startswith(root.starts)
+        assert not "python@3".startswith(root.starts)

@@ -86,7 +86,7 @@ def test_find_resolve_prints_the_patch_release(here):
 @pytest.mark.parametrize(
     ("words", "status", "code", "hint"),
     [(["3.12"], 1, "not-found", "pyman install 3.12"), (["3.13.99"], 1, "not-found", "pyman install 3.13.99"),
-     (["nonsense"], 2, "bad-request", "3.13"), (["pypy3.11"], 1, "unsupported", "CPython"), (["./nothing"], 1, "not-found", ""),
+     (["nonsense"], 2, "bad-request", "3.13"), (["jython"], 1, "unsupported", "3.13"), (["./nothing"], 1, "not-found", ""),
      (["3.13", "3.11"], 2, "usage", "pyman find --help"), (["--nonsense"], 2, "usage", "pyman find --help")],
 )  # fmt: skip
 def test_find_that_finds_nothing(here, words, status, code, hint):
@@ -273,7 +273,7 @@ def test_use_global_is_the_default_and_moves_3(here):
     [
         ["./venv"],
         ["/usr/bin/python3"],
-        ["pypy3.11"],
+        ["jython"],
         ["nonsense"],
         ["3.13", "../x"],
         [""],

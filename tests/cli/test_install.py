@@ -211,7 +211,7 @@ WRONG = [
     (["3..13"], 2, "`3..13` names no Python", "`3.13`"),
     ([""], 2, "names no Python", "`3.13`"),
     (["2.7"], 2, "too old", "3.13"),
-    (["pypy3.11"], 1, "cannot be installed yet", "CPython"),
+    (["graalpy3.12"], 1, "cannot be installed: pyman installs", "pyman adopt PATH"),
     (["./my venv"], 2, "is a path", "pyman adopt './my venv'"),
     (["system"], 2, "on this machine already", "pyman adopt"),
     (["--from", "a.tar.gz", "3.13"], 2, "takes no request", "leave the request away"),

@@ -176,7 +176,7 @@ def test_a_list_that_is_none_is_not_overwritten(user, tmp_path, upstream, line):
         (["3.13", "--platform", "riscv64-unknown-linux-gnu"], 1, "riscv64-unknown-linux-gnu"),
         (["./venv"], 2, "names no build"),
         (["system"], 2, "names no build"),
-        (["pypy3.11"], 1, "CPython only"),
+        (["graalpy3.12"], 1, "`graalpy3.12` cannot be installed"),
         (["x y"], 2, "names no Python"),
         ([], 2, "REQUEST"),
     ],

@@ -184,7 +184,7 @@ REFUSED = [
     (["v", "-r", "none.txt"], "not-found", "there is no file"),
     (["v", "-p", "./none"], "not-found", "does not exist"),
     (["v", "-p", "./file"], "bad-request", "is no program"),
-    (["v", "-p", "pypy3.11"], "unsupported", "looks after CPython only"),
+    (["v", "-p", "jython"], "unsupported", "manages CPython, PyPy and GraalPy"),
     (["v", "-p", "nonsense!"], "bad-request", "names no Python"),
 ]
 

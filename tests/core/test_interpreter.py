@@ -11,7 +11,7 @@ from pyman.core.version import Version
 from pyman.errors import Refused
 from stage.hostile import HUGE, damaged, text_of
 
-FIELDS = ["cpython", "3.13.5", "", "/r/3.13", "/r/3.13.5", "/r/3.13/lib/python3.13", "/r/p"]
+FIELDS = ["cpython", "3.13.5", "", "", "/r/3.13", "/r/3.13.5", "/r/3.13/lib/python3.13", "/r/p"]
 
 
 def framed(fields: list[str], cookie: str = "cookie") -> bytes:
@@ -43,22 +43,29 @@ def test_facts():
     assert (facts.base_prefix, facts.real_base_prefix) == ("/r/3.13", "/r/3.13.5")
 
 
+def test_another_implementation_says_its_own_version_too():
+    facts = read_facts(["pypy", "3.11.17", "8.0.1", *FIELDS[3:]])
+    assert facts is not None
+    assert facts.version == Version(3, 11, 17, implementation="pypy", own="8.0.1")
+    assert (str(facts.version), facts.version.minor_name) == ("3.11.17", "3.11")
+
+
 @pytest.mark.parametrize(
     ("flags", "variant"), [("", "default"), ("m", "default"), ("t", "freethreaded"), ("d", "debug"), ("dd", "debug")]
 )
 def test_variants(flags, variant):
-    facts = read_facts([*FIELDS[:2], flags, *FIELDS[3:]])
+    facts = read_facts([*FIELDS[:3], flags, *FIELDS[4:]])
     assert facts is not None
     assert facts.variant == variant
 
 
 def test_a_variant_without_a_name():
     with pytest.raises(Refused):
-        read_facts([*FIELDS[:2], "td", *FIELDS[3:]])
+        read_facts([*FIELDS[:3], "td", *FIELDS[4:]])
 
 
 @pytest.mark.parametrize(
-    "fields", [[], FIELDS[:-1], ["cpython", "3.13", *FIELDS[2:]], [*FIELDS[:3], "relative", *FIELDS[4:]]]
+    "fields", [[], FIELDS[:-1], ["cpython", "3.13", *FIELDS[2:]], [*FIELDS[:4], "relative", *FIELDS[5:]]]
 )
 def test_what_is_no_fact(fields):
     assert read_facts(fields) is None

@@ -9,6 +9,8 @@ from pyman.core.names import (
     is_minor_name,
     is_release_name,
     minor_of_executable,
+    minor_sibling,
+    other_in_name,
     release_of_path,
     version_in_name,
 )
@@ -33,7 +35,6 @@ from pyman.core.names import (
         ("Python-3.9.1", ((3, 9, 1), "", "default")),
         ("3.12.4_1", ((3, 12, 4), "", "default")),
         ("3.15-dev", ((3, 15), "", "default")),
-        ("pypy3.11-7.3.19", None),
         ("2024.1.1", None),
         ("miniconda3-3.9", None),
         ("python", None),
@@ -75,7 +76,7 @@ def test_release_of_path(path, minor, release):
         ("python", None),
         ("python3.13-config", None),
         ("python3.13.5", None),
-        ("pypy3.11", None),
+        ("pypy3.11", ("3.11", "default")),
     ],
 )
 def test_minor_of_executable(name, minor):
@@ -95,3 +96,44 @@ def test_no_name_is_too_strange(name):
     release_of_path(name, "3.13")
     minor_of_executable("python" + name)
     is_interpreter_name("python" + name)
+
+
+@pytest.mark.parametrize(
+    ("name", "implementation", "minor", "own", "kind"),
+    [
+        ("pypy3.11-8.0.1", "pypy", "3.11", "8.0.1", "release"),
+        ("pypy3.11-v7.3.19-linux64", "pypy", "3.11", "7.3.19", "release"),
+        ("pypy3.10-7.3.12rc1", "pypy", "3.10", "7.3.12rc1", "release"),
+        ("pypy-3.11.15-linux-x86_64-gnu", "pypy", "3.11", "", "release"),
+        ("pypy3.11-7.3", "pypy", "3.11", "7.3", "minor"),
+        ("pypy3.11", "pypy", "3.11", "", "minor"),
+        ("graalpy3.12-25.2.4", "graalpy", "3.12", "25.2.4", "release"),
+        ("graalpy-25.0.3", "graalpy", "", "25.0.3", "release"),
+        ("graalpy3.12", "graalpy", "3.12", "", "minor"),
+    ],
+)
+def test_other_in_name(name, implementation, minor, own, kind):
+    found = other_in_name(name)
+    assert (found.implementation, found.minor, found.own) == (implementation, minor, own)
+    assert (is_release_name(name), is_minor_name(name)) == (kind == "release", kind == "minor")
+    assert version_in_name(name) is None
+
+
+@pytest.mark.parametrize("name", ["pypy", "pypy3", "pypyenv", "pypy2.7-7.3.11", "pypy3.11-c", "graalpy", "3.11", "x"])
+def test_what_names_no_release_of_another_implementation(name):
+    assert not is_release_name(name)
+    assert not (is_minor_name(name) and name != "3.11")
+
+
+@pytest.mark.parametrize(
+    ("folder", "sibling"),
+    [
+        ("/s/3.12.1", "/s/3.12"),
+        ("/s/pypy3.11-8.0.1", "/s/pypy3.11"),
+        ("/s/graalpy3.12-25.2.4", "/s/graalpy3.12"),
+        ("/s/graalpy-25.0.3", None),
+        ("/s/pypy3.11", None),
+    ],
+)
+def test_minor_sibling(folder, sibling):
+    assert minor_sibling(folder) == sibling

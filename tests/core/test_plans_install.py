@@ -56,7 +56,7 @@ DECISIONS = [
     (("3.14.2",), "3.14t", "fetch 3.14.2t"),
     ((), "3.10", "no"),
     ((), "3.13.99", "no"),
-    ((), "pypy3.11", "no"),
+    ((), "graalpy3.12", "no"),
 ]
 
 
@@ -145,7 +145,7 @@ def test_without_network_what_satisfies_the_request_is_kept_and_said():
     assert isinstance(kept, Keep)
     assert (kept.runtime.name, kept.because) == ("3.13.5", error.message)
     assert without_network(parse_request("3.12"), store("3.13.5"), error) == Impossible(parse_request("3.12"), error)
-    other = without_network(parse_request("pypy3.11"), store("3.13.5"), error)
+    other = without_network(parse_request("graalpy3.12"), store("3.13.5"), error)
     assert isinstance(other, Impossible)
     assert other.error.code == "unsupported"
 

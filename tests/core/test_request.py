@@ -61,7 +61,7 @@ def test_the_alias_that_a_request_names_outright(text, alias):
 @pytest.mark.parametrize(
     ("text", "kind"),
     [("latest", "latest"), ("LATEST", "latest"), ("system", "system"),
-     ("pypy3.11", "other"), ("pypy3.10-7.3.12", "other"), ("graalpy-24", "other"), ("PyPy", "other"),
+     ("pypy2.7", "other"), ("pypy3.11-nightly", "other"), ("graalpython-24", "other"), ("Jython", "other"),
      (">=3.11,<3.14", "specifier"), ("==3.13.5", "specifier"), ("~=3.12", "specifier"), ("!=3.12.4,>=3.12", "specifier"),
      ("./venv", "path"), (".venv", "path"), ("..", "path"), ("/usr/bin/python3", "path"), ("venv/bin/python", "path"),
      ("~/.pyenv/versions/3.12", "path"), ("~", "path"), ("~somebody/python", "path"), ("3.13/", "path")],

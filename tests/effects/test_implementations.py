@@ -56,8 +56,9 @@ def test_a_venv_of_pypy(folder, first):
     facts = read_venv(venv)
     assert (facts.implementation, facts.alias, str(facts.python), facts.link_kind) == (
         *("pypy", "pypy3.11", "3.11.17"),
-        "external",
+        "patch",
     )
+    assert facts.python.own == "8.0.1"
     assert facts.interpreter.path == f"{folder}/.pyenv/versions/pypy3.11-8.0.1/bin/pypy3.11"
     assert facts.interpreter.library == f"{folder}/.pyenv/versions/pypy3.11-8.0.1/lib/pypy3.11"
 
@@ -99,6 +100,7 @@ def test_a_venv_of_graalpy(folder, first, sign):
     venv = make_venv(f"{folder}/v", f"{base}/bin/{first}", library="python3.12")
     facts = read_venv(venv)
     assert (facts.implementation, facts.alias, str(facts.python)) == ("graalpy", "graalpy3.12", "3.12.8")
+    assert facts.python.own == "25.2"
     assert implementation_at(f"{base}/bin/{first}") == "graalpy"
 
 

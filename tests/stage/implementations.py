@@ -19,36 +19,51 @@ PYPY = "3.11.17"
 """The Python that the PyPy of these tests speaks."""
 
 
+def other_folder() -> str:
+    """The folder with lists and archives of other implementations: PYMAN_TEST_OTHERS, else beside the mirror."""
+    return os.environ.get("PYMAN_TEST_OTHERS") or os.path.join(os.path.dirname(mirror_folder()), "runtimes-other")
+
+
 @functools.cache
-def pypy() -> str:
-    """The folder of a PyPy 3.11, unpacked once for all processes; skips the test where there is no archive of one."""
-    folder = os.environ.get("PYMAN_TEST_PYPY") or os.path.join(os.path.dirname(mirror_folder()), "runtimes-other/pypy")
-    archives = glob.glob(f"{glob.escape(folder)}/pypy3.11-v8.0.1-*.tar.gz")
+def pypy(release: str = "8.0.1") -> str:
+    """The folder of a PyPy 3.11, unpacked once for all processes; skips the test where there is no archive of it."""
+    folder = os.path.join(other_folder(), "pypy")
+    archives = glob.glob(f"{glob.escape(folder)}/pypy3.11-v{release}-*.tar.*")
     if not archives:
-        pytest.skip(f"no archive of PyPy 3.11 in {folder}: set PYMAN_TEST_PYPY")
-    place = os.path.join(os.path.realpath(shared_folder()), "pypy3.11-8.0.1")
+        pytest.skip(f"no archive of PyPy 3.11 {release} in {folder}: set PYMAN_TEST_OTHERS to the folder with `pypy/`")
+    place = os.path.join(os.path.realpath(shared_folder()), f"pypy3.11-{release}")
     with open(f"{place}.lock", "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(f"{place}/bin"):
             os.mkdir(place)
-            command = ["tar", "-xzf", archives[0], "-C", place, "--no-same-owner", "--strip-components=1"]
+            command = ["tar", "-xf", archives[0], "-C", place, "--no-same-owner", "--strip-components=1"]
             subprocess.run(command, check=True)
     if subprocess.run([f"{place}/bin/pypy3", "-c", ""], capture_output=True, check=False).returncode != 0:
         pytest.skip("the archive of PyPy is for another machine")
     return place
 
 
-def pypy_in(place: str) -> str:
+def pypy_in(place: str, release: str = "8.0.1") -> str:
     """A PyPy in a folder of its own, which may be removed."""
     os.makedirs(os.path.dirname(place), exist_ok=True)
-    link_tree(pypy(), place)
+    link_tree(pypy(release), place)
     return place
 
 
-def graalpy_in(place: str, release: str = "3.13.5") -> str:
+_SAYS_GRAALPY = """
+import sys
+class Version(tuple):
+    major, minor, micro, releaselevel, serial = (property(lambda self, at=at: self[at]) for at in range(5))
+sys.implementation.name = "graalpy"
+sys.graalpy_version_info = Version(({numbers}, "final", 0))
+"""
+
+
+def graalpy_in(place: str, release: str = "3.13.5", own: str = "") -> str:
     """A CPython in the layout of a GraalPy standalone: its programs are not links, none is called `python3.13`.
 
-    It tells by nothing but its files what it is: asked, it answers as CPython.
+    Without `own`, the version that it says it has, it tells by nothing but its files what it is: asked, it answers as
+    CPython.
     """
     os.makedirs(os.path.dirname(place), exist_ok=True)
     link_tree(installed_once(release), place)
@@ -61,5 +76,17 @@ def graalpy_in(place: str, release: str = "3.13.5") -> str:
         os.link(f"{place}/graalpy", f"{place}/bin/{name}")
     os.unlink(f"{place}/graalpy")
     write(f"{place}/lib/graalpy25.3/modules/README")
-    write(f"{place}/release", 'GRAALVM_VERSION="25.3.1"\n')
+    write(f"{place}/release", f'GRAALVM_VERSION="{own or "25.3.1"}"\n')
+    if own:
+        # What every start imports, also with `-I -S`.
+        module = f"{place}/lib/python{minor}/encodings/__init__.py"
+        text = _read(module)
+        os.unlink(module)
+        write(module, text + _SAYS_GRAALPY.replace("{numbers}", own.replace(".", ", ")))
+        os.utime(module, (1, 1))
     return place
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()

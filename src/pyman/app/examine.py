@@ -25,7 +25,7 @@ from pyman.core.relink import Target, relink_target, store_target, target_for, w
 from pyman.core.request import Request, parse_request
 from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store
 from pyman.core.venv import OTHER_COPY, VenvFacts
-from pyman.core.version import Version
+from pyman.core.version import Version, minor_alias
 from pyman.effects.architecture import Architectures
 from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.runtimes.own_python import runs_pyman
@@ -381,7 +381,7 @@ def _newest(session: Session, store: Store) -> dict[str, Version]:
         return {}
     newest: dict[str, Version] = {}
     for build in builds:
-        alias = build.version.minor_name + build.release.removeprefix(str(build.version))
+        alias = minor_alias(build.version, build.variant)
         if alias in minors and build.version.is_final and (alias not in newest or build.version > newest[alias]):
             newest[alias] = build.version
     return newest

@@ -11,6 +11,7 @@ from pyman.core.plans.install import ExternalPython, left_behind
 from pyman.core.record import record
 from pyman.core.request import Request, best_of, parse_request
 from pyman.core.store import Moved, Runtime, Store, origin_of, with_broken
+from pyman.core.version import python_name
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.interpreters.external import base_packages, discover
 from pyman.effects.interruption import Part
@@ -185,7 +186,7 @@ def _without_broken(session: Session, store: Store, requests: Sequence[Request])
         runtime = plan.installed_for(request, store)
         trouble = what_is_broken(runtime, session.places) if runtime is not None else None
         if runtime is not None and trouble is not None and runtime.name not in broken:
-            session.observer.noted(f"Python {runtime.release} is installed and broken: {trouble}")
+            session.observer.noted(f"{python_name(runtime.release)} is installed and broken: {trouble}")
             broken.add(runtime.name)
     return with_broken(store, broken) if broken else store
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.implementation import CPYTHON, title
-from pyman.core.names import policy_of_path
+from pyman.core.implementation import CPYTHON, KNOWN, title
+from pyman.core.names import is_interpreter_name, policy_of_path, split_library
 from pyman.core.pyvenv_cfg import FILE_NAME, Settings, parse_pyvenv_cfg
 from pyman.core.record import record
 from pyman.core.store import Choice, Store, pinned, through_alias
 from pyman.core.venv import MOST_LINKS
 from pyman.effects.files import read_text
+from pyman.effects.interpreters.on_disk import implementation_at
 from pyman.effects.venvs.uses import Uses
 from pyman.errors import UNSUPPORTED, BadRequest, NotFound
 
@@ -116,7 +117,8 @@ def _base_of_venv(venv: str, policy: Policy | None) -> tuple[str, Policy | None]
     facts = read_venv(venv)
     if facts is not None:
         # Its `home` may be a folder with a CPython in it as well: /usr/bin.
-        _refuse_another(venv, facts.implementation or CPYTHON)
+        _refuse_unknown(venv, facts.implementation or CPYTHON)
+    implementation = (facts.implementation if facts is not None else None) or CPYTHON
     try:
         settings = parse_pyvenv_cfg(read_text(os.path.join(venv, FILE_NAME)))
     except OSError as error:
@@ -129,8 +131,9 @@ def _base_of_venv(venv: str, policy: Policy | None) -> tuple[str, Policy | None]
         )
     home = _joined(venv, settings.home)
     for name in (*_names_for(venv, settings), *_names_in(home)):
-        if os.path.exists(os.path.join(home, name)):
-            return os.path.join(home, name), policy or settings.policy
+        path = os.path.join(home, name)
+        if os.path.exists(path) and (implementation == CPYTHON or implementation_at(path) == implementation):
+            return path, policy or settings.policy
     raise NotFound(
         f"the Python that {venv} was made from is gone from {home}", hint=f"run `pyman doctor --fix {venv}` to mend it"
     )
@@ -147,23 +150,16 @@ def _names_for(venv: str, settings: Settings) -> list[str]:
         names += sorted(os.listdir(os.path.join(venv, "lib")))
     except OSError:
         pass
-    return [name for name in names if _is_interpreter_name(name)]
+    return [name for name in names if is_interpreter_name(name)]
 
 
 def _names_in(folder: str) -> list[str]:
     """The interpreters of a `bin`: `python3.13` before `python3` before `python`."""
     try:
-        names = [name for name in os.listdir(folder) if _is_interpreter_name(name)]
+        names = [name for name in os.listdir(folder) if is_interpreter_name(name)]
     except OSError:
         return []
     return sorted(names, key=lambda name: (-name.count("."), -len(name), name))
-
-
-def _is_interpreter_name(name: str) -> bool:
-    if not name.startswith("python"):
-        return False
-    rest = name[6:].rstrip("td")
-    return not rest or all(part.isdigit() for part in rest.split("."))
 
 
 def _interpreter_in(folder: str) -> str:
@@ -194,7 +190,8 @@ def _stands_in_prefix(path: str) -> bool:
             names = os.listdir(os.path.join(prefix, library))
         except OSError:
             continue
-        if any(name.startswith("python3") and os.path.isfile(f"{prefix}/{library}/{name}/os.py") for name in names):
+        found = (name for name in names if split_library(name) is not None)
+        if any(os.path.isfile(f"{prefix}/{library}/{name}/os.py") for name in found):
             return True
     return False
 
@@ -218,24 +215,23 @@ def _outside(found: ResolvedPath, places: Places, *, named: bool) -> Choice:
     """An interpreter that is not in the store, asked what it is. Raises NotStarted, BrokenRuntime and BadRequest."""
     from pyman.effects.interpreters.admission import Admission
     from pyman.effects.interpreters.ask import ask_once
-    from pyman.effects.interpreters.on_disk import implementation_at
 
-    _refuse_another(found.executable, implementation_at(found.executable))
+    _refuse_unknown(found.executable, implementation_at(found.executable))
     admission = Admission(places)
     # Also where it was asked before: whoever is given it will start it.
     admission.check(found.executable, named=named)
     facts = ask_once(found.executable, places.cache, admission, named=named)
-    _refuse_another(found.executable, facts.implementation)
+    _refuse_unknown(found.executable, facts.implementation)
     home = os.path.dirname(found.executable)
     policy = found.policy or policy_of_path(home, facts.version)
     return Choice(facts.version, facts.variant, home, found.executable, policy)
 
 
-def _refuse_another(path: str, implementation: str) -> None:
-    if implementation != CPYTHON:
+def _refuse_unknown(path: str, implementation: str) -> None:
+    if implementation not in KNOWN:
         raise BadRequest(
-            f"{path} is {title(implementation)}, which pyman does not support yet",
-            hint="name a CPython",
+            f"{path} is {title(implementation)}, which pyman does not support",
+            hint="name a CPython, PyPy or GraalPy",
             code=UNSUPPORTED,
             exit_status=1,
         )

@@ -10,8 +10,9 @@ from pyman.app.consent import get_consent
 from pyman.app.console import Session
 from pyman.app.select import choose_interpreter
 from pyman.core.escape import as_word
-from pyman.core.implementation import refuse_other
+from pyman.core.implementation import refuse_other, refuse_to_cross
 from pyman.core.layout import IGNORE_FILE, VenvSpec
+from pyman.core.names import implementation_in_store, minor_of_alias
 from pyman.core.owners import RECREATES_ITSELF, recreation_hint
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
@@ -41,7 +42,7 @@ from pyman.core.relink import Target, wanted_alias
 from pyman.core.request import Request
 from pyman.core.store import Choice, choose
 from pyman.core.venv import VenvFacts
-from pyman.core.version import Version, split_release
+from pyman.core.version import Version, python_name, split_release
 from pyman.effects.files import missing_space, read_bytes
 from pyman.effects.interruption import Part
 from pyman.effects.packages.changed_files import changed_files
@@ -269,12 +270,14 @@ def _release(version: Version, variant: Variant) -> Release:
 def _old_release(facts: VenvFacts, new: Release) -> Release:
     """What the packages ran on: where the patch release is not known any more, the first of their minor will do."""
     alias = wanted_alias(facts)
-    split = split_release(alias) if alias is not None else None
-    if facts.python is not None and (alias is None or facts.python.minor_name == alias.rstrip("td")):
+    minor = minor_of_alias(alias) if alias is not None else ""
+    if facts.python is not None and (alias is None or facts.python.minor_name == minor):
         return _release(facts.python, facts.running.variant if facts.running is not None else "default")
-    if split is None or len(split[0]) < 2:
+    split = split_release(alias.removeprefix(implementation_in_store(alias))) if alias is not None else None
+    if alias is None or split is None or len(split[0]) < 2:
         return new
-    return _release(Version(split[0][0], split[0][1], 0), split[2])
+    version = Version(split[0][0], split[0][1], 0, implementation=implementation_in_store(alias))
+    return _release(version, split[2])
 
 
 def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPlan:
@@ -326,6 +329,9 @@ def find_python(
     It is installed where it is missing; a dry run plans that. Raises NotFound where none can be had.
     """
     requested = requested_python(facts, options.python, options.minor)
+    for request in requested.requests if requested.asked else ():
+        if request.kind in ("release", "specifier", "latest"):
+            refuse_to_cross(facts, request.implementation)
     found = _installed(session, facts, requested, requested.requests)
     if found is not None:
         return requested, *found, ()
@@ -369,7 +375,7 @@ def _fetched(
     found = _installed(session, facts, requested, (request,))
     if found is None:
         raise NotFound(f"no installed Python satisfies {request}", hint=f"run `pyman install {as_word(request.text)}`")
-    planned = (f"Python {found[1].release} would be installed first",) if session.dry_run else ()
+    planned = (f"{python_name(found[1].release)} would be installed first",) if session.dry_run else ()
     return *found, planned + tuple(line for result in installed.results for line in result.said)
 
 
@@ -389,6 +395,8 @@ def _installed(
                 if requested.asked:
                     raise
                 continue
+        if choice is not None and requested.asked:
+            refuse_to_cross(facts, choice.version.implementation)
         if choice is None or not fits(choice, requested):
             continue
         if os.path.realpath(choice.home).startswith(os.path.realpath(facts.folder) + os.sep):

@@ -13,7 +13,7 @@ from pyman.core.plans.steps import Verify
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
 from pyman.core.relink import Target, wanted_alias
 from pyman.core.venv import VenvFacts
-from pyman.core.version import minor_alias
+from pyman.core.version import minor_alias, short_release
 from pyman.effects.architecture import Architectures
 from pyman.effects.lock import hold
 from pyman.effects.moves.check import Fitness
@@ -193,7 +193,7 @@ def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, 
 
 def running_release(facts: VenvFacts) -> str | None:
     """The release that runs; null where it is unknown."""
-    return str(facts.python) if facts.python is not None else None
+    return short_release(facts.python) if facts.python is not None else None
 
 
 def relinked_data(before: VenvFacts, after: VenvFacts, packages: int, status: RelinkStatus) -> dict[str, object]:

@@ -10,6 +10,7 @@ from pyman.app.search import search_before_removal
 from pyman.core.plans.removal import Dependent, aliases_without_way_back, prunable
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
+from pyman.core.version import python_name, version_data
 from pyman.effects.files import size_of
 from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
@@ -53,7 +54,7 @@ def to_remove(session: Session, store: Store, text: str) -> Runtime:
     else:
         fitting = [runtime for runtime in store.runtimes if request.admits(runtime.version, runtime.variant)]
     if not fitting:
-        raise NotFound(f"Python {text} is not installed", hint="see `pyman list`")
+        raise NotFound(f"{python_name(text)} is not installed", hint="see `pyman list`")
     if len(fitting) > 1:
         names = ", ".join(runtime.name for runtime in fitting)
         raise Refused(f"{text} could be any of {names}", hint="name the patch release", code=AMBIGUOUS)
@@ -110,7 +111,7 @@ class Pruned:
 
 def removed_data(done: Pruned) -> list[dict[str, object]]:
     """The key `removed`: versions, places and sizes."""
-    return [{"version": str(runtime.version), "path": runtime.path, "bytes": size} for runtime, size in done.removed]
+    return [{**version_data(runtime.version), "path": runtime.path, "bytes": size} for runtime, size in done.removed]
 
 
 def remove_unused(

@@ -21,6 +21,7 @@ from pyman.core.repairs import LASTING, DoneRepair, changes_of
 from pyman.core.request import parse_request
 from pyman.core.store import Store
 from pyman.core.venv import VenvFacts
+from pyman.core.version import short_release
 from pyman.effects.files import read_bytes
 from pyman.effects.interpreters.external import ask_external
 from pyman.effects.interruption import DeferredSignals, Part
@@ -326,7 +327,7 @@ def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Stor
     follower = read_follower(facts.folder, store.root, alias.__eq__)
     if follower is None:
         raise _nothing_to_do(facts.path)
-    reason = f"{runtime.version} {finding.message}"
+    reason = f"{short_release(runtime.version)} {finding.message}"
     plan = through_other(
         follower,
         runtime.name,

@@ -27,7 +27,7 @@ from pyman.core.selection import (
 )
 from pyman.core.shell.shims import is_of_a_venv, own_program, program_minor, program_of_venv, program_release
 from pyman.core.store import Choice, Store, choose
-from pyman.core.version import minor_alias
+from pyman.core.version import minor_alias, python_name, version_data
 from pyman.core.version_files import parse_version_file, plainly_required
 from pyman.effects.files import open_regular, read_text
 from pyman.effects.project_files import PYPROJECT, VERSION_FILE, project_of, read_project_file, upward
@@ -73,8 +73,8 @@ def choose_interpreter(
         return choose_path(path, store, environ, cwd, places, named=_is_on_own_path(path, cwd, places))
     if request.kind == "other":
         raise BadRequest(
-            f"`{request}` is not supported yet: pyman looks after CPython only",
-            hint="name a CPython, for example `3.13`",
+            f"`{request}` is not supported: pyman manages CPython, PyPy and GraalPy",
+            hint="name one of these, for example `3.13`",
             code=UNSUPPORTED,
             exit_status=1,
         )
@@ -217,7 +217,7 @@ def missing(store: Store, selection: Selection) -> NoPython:
     others = "".join(f", {request}" for request in selection.missing)
     asks = "" if selection.source == PROGRAM else f", and {selection.source} asks for it"
     return NoPython(
-        f"Python {selection.request}{others} is not installed{asks}",
+        f"{python_name(selection.request.text)}{others} is not installed{asks}",
         hint=f"run `pyman install {as_word(selection.request.text)}`",
     )
 
@@ -230,14 +230,14 @@ def _program_of(choice: Choice, name: str) -> str:
         own = own_program(name, minor)
         if own is None:
             raise NoPython(
-                f"`{name}` is none of the programs of Python {choice.release}, which pyman did not install",
+                f"`{name}` is none of the programs of {python_name(choice.release)}, which pyman did not install",
                 hint="make a venv that has it, with `pyman venv`",
             )
         # An interpreter that a path named may be called anything.
         path = choice.executable if own == f"python{minor}" else os.path.join(choice.home, own)
     if not os.path.isfile(path) or not os.access(path, os.X_OK):
         raise NoPython(
-            f"Python {choice.release} has no program `{os.path.basename(path)}`",
+            f"{python_name(choice.release)} has no program `{os.path.basename(path)}`",
             hint="make a venv that has it, with `pyman venv`",
         )
     return path
@@ -359,7 +359,7 @@ def find(places: Places, environ: Mapping[str, str], cwd: str, request: str | No
     path = os.path.realpath(choice.executable) if resolve else choice.executable
     data = {
         "path": path,
-        "version": str(choice.version),
+        **version_data(choice.version),
         "request": selection.request.text,
         "source": selection.source,
     }
@@ -420,7 +420,7 @@ def which(places: Places, environ: Mapping[str, str], cwd: str, name: str, *, ex
         return _unexplained(read_store(places.root), environ, cwd, name, error)
     data = {
         "path": located.path,
-        "version": str(located.choice.version) if located.choice is not None else None,
+        **version_data(located.choice.version if located.choice is not None else None),
         "request": located.selection.request.text,
         "source": located.selection.source,
     }

@@ -12,7 +12,7 @@ from pyman.core.record import record, replace
 from pyman.core.selection import NEWEST, select
 from pyman.core.shell.activation import activation_line
 from pyman.core.store import Choice, Store, pinned
-from pyman.core.version import minor_alias, release_name
+from pyman.core.version import minor_alias, python_name, release_name, version_data
 from pyman.effects.architecture import of_another_machine
 from pyman.effects.interpreters.standard_library import libraries_below, library_of
 from pyman.effects.interruption import DeferredSignals
@@ -107,7 +107,7 @@ def _refuse_broken_alias(store: Store, request: Request, choice: Choice) -> None
     if alias is None or (target is not None and target.whole):
         return
     hint = f"run `pyman install --force {alias.target}` to put it back, or `pyman doctor` to see what is wrong"
-    raise BrokenRuntime(f"Python {alias.target} is broken, which {alias.name} leads to", hint=hint)
+    raise BrokenRuntime(f"{python_name(alias.target)} is broken, which {alias.name} leads to", hint=hint)
 
 
 def make_venv(
@@ -196,7 +196,7 @@ def _data(spec: VenvSpec, choice: Choice) -> dict[str, object]:
     """The keys of design.md 11."""
     return {
         "path": spec.path,
-        "python": str(choice.version),
+        **version_data(choice.version, "python"),
         "request": spec.request,
         "policy": choice.policy,
         "home": choice.home,
@@ -294,7 +294,7 @@ def _shown(path: str, cwd: str) -> str:
 
 
 def _lines(shown: str, choice: Choice, *, planned: bool = False) -> tuple[str, ...]:
-    first = f"{'would make' if planned else 'made'} {shown} with Python {choice.release}"
+    first = f"{'would make' if planned else 'made'} {shown} with {python_name(choice.release)}"
     if choice.policy == "follow" and choice.through is not None:
         return (first, f"it follows {choice.through}, now {choice.release}: home is {choice.home}")
     if choice.policy == "follow":
@@ -431,7 +431,7 @@ def build_venv(places: Places, spec: VenvSpec, choice: Choice, journal: Journal,
 
 def _library(executable: str, choice: Choice) -> str:
     runtime = choice.runtime
-    library = library_of(executable, choice.version.minor_name, choice.variant)
+    library = library_of(executable, choice.version, choice.variant)
     lacking = ""
     if library is None:
         lacking = "its standard library is missing"
@@ -447,4 +447,4 @@ def _library(executable: str, choice: Choice) -> str:
         hint = f"run `pyman install --force {release}` to put it back"
     elif runtime is not None:
         hint = f"mend it with the tool that it belongs to, or run `pyman forget {release}`"
-    raise BrokenRuntime(f"Python {release} is broken: {lacking}", hint=hint)
+    raise BrokenRuntime(f"{python_name(release)} is broken: {lacking}", hint=hint)

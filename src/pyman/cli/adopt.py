@@ -18,7 +18,7 @@ from pyman.cli.verb import verb
 from pyman.core.plans.install import ExternalPython, KeepInstalled
 from pyman.core.request import Request
 from pyman.core.store import Moved, Runtime, origin_of
-from pyman.core.version import release_name
+from pyman.core.version import release_name, version_data
 from pyman.effects.interpreters.external import ask_external, discover
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.install import adopt as adopt_one
@@ -77,7 +77,7 @@ def _show(session: Session, externals: list[ExternalPython]) -> Answer:
         rows.append((release, external.origin, shown_place(session, external.prefix), here))
         found.append(
             {
-                "version": str(external.version),
+                **version_data(external.version),
                 "variant": external.variant,
                 "origin": external.origin,
                 "path": external.prefix,

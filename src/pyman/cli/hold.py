@@ -11,6 +11,7 @@ from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.verb import verb
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, is_alias_name, rollback_target
+from pyman.core.version import python_name
 from pyman.effects.moves.move import set_hold
 from pyman.effects.runtimes.managed import prepare_folders
 from pyman.errors import BadRequest, NotFound, Refused
@@ -113,7 +114,7 @@ def _alias_name(store: Store, text: str) -> str:
     if not is_alias_name(text) or text == "3":
         raise BadRequest(f"`{text}` is no alias of a minor version", hint="write a minor: `3.13`, `3.14t`")
     if all(runtime.alias != text for runtime in store.runtimes) and store.held(text) is None:
-        raise NotFound(f"no Python {text} is installed", hint=f"run `pyman install {text}`")
+        raise NotFound(f"no {python_name(text)} is installed", hint=f"run `pyman install {text}`")
     return text
 
 
@@ -123,7 +124,7 @@ def _runtime_of(store: Store, alias: str, version: str | None) -> Runtime:
         if target is None:
             raise NotFound(f"{alias} points nowhere", hint="run `pyman doctor --fix`")
         return target
-    named = store.runtime(version)
+    named = store.runtime(version) or store.runtime(f"{alias}-{version}")
     if named is None:
         request = parse_request(version)
         fitting = [
@@ -136,7 +137,7 @@ def _runtime_of(store: Store, alias: str, version: str | None) -> Runtime:
         ]
         named = max(fitting, key=lambda runtime: runtime.rank, default=None)
     if named is None or not named.whole:
-        raise NotFound(f"Python {version} is not installed", hint=f"run `pyman install {version}`")
+        raise NotFound(f"{python_name(version)} is not installed", hint=f"run `pyman install {version}`")
     if named.alias != alias:
         raise Refused(f"{named.name} is no {alias}", hint=f"hold `{named.alias}` at it instead")
     return named

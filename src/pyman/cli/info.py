@@ -13,10 +13,11 @@ from pyman.app.relink import named_venv
 from pyman.cli.show.changes import runtime_data
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
-from pyman.core.implementation import is_repaired, other_name, python_of
+from pyman.core.implementation import is_repaired, other_name
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, choose, is_shared, origin_of
 from pyman.core.venv import VenvFacts
+from pyman.core.version import python_name, shown_release, version_data
 from pyman.effects.files import size_of
 from pyman.effects.runtimes.needs import read_dependents, runtime_at
 from pyman.effects.store import read_manifest, read_store
@@ -75,7 +76,7 @@ def _runtime_named(store: Store, text: str) -> Runtime:
         error.hint = "see `pyman venvs` and `pyman list`"
         raise
     if choice is None or choice.runtime is None:
-        raise NotFound(f"Python {text} is not installed", hint="see `pyman list`")
+        raise NotFound(f"{python_name(text)} is not installed", hint="see `pyman list`")
     return choice.runtime
 
 
@@ -96,7 +97,10 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
         "changed": [],
         "needed_by": [{"why": dependent.why, "who": dependent.who} for dependent in needs],
     }
-    lines = [f"Python {runtime.release}, {origin_of(runtime.target)}", f"  place: {runtime.path}"]
+    lines = [
+        f"{shown_release(runtime.version, runtime.variant)}, {origin_of(runtime.target)}",
+        f"  place: {runtime.path}",
+    ]
     if runtime.target is not None:
         lines.append(f"  a link to {runtime.target}, which stays its owner's")
         if is_shared(runtime.target):
@@ -139,7 +143,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
         "implementation": other_name(facts.implementation),
         "request": facts.request,
         "policy": facts.policy,
-        "python": str(facts.python) if facts.python is not None else None,
+        **version_data(facts.python, "python"),
         "link": facts.link_kind,
         "state": state,
         "home": facts.home,
@@ -155,8 +159,8 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     lines = [f"{short_path(session, facts.path)}, made by {facts.creator}"]
     if facts.folder != facts.path:
         lines.append(f"  it stands for {short_path(session, facts.folder)}")
-    runs = "Python" if facts.running is None else python_of(facts.running.implementation)
-    lines.append(f"  runs {runs} {facts.python}" if facts.python is not None else f"  {_why_unknown(session, facts)}")
+    python = facts.python
+    lines.append(f"  runs {shown_release(python, 'default')}" if python else f"  {_why_unknown(session, facts)}")
     lines += [f"    {'→' if number else ' '} {short_path(session, step)}" for number, step in enumerate(chain)]
     lines.append(f"  home in pyvenv.cfg: {short_path(session, facts.settings.home or 'missing')}")
     for key in ("version", "version_info", "pyman-request", "pyman-policy", "pyman-held-back"):

@@ -14,6 +14,7 @@ from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
 from pyman.core.selection import requests_of
 from pyman.core.store import pinned
+from pyman.core.version import python_name
 from pyman.effects.archives.local import verified_archive
 from pyman.effects.moves.move import set_default
 from pyman.effects.runtimes.health import what_is_broken
@@ -94,7 +95,7 @@ def _answer(session: Session, result: installing.Installed, changed: Iterable[st
         choice = pinned(store, one.runtime)
         verb_done = "is installed already" if one.already else session.shown("is installed", "would be installed")
         if one.runtime.is_managed or one.already:
-            lines.append(f"Python {choice.release} {verb_done}")
+            lines.append(f"{python_name(choice.release)} {verb_done}")
         lines += one.said
         lines += moved_lines(one.moved, planned=session.dry_run)
         lines += notice_of_alias(session, one.runtime)

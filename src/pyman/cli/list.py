@@ -13,7 +13,7 @@ from pyman.cli.verb import verb
 from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.store import Store, origin_of
-from pyman.core.version import VARIANT_RANK, VARIANT_SUFFIX, Version, minor_alias, release_name
+from pyman.core.version import VARIANT_RANK, Version, minor_alias, release_name, version_data
 from pyman.effects.runtimes.health import read_runtime_states
 from pyman.effects.store import read_manifest, read_store
 from pyman.effects.venvs.inventory import unrecorded_venvs
@@ -129,7 +129,7 @@ def list_available(session: Session, store: Store, *, every: bool, mirror: str |
         cycle = state(version.minor_name, today(), cycles)
         records.append(
             {
-                "version": str(version),
+                **version_data(version),
                 "variant": variant,
                 "installed": (version, variant) in here,
                 "end_of_life": cycle.end_of_life if cycle is not None else None,
@@ -180,7 +180,7 @@ def list_outdated(session: Session, store: Store) -> Answer:
         records.append(
             {
                 "alias": minor.text,
-                "version": str(present.version) if present is not None else None,
+                **version_data(present.version if present is not None else None),
                 "variant": minor.variant,
                 "newest": str(decision.build.version),
                 "build": decision.build.build,
@@ -227,6 +227,6 @@ def _other_installed(store: Store, version: Version, variant: Variant) -> str:
     mine = [
         runtime.release
         for runtime in store.runtimes
-        if runtime.alias == version.minor_name + VARIANT_SUFFIX[variant] and runtime.whole
+        if runtime.alias == minor_alias(version, variant) and runtime.whole
     ]
     return f"installed {mine[0]}" if mine else ""

@@ -16,6 +16,7 @@ from pyman.core.plans.install import answer_is_known, refuse_what_has_no_build, 
 from pyman.core.platform import is_triple
 from pyman.core.record import replace
 from pyman.core.request import Request, parse_request
+from pyman.core.version import version_data
 from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.catalogue.mirror import add_archives, archives_there
 from pyman.effects.machine import platform as this_platform
@@ -71,7 +72,7 @@ def _answer(session: Session, place: str, done: dict[MirroredArchive, bool]) -> 
         "path": place,
         "archives": [
             {
-                "version": str(archive.build.version),
+                **version_data(archive.build.version),
                 "variant": archive.build.variant,
                 "platform": archive.build.platform,
                 "path": os.path.join(place, archive.place),

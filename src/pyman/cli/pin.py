@@ -18,6 +18,7 @@ from pyman.core.relink import store_target, wanted_alias
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
 from pyman.core.venv import VenvFacts
+from pyman.core.version import python_name, short_release
 from pyman.errors import FOREIGN, MINOR_MISMATCH, NotFound, PymanError, Refused
 
 _VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]
@@ -108,16 +109,20 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
         if facts.python is None:
             raise NotFound(f"nobody can tell what {facts.path} runs", hint="name the patch release")
         fitting = [one for one in store.runtimes if one.whole and one.version == facts.python and one.alias == alias]
-        wanted = str(facts.python)
+        wanted = short_release(facts.python)
     else:
         request = parse_request(version)
+        if alias is not None and store.runtime(f"{alias}-{version}") is not None:
+            request = parse_request(f"{alias}-{version}")
         if not request.pins:
             raise NotFound(f"`{version}` is no patch release", hint="name one, as `pyman list` has it")
         fitting = [one for one in store.runtimes if one.whole and request.admits(one.version, one.variant)]
         wanted = version
     chosen = max(fitting, key=lambda one: one.rank, default=None)
     if chosen is None:
-        raise NotFound(f"Python {wanted} is not in the store", hint=f"run `pyman install {wanted}`, or `pyman adopt`")
+        raise NotFound(
+            f"{python_name(wanted)} is not in the store", hint=f"run `pyman install {wanted}`, or `pyman adopt`"
+        )
     if chosen.alias != alias:
         raise Refused(
             f"{facts.path} has packages for {alias}, and {chosen.release} is no {alias}",

@@ -18,6 +18,7 @@ from pyman.core.plans.move import Follower
 from pyman.core.plans.removal import Dependent
 from pyman.core.record import record
 from pyman.core.store import Moved, Runtime, Store, wanted_aliases, without_runtime
+from pyman.core.version import python_name, version_data
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, why_left_alone
 from pyman.effects.runtimes.managed import remove_runtime
@@ -97,7 +98,7 @@ def _answer(session: Session, done: list[tuple[_Going, tuple[Moved, ...]]]) -> A
     moved = tuple(move for _, moves in done for move in moves)
     data = {
         "changed": [runtime.name for runtime in removed],
-        "removed": [{"version": str(runtime.version), "path": runtime.target or runtime.path} for runtime in removed],
+        "removed": [{**version_data(runtime.version), "path": runtime.target or runtime.path} for runtime in removed],
         "moved": moved_data(moved),
         "needed": [],
     }
@@ -144,7 +145,7 @@ def _look(
     target = left.runtime(wanted_aliases(left).get(runtime.alias, ""))
     if target is None:
         raise Refused(
-            f"there is no other Python {runtime.alias} to move the venvs to",
+            f"there is no other {python_name(runtime.alias)} to move the venvs to",
             hint=f"run `pyman install {runtime.alias}` first",
             code=IN_USE,
         )

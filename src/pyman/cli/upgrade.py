@@ -25,6 +25,7 @@ from pyman.core.plans.install import (
 )
 from pyman.core.request import Request, parse_request
 from pyman.core.store import Store, origin_of
+from pyman.core.version import python_name
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.install import unpack_runtimes
 from pyman.effects.runtimes.managed import prepare_folders, reconcile
@@ -119,7 +120,7 @@ class _Done:
             done = (
                 "is installed already" if result.already else self._session.shown("is installed", "would be installed")
             )
-            lines.append(f"Python {result.runtime.name} {done}")
+            lines.append(f"{python_name(result.runtime.name)} {done}")
             lines += moved_lines(result.moved, planned=planned)
             lines += notice_of_alias(self._session, result.runtime)
         if planned and any(move.followed for move in self.installed.moved):

@@ -14,6 +14,7 @@ from pyman.app.venv import Missing, VenvOptions, make_venv, place_of, plan_venv
 from pyman.cli.show.changes import changed_names
 from pyman.cli.verb import verb
 from pyman.core.record import replace
+from pyman.core.version import python_name
 from pyman.errors import NotFound
 
 TYPE_CHECKING = False
@@ -84,7 +85,7 @@ def venv(
         finally:
             for result in installed.results:
                 done = session.shown("is", "would be")
-                for line in (*result.said, f"Python {result.runtime.release} {done} installed"):
+                for line in (*result.said, f"{python_name(result.runtime.release)} {done} installed"):
                     session.observer.noted(line)
         if installed.error is not None:
             raise installed.error from None

@@ -20,6 +20,7 @@ from pyman.core.escape import as_word
 from pyman.core.implementation import other_name
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
+from pyman.core.version import version_data
 from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
 from pyman.effects.machine import user_name
@@ -219,7 +220,7 @@ def _data(venv: ListedVenv) -> dict[str, object]:
         "implementation": other_name(venv.implementation),
         "request": venv.request,
         "policy": venv.policy,
-        "python": str(venv.python) if venv.python is not None else None,
+        **version_data(venv.python, "python"),
         "link": venv.link,
         "state": venv.state,
     }

@@ -9,6 +9,7 @@ import stat
 from posixpath import basename, dirname
 
 from pyman.core.escape import as_word
+from pyman.core.implementation import of_program, other_name
 from pyman.core.names import is_interpreter_name
 from pyman.core.record import record
 from pyman.errors import NotStarted
@@ -49,8 +50,6 @@ _UNIVERSAL = (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf")
 _MOST_ARCHITECTURES = 20
 HEAD = 8
 """How many bytes tell a program from a script."""
-
-_OTHER_INTERPRETERS = ("pypy", "graalpy")
 
 
 @record
@@ -133,7 +132,7 @@ def is_program(head: bytes) -> bool:
 def is_called_like_one(executable: str) -> bool:
     """True for a file that is called like an interpreter: a link of that name may lead to any program of the system."""
     name = basename(executable)
-    return is_interpreter_name(name) or name.startswith(_OTHER_INTERPRETERS)
+    return is_interpreter_name(name) or other_name(of_program(name)) is not None
 
 
 def refusal(executable: str, found: Objection) -> NotStarted:

@@ -1,35 +1,77 @@
-"""What differs between implementations of Python, and how one is told from another.
+"""What differs between implementations of Python: the names that each gives to its parts, and what pyman does for it.
 
-The one place of these rules: which names an implementation gives to its programs, to its standard library and to an
-alias, and which implementations pyman repairs. A venv belongs to another implementation as soon as *one* sign says so:
-a venv of GraalPy has `lib/python3.12` as CPython's has, and a name, a line of `pyvenv.cfg` or a file of its base is all
-that tells them apart. Taking one for CPython's breaks it for good; the other mistake only leaves it alone.
+The one place of these rules, and of all that is written down about one implementation: a new one is a row of _TABLE,
+and where pyman downloads it, its list (core/other_lists.py). What names and files tell about an unknown Python,
+core/names.py reads with what stands here.
 
-Import-light: imports nothing but errors.
+An implementation other than CPython has a version of its own beside that of the language, and its own one orders its
+releases: PyPy 7.3.18 and 7.3.19 are both Python 3.11.11. In the store they are `pypy3.11-8.0.1`, their alias
+`pypy3.11`; `3.11` never means one of them.
+
+Import-light: imports no more than start-up has.
 """
 
 from __future__ import annotations
 
-from pyman.core.version import split_release
+from pyman.core.escape import as_word
+from pyman.core.record import record
 from pyman.errors import UNSUPPORTED, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
     from pyman.core.venv import VenvFacts
 
 CPYTHON, PYPY, GRAALPY = "cpython", "pypy", "graalpy"
-KNOWN = (CPYTHON, PYPY, GRAALPY)
+
+
+@record
+class Implementation:
+    """One implementation that pyman knows, and what it calls its parts."""
+
+    name: str
+    """As `sys.implementation.name` and JSON have it; it begins the names in the store, but for CPython."""
+    title: str
+    """As people write it."""
+    program: str
+    """What its interpreter is called in `bin`, before the minor."""
+    library: str
+    """What its standard library is called in `lib`, and its headers in `include`, before the minor."""
+    short: str
+    """What wheels call it, before the digits of the minor: `cp313`."""
+    marker: str
+    """What environment markers call it: `platform_python_implementation`."""
+    numbered: bool = True
+    """False where no program of it carries the minor."""
+    reads_home: bool = True
+    """False where the link of a venv's interpreter alone decides which Python runs, and nobody needs its `home`."""
+    repaired: bool = True
+    """True where its venvs are made, repaired, moved, relinked and rebuilt; False where they are left as they are."""
+    installed: bool = True
+    """True where pyman can download it."""
+
+
+_TABLE = {
+    row.name: row
+    for row in (
+        Implementation(CPYTHON, "CPython", "python", "python", "cp", "CPython"),
+        Implementation(PYPY, "PyPy", "pypy", "pypy", "pp", "PyPy", reads_home=False, installed=False),
+        # Its library is called as CPython's is: only its other names tell it.
+        Implementation(
+            *(GRAALPY, "GraalPy", "graalpy", "python", "gp", "GraalVM"),
+            numbered=False,
+            reads_home=False,
+            repaired=False,
+            installed=False,
+        ),
+    )
+}
+KNOWN = tuple(_TABLE)
 """What JSON names; any other implementation is null there."""
+OTHERS = tuple(name for name in KNOWN if name != CPYTHON)
+"""Those that have versions of their own."""
 
-REPAIRED = (CPYTHON,)
-"""Those whose venvs are repaired, moved, relinked and rebuilt, and whose Pythons are adopted."""
-
-_TITLES = {
-    CPYTHON: "CPython",
-    PYPY: "PyPy",
-    GRAALPY: "GraalPy",
+# Those that pyman does not know, and leaves alone.
+_UNKNOWN_TITLES = {
     "pyston": "Pyston",
     "jython": "Jython",
     "ironpython": "IronPython",
@@ -39,29 +81,26 @@ _TITLES = {
 # The letters that the name of a program begins with. `python` is no sign: every implementation has a program of that
 # name, and so has the system, under many others (`AppRun`, `.python3-wrapped`).
 _PROGRAMS = {
-    "pypy": PYPY,
-    "graalpy": GRAALPY,
+    **{_TABLE[name].program: name for name in OTHERS},
     "graalpython": GRAALPY,
-    "pyston": "pyston",
-    "jython": "jython",
-    "ironpython": "ironpython",
+    **{name: name for name in _UNKNOWN_TITLES},
     "ipy": "ironpython",
-    "rustpython": "rustpython",
-    "micropython": "micropython",
 }
 _STARTS = tuple(_PROGRAMS)
 # What tools write into `pyvenv.cfg` where that is another word. uv writes platform.python_implementation().
 _SPELLINGS = {"graalvm": GRAALPY, "graalpython": GRAALPY, "python": CPYTHON}
-
-
-# Thousands of venvs have the same few.
-_SPLIT: dict[str, tuple[str, str, str] | None] = {}
-_MOST_SPLIT = 2000
+PROGRAMS = tuple(row.program for row in _TABLE.values())
+"""What the interpreters in `bin` are called before their numbers."""
+SHORT = {row.short: row.name for row in _TABLE.values() if row.name != CPYTHON}
+"""What requests may call an implementation besides: `pp311`."""
+LIBRARIES = {row.library: row.name for row in reversed(_TABLE.values())}
+"""What folders in `lib` begin with, and the implementation that this tells: CPython's also that of GraalPy."""
 
 
 def title(implementation: str) -> str:
     """The name of an implementation as people write it."""
-    return _TITLES.get(implementation, implementation)
+    known = _TABLE.get(implementation)
+    return known.title if known is not None else _UNKNOWN_TITLES.get(implementation, implementation)
 
 
 def python_of(implementation: str) -> str:
@@ -71,7 +110,37 @@ def python_of(implementation: str) -> str:
 
 def is_repaired(implementation: str | None) -> bool:
     """False for a venv of an implementation that is left alone. Where nothing tells, it is none of those."""
-    return implementation is None or implementation in REPAIRED
+    return implementation is None or (implementation in _TABLE and _TABLE[implementation].repaired)
+
+
+def is_same_implementation(one: str | None, other: str | None) -> bool:
+    """True unless two are known to differ. Where nothing tells one, it is CPython."""
+    return (one or CPYTHON) == (other or CPYTHON)
+
+
+def reads_home(implementation: str | None) -> bool:
+    """False where the link of a venv's interpreter alone decides which Python runs."""
+    return implementation not in _TABLE or _TABLE[implementation].reads_home
+
+
+def marker_name(implementation: str) -> str:
+    """What environment markers call an implementation."""
+    return _TABLE[implementation].marker if implementation in _TABLE else title(implementation)
+
+
+def is_own_library(name: str) -> bool:
+    """True for a shared library as PyPy and GraalPy bring theirs, and virtualenv links to them: `libpypy3.11-c.so`."""
+    return name.startswith("lib") and (name.endswith(".dylib") or ".so" in name)
+
+
+def names_own_library(name: str) -> bool:
+    """True for a library that an implementation itself is in, where its name says that: `libpypy3.11-c.so`."""
+    return is_own_library(name) and of_program(name.removeprefix("lib")) is not None
+
+
+def is_installed(implementation: str) -> bool:
+    """True where pyman can download an implementation."""
+    return implementation in _TABLE and _TABLE[implementation].installed
 
 
 def in_words(text: str) -> str | None:
@@ -89,29 +158,25 @@ def of_program(name: str) -> str | None:
     return _PROGRAMS.get(word[:end])
 
 
-def split_library(name: str) -> tuple[str, str, str] | None:
-    """Implementation, minor and variant that a folder in `lib` is named after; None for any other.
-
-    `python3.14t` is CPython's, and GraalPy's; `pypy3.11` PyPy's alone.
-    """
-    if name not in _SPLIT:
-        if len(_SPLIT) > _MOST_SPLIT:
-            _SPLIT.clear()
-        _SPLIT[name] = _split_library(name)
-    return _SPLIT[name]
-
-
-def _split_library(name: str) -> tuple[str, str, str] | None:
-    for start, implementation in (("python", CPYTHON), ("pypy", PYPY)):
-        split = split_release(name[len(start) :]) if name.startswith(start) else None
-        if split is not None and len(split[0]) == 2 and not split[1]:
-            return implementation, f"{split[0][0]}.{split[0][1]}", split[2]
-    return None
-
-
 def library_name(implementation: str, minor: str) -> str:
-    """The folder in `lib` and in `include` of an implementation: `pypy3.11`, `python3.12`."""
-    return f"pypy{minor}" if implementation == PYPY else f"python{minor}"
+    """The folder in `lib` and in `include` of an implementation: `pypy3.11`, `python3.14t`."""
+    known = _TABLE.get(implementation)
+    return f"{known.library if known is not None else 'python'}{minor}"
+
+
+def program_name(implementation: str, minor: str) -> str:
+    """The interpreter in `bin` whose name says most: `python3.13`, `pypy3.11`, `graalpy`."""
+    known = _TABLE.get(implementation, _TABLE[CPYTHON])
+    return f"{known.program}{minor}" if known.numbered else known.program
+
+
+def names_in_venv(implementation: str, minor: str) -> tuple[str, ...]:
+    """What the interpreter is called in the `bin` of a venv besides `python`."""
+    known = _TABLE.get(implementation, _TABLE[CPYTHON])
+    names = ["python3", f"python{minor}"]
+    if known.program != "python":
+        names += [known.program, f"{known.program}3", f"{known.program}{minor}"]
+    return tuple(names)
 
 
 def alias_name(implementation: str | None, minor: str) -> str:
@@ -119,41 +184,46 @@ def alias_name(implementation: str | None, minor: str) -> str:
     return minor if implementation in (None, CPYTHON) else f"{implementation}{minor}"
 
 
-def of_base(program: str, called: str, names: Collection[str], *, is_graalvm: bool) -> str:
-    """The implementation of an interpreter, by its name, the name it is called by, and the files of its prefix.
+def abi_tag(implementation: str, minor: str, own: str) -> str | None:
+    """What extensions compiled for a release are called: `pypy311-pp73`; None of CPython, where the minor tells it.
 
-    `names` are those in the prefix and in its `lib`; none where the prefix is shared with other programs, whose files
-    say nothing about this one. `is_graalvm` is what the file `release` of the prefix says.
+    It goes with the minor of the language and with major and minor of the implementation's `own` version.
     """
-    told = of_program(program) or of_program(called)
-    if told is not None:
-        return told
-    if is_graalvm or any(name.startswith("graalpy") for name in names):
-        return GRAALPY
-    found = [split for name in names if (split := split_library(name)) is not None]
-    of_pypy = "lib_pypy" in names or any(split[0] == PYPY for split in found)
-    return PYPY if of_pypy and not any(split[0] == CPYTHON for split in found) else CPYTHON
-
-
-def of_venv(
-    said: str | None, bases: Iterable[str | None], programs: Iterable[str], libraries: Collection[str]
-) -> str | None:
-    """The implementation of a venv: another than CPython as soon as one sign says so; None where nothing tells.
-
-    `said` is the line of its `pyvenv.cfg`, `bases` are those of the interpreters that it leads to, `programs` the
-    names on the way there, `libraries` those in its `lib`.
-    """
-    signs = [in_words(said)] if said is not None else []
-    signs += bases
-    signs += map(of_program, programs)
-    signs += [split[0] for name in libraries if (split := split_library(name)) is not None]
-    told = [sign for sign in signs if sign is not None]
-    return next((sign for sign in told if sign != CPYTHON), CPYTHON if told else None)
+    digits, numbers = minor.replace(".", ""), "".join(own.split(".")[:2])
+    return {PYPY: f"pypy{digits}-pp{numbers}", GRAALPY: f"graalpy{numbers}-{digits}"}.get(implementation)
 
 
 def other_name(implementation: str | None) -> str | None:
     """The implementation as programs are told of it: one of KNOWN, None for one that pyman has no name for."""
     return implementation if implementation in KNOWN else None
+
+
+def why_not_repaired(implementation: str) -> str:
+    """Why venvs of an implementation are left as they are; empty where they are not."""
+    return "" if is_repaired(implementation) else f"pyman does not change venvs of {title(implementation)}"
+
+
+def refuse_to_make(implementation: str, executable: str, path: str) -> None:
+    """Raise Refused for an implementation whose venvs pyman leaves alone, so makes none."""
+    if not is_repaired(implementation):
+        raise Refused(
+            f"pyman does not make venvs of {title(implementation)}",
+            hint=f"run `{as_word(executable)} -m venv {as_word(path)}`: it follows the same link",
+            code=UNSUPPORTED,
+        )
+
+
+def refuse_to_cross(facts: VenvFacts, implementation: str) -> None:
+    """Raise Refused for a venv that would get another implementation: nothing that is compiled in it would fit."""
+    if is_same_implementation(facts.implementation, implementation):
+        return
+    own = facts.implementation or CPYTHON
+    raise Refused(
+        f"{facts.path} is a {title(own)} venv, and pyman does not rebuild it with {title(implementation)}; nothing was"
+        " changed",
+        hint=f"create another venv for {title(implementation)}",
+        code=UNSUPPORTED,
+    )
 
 
 def refuse_other(facts: VenvFacts, what: str) -> None:

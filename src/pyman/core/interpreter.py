@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from posixpath import isabs
 
-from pyman.core.record import record
-from pyman.core.version import Version, parse_version
+from pyman.core.implementation import OTHERS
+from pyman.core.record import record, replace
+from pyman.core.version import Version, is_own_version, parse_version
 from pyman.errors import UNSUPPORTED, Refused
 
 TYPE_CHECKING = False
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 PROBE = """
 import os, sys
 cookie = sys.argv[1]
-version = sys.version_info
-stage = {"alpha": "a", "beta": "b", "candidate": "rc", "final": ""}[version[3]]
+name = sys.implementation.name
+def written(version):
+    stage = {"alpha": "a", "beta": "b", "candidate": "rc"}.get(version[3], "")
+    return "%d.%d.%d" % version[:3] + (stage + str(version[4]) if stage else "")
+own = getattr(sys, name + "_version_info", None)
 answer = [
     cookie,
-    sys.implementation.name,
-    "%d.%d.%d" % version[:3] + (stage + str(version[4]) if stage else ""),
+    name,
+    written(sys.version_info),
+    written(own) if own else "",
     getattr(sys, "abiflags", "") + ("d" if hasattr(sys, "gettotalrefcount") else ""),
     sys.base_prefix,
     os.path.realpath(sys.base_prefix),
@@ -51,7 +56,7 @@ for module in sys.argv[2:]:
         answer.append("%s %s" % (module, " ".join(str(error).replace("\\0", " ").split())))
 os.write(1, b"".join(os.fsencode(field) + b"\\0" for field in answer + [cookie]))
 """
-_FIELDS = 7
+_FIELDS = 8
 _LONGEST_SENTENCE = 1000
 
 REQUIRED_MODULES = ("_ssl", "_hashlib", "_ctypes", "_sqlite3", "_lzma", "_bz2", "zlib")
@@ -66,7 +71,7 @@ class InterpreterFacts:
     implementation: str
     """`cpython`, `pypy`, `graalpy`."""
     version: Version
-    """Of the language, where the implementation has versions of its own."""
+    """With the implementation's own one, where it told that."""
     variant: Variant
     """`default`, `freethreaded` or `debug`."""
     base_prefix: str
@@ -99,8 +104,10 @@ def read_facts(fields: list[str]) -> InterpreterFacts | None:
     """
     if len(fields) < _FIELDS:
         return None
-    implementation, numbers, flags, base_prefix, real, library, executable = fields[:_FIELDS]
+    implementation, numbers, own, flags, base_prefix, real, library, executable = fields[:_FIELDS]
     version = parse_version(numbers)
+    if version is not None and implementation in OTHERS:
+        version = replace(version, implementation=implementation, own=own if is_own_version(own) else "")
     if version is None or not all(isabs(path) for path in (base_prefix, real, library, executable)):
         return None
     if "t" in flags and "d" in flags:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from posixpath import basename, join
 
+from pyman.core.implementation import CPYTHON, library_name, names_in_venv, refuse_to_make
 from pyman.core.pyvenv_cfg import POLICY, REQUEST, render
 from pyman.core.record import record
 from pyman.core.version import VARIANT_SUFFIX
@@ -62,22 +63,24 @@ def plan_layout(spec: VenvSpec, choice: Choice, *, lib64: bool, platlib: str = "
     `lib64` is true where CPython makes that link before 3.15: 64-bit, and not macOS. `platlib` is the folder of the
     prefix in which the standard library lies: `lib`, or `lib64` as Fedora has it. The version line of a venv that
     follows names the minor alone: uv and pre-commit throw a venv away whose file names another patch release than
-    runs. Raises BadRequest for an interpreter whose path no `pyvenv.cfg` can hold.
+    runs. Raises BadRequest for an interpreter whose path no `pyvenv.cfg` can hold, Refused for one whose venvs only
+    its own tools make.
     """
+    refuse_to_make(choice.version.implementation, choice.executable, spec.path)
     version, suffix = choice.version, VARIANT_SUFFIX[choice.variant]
     minor, number = version.minor_name, (version.major, version.minor)
-    library = f"python{minor}{'t' if suffix == 't' else ''}"
+    library = library_name(version.implementation, f"{minor}{'t' if suffix == 't' else ''}")
     folders = ["bin", "include"]
     if (3, 11) <= number < (3, 14):
-        folders.append(f"include/python{minor}{suffix}")
+        folders.append(f"include/{library_name(version.implementation, minor + suffix)}")
     folders += ["lib", f"lib/{library}", f"lib/{library}/site-packages"]
     if number >= (3, 15) and platlib != "lib":
         folders += [platlib, f"{platlib}/{library}", f"{platlib}/{library}/site-packages"]
 
-    names = ["python3", f"python{minor}"]
+    names = [*names_in_venv(version.implementation, minor)]
     if suffix:
         names.append(f"python{minor}{suffix}")
-    if number == (3, 14):
+    if number == (3, 14) and version.implementation == CPYTHON:
         names.append("𝜋thon")
     links = [("bin/python", choice.executable), *((f"bin/{name}", "python") for name in names)]
     if lib64 and number < (3, 15):

@@ -1,13 +1,34 @@
-"""What the name of a folder or of an interpreter says about the Python behind it. Import-light."""
+"""What the name of a folder or of an interpreter says about the Python behind it, and whose implementation that is.
+
+A venv belongs to another implementation as soon as *one* sign says so: a venv of GraalPy has `lib/python3.12` as
+CPython's has, and a name, a line of `pyvenv.cfg` or a file of its base is all that tells them apart. Taking one for
+CPython's breaks it for good; the other mistake only leaves it alone.
+
+Import-light.
+"""
 
 from __future__ import annotations
 
 from posixpath import basename, dirname
 
-from pyman.core.version import Version, read_number, split_release
+from pyman.core.implementation import (
+    CPYTHON,
+    GRAALPY,
+    LIBRARIES,
+    OTHERS,
+    PROGRAMS,
+    PYPY,
+    alias_name,
+    in_words,
+    of_program,
+)
+from pyman.core.record import record
+from pyman.core.version import Version, is_own_version, read_number, split_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from pyman.core.pyvenv_cfg import Policy
     from pyman.core.version import Variant
 
@@ -48,25 +69,94 @@ def _read_name(name: str) -> tuple[tuple[int, ...], str, Variant] | None:
     return (split[0], split[1], variant) if variant is not None else split
 
 
+@record
+class OtherName:
+    """What the name of a folder says that is named after an implementation other than CPython."""
+
+    implementation: str
+    numbers: tuple[int, ...]
+    """Of the language; none where only the implementation's own version is named."""
+    own: str
+    """The implementation's own version; empty where only the language's is named."""
+
+    @property
+    def is_release(self) -> bool:
+        """True where one release is named: mise has links like `pypy3.11-7.3` besides."""
+        return self.own.count(".") == 2 or (not self.own and len(self.numbers) == 3)
+
+    @property
+    def minor(self) -> str:
+        """The minor of the language; empty where it is not named."""
+        return ".".join(map(str, self.numbers[:2])) if len(self.numbers) > 1 else ""
+
+
+_OLDEST_GRAALVM = 20
+_TOLD_OTHER: dict[str, OtherName | None] = {}
+
+
+def other_in_name(name: str) -> OtherName | None:
+    """What a folder says that is named after another implementation; None for any other name.
+
+    `pypy3.11-8.0.1` (pyman, pyenv), `pypy3.11-v8.0.1-linux64` (its archive), `pypy3.11`, `pypy-3.11.15-linux-…` (uv),
+    `graalpy3.12-25.2.4`, `graalpy-25.0.3`: what is no version of Python there is one of GraalVM.
+    """
+    if name not in _TOLD_OTHER:
+        if len(_TOLD_OTHER) > _MOST_TOLD:
+            _TOLD_OTHER.clear()
+        _TOLD_OTHER[name] = _read_other_name(name)
+    return _TOLD_OTHER[name]
+
+
+def _read_other_name(name: str) -> OtherName | None:
+    text = name.lower()
+    implementation = next((one for one in OTHERS if text.startswith(one)), None)
+    if implementation is None:
+        return None
+    first, *rest = text[len(implementation) :].removeprefix("-").split("-")
+    split = split_release(first)
+    if split is None or split[2] != "default":
+        return None
+    if split[0][0] >= _OLDEST_GRAALVM:
+        return OtherName(implementation, (), first)
+    if split[0][0] != _PYTHON or split[1]:
+        return None
+    own = rest[0].removeprefix("v") if rest else ""
+    own = own if is_own_version(own) else ""
+    # uv has the platform behind a release of the language.
+    return OtherName(implementation, split[0], own) if own or not rest or len(split[0]) == 3 else None
+
+
+_PYTHON = 3
+
+
 def is_minor_name(name: str) -> bool:
-    """True for the name of a minor-version link: `3`, `3.13`, `3.14t`, `cpython-3.13-linux-x86_64-gnu`."""
+    """True for the name of a minor-version link: `3`, `3.13`, `3.14t`, `cpython-3.13-linux-x86_64-gnu`, `pypy3.11`."""
     found = version_in_name(name)
-    return found is not None and len(found[0]) < 3
+    if found is None:
+        other = other_in_name(name)
+        return other is not None and not other.is_release and bool(other.minor)
+    return len(found[0]) < 3
 
 
 def is_release_name(name: str) -> bool:
     """True for a name that gives a patch release."""
     found = version_in_name(name)
-    return found is not None and len(found[0]) == 3
+    if found is None:
+        other = other_in_name(name)
+        return other is not None and other.is_release
+    return len(found[0]) == 3
 
 
 def minor_sibling(folder: str) -> str | None:
     """Where the owner of a folder named after a release would keep the minor-version link to it; None for others.
 
-    `…/3.12.1` has `…/3.12` beside it, `…/cpython-3.12.8-linux-…` has `…/cpython-3.12-linux-…`, and Homebrew keeps
-    `opt/python@3.12` for `Cellar/python@3.12/3.12.4_1`.
+    `…/3.12.1` has `…/3.12` beside it, `…/cpython-3.12.8-linux-…` has `…/cpython-3.12-linux-…`, `…/pypy3.11-8.0.1` has
+    `…/pypy3.11`, and Homebrew keeps `opt/python@3.12` for `Cellar/python@3.12/3.12.4_1`.
     """
     name, above = basename(folder), dirname(folder)
+    other = other_in_name(name)
+    if other is not None:
+        return f"{above}/{alias_name(other.implementation, other.minor)}" if other.is_release and other.minor else None
     found = version_in_name(name)
     if found is None or len(found[0]) != 3:
         return None
@@ -89,20 +179,31 @@ def release_of_path(path: str, minor: str) -> tuple[Version, Variant] | None:
     return None
 
 
+def minor_of_alias(alias: str) -> str:
+    """The minor of the language that an alias is for: `3.14` of `3.14t`, `3.11` of `pypy3.11`."""
+    other = other_in_name(alias)
+    return other.minor if other is not None else alias.rstrip("td")
+
+
+def implementation_in_store(name: str) -> str:
+    """The implementation that a name in the store, an alias or a release, is for."""
+    other = other_in_name(name)
+    return other.implementation if other is not None else CPYTHON
+
+
 def minor_of_executable(name: str) -> tuple[str, Variant] | None:
-    """Minor and variant that the name of an interpreter gives: `python3.14t` is `3.14`, free-threaded."""
-    split = split_release(name.removeprefix("python")) if name.startswith("python") else None
-    if split is None or len(split[0]) != 2 or split[1]:
-        return None
-    return f"{split[0][0]}.{split[0][1]}", split[2]
+    """Minor and variant that the name of an interpreter gives: `python3.14t` is `3.14`, free-threaded; `pypy3.11`."""
+    split = split_library(name)
+    return split[1:] if split is not None else None
 
 
 def is_interpreter_name(name: str) -> bool:
-    """True for `python`, `python3`, `python3.13`, `python3.14t`; not for `python3-config`."""
-    if not name.startswith("python"):
-        return False
-    rest = name[len("python") :]
-    return not rest or ((split := split_release(rest)) is not None and len(split[0]) < 3)
+    """True for `python`, `python3`, `python3.13`, `python3.14t`, `pypy3.11`, `graalpy`; not for `python3-config`."""
+    for start in PROGRAMS:
+        if name.startswith(start):
+            rest = name[len(start) :]
+            return not rest or ((split := split_release(rest)) is not None and len(split[0]) < 3)
+    return False
 
 
 # What a path says about following: whether it goes through a name that a patch release moves along.
@@ -129,6 +230,10 @@ def names_patch_release(path: str, version: Version) -> bool:
 
     Only the interpreter's own release counts: `/srv/tool-1.2.3/python/3.13` follows.
     """
+    if version.own and any(
+        version.own == other.own for folder in path.split("/") if (other := other_in_name(folder)) is not None
+    ):
+        return True
     release = (version.major, version.minor, version.patch)
     return any(release == numbers[:3] for folder in path.split("/") for numbers in versions_in(folder))
 
@@ -136,3 +241,62 @@ def names_patch_release(path: str, version: Version) -> bool:
 def policy_of_path(path: str, version: Version) -> Policy:
     """`pin` for a path that names a patch release, `follow` for any other (design.md 4)."""
     return "pin" if names_patch_release(path, version) else "follow"
+
+
+# Which implementation names and files tell.
+
+# Thousands of venvs have the same few.
+_SPLIT: dict[str, tuple[str, str, Variant] | None] = {}
+_MOST_SPLIT = 2000
+
+
+def split_library(name: str) -> tuple[str, str, Variant] | None:
+    """Implementation, minor and variant that a folder in `lib` is named after; None for any other.
+
+    `python3.14t` is CPython's, and GraalPy's; `pypy3.11` PyPy's alone.
+    """
+    if name not in _SPLIT:
+        if len(_SPLIT) > _MOST_SPLIT:
+            _SPLIT.clear()
+        _SPLIT[name] = _split_library(name)
+    return _SPLIT[name]
+
+
+def _split_library(name: str) -> tuple[str, str, Variant] | None:
+    for start, implementation in LIBRARIES.items():
+        split = split_release(name[len(start) :]) if name.startswith(start) else None
+        if split is not None and len(split[0]) == 2 and not split[1]:
+            return implementation, f"{split[0][0]}.{split[0][1]}", split[2]
+    return None
+
+
+def of_base(program: str, called: str, names: Collection[str], *, is_graalvm: bool) -> str:
+    """The implementation of an interpreter, by its name, the name it is called by, and the files of its prefix.
+
+    `names` are those in the prefix and in its `lib`; none where the prefix is shared with other programs, whose files
+    say nothing about this one. `is_graalvm` is what the file `release` of the prefix says.
+    """
+    told = of_program(program) or of_program(called)
+    if told is not None:
+        return told
+    if is_graalvm or any(name.startswith("graalpy") for name in names):
+        return GRAALPY
+    found = [split for name in names if (split := split_library(name)) is not None]
+    of_pypy = "lib_pypy" in names or any(split[0] == PYPY for split in found)
+    return PYPY if of_pypy and not any(split[0] == CPYTHON for split in found) else CPYTHON
+
+
+def of_venv(
+    said: str | None, bases: Iterable[str | None], programs: Iterable[str], libraries: Collection[str]
+) -> str | None:
+    """The implementation of a venv: another than CPython as soon as one sign says so; None where nothing tells.
+
+    `said` is the line of its `pyvenv.cfg`, `bases` are those of the interpreters that it leads to, `programs` the
+    names on the way there, `libraries` those in its `lib`.
+    """
+    signs = [in_words(said)] if said is not None else []
+    signs += bases
+    signs += map(of_program, programs)
+    signs += [split[0] for name in libraries if (split := split_library(name)) is not None]
+    told = [sign for sign in signs if sign is not None]
+    return next((sign for sign in told if sign != CPYTHON), CPYTHON if told else None)

@@ -9,8 +9,9 @@ Import-light.
 
 from __future__ import annotations
 
-from pyman.core.record import record
-from pyman.core.version import VARIANT_SUFFIX, Version, parse_version
+from pyman.core.implementation import OTHERS
+from pyman.core.record import record, replace
+from pyman.core.version import VARIANT_SUFFIX, Version, is_own_version, parse_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -220,6 +221,8 @@ def manifest_fields(manifest: Manifest) -> dict[str, str]:
     """The table to write."""
     known = {
         "version": str(manifest.version),
+        "implementation": manifest.version.implementation if manifest.version.own else None,
+        "implementation_version": manifest.version.own or None,
         "variant": manifest.variant,
         "build": manifest.build,
         "url": manifest.url,
@@ -239,6 +242,11 @@ def parse_manifest(text: str) -> Manifest | None:
         if equals and len(value) >= 2 and value[0] == value[-1] == '"' and "\\" not in value:
             fields[key] = value[1:-1]
     version = parse_version(fields.get("version", ""))
+    implementation, own = fields.get("implementation"), fields.get("implementation_version", "")
+    if implementation is not None and version is not None:
+        if implementation not in OTHERS or not is_own_version(own):
+            return None
+        version = replace(version, implementation=implementation, own=own)
     variant = fields.get("variant", "")
     library, executable = fields.get("library", ""), fields.get("executable", "")
     if version is None or variant not in VARIANT_SUFFIX or not _is_below(library) or not _is_below(executable):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from posixpath import basename, dirname, join
 
-from pyman.core.implementation import alias_name, is_repaired
-from pyman.core.names import minor_of_executable, version_in_name
+from pyman.core.implementation import alias_name, is_repaired, program_name
+from pyman.core.names import minor_of_executable, other_in_name, version_in_name
 from pyman.core.record import record
 from pyman.core.venv import VenvFacts, named_folder
-from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
+from pyman.core.version import UNKNOWN_PATCH, VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +32,13 @@ class Target:
     """True for a patch release, not a minor-version link."""
 
     @property
+    def prefix_in_use(self) -> str:
+        """The folder of the Python by the path that venvs have."""
+        return dirname(self.home)
+
+    @property
     def alias(self) -> str:
-        """`3.13`, `3.14t`."""
+        """`3.13`, `3.14t`, `pypy3.11`."""
         return minor_alias(self.version, self.variant)
 
 
@@ -73,7 +78,8 @@ def target_for(facts: VenvFacts, store: Store, alias: str | None) -> Target | No
     if found.library is None or found.version is None or not is_repaired(found.implementation):
         return None
     home = f"{link.path}/bin"
-    return Target(home, f"{home}/python{alias}", found.version, found.variant, found.prefix, in_store=False)
+    program = program_name(found.implementation, found.minor + VARIANT_SUFFIX[found.variant])
+    return Target(home, f"{home}/{program}", found.version, found.variant, found.prefix, in_store=False)
 
 
 def store_target(store: Store, runtime: Runtime, name: str) -> Target:
@@ -97,6 +103,9 @@ def pinned_release(facts: VenvFacts) -> str | None:
     named = [facts.request.removeprefix("==").strip()] if facts.request is not None else []
     named += [basename(facts.named_release)] if facts.named_release is not None else []
     for name in named:
+        other = other_in_name(name)
+        if other is not None and other.own and other.is_release:
+            return f"{alias_name(other.implementation, other.minor)}-{other.own}"
         found = version_in_name(name)
         if found is not None and len(found[0]) == 3:
             return release_name(Version(*found[0], found[1]), found[2])
@@ -138,6 +147,12 @@ def names_one_runtime(facts: VenvFacts) -> bool:
     return own.path == homes.path or own.prefix == homes.prefix
 
 
+def has_stale_home(facts: VenvFacts) -> bool:
+    """True where the file names another home than the one that counts: PyPy never reads it."""
+    written = facts.settings.home
+    return facts.home is not None and written is not None and facts.home.rstrip("/") != written.rstrip("/")
+
+
 def numbers_in(text: str) -> tuple[tuple[int, ...], str]:
     """Numbers and pre-release that a version line names: `3.13`, `3.13.5`, `3.14.0rc2`, `3.14.0.candidate.2`."""
     parts = text.split(".")
@@ -155,7 +170,7 @@ def stale_keys(facts: VenvFacts, version: Version, keys: tuple[str, ...]) -> tup
     stale = []
     for key in keys:
         numbers, prerelease = numbers_in(facts.settings.get(key) or "")
-        if not numbers:
+        if not numbers or version.patch == UNKNOWN_PATCH:
             continue
         named = (version.major, version.minor, version.patch)[: len(numbers)]
         # The stdlib leaves the stage of a pre-release out of its line: that one is not wrong.

@@ -5,7 +5,9 @@
     cpython-3.13.5   python-3.11   python3.11   cpython@3.13      the same with an implementation before it
     3.13+freethreaded   3.13+debug                                uv's way to write a variant
     latest   system                                               the newest; the one that is not ours
-    pypy3.11   graalpy-24                                         understood; not installable yet
+    pypy3.11   pypy3.11-8.0.1   pypy@3.11   pp311   pypy          PyPy, by the language and by its own version
+    graalpy3.12   graalpy-25.0.3   graalpy                        GraalPy, likewise
+    jython   pypy2.7   pypy3.11-nightly                           understood; not looked after
     ./venv   /usr/bin/python3   ~/.pyenv/versions/3.12            a path, on the command line only
 
 Import-light: only a specifier that is more than plain numbers needs packaging.
@@ -13,7 +15,9 @@ Import-light: only a specifier that is more than plain numbers needs packaging.
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.implementation import CPYTHON, OTHERS, SHORT, alias_name
+from pyman.core.names import other_in_name
+from pyman.core.record import record, replace
 from pyman.core.version import VARIANT_SUFFIX, Version, parse_specifier, split_release
 from pyman.errors import BadRequest
 
@@ -32,8 +36,6 @@ LONGEST = 200
 """Characters. No request is longer; what is, comes from a file that is not a version file."""
 
 _OTHER_IMPLEMENTATIONS = (
-    "pypy",
-    "graalpy",
     "graalpython",
     "jython",
     "ironpython",
@@ -61,22 +63,32 @@ class Request:
     prereleases: bool = False
     """True where a pre-release is as welcome as a final one: `3.15-dev`."""
     specifier: str = ""
+    implementation: str = CPYTHON
+    own: str = ""
+    """The implementation's own version, or the start of one: `8.0.1`, `7.3`."""
 
     @property
     def pins(self) -> bool:
-        """True where one patch release is named: `3.13.5`, `==3.13.5`."""
-        return len(self.numbers) == 3
+        """True where one release is named: `3.13.5`, `==3.13.5`, `pypy3.11-8.0.1`.
+
+        `pypy3.11.15` names a release of the language, which several of PyPy's may have.
+        """
+        return len(self.numbers) == 3 if self.implementation == CPYTHON else self.own.count(".") == 2
 
     @property
     def alias(self) -> str | None:
-        """The alias that the request names outright: `3.13`, `3.14t`, `3`; None where it names none."""
+        """The alias that the request names outright: `3.13`, `3.14t`, `3`, `pypy3.11`; None where it names none."""
         if self.kind != "release" or self.pins:
             return None
-        return ".".join(map(str, self.numbers)) + VARIANT_SUFFIX[self.variant]
+        if self.implementation != CPYTHON and (self.own or len(self.numbers) != 2):
+            return None
+        return alias_name(self.implementation, ".".join(map(str, self.numbers)) + VARIANT_SUFFIX[self.variant])
 
     def admits(self, version: Version, variant: Variant) -> bool:
         """True where this release is what was asked for; pre-releases are not held against it here."""
-        if variant != self.variant:
+        if variant != self.variant or version.implementation != self.implementation:
+            return False
+        if self.own and version.own != self.own and not version.own.startswith(f"{self.own}."):
             return False
         if self.kind == "latest":
             return True
@@ -84,7 +96,7 @@ class Request:
             return specifier_admits(self.specifier, version)
         if self.kind != "release":
             return False
-        if self.pins:
+        if len(self.numbers) == 3:
             return (version.major, version.minor, version.patch) == self.numbers and (
                 version.prerelease == self.prerelease
             )
@@ -120,8 +132,30 @@ def parse_request(text: str) -> Request:
     return _parse_release(word, lower)
 
 
+def _parse_other(word: str, lower: str) -> Request | None:
+    """Understand a request for another implementation that pyman looks after; None for any other word."""
+    names = {**{name: name for name in OTHERS}, **SHORT}
+    start = next((name for name in names if lower.startswith(name)), None)
+    if start is None or lower.startswith(_OTHER_IMPLEMENTATIONS):
+        return None
+    implementation, rest = names[start], lower[len(start) :].removeprefix("@").removeprefix("-")
+    if not rest and start in OTHERS:
+        return Request(word, "latest", implementation=implementation)
+    if rest[:1] in ("<", ">", "=", "!", "~"):
+        return replace(_parse_specifier(rest), text=word, implementation=implementation)
+    if rest[:1] == "3" and rest.isdigit() and len(rest) > 1:
+        rest = f"3.{rest[1:]}"
+    found = other_in_name(f"{implementation}{rest}")
+    if found is None or (not found.own and "-" in rest) or found.numbers[:2] < OLDEST[: len(found.numbers)]:
+        return None
+    return Request(word, "release", found.numbers, implementation=implementation, own=found.own)
+
+
 def _parse_release(word: str, lower: str) -> Request:
-    for name in _OTHER_IMPLEMENTATIONS:
+    other = _parse_other(word, lower)
+    if other is not None:
+        return other
+    for name in (*_OTHER_IMPLEMENTATIONS, *OTHERS):
         if lower.startswith(name):
             return Request(word, "other", specifier=name)
     rest = lower

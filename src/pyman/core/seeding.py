@@ -135,9 +135,10 @@ def seed_key(wheel: Wheel, version: Version, variant: Variant) -> str:
     """Return the name that the unpacked wheel has in the cache for one kind of bytecode.
 
     The wheel is told by name, size and time: hashing it would cost more than all the rest. Bytecode is the same in
-    all final releases of a minor; between pre-releases it changes.
+    all final releases of a minor of CPython; between pre-releases, and releases of PyPy, it changes.
     """
-    python = minor_alias(version, variant) if version.is_final else release_name(version, variant)
+    is_same = version.is_final and not version.own
+    python = minor_alias(version, variant) if is_same else release_name(version, variant)
     plain = "".join(
         letter if letter.isalnum() or letter in "._-" else "_" for letter in f"{wheel.name}-{wheel.version}"
     )

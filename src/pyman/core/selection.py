@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyman.core.implementation import alias_name
 from pyman.core.record import record
 from pyman.core.request import Request, parse_request
 from pyman.core.version import VARIANT_SUFFIX
@@ -96,7 +97,8 @@ def named_by_program(minor: str) -> Selection:
 def _minor_of(request: Request) -> str | None:
     if request.kind != "release" or len(request.numbers) < 2:
         return None
-    return f"{request.numbers[0]}.{request.numbers[1]}{VARIANT_SUFFIX[request.variant]}"
+    minor = f"{request.numbers[0]}.{request.numbers[1]}{VARIANT_SUFFIX[request.variant]}"
+    return alias_name(request.implementation, minor)
 
 
 def _parse(source: VersionSource, index: int) -> Request:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from posixpath import dirname, isabs, join
 
+from pyman.core.implementation import CPYTHON, alias_name, program_name
+from pyman.core.names import other_in_name
 from pyman.core.record import derived, record, replace
 from pyman.core.request import Request, best_of, parse_request
-from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
+from pyman.core.version import UNKNOWN_PATCH, VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
 from pyman.errors import BadRequest
 
 TYPE_CHECKING = False
@@ -29,7 +31,7 @@ class Runtime:
     """One entry of `runtimes/` that is a Python."""
 
     name: str
-    """Its name in the store: `3.13.5`, `3.14.2t`, `3.13.15+20261101`."""
+    """Its name in the store: `3.13.5`, `3.14.2t`, `3.13.15+20261101`, `pypy3.11-8.0.1`."""
     version: Version
     variant: Variant
     path: str
@@ -63,7 +65,7 @@ class Runtime:
 
     @derived
     def executable(self) -> str:
-        """The interpreter's place below the prefix: `bin/python3.13`, `bin/python3.14t`."""
+        """The interpreter's place below the prefix: `bin/python3.13`, `bin/python3.14t`, `bin/pypy3.11`."""
         return executable_of(self.version, self.variant)
 
 
@@ -165,20 +167,37 @@ def rollback_target(store: Store, alias: str) -> Runtime | None:
 
 def executable_of(version: Version, variant: Variant) -> str:
     """The interpreter's place below the prefix: `bin/python3.13`, `bin/python3.14t`, as `make install` names it."""
-    return f"bin/python{version.minor_name}{VARIANT_SUFFIX[variant]}"
+    return f"bin/{program_name(version.implementation, version.minor_name + VARIANT_SUFFIX[variant])}"
 
 
 def parse_runtime_name(name: str) -> tuple[Version, Variant, str | None] | None:
-    """Return version, variant and build of a name in `runtimes/`; None for an alias or anything else."""
+    """Return version, variant and build of a name in `runtimes/`; None for an alias or anything else.
+
+    The name of another implementation's release does not tell the patch release of the language: UNKNOWN_PATCH.
+    """
     release, plus, build = name.partition("+")
+    if not release[:1].isdigit():
+        other = _parse_other_name(release)
+        return (other, "default", None) if other is not None and not plus else None
     split = split_release(release)
     if split is None or len(split[0]) != 3 or (plus and not (build.isascii() and build.isdigit() and len(build) == 8)):
         return None
     return Version(*split[0], split[1]), split[2], build or None
 
 
+def _parse_other_name(name: str) -> Version | None:
+    found = other_in_name(name)
+    if found is None or len(found.numbers) != 2 or not found.is_release:
+        return None
+    version = Version(*found.numbers, UNKNOWN_PATCH, implementation=found.implementation, own=found.own)
+    return version if release_name(version, "default") == name else None
+
+
 def is_alias_name(name: str) -> bool:
-    """True for `3`, `3.13`, `3.14t`."""
+    """True for `3`, `3.13`, `3.14t`, `pypy3.11`."""
+    if not name[:1].isdigit():
+        found = other_in_name(name)
+        return found is not None and name == alias_name(found.implementation, found.minor)
     split = split_release(name)
     return split is not None and len(split[0]) < 3 and (len(split[0]) == 2 or split[2] == "default")
 
@@ -206,7 +225,9 @@ def wanted_aliases(store: Store) -> dict[str, str]:
 
 def default_minor(store: Store, wanted: dict[str, str]) -> str | None:
     """The minor alias that `3` leads to: that of the default request, else the newest installed."""
-    present = [runtime for runtime in store.runtimes if wanted.get(runtime.alias) == runtime.name]
+    # `3` is CPython, whatever else is installed.
+    own = [runtime for runtime in store.runtimes if runtime.version.implementation == CPYTHON]
+    present = [runtime for runtime in own if wanted.get(runtime.alias) == runtime.name]
     default = _minor_of_default(store, present)
     if default is not None:
         return default
@@ -222,7 +243,8 @@ def _minor_of_default(store: Store, present: list[Runtime]) -> str | None:
     except BadRequest:
         return None
     if request.kind == "release" and len(request.numbers) > 1:
-        alias = ".".join(map(str, request.numbers[:2])) + VARIANT_SUFFIX[request.variant]
+        minor = ".".join(map(str, request.numbers[:2])) + VARIANT_SUFFIX[request.variant]
+        alias = alias_name(request.implementation, minor)
         return alias if any(runtime.alias == alias for runtime in present) else None
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in present])
     return minor_alias(*best) if best is not None else None
@@ -324,7 +346,8 @@ def choose(store: Store, request: Request) -> Choice | None:
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in usable])
     if best is None:
         # With nothing but variants installed, the newest is the one that `3` and the shims mean.
-        default = store.alias_target("3") if request.kind == "latest" else None
+        is_any = request.kind == "latest" and request.implementation == CPYTHON
+        default = store.alias_target("3") if is_any else None
         return through_alias(store, default) if default is not None else None
     minor = minor_alias(*best)
     target = store.alias_target(minor)
@@ -380,6 +403,9 @@ def swaps(store: Store) -> tuple[Swap, ...]:
 
 def alias_order(alias: Alias) -> tuple[list[int], str]:
     """Sorts aliases, the greatest first, as they are listed."""
+    other = other_in_name(alias.name)
+    if other is not None:
+        return [-1, *other.numbers], other.implementation
     plain = alias.name.rstrip("td")
     # Of one minor the plain one comes first, then free-threaded, then debug.
     return [int(part) for part in plain.split(".")], {"": "z"}.get(alias.name[len(plain) :], alias.name[len(plain) :])

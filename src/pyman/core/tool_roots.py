@@ -23,7 +23,7 @@ class ToolRoot:
     """The folder that the tool calls its own, which may be a checkout of the tool itself."""
     pythons: str
     """The folder that has a folder for each Python."""
-    start: str = ""
+    starts: tuple[str, ...] = ("",)
     """How the names of these begin, where others lie there as well."""
     links: bool = False
     """True where the Pythons are to be used through the links in there: Homebrew keeps these for each minor."""
@@ -47,17 +47,17 @@ def tool_roots(environ: Mapping[str, str], home: str) -> tuple[ToolRoot, ...]:
     framework = "/Library/Frameworks/Python.framework/Versions"
     roots = [
         ToolRoot("pyenv", pyenv, f"{pyenv}/versions"),
-        ToolRoot("uv", uv, uv, "cpython-"),
+        ToolRoot("uv", uv, uv, ("cpython-", "pypy-", "graalpy-")),
         ToolRoot("mise", mise, f"{mise}/installs/python"),
         ToolRoot("asdf", asdf, f"{asdf}/installs/python"),
-        ToolRoot("rye", rye, f"{rye}/py", "cpython@"),
+        ToolRoot("rye", rye, f"{rye}/py", ("cpython@", "pypy@")),
         ToolRoot("pystand", pystand, pystand),
-        ToolRoot("pdm", pdm, pdm, "cpython"),
+        ToolRoot("pdm", pdm, pdm, ("cpython", "pypy")),
         ToolRoot("hatch", hatch, hatch),
-        ToolRoot("python.org", framework, framework, "3"),
+        ToolRoot("python.org", framework, framework, ("3",)),
     ]
     for brew in ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"):
         # `opt/python@3` is moved to another minor every autumn.
-        roots.append(ToolRoot("homebrew", f"{brew}/opt", f"{brew}/opt", "python@3.", links=True))
-        roots.append(ToolRoot("homebrew", f"{brew}/Cellar", f"{brew}/Cellar", "python@3."))
+        roots.append(ToolRoot("homebrew", f"{brew}/opt", f"{brew}/opt", ("python@3.",), links=True))
+        roots.append(ToolRoot("homebrew", f"{brew}/Cellar", f"{brew}/Cellar", ("python@3.",)))
     return tuple(roots)

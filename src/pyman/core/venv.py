@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from posixpath import basename
 
-from pyman.core.implementation import CPYTHON, alias_name, library_name, split_library
-from pyman.core.names import is_minor_name, is_release_name
+from pyman.core.implementation import CPYTHON, alias_name, library_name, reads_home
+from pyman.core.names import is_minor_name, is_release_name, split_library
 from pyman.core.record import derived, record, replace
 from pyman.core.venv_contents import NOTHING, Abi, Contents
 from pyman.core.version import VARIANT_SUFFIX, Version
@@ -217,6 +217,8 @@ class VenvFacts:
     """What may be wrong with its scripts and compiled modules."""
     abi: Abi | None = None
     """What the interpreter that runs loads; looked at only where there are compiled modules."""
+    own_libraries: tuple[tuple[str, str], ...] = ()
+    """Links to shared libraries of its base, which virtualenv makes for PyPy: names relative to the venv, and texts."""
     only_named: bool = False
     """True where only a link or a text file of a project names it, and it lies outside of that project: it is shown,
     and not changed."""
@@ -272,6 +274,8 @@ class VenvFacts:
         """The interpreter whose release runs: what the link ends at, or what the copy was made from."""
         if self.copy == NO_COPY:
             return self.interpreter
+        if not reads_home(self.implementation):
+            return None  # It has copied libraries beside the program, which stay what they were.
         return self.home_interpreter if self.copy == SAME_COPY else None
 
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from posixpath import dirname
 
+from pyman.core.implementation import KNOWN
 from pyman.core.record import record
 
 TYPE_CHECKING = False
@@ -82,10 +83,14 @@ class Abi:
     """The end of the names that it loads, `x86_64-linux-gnu`; None where nothing tells it."""
     architectures: frozenset[str] = frozenset()
     """What it is built for; empty where that is not known."""
+    own: str = ""
+    """What the modules of another implementation than CPython are called: `pypy311-pp73`."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """What the names of its own modules begin with; a debug build loads those of others too."""
+        if self.own:
+            return (self.own,)
         plain = f"cpython-{self.minor.replace('.', '')}"
         return {"default": (plain,), "freethreaded": (f"{plain}t",), "debug": (f"{plain}d", plain)}[self.variant]
 
@@ -107,13 +112,12 @@ class Abi:
 
 # Those that the names of modules and the headers of files call the same.
 _MACHINES = frozenset(("x86_64", "aarch64", "ppc64le", "s390x", "riscv64"))
-_IMPLEMENTATIONS = ("cpython", "pypy", "graalpy")
 
 
 def split_tag(tag: str) -> tuple[str, str, str]:
     """Take `cpython-313-x86_64-linux-gnu` apart: `cpython-313`, `-`, `x86_64-linux-gnu`; empty for any other word."""
     words = tag.split("-", 2)
-    if not words[0].startswith(_IMPLEMENTATIONS) or len(words) < 2:
+    if not words[0].startswith(KNOWN) or len(words) < 2:
         return "", "", ""
     return f"{words[0]}-{words[1]}", "-", words[2] if len(words) > 2 else ""
 

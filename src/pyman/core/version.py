@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyman.core.implementation import CPYTHON, alias_name, python_of
 from pyman.core.record import derived, record
 
 TYPE_CHECKING = False
@@ -19,37 +20,51 @@ VARIANT_RANK: dict[Variant, int] = {"default": 2, "freethreaded": 1, "debug": 0}
 
 _STAGES = {"a": 0, "b": 1, "rc": 2}
 _FINAL = 3
+UNKNOWN_PATCH = -1
 # A number of more digits is not a version of anything; int() of a very long one is slow.
 _MOST_DIGITS = 6
 
 
 @record
 class Version:
-    """One release of CPython: `3.13.5`, `3.14.0rc2`. The variant and the build are told apart from it."""
+    """One release: `3.13.5`, `3.14.0rc2`, PyPy 8.0.1. The variant and the build are told apart from it."""
 
     major: int
     minor: int
     patch: int
+    """UNKNOWN_PATCH where only the implementation's own version is known."""
     prerelease: str = ""
     """`""` for a final release, else `a7`, `b1`, `rc2`."""
+    implementation: str = CPYTHON
+    """Whose release it is: `cpython`, `pypy`, `graalpy` (implementation.py)."""
+    own: str = ""
+    """The implementation's own version, `8.0.1`, `7.3.12rc1`; empty for CPython, whose version is the language's."""
 
     @property
     def is_final(self) -> bool:
         """True unless this is an alpha, beta or release candidate."""
-        return not self.prerelease
+        return not self.prerelease and (not self.own or self.own.replace(".", "").isdigit())
 
     @derived
     def minor_name(self) -> str:
-        """The minor version alone: `3.13`."""
+        """The minor version of the language alone: `3.13`."""
         return f"{self.major}.{self.minor}"
 
     @derived
-    def order(self) -> tuple[int, int, int, int, int]:
-        """Sorts like the releases themselves: alphas, betas, candidates, the final release."""
+    def order(self) -> tuple[int, ...]:
+        """Sorts like the releases themselves: alphas, betas, candidates, the final release.
+
+        Another implementation's own version orders those of one minor; all of them come before those of CPython.
+        """
+        if self.own:
+            return (-1, self.major, self.minor, *_own_order(self.own))
         stage, serial = _split_prerelease(self.prerelease)
         return (self.major, self.minor, self.patch, stage, serial)
 
     def __str__(self) -> str:
+        """The version of the language: what packages ask for, and `pyvenv.cfg` has."""
+        if self.patch == UNKNOWN_PATCH:
+            return self.minor_name
         return f"{self.major}.{self.minor}.{self.patch}{self.prerelease}"
 
     def __lt__(self, other: Version) -> bool:
@@ -70,6 +85,12 @@ def _split_prerelease(text: str) -> tuple[int, int]:
         if text.startswith(name):
             return stage, int(text[len(name) :])
     return _FINAL, 0
+
+
+def _own_order(own: str) -> tuple[int, ...]:
+    split = split_release(own)
+    numbers, prerelease = (split[0], split[1]) if split is not None else ((), "")
+    return (*numbers, *(0,) * (3 - len(numbers)), *_split_prerelease(prerelease))
 
 
 def read_number(text: str) -> int | None:
@@ -132,14 +153,45 @@ def parse_version(text: str) -> Version | None:
     return Version(*split[0], split[1])
 
 
+def is_own_version(text: str) -> bool:
+    """True for what can be an implementation's own version: `8.0.1`, `7.3.12rc1`, `25.3`."""
+    split = split_release(text)
+    return split is not None and len(split[0]) > 1 and split[2] == "default"
+
+
 def minor_alias(version: Version, variant: Variant) -> str:
-    """Return the name of the alias that a release belongs to: `3.13`, `3.14t`."""
-    return version.minor_name + VARIANT_SUFFIX[variant]
+    """Return the name of the alias that a release belongs to: `3.13`, `3.14t`, `pypy3.11`."""
+    return alias_name(version.implementation, version.minor_name + VARIANT_SUFFIX[variant])
 
 
 def release_name(version: Version, variant: Variant) -> str:
-    """Return a release with its variant as people write it: `3.13.5`, `3.14.0rc2t`."""
+    """Return a release with its variant as people and the store write it: `3.13.5`, `3.14.0rc2t`, `pypy3.11-8.0.1`."""
+    if version.own:
+        return f"{minor_alias(version, variant)}-{version.own}"
     return f"{version}{VARIANT_SUFFIX[variant]}"
+
+
+def version_data(version: Version | None, key: str = "version") -> dict[str, object]:
+    """A version as JSON has it (design.md 11): that of the language, and beside it another implementation's own."""
+    own = {"implementation_version": version.own} if version is not None and version.own else {}
+    return {key: str(version) if version is not None else None, **own}
+
+
+def short_release(version: Version) -> str:
+    """A release without its variant, as findings name it: `3.13.5`, `pypy3.11-8.0.1`."""
+    return release_name(version, "default")
+
+
+def python_name(name: str) -> str:
+    """A release, an alias or a request as a sentence names it: `Python 3.13`, `pypy3.11-8.0.1`."""
+    return f"Python {name}" if not name[:1].isalpha() or name in ("latest", "system") else name
+
+
+def shown_release(version: Version, variant: Variant) -> str:
+    """Return a release as sentences name it: `Python 3.13.5`, `PyPy 8.0.1 (Python 3.11.17)`."""
+    if version.own:
+        return f"{python_of(version.implementation)} {version.own} (Python {version})"
+    return f"Python {release_name(version, variant)}"
 
 
 # PEP 440 specifier sets as people write them for Python: `>=3.11,<3.14`, `~=3.12`, `==3.13.*`.

@@ -17,8 +17,9 @@ from pyman.core.store import (
     is_alias_name,
     parse_runtime_name,
 )
-from pyman.core.version import VARIANT_RANK
+from pyman.core.version import VARIANT_RANK, Version
 from pyman.effects.files import NotReadable, read_text
+from pyman.effects.interpreters.on_disk import read_other_version
 from pyman.errors import UNREADABLE_STORE, PymanError
 
 
@@ -53,6 +54,8 @@ def read_store(root: str) -> Store:
             continue
         if parsed is not None:
             version, variant, build = parsed
+            if version.own:
+                version = _with_patch(version, entry.path)
             whole = os.access(os.path.join(entry.path, executable_of(version, variant)), os.X_OK)
             if link is None:
                 whole = whole and os.access(os.path.join(entry.path, MANIFEST), os.R_OK)
@@ -77,6 +80,21 @@ def read_store(root: str) -> Store:
         tuple(sorted(blocked)),
         tuple(sorted(unfinished)),
     )
+
+
+def _with_patch(version: Version, path: str) -> Version:
+    """The release of another implementation with the patch release of the language, which its name does not tell.
+
+    As the name has it where the files do not tell it, or are those of another release by now.
+    """
+    try:
+        manifest = parse_manifest(read_text(os.path.join(path, MANIFEST)))
+    except OSError:
+        manifest = None
+    found = manifest.version if manifest is not None else None
+    found = found or read_other_version(path, version.implementation, version.minor_name)
+    same = found is not None and (found.minor_name, found.own) == (version.minor_name, version.own)
+    return found if found is not None and same else version
 
 
 def _unreadable(path: str, error: OSError) -> PymanError:

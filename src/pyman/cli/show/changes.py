@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyman.app.console import Session, short_path
 from pyman.cli.show.output import count_of_venvs
 from pyman.core.store import Moved, Runtime, Store, origin_of
+from pyman.core.version import python_name, short_release, version_data
 from pyman.effects.store import read_manifest
 
 TYPE_CHECKING = False
@@ -109,7 +110,7 @@ def installed_data(store: Store, result: InstallResult) -> dict[str, object]:
     """One item of the key `installed` of design.md 11."""
     return {
         "request": result.request.text,
-        "version": str(result.runtime.version),
+        **version_data(result.runtime.version),
         "path": result.runtime.target or result.runtime.path,
         "origin": origin_of(result.runtime.target),
         "aliases": list(store.names_of(result.runtime)),
@@ -159,7 +160,7 @@ def done_lines(session: Session, done: Rebuilt) -> list[str]:
     shown = short_path(session, done.plan.facts.path)
     comparison = done.comparison
     count = "1 package" if done.count == 1 else f"{done.count} packages"
-    lines = [f"rebuilt {shown} with Python {done.plan.choice.release}: {count}"]
+    lines = [f"rebuilt {shown} with {python_name(done.plan.choice.release)}: {count}"]
     lines += [f"  + {name} {version}" for name, version in comparison.added]
     lines += [f"  - {name} {version}" for name, version in comparison.removed]
     lines += [f"  ~ {name} {old} → {new}" for name, old, new in comparison.changed]
@@ -173,7 +174,7 @@ def planned_data(plan: RebuildPlan) -> dict[str, object]:
     return {
         "path": plan.facts.path,
         "from": running_release(plan.facts),
-        "to": str(plan.choice.version),
+        "to": short_release(plan.choice.version),
         "packages": len(plan.reinstallation.names),
         "added": [],
         "removed": [],
@@ -203,8 +204,8 @@ def runtime_data(store: Store, runtime: Runtime, venvs: int) -> dict[str, object
     """A runtime as `list --json` has it."""
     manifest = read_manifest(runtime)
     return {
-        "version": str(runtime.version),
-        "implementation": "cpython",
+        **version_data(runtime.version),
+        "implementation": runtime.version.implementation,
         "variant": runtime.variant,
         "origin": origin_of(runtime.target),
         "path": runtime.target or runtime.path,

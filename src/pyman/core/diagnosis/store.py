@@ -14,7 +14,7 @@ from pyman.core.diagnosis.finding import (
 from pyman.core.implementation import CPYTHON, title
 from pyman.core.record import record
 from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store, swaps
-from pyman.core.version import Version, release_name
+from pyman.core.version import Version, python_name, release_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,11 +94,12 @@ def _diagnose_runtime(state: RuntimeState) -> Finding | None:
     if not runtime.is_managed and not state.is_there:
         message = f"its owner removed {runtime.target}"
         return Finding("adopted-gone", "runtime", runtime.path, message, "forget it", FORGET_RUNTIME, runtime.name)
-    if not runtime.is_managed and state.implementation != CPYTHON:
-        message = f"{runtime.target} is {title(state.implementation)} now, which pyman does not support yet"
+    if not runtime.is_managed and state.implementation != runtime.version.implementation:
+        message = f"{runtime.target} is {title(state.implementation)} now"
         return Finding("adopted-changed", "runtime", runtime.path, message, f"`pyman forget {runtime.name}`")
-    if not runtime.is_managed and state.version is not None and state.version != runtime.version:
-        message = f"{runtime.target} is {release_name(state.version, runtime.variant)} now"
+    now = release_name(state.version, runtime.variant) if state.version is not None else runtime.release
+    if not runtime.is_managed and now != runtime.release:
+        message = f"{runtime.target} is {now} now"
         return Finding("adopted-changed", "runtime", runtime.path, message, "adopt it again", ADOPT_AGAIN, runtime.name)
     trouble = state.trouble
     if trouble is None:
@@ -168,7 +169,7 @@ def diagnose_end_of_life(
 
     def found(kind: FindingKind, path: str, alias: str | None) -> Finding | None:
         day = ended.get((alias or "").rstrip("td"))
-        message = f"Python {alias} reached end of life on {day}"
+        message = f"{python_name(alias or '')} reached end of life on {day}"
         return Finding("end-of-life", kind, path, message) if day is not None else None
 
     findings = [found("venv", venv.path, venv.minor) for venv in venvs if not venv.is_of_distribution]

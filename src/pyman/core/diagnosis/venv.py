@@ -23,15 +23,16 @@ from pyman.core.diagnosis.finding import (
     VenvContext,
 )
 from pyman.core.escape import as_word
-from pyman.core.implementation import CPYTHON, is_repaired, library_name, of_program, title
+from pyman.core.implementation import CPYTHON, is_repaired, is_same_implementation, library_name, title
 from pyman.core.owners import IGNORES_VERSION_LINES, RECREATES_ITSELF, owner_hint, recreation_hint
 from pyman.core.packages.lent import names_missing
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.record import record, replace
-from pyman.core.relink import base_target, names_one_runtime, pinned_release, stale_keys
+from pyman.core.relink import base_target, has_stale_home, names_one_runtime, pinned_release, stale_keys
 from pyman.core.store import DISTRIBUTION_PREFIXES
 from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT, Interpreter, VenvFacts
 from pyman.core.venv_contents import split_tag, wrong_modules
+from pyman.core.version import short_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -233,6 +234,11 @@ def _stale_metadata(venv: VenvContext) -> Iterator[Finding]:
     python = venv.facts.python
     if python is None or (venv.facts.foreign and venv.facts.creator in IGNORES_VERSION_LINES):
         return
+    home = venv.facts.settings.home
+    if has_stale_home(venv.facts):
+        message = f"{FILE_NAME} says home = {home}, and bin/python leads to {venv.facts.home}"
+        yield venv.find("stale-metadata", message, "rewrite that line", REWRITE)
+        return
     stale = stale_keys(venv.facts, python, VERSION_KEYS)
     if stale:
         named = ", ".join(f"{key} = {venv.facts.settings.get(key)}" for key in stale)
@@ -265,15 +271,16 @@ def about_interpreter(venv: VenvContext) -> Iterator[Finding]:
 
 def _held_back(venv: VenvContext) -> Iterator[Finding]:
     held, python, target = venv.facts.settings.held_back, venv.facts.python, venv.target
-    if held is None or python is None or venv.facts.link_kind == "broken" or held[0] != str(python):
+    if held is None or python is None or venv.facts.link_kind == "broken" or held[0] != short_release(python):
         return
     if target is None or target.version <= python or not venv.facts.is_whole:
         return
     reason = (venv.context.unfit or {}).get(venv.facts.path)
     lost = venv.losses(target)
     if reason is None and lost:
-        reason = names_missing(str(python), lost)
-    message = f"kept on {python} while {venv.alias} is {target.version}: {reason or held[1] or 'no reason is given'}"
+        reason = names_missing(short_release(python), lost)
+    now, newer = short_release(python), short_release(target.version)
+    message = f"kept on {now} while {venv.alias} is {newer}: {reason or held[1] or 'no reason is given'}"
     if venv.context.unfit is None:
         yield venv.find("held-back", message, "tried again when the alias moves")
     elif reason is not None:
@@ -342,6 +349,13 @@ def _minor_mismatch(venv: VenvContext) -> Iterator[Finding]:
         yield from _without_packages(venv, own)
         return
     threaded = own.variant == "freethreaded"
+    if not is_same_implementation(venv.facts.implementation, own.implementation):
+        message = f"its packages are for {venv.alias}, and {own.alias} runs"
+        if venv.target is not None:
+            yield venv.relink("minor-mismatch", message)
+        else:
+            yield venv.find("minor-mismatch", message, f"`pyman install {venv.alias}`, then repair it")
+        return
     if (library.minor, library.variant == "freethreaded") == (own.minor, threaded):
         return
     message = f"its packages are for {venv.alias}, and {own.alias} runs"
@@ -474,19 +488,20 @@ def _behind(venv: VenvContext) -> Iterator[Finding]:
         return
     if target.version < python:
         return
+    now, newer = short_release(python), short_release(target.version)
     if target.version == python and venv.other_architecture:
         return  # It has its own Python, and is not worse off than the others.
     if target.version == python:
-        message = f"linked directly to {python}, so it gets no patch releases"
+        message = f"linked directly to {now}, so it gets no patch releases"
         yield venv.find("unfollowed", message, f"relink to {venv.shown(target)}", RELINK)
         return
     if not python.is_final and target.version.is_final and facts.compiled:
         return  # What was compiled for a pre-release is not moved: `wrong-abi`.
     reason = (venv.context.unfit or {}).get(facts.path) or venv.other_architecture
     if reason:
-        yield venv.find("held-back", f"kept on {python} while {target.alias} is {target.version}: {reason}")
+        yield venv.find("held-back", f"kept on {now} while {target.alias} is {newer}: {reason}")
         return
-    message = f"linked directly to {python}, so it gets no patch releases; {target.alias} is {target.version}"
+    message = f"linked directly to {now}, so it gets no patch releases; {target.alias} is {newer}"
     yield venv.find("stale-patch", message, f"relink to {venv.shown(target)}", RELINK)
 
 
@@ -500,7 +515,7 @@ def _pinned(venv: VenvContext) -> Iterator[Finding]:
         default=python,
     )
     if newest > python:
-        yield venv.find("pinned", f"pinned to {python}, and {newest} is installed")
+        yield venv.find("pinned", f"pinned to {short_release(python)}, and {short_release(newest)} is installed")
 
 
 def _prerelease_abi(venv: VenvContext) -> Iterator[Finding]:
@@ -585,12 +600,13 @@ class ListedVenv:
         `3.11` never means PyPy.
         """
         implementation = self.implementation or CPYTHON
-        if request.kind == "other" or implementation != CPYTHON:
-            word = request.text.lower()
-            named = word == implementation or f"{self.minor}.".startswith(f"{word}.")
-            return named and of_program(word) == implementation
+        if request.kind == "other":
+            return request.text.lower() == implementation
+        if request.implementation != implementation:
+            return False
         if self.python is None or self.base is None:
-            return request.alias is not None and self.alias == request.alias
+            is_any = request.kind == "latest" and implementation != CPYTHON
+            return is_any or (request.alias is not None and self.alias == request.alias)
         return request.admits(self.python, self.base.variant)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from pyman.core.architecture import differ, shown
+from pyman.core.implementation import abi_tag, marker_name, title
 from pyman.core.packages.package import LONGEST_LINE, Distribution, name_in_requirement, normalize_name
 from pyman.core.record import record
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @record
 class Release:
-    """What a release of CPython is to the packages that run on it."""
+    """What a release is to the packages that run on it."""
 
     version: Version
     markers: Mapping[str, str]
@@ -37,6 +38,18 @@ class Release:
     variant: Variant = "default"
     architectures: frozenset[str] = frozenset()
     """What its interpreter is built for (core/architecture.py), empty where that could not be read."""
+
+    @property
+    def abi(self) -> str:
+        """What extensions compiled for it are called, where that changes in a minor: `pypy311-pp73`; else empty."""
+        version = self.version
+        return abi_tag(version.implementation, version.minor_name, version.own) or "" if version.own else ""
+
+    @property
+    def shown(self) -> str:
+        """As reasons name it: `3.13.15`, `PyPy 8.0.1`."""
+        own = self.version.own
+        return f"{title(self.version.implementation)} {own}" if own else str(self.version)
 
 
 @record
@@ -51,6 +64,8 @@ class Need:
     """Those that it leaves undefined."""
     architectures: frozenset[str] = frozenset()
     """What it is built for; told only where that is lost."""
+    abi: str = ""
+    """What its name says that it is compiled for; told only where that is lost."""
 
 
 @record
@@ -65,7 +80,7 @@ class Verdict:
 def marker_environment(
     version: Version, *, sys_platform: str, machine: str, system_release: str = "", system_version: str = ""
 ) -> dict[str, str]:
-    """Return the values that environment markers have on a CPython (PEP 508, "Environment Markers").
+    """Return the values that environment markers have on a release (PEP 508, "Environment Markers").
 
     `machine` as `uname -m` says it; `sys_platform` is `linux` or `darwin`.
     """
@@ -76,9 +91,9 @@ def marker_environment(
         "platform_system": {"linux": "Linux", "darwin": "Darwin"}.get(sys_platform, sys_platform),
         "platform_release": system_release,
         "platform_version": system_version,
-        "platform_python_implementation": "CPython",
-        "implementation_name": "cpython",
-        "implementation_version": str(version),
+        "platform_python_implementation": marker_name(version.implementation),
+        "implementation_name": version.implementation,
+        "implementation_version": version.own or str(version),
         "python_version": version.minor_name,
         "python_full_version": str(version),
         "extra": "",
@@ -112,6 +127,11 @@ class Move:
             return frozenset()
         return self.old.architectures - self.new.architectures
 
+    @property
+    def lost_abi(self) -> str:
+        """What extensions for the old release are called, where the new one loads others; empty where that stays."""
+        return self.old.abi if self.old.abi != self.new.abi else ""
+
     def check(
         self,
         distributions: Iterable[Distribution],
@@ -131,8 +151,8 @@ class Move:
         installed: dict[str, Distribution] = {}
         if differ(self.old.architectures, self.new.architectures):
             reasons.append(
-                f"{self.new.version} is built for {shown(self.new.architectures)}, "
-                f"and {self.old.version} for {shown(self.old.architectures)}"
+                f"{self.new.shown} is built for {shown(self.new.architectures)}, "
+                f"and {self.old.shown} for {shown(self.old.architectures)}"
             )
         if request is not None and self._outgrows(request):
             reasons.append(f"{request} was asked for")
@@ -179,15 +199,18 @@ class Move:
                 what = f"{need.package} has {need.file}" if need.package else f"{need.file} is"
                 reasons.append(
                     f"{what} for {shown(need.architectures)}, "
-                    f"and {self.new.version} is built for {shown(self.new.architectures)}"
+                    f"and {self.new.shown} is built for {shown(self.new.architectures)}"
                 )
+            if need.abi and need.abi == self.lost_abi:
+                what = f"{need.package} has {need.file}" if need.package else f"{need.file} is"
+                reasons.append(f"{what} compiled for {need.abi}, and {self.new.shown} loads {self.new.abi}")
             missing = sorted(lost.intersection(need.symbols))
             if missing:
                 more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
                 where = f"{need.package} needs {missing[0]}{more} in {need.file}"
                 if not need.package:
                     where = f"{need.file} needs {missing[0]}{more}"
-                reasons.append(f"{where}, which {self.new.version} lacks")
+                reasons.append(f"{where}, which {self.new.shown} lacks")
         return reasons
 
     def _read_python(self, text: str) -> tuple[str, str]:
@@ -240,7 +263,7 @@ class Move:
         wanted = f"{requirement.name}{requirement.specifier}"
         there = installed.get(normalize_name(requirement.name))
         if there is None:
-            return f"needs {wanted} on {self.new.version}, and it is not installed", ""
+            return f"needs {wanted} on {self.new.shown}, and it is not installed", ""
         from packaging.version import Version as DistributionVersion
 
         try:
@@ -248,7 +271,7 @@ class Move:
                 return "", ""
         except ValueError:
             return "", f"`{_shown(there.version)}` is no version of {requirement.name} that can be compared"
-        return f"needs {wanted} on {self.new.version}, and {there.version} is installed", ""
+        return f"needs {wanted} on {self.new.shown}, and {there.version} is installed", ""
 
 
 def _parsed(kind: Callable[[str], Parsed], text: str) -> Parsed:
@@ -259,7 +282,7 @@ def _parsed(kind: Callable[[str], Parsed], text: str) -> Parsed:
 
 def _numbers(version: Version) -> str:
     # pip compares `Requires-Python` with the release alone: `>=3.14` admits 3.14.0rc2 as well.
-    return f"{version.major}.{version.minor}.{version.patch}"
+    return f"{version.major}.{version.minor}.{max(version.patch, 0)}"
 
 
 def _shown(text: str) -> str:

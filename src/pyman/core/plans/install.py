@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pyman.core.catalogue import NO_SHA256
 from pyman.core.escape import as_word
+from pyman.core.implementation import KNOWN, is_installed, title
 from pyman.core.names import versions_in
 from pyman.core.packages.lent import PART_OF_PYTHON
 from pyman.core.record import record
 from pyman.core.request import Request, best_of, parse_request
 from pyman.core.store import Runtime, Store
-from pyman.core.version import Version, release_name
+from pyman.core.version import Version, python_name, release_name
 from pyman.errors import UNSUPPORTED, UNVERIFIED, IntegrityError, NotFound, PymanError, Refused, UsageError
 
 TYPE_CHECKING = False
@@ -76,8 +77,9 @@ def decide(
     same, and takes the adopted one's place; `--force` fetches again what is there. What the catalogue does not have
     is kept where it is installed or adopted.
     """
-    if request.kind == "other":
-        return Impossible(request, not_installable(request))
+    if not _is_installable(request):
+        there = installed_for(request, store, adopted=True)
+        return Impossible(request, not_installable(request)) if there is None or force else Keep(request, there)
     best = best_of(request, [(build.version, build.variant) for build in builds])
     installed = installed_for(request, store)
     if best is None:
@@ -107,7 +109,7 @@ def better_unusable(request: Request, builds: Sequence[Build], unusable: Sequenc
 def cannot_use(damaged: Unusable) -> IntegrityError:
     """The failure to get a build whose entry in the list is damaged."""
     return IntegrityError(
-        f"Python {damaged.release} cannot be installed: its entry in the list of builds {damaged.reason}",
+        f"{python_name(damaged.release)} cannot be installed: its entry in the list of builds {damaged.reason}",
         hint="choose another release, or tell whoever runs the list",
         code=UNVERIFIED if damaged.reason == NO_SHA256 else None,
     )
@@ -115,7 +117,7 @@ def cannot_use(damaged: Unusable) -> IntegrityError:
 
 def without_network(request: Request, store: Store, error: PymanError) -> Keep | Impossible:
     """Decide one request on the day when upstream cannot be reached: what is installed and satisfies it is kept."""
-    if request.kind == "other":
+    if not _is_installable(request):
         return Impossible(request, not_installable(request))
     installed = installed_for(request, store)
     return Keep(request, installed, error.message) if installed is not None else Impossible(request, error)
@@ -140,11 +142,17 @@ def answer_is_known(requests: Sequence[Request], builds: Sequence[Build]) -> boo
     return True
 
 
+def _is_installable(request: Request) -> bool:
+    return request.kind != "other" and is_installed(request.implementation)
+
+
 def not_installable(request: Request) -> PymanError:
-    """The answer to `pypy3.11`: understood, and not yet."""
+    """The answer to a request for an implementation that pyman understands and does not download."""
+    names = " and ".join(title(name) for name in KNOWN if is_installed(name))
+    known = request.kind != "other"
     return PymanError(
-        f"`{request}` cannot be installed yet: pyman installs CPython only",
-        hint="install it by other means; `pyman install 3.13` installs CPython",
+        f"`{request}` cannot be installed: pyman installs {names}",
+        hint="install it by other means, then run `pyman adopt PATH`" if known else "install it by other means",
         code=UNSUPPORTED,
     )
 
@@ -152,6 +160,7 @@ def not_installable(request: Request) -> PymanError:
 def unknown_release(request: Request, builds: Sequence[Build], machine: str = "this machine") -> NotFound:
     """No build satisfies the request: name the nearest that exist, of its own variant where there are any."""
     known = sorted({(build.version, build.variant) for build in builds}, key=lambda pair: pair[0].order, reverse=True)
+    known = [pair for pair in known if pair[0].implementation == request.implementation]
     alike = [pair for pair in known if pair[1] == request.variant] or known
     if not request.pins:
         # Who asked for no patch release is shown the newest of each minor.
@@ -159,7 +168,7 @@ def unknown_release(request: Request, builds: Sequence[Build], machine: str = "t
     near = sorted(alike, key=lambda pair: _distance(request, pair[0]))[:_MOST_NAMED]
     names = ", ".join(f"`{release_name(*pair)}`" for pair in sorted(near, key=lambda pair: pair[0].order))
     return NotFound(
-        f"there is no Python {request} to install for {machine}",
+        f"there is no {python_name(request.text)} to install for {machine}",
         hint=f"the nearest that exist are {names}; see `pyman list --available`"
         if near
         else "see `pyman list --available`",
@@ -191,7 +200,7 @@ def minors_to_upgrade(store: Store, texts: Iterable[str]) -> list[Request]:
         fitting = [alias for alias in managed if _names(request, alias)]
         fitting = fitting or [alias for alias in adopted if _names(request, alias)]
         if not fitting:
-            raise NotFound(f"no Python {text} is installed", hint=f"run `pyman install {as_word(text)}`")
+            raise NotFound(f"no {python_name(text)} is installed", hint=f"run `pyman install {as_word(text)}`")
         wanted += fitting
     return [parse_request(alias) for alias in dict.fromkeys(wanted or ([] if list(texts) else managed))]
 
@@ -205,6 +214,8 @@ def adopted_minors(store: Store) -> list[str]:
 
 def _names(request: Request, alias: str) -> bool:
     minor = parse_request(alias)
+    if request.implementation != minor.implementation:
+        return False
     if request.kind == "latest":
         return True
     return request.variant == minor.variant and minor.numbers[: len(request.numbers)] == request.numbers
@@ -228,7 +239,8 @@ def decide_upgrade(
         return Fetch(minor, build, release_name(*best))
     # A build that is not known, because a manifest is lost or names none, is no reason to think it older.
     present = installed.build or manifest_builds.get(installed.name, "")
-    if installed.is_managed and best[0] == installed.version and present and build.build > present:
+    is_rebuilt = best[0] == installed.version and not best[0].own
+    if installed.is_managed and is_rebuilt and present and build.build > present:
         return Fetch(minor, build, f"{release_name(*best)}+{build.build}")
     return Keep(minor, installed)
 
@@ -298,11 +310,7 @@ def decide_adoption(external: ExternalPython, store: Store) -> Adoption:
     Raises Refused where a folder of ours that is broken has the name.
     """
     name = release_name(external.version, external.variant)
-    same = [
-        runtime
-        for runtime in store.runtimes
-        if (runtime.version, runtime.variant) == (external.version, external.variant)
-    ]
+    same = [runtime for runtime in store.runtimes if runtime.release == name]
     kept = max((runtime for runtime in same if runtime.whole), key=lambda runtime: runtime.rank, default=None)
     if kept is not None:
         return KeepInstalled(external, kept)
@@ -327,7 +335,7 @@ def refuse_what_has_no_build(request: Request) -> None:
     """Raise for a request that names a place on this machine, or what pyman does not install."""
     if request.kind in ("path", "system"):
         raise UsageError(f"`{request}` names no build that could be mirrored", hint="name a version or a range")
-    if request.kind == "other":
+    if not _is_installable(request):
         raise not_installable(request)
 
 

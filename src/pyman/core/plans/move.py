@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from posixpath import basename, join
+from posixpath import join
 
+from pyman.core.implementation import library_name
 from pyman.core.owners import Base, reads_exact_release
 from pyman.core.plans.owner_files import with_owner_files
-from pyman.core.plans.steps import CopyProgram, Plan, ReplaceFile, ReplaceLink, Verify
+from pyman.core.plans.steps import CopyProgram, Plan, ReplaceFile, ReplaceLink, Verify, library_steps
 from pyman.core.pyvenv_cfg import (
     BASE_KEYS,
     HELD_BACK,
@@ -22,6 +23,7 @@ from pyman.core.pyvenv_cfg import (
 from pyman.core.record import record, replace
 from pyman.core.store import Runtime, Swap, executable_of, parse_runtime_name
 from pyman.core.venv import VenvFolder
+from pyman.core.version import short_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class Follower:
     """Device and inode of the folder that it lies in."""
     obstacle: str = ""
     """Why it is left as it is: `it cannot be written`; empty where nothing is against it."""
+    libraries: tuple[tuple[str, str], ...] = ()
+    """The links to libraries of its base: names relative to it, and texts. Looked up like `links`."""
     owner_files: tuple[OwnerFile, ...] = ()
     """The files in which the tool that made it remembers its Python."""
     is_recorded: bool = True
@@ -132,6 +136,7 @@ def through_other(
         inside = target[len(old) + 1 :] if target.startswith(old + "/") else program
         if target != join(new, inside):
             links.append(ReplaceLink(join(follower.place, "bin", link), target, join(new, inside)))
+    links += library_steps(follower.place, follower.libraries, new)
     if held_back is None:
         links += refreshed(follower, join(new, program))
     check = Verify(follower.place, version, variant, join(new, "bin"))
@@ -166,7 +171,8 @@ def onto_alias(
         program = join(follower.runtimes, follower.through, executable_of(version, variant))
         changes = version_lines(follower.settings, version, follows=_names_minor(follower, alias))
         changes |= _stale_base_lines(follower, program)
-        plan = Plan(_edited(follower, changes), venv=follower.own)
+        libraries = library_steps(follower.place, follower.libraries, join(follower.runtimes, follower.through))
+        plan = Plan((*_edited(follower, changes), *libraries), venv=follower.own)
         base = _base(follower, follower.through, version, variant, found)
         return with_owner_files(plan, follower.owner_files, base)
     return through_other(follower, alias, version, held_back=None, variant=variant, found=found)
@@ -270,7 +276,7 @@ def plan_to_hold_back(move: AliasMove, follower: Follower, reason: str) -> Plan:
         follower,
         old.name,
         old.version,
-        held_back=f"{old.version} {reason}",
+        held_back=f"{short_release(old.version)} {reason}",
         variant=old.variant,
         found=move.new,
     )
@@ -279,8 +285,8 @@ def plan_to_hold_back(move: AliasMove, follower: Follower, reason: str) -> Plan:
 def plan_to_tell_owner(move: AliasMove, follower: Follower) -> Plan:
     """Let the owner of a venv that stays behind find what it expects, so that it keeps the venv."""
     held = parse_runtime_name(follower.through)
-    if held is None or move.new is None:
-        return Plan()
+    if held is None or move.new is None or held[0].own:
+        return Plan()  # The patch release of another implementation's Python is not known from its name.
     version, variant = held[0], held[1]
     base = _base(follower, follower.through, version, variant, move.new)
     return with_owner_files(Plan(venv=follower.own), follower.owner_files, base)
@@ -310,6 +316,7 @@ def copies_of(move: AliasMove, follower: Follower) -> Plan:
     return Plan(refreshed(follower, join(follower.runtimes, new.name, new.executable)), venv=follower.own)
 
 
-def library_name(runtime: Runtime) -> str:
+def library_of_runtime(runtime: Runtime) -> str:
     """The folder that holds the packages for a runtime: `python3.13`, `python3.13t`; debug builds share the first."""
-    return basename(runtime.executable).removesuffix("d")
+    version = runtime.version
+    return library_name(version.implementation, version.minor_name + ("t" if runtime.variant == "freethreaded" else ""))

@@ -13,7 +13,7 @@ from pyman.core.record import record, replace
 from pyman.core.relink import pinned_release, wanted_alias
 from pyman.core.request import Request, parse_request
 from pyman.core.store import Choice, Store, pinned
-from pyman.core.version import Version, minor_alias
+from pyman.core.version import Version, minor_alias, python_name
 from pyman.errors import BLOCKED, CHANGED_FILES, SOURCE_GONE, BadRequest, NotFound, Refused, UsageError
 
 TYPE_CHECKING = False
@@ -118,7 +118,7 @@ def obstacles_of(plan: RebuildPlan) -> Refused | None:
     if names and all(one.relaxable for one in obstacles):
         hint = f"`--allow-newer {names}` takes other versions of just these"
     return Refused(
-        f"{plan.facts.path} cannot be rebuilt with Python {plan.choice.release}: {told}", hint=hint, code=BLOCKED
+        f"{plan.facts.path} cannot be rebuilt with {python_name(plan.choice.release)}: {told}", hint=hint, code=BLOCKED
     )
 
 
@@ -243,14 +243,14 @@ def _alias_of(release: str) -> str | None:
     parsed = _parsed(release)
     if parsed is None or not parsed.pins:
         return None
-    return replace(parsed, numbers=parsed.numbers[:2], prerelease="").alias
+    return replace(parsed, numbers=parsed.numbers[:2], prerelease="", own="").alias
 
 
 def means_same_minor(facts: VenvFacts, asked: str) -> bool:
     """True for words that name the minor and variant that the venv has, or admit the release that it runs."""
     request = parse_request(asked)
     if request.kind == "release" and len(request.numbers) > 1:
-        return replace(request, numbers=request.numbers[:2], prerelease="").alias == wanted_alias(facts)
+        return replace(request, numbers=request.numbers[:2], prerelease="", own="").alias == wanted_alias(facts)
     running = facts.running
     return running is not None and running.version is not None and request.admits(running.version, running.variant)
 

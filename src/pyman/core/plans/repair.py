@@ -32,6 +32,7 @@ from pyman.core.plans.steps import (
     ReplaceFile,
     ReplaceLink,
     Verify,
+    library_steps,
 )
 from pyman.core.pyvenv_cfg import (
     FILE_NAME,
@@ -44,7 +45,7 @@ from pyman.core.pyvenv_cfg import (
     version_line,
 )
 from pyman.core.record import record
-from pyman.core.relink import Target, relink_target, stale_keys
+from pyman.core.relink import Target, has_stale_home, relink_target, stale_keys
 from pyman.core.shared_files import DOUBT, DROP, SharedFile, is_probe
 from pyman.core.venv import VenvFacts
 
@@ -151,6 +152,7 @@ def relink_plan(
     files: list[Step] = []
     if new != facts.cfg:
         files.append(ReplaceFile(join(facts.folder, FILE_NAME), facts.cfg, new))
+    links += library_steps(facts.folder, facts.own_libraries, target.prefix_in_use)
     check = Verify(facts.folder, target.version, target.variant, target.home)
     running = facts.python
     down = running is not None and target.version < running
@@ -229,10 +231,12 @@ def _rewrite(facts: VenvFacts) -> tuple[Step, ...]:
     if python is None:
         return ()
     follows = facts.link_kind == "alias" and not reads_exact_release(facts.folder)
-    changes = {
+    changes: dict[str, str | None] = {
         key: version_line(facts.settings.values[key], python, follows=follows)
         for key in stale_keys(facts, python, VERSION_KEYS)
     }
+    if has_stale_home(facts) and facts.home is not None and facts.link is not None:
+        changes |= {"home": facts.home, **base_lines(facts.settings, facts.home, facts.link)}
     return (_edited(facts, changes),) if changes else ()
 
 

@@ -6,10 +6,16 @@ A plan is a list of small steps. Each is undone when a later one fails, so that 
 
 from __future__ import annotations
 
+from posixpath import basename, dirname, join
+
+from pyman.core.implementation import names_own_library
+from pyman.core.names import other_in_name
 from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyman.core.venv import VenvFolder
     from pyman.core.version import Variant, Version
 
@@ -117,3 +123,19 @@ class Plan:
     """The venv that files and links of the steps lie in; None for those of the store."""
     also: Plan | None = None
     """What is taken behind the steps, or they are undone: a file beside the venv, in which its owner remembers it."""
+
+
+def library_steps(venv: str, links: Iterable[tuple[str, str]], prefix: str) -> tuple[ReplaceLink, ...]:
+    """Point the links to libraries of a venv's base to another base, which has the path `prefix`.
+
+    `links` are names relative to the venv, and their texts. A link to a library of anybody else's is left alone.
+    """
+    return tuple(
+        ReplaceLink(join(venv, name), text, join(prefix, name))
+        for name, text in links
+        if basename(name) == basename(text) and text != join(prefix, name) and _is_of_base(name, text)
+    )
+
+
+def _is_of_base(name: str, text: str) -> bool:
+    return names_own_library(basename(name)) or other_in_name(basename(dirname(dirname(text)))) is not None

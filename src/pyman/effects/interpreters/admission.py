@@ -36,6 +36,7 @@ from pyman.core.admission import (
     objection,
     refusal,
 )
+from pyman.core.implementation import PYPY
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import replace
 from pyman.core.tool_roots import ToolRoot
@@ -205,7 +206,7 @@ def _what_it_loads(found: Interpreter | None, real: str, grounds: Grounds) -> Ob
         settings = f"{above.rstrip('/')}/{FILE_NAME}"
         if os.path.lexists(settings):
             return Objection(IN_VENV, settings)
-    library = found.library if found is not None and found.library is not None else _library_of_pypy(prefix)
+    library = found.library if found is not None else None
     if library is None:
         return Objection(NO_LIBRARY, real)
     for path in (folder, prefix, os.path.dirname(library), library, *filter(os.path.exists, _parts(prefix, library))):
@@ -213,7 +214,7 @@ def _what_it_loads(found: Interpreter | None, real: str, grounds: Grounds) -> Ob
             held = objection(thing, grounds, os.geteuid())
             if held is not None:
                 return held
-    if os.path.isdir(f"{library}/lib-dynload") or "/pypy" in library:
+    if os.path.isdir(f"{library}/lib-dynload") or (found is not None and found.implementation == PYPY):
         return None
     # It looks for its compiled modules in every folder above, and takes the first that anybody has put there.
     things = (replace(thing, last=True) for thing in _on_the_way(folder))
@@ -232,16 +233,8 @@ def _parts(prefix: str, library: str) -> tuple[str, ...]:
         f"{prefix}/lib/lib{name}.so.1.0",
         f"{prefix}/lib/lib{name}.dylib",
         f"{prefix}/bin/lib{name}-c.so",
+        f"{prefix}/lib/libpythonvm.so",
     )
-
-
-def _library_of_pypy(prefix: str) -> str | None:
-    """PyPy has its standard library in `lib/pypy3.11`."""
-    try:
-        names = sorted(name for name in os.listdir(f"{prefix}/lib") if name.startswith("pypy3."))
-    except OSError:
-        return None
-    return next((f"{prefix}/lib/{name}" for name in names if os.path.exists(f"{prefix}/lib/{name}/os.py")), None)
 
 
 def _on_the_way(path: str) -> Iterator[Standing]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.implementation import CPYTHON, python_of
 from pyman.core.interpreter import (
     PROBE,
     REQUIRED_MODULES,
@@ -18,7 +17,7 @@ from pyman.core.interpreter import (
     read_failures,
     split_answer,
 )
-from pyman.core.version import Version, release_name
+from pyman.core.version import Version, shown_release
 from pyman.effects.memo import load_fields, store_fields
 from pyman.errors import BrokenRuntime
 
@@ -79,11 +78,10 @@ def smoke_test(
     """
     fields = _answer(tree_python, REQUIRED_MODULES, admission, timeout=timeout)
     facts = _facts(tree_python, fields)
-    found, wanted = release_name(facts.version, facts.variant), release_name(expected, variant)
-    if found != wanted or facts.implementation != CPYTHON:
-        kind = python_of(facts.implementation)
+    found, wanted = shown_release(facts.version, facts.variant), shown_release(expected, variant)
+    if found != wanted or facts.implementation != expected.implementation:
         raise BrokenRuntime(
-            f"{tree_python} says that it is {kind} {found}, not Python {wanted}", hint="tell whoever made the archive"
+            f"{tree_python} says that it is {found}, not {wanted}", hint="tell whoever made the archive"
         )
     real = os.path.realpath(tree)
     if facts.real_base_prefix != real:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.implementation import CPYTHON, title
-from pyman.core.names import versions_in
+from pyman.core.implementation import CPYTHON, GRAALPY, KNOWN, of_program, program_name, title
+from pyman.core.names import minor_of_executable, other_in_name, versions_in
 from pyman.core.plans.install import ExternalPython
-from pyman.core.store import is_shared, origin_of
-from pyman.core.version import VARIANT_SUFFIX, Version
-from pyman.effects.interpreters.on_disk import implementation_at
-from pyman.effects.interpreters.standard_library import standard_library
+from pyman.core.record import replace
+from pyman.core.request import OLDEST
+from pyman.core.store import executable_of, is_shared, origin_of
+from pyman.core.version import Version, shown_release
+from pyman.effects.interpreters.on_disk import implementation_at, read_other_version
+from pyman.effects.interpreters.standard_library import library_of
 from pyman.errors import UNSUPPORTED, PymanError, Refused
 
 TYPE_CHECKING = False
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 # Hatch has each Python in a folder of its release, rye of some releases did.
 _BELOW = ("", "python", "install")
+_GRAALPY = program_name(GRAALPY, "")
+_WHOLE = 2
+"""Dots in the implementation's own version of one release."""
 
 
 def prefixes_of_others(places: Places) -> list[str]:
@@ -34,7 +39,7 @@ def prefixes_of_others(places: Places) -> list[str]:
         for name in _names(root.pythons):
             prefix = os.path.join(root.pythons, name)
             # A minor-version link is an owner's own alias: the release that it leads to is listed beside it.
-            if name.startswith(root.start) and (root.links or not os.path.islink(prefix)):
+            if name.startswith(root.starts) and (root.links or not os.path.islink(prefix)):
                 candidates = [os.path.join(prefix, below) if below else prefix for below in _BELOW]
                 found += [place for place in candidates if _interpreters(place)]
     return found
@@ -69,16 +74,16 @@ def ask_external(executable: str, places: Places, *, named: bool = False) -> Ext
     from pyman.effects.interpreters.admission import Admission
     from pyman.effects.interpreters.ask import ask_once
 
-    _refuse_another(executable, implementation_at(executable))
+    _refuse_unknown(executable, implementation_at(executable))
     admission = Admission(places)
     # Also where it was asked before: through the store it will be started.
     admission.check(executable, named=named)
     facts = ask_once(executable, places.cache, admission, named=named)
-    _refuse_another(executable, facts.implementation)
-    if facts.version.order < (3, 6, 0, 0, 0):
+    _refuse_unknown(executable, facts.implementation)
+    if (facts.version.major, facts.version.minor) < OLDEST:
         raise Refused(f"{executable} is Python {facts.version}, which is too old", hint="adopt Python 3.6 or newer")
     prefix = facts.base_prefix
-    name = f"bin/python{facts.version.minor_name}{VARIANT_SUFFIX[facts.variant]}"
+    name = executable_of(facts.version, facts.variant)
     given = os.path.dirname(os.path.dirname(executable))
     # Homebrew's stable name is kept; a tool's own minor-version link is not, for it will name another release.
     if not (given.startswith(prefix) or origin_of(given) == "homebrew"):
@@ -88,13 +93,9 @@ def ask_external(executable: str, places: Places, *, named: bool = False) -> Ext
         raise Refused(
             f"{executable} has no {name} in its prefix {chosen}, so it cannot be linked to", hint="adopt another Python"
         )
-    release = _named_release(chosen)
-    if release not in (None, (facts.version.major, facts.version.minor, facts.version.patch)):
-        raise Refused(
-            f"{chosen} is named after another release than the one in it, which is Python {facts.version}",
-            hint="rename the folder, or install that release again with the tool that made it",
-        )
-    return ExternalPython(chosen, facts.version, facts.variant, origin_of(chosen))
+    version = _with_own_version(facts.version, executable, chosen)
+    _refuse_renamed(chosen, version)
+    return ExternalPython(chosen, version, facts.variant, origin_of(chosen))
 
 
 def _name_of_minor(prefix: str, version: Version) -> str:
@@ -114,12 +115,41 @@ def _name_of_minor(prefix: str, version: Version) -> str:
     return stable
 
 
-def _refuse_another(executable: str, implementation: str) -> None:
-    if implementation != CPYTHON:
+def _refuse_unknown(executable: str, implementation: str) -> None:
+    if implementation not in KNOWN:
         raise Refused(
-            f"{executable} is {title(implementation)}, which pyman does not support yet; nothing was adopted",
-            hint="adopt a CPython",
+            f"{executable} is {title(implementation)}, which pyman does not support; nothing was adopted",
+            hint="adopt a CPython, PyPy or GraalPy",
             code=UNSUPPORTED,
+        )
+
+
+def _with_own_version(version: Version, executable: str, prefix: str) -> Version:
+    """The release of another implementation; before 25.0 GraalPy itself does not say its own, its files do.
+
+    Raises Refused where nothing tells it.
+    """
+    if version.implementation == CPYTHON or version.own:
+        return version
+    found = read_other_version(prefix, version.implementation, version.minor_name)
+    if found is None or not found.own:
+        raise Refused(f"{executable} does not say which release of {title(version.implementation)} it is")
+    return replace(version, own=found.own)
+
+
+def _refuse_renamed(prefix: str, version: Version) -> None:
+    """Raise Refused for a folder that is named after another release than the one in it: somebody has changed it."""
+    other = other_in_name(os.path.basename(prefix))
+    if other is not None and version.own:
+        differs = other.own.count(".") == _WHOLE and other.own != version.own
+    else:
+        named = _named_release(prefix)
+        differs = named not in (None, (version.major, version.minor, version.patch))
+    if differs:
+        shown = shown_release(version, "default")
+        raise Refused(
+            f"{prefix} is named after another release than the one in it, which is {shown}",
+            hint="rename the folder, or install that release again with the tool that made it",
         )
 
 
@@ -135,7 +165,8 @@ def base_packages(external: ExternalPython) -> tuple[str, ...]:
     """What is installed into a Python itself, besides its standard library."""
     if is_shared(external.prefix):
         return ()
-    library = standard_library(external.prefix, external.version.minor_name, external.variant)
+    executable = os.path.join(external.prefix, executable_of(external.version, external.variant))
+    library = library_of(executable, external.version, external.variant)
     names = _names(os.path.join(library, "site-packages")) if library is not None else []
     return tuple(name.split("-")[0] for name in names if name.endswith((".dist-info", ".egg-info")))
 
@@ -143,12 +174,10 @@ def base_packages(external: ExternalPython) -> tuple[str, ...]:
 def _interpreters(prefix: str) -> list[str]:
     """The interpreters of a prefix, one for each minor."""
     folder = os.path.join(prefix, "bin")
-    found = []
-    for name in _names(folder):
-        rest = name.removeprefix("python3.")
-        if rest != name and rest.rstrip("td").isdigit() and os.access(os.path.join(folder, name), os.X_OK):
-            found.append(os.path.join(folder, name))
-    return found
+    names = [name for name in _names(folder) if minor_of_executable(name) is not None or name == _GRAALPY]
+    # PyPy has a `python3.11` too, which may be anybody's where a prefix is shared.
+    names.sort(key=lambda name: of_program(name) is None)
+    return [path for name in names if os.access(path := os.path.join(folder, name), os.X_OK)]
 
 
 def _names(folder: str) -> list[str]:

@@ -6,12 +6,20 @@ import errno
 import os
 import stat
 
-from pyman.core.implementation import CPYTHON, library_name, of_base, split_library
-from pyman.core.names import is_minor_name, minor_of_executable, release_of_path
+from pyman.core.implementation import CPYTHON, PYPY, library_name
+from pyman.core.names import (
+    is_minor_name,
+    minor_of_executable,
+    of_base,
+    other_in_name,
+    release_of_path,
+    split_library,
+)
 from pyman.core.prefix import parse_manifest
+from pyman.core.record import replace
 from pyman.core.store import MANIFEST, is_shared
 from pyman.core.venv import CIRCLE, MOST_LINKS, Entry, Interpreter, OwnerLink, Way
-from pyman.core.version import Version, parse_version
+from pyman.core.version import UNKNOWN_PATCH, Version, is_own_version, parse_version
 from pyman.effects.files import read_text
 from pyman.effects.interpreters.standard_library import standard_library
 
@@ -164,9 +172,9 @@ def _read_interpreter(real: str, called: str) -> Interpreter | None:
         manifest = parse_manifest(read_text(_join(prefix, MANIFEST)))
     except OSError:
         pass  # Not one of ours.
-    implementation = CPYTHON if manifest is not None else _implementation(prefix, real, called)
+    implementation = manifest.version.implementation if manifest is not None else _implementation(prefix, real, called)
     if implementation != CPYTHON:
-        return _of_another(real, prefix, implementation, status)
+        return _of_another(real, prefix, implementation, status, manifest.version if manifest is not None else None)
     named = minor_of_executable(os.path.basename(real)) or minor_of_executable(called)
     minor, variant = named or _minor_of_libraries(prefix)
     version: Version | None = None
@@ -218,33 +226,59 @@ def _implementation(prefix: str, real: str, called: str) -> str:
 
 
 def _is_graalvm(prefix: str) -> bool:
+    return bool(_read_graalvm(prefix))
+
+
+def _read_graalvm(prefix: str) -> str:
+    """The version that the file `release` of a GraalVM names; empty where there is none."""
     try:
-        return "GRAALVM_VERSION" in read_text(f"{prefix}/release", 1 << 16)
+        lines = read_text(f"{prefix}/release", 1 << 16).splitlines()
     except OSError:
-        return False
+        return ""
+    named = next((line for line in lines if line.startswith("GRAALVM_VERSION=")), "")
+    return named.partition("=")[2].strip().strip('"')
 
 
-def _of_another(real: str, prefix: str, implementation: str, status: os.stat_result) -> Interpreter:
+def _of_another(
+    real: str, prefix: str, implementation: str, status: os.stat_result, version: Version | None
+) -> Interpreter:
     """An interpreter that is not CPython: the Python that it speaks, by its name or its one library."""
-    name = os.path.basename(real)
-    # `pypy3.11` says it, `graalpy` does not.
-    called = split_library(name.replace(implementation, "python", 1))
+    named = minor_of_executable(os.path.basename(real))
     found = {split[1] for each in _names(f"{prefix}/lib") if (split := split_library(each)) is not None}
-    minor = called[1] if called is not None else found.pop() if len(found) == 1 else ""
-    folder = library_name(implementation, minor)
-    library = f"{prefix}/lib/{folder}"
+    minor = named[0] if named is not None else found.pop() if len(found) == 1 else ""
     return Interpreter(
         real,
         prefix,
         minor,
         "default",
-        _read_patchlevel(prefix, folder, minor, "default") if minor else None,
-        library if minor and os.access(f"{library}/os.py", os.F_OK) else None,
+        version or (read_other_version(prefix, implementation, minor) if minor else None),
+        standard_library(prefix, minor, "default", implementation) if minor else None,
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
         uid=status.st_uid,
         implementation=implementation,
+        executable=is_executable(status),
     )
+
+
+def read_other_version(prefix: str, implementation: str, minor: str) -> Version | None:
+    """The release of a PyPy or GraalPy, as its headers and its file `release` tell; None where they do not.
+
+    The patch release of the language may be unknown.
+    """
+    text = _read_header(prefix, library_name(implementation, minor))
+    own = _defined(text, "PYPY_VERSION") if implementation == PYPY else _read_graalvm(prefix)
+    if not is_own_version(own):
+        names = (os.path.basename(prefix), *_names(f"{prefix}/lib"))
+        told = [one for name in names if (one := other_in_name(name)) is not None]
+        own = next((one.own for one in told if one.implementation == implementation and one.own), "")
+    version = parse_version(_defined(text, "PY_VERSION").rstrip("+"))
+    if version is None or version.minor_name != minor:
+        if not own:
+            return None
+        major, _, second = minor.partition(".")
+        version = Version(int(major), int(second), UNKNOWN_PATCH)
+    return replace(version, implementation=implementation, own=own)
 
 
 def _names(folder: str) -> list[str]:
@@ -261,9 +295,11 @@ def _minor_of_libraries(prefix: str) -> tuple[str, Variant]:
     except OSError:
         return "", "default"
     found = [
-        named
+        split[1:]
         for name in names
-        if (named := minor_of_executable(name)) is not None and os.access(f"{prefix}/lib/{name}/os.py", os.F_OK)
+        if (split := split_library(name)) is not None
+        and split[0] == CPYTHON
+        and os.access(f"{prefix}/lib/{name}/os.py", os.F_OK)
     ]
     return found[0] if len(found) == 1 else ("", "default")
 
@@ -293,13 +329,21 @@ def _read_patchlevel(prefix: str, folder: str, minor: str, variant: Variant) -> 
     """The release that the headers of a Python name (`Include/patchlevel.h`): the truth where no folder tells it."""
     suffixes = {"default": ("",), "freethreaded": ("t",), "debug": ("d", "")}[variant]
     for suffix in suffixes:
-        try:
-            text = read_text(f"{prefix}/include/{folder}{suffix}/patchlevel.h", 1 << 16)
-        except OSError:
-            continue
-        start = text.replace("\t", " ").find("#define PY_VERSION ")
-        words = text[start : start + 80].split('"') if start >= 0 else []
-        version = parse_version(words[1].rstrip("+")) if len(words) > 1 else None
+        version = parse_version(_defined(_read_header(prefix, f"{folder}{suffix}"), "PY_VERSION").rstrip("+"))
         if version is not None and version.minor_name == minor:
             return version
     return None
+
+
+def _read_header(prefix: str, folder: str) -> str:
+    try:
+        return read_text(f"{prefix}/include/{folder}/patchlevel.h", 1 << 16)
+    except OSError:
+        return ""
+
+
+def _defined(header: str, name: str) -> str:
+    """The text that a header defines a name as; empty where it does not."""
+    start = header.replace("\t", " ").find(f"#define {name} ")
+    words = header[start : start + 80].split('"') if start >= 0 else []
+    return words[1] if len(words) > 1 else ""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.implementation import CPYTHON, LIBRARIES, library_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.version import Variant
+    from pyman.core.version import Variant, Version
 
 
-def standard_library(prefix: str, minor: str, variant: Variant) -> str | None:
+def standard_library(prefix: str, minor: str, variant: Variant, implementation: str = CPYTHON) -> str | None:
     """The folder with `os.py` below a prefix; None where there is none. Fedora has it in `lib64`."""
-    name = f"python{minor}t" if variant == "freethreaded" else f"python{minor}"
+    name = library_name(implementation, f"{minor}t" if variant == "freethreaded" else minor)
     for folder in ("lib", "lib64"):
         library = f"{prefix}/{folder}/{name}"
         if os.access(f"{library}/os.py", os.F_OK):
@@ -20,12 +22,17 @@ def standard_library(prefix: str, minor: str, variant: Variant) -> str | None:
     return archive if os.access(archive, os.F_OK) else None
 
 
-def library_of(executable: str, minor: str, variant: Variant) -> str | None:
+def library_of(executable: str, version: Version, variant: Variant) -> str | None:
     """The standard library that an interpreter finds: beside its path, else beside what that leads to."""
-    library = standard_library(os.path.dirname(os.path.dirname(executable)), minor, variant)
-    if library is None:
-        library = standard_library(os.path.dirname(os.path.dirname(os.path.realpath(executable))), minor, variant)
-    return library
+    for path in (executable, os.path.realpath(executable)):
+        prefix = os.path.dirname(os.path.dirname(path))
+        library = standard_library(prefix, version.minor_name, variant, version.implementation)
+        if library is not None:
+            return library
+    return None
+
+
+_MINORS = tuple(f"{start}3." for start in LIBRARIES)
 
 
 def libraries_below(prefix: str) -> list[str]:
@@ -36,5 +43,5 @@ def libraries_below(prefix: str) -> list[str]:
             names = os.listdir(f"{prefix}/{folder}")
         except OSError:
             continue
-        found += [f"{prefix}/{folder}/{name}" for name in names if name.startswith("python3.")]
+        found += [f"{prefix}/{folder}/{name}" for name in names if name.startswith(_MINORS)]
     return [library for library in found if os.access(f"{library}/os.py", os.F_OK)]

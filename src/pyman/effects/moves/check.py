@@ -6,9 +6,10 @@ import functools
 import os
 import sys
 
+from pyman.core.implementation import CPYTHON
 from pyman.core.packages.compatibility import Move, Release, Verdict, marker_environment
 from pyman.core.packages.lent import names_missing, package_folders
-from pyman.core.plans.move import AliasMove, Follower, library_name
+from pyman.core.plans.move import AliasMove, Follower, library_of_runtime
 from pyman.core.record import record, replace
 from pyman.core.request import Request, parse_request
 from pyman.effects.memo import Memo
@@ -54,8 +55,8 @@ class Check:
         if not each:
             return []
         move = Move(read_release(self._base(old)), self._release)
-        reader = Reader(move.lost_symbols, move.lost_architectures)
-        library = library_name(self._new)
+        reader = Reader(move.lost_symbols, move.lost_architectures, move.lost_abi)
+        library = library_of_runtime(self._new)
         folders = [f"{follower.place}/lib/{library}/site-packages" for follower in each]
         answers = []
         for follower, installed in zip(each, reader.read_each(folders), strict=True):
@@ -69,7 +70,7 @@ class Check:
         return answers
 
     def _no_more_lent(self, site_packages: str, old: Runtime) -> tuple[str, ...]:
-        before, after = (Donor(self._tree(each), library_name(each)) for each in (old, self._new))
+        before, after = (Donor(self._tree(each), library_of_runtime(each)) for each in (old, self._new))
         return self._donors.missed(before, after, site_packages)
 
     def _seen_from_outside(self) -> tuple[Distribution, ...]:
@@ -77,7 +78,7 @@ class Check:
         from pyman.effects.packages.dist_info import read_distributions
 
         if self._visible is None:
-            folders = package_folders(self._tree(self._new), library_name(self._new))
+            folders = package_folders(self._tree(self._new), library_of_runtime(self._new))
             self._visible = tuple(one for folder in folders for one in read_distributions(folder)[0])
         return self._visible
 
@@ -194,7 +195,7 @@ class Fitness:
 
         if (old, new) not in self._moves:
             move = Move(read_release(old), read_release(new))
-            self._moves[old, new] = move, Reader(move.lost_symbols, move.lost_architectures)
+            self._moves[old, new] = move, Reader(move.lost_symbols, move.lost_architectures, move.lost_abi)
         move, reader = self._moves[old, new]
         found = {}
         installed = reader.read_each(question.site_packages for question, _ in asked)
@@ -245,7 +246,9 @@ def read_release(base: Base) -> Release:
         system_release=machine.release,
         system_version=machine.version,
     )
-    symbols, built_for = exported_symbols(base.executable), architectures_of(base.executable)
+    # What another implementation exports is in a library of its own, and its ABI is told by a name.
+    symbols = exported_symbols(base.executable) if base.version.implementation == CPYTHON else None
+    built_for = architectures_of(base.executable)
     return Release(base.version, markers, symbols, base.variant, built_for)
 
 

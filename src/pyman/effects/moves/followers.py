@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-from pyman.core.names import minor_of_executable
+from pyman.core.implementation import CPYTHON, reads_home, why_not_repaired
+from pyman.core.names import implementation_in_store, is_interpreter_name, minor_of_executable
 from pyman.core.plans.move import (
     AliasMove,
     Follower,
@@ -21,7 +22,7 @@ from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace
 from pyman.core.venv import stage_reason
 from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
-from pyman.effects.venvs.on_disk import read_location
+from pyman.effects.venvs.on_disk import library_links, read_location
 from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.owner_files import has_owner_files, read_owner_files
 from pyman.effects.venvs.stores import is_known
@@ -127,15 +128,18 @@ def _follower(use: Use) -> Follower | None:
             raise
         # What it says is not known; that it goes through a name is.
     status = os.stat(folder)
+    implementation = implementation_in_store(use.name)
     return Follower(
         use.path,
         use.runtimes,
         use.name,
         cfg,
         folder if folder != use.path else "",
-        copies=INTERPRETERS[:1] if use.by_home else (),
+        # A copy of PyPy has copies of its libraries beside it, and runs on whatever becomes of its base.
+        copies=INTERPRETERS[:1] if use.by_home and reads_home(implementation) else (),
         identity=(status.st_dev, status.st_ino),
-        obstacle="" if cfg and _is_writable(folder, status) else CANNOT_BE_WRITTEN,
+        obstacle=why_not_repaired(implementation)
+        or ("" if cfg and _is_writable(folder, status) else CANNOT_BE_WRITTEN),
         owner_files=read_owner_files(folder),
         is_recorded=use.has_record,
         is_own=status.st_uid == os.geteuid(),
@@ -148,7 +152,7 @@ def complete(follower: Follower, program: str | None) -> Follower:
     links: list[tuple[str, str]] = []
     copies: list[str] = []
     for name in sorted(os.listdir(folder)):
-        if not name.startswith("python"):
+        if not is_interpreter_name(name):
             continue
         path = f"{folder}/{name}"
         try:
@@ -161,7 +165,13 @@ def complete(follower: Follower, program: str | None) -> Follower:
             continue
         if "/" in target and os.path.dirname(target) not in (folder, "."):
             links.append((name, target))
-    return replace(follower, links=tuple(links), copies=tuple(copies), obstacle=why_left_alone(follower))
+    return replace(
+        follower,
+        links=tuple(links),
+        copies=tuple(copies),
+        libraries=library_links(follower.place) if implementation_in_store(follower.through) != CPYTHON else (),
+        obstacle=why_left_alone(follower),
+    )
 
 
 def only_named(places: Places, followers: Iterable[Follower]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.names import minor_of_alias
 from pyman.core.plans.move import AliasMove, Follower, going_along, may_need_work
 from pyman.core.plans.steps import RemoveLink, ReplaceLink
 from pyman.core.record import replace
@@ -261,7 +262,7 @@ def prepare(
         return name in aliases or (name == "3" and major in aliases) or alias_of(name) in aliases
 
     # Without the check nothing has to be known of a venv in which nothing goes stale.
-    counted = {} if check else {alias: alias.rstrip("td") for alias in aliases - {"3"}}
+    counted = {} if check else {alias: minor_of_alias(alias) for alias in aliases - {"3"}}
     others = unrecorded_venvs(places, found)
     followers = read_followers(places.root, concerns, counted, others)
     left_alone = only_named(places, followers.each)
@@ -310,7 +311,7 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
     """Tell apart what cannot be done: to venvs that cannot be written, and where the old release is to go."""
     old = move.old
     program = os.path.join(old.path, old.executable) if old is not None else None
-    minor = move.swap.alias.rstrip("td")
+    minor = minor_of_alias(move.swap.alias)
     newly_held: list[tuple[Follower, str]] = []
     blocked: list[tuple[Follower, str]] = []
     updated: list[Follower] = []

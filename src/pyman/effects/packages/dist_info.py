@@ -24,6 +24,7 @@ from pyman.core.packages.package import (
     split_folder,
 )
 from pyman.core.record import record, replace
+from pyman.core.venv_contents import module_of, split_tag
 from pyman.effects.architecture import architectures_of
 from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes, replace_file
 from pyman.effects.packages.elf import is_elf, undefined_symbols
@@ -258,11 +259,15 @@ class Reader:
     """Reads site-packages folders; a compiled file that several venvs share by hard links is read once."""
 
     def __init__(
-        self, lost_symbols: frozenset[str] = frozenset(), lost_architectures: frozenset[str] = frozenset()
+        self,
+        lost_symbols: frozenset[str] = frozenset(),
+        lost_architectures: frozenset[str] = frozenset(),
+        lost_abi: str = "",
     ) -> None:
         """What the move takes away: where it takes no symbol, no table of symbols is read."""
         self.lost_symbols = lost_symbols
         self.lost_architectures = lost_architectures
+        self.lost_abi = lost_abi
         self._remembered: dict[tuple[int, int, int, int], tuple[str, ...] | None] = {}
 
     def read(self, site_packages: str) -> Installed:
@@ -274,8 +279,8 @@ class Reader:
             for file in distribution.compiled:
                 self._read_file(f"{site_packages}/{file}", file, str(distribution), needs, unreadable)
         may_change_unseen = False
-        if self.lost_symbols or self.lost_architectures:
-            loose = LooseFiles(site_packages, {file for each in distributions for file in each.compiled})
+        if self.lost_symbols or self.lost_architectures or self.lost_abi:
+            loose = LooseFiles(site_packages, {file for each in distributions for file in each.compiled}, self.lost_abi)
             notes, may_change_unseen = (*notes, *loose.notes), loose.looks_outside or bool(loose.files)
             for path in loose.files:
                 self._read_file(path, path.removeprefix(f"{site_packages}/"), "", needs, unreadable)
@@ -285,6 +290,8 @@ class Reader:
     def _read_file(self, path: str, file: str, package: str, needs: list[Need], unreadable: list[str]) -> None:
         """See what one compiled file needs; `package` is empty for one that no package lists."""
         of_package = f" of {package}" if package else ""
+        if self.lost_abi and split_tag(module_of(file)[1])[0] == self.lost_abi:
+            needs.append(Need(package, file, abi=self.lost_abi))
         if self.lost_architectures:
             built_for = architectures_of(path)
             if built_for and built_for <= self.lost_architectures:

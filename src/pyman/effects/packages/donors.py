@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pyman.core.implementation import CPYTHON, library_name
+from pyman.core.implementation import library_name
 from pyman.core.packages.lent import (
     NOTHING,
     DonorPackages,
@@ -59,7 +59,7 @@ class Donors:
             return ()
         # `home` decides where the library is, and with it the packages; else the place of the interpreter does.
         prefix = base.prefix if facts.home_library is None else os.path.dirname(os.path.dirname(facts.home_library))
-        old = Donor(prefix, _library(base.minor, base.variant))
+        old = Donor(prefix, _library(base.implementation, base.minor, base.variant))
         if target not in self._targets:
             self._targets[target] = _donor_at(target)
         return self.missed(old, self._targets[target], f"{facts.folder}/lib/{old.library}/site-packages")
@@ -86,14 +86,15 @@ class Donors:
 
 def _donor_at(target: Target) -> Donor:
     minor, prefix = target.version.minor_name, os.path.dirname(target.home)
-    if standard_library(prefix, minor, target.variant) is None:
+    implementation = target.version.implementation
+    if standard_library(prefix, minor, target.variant, implementation) is None:
         prefix = os.path.dirname(os.path.dirname(os.path.realpath(target.executable)))
-    return Donor(prefix, _library(minor, target.variant))
+    return Donor(prefix, _library(implementation, minor, target.variant))
 
 
-def _library(minor: str, variant: Variant) -> str:
+def _library(implementation: str, minor: str, variant: Variant) -> str:
     """The folder of packages: debug builds share that of default ones."""
-    return library_name(CPYTHON, minor + ("t" if variant == "freethreaded" else ""))
+    return library_name(implementation, minor + ("t" if variant == "freethreaded" else ""))
 
 
 def _packages_in(folder: str) -> DonorPackages:

@@ -269,7 +269,7 @@ def find_pip_wheel(choice: Choice, store: Store, cache: str) -> str:
 
     Raises NotFound where there is none.
     """
-    own = library_of(choice.executable, choice.version.minor_name, choice.variant)
+    own = library_of(choice.executable, choice.version, choice.variant)
     prefixes = [os.path.dirname(choice.home), *(runtime.path for runtime in store.runtimes if runtime.whole)]
     libraries = [*([own] if own is not None else []), *(one for prefix in prefixes for one in libraries_below(prefix))]
     target = SeedTarget(

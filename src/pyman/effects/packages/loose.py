@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.implementation import split_library
 from pyman.core.moved import is_pointer, sources_in
+from pyman.core.names import split_library
 from pyman.core.packages.lent import paths_in_pth
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.venv_contents import Abi, has_tag, module_of
@@ -20,6 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from pyman.core.version import Variant
+
 MOST_ENTRIES = 20_000
 """Names that are looked at for one venv."""
 _LIBRARY = ".so"
@@ -28,14 +30,20 @@ _LIBRARY = ".so"
 class LooseFiles:
     """The compiled modules of one venv that no package lists: `files` are their absolute paths."""
 
-    def __init__(self, site_packages: str, listed: Collection[str]) -> None:
-        """Look for them; `listed` are those that RECORD files name, relative to site-packages. Raises nothing."""
+    def __init__(self, site_packages: str, listed: Collection[str], abi: str = "") -> None:
+        """Look for them; `listed` are those that RECORD files name, relative to site-packages. Raises nothing.
+
+        `abi` is what modules of another implementation are called that count: `pypy311-pp73`.
+        """
         self.files: list[str] = []
         self.notes: list[str] = []
         self._left = MOST_ENTRIES
         self._listed = {f"{site_packages}/{path}" for path in listed}
         split = split_library(os.path.basename(os.path.dirname(site_packages)))
-        self._abi = Abi(split[1], "freethreaded" if split[2] == "freethreaded" else "default", None) if split else None
+        self._abi = None
+        if split is not None:
+            variant: Variant = "freethreaded" if split[2] == "freethreaded" else "default"
+            self._abi = Abi(split[1], variant, None, own=abi)
         self._seen: set[str] = set()
         outside = tuple(dict.fromkeys(_pointed_to(site_packages)))
         self.looks_outside = bool(outside)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from pyman.core.diagnosis.store import Interrupted, RuntimeState
-from pyman.core.implementation import CPYTHON
 from pyman.core.names import minor_of_executable
 from pyman.core.record import replace
 from pyman.core.store import MANIFEST, Runtime, Store
@@ -96,7 +95,7 @@ def _try_one(state: RuntimeState, places: Places) -> RuntimeState:
     if not runtime.is_managed:
         executable = present_executable(runtime)
         wanted = state.trouble is None or executable != runtime.executable
-        wanted = wanted and state.implementation == CPYTHON
+        wanted = wanted and state.implementation == runtime.version.implementation
         return _ask_adopted(state, f"{runtime.path}/{executable}", places) if wanted else state
     if state.trouble is not None:
         return state

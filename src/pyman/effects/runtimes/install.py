@@ -22,7 +22,7 @@ from pyman.core.prefix import (
 )
 from pyman.core.record import record
 from pyman.core.store import MANIFEST, Moved, Runtime, Store, executable_of, with_runtime
-from pyman.core.version import Version, release_name
+from pyman.core.version import Version, python_name, release_name
 from pyman.effects.files import NotReadable, read_bytes, replace_file
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below
@@ -92,7 +92,9 @@ def unpack_runtimes(
         # In one order for all processes, so that no two wait for each other.
         for archive in sorted(archives, key=lambda archive: archive.subject):
             subject = archive.subject
-            stack.enter_context(hold(os.path.join(places.root, f".lock-{subject}"), observer, what=f"Python {subject}"))
+            stack.enter_context(
+                hold(os.path.join(places.root, f".lock-{subject}"), observer, what=python_name(subject))
+            )
             there = _kept(places, archive.name, archive)
             if there is not None:
                 answers.append((there, True))

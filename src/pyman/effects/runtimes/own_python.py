@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from pyman.core.version import python_name
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.errors import OWN_PYTHON, Refused
 
@@ -38,7 +39,7 @@ def refuse_own(places: Places, runtime: Runtime, *, done: str = "removed") -> No
     """Refuse to remove or replace the Python that pyman runs on; nothing overrules that. Raises Refused."""
     if runs_pyman(places, runtime):
         raise Refused(
-            f"pyman itself runs on Python {runtime.name}, so it is not {done}",
+            f"pyman itself runs on {python_name(runtime.name)}, so it is not {done}",
             hint="reinstall pyman on another Python first (`install.sh`, `pipx` and `uv tool` take `--python`)",
             code=OWN_PYTHON,
         )

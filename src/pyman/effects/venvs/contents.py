@@ -12,6 +12,7 @@ import re
 import sys
 import time
 
+from pyman.core.implementation import CPYTHON, PROGRAMS, abi_tag
 from pyman.core.moved import is_easy_install, is_pointer, sources_in
 from pyman.core.packages.package import compiled_in_record, parse_direct_url, paths_in_record
 from pyman.core.pyvenv_cfg import FILE_NAME
@@ -126,10 +127,15 @@ class ContentsLook:
                     yield package, path
                     break
 
-    def _abi(self, runs: Interpreter) -> Abi:
+    def _abi(self, runs: Interpreter) -> Abi | None:
+        """What an interpreter loads; None for a release of another implementation that is not known."""
         if runs.path not in self._abis:
             platform = _platform_of(runs) if runs.library is not None else None
-            self._abis[runs.path] = Abi(runs.minor, runs.variant, platform, architectures_of(runs.path))
+            own = runs.version.own if runs.version is not None else ""
+            tag = abi_tag(runs.implementation, runs.minor, own) if own else None
+            if runs.implementation != CPYTHON and tag is None:
+                return None
+            self._abis[runs.path] = Abi(runs.minor, runs.variant, platform, architectures_of(runs.path), tag or "")
         return self._abis[runs.path]
 
 
@@ -337,7 +343,7 @@ def _read_script(path: str, *, is_listed: bool) -> tuple[str, bool] | None:
         return None
     header = read_header(text)
     interpreter = header[0] if header is not None else ""
-    is_python = interpreter.startswith("/") and os.path.basename(interpreter).startswith(("python", "pypy"))
+    is_python = interpreter.startswith("/") and os.path.basename(interpreter).startswith(PROGRAMS)
     return interpreter if is_python and "\0" not in interpreter else "", executable
 
 

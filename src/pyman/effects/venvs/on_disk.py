@@ -6,8 +6,8 @@ import errno
 import os
 import stat
 
-from pyman.core.implementation import of_program, of_venv, split_library
-from pyman.core.names import is_interpreter_name, minor_of_executable, minor_sibling
+from pyman.core.implementation import CPYTHON, is_own_library, of_program, reads_home
+from pyman.core.names import is_interpreter_name, minor_of_executable, minor_sibling, of_venv, split_library
 from pyman.core.owners import MARKERS, creator_of
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS, Settings, parse_pyvenv_cfg
 from pyman.core.script_header import read_header
@@ -85,6 +85,7 @@ class _Reading:
             return None
         settings = self.read_settings()
         entries, others = self.read_entries()
+        names_in_bin = tuple(entry.name for entry in (*entries, *others))
         link, way = read_link(f"{self.folder}/bin", (*entries, *others), self.bases)
         libraries = self.read_libraries()
         if len(self.missing) > 1:
@@ -93,6 +94,9 @@ class _Reading:
         called = os.path.basename(link) if link is not None else ""
         interpreter = self.bases.interpreter(way.real, called) if way is not None and way.real is not None else None
         home = settings.home if settings.home is not None and settings.home.startswith("/") else None
+        if link is not None and interpreter is not None and not reads_home(interpreter.implementation):
+            # Its link alone decides what runs: what the file says is at most out of date.
+            home = os.path.dirname(link)
         home_way = self.bases.folder(home.rstrip("/") or "/") if home is not None else None
         home_interpreter = interpreter_of_home(home_way, called, libraries, self.bases)
         copy = self.what_copy(link, way, home_interpreter)
@@ -131,8 +135,9 @@ class _Reading:
             meant_for=meant_for,
             compiled=self.find_compiled(settings, libraries, interpreter),
             owner_link=find_owner_link(link, home, called, libraries, self.bases),
+            own_libraries=self.find_own_libraries(interpreter),
             implementation=find_implementation(
-                settings, link, way, (interpreter, home_interpreter), others, libraries, self.bases
+                settings, link, way, (interpreter, home_interpreter), names_in_bin, libraries, self.bases
             ),
             cfg=self.cfg,
             problems=tuple(self.problems),
@@ -166,14 +171,14 @@ class _Reading:
         return parse_pyvenv_cfg(content.decode("utf-8", "surrogateescape"))
 
     def read_entries(self) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
-        """The names of CPython's interpreter in `bin`, and the links there that are named after another one."""
+        """The names of the interpreter in `bin`, and the links there named after an implementation unknown here."""
         folder = f"{self.folder}/bin"
         names = self.list(folder)
         entries: list[tuple[str, EntryKind, str, bool]] = []
         others: list[Entry] = []
         for name in sorted(names or ()):
-            is_other = of_program(name) is not None
-            if not is_other and not is_interpreter_name(name):
+            is_other = not is_interpreter_name(name)
+            if is_other and of_program(name) is None:
                 continue
             path = f"{folder}/{name}"
             try:
@@ -216,6 +221,12 @@ class _Reading:
             self.problems.append(Problem(way.real, why(error)))
             return LONE_COPY
 
+    def find_own_libraries(self, interpreter: Interpreter | None) -> tuple[tuple[str, str], ...]:
+        """The links to the libraries of another implementation's base that virtualenv makes, relative to the venv."""
+        if interpreter is not None and interpreter.implementation == CPYTHON:
+            return ()
+        return library_links(self.folder)
+
     def find_compiled(
         self, settings: Settings, libraries: tuple[Library, ...], interpreter: Interpreter | None
     ) -> bool | None:
@@ -233,6 +244,24 @@ def _is_utf8(content: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def library_links(folder: str) -> tuple[tuple[str, str], ...]:
+    """The links in `bin` and `lib` of a venv to shared libraries elsewhere: names relative to the venv, and texts."""
+    found = []
+    for below in ("bin", "lib"):
+        try:
+            names = sorted(filter(is_own_library, os.listdir(f"{folder}/{below}")))
+        except OSError:
+            continue
+        for name in names:
+            try:
+                text = os.readlink(f"{folder}/{below}/{name}")
+            except OSError:
+                continue
+            if text.startswith("/"):
+                found.append((f"{below}/{name}", text))
+    return tuple(found)
 
 
 # What a venv stands on: where its interpreter's name, its `home` and its owner's links lead. Nothing is run.
@@ -331,12 +360,13 @@ def library_beside(home: Way | None, interpreter: Interpreter | None, libraries:
     """The standard library beside `home`, as it is written or as it ends."""
     if home is None or home.real is None:
         return None
+    implementation = interpreter.implementation if interpreter is not None else CPYTHON
     minor = interpreter.minor if interpreter is not None else ""
     variant = interpreter.variant if interpreter is not None else "default"
     wanted = [(minor, variant)] if minor else [(library.minor, library.variant) for library in libraries]
     for folder in dict.fromkeys((home.chain[0], home.real)):
         for each in wanted:
-            found = standard_library(os.path.dirname(folder), *each)
+            found = standard_library(os.path.dirname(folder), *each, implementation)
             if found is not None:
                 return found
     return None
@@ -363,20 +393,20 @@ def find_implementation(
     link: str | None,
     way: Way | None,
     interpreters: tuple[Interpreter | None, Interpreter | None],
-    others: tuple[Entry, ...],
+    names: tuple[str, ...],
     libraries: tuple[Library, ...],
     bases: Bases,
 ) -> str | None:
     """Tell the implementation of a venv by all that names one: its file, its links, its library, its base.
 
-    `interpreters` are what its link and its `home` end at, `others` the names in its `bin` that are not CPython's.
+    `interpreters` are what its link and its `home` end at, `names` those of interpreters in its `bin`.
     """
     paths = [settings.get("executable"), settings.get("base-executable"), link]
     paths += way.chain[-1:] if link is not None and way is not None else ()
     if interpreters[0] is None:
         # Nothing of the base is left but what it and its folder were called, and the names that it gave to the venv.
         paths += [os.path.dirname(settings.home or ""), os.path.dirname(os.path.dirname(link or ""))]
-        paths += [entry.name for entry in others]
+        paths += names
     signs = (
         settings.get("implementation"),
         tuple(base.implementation if base is not None else None for base in interpreters),

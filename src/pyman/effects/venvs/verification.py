@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.implementation import CPYTHON, python_of
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
-from pyman.core.version import minor_alias
+from pyman.core.store import executable_of
+from pyman.core.version import shown_release
 from pyman.effects.files import read_bytes
 from pyman.effects.interpreters.admission import Admission
 from pyman.effects.venvs.on_disk import is_script
@@ -42,9 +42,10 @@ def verify(step: Verify, places: Places) -> None:
     base = _read_back(step)
     prefix = os.path.realpath(os.path.dirname(step.home))
     facts = ask(base, Admission(places))
-    if (facts.version, facts.variant, facts.implementation) != (step.version, step.variant, CPYTHON):
-        runs = python_of(facts.implementation)
-        raise BrokenRuntime(f"{base} is {runs} {facts.version}, not Python {step.version}", hint=_RUNTIME)
+    expected = (step.version, step.variant, step.version.implementation)
+    if (facts.version, facts.variant, facts.implementation) != expected:
+        runs, wanted = shown_release(facts.version, facts.variant), shown_release(step.version, step.variant)
+        raise BrokenRuntime(f"{base} is {runs}, not {wanted}", hint=_RUNTIME)
     if facts.real_base_prefix != prefix:
         raise BrokenRuntime(f"{base} takes {facts.base_prefix} for its prefix, not {prefix}", hint=_RUNTIME)
     if not os.path.realpath(facts.standard_library).startswith(prefix.rstrip("/") + "/"):
@@ -79,5 +80,5 @@ def _read_back(step: Verify) -> str:
 
 def _base(step: Verify) -> str:
     """The interpreter in the folder that `home` names."""
-    named = os.path.join(step.home, f"python{minor_alias(step.version, step.variant)}")
+    named = os.path.join(step.home, os.path.basename(executable_of(step.version, step.variant)))
     return named if os.path.lexists(named) else os.path.join(step.home, "python3")

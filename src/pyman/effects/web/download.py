@@ -13,6 +13,7 @@ import stat
 import threading
 
 from pyman.core.escape import without_secrets
+from pyman.core.version import python_name
 from pyman.effects.files import open_regular, write_all
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
@@ -66,7 +67,7 @@ def fetch_all(
     for build in builds:
         if build.sha256 is None and not allow_unverified:
             raise IntegrityError(
-                f"the list of builds has no sha256 for Python {build.release}",
+                f"the list of builds has no sha256 for {python_name(build.release)}",
                 hint="choose another version or mirror: nobody can tell what would be unpacked",
                 code=UNVERIFIED,
             )
@@ -115,12 +116,12 @@ def _fetch(build: Build, cache: str, web: Web, observer: Observer, give_up: Call
         return path
     if web.offline:
         raise Offline(
-            f"Python {build.release} would have to be downloaded, and the network is not allowed",
+            f"{python_name(build.release)} would have to be downloaded, and the network is not allowed",
             hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
         )
     make_folder(folder)
     beside = os.path.join(folder, f".{build.archive_name}")
-    with hold(f"{beside}.lock", observer, f"the download of Python {build.release}", give_up=give_up):
+    with hold(f"{beside}.lock", observer, f"the download of {python_name(build.release)}", give_up=give_up):
         # Another process may have fetched it while we waited.
         if _is_right(path, build):
             return path
@@ -203,7 +204,7 @@ class Receiver:
         self._part = part
         self._web = web
         self._observer = observer
-        self._task = f"Python {build.release}"
+        self._task = f"{python_name(build.release)}"
         self._tags: dict[str, str] = {}
         self._told = 0
         self._last_url = build.url
