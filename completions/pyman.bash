@@ -210,8 +210,9 @@ __pyman_options() {
         venvs) values+=(
             '--size'$'\t''Measure how much room each takes'
             '--python'$'\t''Only those that run such a Python'
-            '--remove'$'\t''Delete the venvs that are named, and forget them'
-            '--yes'$'\t''With --remove: keep what is not part of the venv, instead of refusing'
+            '--unused'$'\t''Only those not used for this long: 90d, 12w, 6m, 1y'
+            '--remove'$'\t''Delete the venvs that are named, or all that are unused, and forget them'
+            '--yes'$'\t''With --remove: keep what is not part of the venv; delete unused ones without asking'
             '--search'$'\t''Search the home folder for venvs now, or leave that out'
             '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
             '--dry-run'$'\t''Show what would be done, and change nothing'
@@ -295,6 +296,7 @@ __pyman_option() {
         venv:--prompt) kind='text' ;;
         venv:-r | venv:--requirement) kind='file' ;;
         venvs:-p | venvs:--python) kind='request' ;;
+        venvs:--unused) kind='text' ;;
         doctor:--ignore) kind='text' ;;
         doctor:--explain) kind='text' ;;
         rebuild:-p | rebuild:--python) kind='request' ;;

@@ -101,7 +101,7 @@ function __pyman_options
         case venv
             printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path' --pin\t'Stay on the patch release of today' --clear\t'Replace the venv that is there' --without-pip\t'Leave pip out' --no-install\t'Fail rather than install a Python' --system-site-packages\t'Let the base Python\'s packages be imported' --prompt\t'What the prompt shows; `.` for this folder\'s name' -y\t'With --clear: keep what is not part of the venv, instead of refusing' --yes\t'With --clear: keep what is not part of the venv, instead of refusing' -r\t'Install what it names, with uv or else pip' --requirement\t'Install what it names, with uv or else pip' --dry-run\t'Show what would be done, and change nothing'
         case venvs
-            printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --remove\t'Delete the venvs that are named, and forget them' -y\t'With --remove: keep what is not part of the venv, instead of refusing' --yes\t'With --remove: keep what is not part of the venv, instead of refusing' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --unused\t'Only those not used for this long: 90d, 12w, 6m, 1y' --remove\t'Delete the venvs that are named, or all that are unused, and forget them' -y\t'With --remove: keep what is not part of the venv; delete unused ones without asking' --yes\t'With --remove: keep what is not part of the venv; delete unused ones without asking' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case doctor
             printf '%s\n' --fix\t'Repair what has an automatic repair' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes' --ignore\t'Leave out what has this code' --undo\t'Take back the last repairs, or the last ones in DIR' --explain\t'Explain a finding and its repair' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case rebuild
@@ -148,6 +148,8 @@ function __pyman_option
             echo 'file'
         case 'venvs:-p' 'venvs:--python'
             echo 'request'
+        case 'venvs:--unused'
+            echo 'text'
         case 'doctor:--ignore'
             echo 'text'
         case 'doctor:--explain'

@@ -145,6 +145,7 @@ _KINDS = {
     "SHELL": "shell",
     "TEXT": "text",
     "CODE": "text",
+    "AGE": "text",
     "PLATFORM": "text",
     "SOURCE": "file",
     "RUNTIME": "installed",

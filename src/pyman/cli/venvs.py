@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pyman.app.consent import with_what_needs_yes
+from pyman.app.consent import confirmed, with_what_needs_yes
 from pyman.app.console import Answer, Session, Table, megabytes, short_path
 from pyman.app.examine import end_of_life, examine
 from pyman.app.search import notes_of_search, search_if_due
@@ -32,11 +32,13 @@ from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.records import UNREACHABLE, record_name
 from pyman.effects.venvs.recovery import keep_unfinished
 from pyman.effects.venvs.stores import forget_venv
-from pyman.errors import FOREIGN, NOT_YOURS, OWN_VENV, NotFound, Refused, UsageError
+from pyman.errors import FOREIGN, NEEDS_YES, NOT_YOURS, OWN_VENV, NotFound, PymanError, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pyman.app.unused import UnusedVenv
 
 _MOST_NAMED = 10
 
@@ -51,10 +53,18 @@ def venvs(
     python: Annotated[
         str | None, typer.Option("--python", "-p", metavar="REQUEST", help="Only those that run such a Python.")
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Delete the venvs that are named, and forget them.")] = False,
+    unused: Annotated[
+        str | None,
+        typer.Option("--unused", metavar="AGE", help="Only those not used for this long: 90d, 12w, 6m, 1y."),
+    ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Delete the venvs that are named, or all that are unused, and forget them.")
+    ] = False,
     yes: Annotated[
         bool,
-        typer.Option("--yes", "-y", help="With --remove: keep what is not part of the venv, instead of refusing."),
+        typer.Option(
+            "--yes", "-y", help="With --remove: keep what is not part of the venv; delete unused ones without asking."
+        ),
     ] = False,
     search: SearchOption = None,
 ) -> Answer:
@@ -65,9 +75,15 @@ def venvs(
         pyman venvs ~/projects --size
         pyman venvs --python 3.12
         pyman venvs --remove ~/old/.venv
+        pyman venvs --unused 6m
     """
     wanted = [_absolute(session, folder) for folder in folders or ()]
-    if remove:
+    age: int | None = None
+    if unused is not None:
+        from pyman.core.last_use import parse_age
+
+        age = parse_age(unused)
+    if remove and age is None:
         if not wanted:
             raise UsageError("`--remove` takes the venvs to delete", hint="name them: `pyman venvs --remove DIR`")
         return _remove(session, wanted, yes=yes)
@@ -76,6 +92,8 @@ def venvs(
     searched = search_if_due(session, search, may_end=True) if not wanted else None
     seen = examine(session, wanted, searched, machine=False, record=not session.dry_run)
     chosen = [venv for venv in seen.venvs if request is None or _runs(session, venv, request)]
+    if age is not None:
+        return _unused(session, chosen, age, remove=remove, yes=yes)
     sizes = {venv.path: size_of(venv.folder) for venv in chosen} if size else {}
     far = [known.path for known, how in seen.absent if how == UNREACHABLE and request is None]
     shown = sorted((*chosen, *map(unreachable_venv, far)), key=lambda venv: venv.path)
@@ -257,6 +275,105 @@ def _remove(session: Session, paths: list[str], *, yes: bool) -> Answer:
                 _delete(session, facts, parts)
             changed.append(facts.path)
     return answer()
+
+
+# Venvs that nobody has used for a while.
+
+
+def _unused(session: Session, venvs: list[ListedVenv], age: int, *, remove: bool, yes: bool) -> Answer:
+    """Show the venvs without a sign of life for so many seconds, or delete them after a yes."""
+    from pyman.app.unused import find_unused
+
+    found, unknown = find_unused(session, venvs, age)
+    notes = []
+    if unknown:
+        notes.append(
+            f"{count_of_venvs(len(unknown))} may be in use: their file system keeps no access times, or other venvs "
+            "share their programs"
+        )
+    if remove:
+        return _remove_unused(session, found, age, notes, yes=yes)
+    if found:
+        total = megabytes(sum(one.size for one in found))
+        notes.append(f"{count_of_venvs(len(found))}, {total} together; `--remove` deletes them after a question")
+    elif not session.json:
+        notes.append("no venv is known to be unused for that long")
+    rows = [
+        (
+            short_path(session, one.venv.path),
+            one.venv.creator,
+            str(one.venv.python or "?"),
+            megabytes(one.size),
+            one.day,
+            {True: "", False: "gone", None: "?"}[one.project_exists],
+        )
+        for one in found
+    ]
+    data = [
+        _data(one.venv)
+        | {
+            "size": one.size,
+            "last_used": one.moment,
+            "project": one.project,
+            "project_exists": one.project_exists,
+        }
+        for one in found
+    ]
+    table = Table(("Venv", "Made by", "Python", "Size", "Last used", "Project"), tuple(rows))
+    return Answer({"changed": [], "venvs": data, "not_judged": list(unknown)}, table=table, notes=tuple(notes))
+
+
+def _remove_unused(session: Session, found: tuple[UnusedVenv, ...], age: int, notes: list[str], *, yes: bool) -> Answer:
+    """Delete what nobody has used, after one yes for all; what is not the venv's own, or not the user's, is left."""
+    from pyman.app.unused import is_still_unused
+
+    chosen: list[tuple[UnusedVenv, VenvFacts]] = []
+    left: list[tuple[str, str]] = []
+    for one in found:
+        try:
+            facts = _removable(session, one.venv.path)
+            _refuse_what_holds_more(session, facts)
+            chosen.append((one, facts))
+        except PymanError as error:
+            left.append((one.venv.path, error.message))
+    changed: list[str] = []
+
+    def answer(error: PymanError | None = None) -> Answer:
+        done = session.shown("removed", "would remove")
+        lines = [f"{done} {short_path(session, path)}" for path in changed]
+        lines += [f"{short_path(session, path)} was not removed: {reason}" for path, reason in left]
+        data = {"changed": changed, "left": [{"path": path, "reason": reason} for path, reason in left]}
+        return Answer(data, tuple(lines), notes=tuple(notes), error=error, status=1 if left else 0)
+
+    if not chosen:
+        return answer()
+    total = megabytes(sum(one.size for one, _ in chosen))
+    if not session.dry_run and not yes:
+        for one, _ in chosen:
+            session.observer.noted(f"{short_path(session, one.venv.path)}, last used {one.day}")
+        if not confirmed(session, f"delete {count_of_venvs(len(chosen))}, {total}?", yes=yes):
+            return answer(
+                Refused("nothing was removed", hint="`--yes` removes them without a question", code=NEEDS_YES)
+            )
+    session.if_cut_off(answer)
+    for one, facts in chosen:
+        with Part():
+            if not session.dry_run:
+                if not is_still_unused(one, age):
+                    left.append((facts.path, "it was used meanwhile"))
+                    continue
+                _delete(session, facts, ())
+            changed.append(facts.path)
+    if session.dry_run and not yes:
+        notes.append("this needs a yes: `--yes`, or an answer on a terminal")
+    return answer()
+
+
+def _refuse_what_holds_more(session: Session, facts: VenvFacts) -> None:
+    """Raise Refused for a folder that cannot be removed as a whole: it is one that the user looks at first."""
+    refuse_what_holds_the_store(session.places, facts.folder)
+    refuse_what_cannot_move(facts.folder, beside=False)
+    parts_to_remove(facts.folder, f"pyman venvs --remove {as_word(facts.path)}", yes=False)
 
 
 def _removable(session: Session, path: str) -> VenvFacts:

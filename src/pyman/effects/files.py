@@ -24,6 +24,7 @@ _RANDOM = 4
 _HEX = frozenset("0123456789abcdef")
 
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_NO_TRACE: int = getattr(os, "O_NOATIME", 0)
 _IS_A_LINK = (errno.ELOOP, errno.EMLINK)  # what O_NOFOLLOW answers, and what it answers on FreeBSD
 
 _NO_HARD_LINKS = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -84,9 +85,17 @@ def open_to_read(path: str, *, folder: int | None = None) -> int:
 
 
 def _open(path: str, folder: int | None = None) -> int:
-    """Open what is not a link, or the regular file that a link leads to."""
+    """Open what is not a link, or the regular file that a link leads to.
+
+    That pyman has read a file is no sign that it is used: where the system can, its access time stays.
+    """
     try:
-        return os.open(path, _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            return os.open(path, _READ_FLAGS | os.O_NOFOLLOW | _NO_TRACE, dir_fd=folder)
+        except PermissionError as error:
+            if not _NO_TRACE or error.errno != errno.EPERM:
+                raise
+            return os.open(path, _READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)  # Somebody else's.
     except OSError as error:
         if error.errno not in _IS_A_LINK or folder is not None:
             raise
@@ -314,13 +323,14 @@ def missing_space(folder: str) -> int:
     return max(size_of(folder) - free, 0)
 
 
-def size_of(folder: str, *, alone: bool = False) -> int:
+def size_of(folder: str, *, alone: bool = False, seen: set[tuple[int, int]] | None = None) -> int:
     """The bytes that a folder takes on the disk; hard-linked files count once, and with `alone` not at all.
 
-    That is what removing it frees, as far as the other names of a file lie elsewhere.
+    That is what removing it frees, as far as the other names of a file lie elsewhere. Files in `seen` do not count
+    either, and those that do are added: so what several folders share counts in the first one.
     """
     total = 0
-    seen: set[tuple[int, int]] = set()
+    seen = set() if seen is None else seen
     waiting = [folder]
     while waiting:
         try:

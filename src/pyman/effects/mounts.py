@@ -18,6 +18,8 @@ _ON_NETWORK = frozenset(
     """.split()  # noqa: SIM905  # a list of one word a line would take thirty
 )
 """Kinds of file systems whose files are somewhere else: what is there may be slow, or never answer."""
+_KEEPS_ACCESS_TIMES = frozenset(("bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "tmpfs", "xfs", "zfs"))
+"""Kinds of file systems that do unless they are told not to; an overlay does so for some of its files."""
 _WAITING = ("autofs",)
 """A look at one mounts something."""
 _MOST_LINKS = 40
@@ -41,6 +43,13 @@ class Mount:
     """The numbers of its device, as `8:1`."""
     parent: str = ""
     """The number of the mount that it was mounted upon."""
+    options: str = ""
+    """How it is mounted: `rw,nosuid,relatime`."""
+
+    @property
+    def keeps_access_times(self) -> bool:
+        """True where it is known to write down when a file was last read, at least once a day."""
+        return self.kind in _KEEPS_ACCESS_TIMES and not {"noatime", "ro"}.intersection(self.options.split(","))
 
     @property
     def is_on_network(self) -> bool:
@@ -199,7 +208,8 @@ def _mounts() -> list[Mount]:
                 before, _, after = line.rstrip("\n").partition(" - ")
                 fields, (kind, source) = before.split(" ", 5), after.split(" ", 2)[:2]
                 place, root = unescape(fields[4]), unescape(fields[3])
-                found.append(Mount(place, kind, unescape(source), root, fields[0], fields[2], fields[1]))
+                options = fields[5].partition(" ")[0]
+                found.append(Mount(place, kind, unescape(source), root, fields[0], fields[2], fields[1], options))
     except (OSError, IndexError, ValueError):
         return found
     return found
