@@ -52,6 +52,7 @@ _OWN_RUNS = {
             "test_doctor_creators.py",
             "test_doctor_owners.py",
             "test_owners_keep.py",
+            "test_without_shims.py",
             "test_install_script.py",
             "test_seed_interpreters.py",
         ),

@@ -108,7 +108,10 @@ def test_root_and_command_are_written_in():
 def test_names_of_patch_releases_and_what_is_linked():
     names = shim_names(["3", "3.13", "3.14t", "3.13.5", "3.13.5+20261101", "3.14.2t", "3.15.0rc1"])
     assert {"python3.13.5", "python3.14.2t", "python3.15.0rc1"} <= set(names)
-    assert names_to_link(names) == ("python3.13", "python3.13.5", "python3.14.2t", "python3.14t", "python3.15.0rc1")
+    assert names_to_link(names) == ("python3.13", "python3.14t")
+    # What virtualenv tries first when it is asked for 3.13, or for py313.
+    assert {"3.13", "py313", "3.14t", "py314t"} <= set(names)
+    assert not {"3.13.5", "py3135", "3", "py3"} & set(names)
     assert program_release("python3.13.5") == "3.13.5"
     assert program_release("python3.14.2t") == "3.14.2t"
     for other in ("python3.13", "python", "pip3.13.5", "python3.13.5-config", "pythonx", "3.13.5"):

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-NAMES = ("idle3.{}", "pip3.{}", "pydoc3.{}", "python3.{}", "python3.{}-config")
+NAMES = ("3.{}", "idle3.{}", "pip3.{}", "pydoc3.{}", "python3.{}", "python3.{}-config")
 
 
 def shims(home):
@@ -22,6 +22,7 @@ def shims(home):
     minors -= releases
     wanted = {name.format(minor) for minor in minors for name in NAMES} | {f"python3.{each}" for each in releases}
     assert {name for name in names if "3." in name} == wanted
+    assert {name for name in names if name.startswith("py3")} == {f"py3{minor}" for minor in minors}
     assert {f"3.{release}" for release in releases} == {
         name for name in os.listdir(home.root / "runtimes") if name.count(".") == 2 and not name.startswith(".")
     }

@@ -27,18 +27,20 @@ def test_links_are_made_kept_current_and_taken_back(machine):
     planned = machine.pyman("shims", "--link", "--dry-run", "--json").json
     assert links(machine) == {"python3.13.99": "/usr/bin/python3"}
     answer = machine.pyman("shims", "--link", "--json").json
-    assert answer["changed"] == planned["changed"] == [f"{folder}/python3.13", f"{folder}/python3.13.5"]
+    assert answer["changed"] == planned["changed"] == [f"{folder}/python3.13"]
     # Each leads to a shim: it runs what the folder asks for.
     assert links(machine)["python3.13"] == f"{shims}/python3.13"
     assert machine.run(f"{folder}/python3.13", "-V", PATH="/usr/bin:/bin") == f"Python {OLD}"
     assert machine.pyman("shims", "--link", "--json").json["changed"] == []
 
     machine.pyman("install", NEW)
-    assert set(links(machine)) == {"python3.13", f"python{NEW}", f"python{OLD}", "python3.13.99"}
+    # None of a patch release: a tool that looks for 3.13 might take it, and pin.
+    assert set(links(machine)) == {"python3.13", "python3.13.99"}
     assert machine.run(f"{folder}/python3.13", "-V", PATH="/usr/bin:/bin") == f"Python {NEW}"
-    assert machine.run(f"{folder}/python{OLD}", "-V", PATH="/usr/bin:/bin") == f"Python {OLD}"
-    machine.pyman("uninstall", OLD)
-    assert set(links(machine)) == {"python3.13", f"python{NEW}", "python3.13.99"}
+    machine.pyman("install", "3.11")
+    assert set(links(machine)) == {"python3.11", "python3.13", "python3.13.99"}
+    machine.pyman("uninstall", "3.11", "--force")
+    assert set(links(machine)) == {"python3.13", "python3.13.99"}
 
     # A venv made through a link follows, as through the shim.
     machine.run(f"{folder}/python3.13", "-m", "venv", "--without-pip", f"{machine.path}/v", PATH="/usr/bin:/bin")
@@ -46,7 +48,7 @@ def test_links_are_made_kept_current_and_taken_back(machine):
     found = machine.pyman("find", f"{folder}/python3.13", "--json").json
     assert found["path"] == f"{machine.root}/runtimes/3.13/bin/python3.13"
 
-    assert f"removed 2 links from {folder}" in machine.pyman("shims", "--unlink").out
+    assert f"removed 1 link from {folder}" in machine.pyman("shims", "--unlink").out
     assert links(machine) == {"python3.13.99": "/usr/bin/python3"}
     assert "there are no links" in machine.pyman("shims", "--unlink").out
     assert not os.path.exists(f"{machine.root}/links")

@@ -406,6 +406,12 @@ def test_a_patch_release_by_its_name(stage, shell, program, runs):
     fails(scene.run(shell, program="python3.13.9"), "3.13.9 is not installed")
 
 
+@pytest.mark.parametrize("program", ["3.11", "py311"])
+def test_the_version_itself_is_its_python(stage, shell, program):
+    scene = stage(Case("named", b"3.13\n", program=program))
+    assert scene.run(shell, "-V").stdout == f"ran {scene.store.runtimes}/3.11/bin/python3.11 <-V>\n"
+
+
 def test_a_link_to_a_shim_may_lie_anywhere(stage, shell):
     scene = stage(Case("linked", b"3.11\n", program="python3.11"))
     with open(f"{scene.shims}/python", encoding="utf-8") as file:

@@ -7,6 +7,7 @@ import os
 
 from pyman.app.console import Session, megabytes
 from pyman.app.search import search_before_removal
+from pyman.app.shims import keep_shims_current
 from pyman.core.plans.removal import Dependent, aliases_without_way_back, prunable
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
@@ -147,6 +148,8 @@ def remove_unused(
         with Part():
             remove_runtime(session.places, runtime, observer=session.observer, preview=session.preview)
             done.removed.append((runtime, size))
+    if done.removed:
+        keep_shims_current(session)
     forget_gone(session)
 
 

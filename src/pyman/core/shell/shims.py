@@ -34,9 +34,12 @@ def shim_names(names_in_store: Iterable[str]) -> tuple[str, ...]:
         if split is not None and len(split[0]) == 3:
             # A tool that is asked for exactly this release looks for it by this name.
             names.add(f"python{alias}")
+            continue
         if split is None or len(split[0]) != 2:
             continue
-        names |= {f"python{alias}", f"python{alias}{_CONFIG}"}
+        # virtualenv, tox and what builds on them try the version itself, as it is written, before they try every name
+        # that begins with `python` in the order of the folder: there a patch release may come first, and would pin.
+        names |= {f"python{alias}", f"python{alias}{_CONFIG}", alias, f"py{alias.replace('.', '')}"}
         if split[2] == "default":
             # The scripts of other variants carry the plain minor, and would fight over the name.
             names |= {f"pip{alias}", f"pydoc{alias}", f"idle{alias}"}
@@ -46,10 +49,10 @@ def shim_names(names_in_store: Iterable[str]) -> tuple[str, ...]:
 def names_to_link(names: Iterable[str]) -> tuple[str, ...]:
     """Those of the shims that programs without a shell's set-up find in a folder of everybody: `python3.13`.
 
-    None without a version: `python3` there would take the place of the system's for all that the user runs.
+    None without a version: `python3` there would take the place of the system's for all that the user runs. None with
+    a patch release: a tool that looks for 3.13 might take it, and pin.
     """
-    versioned = (name for name in names if program_minor(name) is not None or program_release(name) is not None)
-    return tuple(name for name in versioned if name.startswith("python") and not name.endswith(_CONFIG))
+    return tuple(name for name in names if name.startswith("python3.") and name == f"python{program_minor(name)}")
 
 
 def program_minor(program: str) -> str | None:
