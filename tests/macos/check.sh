@@ -3,8 +3,9 @@
 # a network, and removes them at its end. Prints a line for each fact and ends with the number of those that are wrong.
 #
 # Written where there was no Mac: until the nightly workflow has run it, none of its lines has ever been seen to pass.
-set -u
+#
 # shellcheck disable=SC2016  # other shells expand these
+set -u
 
 here=$(cd "$(dirname "$0")/../.." && pwd -P)
 work=$(mktemp -d)
