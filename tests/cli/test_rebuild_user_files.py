@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -72,6 +73,49 @@ def test_all_that_no_package_put_there_stays(bench):
     assert "my-own-key = 1\n" in (venv / "pyvenv.cfg").read_text()
     assert "kept what no package had put there: " in result.err
     assert left_beside(venv) == []
+
+
+def test_what_names_the_old_minors_interpreter_starts_the_new_one(bench):
+    """Scripts, links and kernels of the user; whatever names another interpreter stays as it is."""
+    venv = bench.venv("spam==1.0")
+    code = "import sys; print(sys.version_info[:2], sys.argv[1:])\n"
+    own = f"{venv}/bin/python3.13"
+    scripts = {
+        "bin/mine": f"#!{own}\n{code}",
+        "bin/with-options": f"#!{own} -I\n{code}",
+        "bin/long": f"#!/bin/sh\n'''exec' '{own}' \"$0\" \"$@\"\n' '''\n{code}",
+        "bin/tools/inner": f"#!{own}\n{code}",
+    }
+    for name, text in scripts.items():
+        write(f"{venv}/{name}", text, 0o755)
+    others = {
+        "bin/plain": f"#!{venv}/bin/python\n{code}",
+        "bin/system": f"#!/usr/bin/python3.13\n{code}",
+        "bin/env": f"#!/usr/bin/env python3.13\n{code}",
+        "bin/text": f"{own} is named here\n",
+        "bin/notes.txt": f"#! {own}\n",
+    }
+    for name, text in others.items():
+        write(f"{venv}/{name}", text, 0o755)
+    kernel = {"argv": [own, "-m", "ipykernel_launcher"], "display_name": "mine"}
+    write(f"{venv}/share/jupyter/kernels/mine/kernel.json", json.dumps(kernel))
+    (venv / "bin/py").symlink_to("python3.13")
+    (venv / "bin/absolute").symlink_to(own)
+    (venv / "bin/away").symlink_to("/usr/bin/python3.13")
+    result = bench.home.pyman("rebuild", venv, "-p", "3.11")
+    for name in scripts:
+        assert bench.home.run(venv / name, "a", "b c") == "(3, 11) ['a', 'b c']", name
+        assert os.stat(venv / name).st_mode & 0o777 == 0o755
+    assert {name: (venv / name).read_text() for name in others} == others
+    told = json.loads((venv / "share/jupyter/kernels/mine/kernel.json").read_text())
+    assert told["argv"] == [f"{venv}/bin/python", "-m", "ipykernel_launcher"]
+    assert [os.readlink(venv / f"bin/{name}") for name in ("py", "absolute", "away")] == [
+        "python",
+        f"{venv}/bin/python",
+        "/usr/bin/python3.13",
+    ]
+    assert "bin/python starts what named an interpreter that is not there any more: " in result.err
+    assert "bin/mine" in result.err
 
 
 def test_files_in_folders_of_packages_stay_and_changed_ones_stop_it(bench):

@@ -27,7 +27,7 @@ from pyman.effects.settings import read_link_mode
 from pyman.effects.venvs.backup import Backup, VenvLock
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.journal import journal_path, read_entry
-from pyman.effects.venvs.kept_files import copy_folder, copy_user_files, keep_activation
+from pyman.effects.venvs.kept_files import copy_folder, copy_user_files, keep_activation, repoint_programs
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import folder_made, refuse_unless_own, within_own
 from pyman.effects.venvs.recovery import FINISHED, LEFT, interrupted, recover
@@ -232,11 +232,14 @@ def check_new(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder
         refuse_unless_own(made)
         if plan.library is not None:
             user_files = copy_user_files(backup, facts.folder, plan.library, library, plan.packages)
+        repointed = repoint_programs(made, backup, dict.fromkeys((facts.folder, facts.path)), user_files)
         user_files += tuple(f"bin/{name}" for name in keep_activation(facts, backup, new, made))
         _keep_owner_files(plan, backup, made)
         _keep_settings(facts, new, made)
         if user_files:
             notes += (f"kept what no package had put there: {_some(user_files)}",)
+        if repointed:
+            notes += (f"bin/python starts what named an interpreter that is not there any more: {_some(repointed)}",)
         old.flush()
         notes += _refuse_programs_that_fail(smoke_test, backup, session)
     finally:

@@ -12,6 +12,10 @@ from posixpath import basename
 
 from pyman.core.shell.activation import quote_sh
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SHEBANG_LIMITS = {"linux": 127, "darwin": 512}
 """Bytes, with `#!` and the end of the line: beyond them pip and its vendored distlib go by way of `/bin/sh`."""
 # Linux read no longer first lines before 5.1; pip and installer go by the same number everywhere.
@@ -71,6 +75,15 @@ def header_for(executable: str, arguments: str = "", limit: int = _LONGEST_SHEBA
         return simple
     quoted = executable if is_plain(executable) else quote_sh(executable)
     return f"{_SH}{quoted}{more}{_SH_END}"
+
+
+def with_interpreter(text: str, interpreters: Mapping[str, str]) -> str:
+    """A script that is run by one of these interpreters, run by the one that stands for it; any other as it is."""
+    header = read_header(text)
+    if header is None or header[0] not in interpreters:
+        return text
+    executable, arguments, rest = header
+    return header_for(interpreters[executable], arguments) + rest
 
 
 def _is_unicode(text: str) -> bool:

@@ -7,6 +7,7 @@ import stat
 
 from pyman.core.moved import (
     DATA_FOLDERS,
+    KERNEL,
     inside,
     is_bookkeeping,
     is_born_with,
@@ -14,7 +15,9 @@ from pyman.core.moved import (
     package_of_program,
     with_parents,
 )
+from pyman.core.names import minor_of_executable
 from pyman.core.packages.package import is_compiled
+from pyman.core.script_header import with_interpreter
 from pyman.core.shell.activation import read_virtual_env
 from pyman.core.shell.kept_activation import Rebuilding, filled_templates, is_makers_script, kept_script
 from pyman.effects.copying import RUNS_AS_OWNER, copy_content, open_source
@@ -26,12 +29,14 @@ from pyman.effects.venvs.writer import activation_scripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pyman.core.packages.package import Package
     from pyman.core.venv import VenvFacts, VenvFolder
 
 _BYTECODE = "__pycache__"
+_LARGEST_SCRIPT = 1 << 20
+"""Bytes."""
 
 
 def copy_user_files(
@@ -149,10 +154,13 @@ class _Takeover:
         return True
 
     def _retargeted(self, path: str, text: str) -> str:
-        """What a link says in the new venv: it leads into the library folder by its new name."""
+        """What a link says in the new venv: it leads into the library by its new name, and to the new interpreter."""
+        led = os.path.normpath(os.path.join(self._venv, os.path.dirname(path), text))
+        above, name = os.path.split(led)
+        if above == f"{self._venv}/bin" and minor_of_executable(name) is not None and not os.path.lexists(led):
+            return text[: -len(name)] + "python"
         if self._old == self._new or self._old not in text:
             return text
-        led = os.path.normpath(os.path.join(self._venv, os.path.dirname(path), text))
         if f"{led}/".startswith(f"{self._venv}/{self._old}/"):
             return text.replace(self._old, self._new, 1)
         return text
@@ -216,6 +224,58 @@ def copy_folder(source: str, target: str) -> None:
         # It tells of each file; one is enough to know why.
         first = error.args[0][0] if error.args and error.args[0] else (source, target, str(error))
         raise OSError(f"{first[0]}: {first[2]}") from error
+
+
+# Scripts and kernels of the user that start the venv's own `bin/python3.13`, which the new one does not have.
+
+
+def repoint_programs(made: VenvFolder, backup: str, places: Iterable[str], taken: Iterable[str]) -> tuple[str, ...]:
+    """Let what the user kept be started by `bin/python` where it named an interpreter of the old venv that is gone.
+
+    `places` are the paths by which the venv is called, `taken` what was copied into the new one, relative to it.
+    Returns what was rewritten. Raises OSError, and as `within_own` does.
+    """
+    gone = [
+        name
+        for name in names_in(os.path.join(backup, "bin"))
+        if minor_of_executable(name) is not None and not os.path.lexists(os.path.join(made.path, "bin", name))
+    ]
+    interpreters = {f"{place}/bin/{name}": f"{place}/bin/python" for place in places for name in gone}
+    if not interpreters:
+        return ()
+    return tuple(path for path in _files(made.path, taken) if _repoint(made, path, interpreters))
+
+
+def _files(venv: str, taken: Iterable[str]) -> Iterator[str]:
+    """The scripts and kernels in what was taken over, relative to the venv."""
+    for path in taken:
+        whole = os.path.join(venv, path)
+        paths = [path]
+        if is_folder(whole):
+            paths = [
+                os.path.relpath(os.path.join(above, name), venv) for above, _, names in walk(whole) for name in names
+            ]
+        yield from (each for each in paths if each.startswith("bin/") or os.path.basename(each) == KERNEL)
+
+
+def _repoint(made: VenvFolder, path: str, interpreters: Mapping[str, str]) -> bool:
+    whole = os.path.join(made.path, path)
+    status = os.lstat(whole)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_SCRIPT:
+        return False
+    text = read_bytes(whole).decode("utf-8", "surrogateescape")
+    after = text
+    if os.path.basename(path) == KERNEL:
+        for old, new in interpreters.items():
+            after = after.replace(f'"{old}"', f'"{new}"')
+    else:
+        after = with_interpreter(text, interpreters)
+    if after == text:
+        return False
+    content, name = after.encode("utf-8", "surrogateescape"), os.path.basename(path)
+    mode = stat.S_IMODE(status.st_mode)
+    within_own(made, os.path.dirname(path), lambda folder: replace_file(name, content, mode, folder=folder))
+    return True
 
 
 # The activation scripts of the old venv: what its user added to them, and those that pyman does not write.
