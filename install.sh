@@ -221,7 +221,14 @@ find_python() {
         try_python "$wanted_python" && return 0
         fail "$wanted_python is no CPython 3.11 or newer with venv, ensurepip and ssl${lacking:+: $lacking}" "name another"
     fi
-    for name in python3.14 python3.13 python3.12 python3.11 python3 python; do
+    # Also minor versions that did not exist when this was written; the newest first.
+    names=
+    minor=99
+    while [ "$minor" -ge 11 ]; do
+        names="$names python3.$minor"
+        minor=$((minor - 1))
+    done
+    for name in $names python3 python; do
         saved=$IFS
         IFS=:
         for folder in $PATH; do

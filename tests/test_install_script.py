@@ -354,6 +354,21 @@ def test_root_changes_nothing_of_another_user(person, tmp_path, place, how):
     assert os.listdir(elsewhere) == []
 
 
+@pytest.mark.parametrize("name", ["python3.11", "python3.15", "python3.27"])
+def test_a_python_of_any_minor_version_is_found(person, name):
+    """It says that it will do, and makes no environment."""
+    program = f"{person.tools}/{name}"
+    text = 'case $* in *missing*) echo "$0" ;; *) echo "asked: $*" >&2; exit 1 ;; esac\n'
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(f"#!/bin/sh\n{text}")
+    os.chmod(program, 0o755)
+    result = person.install()
+    assert f"pyman will run on {program}\n" in result.stdout, result
+    assert "asked: " in result.stderr
+    assert result.returncode == 1
+    assert not os.path.exists(f"{person.root}/app")
+
+
 # --- no Python at all ---
 
 

@@ -16,6 +16,7 @@ from stage.disks import read_only, small_disk
 from stage.home import Home
 from stage.mirror import archive_path, mirror_folder, runtime_tree
 from stage.mirrors import Mirror, link, member, pack, stand_in, stand_in_files
+from stage.programs import program
 from stage.server import LOGIN_PAGE, Server, cut, instead, login_page, redirect, stall, status
 
 RELEASE = "3.13.9"
@@ -172,6 +173,34 @@ def test_the_next_run_succeeds_where_the_last_one_met_a_bad_archive(user, mirror
     mirror.add(RELEASE)
     user.pyman("install", "3.13")
     assert names(user) == ["3", "3.13", RELEASE]
+
+
+@pytest.mark.parametrize(
+    ("script", "why", "hint"),
+    [
+        (
+            """printf '%s\\n' 'Fatal Python error: x' "ModuleNotFoundError: No module named 'encodings'" '' \\
+            'Current thread 0x0 (most recent call first):' '  <no Python frame>' >&2; exit 1""",
+            "ended with status 1: ModuleNotFoundError: No module named 'encodings'",
+            "install another release",
+        ),
+        (
+            'echo "$0: error while loading shared libraries: libffi.so.9: cannot open shared object file" >&2; exit 127',
+            "ended with status 127: error while loading shared libraries: libffi.so.9",
+            "install what the system lacks: libffi.so.9",
+        ),
+        ("kill -SEGV $$", "was ended by the signal", "install another release"),
+        ("echo hello", "does not answer as a Python", "install another release"),
+    ],
+    ids=["fatal", "library", "signal", "no answer"],
+)
+def test_a_build_that_does_not_start_is_told_with_the_reason_and_no_place_that_is_gone(user, mirror, script, why, hint):
+    mirror.add(RELEASE, stand_in(RELEASE, **{"bin/python3.13": program(script)}))
+    answer = user.pyman("install", "3.13", "--no-adopt", status=1)
+    assert f"error: Python {RELEASE} {why}" in failed(answer)
+    assert hint in answer.err.splitlines()[-1]
+    assert ".install-" not in answer.err
+    assert names(user) == []
 
 
 # --- lists ---

@@ -7,7 +7,8 @@ import os
 import pytest
 
 from stage.home import Home
-from stage.mirrors import Mirror
+from stage.mirrors import Mirror, stand_in
+from stage.wheels import build_wheel
 
 
 @pytest.fixture
@@ -198,3 +199,22 @@ def test_the_list_is_the_registry(user):
         ("3.13.9", 0),
     ]
     assert set(answer) == {"schema", "runtimes", "aliases"}
+
+
+def test_sentences_name_a_release_with_its_variant(user, tmp_path):
+    wheel = build_wheel(str(tmp_path), "pip", "26.0")
+    with open(wheel, "rb") as file:
+        bundled = {f"lib/python3.14/ensurepip/_bundled/{os.path.basename(wheel)}": file.read()}
+    mirror = Mirror(tmp_path / "with pip")
+    mirror.add("3.14.2", stand_in("3.14.2", **bundled))
+    user.pyman("install", "3.14.1t")
+    user.pyman("install", "3.14", PYMAN_MIRROR=mirror.path)
+    user.pyman("venv", "v", "--without-pip", "-p", "3.14t")
+    assert "runs Python 3.14.1t" in user.pyman("info", "v").out
+    assert "v: Python 3.14.1t → 3.14.2, packages" in user.pyman("rebuild", "v", "-p", "3.14", "--dry-run").out
+    # programs read the variant beside it
+    assert user.json("rebuild", "v", "-p", "3.14", "--dry-run")["rebuilt"][0]["from"] == "3.14.1"
+    user.pyman("venv", "pinned", "--without-pip", "-p", "3.14.1t")
+    user.pyman("install", "3.14t")
+    findings = {finding["code"]: finding for finding in user.json("doctor", "pinned", status=0)["findings"]}
+    assert findings["pinned"]["message"] == "pinned to 3.14.1t, and 3.14.2t is installed"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.interpreter import ImportFailure, missing_part, read_facts, read_failures, split_answer
+from pyman.core.interpreter import ImportFailure, missing_part, read_facts, read_failures, split_answer, telling_line
 from pyman.core.version import Version
 from pyman.errors import Refused
 from stage.hostile import HUGE, damaged, text_of
@@ -77,6 +77,43 @@ def test_failures_follow_the_facts():
         ImportFailure("_ssl", "libssl.so.3: cannot open"),
         ImportFailure("_lzma", ""),
     )
+
+
+FATAL = """Python path configuration:
+  PYTHONHOME = (not set)
+  sys.prefix = '/install'
+Fatal Python error: init_fs_encoding: failed to get the Python codec of the filesystem encoding
+Python runtime state: core initialized
+{}
+Current thread 0x00007f0d5e1c6740 (most recent call first):
+  <no Python frame>
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            FATAL.format("ModuleNotFoundError: No module named 'encodings'\n"),
+            "ModuleNotFoundError: No module named 'encodings'",
+        ),
+        (
+            FATAL.format(""),
+            "Fatal Python error: init_fs_encoding: failed to get the Python codec of the filesystem encoding",
+        ),
+        ("Traceback (most recent call last):\n  File ...\nMemoryError\n", "MemoryError"),
+        ("first\nzipimport.ZipImportError: no\nException ignored in x\n", "zipimport.ZipImportError: no"),
+        (
+            "/r/python: error while loading shared libraries: libx.so: no\n\n",
+            "/r/python: error while loading shared libraries: libx.so: no",
+        ),
+        ("first\n the last \n", "the last"),
+        ("\n \n", ""),
+        ("", ""),
+    ],
+)
+def test_the_line_that_says_why_a_python_ended(text, line):
+    assert telling_line(text) == line
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pyman.core.moved import (
     MovedFiles,
     edits_of_move,
     is_activation,
+    is_born_with,
     is_easy_install,
     is_pointer,
     link_edits_of_move,
@@ -448,3 +449,9 @@ def test_a_script_in_a_place_that_no_python_can_name_finds_its_interpreter_besid
     assert header.startswith("#!/bin/sh\n'''exec' \"$(dirname ")
     assert '"/python3.13 -I "$0" "$@"\n' in header or '"/\'python3.13\' -I "$0" "$@"\n' in header
     compile(header + "answer = 1\n", "script", "exec")
+
+
+@pytest.mark.parametrize("name", ["python", "python3", "python3.14t", "pypy3.11", "𝜋thon", "pip3.13", "Activate.ps1"])
+def test_what_every_maker_puts_into_bin_is_nobodys(name):
+    assert is_born_with(name)
+    assert not is_born_with(f"my-{name}")

@@ -10,7 +10,6 @@ from pyman.core.escape import visible
 from pyman.core.packages.lent import told
 from pyman.core.relink import Target, shown_release
 from pyman.core.venv import VenvFacts
-from pyman.core.version import short_release
 from pyman.effects.packages.donors import Donors
 from pyman.effects.venvs.inventory import leads_outside
 from pyman.effects.venvs.own_folders import leads_elsewhere, not_written
@@ -49,7 +48,7 @@ def get_consent(
     sentences: list[str] = []
     code = OLDER_RELEASE
     if not may_go_down and facts.python is not None and target.version < facts.python:
-        sentences.append(f"{shown_release(target)} is older than the {short_release(facts.python)} that runs now")
+        sentences.append(f"{shown_release(target)} is older than the {facts.release} that runs now")
     lost = Donors().losses(facts, target)
     if lost:
         code = BORROWS

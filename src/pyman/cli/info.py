@@ -159,8 +159,10 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     lines = [f"{short_path(session, facts.path)}, made by {facts.creator}"]
     if facts.folder != facts.path:
         lines.append(f"  it stands for {short_path(session, facts.folder)}")
-    python = facts.python
-    lines.append(f"  runs {shown_release(python, 'default')}" if python else f"  {_why_unknown(session, facts)}")
+    runs = facts.running
+    release = runs.version if runs is not None else None
+    variant = runs.variant if runs is not None else "default"
+    lines.append(f"  runs {shown_release(release, variant)}" if release else f"  {_why_unknown(session, facts)}")
     lines += [f"    {'→' if number else ' '} {short_path(session, step)}" for number, step in enumerate(chain)]
     lines.append(f"  home in pyvenv.cfg: {short_path(session, facts.settings.home or 'missing')}")
     for key in ("version", "version_info", "pyman-request", "pyman-policy", "pyman-held-back"):
@@ -171,7 +173,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     lines.append(f"  others on the same Python: {len(others)}")
     lines += [f"    {short_path(session, other)}" for other in others[:_MOST_NAMED]]
     if len(others) > _MOST_NAMED:
-        lines.append(f"    and {len(others) - _MOST_NAMED} more: `pyman venvs --python {facts.python}`")
+        lines.append(f"    and {len(others) - _MOST_NAMED} more: `pyman venvs --python {facts.release}`")
     lines += [
         f"  {one.severity} {one.code}: {one.message}" + (f" ({one.repair})" if one.repair else "") for one in findings
     ]

@@ -18,7 +18,7 @@ from pyman.core.relink import store_target, wanted_alias
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
 from pyman.core.venv import VenvFacts
-from pyman.core.version import python_name, short_release
+from pyman.core.version import python_name
 from pyman.errors import FOREIGN, MINOR_MISMATCH, NotFound, PymanError, Refused
 
 _VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]
@@ -109,7 +109,7 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
         if facts.python is None:
             raise NotFound(f"nobody can tell what {facts.path} runs", hint="name the patch release")
         fitting = [one for one in store.runtimes if one.whole and one.version == facts.python and one.alias == alias]
-        wanted = short_release(facts.python)
+        wanted = facts.release or ""
     else:
         request = parse_request(version)
         if alias is not None and store.runtime(f"{alias}-{version}") is not None:

@@ -131,6 +131,21 @@ def read_failures(fields: list[str]) -> tuple[ImportFailure, ...]:
     return tuple(ImportFailure(*field.partition(" ")[::2]) for field in fields[_FIELDS:])
 
 
+def telling_line(error_output: str) -> str:
+    """Return the line of what a program wrote about its end that says why it ended; "" where there is none.
+
+    A Python that cannot start ends with where it was, not with why: the exception, or the fatal error, stands before.
+    """
+    import re
+
+    lines = [line.strip() for line in error_output.split("\n") if line.strip()]
+    for pattern in (r"(?:\w+\.)*\w*(?:Error|Exception)(?:: |$)", "Fatal Python error: "):
+        found = next((line for line in reversed(lines) if re.match(pattern, line[:_LONGEST_SENTENCE])), None)
+        if found is not None:
+            return found
+    return lines[-1] if lines else ""
+
+
 def missing_part(sentence: str) -> str | None:
     """Return what the system lacks, by the sentence of a dynamic linker (glibc, musl, macOS); None if it says no such.
 

@@ -430,7 +430,7 @@ _OURS = re.compile(r"\.pyman-unfinished|\..+\.pyman-[0-9]+-[0-9a-f]{8}")
 
 # What a venv's `bin` is born with, whoever makes it.
 _BORN_WITH = re.compile(
-    r"(?:python|pythonw|pypy)[0-9.]*[td]?|(?:pip|wheel|easy_install)-?[0-9.]*t?|pydoc(?:\.bat)?"
+    r"(?:python|pythonw|pypy)[0-9.]*[td]?|𝜋thon|(?:pip|wheel|easy_install)-?[0-9.]*t?|pydoc(?:\.bat)?"
     r"|activate(?:\.[a-z0-9]+)?|activate_this\.py|deactivate(?:\.[a-z0-9]+)?|__pycache__",
     re.IGNORECASE,
 )

@@ -11,7 +11,7 @@ from pyman.core.implementation import CPYTHON, alias_name, library_name, reads_h
 from pyman.core.names import is_minor_name, is_release_name, split_library
 from pyman.core.record import derived, record, replace
 from pyman.core.venv_contents import NOTHING, Abi, Contents
-from pyman.core.version import VARIANT_SUFFIX, Version
+from pyman.core.version import VARIANT_SUFFIX, Version, release_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -282,6 +282,12 @@ class VenvFacts:
     def python(self) -> Version | None:
         """The patch release that runs; None where files do not tell it."""
         return self.running.version if self.running else None
+
+    @property
+    def release(self) -> str | None:
+        """The same with its variant, as people write it: `3.14.2t`."""
+        runs = self.running
+        return release_name(runs.version, runs.variant) if runs is not None and runs.version is not None else None
 
     @derived
     def not_executable(self) -> tuple[str, ...]:

@@ -125,12 +125,8 @@ FROM_INDEX = "from the index"
 
 def plan_lines(session: Session, plan: RebuildPlan) -> list[str]:
     """The plan: the two Pythons, who installs, what comes from where, and what cannot be restored."""
-    from pyman.app.relink import running_release
-
     shown = short_path(session, plan.facts.path)
-    lines = [
-        f"{shown}: Python {running_release(plan.facts) or '?'} → {plan.choice.release}, packages by {plan.installer}"
-    ]
+    lines = [f"{shown}: {python_name(plan.facts.release or '?')} → {plan.choice.release}, packages by {plan.installer}"]
     if plan.source is not None:
         lines.append(f"  what {short_path(session, plan.source)} asks for, instead of what is there")
     else:

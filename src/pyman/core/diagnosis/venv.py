@@ -32,7 +32,7 @@ from pyman.core.relink import base_target, has_stale_home, names_one_runtime, pi
 from pyman.core.store import DISTRIBUTION_PREFIXES
 from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT, Interpreter, VenvFacts
 from pyman.core.venv_contents import split_tag, wrong_modules
-from pyman.core.version import short_release
+from pyman.core.version import release_name, short_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ def _held_back(venv: VenvContext) -> Iterator[Finding]:
     lost = venv.losses(target)
     if reason is None and lost:
         reason = names_missing(short_release(python), lost)
-    now, newer = short_release(python), short_release(target.version)
+    now, newer = venv.facts.release, release_name(target.version, target.variant)
     message = f"kept on {now} while {venv.alias} is {newer}: {reason or held[1] or 'no reason is given'}"
     if venv.context.unfit is None:
         yield venv.find("held-back", message, "tried again when the alias moves")
@@ -488,7 +488,7 @@ def _behind(venv: VenvContext) -> Iterator[Finding]:
         return
     if target.version < python:
         return
-    now, newer = short_release(python), short_release(target.version)
+    now, newer = venv.facts.release, release_name(target.version, target.variant)
     if target.version == python and venv.other_architecture:
         return  # It has its own Python, and is not worse off than the others.
     if target.version == python:
@@ -509,13 +509,10 @@ def _pinned(venv: VenvContext) -> Iterator[Finding]:
     python = venv.facts.python
     if venv.facts.policy != "pin" or python is None:
         return
-    newest = max(
-        (runtime.version for runtime in venv.context.store.runtimes if runtime.whole and runtime.alias == venv.alias),
-        key=lambda version: version.order,
-        default=python,
-    )
-    if newest > python:
-        yield venv.find("pinned", f"pinned to {short_release(python)}, and {short_release(newest)} is installed")
+    installed = [one for one in venv.context.store.runtimes if one.whole and one.alias == venv.alias]
+    newest = max(installed, key=lambda runtime: runtime.version.order, default=None)
+    if newest is not None and newest.version > python:
+        yield venv.find("pinned", f"pinned to {venv.facts.release}, and {newest.release} is installed")
 
 
 def _prerelease_abi(venv: VenvContext) -> Iterator[Finding]:

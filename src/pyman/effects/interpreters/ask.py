@@ -16,6 +16,7 @@ from pyman.core.interpreter import (
     read_facts,
     read_failures,
     split_answer,
+    telling_line,
 )
 from pyman.core.version import Version, shown_release
 from pyman.effects.memo import load_fields, store_fields
@@ -127,8 +128,8 @@ def _answer(
     fields = split_answer(output, cookie)
     if status == 0 and fields is not None:
         return fields
-    lines = error_output.decode("utf-8", "backslashreplace").split("\n")
-    last = _shortened(next((line.strip() for line in reversed(lines) if line.strip()), ""))
+    last = telling_line(error_output.decode("utf-8", "backslashreplace"))
+    last = _shortened(last.removeprefix(f"{os.path.realpath(executable)}: "))
     part = missing_part(last)
     hint = f"install what the system lacks: {part}" if part else _try_it(executable)
     if status is None:

@@ -211,10 +211,25 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
         )
         _write_manifest(work.tree, manifest)
         executable = os.path.join(work.tree, manifest.executable)
-        smoke_test(executable, version, variant, work.tree, Admission(places))
+        try:
+            smoke_test(executable, version, variant, work.tree, Admission(places))
+        except BrokenRuntime as error:
+            raise _of_a_build(error, python_name(release_name(version, variant)), executable, work.tree) from error
     except OSError as error:
         raise cannot_write(work.tree, error) from error
     return Runtime(name, version, variant, final, None, archive.build if "+" in name else None), False
+
+
+def _of_a_build(error: BrokenRuntime, name: str, executable: str, tree: str) -> BrokenRuntime:
+    """What is wrong with a build, without the places that it is unpacked in: they are gone when that is read."""
+    message, hint = error.message, error.hint
+    for place in (executable, os.path.realpath(executable)):
+        message = message.replace(place, name)
+    for place in (tree, os.path.realpath(tree)):
+        message = message.replace(f"{place}/", "").replace(place, "its own folder")
+        if place in hint:
+            hint = "install another release, or report it to whoever made this build"
+    return BrokenRuntime(message, hint=hint, code=error.code)
 
 
 def _give_names(
