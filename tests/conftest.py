@@ -57,7 +57,7 @@ _OWN_RUNS = {
             "test_seed_interpreters.py",
         ),
         *("test_rebuild_its_index.py", "test_other_implementations.py", "test_moved_venvs.py", "test_installers.py"),
-        *("test_moved_backends.py", "test_rebuild_everything.py", "test_compilers.py"),
+        *("test_moved_backends.py", "test_rebuild_everything.py", "test_compilers.py", "test_newer_releases.py"),
         *("test_venv_like_venv.py", "real_wheels", "real_compiled", "every_kind_of_package"),
         "many_broken_venvs",
     ),

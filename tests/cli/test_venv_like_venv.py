@@ -9,8 +9,8 @@ import pytest
 
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from stage.home import Home
-from stage.interpreters import MIRROR, PYENV
-from stage.mirror import mirror_folder
+from stage.interpreters import MIRROR, NEWER, PYENV
+from stage.mirror import has_archive, mirror_folder
 
 FACTS = """
 import json, os, site, sys, sysconfig
@@ -36,7 +36,7 @@ print(json.dumps(told({
 })))
 """
 INTERPRETERS = [
-    *(pytest.param(version, id=f"mirror {version}") for version in MIRROR),
+    *(pytest.param(version, id=f"mirror {version}") for version in (*MIRROR, *NEWER)),
     *(pytest.param(os.path.basename(prefix), id=f"pyenv {os.path.basename(prefix)}") for prefix in PYENV),
     pytest.param("/usr/bin/python3", id="the system's"),
 ]
@@ -47,7 +47,7 @@ OPTIONS = [(), ("--system-site-packages", "--prompt", "it's mine")]
 def everything(tmp_path_factory):
     """A home with every interpreter at hand in its store: those of the mirror and pyenv's."""
     home = Home(tmp_path_factory.mktemp("everything"), mirror_folder())
-    home.with_runtimes(*MIRROR)
+    home.with_runtimes(*filter(has_archive, (*MIRROR, *NEWER)))
     if PYENV:
         home.pyman("adopt", *PYENV)
     return home
@@ -75,6 +75,8 @@ def request_for(home, which):
         if not os.path.exists(which):
             pytest.skip("this system has no Python of its own")
         return which
+    if not os.path.lexists(home.runtimes / which):
+        pytest.skip(f"the mirror has no archive of {which}")
     minor = which.rpartition(".")[0]
     return minor if os.readlink(home.runtimes / minor) == which else which
 

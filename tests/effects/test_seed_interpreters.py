@@ -6,13 +6,17 @@ import os
 
 import pytest
 
-from stage.interpreters import MIRROR, PYENV, from_mirror, from_prefix
+from stage.interpreters import MIRROR, NEWER, PYENV, from_mirror, from_prefix
 from stage.seeds import call, check_record, files_of, make
 
 # Every kind of pip and `ensurepip` once: tests/cli/test_venv_like_venv.py compares all the rest with every interpreter.
 KINDS = ("3.6.", "3.8.", "3.12.")
 INTERPRETERS = [
-    *(pytest.param(from_mirror, version, id=f"mirror {version}") for version in MIRROR if version != "3.13.5"),
+    *(
+        pytest.param(from_mirror, version, id=f"mirror {version}")
+        for version in (*MIRROR, *NEWER)
+        if version != "3.13.5"
+    ),
     *(
         pytest.param(from_prefix, prefix, id=f"pyenv {os.path.basename(prefix)}")
         for prefix in PYENV

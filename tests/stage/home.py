@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stage.mirror import mirror_folder, shared_folder
+from stage.mirror import archive_path, shared_folder
 from stage.warm import Warm
 
 PACKAGE = str(Path(__file__).resolve().parents[2] / "src")
@@ -186,6 +186,7 @@ def link_tree(source: str, destination: str) -> None:
 @functools.cache
 def installed_once(version: str) -> str:
     """The folder of a runtime that pyman itself installed, with the bytecode of what every start and venv imports."""
+    mirror = os.path.dirname(os.path.dirname(archive_path(version)))
     place = Path(os.path.realpath(shared_folder()), version)
     # One of the processes makes it, and the others wait.
     with open(f"{place}.lock", "ab") as lock:
@@ -193,7 +194,7 @@ def installed_once(version: str) -> str:
         if not (place / "made").exists():
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir()
-            home = Home(place, mirror_folder())
+            home = Home(place, mirror)
             home.pyman("install", version)
             python = home.runtimes / version / "bin/python3"
             home.run(python, "-c", "import ensurepip, json, runpy, ssl, subprocess, sysconfig, tempfile, venv")

@@ -13,6 +13,8 @@ from pyman.core.version import parse_version
 from stage.home import installed_once
 
 MIRROR = ("3.11.2", "3.13.5", "3.13.15")
+NEWER = ("3.14.10", "3.15.2")
+"""Of the mirror of newer releases, where there is one."""
 PYENV = tuple(sorted(glob.glob(os.path.expanduser(os.environ.get("PYENV_ROOT", "~/.pyenv") + "/versions/3.*"))))
 
 

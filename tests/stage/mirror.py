@@ -1,6 +1,7 @@
 """The mirror of archives that the tests unpack, and trees made of them.
 
-`PYMAN_TEST_MIRROR` names it, else it lies beside the checkout; a test that needs it and finds none is skipped. Where
+`PYMAN_TEST_MIRROR` names it, else it lies beside the checkout; a test that needs it and finds none is skipped. Newer releases,
+if there are some at hand, lie in the folder beside it whose name ends in `-new`. Where
 PYMAN_TEST_MIRROR is `stand-ins`, its archives are made of the Python that runs the tests (stage/stand_in); what needs real
 ones is then left out, and the summary says so.
 """
@@ -78,11 +79,23 @@ def _stand_ins() -> str:
 
 
 def archive_path(version: str) -> str:
-    """The archive of a release: 3.13.5, 3.13.15 or 3.11.2. A test is skipped where a mirror of real ones lacks it."""
-    found = sorted(glob.glob(f"{glob.escape(mirror_folder())}/*/cpython-{version}+*-install_only_stripped.tar.gz"))
+    """The archive of a release: 3.13.5, 3.13.15, 3.11.2, a newer one. A test is skipped where no mirror has it."""
+    found = _archives_of(version)
     if not found:
         pytest.skip(f"the mirror has no archive of {version}")
     return found[-1]
+
+
+def has_archive(version: str) -> bool:
+    """True where a mirror at hand has a release."""
+    return bool(_archives_of(version))
+
+
+def _archives_of(version: str) -> list[str]:
+    found: list[str] = []
+    for mirror in (f"{mirror_folder()}-new", mirror_folder()):
+        found += sorted(glob.glob(f"{glob.escape(mirror)}/*/cpython-{version}+*-install_only_stripped.tar.gz"))
+    return found
 
 
 @functools.cache
