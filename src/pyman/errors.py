@@ -3,6 +3,7 @@
     PymanError                 1   something was not done
      ├ UsageError              2   the words of the command line are wrong
      ├ BadRequest              2   a request that nobody could understand (1 when it stood in a file)
+     │  └ Unavailable          2   one that is understood, of a Python that pyman does not look after
      ├ NotFound                1   no such runtime, venv, build, alias
      ├ Refused                 1   pyman could, but something would be lost
      │  └ NotStarted           1   an interpreter that nobody vouches for
@@ -187,6 +188,10 @@ class BadRequest(PymanError):
 
     code = Code("bad-request")
     exit_status = 2
+
+
+class Unavailable(BadRequest):
+    """A request that is understood, and that no Python which pyman looks after could answer: CPython 2.7."""
 
 
 class NotFound(PymanError):

@@ -11,6 +11,7 @@ import pytest
 
 from stage.home import Home
 from stage.mirror import mirror_folder
+from stage.somebody import as_root
 
 
 @pytest.fixture(scope="module")
@@ -187,34 +188,96 @@ def test_every_step_of_a_choice_is_told(here):
     here.write("pyproject.toml", '[project]\nrequires-python = ">=3.11"\n')
     here.pyman("use", "--global", "3.11")
     assert here.pyman("which", "--explain").out.splitlines() == [
-        "PYMAN_PYTHON: asks for nothing",
-        f"{here.path}/.python-version: asks for 3.9 3.13.5 (line 1); this counts",
+        "PYMAN_PYTHON: not set",
+        f"{here.path}/.python-version: 3.9 3.13.5 (line 1); used",
         "  3.9 is not installed",
-        "the default: asks for 3.11; not needed",
-        "3.13.5 means the patch release 3.13.5 and no other",
+        "the default: 3.11; not used",
+        "3.13.5 is the patch release 3.13.5 and no other",
         f"python runs {here.runtimes}/3.13.5/bin/python",
     ]
     told = here.pyman("which", "--explain", "python3.11").out
-    assert "python3.11 itself names 3.11; this counts" in told
-    assert "3.11 follows 3.11, now 3.11.2" in told
+    assert "python3.11 itself names 3.11; used" in told
+    assert "3.11 is an alias of 3.11.2" in told
     (here.path / ".python-version").unlink()
     answer = here.json("which", "--explain")
     assert answer["path"] == f"{here.runtimes}/3.13/bin/python"
-    assert f"{here.path}/pyproject.toml: asks for >=3.11; this counts" in answer["steps"]
+    assert f"{here.path}/pyproject.toml: >=3.11 (requires-python); used" in answer["steps"]
 
 
 def test_the_steps_of_a_choice_that_leads_nowhere(here):
     here.write(".python-version", "3.9\n")
     answer = here.pyman("which", "--explain", status=1)
     assert answer.out.splitlines() == [
-        "PYMAN_PYTHON: asks for nothing",
-        f"{here.path}/.python-version: asks for 3.9 (line 1); this counts",
-        "the default: asks for nothing",
+        "PYMAN_PYTHON: not set",
+        f"{here.path}/.python-version: 3.9 (line 1); used",
+        "the default: not set",
     ]
     assert "pyman install 3.9" in answer.err
     told = here.json("which", "--explain", status=1)
     assert (told["path"], told["version"], told["request"]) == (None, None, "3.9")
     assert told["error"]["code"] == "no-python"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "step", "error"),
+    [
+        (".python-version", "# mine\nmyenv\n", ".python-version: myenv (line 2); used", "line 2: `myenv` is not a Python"),
+        (".python-version", "3.11\n../x\n", None, "line 2: `../x` is a path"),
+        (".python-version", "2.7.18\n", ".python-version: 2.7.18 (line 1); used", "line 1: Python 2.7.18 is too old"),
+        (".tool-versions", "python $x\n", None, "line 1: `$x` cannot be understood"),
+        ("mise.toml", "[tools]\npython = \n", None, "mise.toml is not valid TOML"),
+        ("mise.toml", '[tools]\npython = "x"\n', "mise.toml: x (line 2, tools.python); used", "line 2: `x` is not a Python"),
+        ("pyproject.toml", '[project]\nrequires-python = "3.x"\n', "pyproject.toml: 3.x (requires-python); used",
+         "requires-python: `3.x` is not a Python"),
+    ],
+)  # fmt: skip
+def test_the_steps_are_told_where_one_of_them_fails(here, name, text, step, error):
+    here.write(name, text)
+    answer = here.pyman("which", "--explain", status=1)
+    steps = answer.out.splitlines()
+    assert steps[0] == "PYMAN_PYTHON: not set"
+    assert step is None or f"{here.path}/{step}" in steps
+    assert error in answer.err
+    # No path is offered where paths are not followed.
+    assert "./" not in answer.err.replace("../x", "")
+    told = here.json("which", "--explain", status=1)
+    assert (told["path"], told["steps"], told["error"]["code"]) == (None, steps, "bad-request")
+
+
+@as_root
+def test_who_owns_a_file_of_somebody_else_is_told(here):
+    here.write(".python-version", "3.11\n")
+    os.chown(here.path / ".python-version", 54321, 54321)
+    step = f"{here.path}/.python-version: 3.11 (line 1, owned by user 54321); used"
+    assert step in here.pyman("which", "--explain").out.splitlines()
+    assert "54321" not in here.pyman("which", "--explain", SUDO_UID="54321").out
+    assert here.json("find")["version"] == "3.11.2"
+
+
+def test_a_venv_that_a_file_pins_says_how_it_would_follow(here):
+    for name, text in ((".python-version", "3.13.5\n"), (".tool-versions", "python 3.13.5\n")):
+        here.write(name, text)
+        told = here.pyman("venv", "--without-pip", "--clear").err
+        assert f"{here.path}/{name} pins it to 3.13.5; to follow 3.13, run `pyman use 3.13`" in told
+        (here.path / name).unlink()
+    here.write(".python-version", "3.13\n")
+    for words in ((), ("-p", "3.13.5"), ("--pin",)):
+        assert "to follow" not in here.pyman("venv", "--without-pip", "--clear", *words).err
+
+
+def test_files_of_one_folder_that_differ_are_told(here):
+    here.write(".python-version", "3.11\n")
+    here.write(".tool-versions", "python 3.13\n")
+    here.write("mise.toml", "[tools]\npython = '3.11'\n")
+    told = here.pyman("which")
+    assert told.out == f"{here.runtimes}/3.11/bin/python\n"
+    assert told.err == (
+        f"{here.path}/.tool-versions names 3.13, {here.path}/.python-version names 3.11; the latter is used\n"
+    )
+    assert here.pyman("which", "-q").err == here.pyman("find").err == ""
+    here.write("mise.toml", "nonsense")
+    assert here.pyman("which").err == told.err
+    assert here.pyman("venv", "--without-pip").err.count("the latter is used") == 1
 
 
 # --- use ---

@@ -177,7 +177,7 @@ def test_a_list_that_is_none_is_not_overwritten(user, tmp_path, upstream, line):
         (["./venv"], 2, "names no build"),
         (["system"], 2, "names no build"),
         (["graalpy3.12"], 1, "`graalpy3.12` cannot be installed"),
-        (["x y"], 2, "names no Python"),
+        (["x y"], 2, "is not a Python version"),
         ([], 2, "REQUEST"),
     ],
 )

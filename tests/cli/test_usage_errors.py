@@ -91,7 +91,7 @@ def test_a_folder_with_a_venv_in_it_is_told_from_a_python(user):
         told = user.pyman(*words, status=1)
         assert told.err.splitlines()[1] == "hint: did you mean 'my shop/.venv'?"
     told = user.pyman("info", "shob", status=2).err
-    assert told.splitlines()[0] == "error: there is no venv `shob` here, and it names no Python"
+    assert told.splitlines()[0] == "error: there is no venv `shob` here, and it is not a Python version"
 
 
 def test_a_file_is_no_folder_to_search(user):

@@ -185,7 +185,7 @@ REFUSED = [
     (["v", "-p", "./none"], "not-found", "does not exist"),
     (["v", "-p", "./file"], "bad-request", "is no program"),
     (["v", "-p", "jython"], "unsupported", "manages CPython, PyPy and GraalPy"),
-    (["v", "-p", "nonsense!"], "bad-request", "names no Python"),
+    (["v", "-p", "nonsense!"], "bad-request", "is not a Python version"),
 ]
 
 

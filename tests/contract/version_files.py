@@ -17,6 +17,7 @@ shim is called: `shim`, or `pyman` where versions must be compared, or something
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 
 from stage.fake_store import FakeStore, write_python
@@ -47,6 +48,30 @@ PYTHON_11 = "3.11/bin/python"
 PYTHON_12 = "3.12/bin/python3.12"  # adopted: always by a name that carries the version
 PYTHON_13 = "3.13/bin/python"
 FILE = "project/.python-version"
+TOOLS = "project/.tool-versions"
+PLATFORM = "macos" if sys.platform == "darwin" else "linux"
+
+REQUESTS = [
+    # word, what it runs, and who decides when the shim is called
+    ("313", PYTHON_13, "shim"),
+    ("314t", "3.14t/bin/python", "shim"),
+    ("cp311", PYTHON_11, "shim"),
+    ("cp-3.11", PYTHON_11, "shim"),
+    ("cpython311", PYTHON_11, "shim"),
+    ("v3.11.2", "3.11.2/bin/python", "shim"),
+    ("3.11+gil", PYTHON_11, "pyman"),
+    ("cpython-3.14+freethreaded", "3.14t/bin/python", "pyman"),
+    ("cpython>=3.11,<3.12", PYTHON_11, "pyman"),
+    ("any", PYTHON_13, "pyman"),
+    ("cpython", PYTHON_13, "pyman"),
+    ("cp", PYTHON_13, "pyman"),
+    ("default", PYTHON_13, "pyman"),
+    (">=3.14t", "3.14t/bin/python", "pyman"),
+    (f"cpython-3.11.2-{PLATFORM}", "3.11.2/bin/python", "pyman"),
+    (f"cpython-3.11-{PLATFORM}", PYTHON_11, "pyman"),
+    (f"any-3.11-{PLATFORM}", PYTHON_11, "pyman"),
+]
+"""What uv and pyenv accept; `tests/contract/test_requests_of_uv.py` asks uv about the same words."""
 
 CASES = [
     # --- one word ---
@@ -66,6 +91,14 @@ CASES = [
     Case("capitals", b"CPython-3.11\n", runs=PYTHON_11, by="pyman"),
     Case("latest", b"latest\n", runs=PYTHON_13, by="pyman"),
     Case("uv's word for the variant", b"3.14+freethreaded\n", runs="3.14t/bin/python", by="pyman"),
+    # --- as uv and pyenv write them: REQUESTS ---
+    *(Case(f"{word} in a file", f"{word}\n".encode(), runs=runs, by=by) for word, runs, by in REQUESTS),
+    *(Case(f"{word} in PYMAN_PYTHON", None, environment={"PYMAN_PYTHON": word}, runs=runs, by=by)
+      for word, runs, by in REQUESTS),
+    Case("a key of another platform", b"cpython-3.13-macos-riscv64-none\n", says=(FILE, "cpython-3.13-macos-riscv64-none"), by="pyman"),
+    Case("a key of another platform, and another version", b"cpython-3.13-macos-riscv64-none\n3.11\n", runs=PYTHON_11,
+         by="pyman"),
+    Case("a variant that is not there", b"3.13+freethreaded\n", says=(FILE, "3.13+freethreaded"), by="pyman"),
     # --- blanks, comments, line ends ---
     Case("blanks around", b"  \t3.11 \t \n", runs=PYTHON_11),
     Case("blank lines and comments before", b"\n   \n# why\n  # more\n3.11\n", runs=PYTHON_11),
@@ -131,9 +164,79 @@ CASES = [
          runs="3.11.2/bin/python", by="pyman"),
     Case("a newer build of one release", b"3.13.15\n", also=("3.13.15+20261101",),
          runs="3.13.15+20261101/bin/python", by="pyman"),
+    # --- further lines ---
+    *(Case(f"{word} after what is installed", f"3.11.2\n{word}\n".encode(), runs="3.11.2/bin/python", by="pyman")
+      for word in ("2.7.18", "3.5.10", "miniconda3-4.7.12", "pypy3.9-7.3.15", "myproject")),
+    Case("2.7.18 before what is installed", b"2.7.18\n3.11\n", runs=PYTHON_11, by="pyman"),
+    Case("another implementation before what is installed", b"jython-2.7.4\n3.11\n", runs=PYTHON_11, by="pyman"),
+    Case("what nobody understands before what is installed", b"myproject\n3.11\n", says=(FILE, "line 1"), by="pyman"),
+    Case("what nobody understands after what is not installed", b"3.9\nmyproject\n", says=(FILE, "line 2"), by="pyman"),
+    Case("nothing but old ones", b"2.7.18\n3.5\n", says=(FILE, "line 1", "too old"), by="pyman"),
+    # --- venvs of pyenv-virtualenv ---
+    Case("a venv of pyenv", b"# mine\nblog\n", runs="pyenv/blog/bin/python", by="pyman"),
+    Case("a venv of pyenv, by its Python", b"3.11.2/envs/blog\n", runs="pyenv/3.11.2/envs/blog/bin/python", by="pyman"),
+    Case("a venv of pyenv: pip", b"blog\n", program="pip", runs="pyenv/blog/bin/pip", by="pyman"),
+    Case("a venv of pyenv in .tool-versions", None, files={TOOLS: b"python blog\n"}, runs="pyenv/blog/bin/python",
+         by="pyman"),
+    Case("a program that a venv of pyenv lacks", b"blog\n", program="python3.9", says=("python3.9", "blog"), by="pyman"),
+    Case("a venv that pyenv lacks", b"# mine\nmyproject\n", says=(FILE, "line 2", "myproject"), by="pyman"),
+    Case("a venv that pyenv lacks, by its Python", b"3.9.9/envs/x\n", says=(FILE, "line 1", "pyenv has no venv"), by="pyman"),
+    Case("a venv of pyenv, and a way out of it", b"3.11.2/envs/../../x\n", says=(FILE, "line 1"), by="pyman"),
+    Case("a Python of pyenv is not a venv", b"miniconda3-4.7.12\n", says=("miniconda3-4.7.12",), by="pyman"),
+    # --- .tool-versions ---
+    Case("asdf", None, files={TOOLS: b"nodejs 18.19.1\npython 3.11.2\n"}, runs="3.11.2/bin/python"),
+    Case("asdf: several, and a comment", None, files={TOOLS: b"# python 3.13\npython 3.9 3.11 # x\n"}, runs=PYTHON_11),
+    Case("asdf: carriage returns", None, files={TOOLS: b"python 3.11\r\n"}, runs=PYTHON_11),
+    Case("asdf: the first line counts", None, files={TOOLS: b"python 3.11\npython 3.12\n"}, runs=PYTHON_11),
+    Case("asdf: other tools only", None, files={TOOLS: b"nodejs 18.19.1\nterraform 1.5\n"}, runs=PYTHON_13),
+    Case("asdf: the words of other tools are their business", None, files={TOOLS: b"nodejs lts/$x\npython 3.11\n"},
+         runs=PYTHON_11),
+    Case("asdf: forms that name no release", None, files={TOOLS: b"python path:/x ref:main 3.11\n"}, runs=PYTHON_11),
+    Case("asdf: nothing but such forms", None, files={TOOLS: b"python path:/x\n"}, runs=PYTHON_13),
+    Case("mise: a prefix", None, files={TOOLS: b"python prefix:3.11\n"}, runs=PYTHON_11, by="pyman"),
+    Case("mise: one below another", None, files={TOOLS: b"python sub-1:3.12 3.11\n"}, runs=PYTHON_11, by="pyman"),
+    Case("asdf: system", None, files={TOOLS: b"python system\n"}, program="python3", runs="system/python3"),
+    Case("asdf: a path", None, files={TOOLS: b"x 1\npython ../evil\n"}, says=(TOOLS, "line 2", "path"), by="pyman"),
+    Case("asdf: not understood", None, files={TOOLS: b"python $(x)\n"}, says=(TOOLS, "line 1"), by="pyman"),
+    Case("asdf: a byte order mark", None, files={TOOLS: b"\xef\xbb\xbfpython 3.11\n"}, runs=PYTHON_11, by="pyman"),
+    Case("asdf above", None, files={".tool-versions": b"python 3.11\n"}, runs=PYTHON_11),
+    Case(".python-version beside asdf's", b"3.12\n", files={TOOLS: b"python 3.11\n"}, runs=PYTHON_12),
+    Case("asdf's before .python-version above", None, files={TOOLS: b"python 3.11\n", ".python-version": b"3.12\n"},
+         runs=PYTHON_11),
+    Case("a blank .python-version beside asdf's", b"# x\n", files={TOOLS: b"python 3.11\n"}, runs=PYTHON_11),
+    Case("asdf's before requires-python in one folder", None, runs=PYTHON_11,
+         files={TOOLS: b"python 3.11\n", "project/pyproject.toml": b'[project]\nrequires-python = ">=3.12"\n'}),
+    Case("requires-python before asdf's above the project", None, runs=PYTHON_12, by="pyman",
+         files={".tool-versions": b"python 3.11\n", "project/pyproject.toml": b'[project]\nrequires-python = "==3.12.*"\n'}),
+    Case("asdf's above a project that requires nothing", None, runs=PYTHON_11,
+         files={".tool-versions": b"python 3.11\n", "project/pyproject.toml": b"[tool.x]\n"}),
+    Case(".python-version above a project, and asdf's beside it", None, runs=PYTHON_12,
+         files={".tool-versions": b"python 3.11\n", ".python-version": b"3.12\n", "project/pyproject.toml": b"[tool.x]\n"}),
+    Case("asdf's, for python3.X", None, program="python3.13", files={TOOLS: b"python 3.13.5\n"},
+         runs="3.13.5/bin/python3.13"),
+    Case("asdf's, not installed", None, files={TOOLS: b"python 3.9.1\n"}, says=(TOOLS, "pyman install 3.9.1")),
+    # --- mise.toml ---
+    Case("mise", None, files={"project/mise.toml": b'[env]\npython = "3.13"\n[tools]\nnode = "22"\npython = "3.11"\n'},
+         runs=PYTHON_11, by="pyman"),
+    Case("mise, hidden", None, files={"project/.mise.toml": b'[tools]\npython = "3.11"\n'}, runs=PYTHON_11, by="pyman"),
+    Case("mise: a list", None, files={"project/mise.toml": b'[tools]\npython = ["3.9", "3.11"]\n'}, runs=PYTHON_11, by="pyman"),
+    Case("mise: a table", None, files={"project/mise.toml": b'[tools]\npython = { version = "3.11", virtualenv = ".v" }\n'},
+         runs=PYTHON_11, by="pyman"),
+    Case("mise: a table of its own", None, files={"project/mise.toml": b'[tools.python]\nversion = "3.11"\n'},
+         runs=PYTHON_11, by="pyman"),
+    Case("mise: a template is never run", None, files={"project/mise.toml": b'[tools]\npython = "{{exec(command=\'touch pwned\')}}"\n'},
+         runs=PYTHON_13, by="pyman"),
+    Case("mise: the word elsewhere", None, files={"project/mise.toml": b'[tasks.x]\nrun = "python x.py"\n'},
+         runs=PYTHON_13, by="pyman"),
+    Case("mise: nothing of Python", None, files={"project/mise.toml": b'[tools]\nnode = "22"\n'}, runs=PYTHON_13),
+    Case("mise: a path", None, files={"project/mise.toml": b'[tools]\npython = "../x"\n'},
+         says=("project/mise.toml", "path"), by="pyman"),
+    Case("mise: no TOML", None, files={"project/mise.toml": b"[tools]\npython = \n"},
+         says=("project/mise.toml", "not valid TOML"), by="pyman"),
+    Case("asdf's before mise's", None, files={TOOLS: b"python 3.11\n", "project/mise.toml": b'[tools]\npython = "3.12"\n'},
+         runs=PYTHON_11),
     # --- not understood ---
-    Case("a virtualenv of pyenv", b"# mine\nmyproject\n", says=(FILE, "line 2", "myproject"), by="pyman"),
-    Case("another implementation", b"pypy3.10-7.3.12\n", says=("pypy3.10-7.3.12",), by="pyman"),
+    Case("another implementation", b"jython-2.7.4\n", says=("jython-2.7.4",), by="pyman"),
     Case("too old", b"2.7.18\n", says=(FILE, "line 1", "2.7.18"), by="pyman"),
     Case("a path", b"/usr/bin/python3\n", says=(FILE, "line 1", "path"), by="pyman"),
     Case("a path upward", b"../../evil\n", says=(FILE, "line 1", "path"), by="pyman"),
@@ -184,6 +287,17 @@ CASES = [
     Case("a long project file", None, files={"project/pyproject.toml": b"# x\n" * 1000}, runs=PYTHON_13, by="pyman"),
     Case("requires-python before the default", None, default=b"3.12\n",
          files={"project/pyproject.toml": b'[project]\nrequires-python = "~=3.11.0"\n'}, runs=PYTHON_11, by="pyman"),
+    # --- poetry ---
+    Case("poetry", None, files={"project/pyproject.toml": b'[tool.poetry]\nname = "x"\n[tool.poetry.dependencies]\npython = "~3.11"\n'},
+         runs=PYTHON_11, by="pyman"),
+    Case("poetry: a caret", None, files={"project/pyproject.toml": b'[tool.poetry.dependencies]\npython = "^3.11,<3.13"\n'},
+         runs=PYTHON_12, by="pyman"),
+    Case("poetry: alternatives", None, files={"project/pyproject.toml": b'[tool.poetry.dependencies]\npython = "~3.8 || ~3.11"\n'},
+         runs=PYTHON_11, by="pyman"),
+    Case("requires-python before poetry's", None, runs=PYTHON_12, by="pyman",
+         files={"project/pyproject.toml": b'[project]\nrequires-python = "==3.12.*"\n[tool.poetry.dependencies]\npython = "~3.11"\n'}),
+    Case("poetry says nothing of Python", None, files={"project/pyproject.toml": b'[build-system]\nrequires = ["poetry-core"]\n'},
+         runs=PYTHON_13, by="pyman"),
     # --- PYMAN_PYTHON and the default ---
     Case("PYMAN_PYTHON outranks the file", b"3.11\n", environment={"PYMAN_PYTHON": "3.12"}, runs=PYTHON_12),
     Case("PYMAN_PYTHON hides what the file says wrongly", b"../x\n", environment={"PYMAN_PYTHON": "3.12"}, runs=PYTHON_12),
@@ -227,6 +341,11 @@ def make_store(folder: str, case: Case) -> FakeStore:
     if "system" not in case.without:
         for name in ("python3", "python3.9", "pip3"):
             write_python(os.path.join(folder, "system", name))
+    for name in ("blog", "3.11.2/envs/blog"):
+        venv = os.path.join(folder, ".pyenv", "versions", name)
+        for program in ("python", "pip"):
+            write_python(os.path.join(venv, "bin", program))
+        _write(os.path.join(venv, "pyvenv.cfg"), b"home = /nowhere\n")
     if case.default is not None:
         _write(os.path.join(store.root, "default"), case.default)
     _write(os.path.join(folder, "work", "project", "main.py"), b"")
@@ -256,6 +375,8 @@ def started(case: Case, folder: str) -> str | None:
         return None
     if case.runs.startswith("system/"):
         return os.path.join(folder, case.runs)
+    if case.runs.startswith("pyenv/"):
+        return os.path.join(folder, ".pyenv", "versions", case.runs.removeprefix("pyenv/"))
     return os.path.join(folder, "root", "runtimes", case.runs)
 
 

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, settings
 
-from pyman.core.platform import is_triple, platform_triple
+from pyman.core.platform import is_this_platform, is_triple, platform_triple, split_platform
 from pyman.errors import PymanError
 from stage.hostile import damaged, text_of
 
@@ -77,3 +77,16 @@ def test_whatever_a_machine_says_of_itself(system, machine, loader):
         assert error.code == "unsupported"
         return
     assert "/" not in triple
+
+
+@pytest.mark.parametrize(
+    ("platform", "triple", "is_it"),
+    [("linux", "x86_64-unknown-linux-gnu", True), ("linux-x86_64", "x86_64-unknown-linux-musl", True),
+     ("linux-x86_64-gnu", "x86_64-unknown-linux-gnu", True), ("linux-x86_64-musl", "x86_64-unknown-linux-gnu", False),
+     ("linux-aarch64", "x86_64-unknown-linux-gnu", False), ("macos", "x86_64-unknown-linux-gnu", False),
+     ("macos-aarch64-none", "aarch64-apple-darwin", True), ("macos-arm64", "aarch64-apple-darwin", True),
+     ("linux-armv7-gnueabihf", "armv7-unknown-linux-gnueabihf", True), ("windows-x86_64-none", "x86_64-unknown-linux-gnu", False)],
+)  # fmt: skip
+def test_the_platform_of_a_key_of_uv(platform, triple, is_it):
+    assert split_platform(f"cpython-3.13.5-{platform}") == ("cpython-3.13.5", platform)
+    assert is_this_platform(platform, triple) is is_it

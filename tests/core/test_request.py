@@ -34,6 +34,19 @@ RELEASES = [
     ("3.13+freethreaded", (3, 13), "", "freethreaded"),
     ("3.13.5+debug", (3, 13, 5), "", "debug"),
     ("cpython-3.14.0rc1+freethreaded", (3, 14, 0), "rc1", "freethreaded"),
+    ("313", (3, 13), "", "default"),
+    ("39", (3, 9), "", "default"),
+    ("314t", (3, 14), "", "freethreaded"),
+    ("cp313", (3, 13), "", "default"),
+    ("cp-3.13", (3, 13), "", "default"),
+    ("cp@3.13.5", (3, 13, 5), "", "default"),
+    ("cpython313", (3, 13), "", "default"),
+    ("python311", (3, 11), "", "default"),
+    ("v3.13.5", (3, 13, 5), "", "default"),
+    ("3.13+gil", (3, 13), "", "default"),
+    ("3.13.15+gil", (3, 13, 15), "", "default"),
+    ("3.13+FREETHREADED", (3, 13), "", "freethreaded"),
+    ("default", (3,), "", "default"),
 ]
 
 
@@ -62,12 +75,54 @@ def test_the_alias_that_a_request_names_outright(text, alias):
     ("text", "kind"),
     [("latest", "latest"), ("LATEST", "latest"), ("system", "system"),
      ("pypy2.7", "other"), ("pypy3.11-nightly", "other"), ("graalpython-24", "other"), ("Jython", "other"),
+     ("any", "latest"), ("cpython", "latest"), ("cp", "latest"), ("cpython-any", "latest"), ("jython-2.7.4", "other"),
+     ("miniconda3-4.7.12", "other"), ("3.13td", "other"), ("3.14+freethreaded+debug", "other"), ("pyodide", "other"),
+     ("cpython>=3.11,<3.12", "specifier"), ("any~=3.12", "specifier"), (">=3.14t", "specifier"),
+     (">=3.14+freethreaded", "specifier"),
      (">=3.11,<3.14", "specifier"), ("==3.13.5", "specifier"), ("~=3.12", "specifier"), ("!=3.12.4,>=3.12", "specifier"),
      ("./venv", "path"), (".venv", "path"), ("..", "path"), ("/usr/bin/python3", "path"), ("venv/bin/python", "path"),
      ("~/.pyenv/versions/3.12", "path"), ("~", "path"), ("~somebody/python", "path"), ("3.13/", "path")],
 )  # fmt: skip
 def test_everything_that_is_no_release(text, kind):
     assert parse_request(text).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "implementation", "numbers", "own"),
+    [("pypy", "pypy", (), ""), ("pp", "pypy", (), ""), ("pypy3.11", "pypy", (3, 11), ""), ("pypy@3.11", "pypy", (3, 11), ""),
+     ("pypy-3.11", "pypy", (3, 11), ""), ("pypy311", "pypy", (3, 11), ""), ("pp311", "pypy", (3, 11), ""),
+     ("PyPy3.11-8.0.1", "pypy", (3, 11), "8.0.1"), ("pypy3.11-v7.3.23", "pypy", (3, 11), "7.3.23"),
+     ("pypy3.11.15", "pypy", (3, 11, 15), ""), ("pypy>=3.10", "pypy", (), ""), ("graalpy", "graalpy", (), ""),
+     ("gp", "graalpy", (), ""), ("graalpy3.12", "graalpy", (3, 12), ""), ("gp312", "graalpy", (3, 12), ""),
+     ("graalpy-24.1.2", "graalpy", (), "24.1.2"),
+     ("graalpy3.12-25.0.3", "graalpy", (3, 12), "25.0.3")],
+)  # fmt: skip
+def test_the_other_implementations(text, implementation, numbers, own):
+    request = parse_request(text)
+    assert (request.implementation, request.numbers, request.own) == (implementation, numbers, own)
+    assert not request.admits(Version(3, 11, 2), "default")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "platform"),
+    [("cpython-3.13.5-linux-x86_64-gnu", "release", "linux-x86_64-gnu"), ("cpython-3.13-linux", "release", "linux"),
+     ("any-3.13-linux-x86_64", "release", "linux-x86_64"), ("cpython-3.14+freethreaded-macos-aarch64-none", "release",
+     "macos-aarch64-none"), ("linux-x86_64", "latest", "linux-x86_64"), ("cpython-linux", "latest", "linux"),
+     ("pypy-3.11.15-linux-x86_64-gnu", "release", "linux-x86_64-gnu")],
+)  # fmt: skip
+def test_a_key_of_uv_is_for_one_platform_and_admits_nothing_until_that_is_known(text, kind, platform):
+    request = parse_request(text)
+    assert (request.kind, request.platform, request.alias) == (kind, platform, None)
+    for version in (Version(3, 13, 5), Version(3, 14, 2)):
+        assert not any(request.admits(version, variant) for variant in VARIANT_SUFFIX)
+
+
+def test_a_variant_behind_a_range():
+    request = parse_request(">=3.14+freethreaded")
+    assert request.admits(Version(3, 14, 2), "freethreaded")
+    assert not request.admits(Version(3, 14, 2), "default")
+    assert parse_request(">=3.14t").admits(Version(3, 15, 0), "freethreaded")
+    assert parse_request(">=3.14+gil").admits(Version(3, 15, 0), "default")
 
 
 def test_a_development_version_takes_what_is_no_release_yet():
@@ -89,7 +144,9 @@ def test_which_requests_pin(text, pins):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "   ", "x", "three", "3.", "3..13", "3.013", "3.13.5.1", "3.13.", "v3.13", "3.13x", "3.13tt", "3.13td",
+    ["", "   ", "x", "three", "3.", "3..13", "3.013", "3.13.5.1", "3.13.", "vv3.13", "3.13x", "3.13tt", "v", "cpx", "anyone",
+     "pproject", "gpu", "313x", "3.13+", "3.13+x", ">=3.13+x", ">=3.13+", "any-", "cpython-3.13-plan9", "x-3.13-linux",
+     "cpython-3.13-linux-x86_64-gnu-x", "cpython@any", "cpython=3.13",
      "3-dev", "3.13.5-dev", "3t", "3.*", "3,13", "\uff13.13", "3.13.0rc", "3.13.0c1", "3.1e1", "1" * 50, "3." + "9" * 300,
      "python", "cpython-", "python-3.13.5-extra", "-c", "--help", "3.13\n3.12", "3.13\x1b[0m", "3.13\0", "a\tb",
      ">=", "=3.13", ">=x", "<3.14 >=3.11", "==3.13.5;python_version>'3'", "~=3"],

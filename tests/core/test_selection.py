@@ -59,6 +59,29 @@ def test_what_was_passed_over_is_named():
 
 
 @pytest.mark.parametrize(
+    ("words", "request_", "missing"),
+    [
+        (("3.12", "nonsense"), "3.12", []),
+        (("3.12", "2.7.18", "miniconda3-4.7.12", "pypy3.9-7.3.15"), "3.12", []),
+        (("2.7.18", "3.12", "nonsense"), "3.12", []),
+        (("pypy3.9", "3.12.9", "3.12"), "3.12", ["pypy3.9", "3.12.9"]),
+        (("jython-2.7.4", "2.7.18", "3.9"), "3.9", ["jython-2.7.4"]),
+        (("jython-2.7.4",), "jython-2.7.4", []),
+    ],
+)
+def test_what_pyman_never_has_is_passed_over_where_something_else_is_there(words, request_, missing):
+    selection = select([file(*words)], is_there)
+    assert (str(selection.request), [str(one) for one in selection.missing]) == (request_, missing)
+
+
+@pytest.mark.parametrize(("words", "kind"), [(("blog",), "venv"), (("3.11.2/envs/blog", "3.12"), "venv"),
+                                             (("3.9", "blog"), "venv"), (("3.12", "blog"), "release")])  # fmt: skip
+@pytest.mark.parametrize("choose_by", [select, lambda asked, there: select_for_program(asked, "3.12", there)])
+def test_the_name_of_a_venv_of_pyenv_is_that_venv(words, kind, choose_by):
+    assert choose_by([file(*words)], lambda request: request.kind == "venv" or is_there(request)).request.kind == kind
+
+
+@pytest.mark.parametrize(
     ("words", "program", "source", "request_"),
     [
         (("3.12",), "3.12", FILE, "3.12"),
@@ -97,7 +120,10 @@ def test_a_path_counts_whatever_the_program_is_called():
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (file("3.12", "nonsense"), f"{FILE}, line 2: `nonsense`"),
+        (file("3.9", "nonsense"), f"{FILE}, line 2: `nonsense`"),
+        (file("nonsense", "3.12"), f"{FILE}, line 1: `nonsense`"),
+        (file("2.7.18", "3.5"), f"{FILE}, line 1: Python 2.7.18 is too old"),
+        (file("3.11.2/envs/blog", "3.12"), f"{FILE}, line 1: pyenv has no venv"),
         (file("3.12", "../evil"), f"{FILE}, line 2: `../evil` is a path"),
         (VersionSource(PROJECT, ("x",), key=PYPROJECT_KEY), f"{PROJECT}, {PYPROJECT_KEY}: `x`"),
         (VersionSource(PROJECT, ("./venv",), key=PYPROJECT_KEY), "is a path"),

@@ -8,17 +8,15 @@ from __future__ import annotations
 import os
 
 from pyman.app.console import Answer
+from pyman.app.version_sources import each_source, explain_sources, notes_of_source, version_sources
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
-from pyman.core.request import Request
+from pyman.core.request import Request, parse_request
 from pyman.core.selection import (
     ACTIVE_VENV,
-    ARGUMENT,
-    DEFAULT,
     ENVIRONMENT,
     NEWEST,
     PROGRAM,
-    PYPROJECT_KEY,
     Selection,
     VersionSource,
     named_by_program,
@@ -28,9 +26,8 @@ from pyman.core.selection import (
 from pyman.core.shell.shims import is_of_a_venv, own_program, program_minor, program_of_venv, program_release
 from pyman.core.store import Choice, Store, choose
 from pyman.core.version import minor_alias, python_name, version_data
-from pyman.core.version_files import parse_version_file, plainly_required
 from pyman.effects.files import open_regular, read_text
-from pyman.effects.project_files import PYPROJECT, VERSION_FILE, project_of, read_project_file, upward
+from pyman.effects.project_files import project_of
 from pyman.effects.store import read_store
 from pyman.errors import UNSUPPORTED, BadRequest, NoPython, NotFound, PymanError
 
@@ -66,6 +63,11 @@ def choose_interpreter(
     """
     if request.kind == "path":
         return choose_path(request.text, store, environ, cwd, places, named=named)
+    if request.kind == "venv":
+        path = pyenv_venv(request.text, environ, places.home)
+        if path is None:
+            raise NotFound(f"pyenv has no venv `{request}`", hint="ask for a version")
+        return choose_path(path, store, environ, cwd, places, named=True)
     if request.kind == "system":
         path = system_program(environ, store)
         if path is None:
@@ -145,8 +147,10 @@ def located_in(
     store: Store, places: Places, environ: Mapping[str, str], cwd: str, name: str, request: str | None = None
 ) -> Located:
     """Find a program as `locate` does, in a store that was read."""
-    asked, selection = who_asks(store, environ, cwd, name, request)
+    asked, selection = who_asks(store, environ, cwd, places, name, request)
     minor = program_minor(name)
+    if selection.request.kind == "venv":
+        return Located(_program_of_venv(selection, environ, places, name), selection, asked, None)
     if selection.request.kind == "system":
         path = system_program(environ, store, name)
         if path is None:
@@ -196,30 +200,58 @@ def in_active_venv(environ: Mapping[str, str], name: str) -> Located | None:
 
 
 def who_asks(
-    store: Store, environ: Mapping[str, str], cwd: str, name: str, request: str | None
+    store: Store, environ: Mapping[str, str], cwd: str, places: Places, name: str = "", request: str | None = None
 ) -> tuple[tuple[VersionSource, ...], Selection]:
-    """All version sources, and the one that counts for a program."""
+    """All version sources, and the one that counts, for a program where one is named."""
     asked = version_sources(environ, cwd, store, request)
     release = program_release(name)
     if release is not None:
         return tuple(asked), named_by_program(release)
     minor = program_minor(name)
-    there = is_there(store, environ, name)
-    return tuple(asked), select(asked, there) if minor is None else select_for_program(asked, minor, there)
+    there = is_there(store, environ, places, name)
+    selection = select(asked, there) if minor is None else select_for_program(asked, minor, there)
+    return tuple(asked), replace(selection, request=for_this_machine(selection.request))
+
+
+def for_this_machine(request: Request) -> Request:
+    """The request without the platform that it names, where that is this one's; any other as it is."""
+    if not request.platform:
+        return request
+    from pyman.core.platform import is_this_platform, split_platform
+    from pyman.effects.machine import platform
+
+    if not is_this_platform(request.platform, platform()):
+        return request
+    return parse_request(split_platform(request.text.lower())[0] or "latest")
 
 
 def missing(store: Store, selection: Selection) -> NoPython:
     """The failure to report when nothing installed satisfies a request."""
     if selection.source == NEWEST:
         return NoPython(f"no Python is installed in {store.root}", hint="run `pyman install`")
-    from pyman.core.escape import as_word
-
     others = "".join(f", {request}" for request in selection.missing)
     asks = "" if selection.source == PROGRAM else f", and {selection.source} asks for it"
     return NoPython(
         f"{python_name(selection.request.text)}{others} is not installed{asks}",
-        hint=f"run `pyman install {as_word(selection.request.text)}`",
+        hint=_how_to_get(selection.request),
     )
+
+
+def _how_to_get(request: Request) -> str:
+    if request.platform:
+        return "it names another platform than this one: name the version alone"
+    from pyman.core.escape import as_word
+
+    return f"run `pyman install {as_word(request.text)}`"
+
+
+def _program_of_venv(selection: Selection, environ: Mapping[str, str], places: Places, name: str) -> str:
+    """The program of a venv of pyenv-virtualenv. Raises NoPython where it has none of that name."""
+    folder = pyenv_venv(selection.request.text, environ, places.home) or ""
+    path = os.path.join(folder, "bin", name)
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise NoPython(f"the venv {folder} has no program `{name}`", hint=f"see `pyman info {folder}`")
+    return path
 
 
 def _program_of(choice: Choice, name: str) -> str:
@@ -248,71 +280,32 @@ def _program_of(choice: Choice, name: str) -> str:
 _SHIM_HEAD = b"#!/bin/sh\n# pyman shim:"
 
 
-def version_sources(
-    environ: Mapping[str, str], cwd: str, store: Store, request: str | None = None
-) -> list[VersionSource]:
-    """All version sources in the order of design.md 9; one that is not set has no words.
-
-    `request` is what the command line asks for, which outranks them all: no one else is asked then.
-    `.python-version` anywhere above outranks every `pyproject.toml`, which is not even read then. Raises BadRequest
-    that names the file, and the line, of what cannot be understood.
-    """
-    if request is not None:
-        return [VersionSource(ARGUMENT, (request,))]
-    word = environ.get(ENVIRONMENT, "")
-    found = [VersionSource(ENVIRONMENT, (word,) if word else ())]
-    if not word:
-        found.append(_version_file(cwd))
-        if not found[-1].words:
-            found.append(_requires_python(cwd))
-    found.append(VersionSource(DEFAULT, (store.default,) if store.default is not None else ()))
-    return found
-
-
-def _version_file(cwd: str) -> VersionSource:
-    for folder in upward(cwd):
-        file = read_project_file(os.path.join(folder, VERSION_FILE))
-        if file is None:
-            continue
-        requests = parse_version_file(file.text, file.path)
-        if requests:
-            return VersionSource(
-                file.path, tuple(request.text for request in requests), tuple(request.line for request in requests)
-            )
-    return VersionSource(VERSION_FILE, ())
-
-
-def _requires_python(cwd: str) -> VersionSource:
-    for folder in upward(cwd):
-        file = read_project_file(os.path.join(folder, PYPROJECT))
-        if file is None or "requires-python" not in file.text:
-            continue
-        plain = plainly_required(file.text)
-        if plain:
-            return VersionSource(file.path, (plain,), key=PYPROJECT_KEY)
-        from pyman.core.toml_text import NotToml, parse_toml
-
-        try:
-            project = parse_toml(file.text).get("project", {})
-        except NotToml as error:
-            raise BadRequest(
-                f"{file.path} is no TOML: {error}", hint="mend it, or use PYMAN_PYTHON", exit_status=1
-            ) from None
-        asked = project.get("requires-python") if isinstance(project, dict) else None
-        if isinstance(asked, str) and asked.strip():
-            return VersionSource(file.path, (asked.strip(),), key=PYPROJECT_KEY)
-    return VersionSource(PYPROJECT, ())
-
-
-def is_there(store: Store, environ: Mapping[str, str], program: str = "") -> Callable[[Request], bool]:
+def is_there(store: Store, environ: Mapping[str, str], places: Places, program: str = "") -> Callable[[Request], bool]:
     """Whether a request has an answer on this machine; a path is taken at its word."""
 
     def answer(request: Request) -> bool:
         if request.kind == "system":
             return system_program(environ, store, program) is not None
-        return request.kind == "path" or choose(store, request) is not None
+        if request.kind == "venv":
+            return pyenv_venv(request.text, environ, places.home) is not None
+        return request.kind == "path" or choose(store, for_this_machine(request)) is not None
 
     return answer
+
+
+def pyenv_venv(name: str, environ: Mapping[str, str], home: str) -> str | None:
+    """The venv that pyenv-virtualenv keeps under a name in the user's own pyenv; None where there is none."""
+    root = environ.get("PYENV_ROOT", "")
+    root = root if os.path.isabs(root) else os.path.join(home, ".pyenv")
+    path = os.path.join(root, "versions", name)
+    try:
+        if os.stat(os.path.join(path, "pyvenv.cfg")).st_uid not in (0, os.geteuid()):
+            return None
+    except (OSError, ValueError):
+        return None
+    from pyman.effects.interpreters.admission import lies_in_project
+
+    return None if lies_in_project(root, home) else path
 
 
 def system_program(environ: Mapping[str, str], store: Store, name: str = "") -> str | None:
@@ -366,13 +359,17 @@ def find(places: Places, environ: Mapping[str, str], cwd: str, request: str | No
     return Answer(data, (path,), raw=True)
 
 
-def system_here(places: Places, environ: Mapping[str, str], cwd: str, request: str | None = None) -> str | None:
-    """The system's interpreter where that is what this folder asks for, else None.
+def interpreter_as_it_is(
+    places: Places, environ: Mapping[str, str], cwd: str, request: str | None = None
+) -> str | None:
+    """The interpreter of the system, or of a venv of pyenv, where this folder asks for that, else None.
 
     It is not asked what it is, for who runs it need not know. Raises as `find` does.
     """
     store = read_store(places.root)
-    selection = select(version_sources(environ, cwd, store, request), is_there(store, environ))
+    _, selection = who_asks(store, environ, cwd, places, request=request)
+    if selection.request.kind == "venv":
+        return _program_of_venv(selection, environ, places, "python")
     path = system_program(environ, store) if selection.request.kind == "system" else None
     if path is None:
         return None
@@ -388,18 +385,16 @@ def choose_here(places: Places, environ: Mapping[str, str], cwd: str, request: s
 
 def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str | None) -> tuple[Selection, Choice]:
     store = read_store(places.root)
-    selection = select(version_sources(environ, cwd, store, request), is_there(store, environ))
+    _, selection = who_asks(store, environ, cwd, places, request=request)
     choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is not None:
         return selection, choice
     if selection.source == NEWEST:
         raise NotFound(f"no Python is installed in {store.root}", hint="run `pyman install`")
-    from pyman.core.escape import as_word
-
     asks = "" if request is not None else f", which {selection.source} asks for"
     raise NotFound(
         f"no installed Python satisfies {selection.request}{asks}",
-        hint=f"run `pyman install {as_word(selection.request.text)}`",
+        hint=_how_to_get(selection.request),
     )
 
 
@@ -413,71 +408,62 @@ def which(places: Places, environ: Mapping[str, str], cwd: str, name: str, *, ex
     """
     try:
         located = in_active_venv(environ, name) or locate(places, environ, cwd, name)
-    except NoPython as error:
+    except PymanError as error:
         error.exit_status = 1
         if not explain:
             raise
-        return _unexplained(read_store(places.root), environ, cwd, name, error)
+        return _unexplained(places, environ, cwd, name, error)
     data = {
         "path": located.path,
         **version_data(located.choice.version if located.choice is not None else None),
         "request": located.selection.request.text,
         "source": located.selection.source,
     }
+    notes = notes_of_source(located.asked, environ)
     if not explain:
-        return Answer(data, (located.path,), raw=True)
+        return Answer(data, (located.path,), notes=notes, raw=True)
     steps = explain_steps(located, name)
-    return Answer({**data, "steps": list(steps)}, steps)
+    return Answer({**data, "steps": list(steps)}, steps, notes=notes)
 
 
-def _unexplained(store: Store, environ: Mapping[str, str], cwd: str, name: str, error: NoPython) -> Answer:
+def _unexplained(places: Places, environ: Mapping[str, str], cwd: str, name: str, error: PymanError) -> Answer:
     """Who asks for what, where nothing answers: the steps as far as they go."""
-    asked, selection = who_asks(store, environ, cwd, name, None)
-    steps = explain_sources(asked, selection, name)
-    data = {"path": None, "version": None, "request": selection.request.text, "source": selection.source}
+    asked: list[VersionSource] = []
+    selection = None
+    try:
+        store = read_store(places.root)
+        asked.extend(each_source(environ, cwd, store))
+        _, selection = who_asks(store, environ, cwd, places, name)
+    except PymanError:
+        pass  # It is the one that is told.
+    used = next((source for source in asked if source.words), None)
+    steps = explain_sources(tuple(asked), selection, name)
+    data = {
+        "path": None,
+        "version": None,
+        "request": selection.request.text if selection is not None else None,
+        "source": selection.source if selection is not None else used.name if used is not None else None,
+    }
     return Answer({**data, "steps": list(steps)}, steps, error=error)
 
 
 def explain_steps(located: Located, name: str) -> tuple[str, ...]:
     """Every place that may ask, in order, what it asks for, and what came of it."""
     if located.selection.source == ACTIVE_VENV:
-        active = f"{ACTIVE_VENV}: {located.selection.request} is active; this counts"
+        active = f"{ACTIVE_VENV}: {located.selection.request} is active; used"
         started = f", started by {located.starter}" if located.starter else ""
         return active, f"{name} runs {located.path}{started}"
     lines = list(explain_sources(located.asked, located.selection, name))
-    choice = located.choice
-    if choice is None:
-        lines.append(f"{located.selection.request}: the first on PATH that is no shim, no venv's and not pyman's")
+    choice, request = located.choice, located.selection.request
+    if request.kind == "venv":
+        lines.append(f"{request} is a venv of pyenv")
+    elif choice is None:
+        lines.append(f"{request}: the first on PATH that is no shim, no venv's and not pyman's")
     elif choice.policy == "follow" and choice.through is not None:
-        lines.append(f"{located.selection.request} follows {choice.through}, now {choice.release}")
+        lines.append(f"{choice.through} is an alias of {choice.release}")
     else:
-        lines.append(f"{located.selection.request} means the patch release {choice.release} and no other")
+        lines.append(f"{request} is the patch release {choice.release} and no other")
     lines.append(f"{name} runs {located.path}")
-    return tuple(lines)
-
-
-def explain_sources(asked: tuple[VersionSource, ...], selection: Selection, name: str) -> tuple[str, ...]:
-    """Every place that may ask, in order, and which of them counts."""
-    lines = []
-    decided = False
-    for source in asked:
-        words = " ".join(source.words)
-        if not source.words:
-            lines.append(f"{source.name}: asks for nothing")
-        elif decided or selection.source != source.name:
-            lines.append(f"{source.name}: asks for {words}; not needed")
-        else:
-            decided = True
-            numbers = ", ".join(map(str, dict.fromkeys(source.lines)))
-            place = f" (line {numbers})" if numbers else ""
-            lines.append(f"{source.name}: asks for {words}{place}; this counts")
-            lines += [f"  {request} is not installed" for request in selection.missing]
-    if selection.source == PROGRAM:
-        lines.append(f"{name} itself names {selection.request}; this counts")
-    elif selection.source == NEWEST:
-        lines.append("nobody asks: the newest installed; this counts")
-    elif selection.source == DEFAULT and not decided:
-        lines.append(f"the default: {selection.request}; this counts")
     return tuple(lines)
 
 

@@ -6,10 +6,11 @@ import os
 import sys
 
 from pyman.app.console import Answer
-from pyman.app.select import choose_interpreter, is_there, version_sources
+from pyman.app.select import choose_interpreter, who_asks
+from pyman.app.version_sources import notes_of_source, version_sources
 from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.record import record, replace
-from pyman.core.selection import NEWEST, select
+from pyman.core.selection import NEWEST
 from pyman.core.shell.activation import activation_line
 from pyman.core.store import Choice, Store, pinned
 from pyman.core.version import minor_alias, python_name, release_name, version_data
@@ -86,7 +87,7 @@ def choose_for_venv(
 ) -> tuple[Request, Choice]:
     """The interpreter of a new venv. Raises Missing where it would have to be installed first."""
     store = store or read_store(places.root)
-    selection = select(version_sources(environ, cwd, store, options.python), is_there(store, environ))
+    _, selection = who_asks(store, environ, cwd, places, request=options.python)
     choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is None:
         raise Missing(selection.request, "" if options.python is not None else selection.source)
@@ -156,6 +157,7 @@ def make_venv(
             continue
         shown, shell = _shown(path, cwd), os.path.basename(environ.get("SHELL", ""))
         notes: tuple[str, ...] = (f"activate it with: {activation_line(shown, shell)}",)
+        notes = (*_notes_of_files(places, environ, cwd, options, choice), *notes)
         if making.recorded_in == places.own_root != places.root:
             notes = (f"it is recorded in {places.own_root}, because {places.root} cannot be written", *notes)
         return Answer(_data(spec, choice), _lines(shown, choice), notes=notes)
@@ -179,7 +181,23 @@ def plan_venv(places: Places, environ: Mapping[str, str], cwd: str, options: Ven
     if choice.runtime is None or os.path.lexists(choice.runtime.path):
         _library(choice.executable, choice)
     spec = _spec(path, cwd, options, request, choice)
-    return Answer(_data(spec, choice), _lines(_shown(path, cwd), choice, planned=True))
+    notes = _notes_of_files(places, environ, cwd, options, choice)
+    return Answer(_data(spec, choice), _lines(_shown(path, cwd), choice, planned=True), notes=notes)
+
+
+def _notes_of_files(
+    places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions, choice: Choice
+) -> tuple[str, ...]:
+    """What is to be said of the files that have chosen the Python of a venv."""
+    if options.python is not None:
+        return ()
+    asked = version_sources(environ, cwd, Store(places.root))
+    used = next((source for source in asked if source.words), None)
+    notes = notes_of_source(asked, environ)
+    if used is None or not used.is_file or options.pin or choice.policy != "pin" or choice.runtime is None:
+        return notes
+    minor = minor_alias(choice.version, choice.variant)
+    return (*notes, f"{used.name} pins it to {choice.release}; to follow {minor}, run `pyman use {minor}`")
 
 
 def _spec(path: str, cwd: str, options: VenvOptions, request: Request, choice: Choice) -> VenvSpec:

@@ -72,7 +72,7 @@ def _runtime_named(store: Store, text: str) -> Runtime:
     try:
         choice = choose(store, parse_request(text))
     except BadRequest as error:
-        error.message = f"there is no venv `{text}` here, and it names no Python"
+        error.message = f"there is no venv `{text}` here, and it is not a Python version"
         error.hint = "see `pyman venvs` and `pyman list`"
         raise
     if choice is None or choice.runtime is None:

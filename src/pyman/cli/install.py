@@ -6,8 +6,9 @@ import os
 
 from pyman.app import install as installing
 from pyman.app.console import Answer, Session
-from pyman.app.select import version_sources
+from pyman.app.select import for_this_machine, is_there
 from pyman.app.shims import keep_shims_current
+from pyman.app.version_sources import notes_of_source, version_sources
 from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_alias
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
@@ -73,6 +74,7 @@ def install(
         _install_archive(session, archive, done, force=force, check=not no_check)
     else:
         asked = [parse_request(text) for text in requests or ()] or _asked_here(session)
+        asked = [for_this_machine(request) for request in asked]
         for request in asked:
             _refuse_what_has_no_build(request)
         installing.get(
@@ -109,10 +111,16 @@ def _answer(session: Session, result: installing.Installed, changed: Iterable[st
 
 def _asked_here(session: Session) -> list[Request]:
     """Everything that the first place asks for, else the newest: several versions in a file are all wanted."""
-    for source in version_sources(session.environ, session.cwd, read_store(session.places.root)):
-        requests = list(requests_of(source))
+    store = read_store(session.places.root)
+    there = is_there(store, session.environ, session.places)
+    asked = version_sources(session.environ, session.cwd, store)
+    for note in notes_of_source(asked, session.environ):
+        session.observer.noted(note)
+    for source in asked:
+        requests = list(requests_of(source, there))
         if requests:
-            return [request for request in requests if request.kind != "system"] or requests
+            # What others install is passed over beside what pyman does.
+            return [one for one in requests if one.kind not in ("system", "other", "venv")] or requests
     return [parse_request("latest")]
 
 

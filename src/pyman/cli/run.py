@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
-from pyman.app.select import Located, choose_here, locate, replace_process, system_here
+from pyman.app.select import Located, choose_here, interpreter_as_it_is, locate, replace_process
 from pyman.cli.verb import verb
 from pyman.core.request import parse_request
 from pyman.core.selection import ENVIRONMENT
@@ -82,9 +82,9 @@ def _chosen(session: Session, python: str | None, located: Located | None) -> tu
     `python3.11` runs where 3.11 is, also in a folder that asks for what is not there: then it is that one.
     """
     try:
-        system = system_here(session.places, session.environ, session.cwd, python)
-        if system is not None:
-            return system, is_shared(os.path.dirname(os.path.dirname(system)))
+        executable = interpreter_as_it_is(session.places, session.environ, session.cwd, python)
+        if executable is not None:
+            return executable, is_shared(os.path.dirname(os.path.dirname(executable)))
         choice = choose_here(session.places, session.environ, session.cwd, python)
     except PymanError as error:
         if not (isinstance(error, NotFound) and located is not None and located.choice is not None):

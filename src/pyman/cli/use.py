@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
-from pyman.app.select import version_sources
+from pyman.app.version_sources import version_sources
 from pyman.cli.show.output import with_pyman_line
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word

@@ -3,6 +3,8 @@
 The C library and, on Linux, the processor are those of the system's own programs: their loader says both, also where
 a 32-bit system runs on a 64-bit kernel. The variants for newer processors (`x86_64_v3`) are never chosen: they crash
 on the machine that the folder is copied to.
+
+Import-light.
 """
 
 from __future__ import annotations
@@ -72,6 +74,34 @@ def _triple_of_loader(name: str) -> str | None:
         processor, libc = _MUSL_SUFFIX.get(processor, (processor, "musl"))
         return f"{processor}-unknown-linux-{libc}"
     return _GLIBC_LOADERS.get(name)
+
+
+# The keys of uv name a platform otherwise: `linux-x86_64-gnu`, `macos-aarch64-none`, or only the start of it.
+
+_SYSTEMS = {"linux": "linux", "macos": "darwin", "darwin": "darwin", "windows": "windows", "emscripten": "emscripten"}
+_PROCESSORS = {"arm64": "aarch64", "amd64": "x86_64", "x86": "i686", "powerpc64le": "ppc64le", "riscv64gc": "riscv64"}
+
+
+def split_platform(text: str) -> tuple[str, str]:
+    """Split a key into what stands before the platform, and the platform, which is empty where there is none."""
+    words = text.split("-")
+    for number, word in enumerate(words):
+        if word in _SYSTEMS and len(words) - number <= 3 and all(words[number:]):
+            return "-".join(words[:number]), "-".join(words[number:])
+    return text, ""
+
+
+def is_this_platform(platform: str, triple: str) -> bool:
+    """True where the platform of a key, or the start of one, is that of a machine, named as upstream does."""
+    processor, _, rest = triple.partition("-")
+    _, _, kernel = rest.partition("-")
+    kernel, _, libc = kernel.partition("-")
+    wanted = platform.split("-")
+    if _SYSTEMS[wanted[0]] != kernel:
+        return False
+    if len(wanted) > 1 and _PROCESSORS.get(wanted[1], wanted[1]) != processor:
+        return False
+    return len(wanted) < 3 or wanted[2] == (libc or "none")
 
 
 def is_triple(text: str) -> bool:

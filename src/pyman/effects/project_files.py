@@ -6,10 +6,12 @@ import os
 import stat
 
 from pyman.core.record import record
-from pyman.effects.files import NotReadable, read_own_text
+from pyman.effects.files import NotReadable, read_text
 from pyman.errors import BadRequest
 
 VERSION_FILE = ".python-version"
+TOOL_FILES = (".tool-versions", "mise.toml", ".mise.toml")
+"""In the order in which they count; each behind `.python-version`."""
 PYPROJECT = "pyproject.toml"
 _MARKS = (PYPROJECT, "setup.py", "setup.cfg", ".git")
 
@@ -20,6 +22,8 @@ class ProjectFile:
 
     path: str
     text: str
+    owner: int
+    """The number of the user whose file it is. Any file may choose among what is installed, and can do no more."""
 
 
 def project_of(folder: str, home: str) -> str:
@@ -50,7 +54,7 @@ def upward(folder: str) -> list[str]:
 def read_project_file(path: str) -> ProjectFile | None:
     """Read one file; None where there is none.
 
-    Raises BadRequest for what is there and may not decide what is run: no regular file, or somebody else's.
+    Raises BadRequest for what is there and cannot be read, or is not a regular file.
     """
     try:
         status = os.stat(path)
@@ -65,13 +69,9 @@ def read_project_file(path: str) -> ProjectFile | None:
     if not stat.S_ISREG(status.st_mode):
         raise BadRequest(f"{path} is no regular file", hint="put a text file in its place", exit_status=1)
     try:
-        return ProjectFile(path, read_own_text(path))
+        return ProjectFile(path, read_text(path), status.st_uid)
     except NotReadable as error:
-        raise BadRequest(
-            str(error),
-            hint="only a file of root or yourself decides what you run: copy it, or use PYMAN_PYTHON",
-            exit_status=1,
-        ) from None
+        raise BadRequest(str(error), hint="put a text file in its place, or use PYMAN_PYTHON", exit_status=1) from None
     except OSError as error:
         raise BadRequest(
             f"{path} cannot be read: {error.strerror}", hint="make it readable, or use PYMAN_PYTHON", exit_status=1
