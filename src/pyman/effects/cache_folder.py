@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 
 from pyman.core.record import record
 from pyman.effects.files import size_of
@@ -12,6 +13,10 @@ from pyman.effects.observer import Observer
 from pyman.effects.removal import remove_tree
 from pyman.effects.staging import clean_up_temporaries
 from pyman.errors import Locked, PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NO_WAITING = 0.0
 
@@ -80,9 +85,14 @@ def read_cache(folder: str) -> Cache:
 def plan_cleaning(folder: str, done: Cleaned) -> None:
     """Say in `done` what `clean_cache` would remove. Raises PymanError where the cache cannot be read."""
     for entry in (entry for entries in _together(read_cache(folder)).values() for entry in entries):
-        if not os.path.basename(entry.path).startswith(entry.name.lock or "/"):
-            done.removed.append(entry.path)
-            done.freed += _size(entry.path, alone=True)
+        if os.path.basename(entry.path).startswith(entry.name.lock or "/"):
+            continue
+        with _not_in_use(entry) as free:
+            if free:
+                done.removed.append(entry.path)
+                done.freed += _size(entry.path, alone=True)
+            else:
+                done.busy.append(_kept_in_use(entry))
 
 
 def clean_cache(folder: str, done: Cleaned) -> None:
@@ -148,13 +158,43 @@ def _remove(entries: list[Entry], done: Cleaned) -> None:
         if os.path.basename(entry.path).startswith(entry.name.lock or "/"):
             continue
         size = _size(entry.path, alone=True)
-        with DeferredSignals():
+        with _not_in_use(entry) as free, DeferredSignals():
+            if not free:
+                done.busy.append(_kept_in_use(entry))
+                continue
             if os.path.isdir(entry.path) and not os.path.islink(entry.path):
                 remove_tree(entry.path)
             else:
                 _unlink(entry.path)
             done.removed.append(entry.path)
             done.freed += size
+
+
+@contextmanager
+def _not_in_use(entry: Entry) -> Iterator[bool]:
+    """True where no process runs from what pyman.pyz was unpacked to; none can begin to until this is left."""
+    if entry.name.kind != BUILDS:
+        yield True
+        return
+    import fcntl
+
+    try:
+        held = os.open(entry.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield True
+        return
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(held)
+
+
+def _kept_in_use(entry: Entry) -> str:
+    return f"{entry.path} was kept: a running pyman uses it"
 
 
 def _unlink(path: str) -> None:
@@ -170,12 +210,14 @@ def _unlink(path: str) -> None:
 # - `catalogue/`: lists of builds
 # - `seeds/`: unpacked pip and setuptools: `KEY/`, `KEY.unfit`, `.KEY.work-…`, `.KEY.lock`
 # - `interpreters/`: what interpreters said of themselves
+# - `pyz/`: what pyman.pyz was unpacked to, see tools/pyz_main.py: `BUILD/`, `.work-…`
 # - `trials/`: which runtimes of the store have started, and what they consisted of then
 # - and the names in `_ALONE`
 
 ARCHIVES, LISTS, SEEDS, ANSWERS = "archives", "lists of builds", "unpacked pip and setuptools", "answers"
-KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS)
-FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters", "trials")
+BUILDS = "unpacked pyman.pyz"
+KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS, BUILDS)
+FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters", "trials", "pyz")
 """Where pyman keeps things: the cache itself, and the folders in it."""
 
 _ALONE = {
@@ -191,6 +233,7 @@ _ALONE = {
 _ENDINGS = (".lock.d", ".lock", ".part", ".unfit")
 _WORK = ".work-"
 _DIGEST = 64
+_BUILD = 32
 
 
 @record
@@ -212,6 +255,9 @@ def name_in_cache(folder: str, name: str) -> Name | None:
         return Name(LISTS, name) if name.endswith(".ndjson") else None
     if folder == "interpreters":
         return Name(ANSWERS, name) if len(name) == _DIGEST and name.isalnum() else None
+    if folder == "pyz":
+        is_build = len(name) == _BUILD and not name.strip("0123456789abcdef")
+        return Name(BUILDS, name) if is_build or name.startswith(_WORK) else None
     if folder == "trials":
         return Name(ANSWERS, name) if name[:1].isdigit() else None
     subject = _subject(name)

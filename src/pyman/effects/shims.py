@@ -9,6 +9,7 @@ from pyman.core.record import record
 from pyman.core.shell.shims import TEMPLATE, is_shim, render_shim
 from pyman.effects.files import read_text, replace_file, replace_link
 from pyman.effects.interruption import DeferredSignals, committed
+from pyman.effects.own_installation import own_archive
 from pyman.effects.places import cannot_write, make_folder, shipped
 from pyman.errors import NOT_OURS, PymanError, Refused
 
@@ -141,6 +142,10 @@ def _write(present: Shims, names: tuple[str, ...], text: str) -> list[str]:
 
 def pyman_command() -> str:
     """Return the path by which a shim can start this pyman again; empty where there is none."""
+    archive = own_archive()
+    if archive:
+        # Its name is the user's to choose. What it was unpacked to may be removed at any time.
+        return archive if os.access(archive, os.X_OK) else ""
     for path in (os.path.join(os.path.dirname(sys.executable), "pyman"), os.path.abspath(sys.argv[0])):
         if os.path.basename(path) == "pyman" and os.path.isfile(path) and os.access(path, os.X_OK):
             return path

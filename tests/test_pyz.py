@@ -1,0 +1,231 @@
+"""pyman.pyz as a user runs it: one file, in a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pyman.effects.places import read_places
+from stage.home import Home
+from stage.mirror import mirror_folder
+from stage.pyz import build_pyz, build_wheel
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def pyz(wheel, tmp_path_factory):
+    return build_pyz(tmp_path_factory.mktemp("pyz") / "it's pyman.pyz", wheel)
+
+
+@pytest.fixture
+def person(tmp_path, pyz):
+    return Person(tmp_path, pyz)
+
+
+class Person:
+    """Somebody with nothing but pyman.pyz and a Python."""
+
+    def __init__(self, folder, pyz):
+        self.home = Home(folder, mirror_folder())
+        self.pyz = pyz
+        self.builds = f"{self.home.cache}/pyz"
+        self.python = f"{folder}/python"
+        os.mkdir(self.python)
+        base = os.path.realpath(sys.executable)
+        os.symlink(base, f"{self.python}/python3.{sys.version_info[1]}")
+        self.environ = {name: value for name, value in self.home.environ.items() if name != "PYTHONPATH"}
+        self.environ["PATH"] = f"{self.python}:/nowhere"
+
+    def run(self, *words, status=0, **environ):
+        result = subprocess.run(
+            [*words], cwd=self.home.project, env=self.environ | environ, capture_output=True, text=True, check=False,
+            timeout=120,
+        )  # fmt: skip
+        assert status is None or result.returncode == status, (result.stdout, result.stderr)
+        assert "Traceback" not in result.stderr
+        return result
+
+    def pyman(self, *words, **options):
+        return self.run(self.pyz, *words, **options)
+
+
+def test_the_same_wheel_gives_the_same_bytes(wheel, pyz, tmp_path):
+    again = build_pyz(tmp_path / "again.pyz", wheel)
+    with open(pyz, "rb") as one, open(again, "rb") as other:
+        assert one.read() == other.read()
+
+
+def test_it_unpacks_itself_once_for_this_user_alone(person):
+    assert person.pyman("--version").stdout.startswith("pyman ")
+    [build] = os.listdir(person.builds)
+    for folder in (person.builds, f"{person.builds}/{build}"):
+        assert os.stat(folder).st_mode & 0o777 == 0o700
+    unpacked = os.stat(f"{person.builds}/{build}").st_ctime_ns
+    before = os.stat(f"{person.builds}/{build}").st_ino
+    assert json.loads(person.pyman("list", "--json").stdout)["runtimes"] == []
+    assert os.stat(f"{person.builds}/{build}").st_ino == before
+    assert unpacked
+    compiled = f"{person.builds}/{build}/pyman/__pycache__/__main__.{sys.implementation.cache_tag}.pyc"
+    assert os.path.isfile(compiled)
+
+
+def test_a_specifier_in_a_version_file_a_shim_and_a_search_work_from_it(person):
+    person.pyman("install", "3.13")
+    (person.home.project / ".python-version").write_text(">=3.12,<3.14\n")
+    shim = f"{person.home.root}/shims/python"
+    assert re.match(r"Python 3\.13\.", person.run(shim, "-V").stdout)
+    # What it was unpacked to may be removed at any time: the shim knows the file.
+    shutil.rmtree(person.builds)
+    assert re.match(r"Python 3\.13\.", person.run(shim, "-V").stdout)
+    person.pyman("venv", "there")
+    [found] = json.loads(person.pyman("venvs", "--json", ".").stdout)["venvs"]
+    assert found["path"] == f"{person.home.project}/there"
+    script = person.pyman("init", "bash").stdout
+    assert f"{person.builds}/" in script
+    assert person.pyman("completions", "fish").stdout
+
+
+def test_many_helpers_walk_folders_from_it(person):
+    for number in range(60):
+        os.makedirs(person.home.project / f"{number}/deep/er")
+    (person.home.project / "59/deep/pyvenv.cfg").write_text("home = /usr/bin\n")
+    probe = ("import sys; sys.path.insert(0, sys.argv[1]); from pyman.effects.venvs import search; "
+             "helper = search._start(1)[0]; print(helper.is_busy, search.folder_walk.__file__); search._end([helper])")  # fmt: skip
+    person.pyman("--version")
+    [build] = os.listdir(person.builds)
+    said = person.run(sys.executable, "-I", "-c", probe, f"{person.builds}/{build}").stdout
+    assert said == f"False {person.builds}/{build}/pyman/effects/venvs/folder_walk.py\n"
+    [found] = json.loads(person.pyman("venvs", "--json", ".").stdout)["venvs"]
+    assert found["path"].endswith("59/deep")
+
+
+@pytest.mark.parametrize("how", ["python", "relative", "sh", "path"])
+def test_however_it_is_started(person, how):
+    folder, name = os.path.split(person.pyz)
+    if how == "python":
+        result = person.run(sys.executable, person.pyz, "--version")
+    elif how == "relative":
+        result = subprocess.run(
+            [sys.executable, name, "shims"], cwd=folder, env=person.environ, capture_output=True, text=True, check=True
+        )
+        with open(f"{person.home.root}/shims/python", encoding="utf-8") as file:
+            assert "/it'\\''s pyman.pyz'\n" in file.read()
+        return
+    elif how == "sh":
+        result = person.run("/bin/sh", person.pyz, "--version")
+    else:
+        result = person.run("/bin/sh", "-c", f"'{name.replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}' --version",
+                            PATH=f"{folder}:{person.environ['PATH']}")  # fmt: skip
+    assert result.stdout.startswith("pyman ")
+
+
+def test_modules_of_others_are_not_taken_for_pymans(person, tmp_path):
+    (tmp_path / "evil").mkdir()
+    for folder in (tmp_path / "evil", person.home.project):
+        (folder / "typing.py").write_text("raise SystemExit('run')\n")
+    result = person.pyman("list", PYTHONPATH=str(tmp_path / "evil"))
+    assert "run" not in result.stderr.replace("run `pyman", "")
+
+
+def test_old_builds_go_and_those_in_use_stay(person, wheel, tmp_path):
+    person.pyman("--version")
+    [old] = os.listdir(person.builds)
+    os.mkdir(f"{person.builds}/mine")
+    newer = build_pyz(tmp_path / "newer.pyz", wheel, extra="")
+    held = os.open(f"{person.builds}/{old}", os.O_RDONLY)
+    import fcntl
+
+    fcntl.flock(held, fcntl.LOCK_SH)
+    person.run(newer, "--version")
+    assert old in os.listdir(person.builds)
+    os.close(held)
+    newest = build_pyz(tmp_path / "newest.pyz", wheel, another="")
+    person.run(newest, "--version")
+    assert old not in os.listdir(person.builds)
+    assert len(os.listdir(person.builds)) == 2
+    assert "mine" in os.listdir(person.builds)
+
+
+def test_many_first_starts_at_once(person):
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda _: person.pyman("--version").stdout, range(6)))
+    assert len(set(said)) == 1
+    assert len(os.listdir(person.builds)) == 1
+
+
+@pytest.mark.parametrize("place", ["cache", "builds", "build"])
+@pytest.mark.parametrize("what", ["link", "file", "writable", pytest.param("stranger", marks=needs_root)])
+def test_what_somebody_else_put_there_is_not_run(person, tmp_path, place, what):
+    person.pyman("--version")
+    [build] = os.listdir(person.builds)
+    path = {"cache": str(person.home.cache), "builds": person.builds, "build": f"{person.builds}/{build}"}[place]
+    if what == "link":
+        if place == "cache":
+            pytest.skip("the cache may be elsewhere")
+        os.rename(path, tmp_path / "elsewhere")
+        os.symlink(tmp_path / "elsewhere", path)
+    elif what == "file":
+        shutil.rmtree(path)
+        with open(path, "w", encoding="utf-8"):
+            pass
+    elif what == "writable":
+        os.chmod(path, 0o777)
+    else:
+        os.chown(path, 12345, 12345)
+    result = person.pyman("--version", status=1)
+    assert result.stdout == ""
+    error, hint = result.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert path in error
+    assert "PYMAN_CACHE_DIR" in hint
+
+
+def test_without_a_python_it_says_what_it_needs(person):
+    old = f"{person.python}/python3.10"
+    os.rename(f"{person.python}/python3.{sys.version_info[1]}", old)
+    shim = f"{person.python}/python3.14"
+    with open(shim, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\nexit 99\n")
+    os.chmod(shim, 0o755)
+    if any(name.startswith("python3.1") for name in os.listdir("/usr/local/bin")):
+        pytest.skip("this machine has a Python where pyman.pyz looks without PATH")
+    result = person.pyman("list", status=1)
+    assert result.stderr.splitlines()[0] == (
+        "error: no CPython 3.11 or newer was found on PATH, and pyman.pyz needs one"
+    )
+
+
+def test_the_cache_is_where_pyman_has_it(tmp_path):
+    import importlib.util
+
+    from stage.pyz import CHECKOUT
+
+    spec = importlib.util.spec_from_file_location("pyz_main", f"{CHECKOUT}/tools/pyz_main.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    home = {"HOME": str(tmp_path)}
+    for more in ({}, {"PYMAN_CACHE_DIR": "/c"}, {"PYMAN_CACHE_DIR": "relative"}, {"XDG_CACHE_HOME": "/x"},
+                 {"XDG_CACHE_HOME": " "}, {"XDG_CACHE_HOME": "relative"}, {"HOME": ""}):  # fmt: skip
+        assert module.cache_folder(home | more) == read_places(home | more).cache
+
+
+def test_cleaning_the_cache_keeps_what_runs(person):
+    result = json.loads(person.pyman("cache", "clean", "--json").stdout)
+    [build] = os.listdir(person.builds)
+    assert result["kept"] == [f"{person.builds}/{build} was kept: a running pyman uses it"]
+    other = person.home.pyman("cache", "clean", "--json").json
+    assert other["changed"] == [f"{person.builds}/{build}"]
+    assert not os.path.exists(person.builds)
