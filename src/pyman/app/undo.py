@@ -8,7 +8,7 @@ from pyman.app.console import Session
 from pyman.app.repair import locked_store
 from pyman.core.plans.steps import RemoveBytecode
 from pyman.core.record import replace
-from pyman.core.repairs import DoneRepair, Undo, by_run, modules_of, plan_undo
+from pyman.core.repairs import Undo, Undone, by_run, modules_of, plan_undo, undone
 from pyman.core.venv import VenvFolder
 from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.transaction import Transaction
@@ -21,24 +21,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pyman.core.repairs import Repairs
 
-def last_run(session: Session, wanted: Sequence[str]) -> tuple[Undo, ...]:
-    """How the last run of repairs is taken back, one venv after the other; with `wanted`, the last one at those places.
+
+def last_run(session: Session, wanted: Sequence[str]) -> tuple[Repairs, ...]:
+    """The last run of repairs, venv by venv; with `wanted`, the last one at those places.
 
     A run whose venvs all are as they were before it is passed over. Raises PymanError where nothing is recorded, or
     what is recorded must not be trusted.
     """
     for run in by_run(read_repairs(session.places), (*wanted, *map(os.path.realpath, wanted))):
-        found = tuple(map(plan_of, run))
-        if not all(undo.is_settled for undo in found):
-            return found
+        if not all(plan_of(repairs).is_settled for repairs in run):
+            return run
     where = f" of {', '.join(wanted)}" if wanted else ""
     raise NotFound(
         f"there is no repair{where} to take back", hint="only repairs that `pyman doctor --fix` has made are recorded"
     )
 
 
-def plan_of(repairs: Sequence[DoneRepair]) -> Undo:
+def plan_of(repairs: Repairs) -> Undo:
     """Look at one venv, and plan to take its repairs back."""
     path = repairs[0].folder
     if repairs[0].why_it_stays:
@@ -46,51 +47,52 @@ def plan_of(repairs: Sequence[DoneRepair]) -> Undo:
     try:
         folder = folder_made(path)
     except FileNotFoundError:
-        return Undo(tuple(repairs), reason="it does not exist")
+        return Undo(repairs, reason="it does not exist")
     except OSError as error:
-        return Undo(tuple(repairs), reason=f"it cannot be read: {(error.strerror or str(error)).lower()}")
+        return Undo(repairs, reason=f"it cannot be read: {(error.strerror or str(error)).lower()}")
     undo = plan_undo(repairs, present_of(repairs), folder)
     # What it ran may have been removed since: it runs now, and would not run then.
     missing = next((target for _, target in undo.links if os.path.isabs(target) and not os.path.exists(target)), None)
-    if missing is not None and undo.python is not None:
-        return Undo(undo.repairs, reason=f"it would go back to {missing}, which does not exist any more")
+    if missing is not None and repairs[-1].python is not None:
+        return Undo(repairs, reason=f"it would go back to {missing}, which does not exist any more")
     return undo
 
 
-def take_back(session: Session, undos: Sequence[Undo], done: list[Undo], left: list[tuple[str, str]]) -> None:
+def take_back(session: Session, run: Sequence[Repairs], done: list[Undone], left: list[tuple[str, str]]) -> None:
     """Take back what can be; `done` gets what was, `left` the path of what was not, and the reason, at once each."""
-    settled: list[DoneRepair] = [repair for undo in undos if undo.is_settled for repair in undo.repairs]
+    settled: set[tuple[str, str]] = set()
     try:
-        for undo in undos:
-            if undo.is_settled:
-                continue
-            if undo.reason:
-                left.append((undo.path, undo.reason))
-                continue
-            if session.dry_run:
-                done.append(undo)
-                continue
+        for repairs in run:
+            path, key = repairs[0].path, (repairs[0].run, repairs[0].folder)
             try:
                 with Part():
-                    _take_back_one(session, undo)
-                    done.append(undo)
+                    undo = _take_back_one(session, repairs)
+                    if undo.plan is not None:
+                        done.append(undone(undo))
+                    settled.add(key)
             except PymanError as error:
-                left.append((undo.path, error.message))
+                left.append((path, error.message))
     finally:
         if not session.dry_run:
             with DeferredSignals():
-                settled += [repair for undo in done for repair in undo.repairs]
                 forget_repairs(session.places, settled, session.observer)
 
 
-def _take_back_one(session: Session, planned: Undo) -> None:
+def _take_back_one(session: Session, repairs: Repairs) -> Undo:
     """Raises PymanError where it cannot be taken back; the venv is then as it was."""
+    if session.dry_run:
+        return _possible(repairs)
     with locked_store(session), Transaction(session.places) as transaction:
-        undo = plan_of(planned.repairs)
-        if undo.reason:
-            raise PymanError(undo.reason)
-        if undo.plan is None:
-            return
-        bytecode = bytecode_of(modules_of(undo.plan), undo.repairs[0].folder)
-        steps = (*(RemoveBytecode(path, work) for path, work in bytecode), *undo.plan.steps)
-        transaction.take(replace(undo.plan, steps=steps))
+        undo = _possible(repairs)
+        if undo.plan is not None:
+            bytecode = bytecode_of(modules_of(undo.plan), repairs[0].folder)
+            steps = (*(RemoveBytecode(path, work) for path, work in bytecode), *undo.plan.steps)
+            transaction.take(replace(undo.plan, steps=steps))
+        return undo
+
+
+def _possible(repairs: Repairs) -> Undo:
+    undo = plan_of(repairs)
+    if undo.reason:
+        raise PymanError(undo.reason)
+    return undo

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyman.app.repair import RepairResult
+    from pyman.core.repairs import Undone
     from pyman.effects.venvs.home_search import HomeSearch
 
 _WORTH_SAYING = 20
@@ -123,17 +124,16 @@ doctor.status_without_session = COULD_NOT_LOOK  # type: ignore[attr-defined]  # 
 def _take_back(session: Session, wanted: list[str]) -> Answer:
     """Take the last run of repairs back, or the last one at the places that are named."""
     from pyman.app.undo import last_run, take_back
-    from pyman.core.repairs import Undo
 
-    undos = last_run(session, wanted)
-    done: list[Undo] = []
+    run = last_run(session, wanted)
+    done: list[Undone] = []
     left: list[tuple[str, str]] = []
 
     def answer() -> Answer:
         return undo_answer(session, done, left)
 
     session.if_cut_off(answer)
-    take_back(session, undos, done, left)
+    take_back(session, run, done, left)
     return answer()
 
 

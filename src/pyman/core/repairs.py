@@ -309,16 +309,6 @@ class Undo:
     """The names in `bin` that lead elsewhere afterwards, with where."""
 
     @property
-    def path(self) -> str:
-        """The venv, as people know it."""
-        return self.repairs[0].path
-
-    @property
-    def python(self) -> str | None:
-        """What ran before: empty where that is unknown, None where nothing did."""
-        return self.repairs[-1].python
-
-    @property
     def is_settled(self) -> bool:
         """True where nothing is left to take back."""
         return self.plan is None and not self.reason
@@ -400,7 +390,29 @@ def modules_of(plan: Plan) -> tuple[str, ...]:
 # Which repairs are meant.
 
 
-def by_run(repairs: Sequence[DoneRepair], wanted: Sequence[str]) -> Iterator[tuple[tuple[DoneRepair, ...], ...]]:
+Repairs = tuple[DoneRepair, ...]
+"""Those of one venv in one run, the last one first."""
+
+
+@record
+class Undone:
+    """A venv whose repairs were taken back."""
+
+    path: str
+    codes: tuple[str, ...]
+    """Of the findings that it may have again."""
+    python: str
+    """The release that it runs again; empty where that did not change, or is not known."""
+
+
+def undone(undo: Undo) -> Undone:
+    """What is told of it, and what it runs."""
+    repairs = undo.repairs
+    codes = tuple(dict.fromkeys(repair.code for repair in repairs))
+    return Undone(repairs[0].path, codes, (repairs[-1].python or "") if undo.links else "")
+
+
+def by_run(repairs: Sequence[DoneRepair], wanted: Sequence[str]) -> Iterator[tuple[Repairs, ...]]:
     """The runs of doctor, the last one first, each as the repairs of one venv after the other, the last ones first.
 
     With `wanted`, only what was done at these paths, or below them.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pyman.app.examine import Examination
     from pyman.core.diagnosis.finding import Status
-    from pyman.core.repairs import Undo
+    from pyman.core.repairs import Undone
 
 _MOST_ROWS = 12
 """Of venvs that have the same, on a terminal: what is wrong shall be read in one look."""
@@ -140,10 +140,10 @@ def explanation(code: str) -> Answer:
     return Answer(data, tuple(lines))
 
 
-def undo_answer(session: Session, done: Sequence[Undo], left: Sequence[tuple[str, str]]) -> Answer:
+def undo_answer(session: Session, done: Sequence[Undone], left: Sequence[tuple[str, str]]) -> Answer:
     """The answer of `pyman doctor --undo`."""
     undid = session.shown("undid", "would undo")
-    lines = [f"{undid} the repair of {short_path(session, undo.path)}: {_what_is_back(undo)}" for undo in done]
+    lines = [f"{undid} the repair of {short_path(session, one.path)}: {_what_is_back(one)}" for one in done]
     reasons = [f"{short_path(session, path)} was not changed: {reason}" for path, reason in left]
     error = None
     if left:
@@ -154,7 +154,7 @@ def undo_answer(session: Session, done: Sequence[Undo], left: Sequence[tuple[str
     again = "`pyman doctor --fix` makes these repairs again; `ignore` in the settings or `pyman pin` prevents that"
     return Answer(
         {
-            "changed": [undo.path for undo in done],
+            "changed": [one.path for one in done],
             "left": [{"path": path, "reason": reason} for path, reason in left],
         },
         (*lines, *reasons),
@@ -163,9 +163,9 @@ def undo_answer(session: Session, done: Sequence[Undo], left: Sequence[tuple[str
     )
 
 
-def _what_is_back(undo: Undo) -> str:
-    codes = ", ".join(dict.fromkeys(repair.code for repair in undo.repairs))
-    return f"{codes}; it runs Python {undo.python} again" if undo.python and undo.links else codes
+def _what_is_back(undone: Undone) -> str:
+    codes = ", ".join(undone.codes)
+    return f"{codes}; it runs Python {undone.python} again" if undone.python else codes
 
 
 def _is_for_fix(judged: JudgedFinding) -> bool:

@@ -239,7 +239,7 @@ def explained(code: str) -> tuple[str, ...]:
         f"{code} ({SEVERITIES[code]})",
         told.meaning,
         f"Repair: {told.repair}",
-        f"Without: {told.otherwise.format(code=code)}",
+        f"If it stays: {told.otherwise.format(code=code)}",
     )
 
 
@@ -256,4 +256,4 @@ def reference() -> Iterator[str]:
         for paragraph in paragraphs:
             yield ""
             head, colon, rest = paragraph.partition(": ")
-            yield f"**{head}.** {rest}" if colon and head in ("Repair", "Without") else paragraph
+            yield f"**{head}.** {rest}" if colon and head in ("Repair", "If it stays") else paragraph

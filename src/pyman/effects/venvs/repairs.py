@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import time
+from io import BytesIO
 
 from pyman.core.repairs import DoneRepair, FileChange, Present, as_line, parse_line
 from pyman.effects.files import NotReadable, read_bytes, read_descriptor, replace_file, write_all
@@ -17,7 +18,7 @@ from pyman.errors import UNREADABLE_STORE, UNSAFE_FOLDER, PymanError, ReadOnly, 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 _NAME = "repairs"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -43,7 +44,13 @@ class RepairLog:
     def check(self) -> None:
         """Raise PymanError where the file of repairs must not be trusted: nothing is repaired then."""
         for store in stores_of(self._places):
-            _read(os.path.join(store, _NAME))
+            path = os.path.join(store, _NAME)
+            try:
+                descriptor = _open(path, _READ)
+            except OSError as error:
+                raise _unreadable(path, error) from error
+            if descriptor is not None:
+                os.close(descriptor)
 
     def add(self, repair: DoneRepair) -> Callable[[], None]:
         """Write a repair down, and return what takes that back; where nothing can be written, it is only said once.
@@ -90,10 +97,9 @@ def read_repairs(places: Places) -> tuple[DoneRepair, ...]:
     return tuple(sorted(found, key=lambda repair: repair.run[:16]))
 
 
-def forget_repairs(places: Places, settled: Iterable[DoneRepair], observer: Observer = SILENT) -> None:
-    """Remove repairs that were taken back. Raises PymanError where that cannot be written."""
-    gone = frozenset(map(as_line, settled))
-    if not gone:
+def forget_repairs(places: Places, settled: Collection[tuple[str, str]], observer: Observer = SILENT) -> None:
+    """Remove repairs that were taken back, by run and folder. Raises PymanError where that cannot be written."""
+    if not settled:
         return
     for store in stores_of(places):
         path = os.path.join(store, _NAME)
@@ -101,9 +107,9 @@ def forget_repairs(places: Places, settled: Iterable[DoneRepair], observer: Obse
             continue
         with _locked(path, observer):
             content = _read(path)
-            left = [repair for repair in _parsed(content) if as_line(repair) not in gone]
+            left = [as_line(one) for one in _parsed(content) if (one.run, one.folder) not in settled]
             try:
-                replace_file(path, b"".join(map(as_line, left)), 0o600)
+                replace_file(path, b"".join(left), 0o600)
             except OSError as error:
                 raise cannot_write(path, error) from error
 
@@ -202,16 +208,20 @@ def _read(path: str) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise PymanError(
-            f"{path} cannot be read: {error.strerror or error}",
-            hint="delete it; repairs made before can then not be taken back",
-            code=UNREADABLE_STORE,
-        ) from error
+        raise _unreadable(path, error) from error
 
 
-def _parsed(content: bytes) -> list[DoneRepair]:
+def _unreadable(path: str, error: OSError) -> PymanError:
+    return PymanError(
+        f"{path} cannot be read: {error.strerror or error}",
+        hint="delete it; repairs made before can then not be taken back",
+        code=UNREADABLE_STORE,
+    )
+
+
+def _parsed(content: bytes) -> Iterator[DoneRepair]:
     """What the whole lines tell; one that was cut off, or that pyman did not write, tells nothing."""
-    return [repair for line in content.split(b"\n") if line and (repair := parse_line(line)) is not None]
+    return (repair for line in BytesIO(content) if (repair := parse_line(line)) is not None)
 
 
 def _make_room(path: str) -> None:
@@ -221,9 +231,8 @@ def _make_room(path: str) -> None:
     except FileNotFoundError:
         return
     if stat.S_ISREG(status.st_mode) and (status.st_size > _PLENTY or status.st_nlink > 1):
-        repairs = _parsed(_read(path))
         runs: dict[str, list[bytes]] = {}
-        for repair in reversed(repairs):
+        for repair in reversed(tuple(_parsed(_read(path)))):
             runs.setdefault(repair.run, []).append(as_line(repair))
         kept: list[bytes] = []
         size = 0
