@@ -116,6 +116,7 @@ __pyman_verbs() {
         'venv'$'\t''Make a venv that follows its minor version'
         'venvs'$'\t''Show every venv of this machine'
         'doctor'$'\t''Say what is wrong with venvs, and mend it'
+        'report'$'\t''Tell all that is known, of one machine or many'
         'rebuild'$'\t''Make a venv anew with its packages'
         'register'$'\t''Make venvs known that pyman did not make'
         'pin'$'\t''Keep a venv on one patch release'
@@ -228,6 +229,13 @@ __pyman_options() {
             '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
             '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
+        report) values+=(
+            '--merge'$'\t''Put the reports in FILE... together instead of looking at this machine'
+            '--html'$'\t''Write a page of it that needs nothing else'
+            '--search'$'\t''Search the home folder for venvs now, or leave that out'
+            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
+            '--dry-run'$'\t''Show what would be done, and change nothing'
+        ) ;;
         rebuild) values+=(
             '--all'$'\t''All that `pyman doctor` says need it'
             '--python'$'\t''Another Python; default: the same minor'
@@ -299,6 +307,7 @@ __pyman_option() {
         venvs:--unused) kind='text' ;;
         doctor:--ignore) kind='text' ;;
         doctor:--explain) kind='text' ;;
+        report:--html) kind='file' ;;
         rebuild:-p | rebuild:--python) kind='request' ;;
         rebuild:--from) kind='choice:lock|file' ;;
         rebuild:--installer) kind='choice:auto,uv,pip' ;;
@@ -323,6 +332,7 @@ __pyman_argument() {
         venv:0) kind='folder' ;;
         venvs:*) kind='venv' ;;
         doctor:*) kind='folder' ;;
+        report:*) kind='file' ;;
         rebuild:*) kind='venv' ;;
         register:*) kind='folder' ;;
         pin:0) kind='venv' ;;

@@ -71,7 +71,7 @@ function __pyman_values
 end
 
 function __pyman_verbs
-    printf '%s\n' install\t'Install Pythons, and move their aliases' upgrade\t'Bring every minor to its newest patch release' hold\t'Keep an alias at one patch release' unhold\t'Let an alias go to the newest release again' rollback\t'Point an alias at the release before, and hold it there' prune\t'Remove the releases that nothing uses' uninstall\t'Remove a Python that nothing needs' adopt\t'Use Pythons of pyenv, uv, the system… through the store' forget\t'Drop the link to an adopted Python, or the record of a venv' list\t'Show what is installed, or what could be' info\t'Explain one Python or one venv' venv\t'Make a venv that follows its minor version' venvs\t'Show every venv of this machine' doctor\t'Say what is wrong with venvs, and mend it' rebuild\t'Make a venv anew with its packages' register\t'Make venvs known that pyman did not make' pin\t'Keep a venv on one patch release' follow\t'Let a venv follow its minor version' use\t'Choose the Python of this folder, or the default' find\t'Print the path of an interpreter' which\t'Print the program that a name runs here' run\t'Run a command with a Python first on PATH' init\t'Print what a shell\'s start-up file needs' completions\t'Print a completion script' shims\t'Put the shims in place' mirror\t'Make a mirror for machines without a network' cache\t'Show or clean what pyman keeps for later'
+    printf '%s\n' install\t'Install Pythons, and move their aliases' upgrade\t'Bring every minor to its newest patch release' hold\t'Keep an alias at one patch release' unhold\t'Let an alias go to the newest release again' rollback\t'Point an alias at the release before, and hold it there' prune\t'Remove the releases that nothing uses' uninstall\t'Remove a Python that nothing needs' adopt\t'Use Pythons of pyenv, uv, the system… through the store' forget\t'Drop the link to an adopted Python, or the record of a venv' list\t'Show what is installed, or what could be' info\t'Explain one Python or one venv' venv\t'Make a venv that follows its minor version' venvs\t'Show every venv of this machine' doctor\t'Say what is wrong with venvs, and mend it' report\t'Tell all that is known, of one machine or many' rebuild\t'Make a venv anew with its packages' register\t'Make venvs known that pyman did not make' pin\t'Keep a venv on one patch release' follow\t'Let a venv follow its minor version' use\t'Choose the Python of this folder, or the default' find\t'Print the path of an interpreter' which\t'Print the program that a name runs here' run\t'Run a command with a Python first on PATH' init\t'Print what a shell\'s start-up file needs' completions\t'Print a completion script' shims\t'Put the shims in place' mirror\t'Make a mirror for machines without a network' cache\t'Show or clean what pyman keeps for later'
 end
 
 function __pyman_options
@@ -104,6 +104,8 @@ function __pyman_options
             printf '%s\n' --size\t'Measure how much room each takes' -p\t'Only those that run such a Python' --python\t'Only those that run such a Python' --unused\t'Only those not used for this long: 90d, 12w, 6m, 1y' --remove\t'Delete the venvs that are named, or all that are unused, and forget them' -y\t'With --remove: keep what is not part of the venv; delete unused ones without asking' --yes\t'With --remove: keep what is not part of the venv; delete unused ones without asking' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case doctor
             printf '%s\n' --fix\t'Repair what has an automatic repair' --foreign\t'Repair also what pipx, poetry and other tools own' -y\t'Answer every question with yes' --yes\t'Answer every question with yes' --ignore\t'Leave out what has this code' --undo\t'Take back the last repairs, or the last ones in DIR' --explain\t'Explain a finding and its repair' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
+        case report
+            printf '%s\n' --merge\t'Put the reports in FILE... together instead of looking at this machine' --html\t'Write a page of it that needs nothing else' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case rebuild
             printf '%s\n' --all\t'All that `pyman doctor` says need it' -p\t'Another Python; default: the same minor' --python\t'Another Python; default: the same minor' --from\t'A lock or requirements file, instead of what was there' --allow-newer\t'Allow other versions of what cannot be had; names may follow' --force\t'Also recreate a venv that another tool owns, or with changed files of packages' --installer\t'What installs packages' -y\t'Answer every question with yes; rebuild also where a relink would do' --yes\t'Answer every question with yes; rebuild also where a relink would do' --dry-run\t'Show what would be done, and change nothing'
         case register
@@ -154,6 +156,8 @@ function __pyman_option
             echo 'text'
         case 'doctor:--explain'
             echo 'text'
+        case 'report:--html'
+            echo 'file'
         case 'rebuild:-p' 'rebuild:--python'
             echo 'request'
         case 'rebuild:--from'
@@ -195,6 +199,8 @@ function __pyman_argument
             echo 'venv'
         case 'doctor:*'
             echo 'folder'
+        case 'report:*'
+            echo 'file'
         case 'rebuild:*'
             echo 'venv'
         case 'register:*'

@@ -88,6 +88,8 @@ NOT_A_FOLDER = Code("not-a-folder")
 """Something that is not a folder is in the place of one."""
 NOT_A_MIRROR = Code("not-a-mirror")
 """The index of a mirror that cannot be understood."""
+NOT_A_REPORT = Code("not-a-report")
+"""A file that `pyman report` did not write."""
 NOT_AS_PLANNED = Code("not-as-planned")
 """A rebuilt venv does not have the packages that it should have."""
 NOT_EMPTY = Code("not-empty")

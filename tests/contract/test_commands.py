@@ -30,6 +30,7 @@ DESIGN = [
     "follow",
     "doctor",
     "rebuild",
+    "report",
     "use",
     "find",
     "which",

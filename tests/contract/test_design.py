@@ -127,10 +127,10 @@ LINES = [
     "prune", "uninstall 3.13.5", "uninstall 3.11.2", "adopt", "list", "list --available", "list --outdated", "info 3.13",
     "info v", "info stale", "venv --without-pip w", "venvs --size", "venvs --remove v", "venvs --unused 1y", "venvs --unused 1y --remove", "doctor", "doctor --undo", "doctor --explain gone", "rebuild v --force",
     "register .", "pin v", "follow p", "shims", "use", "use 3.13", "find", "which", "which --explain", "init bash",
-    "completions fish", "mirror ../mirror 3.13", "cache", "cache dir", "cache clean",
+    "completions fish", "report", "report --merge report.json", "mirror ../mirror 3.13", "cache", "cache dir", "cache clean",
 ]  # fmt: skip
 COMMON = {"schema", "dry_run", "error"}
-NO_KEYS = {"--available", "--outdated", "--remove", "--unused", "--explain", "--undo", "dir", "clean"}
+NO_KEYS = {"--available", "--outdated", "--remove", "--unused", "--explain", "--undo", "--merge", "dir", "clean"}
 
 KEYS = {name: set(quoted(keys)) - NO_KEYS for names, keys in of_head(11, "command") for name in quoted(names)}
 ELEMENTS: dict[str, set[str]] = {}
@@ -151,6 +151,7 @@ def answers(tmp_path_factory):
     (home.project / ".python-version").write_text("3.13\n")
     rebuilt = {"run": "1", "folder": "/v", "path": "/v", "code": "wrong-abi", "action": "rebuild", "python": None}
     (home.root / "repairs").write_text(json.dumps({**rebuilt, "changes": []}) + "\n")
+    (home.project / "report.json").write_text(home.pyman("report", "--json").out)
     planned = {command.name for command in COMMANDS if command.changes}
     return {
         line: home.json(*line.split(), *(["--dry-run"] if line.split()[0] in planned else []), status=None)

@@ -108,6 +108,8 @@ class Answer:
     """What a dry run ends with."""
     raw: bool = False
     """True for text that another program reads letter by letter: paths, scripts. Escaped on a terminal only."""
+    as_json: bool = False
+    """True where the one object of `--json` is what is wanted, although nobody said so."""
 
     @property
     def exit_status(self) -> int:

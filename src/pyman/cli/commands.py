@@ -47,6 +47,7 @@ COMMANDS = (
     Command("venv", "Make a venv that follows its minor version.", VENVS, changes=True),
     Command("venvs", "Show every venv of this machine.", VENVS, changes=True),
     Command("doctor", "Say what is wrong with venvs, and mend it.", VENVS, changes=True),
+    Command("report", "Tell all that is known, of one machine or many.", VENVS, changes=True),
     Command("rebuild", "Make a venv anew with its packages.", VENVS, changes=True),
     Command("register", "Make venvs known that pyman did not make.", VENVS, module="venvs", changes=True),
     Command("pin", "Keep a venv on one patch release.", VENVS, changes=True),

@@ -9,6 +9,7 @@ import typer
 from pyman.app.console import Answer, Session, Table
 from pyman.cli.show.changes import runtime_data
 from pyman.cli.show.output import shown_place, with_pyman_line
+from pyman.cli.show.rows import alias_data
 from pyman.cli.verb import verb
 from pyman.core.record import replace
 from pyman.core.request import parse_request
@@ -78,13 +79,9 @@ def list_installed(session: Session, store: Store) -> Answer:
                 shown_place(session, runtime.target or runtime.path),
             )
         )
-    aliases = [
-        {"name": alias.name, "target": alias.target, "held": store.held(alias.name) is not None}
-        for alias in store.aliases
-    ]
     notes = () if rows else ("no Python is installed yet: run `pyman install`", *_adoptable(session))
     table = Table(("Python", "Aliases", "From", "Venvs", "Place"), tuple(rows))
-    return Answer({"runtimes": records, "aliases": aliases}, table=table, notes=notes)
+    return Answer({"runtimes": records, "aliases": alias_data(store)}, table=table, notes=notes)
 
 
 def _adoptable(session: Session) -> tuple[str, ...]:

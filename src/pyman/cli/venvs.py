@@ -13,17 +13,15 @@ from pyman.app.examine import end_of_life, examine
 from pyman.app.search import notes_of_search, search_if_due
 from pyman.cli.options import SearchOption
 from pyman.cli.show.output import count_of_venvs
+from pyman.cli.show.rows import venv_data
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import SEVERITIES
 from pyman.core.diagnosis.venv import HEALTHY, ListedVenv, unreachable_venv
 from pyman.core.escape import as_word
-from pyman.core.implementation import other_name
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
-from pyman.core.version import version_data
 from pyman.effects.files import size_of
 from pyman.effects.interruption import Part
-from pyman.effects.machine import user_name
 from pyman.effects.venvs.backup import Backup, parts_to_remove, refuse_what_cannot_move, refuse_what_holds_the_store
 from pyman.effects.venvs.inventory import is_own, read_one, take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
@@ -97,7 +95,7 @@ def venvs(
     sizes = {venv.path: size_of(venv.folder) for venv in chosen} if size else {}
     far = [known.path for known, how in seen.absent if how == UNREACHABLE and request is None]
     shown = sorted((*chosen, *map(unreachable_venv, far)), key=lambda venv: venv.path)
-    data = [_data(venv) | ({"size": sizes.get(venv.path)} if size else {}) for venv in shown]
+    data = [venv_data(venv) | ({"size": sizes.get(venv.path)} if size else {}) for venv in shown]
     not_searched = (*seen.unreadable, *(searched.not_searched if searched is not None else ()))
     notes = [
         f"{short_path(session, path)} cannot be reached: is its disk mounted? `pyman forget {as_word(path)}` if it is "
@@ -229,21 +227,6 @@ def _refuse_missing(folders: list[str]) -> None:
             raise NotFound(f"{folder} is no folder", hint="name a venv or a folder to search")
 
 
-def _data(venv: ListedVenv) -> dict[str, object]:
-    return {
-        "path": venv.path,
-        "creator": venv.creator,
-        "owner": user_name(venv.uid),
-        "known": venv.known,
-        "implementation": other_name(venv.implementation),
-        "request": venv.request,
-        "policy": venv.policy,
-        **version_data(venv.python, "python"),
-        "link": venv.link,
-        "state": venv.state,
-    }
-
-
 def _runs(session: Session, venv: ListedVenv, request: Request) -> bool:
     if request.kind != "path":
         return venv.runs(request)
@@ -310,7 +293,7 @@ def _unused(session: Session, venvs: list[ListedVenv], age: int, *, remove: bool
         for one in found
     ]
     data = [
-        _data(one.venv)
+        venv_data(one.venv)
         | {
             "size": one.size,
             "last_used": one.moment,

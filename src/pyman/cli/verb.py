@@ -46,7 +46,7 @@ def verb(function: Callable[..., Answer]) -> Callable[..., int]:
             answer = _plan(session, lambda: function(session, **given))
         else:
             answer = _answer(session, lambda: function(session, **given))
-        return show(answer, json=session.json, quiet=session.quiet)
+        return show(answer, json=session.json or answer.as_json, quiet=session.quiet)
 
     command.__wrapped__ = function  # type: ignore[attr-defined]  # as functools.wraps has it, which costs 1 ms to import
     command.__doc__ = function.__doc__

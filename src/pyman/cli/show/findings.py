@@ -64,15 +64,8 @@ def answer(
     fixed = sum(one.status == FIXED for one in judged)
     data = {
         "changed": list(dict.fromkeys(one.finding.path for one in judged if one.status in (FIXED, PLANNED))),
-        "findings": [_data(one) for one in judged],
-        "summary": {
-            "checked": len(seen.venvs),
-            "open": still_open,
-            "fixed": fixed,
-            "ignored": seen.ignored,
-            "unreachable": sum(how == UNREACHABLE for _, how in seen.absent),
-            "unsearched": len(seen.unreadable) + len(seen.search.not_searched if seen.search is not None else ()),
-        },
+        "findings": [finding_data(one) for one in judged],
+        "summary": summary_data(seen, judged),
     }
     if session.json:
         return Answer(data, status=1 if still_open else 0)
@@ -174,7 +167,20 @@ def _is_for_fix(judged: JudgedFinding) -> bool:
     return judged.status == OPEN and is_for_fix(judged.finding)
 
 
-def _data(judged: JudgedFinding) -> dict[str, object]:
+def summary_data(seen: Examination, judged: Sequence[JudgedFinding]) -> dict[str, object]:
+    """The numbers of `doctor --json`."""
+    return {
+        "checked": len(seen.venvs),
+        "open": sum(one.is_open for one in judged),
+        "fixed": sum(one.status == FIXED for one in judged),
+        "ignored": seen.ignored,
+        "unreachable": sum(how == UNREACHABLE for _, how in seen.absent),
+        "unsearched": len(seen.unreadable) + len(seen.search.not_searched if seen.search is not None else ()),
+    }
+
+
+def finding_data(judged: JudgedFinding) -> dict[str, object]:
+    """A finding as `doctor --json` has it."""
     finding = judged.finding
     return {
         "code": finding.code,

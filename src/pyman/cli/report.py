@@ -1,0 +1,128 @@
+"""`pyman report`: everything that pyman knows, for programs, for many machines together, and as a page."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from pyman import __version__
+from pyman.app.console import Answer, Session, is_terminal, megabytes
+from pyman.app.report import identity, look, read_reports
+from pyman.app.search import notes_of_search, search_if_due
+from pyman.cli.options import SearchOption
+from pyman.cli.show.changes import runtime_data
+from pyman.cli.show.findings import JudgedFinding, finding_data, summary_data
+from pyman.cli.show.output import count_of_venvs
+from pyman.cli.show.rows import alias_data, venv_data
+from pyman.cli.verb import verb
+from pyman.core.diagnosis.finding import OPEN, worst_first
+from pyman.core.diagnosis.venv import unreachable_venv
+from pyman.core.report import Numbers, numbers_of
+from pyman.core.report import worst_first as worst_hosts_first
+from pyman.effects.files import replace_file
+from pyman.effects.places import cannot_write
+from pyman.effects.venvs.records import UNREACHABLE
+from pyman.errors import PymanError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+@verb
+def report(
+    session: Session,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE...]", help="With --merge: reports of machines.")
+    ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Put the reports in FILE... together instead of looking at this machine.")
+    ] = False,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write a page of it that needs nothing else.")
+    ] = None,
+    search: SearchOption = None,
+) -> Answer:
+    """Tell everything that pyman knows of this machine, or of many: Pythons, venvs, findings, sizes.
+
+    In a pipe or with --json it is one JSON object; on a terminal a few numbers.
+
+    Examples:
+        pyman report > machine.json
+        pyman report --html report.html
+        pyman report --merge one.json two.json --html all.html
+    """
+    if files and not merge:
+        raise UsageError("files are only for `--merge`", hint="run `pyman report --merge FILE...`")
+    if merge and not files:
+        raise UsageError("there is nothing to merge", hint="name the files: `pyman report --merge FILE...`")
+    notes: list[str] = []
+    failures: list[PymanError] = []
+    if files:
+        hosts = worst_hosts_first(read_reports(session, files, failures.append))
+        if not hosts:
+            raise failures[0]
+        data: dict[str, Any] = {"hosts": hosts}
+    else:
+        searched = search_if_due(session, search, may_end=True)
+        data = _of_this_machine(session, searched)
+        hosts = [data]
+        notes += notes_of_search(session, searched, "pyman report")
+    changed: list[str] = []
+    if html is not None:
+        changed.append(_write_page(session, html, hosts))
+    data = {"changed": changed, **data}
+    error = failures[0] if failures else None
+    notes += [failure.message for failure in failures[1:]]
+    if html is None and not session.json and not is_terminal(sys.stdout):
+        return Answer(data, as_json=True, notes=tuple(notes), error=error)
+    lines = [_in_words(hosts, numbers_of(hosts))]
+    lines += [f"{session.shown('wrote', 'would write')} {path}" for path in changed]
+    if not changed and not session.json:
+        notes.append("`pyman report > FILE` writes all of it, `--html FILE` a page")
+    return Answer(data, tuple(lines), notes=tuple(notes), error=error)
+
+
+def _of_this_machine(session: Session, searched: Any) -> dict[str, Any]:
+    seen, users, sizes = look(session, searched)
+    far = [unreachable_venv(known.path) for known, how in seen.absent if how == UNREACHABLE]
+    judged = [JudgedFinding(finding, OPEN) for finding in worst_first(seen.findings)]
+    return {
+        **identity(__version__),
+        "runtimes": [runtime_data(seen.store, runtime, users.get(runtime.name, 0)) for runtime in seen.store.runtimes],
+        "aliases": alias_data(seen.store),
+        "venvs": [
+            venv_data(venv) | {"size": sizes.get(venv.path)}
+            for venv in sorted((*seen.venvs, *far), key=lambda venv: venv.path)
+        ],
+        "findings": [finding_data(one) for one in judged],
+        "summary": summary_data(seen, judged),
+    }
+
+
+def _in_words(hosts: list[dict[str, Any]], numbers: Numbers) -> str:
+    told = (
+        (numbers.broken, "broken"),
+        (numbers.stale, "stale"),
+        (numbers.held_back, "held back"),
+        (numbers.unsupported, "on a Python without support"),
+    )
+    where = f"{len(hosts)} reports: " if len(hosts) > 1 else f"{hosts[0]['host']}: "
+    parts = [f"{count} {word}" for count, word in told if count]
+    return f"{where}{count_of_venvs(numbers.venvs)}, {megabytes(numbers.size)}; {', '.join(parts) or 'all are well'}"
+
+
+def _write_page(session: Session, name: str, hosts: list[dict[str, Any]]) -> str:
+    from pyman.cli.show.report_page import page
+
+    path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(name)))
+    text = page(hosts)
+    if not session.dry_run:
+        try:
+            replace_file(path, text.encode("utf-8", "replace"))
+        except OSError as error:
+            raise cannot_write(path, error) from error
+    return path
