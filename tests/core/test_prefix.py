@@ -189,6 +189,24 @@ def test_what_make_would_take_for_something_else_is_written_so_that_it_does_not(
     assert adapted_makefile(b"prefix=/install\n", b"/a$b/c#d\\1") == b"prefix=/a$$b/c\\#d\\1\n"
 
 
+@settings(max_examples=150)
+@given(
+    damaged(b"build_time_vars = {'CC': 'clang -isysroot /a -I/tools/b', 'LIBDIR': '/install/lib'}\n"),
+    damaged(b'{"CC": "clang -isysroot /a", "LIBDIR": "/install/lib", "SIZE": 8}'),
+    damaged(b"prefix=/install\nCC=\tclang -pthread\nCFLAGS=-fdebug-default-version=4 -I/tools/deps/include\n"),
+)
+def test_damaged_files_of_a_build_are_adapted_once_and_stay_so(variables, listed, makefile):
+    for adapted, source in (
+        (adapted_variables, variables),
+        (lambda source: adapted_json(source, "/r/3.14.10"), listed),
+        (lambda source: adapted_makefile(source, b"/r/3.14.10"), makefile),
+        (adapted_script, makefile),
+        (adapted_pkgconfig, makefile),
+    ):
+        once = adapted(source)
+        assert adapted(once) == once
+
+
 # `pyman-runtime.toml`: what is written is read back, and nothing else is believed.
 
 MANIFEST = Manifest(
