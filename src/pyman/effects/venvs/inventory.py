@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pyman.effects.places import Places
 
 _USUAL = (".venv", "venv")
-_OF_TOOLS = (".tox", ".nox", ".hatch", ".direnv")
+FOLDERS_OF_TOOLS = (".tox", ".nox", ".hatch", ".direnv")
 """Folders of a project in which a tool keeps venvs."""
 _NAMED = ".python-envs"
 _MOST_LINES = 1000
@@ -259,7 +259,7 @@ def _here(places: Places, cwd: str) -> list[str]:
         # `.venv` may also be a link or a file that names one.
         found += [path for name in _USUAL if os.path.lexists(path := os.path.join(top, name))]
         folders = [top, *_folders(top)]
-        for name in _OF_TOOLS:
+        for name in FOLDERS_OF_TOOLS:
             folders += _folders(os.path.join(top, name))
         found += filter(_is_venv, folders)
     return [*found, *(path for path, is_outside in _named_here(places, cwd) if not is_outside)]

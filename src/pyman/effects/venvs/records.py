@@ -13,7 +13,7 @@ from pyman.errors import UNREADABLE_STORE, PymanError, ReadOnly
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _LONGEST_NAME = 60
 # Names that say nothing: the folder above tells more.
-_USUAL_NAMES = frozenset([".venv", "venv", "env", ".env", "virtualenv", ".virtualenv"])
+USUAL_NAMES = frozenset([".venv", "venv", "env", ".env", "virtualenv", ".virtualenv"])
 
 # FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): hashlib costs more than all the rest here.
 _OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, (1 << 64) - 1
@@ -38,7 +38,7 @@ def record_name(path: str) -> str:
     """The name under which a venv is recorded: one for each place, however the way there is written."""
     place = resolve_folder(path)
     name = os.path.basename(place)
-    if name in _USUAL_NAMES:
+    if name in USUAL_NAMES:
         name = os.path.basename(os.path.dirname(place))
     kept = "".join(letter if letter in _LETTERS else "_" for letter in name[:_LONGEST_NAME]).lstrip(".-")
     return f"{kept or 'venv'}-{_hash(os.fsencode(place)):016x}"

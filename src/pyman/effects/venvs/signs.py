@@ -11,6 +11,8 @@ from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.files import open_to_read, read_text
 from pyman.effects.mounts import Mounts
 from pyman.effects.processes import processes_of_venv
+from pyman.effects.venvs.inventory import FOLDERS_OF_TOOLS
+from pyman.effects.venvs.records import USUAL_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ _MOST_PACKAGES = 2000
 _PROJECT = ".project"
 """The file in which pipenv and virtualenvwrapper name the project of a venv."""
 _LARGEST = 4096
-_OF_TOOLS = (".tox", ".nox", ".hatch", ".direnv")
-_USUAL_NAMES = (".venv", "venv", "env", ".env", "virtualenv", ".virtualenv")
 
 
 def read_signs(folder: str, mounts: Mounts) -> Signs:
@@ -105,8 +105,8 @@ def project_of_venv(folder: str) -> tuple[str | None, bool | None]:
         return named, os.path.lexists(named)
     above = os.path.dirname(folder)
     inside = os.path.basename(folder)
-    if os.path.basename(above) in _OF_TOOLS:
+    if os.path.basename(above) in FOLDERS_OF_TOOLS:
         above, inside = os.path.dirname(above), os.path.basename(above)
-    elif inside not in _USUAL_NAMES:
+    elif inside not in USUAL_NAMES:
         return None, None
     return above, any(name != inside for name in _names(above))
