@@ -8,8 +8,9 @@ import subprocess
 
 import pytest
 
-from stage.implementations import graalpy_in, pypy_in
+from stage.implementations import graalpy_in, other_folder, pypy, pypy_in
 from stage.machine import NEW, Machine
+from stage.mirror import mirror_folder
 from stage.venvs import call, peer
 from stage.wheels import install_distribution
 
@@ -282,3 +283,97 @@ def test_graalpy_is_adopted_listed_and_followed_and_never_changed(tmp_path):
     answer = machine.json("adopt", f"{versions}/graalpy3.13-26.0.0", status=1)
     assert answer["error"]["code"] == "cannot-hold-back"
     assert os.readlink(machine.runtimes / "graalpy3.13") == "graalpy3.13-25.3.1"
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """The real archives of PyPy beside those of CPython, in one mirror."""
+    for release in RELEASES:
+        pypy(release)
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    (folder / "pypy").symlink_to(os.path.join(other_folder(), "pypy"))
+    lines = []
+    for place in (mirror_folder(), other_folder()):
+        with open(os.path.join(place, "index.ndjson"), encoding="utf-8") as index:
+            lines += index.readlines()
+    for name in os.listdir(mirror_folder()):
+        if name.isdigit():
+            (folder / name).symlink_to(os.path.join(mirror_folder(), name))
+    (folder / "index.ndjson").write_text("".join(sorted(lines, key=lambda line: line.split("+")[1][:8], reverse=True)))
+    return folder
+
+
+def test_install_upgrade_and_mirror(machine, mirror, tmp_path):
+    machine.environ["PYMAN_MIRROR"] = str(mirror)
+    offered = [one for one in machine.json("list", "--available")["available"] if "implementation_version" in one]
+    assert [
+        (one["version"], one["implementation_version"], one["installed"], one["end_of_life"]) for one in offered
+    ] == [("3.11.17", "8.0.1", False, None)]
+    answer = machine.json("install", "pypy3.11-7.3.18")
+    assert (answer["changed"], answer["installed"][0]["aliases"]) == (["pypy3.11-7.3.18"], ["pypy3.11"])
+    venv = machine.path / "shop/.venv"
+    machine.pyman("venv", venv, "-p", "pypy3.11")
+    assert machine.run(venv / "bin/pip", "--version").startswith("pip ")
+    (outdated,) = machine.json("list", "--outdated")["outdated"]
+    assert (outdated["alias"], outdated["version"], outdated["newest"], outdated["newest_implementation_version"]) == (
+        *("pypy3.11", "3.11.11", "3.11.17"),
+        "8.0.1",
+    )
+    planned = machine.json("upgrade", "--dry-run")
+    answer = machine.json("upgrade")
+    assert {**planned, "dry_run": None} == {**answer, "dry_run": None}
+    (moved,) = answer["moved"]
+    assert (moved["to"], moved["venvs"]["followed"]) == ("pypy3.11-8.0.1", 1)
+    assert machine.run(venv / "bin/python", "-c", "import sys; print(sys.pypy_version_info[0])") == "8"
+    manifest = (machine.runtimes / "pypy3.11-8.0.1/pyman-runtime.toml").read_text()
+    assert 'implementation = "pypy"\nimplementation_version = "8.0.1"\n' in manifest
+    # pip leaves the runtime alone.
+    assert (machine.runtimes / "pypy3.11-8.0.1/lib/pypy3.11/EXTERNALLY-MANAGED").exists()
+    assert machine.json("upgrade")["changed"] == []
+    assert machine.json("install", "pypy3.11")["installed"][0]["already"] is True
+    assert "pypy3.11-8.0.1" in (machine.cache / "available").read_text().splitlines()
+    assert machine.found(machine.path) == {}
+    assert machine.json("prune", "--no-search")["removed"][0]["implementation_version"] == "7.3.18"
+
+    made = tmp_path / "made"
+    machine.pyman("mirror", made, "pypy3.11", "pypy3.11-7.3.19", "3.13")
+    machine.environ["PYMAN_MIRROR"] = str(made)
+    assert machine.json("install", "pypy3.11-7.3.19")["changed"] == ["pypy3.11-7.3.19"]
+    assert machine.pyman("mirror", made, "pypy3.11").out.endswith("is there already\n")
+    kept = (made / "index.ndjson").read_text()
+    assert [line.count("pypy311-pp") for line in kept.splitlines()] == [1, 0, 1]
+
+
+def test_a_local_archive_and_one_that_is_damaged(machine, mirror):
+    archive = mirror / "pypy/pypy3.11-v8.0.1-linux64.tar.gz"
+    machine.environ["PYMAN_MIRROR"] = str(mirror / "none")
+    answer = machine.json("install", "--from", archive)
+    assert (answer["changed"], answer["installed"][0]["implementation_version"]) == (["pypy3.11-8.0.1"], "8.0.1")
+    before = sorted(os.listdir(machine.runtimes))
+    copy = machine.path / "pypy3.11-v7.3.19-linux64.tar.bz2"
+    content = bytearray((mirror / "pypy" / copy.name).read_bytes())
+    content[5_000_000] ^= 0xFF
+    copy.write_bytes(content)
+    assert machine.json("install", "--from", copy, status=1)["error"]["code"] == "integrity"
+    # The name says another release than the archive holds.
+    named = machine.path / "pypy3.11-v7.3.19-linux64.tar.gz"
+    shutil.copy(archive, named)
+    error = machine.json("install", "--from", named, status=1)["error"]
+    assert "holds pypy3.11-8.0.1, not pypy3.11-7.3.19" in error["message"]
+    graalpy = machine.path / "graalpy3.13-25.3.1-linux-amd64.tar.gz"
+    graalpy.write_bytes(b"")
+    assert machine.json("install", "--from", graalpy, status=1)["error"]["code"] == "unsupported"
+    assert sorted(os.listdir(machine.runtimes)) == before
+
+
+def test_an_unknown_sum_is_never_installed(machine, mirror):
+    lines = (mirror / "index.ndjson").read_text().splitlines()
+    for broken in ('"sha256": null', f'"sha256": "{"0" * 64}"'):
+        changed = [
+            line.replace('"sha256": "eca6', f'{broken}, "x": "') if '"8.0.1"' in line else line for line in lines
+        ]
+        (mirror / "index.ndjson").write_text("\n".join(changed) + "\n")
+        error = machine.json("install", "pypy3.11-8.0.1", "--mirror", mirror, status=1)["error"]
+        assert error["code"] in ("unverified", "integrity")
+    assert not any(name.startswith("pypy") for name in os.listdir(machine.runtimes))

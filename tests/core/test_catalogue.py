@@ -248,9 +248,33 @@ def test_an_optimised_build_is_taken_before_a_plain_one():
 
 
 def test_another_implementation_is_never_cpython():
-    for name in ("pypy", "graalpy", "CPython", None, 1):
-        assert parse_release(line(artifact(), implementation=name), HTTPS, LINUX) == Listed(())
+    for name in ("jython", "CPython", None, 1, ["pypy"], "pypy", "graalpy"):
+        with pytest.raises(WrongShape):
+            parse_release(line(artifact(), implementation=name), HTTPS, LINUX)
+    about = {"implementation": "graalpy", "implementation_version": "25.2.4"}
+    assert parse_release(line(artifact(), **about), HTTPS, LINUX) == Listed(())
+    about = {"implementation": "pypy", "implementation_version": "8.0.1"}
+    assert parse_release(line(artifact(), **about), HTTPS, LINUX) == Listed((), unknown=1)
     assert len(parse_release(line(artifact(), implementation="cpython"), HTTPS, LINUX).builds) == 1
+
+
+def test_a_line_of_pypy_and_the_line_that_is_written_of_it():
+    about = {"implementation": "pypy", "implementation_version": "8.0.1"}
+    kinds = [artifact(variant="pypy", archive_format="tar.bz2"), artifact(variant="pypy"), artifact(MAC, "pypy")]
+    [build] = parse_release(line(*kinds, version="3.11.17+20261012", **about), HTTPS, LINUX).builds
+    assert (build.version, build.release) == (
+        Version(3, 11, 17, implementation="pypy", own="8.0.1"),
+        "pypy3.11-8.0.1",
+    )
+    assert build.url.endswith(".tar.gz")
+    assert build.archive_name.startswith("pypy3.11-8.0.1+20261012-x86_64-unknown-linux-gnu-")
+    written = release_line([build], HTTPS)
+    assert json.loads(written)["abi"] == "pypy311-pp80"
+    assert parse_release(written, HTTPS, LINUX).builds == (build,)
+    [cpython] = parse_release(line(artifact(), version="3.11.17+20261012"), HTTPS, LINUX).builds
+    assert offered_names([build, cpython]) == ["3.11", "3.11.17", "pypy3.11", "pypy3.11-8.0.1"]
+    [unusable] = parse_release(line(artifact(variant="pypy", sha256=None), **about), HTTPS, LINUX).unusable
+    assert (unusable.release, unusable.reason) == ("pypy3.11-8.0.1".replace("3.11", "3.13"), "has no sha256")
 
 
 @pytest.mark.parametrize(

@@ -557,7 +557,7 @@ def test_offline_without_a_cache_says_so(server, cache):
     [
         lambda content: b"",
         lambda content: content[:-100],
-        lambda content: content.replace(b'"format": 2', b'"format": 1'),
+        lambda content: content.replace(b'"format": 3', b'"format": 1'),
         lambda content: content.replace(b'"unusable": []', b'"unusable": [["3.13.5", "x", "20261001", "y"]]'),
         lambda content: content.replace(b'"passed_over": [0, 0]', b'"passed_over": [0]x'),
         lambda content: content.split(b"\n", 1)[1],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pyman.app.console import Session
 from pyman.app.shims import keep_shims_current
-from pyman.core.catalogue import Build, Catalogue
+from pyman.core.catalogue import Build, Catalogue, Unusable
 from pyman.core.escape import without_secrets
+from pyman.core.implementation import CPYTHON, KNOWN, PYPY, is_installed
 from pyman.core.plans import install as plan
 from pyman.core.plans.install import ExternalPython, left_behind
 from pyman.core.record import record
@@ -13,6 +14,7 @@ from pyman.core.request import Request, best_of, parse_request
 from pyman.core.store import Moved, Runtime, Store, origin_of, with_broken
 from pyman.core.version import python_name
 from pyman.effects.catalogue.feed import CatalogueFeed
+from pyman.effects.catalogue.pypy import pypy_releases
 from pyman.effects.interpreters.external import base_packages, discover
 from pyman.effects.interruption import Part
 from pyman.effects.machine import platform
@@ -27,7 +29,7 @@ from pyman.errors import BadAnswer, NetworkError, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 _PATIENCE = 3.0
 """Seconds that a look at what is new may take; it is never what was asked for."""
@@ -73,16 +75,74 @@ def mirror_of(session: Session, mirror: str | None = None) -> str | None:
     return mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places).mirror
 
 
+class Known:
+    """The lists of builds that were asked for: by implementation, each where it was had, or why it was not.
+
+    A mirror has the builds of all implementations in one list.
+    """
+
+    def __init__(self) -> None:
+        self.lists: dict[str, Catalogue] = {}
+        self.unreachable: dict[str, NetworkError] = {}
+
+    @property
+    def each(self) -> tuple[Catalogue, ...]:
+        """The lists, each once."""
+        return tuple({id(known): known for known in self.lists.values()}.values())
+
+    @property
+    def builds(self) -> tuple[Build, ...]:
+        """All builds."""
+        return tuple(build for known in self.each for build in known.builds)
+
+    @property
+    def unusable(self) -> tuple[Unusable, ...]:
+        """What cannot be used of them."""
+        return tuple(one for known in self.each for one in known.unusable)
+
+    @property
+    def stale_notes(self) -> tuple[str, ...]:
+        """A sentence for each list that is an old one."""
+        return tuple(stale_note(known) for known in self.each if known.stale)
+
+    def refuse_nothing(self) -> None:
+        """Raise NetworkError where no list could be had."""
+        if self.unreachable and not self.lists:
+            raise next(iter(self.unreachable.values()))
+
+
 def catalogue(
-    session: Session, mirror: str | None, enough: Callable[[Sequence[Build]], bool] | None = None
-) -> Catalogue:
-    """The builds for this machine; `enough` may stop reading early. Raises NetworkError."""
+    session: Session, mirror: str | None, requests: Sequence[Request] | None = None, *, machine: str = ""
+) -> Known:
+    """The builds for a machine, this one unless it is named; of each list as much as the requests need, else all."""
     source = mirror_of(session, mirror)
-    feed = CatalogueFeed(source, platform(), session.places.cache, offline=session.offline, observer=session.observer)
-    known = feed.releases(enough)
-    if session.verbose:
-        note_passed_over(session, known)
-    return known
+    implementations = [name for name in KNOWN if is_installed(name)]
+    if requests is not None:
+        implementations = list(dict.fromkeys(one.implementation for one in requests if plan.is_installable(one)))
+    found = Known()
+    for group in [implementations] if source else [[name] for name in implementations]:
+        own = [one for one in requests if one.implementation in group] if requests is not None else None
+        try:
+            known = _one_list(session, source, machine, group, own)
+        except NetworkError as error:
+            found.unreachable |= dict.fromkeys(group, error)
+            continue
+        if session.verbose:
+            note_passed_over(session, known)
+        found.lists |= dict.fromkeys(group, known)
+    return found
+
+
+def _one_list(
+    session: Session, source: str | None, machine: str, group: Sequence[str], requests: list[Request] | None
+) -> Catalogue:
+    here = platform()
+    cache, offline, observer = session.places.cache, session.offline, session.observer
+    offered = machine in ("", here)
+    if not source and group == [PYPY]:
+        return pypy_releases(machine or here, cache, offline=offline, observer=observer, offered=offered)
+    feed = CatalogueFeed(source, machine or here, cache, offline=offline, observer=observer, offered=offered)
+    return feed.releases(None if requests is None else lambda builds: plan.answer_is_known(requests, builds))
 
 
 def note_passed_over(session: Session, known: Catalogue) -> None:
@@ -100,12 +160,13 @@ def stale_note(known: Catalogue) -> str:
     return f"{known.source} was not asked: this is what it had when it was last reached"
 
 
-def nothing_newer(known: Catalogue | None) -> str:
+def nothing_newer(known: Known) -> str:
     """That there is nothing to upgrade, as far as the list of builds is understood."""
-    if known is None or not known.passed_over.lines:
+    lines = sum(one.passed_over.lines for one in known.each)
+    if not lines:
         return "everything is up to date"
     return (
-        f"nothing newer is known, but {known.passed_over.lines} lines of the list of builds are of a kind that this "
+        f"nothing newer is known, but {lines} lines of the list of builds are of a kind that this "
         "pyman does not understand: a newer pyman may"
     )
 
@@ -118,8 +179,13 @@ def known_builds(session: Session, aliases: list[str], *, max_age: float) -> tup
     requests = [parse_request(alias) for alias in aliases]
     source = mirror_of(session)
     web = Web(offline=session.offline, patience=_PATIENCE, rounds=1)
-    feed = CatalogueFeed(source, platform(), session.places.cache, web=web)
-    return feed.releases(lambda builds: plan.answer_is_known(requests, builds), max_age=max_age).builds
+    builds: tuple[Build, ...] = ()
+    if source or any(request.implementation == CPYTHON for request in requests):
+        feed = CatalogueFeed(source, platform(), session.places.cache, web=web)
+        builds = feed.releases(lambda builds: plan.answer_is_known(requests, builds), max_age=max_age).builds
+    if not source and any(request.implementation == PYPY for request in requests):
+        builds += pypy_releases(platform(), session.places.cache, web=web, max_age=max_age).builds
+    return builds
 
 
 def get(
@@ -143,19 +209,13 @@ def get(
         done.reconciled = reconcile(session.places, session.observer, check=check, force=force, preview=session.preview)
     store = _without_broken(session, session.store(), requests)
     asking = [request for request in requests if plan.needs_catalogue(request, store, force=force)]
-    known: Catalogue | None = None
-    unreachable: NetworkError | None = None
-    if asking:
-        try:
-            known = catalogue(session, mirror, lambda builds: plan.answer_is_known(asking, builds))
-            if known.stale:
-                session.observer.noted(stale_note(known))
-        except NetworkError as error:
-            unreachable = error
+    known = catalogue(session, mirror, asking) if asking else Known()
+    for note in known.stale_notes:
+        session.observer.noted(note)
     decisions = [
-        plan.without_network(request, store, unreachable)
-        if unreachable is not None and request in asking
-        else _decide(session, request, store, known, force=force)
+        plan.without_network(request, store, known.unreachable[request.implementation])
+        if request.implementation in known.unreachable and request in asking
+        else _decide(session, request, store, known.lists.get(request.implementation), force=force)
         for request in requests
     ]
     _carry_out(session, decisions, done, may_adopt=may_adopt, check=check, force=force)

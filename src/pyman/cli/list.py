@@ -11,6 +11,7 @@ from pyman.cli.show.changes import runtime_data
 from pyman.cli.show.output import shown_place, with_pyman_line
 from pyman.cli.show.rows import alias_data
 from pyman.cli.verb import verb
+from pyman.core.implementation import CPYTHON
 from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.store import Store, origin_of
@@ -24,7 +25,9 @@ _MOST_NAMED = 5
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.catalogue import Catalogue
+    from collections.abc import Sequence
+
+    from pyman.core.catalogue import Build
     from pyman.core.version import Variant
 
 
@@ -116,19 +119,22 @@ def list_available(session: Session, store: Store, *, every: bool, mirror: str |
     from pyman.effects.catalogue.release_cycle import published_cycles, today
 
     known = installing.catalogue(session, mirror)
-    releases = _releases(known, every=every)
-    here = {(runtime.version, runtime.variant) for runtime in store.runtimes if runtime.whole}
+    known.refuse_nothing()
+    releases = _releases(known.builds, every=every)
+    here = {runtime.release for runtime in store.runtimes if runtime.whole}
     cycles = published_cycles(
         session.places.cache, offline=session.offline or installing.mirror_of(session, mirror) is not None
     )
     rows, records = [], []
     for version, variant in releases:
-        cycle = state(version.minor_name, today(), cycles)
+        # The days of support are those of CPython.
+        cycle = state(version.minor_name, today(), cycles) if not version.own else None
+        is_here = release_name(version, variant) in here
         records.append(
             {
                 **version_data(version),
                 "variant": variant,
-                "installed": (version, variant) in here,
+                "installed": is_here,
                 "end_of_life": cycle.end_of_life if cycle is not None else None,
                 "status": cycle.status if cycle is not None else None,
             }
@@ -137,12 +143,12 @@ def list_available(session: Session, store: Store, *, every: bool, mirror: str |
             (
                 minor_alias(version, variant),
                 release_name(version, variant),
-                "installed" if (version, variant) in here else _other_installed(store, version, variant),
+                "installed" if is_here else _other_installed(store, version, variant),
                 cycle.status if cycle is not None else "",
                 cycle.end_of_life or "" if cycle is not None else "",
             )
         )
-    notes = [installing.stale_note(known)] if known.stale else []
+    notes = [*known.stale_notes, *(error.message for error in dict.fromkeys(known.unreachable.values()))]
     minors = [
         parse_request(name) for name in dict.fromkeys(minor_alias(one.version, one.variant) for one in known.unusable)
     ]
@@ -159,7 +165,8 @@ def list_outdated(session: Session, store: Store) -> Answer:
 
     adopted = adopted_minors(store)
     minors = [*minors_to_upgrade(store, ()), *map(parse_request, adopted)]
-    known = installing.catalogue(session, None) if minors else None
+    known = installing.catalogue(session, None, minors)
+    known.refuse_nothing()
     rows, records = [], []
     builds = {
         runtime.name: manifest.build or ""
@@ -167,7 +174,7 @@ def list_outdated(session: Session, store: Store) -> Answer:
         if (manifest := read_manifest(runtime)) is not None
     }
     for minor in minors:
-        decision = decide_upgrade(minor, store, known.builds if known is not None else (), builds)
+        decision = decide_upgrade(minor, store, known.builds, builds)
         if not isinstance(decision, Fetch):
             continue
         present = store.alias_target(minor.text)
@@ -180,13 +187,14 @@ def list_outdated(session: Session, store: Store) -> Answer:
                 **version_data(present.version if present is not None else None),
                 "variant": minor.variant,
                 "newest": str(decision.build.version),
+                **({"newest_implementation_version": own} if (own := decision.build.version.own) else {}),
                 "build": decision.build.build,
                 "held": held,
             }
         )
-    notes = [installing.stale_note(known)] if known is not None and known.stale else []
+    notes = [*known.stale_notes, *(error.message for error in dict.fromkeys(known.unreachable.values()))]
     named = [str(record["alias"]) for record in records]
-    damaged = missed(minors, store, known.builds, known.unusable) if known is not None else []
+    damaged = missed(minors, store, known.builds, known.unusable)
     notes += [cannot_use(one).message for one in damaged]
     if not named and not damaged:
         notes.append(installing.nothing_newer(known))
@@ -201,22 +209,23 @@ def list_outdated(session: Session, store: Store) -> Answer:
     )
 
 
-def _releases(known: Catalogue, *, every: bool) -> list[tuple[Version, Variant]]:
+def _releases(builds: Sequence[Build], *, every: bool) -> list[tuple[Version, Variant]]:
     """The releases to show, newest minor first; of each minor the newest final one, else the newest of all."""
-    pairs = sorted({(build.version, build.variant) for build in known.builds}, key=_order, reverse=True)
+    pairs = sorted({(build.version, build.variant) for build in builds}, key=_order, reverse=True)
     if every:
         return pairs
-    chosen: dict[tuple[str, Variant], tuple[Version, Variant]] = {}
+    chosen: dict[str, tuple[Version, Variant]] = {}
     for version, variant in pairs:
-        key = (version.minor_name, variant)
+        key = minor_alias(version, variant)
         if key not in chosen or (version.is_final and not chosen[key][0].is_final):
             chosen[key] = (version, variant)
     return sorted(chosen.values(), key=_order, reverse=True)
 
 
-def _order(pair: tuple[Version, Variant]) -> tuple[tuple[int, int], int, tuple[int, ...]]:
+def _order(pair: tuple[Version, Variant]) -> tuple[bool, str, tuple[int, int], int, tuple[int, ...]]:
     version, variant = pair
-    return ((version.major, version.minor), VARIANT_RANK[variant], version.order)
+    is_own = version.implementation == CPYTHON
+    return (is_own, version.implementation, (version.major, version.minor), VARIANT_RANK[variant], version.order)
 
 
 def _other_installed(store: Store, version: Version, variant: Variant) -> str:

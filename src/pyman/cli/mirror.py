@@ -8,16 +8,15 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
-from pyman.app.install import mirror_of, note_passed_over, stale_note
+from pyman.app.install import Known, catalogue
 from pyman.cli.verb import verb
-from pyman.core.catalogue import INDEX, Build, Catalogue, MirroredArchive, mirrored
+from pyman.core.catalogue import INDEX, Build, MirroredArchive, mirrored
 from pyman.core.escape import as_word
-from pyman.core.plans.install import answer_is_known, refuse_what_has_no_build, wanted_builds
+from pyman.core.plans.install import refuse_what_has_no_build, wanted_builds
 from pyman.core.platform import is_triple
 from pyman.core.record import replace
 from pyman.core.request import Request, parse_request
 from pyman.core.version import version_data
-from pyman.effects.catalogue.feed import CatalogueFeed
 from pyman.effects.catalogue.mirror import add_archives, archives_there
 from pyman.effects.machine import platform as this_platform
 from pyman.errors import UsageError
@@ -51,7 +50,7 @@ def mirror(
     for name in dict.fromkeys(platforms or [here]):
         if not is_triple(name):
             raise UsageError(f"`{name}` is no platform", hint=f"name one as upstream does: this machine is {here}")
-        known = _known(session, name, asked, offered=name == here)
+        known = _known(session, name, asked)
         wanted += wanted_builds(asked, known.builds, known.unusable, name)
     place = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))
     archives = [mirrored(build) for build in wanted]
@@ -89,19 +88,11 @@ def _answer(session: Session, place: str, done: dict[MirroredArchive, bool]) -> 
     return Answer(data, tuple(lines))
 
 
-def _known(session: Session, platform: str, requests: list[Request], *, offered: bool) -> Catalogue:
-    """The builds for a platform, as many as the requests need."""
-    feed = CatalogueFeed(
-        mirror_of(session),
-        platform,
-        session.places.cache,
-        offline=session.offline,
-        observer=session.observer,
-        offered=offered,
-    )
-    known = feed.releases(lambda builds: answer_is_known(requests, builds))
-    if session.verbose:
-        note_passed_over(session, known)
-    if known.stale:
-        session.observer.noted(stale_note(known))
+def _known(session: Session, platform: str, requests: list[Request]) -> Known:
+    """The builds for a platform, as many as the requests need. Raises NetworkError where a list cannot be had."""
+    known = catalogue(session, None, requests, machine=platform)
+    for error in known.unreachable.values():
+        raise error
+    for note in known.stale_notes:
+        session.observer.noted(note)
     return known

@@ -17,7 +17,6 @@ from pyman.cli.verb import verb
 from pyman.core.plans.install import (
     Fetch,
     adopted_minors,
-    answer_is_known,
     cannot_use,
     decide_upgrade,
     minors_to_upgrade,
@@ -36,7 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyman.core.catalogue import Build, Catalogue
+    from pyman.core.catalogue import Build
 
 
 @verb
@@ -77,9 +76,12 @@ def upgrade(
     if not minors and not adopted:
         done.lines = ["no Python is installed by pyman: run `pyman install`"]
         return done.answer()
-    known = installing.catalogue(session, mirror, lambda builds: answer_is_known([*minors, *adopted], builds))
-    if known.stale:
-        session.observer.noted(installing.stale_note(known))
+    known = installing.catalogue(session, mirror, [*minors, *adopted])
+    known.refuse_nothing()
+    for note in known.stale_notes:
+        session.observer.noted(note)
+    for error in dict.fromkeys(known.unreachable.values()):
+        done.installed.fail(error)
     builds = {}
     for runtime in store.runtimes:
         manifest = read_manifest(runtime)
@@ -174,7 +176,7 @@ def _newer_than_adopted(minors: list[Request], store: Store, builds: Sequence[Bu
     return lines
 
 
-def _nothing_newer(session: Session, minors: list[Request], known: Catalogue) -> list[str]:
+def _nothing_newer(session: Session, minors: list[Request], known: installing.Known) -> list[str]:
     """That nothing is to be done, and which aliases do not get what is there."""
     store = session.store()
     held = []

@@ -71,7 +71,9 @@ class Placement:
 class Tree:
     """What an archive has put where so far: it accepts members one after the other or refuses them."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, top: str | None = TOP_FOLDER) -> None:
+        """`top` is the one folder that all members lie below; None for whatever the first of them says."""
+        self._top = top
         self.links: list[tuple[str, str]] = []
         """Path and target of the symlinks; to be made when all else is there."""
         self._limits = limits
@@ -98,12 +100,15 @@ class Tree:
             raise Unacceptable(f"has the member {shown}, which is {kind}")
         if kind != "file" and member.size:
             raise Unacceptable(f"has the {kind} {shown} with content")
-        path = _path_below_top(member.name.removesuffix("/") if kind == "folder" else member.name)
+        name = member.name.removesuffix("/") if kind == "folder" else member.name
+        if self._top is None:
+            self._top = name.partition("/")[0]
+        path = _path_below_top(name, self._top)
         known = self._kinds.get(path)
         if known == "folder" and kind == "folder":
             return Placement(path)
         if known is not None:
-            raise Unacceptable(f"has the member {shown} twice" if path else f"has no folder {TOP_FOLDER}, but a {kind}")
+            raise Unacceptable(f"has the member {shown} twice" if path else f"has no folder {self._top}, but a {kind}")
         folders = self._missing_folders(path, shown)
 
         source, mode = "", FILE_MODE
@@ -115,7 +120,7 @@ class Tree:
                 raise Unacceptable(f"holds more than {self._limits.size} bytes")
             mode = EXECUTABLE_MODE if member.executable else FILE_MODE
         elif kind == "hard link":
-            source = _path_below_top(member.target)
+            source = _path_below_top(member.target, self._top)
             if self._kinds.get(source) != "file":
                 raise Unacceptable(f"has the hard link {shown} to {_shown(member.target)}, which is no earlier file")
         else:
@@ -150,7 +155,7 @@ def _shown(name: str) -> str:
     return ascii(name if len(name) <= 200 else f"{name[:200]}...")
 
 
-def _path_below_top(name: str) -> str:
+def _path_below_top(name: str, top: str) -> str:
     """Return the part of a name that lies below the top folder, `""` for that folder itself."""
     shown = _shown(name)
     if not (name.isascii() and name.isprintable()):
@@ -160,13 +165,13 @@ def _path_below_top(name: str) -> str:
     parts = name.split("/")
     if ".." in parts:
         raise Unacceptable(f"has the member {shown}, whose name goes up")
-    if parts[0] != TOP_FOLDER:
-        raise Unacceptable(f"has the member {shown}, which does not lie below {TOP_FOLDER}/")
+    if parts[0] != top:
+        raise Unacceptable(f"has the member {shown}, which does not lie below {top}/")
     if "" in parts or "." in parts:
         raise Unacceptable(f"has the member {shown}, whose name has an empty part")
     if len(name) > _LONGEST_PATH // 4:
         _check_length(name, parts, shown)
-    return name[len(TOP_FOLDER) + 1 :]
+    return name[len(top) + 1 :]
 
 
 def _check_length(name: str, parts: list[str], shown: str) -> None:

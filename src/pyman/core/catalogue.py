@@ -12,8 +12,10 @@ from __future__ import annotations
 from posixpath import basename, join
 
 from pyman.core.archive import parse_archive_name
-from pyman.core.record import record
-from pyman.core.version import VARIANT_SUFFIX, Version, parse_version, release_name, split_release
+from pyman.core.implementation import CPYTHON, OTHERS, abi_tag, is_installed
+from pyman.core.names import other_in_name
+from pyman.core.record import record, replace
+from pyman.core.version import VARIANT_SUFFIX, Version, is_own_version, minor_alias, parse_version, release_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyman.core.version import Variant
+
+    _Key = tuple[str, str, str]
 
 GITHUB_PREFIX = "https://github.com/astral-sh/python-build-standalone/releases/download/"
 FAST_PREFIX = "https://releases.astral.sh/github/python-build-standalone/releases/download/"
@@ -34,6 +38,7 @@ UPSTREAM_INDEXES = (
 # The best first.
 _FLAVORS = ("install_only_stripped", "install_only")
 _FORMATS = ("tar.gz", "tar.zst")
+_OTHERS_FORMATS = ("tar.gz", "tar.bz2")
 # What else upstream has, known and not for us: `full` archives have another layout, and hold what nobody needs to run
 # Python; what was built static cannot load any extension.
 _OTHER_FLAVORS = frozenset({"full"})
@@ -73,7 +78,7 @@ class Build:
     size: int | None
     """Bytes; None where the list does not say."""
     archive_format: str
-    """`tar.gz` or `tar.zst`."""
+    """`tar.gz`, `tar.zst` or `tar.bz2`."""
 
     @property
     def release(self) -> str:
@@ -96,7 +101,9 @@ class Build:
     def archive_name(self) -> str:
         """The archive's name in the cache: made of what is known of it, never of its address."""
         check = self.sha256[:16] if self.sha256 else "unverified"
-        return f"cpython-{self.version}+{self.build}-{self.platform}-{self.variant}-{check}.{self.archive_format}"
+        version = self.version
+        subject = self.release if version.own else f"{version.implementation}-{version}"
+        return f"{subject}+{self.build}-{self.platform}-{self.variant}-{check}.{self.archive_format}"
 
 
 @record
@@ -172,9 +179,9 @@ def parse_release(line: str | bytes, base: str, platform: str) -> Listed:
         raise WrongShape("is not JSON") from None
     if not isinstance(release, dict) or not isinstance(release.get("artifacts"), list):
         raise WrongShape("is not a release with artifacts")
-    if release.get("implementation", "cpython") != "cpython":
-        return Listed(())
     version, tag = split_version(release.get("version"))
+    if release.get("implementation", CPYTHON) != CPYTHON:
+        return _parse_other(release, version, tag, platform, base)
     found: dict[Variant, list[tuple[tuple[int, ...], dict[str, Any]]]] = {}
     unknown = 0
     ours = False
@@ -197,6 +204,38 @@ def parse_release(line: str | bytes, base: str, platform: str) -> Listed:
     if ours and not found:
         unusable.append(Unusable(version, "default", tag, "has no archive of a kind that this pyman knows"))
     return Listed(tuple(builds), tuple(unusable), unknown)
+
+
+def _parse_other(release: dict[str, Any], version: Version, tag: str, platform: str, base: str) -> Listed:
+    """Read a line about another implementation: its artifacts have its name for a variant.
+
+    Raises WrongShape for an implementation that nobody here knows.
+    """
+    implementation, own = _other_implementation(release)
+    if not is_installed(implementation):
+        return Listed(())
+    version = replace(version, implementation=implementation, own=own)
+    artifacts = [one for one in release["artifacts"] if isinstance(one, dict) and one.get("platform") == platform]
+    fitting = [one for one in artifacts if one.get("variant") == implementation]
+    known = [one for one in fitting if one.get("archive_format") in _OTHERS_FORMATS]
+    unknown = len(artifacts) - len(known)
+    if not known:
+        return Listed((), unknown=unknown)
+    ranked: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+        ((_OTHERS_FORMATS.index(one["archive_format"]),), one) for one in known
+    ]
+    try:
+        return Listed((_best(version, "default", tag, platform, ranked, base),), unknown=unknown)
+    except WrongShape as error:
+        return Listed((), (Unusable(version, "default", tag, str(error)),), unknown)
+
+
+def _other_implementation(release: dict[str, Any]) -> tuple[str, str]:
+    """The implementation of a line that is not CPython's, and its own version. Raises WrongShape."""
+    implementation, own = release.get("implementation"), release.get("implementation_version")
+    if implementation not in OTHERS or not isinstance(own, str) or not is_own_version(own):
+        raise WrongShape("is of an implementation that is not known")
+    return implementation, own
 
 
 def _best(
@@ -225,7 +264,7 @@ def release_line(builds: Sequence[Build], base: str) -> str:
     artifacts = [
         {
             "platform": build.platform,
-            "variant": "install_only" if build.variant == "default" else f"{build.variant}+install_only",
+            "variant": _flavored(build, "install_only"),
             "url": build.url.removeprefix(f"{base}/"),
             "archive_format": build.archive_format,
             "sha256": build.sha256,
@@ -233,7 +272,24 @@ def release_line(builds: Sequence[Build], base: str) -> str:
         }
         for build in builds
     ]
-    return json.dumps({"version": f"{first.version}+{first.build}", "artifacts": artifacts}, separators=(",", ":"))
+    about = {"version": f"{first.version}+{first.build}", **about_implementation(first.version)}
+    return json.dumps({**about, "artifacts": artifacts}, separators=(",", ":"))
+
+
+def about_implementation(version: Version) -> dict[str, str]:
+    """The keys of a line by which readers that know other implementations tell one."""
+    if not version.own:
+        return {}
+    abi = abi_tag(version.implementation, version.minor_name, version.own)
+    told = {"implementation": version.implementation, "implementation_version": version.own}
+    return {**told, "abi": abi} if abi is not None else told
+
+
+def _flavored(build: Build, flavor: str) -> str:
+    """What a list calls the variant of an artifact. Older readers pass over one that they do not know."""
+    if build.version.own:
+        return build.version.implementation
+    return flavor if build.variant == "default" else f"{build.variant}+{flavor}"
 
 
 def release_names(builds: Iterable[Build]) -> list[str]:
@@ -247,12 +303,9 @@ def release_names(builds: Iterable[Build]) -> list[str]:
 def offered_names(builds: Iterable[Build]) -> list[str]:
     """Return what can be written to have one of these builds: each minor, and behind it its releases."""
     names: dict[str, None] = {}
-    for name in release_names(builds):
-        split = split_release(name)
-        if split is not None:
-            numbers, _, variant = split
-            names[f"{numbers[0]}.{numbers[1]}{VARIANT_SUFFIX[variant]}"] = None
-        names[name] = None
+    for build in sorted(builds, key=lambda build: (build.version.order, build.variant == "default"), reverse=True):
+        names[minor_alias(build.version, build.variant)] = None
+        names[build.release] = None
     return list(names)
 
 
@@ -286,6 +339,8 @@ def _classify(artifact: object, platform: str, tag: str) -> tuple[Variant, tuple
     *named, flavor = described.replace("-", "+").split("+")
     options = {*named, *suffix[1:].split("-")} - {""}
     archive_format = artifact.get("archive_format")
+    if not isinstance(archive_format, str):
+        raise WrongShape("has an artifact without a format")
     if flavor in _OTHER_FLAVORS or archive_format in _OTHER_FORMATS or _STATIC in options:
         return None
     if "musl" in platform and tag < _FIRST_DYNAMIC_MUSL:
@@ -368,9 +423,14 @@ class MirroredArchive:
     """Its file name, as upstream writes it."""
 
     @property
+    def folder(self) -> str:
+        """The folder of the mirror that it lies in: that of its release, or its implementation's."""
+        return self.build.version.implementation if self.build.version.own else self.build.build
+
+    @property
     def place(self) -> str:
         """Its path in the mirror."""
-        return join(self.build.build, self.name)
+        return join(self.folder, self.name)
 
 
 def mirrored(build: Build) -> MirroredArchive:
@@ -378,6 +438,12 @@ def mirrored(build: Build) -> MirroredArchive:
     from urllib.parse import unquote
 
     own = basename(build.url if build.is_local else unquote(build.url.partition("?")[0]))
+    if build.version.own:
+        told = other_in_name(own.removesuffix(f".{build.archive_format}"))
+        same = told is not None and (told.implementation, told.own) == (build.version.implementation, build.version.own)
+        if not same or not own.endswith(f".{build.archive_format}") or "%" in own:
+            own = f"{build.release}-{build.platform}.{build.archive_format}"
+        return MirroredArchive(build, own)
     said = parse_archive_name(own)
     same = said is not None and (said.version, said.variant, said.build) == (build.version, build.variant, build.build)
     if said is None or not same or said.platform != build.platform or "%" in own:
@@ -394,10 +460,13 @@ def merge_index(text: str, archives: Iterable[tuple[MirroredArchive, int]], is_t
     """
     import json
 
-    added: dict[str, list[dict[str, Any]]] = {}
+    added: dict[_Key, list[dict[str, Any]]] = {}
+    versions: dict[_Key, Version] = {}
     for archive, size in archives:
-        build = archive.build
-        added.setdefault(f"{build.version}+{build.build}", []).append(_artifact(archive, size))
+        version = archive.build.version
+        key = (f"{version}+{archive.build.build}", version.implementation, version.own)
+        versions[key] = version
+        added.setdefault(key, []).append(_artifact(archive, size))
     lines: list[tuple[tuple[str, tuple[int, ...]], str]] = []
     wrong: WrongShape | None = None
     # What is not understood stays behind the line that it stood behind.
@@ -412,7 +481,8 @@ def merge_index(text: str, archives: Iterable[tuple[MirroredArchive, int]], is_t
             lines.append((order, line))
             continue
         order, understood = _order(release["version"]), True
-        fresh = added.pop(release["version"], [])
+        implementation, own = release.get("implementation", CPYTHON), release.get("implementation_version", "")
+        fresh = added.pop((release["version"], implementation, own), [])
         kept = [one for one in release["artifacts"] if _is_kept(one, fresh, is_there)]
         if not kept and not fresh:
             continue
@@ -421,10 +491,11 @@ def merge_index(text: str, archives: Iterable[tuple[MirroredArchive, int]], is_t
         lines.append((order, written))
     if wrong is not None and not understood:
         raise wrong
-    for version, fresh in added.items():
-        tag = split_version(version)[1]
-        date = f"{tag[:4]}-{tag[4:6]}-{tag[6:]}T00:00:00Z"
-        lines.append((_order(version), json.dumps({"version": version, "date": date, "artifacts": fresh})))
+    for key, fresh in added.items():
+        name = key[0]
+        tag = split_version(name)[1]
+        about = {"version": name, "date": f"{tag[:4]}-{tag[4:6]}-{tag[6:]}T00:00:00Z"}
+        lines.append((_order(name), json.dumps({**about, **about_implementation(versions[key]), "artifacts": fresh})))
     return "".join(f"{line}\n" for _, line in sorted(lines, key=lambda pair: pair[0], reverse=True))
 
 
@@ -434,7 +505,7 @@ def _artifact(archive: MirroredArchive, size: int) -> dict[str, Any]:
     flavor = said.flavor if said is not None else "install_only"
     return {
         "platform": build.platform,
-        "variant": flavor if build.variant == "default" else f"{build.variant}+{flavor}",
+        "variant": _flavored(build, flavor),
         "url": archive.place.replace("+", "%2B"),
         "archive_format": build.archive_format,
         "sha256": build.sha256,
@@ -452,10 +523,10 @@ def _read_line(line: str, number: int) -> dict[str, Any]:
     artifacts = release.get("artifacts") if isinstance(release, dict) else None
     if not isinstance(artifacts, list):
         raise WrongShape(f"line {number} is not a release with artifacts")
-    if release.get("implementation", "cpython") != "cpython":
-        raise WrongShape(f"line {number} is of another implementation")
     try:
         split_version(release.get("version"))
+        if release.get("implementation", CPYTHON) != CPYTHON:
+            _other_implementation(release)
     except WrongShape as error:
         raise WrongShape(f"line {number} {error}") from None
     return {**release}

@@ -54,7 +54,7 @@ _TABLE = {
     row.name: row
     for row in (
         Implementation(CPYTHON, "CPython", "python", "python", "cp", "CPython"),
-        Implementation(PYPY, "PyPy", "pypy", "pypy", "pp", "PyPy", reads_home=False, installed=False),
+        Implementation(PYPY, "PyPy", "pypy", "pypy", "pp", "PyPy", reads_home=False),
         # Its library is called as CPython's is: only its other names tell it.
         Implementation(
             *(GRAALPY, "GraalPy", "graalpy", "python", "gp", "GraalVM"),

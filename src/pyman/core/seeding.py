@@ -142,7 +142,7 @@ def seed_key(wheel: Wheel, version: Version, variant: Variant) -> str:
     plain = "".join(
         letter if letter.isalnum() or letter in "._-" else "_" for letter in f"{wheel.name}-{wheel.version}"
     )
-    return f"{plain}-{wheel.size}-{wheel.mtime_ns}-{python}"
+    return f"{plain}-{wheel.size}-{wheel.mtime_ns}-{python.replace('-', '_')}"
 
 
 def script_names(name: str, version: Version) -> tuple[str, ...] | None:

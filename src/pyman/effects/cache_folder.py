@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
+from pyman.core.implementation import KNOWN
 from pyman.core.record import record
+from pyman.core.store import parse_runtime_name
 from pyman.effects.files import size_of
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.lock import hold
@@ -247,22 +249,26 @@ class Name:
     """The lock beside it that is held while its subject is made; empty where it is written in one step."""
 
 
+_LISTS_OF_OTHERS = ("pypy-versions.json", "pypy-checksums.html")
+
+
 def name_in_cache(folder: str, name: str) -> Name | None:
     """Say what a name in one of FOLDERS is; None for one that pyman does not give."""
     if not folder:
         return Name(_ALONE[name], name) if name in _ALONE else None
     if folder == "catalogue":
-        return Name(LISTS, name) if name.endswith(".ndjson") else None
+        is_list = name.endswith(".ndjson") or name.removesuffix(".etag") in _LISTS_OF_OTHERS
+        return Name(LISTS, name) if is_list else None
     if folder == "interpreters":
         return Name(ANSWERS, name) if len(name) == _DIGEST and name.isalnum() else None
     if folder == "pyz":
         is_build = len(name) == _BUILD and not name.strip("0123456789abcdef")
         return Name(BUILDS, name) if is_build or name.startswith(_WORK) else None
     if folder == "trials":
-        return Name(ANSWERS, name) if name[:1].isdigit() else None
+        return Name(ANSWERS, name) if parse_runtime_name(name) is not None else None
     subject = _subject(name)
     if folder == "archives":
-        known = subject.startswith("cpython-") and subject.endswith((".tar.gz", ".tar.zst"))
+        known = subject.startswith(KNOWN) and subject.endswith((".tar.gz", ".tar.zst", ".tar.bz2"))
         return Name(ARCHIVES, subject, f".{subject}.lock") if known else None
     # The key of core/seeding.py: project, version, size and time of the wheel, kind of bytecode.
     parts = subject.split("-")

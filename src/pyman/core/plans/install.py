@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyman.core.catalogue import NO_SHA256
 from pyman.core.escape import as_word
-from pyman.core.implementation import KNOWN, is_installed, title
+from pyman.core.implementation import CPYTHON, KNOWN, is_installed, title
 from pyman.core.names import versions_in
 from pyman.core.packages.lent import PART_OF_PYTHON
 from pyman.core.record import record
@@ -77,7 +77,7 @@ def decide(
     same, and takes the adopted one's place; `--force` fetches again what is there. What the catalogue does not have
     is kept where it is installed or adopted.
     """
-    if not _is_installable(request):
+    if not is_installable(request):
         there = installed_for(request, store, adopted=True)
         return Impossible(request, not_installable(request)) if there is None or force else Keep(request, there)
     best = best_of(request, [(build.version, build.variant) for build in builds])
@@ -117,7 +117,7 @@ def cannot_use(damaged: Unusable) -> IntegrityError:
 
 def without_network(request: Request, store: Store, error: PymanError) -> Keep | Impossible:
     """Decide one request on the day when upstream cannot be reached: what is installed and satisfies it is kept."""
-    if not _is_installable(request):
+    if not is_installable(request):
         return Impossible(request, not_installable(request))
     installed = installed_for(request, store)
     return Keep(request, installed, error.message) if installed is not None else Impossible(request, error)
@@ -130,7 +130,8 @@ def answer_is_known(requests: Sequence[Request], builds: Sequence[Build]) -> boo
     with the first release in which the minor stands, once the next release begins. Anything else needs it all.
     """
     for request in requests:
-        if request.kind != "release" or len(request.numbers) < 2:
+        # Lists are sorted by date, which does not order the releases of another implementation.
+        if request.kind != "release" or len(request.numbers) < 2 or request.implementation != CPYTHON:
             return False
         fitting = [build for build in builds if request.admits(build.version, build.variant)]
         if not fitting:
@@ -142,7 +143,8 @@ def answer_is_known(requests: Sequence[Request], builds: Sequence[Build]) -> boo
     return True
 
 
-def _is_installable(request: Request) -> bool:
+def is_installable(request: Request) -> bool:
+    """True for a request that a list of builds may answer."""
     return request.kind != "other" and is_installed(request.implementation)
 
 
@@ -335,7 +337,7 @@ def refuse_what_has_no_build(request: Request) -> None:
     """Raise for a request that names a place on this machine, or what pyman does not install."""
     if request.kind in ("path", "system"):
         raise UsageError(f"`{request}` names no build that could be mirrored", hint="name a version or a range")
-    if not _is_installable(request):
+    if not is_installable(request):
         raise not_installable(request)
 
 

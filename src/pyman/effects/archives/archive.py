@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from pyman.core.archive import (
     FOLDER_MODE,
+    TOP_FOLDER,
     ArchiveName,
     Limits,
     Member,
@@ -20,8 +21,10 @@ from pyman.core.archive import (
     read_extended_header,
     read_patch_level,
 )
+from pyman.core.implementation import CPYTHON, title
 from pyman.core.record import record
 from pyman.effects.files import NotReadable, read_text
+from pyman.effects.interpreters.on_disk import read_other_version
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write
 from pyman.errors import IntegrityError, NotFound, PymanError
@@ -30,6 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import hashlib
 
+_ANOTHER = "take another archive of it"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -41,8 +45,11 @@ def unpack(
     *,
     sha256: str = "",
     limits: Limits | None = None,
+    top: str | None = TOP_FOLDER,
 ) -> None:
-    """Put what an archive holds below `python/` into `destination`, an empty folder that nobody else knows.
+    """Put what an archive holds below its one folder into `destination`, an empty folder that nobody else knows.
+
+    That folder is called `top`; None for whatever it is called.
 
     Reads the archive to its very end and compares the checksums of its compression. Modes become 755 and 644, times
     those of now: upstream gives every release the same ones, and bytecode is told apart by them.
@@ -61,7 +68,7 @@ def unpack(
         digest = _digest() if sha256 and _may_be_changed(status) else None
         pieces = Ahead(decompress(descriptor, archive, observer, task, digest))
         try:
-            _unpack_pieces(TarStream(iter(pieces), tree := Tree(limits), limits), tree, destination)
+            _unpack_pieces(TarStream(iter(pieces), tree := Tree(limits, top), limits), tree, destination)
         finally:
             pieces.close()
         if digest is not None and digest.hexdigest() != sha256:
@@ -144,11 +151,16 @@ def release_of(archive: str) -> ArchiveName | None:
     return parse_archive_name(os.path.basename(archive))
 
 
-def release_in_tree(tree: str) -> Release:
+def release_in_tree(tree: str, implementation: str = CPYTHON, minor: str = "") -> Release:
     """Return the release of an unpacked runtime as its own headers tell it: no interpreter is started.
 
-    Raises IntegrityError where they are missing or tell nothing.
+    `minor` is that of another implementation. Raises IntegrityError where they are missing or tell nothing.
     """
+    if implementation != CPYTHON:
+        found = read_other_version(tree, implementation, minor)
+        if found is None or not found.own:
+            raise IntegrityError(f"{tree} does not say which {title(implementation)} it is", hint=_ANOTHER)
+        return Release(found, "default")
     try:
         folders = [name for name in os.listdir(f"{tree}/include") if name.startswith("python")]
         if len(folders) == 1:
@@ -368,13 +380,14 @@ _PIECE = 1 << 18
 _PIECES_AHEAD = 12
 
 _GZIP = b"\x1f\x8b"
+_BZIP2 = b"BZh"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def decompress(
     descriptor: int, archive: str, observer: Observer, task: str, digest: hashlib._Hash | None = None
 ) -> Iterator[bytes]:
-    """Yield the content of a `.tar.gz` or `.tar.zst` in pieces, told apart by their first bytes.
+    """Yield the content of a `.tar.gz`, `.tar.bz2` or `.tar.zst` in pieces, told apart by their first bytes.
 
     The checksums of the compression are compared to the end; `digest` gets every byte of the file. Raises Unacceptable
     when the file is damaged, cut short, followed by something else, or no such archive; PymanError when it cannot be
@@ -385,11 +398,13 @@ def decompress(
         return _gunzip(_compressed(descriptor, archive, observer, task, digest))
     if head.startswith(_ZSTD):
         return _unzstd(_compressed(descriptor, archive, observer, task, digest), archive)
+    if head.startswith(_BZIP2):
+        return _bunzip2(_compressed(descriptor, archive, observer, task, digest), archive)
     if not head:
         raise Unacceptable("is empty")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
         raise Unacceptable("is a web page: something on the way answered in the server's place")
-    raise Unacceptable("is neither a .tar.gz nor a .tar.zst")
+    raise Unacceptable("is not a .tar.gz, .tar.bz2 or .tar.zst")
 
 
 def _compressed(
@@ -428,6 +443,31 @@ def _gunzip(compressed: Iterator[bytes]) -> Iterator[bytes]:
                 raise Unacceptable("is cut short")
             yield last
     except zlib.error as error:
+        raise Unacceptable(f"is damaged: {error}") from None
+
+
+def _bunzip2(compressed: Iterator[bytes], archive: str) -> Iterator[bytes]:
+    """The format of bzip2: every block has a checksum, and several streams in a row are one file to it."""
+    try:
+        import bz2
+    except ImportError:
+        raise PymanError(
+            f"{archive} is compressed with bzip2, which the Python that pyman runs on lacks",
+            hint="run pyman on another Python",
+        ) from None
+
+    decoder = bz2.BZ2Decompressor()
+    try:
+        for piece in compressed:
+            rest = piece
+            while rest or not (decoder.needs_input or decoder.eof):
+                if decoder.eof:
+                    decoder = bz2.BZ2Decompressor()
+                yield decoder.decompress(rest, _PIECE)
+                rest = decoder.unused_data if decoder.eof else b""
+        if not decoder.eof:
+            raise Unacceptable("is cut short")
+    except OSError as error:
         raise Unacceptable(f"is damaged: {error}") from None
 
 

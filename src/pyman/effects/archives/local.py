@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 
 from pyman.core.catalogue import SUMS, read_sums
+from pyman.core.implementation import is_installed, title
+from pyman.core.names import other_in_name
 from pyman.core.record import record
-from pyman.core.version import Version, release_name
+from pyman.core.version import UNKNOWN_PATCH, Version, release_name
 from pyman.effects.archives.archive import release_of
 from pyman.effects.files import open_regular, open_to_read, read_text
 from pyman.effects.machine import platform
-from pyman.errors import WRONG_PLATFORM, IntegrityError, PymanError
+from pyman.errors import UNSUPPORTED, WRONG_PLATFORM, IntegrityError, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ def verified_archive(path: str, cache: str) -> LocalArchive:
 
     Raises IntegrityError where the hash is another one, PymanError for an archive of another platform.
     """
-    named = release_of(path)
+    other = release_of_other(path)
+    named = release_of(path) if other is None else None
     if named is not None and named.platform != platform():
         raise PymanError(
             f"{os.path.basename(path)} is for {named.platform}, this machine is {platform()}",
@@ -52,11 +55,31 @@ def verified_archive(path: str, cache: str) -> LocalArchive:
             f"{path} is not what {source} says: its sha256 is {digest}, not {expected}", hint="get the archive again"
         )
     told = f"sha256 agrees with {source}" if expected else f"nobody here knows the sha256 of this archive: {digest}"
+    if other is not None:
+        return LocalArchive(digest, told, release_name(other, "default"), other)
     if named is None:
         return LocalArchive(digest, told)
     return LocalArchive(
         digest, told, release_name(named.version, named.variant), named.version, named.variant, named.build
     )
+
+
+def release_of_other(path: str) -> Version | None:
+    """What the file name of an archive of another implementation says that it holds; None for any other name.
+
+    Raises Refused for an implementation that pyman does not install.
+    """
+    name = os.path.basename(path)
+    found = other_in_name(name.partition(".tar.")[0])
+    if found is None or not found.own or len(found.numbers) != 2:
+        return None
+    if not is_installed(found.implementation):
+        raise Refused(
+            f"pyman does not install {title(found.implementation)}; nothing was changed",
+            hint="unpack it yourself, then run `pyman adopt PATH`",
+            code=UNSUPPORTED,
+        )
+    return Version(*found.numbers, UNKNOWN_PATCH, implementation=found.implementation, own=found.own)
 
 
 def _expected(path: str, cache: str) -> tuple[str | None, str]:

@@ -13,7 +13,9 @@ import os
 
 from pyman import __version__
 from pyman.core.catalogue import Build, PassedOver, Unusable, offered_names, parse_release, release_line
-from pyman.core.record import record
+from pyman.core.implementation import CPYTHON
+from pyman.core.names import implementation_in_store
+from pyman.core.record import record, replace
 from pyman.core.version import VARIANT_SUFFIX, parse_version
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.places import make_folder
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-_FORMAT = 2
+_FORMAT = 3
 _LARGEST = 16 << 20
 
 
@@ -96,7 +98,10 @@ class CatalogueCache:
             "complete": known.complete,
             "releases": len(releases),
             "builds": len(known.builds),
-            "unusable": [[str(one.version), one.variant, one.build, one.reason] for one in known.unusable],
+            "unusable": [
+                [str(one.version), one.variant, one.build, one.reason, one.version.implementation, one.version.own]
+                for one in known.unusable
+            ],
             "passed_over": [known.passed_over.lines, known.passed_over.artifacts],
             "pyman": __version__,
         }
@@ -118,16 +123,22 @@ class CatalogueCache:
     def write_available(self, builds: Sequence[Build], *, complete: bool) -> None:
         """Write `<cache>/available` for the shells' completion: minors and releases, one a line, the highest first.
 
-        Where only a part of the list is known, what the file already has stays.
+        Where only a part of the list is known, what the file already has stays; what it has of implementations that are
+        not among these builds, too: they may have lists of their own.
         """
         names = offered_names(builds)
+        listed = {build.version.implementation for build in builds}
         try:
             before = read_bytes(self._available).decode()
         except (OSError, ValueError):
             before = ""
-        if not complete:
-            known = set(names)
-            names += [name for name in before.splitlines() if name not in known]
+        known = set(names)
+        names += [
+            name
+            for name in before.splitlines()
+            if name not in known and not (complete and implementation_in_store(name) in listed)
+        ]
+        names.sort(key=lambda name: implementation_in_store(name) != CPYTHON)
         text = "".join(f"{name}\n" for name in names)
         if text == before:
             return
@@ -138,10 +149,12 @@ class CatalogueCache:
             pass  # as the docstring of the module says
 
 
-def _unusable(version: str, variant: object, build: object, reason: object) -> Unusable:
+def _unusable(
+    version: str, variant: object, build: object, reason: object, implementation: str = CPYTHON, own: str = ""
+) -> Unusable:
     """Read what `write` has written. Raises ValueError or TypeError for anything else."""
     number = parse_version(version)
     [named] = [name for name in VARIANT_SUFFIX if name == variant]
     if number is None or not isinstance(build, str) or not isinstance(reason, str):
         raise ValueError(version)
-    return Unusable(number, named, build, reason)
+    return Unusable(replace(number, implementation=implementation, own=own), named, build, reason)

@@ -73,8 +73,8 @@ def archives_there(folder: str, archives: Iterable[MirroredArchive]) -> dict[Mir
 
 
 def _write_lists(folder: str, archives: list[MirroredArchive]) -> None:
-    for tag in dict.fromkeys(archive.build.build for archive in archives):
-        _write_sums(os.path.join(folder, tag), [one for one in archives if one.build.build == tag])
+    for below in dict.fromkeys(archive.folder for archive in archives):
+        _write_sums(os.path.join(folder, below), [one for one in archives if one.folder == below])
     sized = [(archive, os.path.getsize(os.path.join(folder, archive.place))) for archive in archives]
     _replace(os.path.join(folder, INDEX), _read_index(folder, sized))
 

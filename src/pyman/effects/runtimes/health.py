@@ -134,6 +134,8 @@ def _identity(runtime: Runtime) -> str:
     library = f"lib/{os.path.basename(runtime.executable)}"
     shared = sorted(name for name in os.listdir(f"{runtime.path}/lib") if name.startswith("libpython"))
     paths = [runtime.executable, *(f"lib/{name}" for name in shared)]
+    if runtime.version.own:
+        paths.append(f"bin/lib{os.path.basename(runtime.executable)}-c.so")
     paths += [library + part for part in ("", "/os.py", "/encodings", "/lib-dynload")]
     return " ".join(_stamp(f"{runtime.path}/{path}") for path in paths)
 

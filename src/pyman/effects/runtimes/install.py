@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 import time
 
+from pyman.core.archive import TOP_FOLDER
+from pyman.core.implementation import CPYTHON, library_name, title
+from pyman.core.names import split_library
 from pyman.core.plans.install import ExternalPython, KeepInstalled, decide_adoption
 from pyman.core.plans.steps import ReplaceLink
 from pyman.core.prefix import (
@@ -183,21 +186,25 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
 
     version, variant = archive.version, archive.variant
     try:
-        unpack(archive.path, work.tree, observer, archive.subject, sha256=archive.sha256)
-        inside = release_in_tree(work.tree)
-        if version is None:
-            version, variant = inside.version, inside.variant
-        elif (inside.version, inside.variant) != (version, variant):
+        implementation = version.implementation if version is not None else CPYTHON
+        top = TOP_FOLDER if implementation == CPYTHON else None
+        unpack(archive.path, work.tree, observer, archive.subject, sha256=archive.sha256, top=top)
+        inside = release_in_tree(work.tree, implementation, version.minor_name if version is not None else "")
+        held = release_name(inside.version, inside.variant)
+        if version is not None and held != release_name(version, variant):
             raise BrokenRuntime(
-                f"the archive {os.path.basename(archive.path)} holds Python "
-                f"{release_name(inside.version, inside.variant)}, not {release_name(version, variant)}",
+                f"the archive {os.path.basename(archive.path)} holds {python_name(held)}, "
+                f"not {release_name(version, variant)}",
                 hint="tell whoever runs the mirror",
             )
+        # The name of an archive of another implementation does not tell the patch release of the language.
+        version, variant = inside.version, inside.variant
         name = archive.name or release_name(version, variant)
         if (there := _kept(places, name, archive)) is not None:
             return there, True
         final = os.path.join(places.runtimes, name)
-        repair_prefix(work.tree, final)
+        if implementation == CPYTHON:
+            repair_prefix(work.tree, final)  # PyPy computes what CPython bakes in.
         write_externally_managed(work.tree)
         manifest = Manifest(
             version,
@@ -297,12 +304,14 @@ def _write_manifest(tree: str, manifest: Manifest) -> None:
 
 
 def _library(tree: str, version: Version) -> str:
+    name = library_name(version.implementation, version.minor_name)
     for suffix in ("", "t", "d", "td"):
-        library = f"lib/python{version.minor_name}{suffix}"
+        library = f"lib/{name}{suffix}"
         if os.path.exists(os.path.join(tree, library, STDLIB_MARK)):
             return library
     raise BrokenRuntime(
-        f"the archive holds no standard library lib/python{version.minor_name}", hint="it is no CPython archive"
+        f"the archive holds no standard library lib/{name}",
+        hint=f"it is not an archive of {title(version.implementation)}",
     )
 
 
@@ -376,16 +385,16 @@ def write_externally_managed(tree: str) -> None:
 
 
 def _standard_library(tree: str) -> str:
-    """Return the folder of the standard library: the one `lib/python3.X` that holds `os.py`."""
+    """Return the folder of the standard library: the one `lib/python3.X` or `lib/pypy3.X` that holds `os.py`."""
     try:
-        names = [name for name in os.listdir(f"{tree}/lib") if name.startswith("python")]
+        names = [name for name in os.listdir(f"{tree}/lib") if split_library(name) is not None]
     except OSError:
         names = []
     found = [name for name in names if os.path.isfile(f"{tree}/lib/{name}/os.py")]
     if len(found) != 1:
         raise IntegrityError(
             f"{tree} holds no standard library lib/python3.X",
-            hint="only archives of CPython in the layout of python-build-standalone can be installed",
+            hint="only archives in the layout of python-build-standalone, and those of PyPy, can be installed",
         )
     return f"{tree}/lib/{found[0]}"
 
