@@ -259,6 +259,7 @@ __pyman_options() {
         ) ;;
         use) values+=(
             '--global'$'\t''Set the default of this user instead'
+            '--unset'$'\t''Remove the choice instead'
             '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
         find) values+=(
@@ -266,6 +267,7 @@ __pyman_options() {
         ) ;;
         which) values+=(
             '--explain'$'\t''Show every step of the choice'
+            '--all'$'\t''Also those of other Pythons and on PATH, which do not run here'
         ) ;;
         run) values+=(
             '--python'$'\t''A version, range or path'

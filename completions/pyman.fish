@@ -115,11 +115,11 @@ function __pyman_options
         case follow
             printf '%s\n' -y\t'Go to an older release, or off a Python that lends it packages' --yes\t'Go to an older release, or off a Python that lends it packages' --dry-run\t'Show what would be done, and change nothing'
         case use
-            printf '%s\n' --global\t'Set the default of this user instead' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --global\t'Set the default of this user instead' --unset\t'Remove the choice instead' --dry-run\t'Show what would be done, and change nothing'
         case find
             printf '%s\n' --resolve\t'Print the path of the patch release itself'
         case which
-            printf '%s\n' --explain\t'Show every step of the choice'
+            printf '%s\n' --explain\t'Show every step of the choice' -a\t'Also those of other Pythons and on PATH, which do not run here' --all\t'Also those of other Pythons and on PATH, which do not run here'
         case run
             printf '%s\n' -p\t'A version, range or path' --python\t'A version, range or path'
         case shims

@@ -299,6 +299,56 @@ def test_use_without_a_request_shows_what_is_chosen(here):
     }
 
 
+def test_a_choice_is_taken_back(here):
+    here.write(".python-version", "3.11\n")
+    below = here.path / "below"
+    here.pyman("use", "3.13.5", cwd=below)
+    told = here.pyman("use", "--unset", cwd=below)
+    assert told.out == f"removed {below}/.python-version\n"
+    assert told.err == f"{here.path}/.python-version is used: 3.11\n"
+    # Never what lies above.
+    again = here.json("use", "--unset", cwd=below)
+    assert again["changed"] == []
+    assert here.pyman("local", "--unset").out == f"removed {here.path}/.python-version\n"
+    assert not (here.path / ".python-version").exists()
+
+
+def test_a_choice_that_is_a_link_is_taken_back_without_what_it_leads_to(here):
+    here.write("versions", "3.11\n")
+    os.symlink("versions", here.path / ".python-version")
+    here.pyman("use", "--unset")
+    assert not (here.path / ".python-version").is_symlink()
+    assert (here.path / "versions").read_text() == "3.11\n"
+    (here.path / ".python-version").mkdir()
+    assert "is not a file" in here.pyman("use", "--unset", status=1).err
+
+
+def test_the_default_is_taken_back(here):
+    here.pyman("use", "--global", "3.11")
+    assert os.readlink(here.runtimes / "3") == "3.11"
+    assert here.json("use", "--global", "--unset")["changed"] == [str(here.home.root / "default")]
+    assert os.readlink(here.runtimes / "3") == "3.13"
+    assert here.json("find")["source"] == "the newest installed"
+    assert here.json("global", "--unset")["changed"] == []
+
+
+def test_every_program_of_a_name(here):
+    (here.path / "bin").mkdir()
+    (here.path / "bin/python3").write_text("#!/bin/sh\n")
+    (here.path / "bin/python3").chmod(0o755)
+    here.write(".python-version", "3.11\n")
+    path = f"{here.home.root}/shims:{here.path}/bin"
+    expected = [f"{here.runtimes}/3.11/bin/python3", f"{here.runtimes}/3.13/bin/python3",
+                f"{here.runtimes}/3.13.5/bin/python3", f"{here.path}/bin/python3"]  # fmt: skip
+    assert here.pyman("which", "-a", "python3", PATH=path).out.splitlines() == expected
+    told = here.json("which", "--all", "python3", PATH=path)
+    assert (told["path"], told["all"]) == (expected[0], expected)
+    here.write(".python-version", "3.9\n")
+    told = here.json("which", "-a", "python3", status=1, PATH=path)
+    assert (told["path"], told["error"]["code"]) == (None, "no-python")
+    assert set(told["all"]) == set(expected)
+
+
 def test_use_writes_through_a_link(here):
     here.write("versions", "3.11\n")
     os.symlink("versions", here.path / ".python-version")

@@ -88,6 +88,12 @@ def unknown(home):
     shutil.copytree(home.project / "v", home.path / "elsewhere/v", symlinks=True)
 
 
+def chosen(home):
+    two(home)
+    home.pyman("use", "3.13")
+    home.pyman("use", "--global", "3.13")
+
+
 CASES = [
     (old, "install 3.13"),
     (old, "install 3.11 3.13"),
@@ -134,6 +140,10 @@ CASES = [
     (two, "use 3.11"),
     (two, "use --global 3.13"),
     (minors, "use --global 3.11"),
+    (chosen, "use --unset"),
+    (chosen, "use --global --unset"),
+    (chosen, "local --unset"),
+    (two, "use --unset"),
     (two, "local 3.11"),
     (two, "global 3.11"),
     (two, "shims"),

@@ -24,7 +24,7 @@ from pyman.core.selection import (
     select_for_program,
 )
 from pyman.core.shell.shims import is_of_a_venv, own_program, program_minor, program_of_venv, program_release
-from pyman.core.store import Choice, Store, choose
+from pyman.core.store import Choice, Store, choose, through_alias
 from pyman.core.version import minor_alias, python_name, version_data
 from pyman.effects.files import open_regular, read_text
 from pyman.effects.project_files import project_of
@@ -424,6 +424,33 @@ def which(places: Places, environ: Mapping[str, str], cwd: str, name: str, *, ex
         return Answer(data, (located.path,), notes=notes, raw=True)
     steps = explain_steps(located, name)
     return Answer({**data, "steps": list(steps)}, steps, notes=notes)
+
+
+def which_all(places: Places, environ: Mapping[str, str], cwd: str, name: str) -> Answer:
+    """Answer with every program of a name: the one that runs here first, then those of the store, then those on PATH.
+
+    Where none runs here, that is the error beside the others.
+    """
+    answer = Answer({"path": None, "version": None, "request": None, "source": None})
+    try:
+        answer = which(places, environ, cwd, name)
+    except PymanError as error:
+        answer = replace(answer, error=error)
+    found = list(answer.lines)
+    store = read_store(places.root)
+    for runtime in store.runtimes:
+        try:
+            path = _program_of(through_alias(store, runtime), name)
+        except NoPython:
+            continue  # It has none of that name, or one of another minor.
+        found.append(path)
+    for folder in environ.get("PATH", "").split(os.pathsep):
+        path = os.path.join(folder, name)
+        is_own = not _is_of_the_system(folder, store) and not os.path.lexists(f"{os.path.dirname(folder)}/pyvenv.cfg")
+        if not is_own and os.path.isfile(path) and os.access(path, os.X_OK) and not _is_shim(path):
+            found.append(path)
+    found = list(dict.fromkeys(found))
+    return replace(answer, data={**answer.data, "all": found}, lines=tuple(found))
 
 
 def _unexplained(places: Places, environ: Mapping[str, str], cwd: str, name: str, error: PymanError) -> Answer:

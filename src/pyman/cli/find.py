@@ -10,6 +10,7 @@ from pyman.app import select as hot_find
 from pyman.app import select as hot_which
 from pyman.app.console import Answer, Session
 from pyman.cli.verb import verb
+from pyman.errors import UsageError
 
 
 @verb
@@ -39,6 +40,9 @@ def which(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="A program: python, python3.13, pip…")] = "python",
     explain: Annotated[bool, typer.Option("--explain", help="Show every step of the choice.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", "-a", help="Also those of other Pythons and on PATH, which do not run here.")
+    ] = False,
 ) -> Answer:
     """Print the program that a name runs in this folder, as the shims do.
 
@@ -46,5 +50,10 @@ def which(
         pyman which
         pyman which pip3.12
         pyman which --explain
+        pyman which -a pip
     """
+    if every and explain:
+        raise UsageError("`--all` and `--explain` are two answers", hint="leave one of them out")
+    if every:
+        return hot_which.which_all(session.places, session.environ, session.cwd, name)
     return hot_which.which(session.places, session.environ, session.cwd, name, explain=explain)

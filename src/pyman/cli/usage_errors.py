@@ -17,11 +17,16 @@ OTHER_WORDS = {
     "available": "list --available",
     "check": "doctor",
     "create": "venv",
+    "current": "which --explain",
     "default": "use --global",
     "delete": "uninstall",
+    "environment": "list",
     "envs": "venvs",
     "exec": "run",
     "fix": "doctor --fix",
+    "interpreter": "list",
+    "latest": "list --available",
+    "link": "adopt",
     "list-all": "list --available",
     "list-remote": "list --available",
     "ls": "list",
@@ -37,28 +42,69 @@ OTHER_WORDS = {
     "relink": "doctor --fix",
     "remove": "uninstall",
     "repair": "doctor --fix",
+    "reshim": "shims",
     "rm": "uninstall",
     "scan": "venvs",
     "search": "list --available",
+    "set": "use",
+    "shimversions": "which --all",
     "status": "doctor",
     "switch": "use",
     "unpin": "follow",
     "unregister": "forget",
+    "unuse": "use --unset",
+    "up": "upgrade",
     "update": "upgrade",
-    "version": "which --explain",
+    "upgrade-all": "upgrade",
     "virtualenv": "venv",
+    "virtualenv-delete": "venvs --remove",
     "virtualenvs": "venvs",
+    "whence": "which --all",
     "where": "find",
+    "x": "run",
 }
 """What pyenv, uv, pipx and others call it, or what people try first: pyman's own words for it."""
-_OF_UV = {"dir": "list", "pin": "use"}
+_OF_UV = {"dir": "list", "pin": "use", "update-shell": "init bash"}
 """`uv python WORD` that has another name here."""
-_ABOUT_PACKAGES = ("add", "freeze", "inject", "lock", "pip", "pipx", "sync", "tool")
+_ABOUT_PACKAGES = ("add", "freeze", "inject", "lock", "pip", "pipx", "runpip", "sync", "tool", "uninject")
+_SETTINGS = "settings are in ~/.config/pyman/config.toml, or in the file that PYMAN_CONFIG names"
+_ON_PATH = 'run `eval "$(pyman init bash)"`, or the same for zsh or fish'
+_UPDATE = "update pyman with what installed it: install.sh, `pipx upgrade pyman-cli` or `uv tool upgrade pyman-cli`"
 _ANSWERS = {
     "activate": "run `source .venv/bin/activate`",
+    "clean": "run `pyman cache clean`, or `pyman prune` to remove the Pythons that nothing uses",
+    "config": _SETTINGS,
     "deactivate": "run `deactivate`, which activation has defined",
+    "ensurepath": _ON_PATH,
+    "env": "run `pyman venvs` to list venvs, or `pyman venv` to create one",
+    "plugin": "pyman needs no plugins: run `pyman install 3.13`",
+    "root": "the store is in ~/.local/share/pyman, or in the folder that PYMAN_ROOT names",
+    "self": _UPDATE,
+    "self-update": _UPDATE,
+    "settings": _SETTINGS,
     "shell": "run `export PYMAN_PYTHON=3.13` in this shell, or `pyman run -p 3.13 -- COMMAND`",
+    "trust": "pyman runs nothing of a project's files, so there is nothing to trust",
+    "version": "run `pyman which --explain` for the Python that is used here, `pyman --version` for pyman itself",
     **dict.fromkeys(_ABOUT_PACKAGES, "pyman installs no packages: use uv, or the pip of the venv"),
+}
+_OTHER_OPTIONS = {
+    # verb, or empty for every verb that takes the option; the option as others call it; what to do
+    ("", "--check"): "did you mean `--dry-run`?",
+    ("", "-n"): "did you mean `--dry-run`?",
+    ("", "--verbosity"): "did you mean `--verbose`?",
+    ("install", "--list"): "did you mean `pyman list --available`?",
+    ("install", "-l"): "did you mean `pyman list --available`?",
+    ("install", "--skip-existing"): "leave it out: what is installed is kept",
+    ("install", "-s"): "leave it out: what is installed is kept",
+    ("install", "-f"): "did you mean `--force`?",
+    ("install", "--reinstall"): "did you mean `--force`?",
+    ("uninstall", "-f"): "did you mean `--force`?",
+    ("uninstall", "--all"): "did you mean `pyman prune`, which removes the Pythons that nothing uses?",
+    ("venv", "--seed"): "leave it out: pip is installed unless `--without-pip` is given",
+    ("venv", "--relocatable"): "leave it out: `pyman doctor --fix DIR` repairs a venv that was moved",
+    ("list", "--bare"): "leave it out: piped output is plain text, and `--json` is for programs",
+    ("list", "--only-downloads"): "did you mean `--available`?",
+    ("which", "--nosystem"): "name a version in `.python-version` instead of `system`",
 }
 _HELP = "see `pyman --help`"
 
@@ -104,6 +150,9 @@ def usage_error_of(error: Exception, verb: str) -> UsageError:
     parameter = getattr(error, "param", None)
     _, is_extra, extra = said.partition("unexpected extra argument")
     if option and hasattr(error, "possibilities"):
+        known = _other_option(verb, option)
+        if known is not None:
+            return UsageError(f"there is no option `{option}`", hint=known)
         near = _nearest(option, error.possibilities or ())
         return UsageError(f"there is no option `{option}`", hint=f"did you mean `{near}`?" if near else hint)
     if option and "requires an argument" in said:
@@ -116,6 +165,14 @@ def usage_error_of(error: Exception, verb: str) -> UsageError:
         name = " or ".join(str(parameter.metavar or parameter.name).strip("[]").removesuffix("...").split("|"))
         return UsageError(f"`pyman {verb}` needs {name}", hint=hint)
     return UsageError((said[:1].lower() + said[1:]).replace("'", "`"), hint=hint)
+
+
+def _other_option(verb: str, option: str) -> str | None:
+    """What to do instead of an option of another tool's."""
+    command = command_named(verb)
+    if option in ("--check", "-n") and not (command is not None and command.changes):
+        return None
+    return _OTHER_OPTIONS.get((verb, option)) or _OTHER_OPTIONS.get(("", option))
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:

@@ -20,11 +20,13 @@ from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.moves.move import set_default
 from pyman.effects.places import cannot_write
-from pyman.errors import BadRequest, NotFound, Refused
+from pyman.errors import BadRequest, NotFound, Refused, UsageError
 
 _REQUESTS = Annotated[
     list[str] | None, typer.Argument(metavar="[REQUEST...]", help="A version or a range; several: first wins.")
 ]
+
+_UNSET = Annotated[bool, typer.Option("--unset", help="Remove the choice instead.")]
 
 
 @verb
@@ -32,6 +34,7 @@ def use(
     session: Session,
     requests: _REQUESTS = None,
     everywhere: Annotated[bool, typer.Option("--global", help="Set the default of this user instead.")] = False,
+    unset: _UNSET = False,
 ) -> Answer:
     """Choose the Python of this folder, in `.python-version`, or with `--global` the default.
 
@@ -41,28 +44,74 @@ def use(
         pyman use 3.13
         pyman use '>=3.11,<3.14'
         pyman use --global 3.13
+        pyman use --unset
     """
-    return _use_global(session, requests or []) if everywhere else _use_here(session, requests or [])
+    return _use(session, requests or [], everywhere=everywhere, unset=unset)
 
 
 @verb
-def local(session: Session, requests: _REQUESTS = None) -> Answer:
+def local(session: Session, requests: _REQUESTS = None, unset: _UNSET = False) -> Answer:
     """pyenv's word for `pyman use`.
 
     Examples:
         pyman use 3.13
     """
-    return with_pyman_line(_use_here(session, requests or []), "local", "use")
+    return with_pyman_line(_use(session, requests or [], everywhere=False, unset=unset), "local", "use")
 
 
 @verb
-def global_(session: Session, requests: _REQUESTS = None) -> Answer:
+def global_(session: Session, requests: _REQUESTS = None, unset: _UNSET = False) -> Answer:
     """pyenv's word for `pyman use --global`.
 
     Examples:
         pyman use --global 3.13
     """
-    return with_pyman_line(_use_global(session, requests or []), "global", "use --global")
+    return with_pyman_line(_use(session, requests or [], everywhere=True, unset=unset), "global", "use --global")
+
+
+def _use(session: Session, requests: list[str], *, everywhere: bool, unset: bool) -> Answer:
+    if unset and requests:
+        raise UsageError("`--unset` takes no request", hint="leave one of them out")
+    if unset:
+        return _unset_default(session) if everywhere else _unset_here(session)
+    return _use_global(session, requests) if everywhere else _use_here(session, requests)
+
+
+def _unset_here(session: Session) -> Answer:
+    """Remove the version file of this folder, never one above it."""
+    path = os.path.join(session.cwd, NAME)
+    if not os.path.lexists(path):
+        return Answer({"changed": []}, (f"there is no {path}",), notes=_used_instead(session, path))
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise Refused(f"{path} is not a file", hint="remove it, then run the same command again")
+    if not session.dry_run:
+        try:
+            with DeferredSignals():
+                os.unlink(path)
+                committed()
+        except OSError as error:
+            raise cannot_write(path, error) from error
+    return Answer(
+        {"changed": [path]}, (f"{session.shown('removed', 'would remove')} {path}",), notes=_used_instead(session, path)
+    )
+
+
+def _used_instead(session: Session, path: str) -> tuple[str, ...]:
+    """What chooses here once a file is gone."""
+    try:
+        asked = version_sources(session.environ, session.cwd, session.store())
+    except BadRequest as error:
+        return (error.message,)
+    source = next((source for source in asked if source.words and source.name != path), None)
+    return (f"{source.name} is used: {' '.join(source.words)}",) if source is not None else ()
+
+
+def _unset_default(session: Session) -> Answer:
+    if session.store().default is None:
+        return Answer({"changed": []}, ("no default is set",))
+    set_default(session.places, None, preview=session.preview)
+    line = session.shown("the default is no longer set", "the default would no longer be set")
+    return Answer({"changed": [os.path.join(session.places.root, "default")]}, (line,))
 
 
 def _use_here(session: Session, requests: list[str]) -> Answer:

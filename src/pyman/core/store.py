@@ -143,8 +143,8 @@ def with_hold(store: Store, alias: str, name: str | None) -> Store:
     return replace(store, holds=others if name is None else (*others, (alias, name)))
 
 
-def with_default(store: Store, request: str) -> Store:
-    """The store with another default request."""
+def with_default(store: Store, request: str | None) -> Store:
+    """The store with another default request, or without one."""
     return replace(store, default=request)
 
 

@@ -415,8 +415,8 @@ def write_holds(places: Places, alias: str, name: str | None, transaction: Trans
 # The default request: one line in the file `default` of the store.
 
 
-def set_default(places: Places, request: str, *, preview: Preview | None = None) -> None:
-    """Write the default request, and point the alias `3` at its minor.
+def set_default(places: Places, request: str | None, *, preview: Preview | None = None) -> None:
+    """Write the default request, none into an empty file, and point the alias `3` at its minor.
 
     Raises PymanError where the store cannot be written.
     """
@@ -428,7 +428,7 @@ def set_default(places: Places, request: str, *, preview: Preview | None = None)
         change_store(
             places,
             lambda store: with_default(store, request),
-            lambda transaction: transaction.put_file(path, f"{request}\n".encode()),
+            lambda transaction: transaction.put_file(path, f"{request}\n".encode() if request else b""),
             preview=preview,
         )
     except OSError as error:
