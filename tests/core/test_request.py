@@ -63,6 +63,23 @@ def test_a_release_however_it_is_written(text, numbers, prerelease, variant):
 
 
 @pytest.mark.parametrize(
+    ("text", "build", "variant"),
+    [("3.13.5+source", "source", "default"), ("3.14.2t+mine2", "mine2", "freethreaded"),
+     ("cpython-3.13.5+SOURCE", "source", "default"), ("3.15.0rc1+lto", "lto", "default")],
+)  # fmt: skip
+def test_a_build_of_ones_own_is_no_release(text, build, variant):
+    request = parse_request(text)
+    assert (request.text, request.build, request.variant, request.pins) == (text, build, variant, True)
+    assert not request.admits(Version(3, 13, 5), "default")
+
+
+@pytest.mark.parametrize("text", ["3.13+source", "3.13.5+", "3.13.5+2x", "3.13.5+a-b", "3.13.5+debugx", "3.13.5+t"])
+def test_what_is_no_name_of_a_build(text):
+    with pytest.raises(BadRequest):
+        parse_request(text)
+
+
+@pytest.mark.parametrize(
     ("text", "alias"),
     [("3", "3"), ("3.13", "3.13"), ("python-3.13", "3.13"), ("3.14t", "3.14t"), ("3.14+debug", "3.14d"),
      ("3.15-dev", "3.15"), ("3.13.5", None), (">=3.13", None), ("latest", None), ("system", None), ("./venv", None)],

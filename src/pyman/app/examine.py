@@ -285,7 +285,7 @@ def _older(store: Store, uses: Uses, facts: VenvFacts, version: Version) -> Runt
         return None
     fitting = [
         runtime
-        for runtime in store.runtimes
+        for runtime in store.releases
         if runtime.whole and runtime.alias == facts.alias and runtime.version < version
     ]
     return max(fitting, key=lambda runtime: runtime.version.order, default=None)
@@ -367,7 +367,7 @@ def _newest(session: Session, store: Store) -> dict[str, Version]:
     from pyman.app.install import known_builds, mirror_of
     from pyman.effects.web.http import LastFailure
 
-    whole = [runtime for runtime in store.runtimes if runtime.whole]
+    whole = [runtime for runtime in store.releases if runtime.whole]
     minors = {one.alias: one for one in whole if one.target not in DISTRIBUTION_PREFIXES}
     if not minors:
         return {}

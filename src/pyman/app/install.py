@@ -374,7 +374,7 @@ def _adopt_instead(
     if not may_adopt:
         raise error
     store = session.store()
-    there = [runtime for runtime in store.runtimes if runtime.whole]
+    there = [runtime for runtime in store.releases if runtime.whole]
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in there])
     if best is not None:
         adopted = next(runtime for runtime in there if (runtime.version, runtime.variant) == best)

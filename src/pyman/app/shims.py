@@ -74,7 +74,7 @@ def keep_shims_current(session: Session) -> None:
 
 def _names(session: Session) -> tuple[str, ...]:
     store = session.store()
-    return shim_names((*(alias.name for alias in store.aliases), *(runtime.name for runtime in store.runtimes)))
+    return shim_names((*(alias.name for alias in store.aliases), *(runtime.name for runtime in store.releases)))
 
 
 def _paths(session: Session, names: tuple[str, ...]) -> list[str]:

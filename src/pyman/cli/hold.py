@@ -129,7 +129,7 @@ def _runtime_of(store: Store, alias: str, version: str | None) -> Runtime:
         request = parse_request(version)
         fitting = [
             runtime
-            for runtime in store.runtimes
+            for runtime in store.releases
             if runtime.whole
             and runtime.alias == alias
             and request.pins

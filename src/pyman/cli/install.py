@@ -97,7 +97,8 @@ def _answer(session: Session, result: installing.Installed, changed: Iterable[st
         choice = pinned(store, one.runtime)
         verb_done = "is installed already" if one.already else session.shown("is installed", "would be installed")
         if one.runtime.is_managed or one.already:
-            lines.append(f"{python_name(choice.release)} {verb_done}")
+            named = one.runtime.name if one.runtime.is_own_build else choice.release
+            lines.append(f"{python_name(named)} {verb_done}")
         lines += one.said
         lines += moved_lines(one.moved, planned=session.dry_run)
         lines += notice_of_alias(session, one.runtime)

@@ -14,6 +14,7 @@ from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
 from pyman.core.owners import foreign_command
+from pyman.core.plans.install import installed_for
 from pyman.core.relink import store_target, wanted_alias
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
@@ -108,7 +109,9 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
     if version is None:
         if facts.python is None:
             raise NotFound(f"nobody can tell what {facts.path} runs", hint="name the patch release")
-        fitting = [one for one in store.runtimes if one.whole and one.version == facts.python and one.alias == alias]
+        target = store.alias_target(alias or "")
+        there = store.releases if target is None or not target.is_own_build else (target,)
+        fitting = [one for one in there if one.whole and one.version == facts.python and one.alias == alias]
         wanted = facts.release or ""
     else:
         request = parse_request(version)
@@ -116,7 +119,8 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
             request = parse_request(f"{alias}-{version}")
         if not request.pins:
             raise NotFound(f"`{version}` is no patch release", hint="name one, as `pyman list` has it")
-        fitting = [one for one in store.runtimes if one.whole and request.admits(one.version, one.variant)]
+        found = installed_for(request, store, adopted=True)
+        fitting = [found] if found is not None else []
         wanted = version
     chosen = max(fitting, key=lambda one: one.rank, default=None)
     if chosen is None:

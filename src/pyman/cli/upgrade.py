@@ -182,7 +182,7 @@ def _nothing_newer(session: Session, minors: list[Request], known: installing.Kn
     held = []
     for minor in minors:
         newest = max(
-            (one for one in store.runtimes if one.whole and one.alias == minor.text),
+            (one for one in store.releases if one.whole and one.alias == minor.text),
             key=lambda one: one.rank,
             default=None,
         )

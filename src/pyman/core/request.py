@@ -3,6 +3,7 @@
     3   3.13   3.13.5   3.14t   3.14d   3.14.0rc2   3.15-dev     a release, or the start of one
     313   v3.13.5   cp313   3.13+gil   3.13+freethreaded          the same as pyenv and uv write it
     cpython-3.13.5   python-3.11   python3.11   cpython@3.13      the same with an implementation before it
+    3.13.5+NAME   3.13.5+source                                   a build of one's own (design.md 10)
     cpython-3.13.5-linux-x86_64-gnu   any-3.13-linux              a key of uv's: for one platform only
     >=3.11,<3.14   ==3.13.5   ~=3.12   cpython>=3.11              a PEP 440 specifier set
     latest   any   cpython   default   system                     the newest; what `3` means; the one that is not ours
@@ -22,7 +23,7 @@ from __future__ import annotations
 from pyman.core.implementation import CPYTHON, OTHERS, SHORT, alias_name
 from pyman.core.names import other_in_name
 from pyman.core.record import record, replace
-from pyman.core.version import SUFFIX_VARIANT, VARIANT_SUFFIX, Version, parse_specifier, split_release
+from pyman.core.version import SUFFIX_VARIANT, VARIANT_SUFFIX, Version, is_build_name, parse_specifier, split_release
 from pyman.errors import BadRequest, Unavailable
 
 TYPE_CHECKING = False
@@ -91,6 +92,8 @@ class Request:
     """The implementation's own version, or the start of one: `8.0.1` of `pypy3.11-8.0.1`."""
     platform: str = ""
     """The platform that a key of uv's is for: `linux-x86_64-gnu`. Nothing is admitted before it is known to be ours."""
+    build: str = ""
+    """The name of a build of one's own: `source` of `3.13.5+source`. Only the runtime of that name is meant then."""
 
     @property
     def pins(self) -> bool:
@@ -111,7 +114,9 @@ class Request:
 
     def admits(self, version: Version, variant: Variant) -> bool:
         """True where this release is what was asked for; pre-releases are not held against it here."""
-        if variant != self.variant or version.implementation != self.implementation or self.platform:
+        if variant != self.variant or version.implementation != self.implementation:
+            return False
+        if self.platform or self.build:
             return False
         if self.own and version.own != self.own and not version.own.startswith(f"{self.own}."):
             return False
@@ -209,7 +214,8 @@ def _parse_release(word: str, rest: str) -> Request:
     rest, plus, long_variant = rest.removesuffix("-dev").partition("+")
     if (long_variant == "freethreaded+debug" or rest.endswith("td")) and split_release(rest.removesuffix("td")):
         return Request(word, "other", specifier="a free-threaded debug build")
-    if plus:
+    build = long_variant if is_build_name(long_variant) and not prereleases else ""
+    if plus and not build:
         if long_variant not in _LONG_VARIANTS:
             raise _not_understood(word)
         rest += VARIANT_SUFFIX[_LONG_VARIANTS[long_variant]]
@@ -220,12 +226,14 @@ def _parse_release(word: str, rest: str) -> Request:
     numbers, prerelease, variant = split
     if (prereleases and len(numbers) != 2) or (len(numbers) == 1 and variant != "default"):
         raise _not_understood(word)
+    if build and len(numbers) != 3:
+        raise _not_understood(word, "a build of your own is of a patch release, as 3.13.5+NAME")
     if numbers[:2] < OLDEST[: len(numbers)]:
         raise Unavailable(
             f"Python {'.'.join(map(str, numbers))} is too old: pyman looks after CPython 3.6 and newer",
             hint="name a newer one, for example `3.13`",
         )
-    return Request(word, "release", numbers, prerelease, variant, prereleases)
+    return Request(word, "release", numbers, prerelease, variant, prereleases, build=build)
 
 
 def with_dot(text: str) -> str:

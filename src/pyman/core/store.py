@@ -13,7 +13,15 @@ from pyman.core.implementation import CPYTHON, alias_name, program_name
 from pyman.core.names import other_in_name
 from pyman.core.record import derived, record, replace
 from pyman.core.request import Request, best_of, parse_request
-from pyman.core.version import UNKNOWN_PATCH, VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
+from pyman.core.version import (
+    UNKNOWN_PATCH,
+    VARIANT_SUFFIX,
+    Version,
+    is_build_name,
+    minor_alias,
+    release_name,
+    split_release,
+)
 from pyman.errors import BadRequest
 
 TYPE_CHECKING = False
@@ -31,7 +39,7 @@ class Runtime:
     """One entry of `runtimes/` that is a Python."""
 
     name: str
-    """Its name in the store: `3.13.5`, `3.14.2t`, `3.13.15+20261101`, `pypy3.11-8.0.1`."""
+    """Its name in the store: `3.13.5`, `3.14.2t`, `3.13.15+20261101`, `3.13.5+source`, `pypy3.11-8.0.1`."""
     version: Version
     variant: Variant
     path: str
@@ -39,7 +47,7 @@ class Runtime:
     target: str | None = None
     """Where the link of an adopted runtime leads; None for a managed one."""
     build: str | None = None
-    """The tag of the release that a managed runtime was unpacked from."""
+    """The tag of the release that a managed runtime was unpacked from, or the name of a build of the user's own."""
     whole: bool = True
     """False where its interpreter or its manifest is missing, or the target of its link."""
 
@@ -47,6 +55,11 @@ class Runtime:
     def is_managed(self) -> bool:
         """True where pyman unpacked it, and so may delete it."""
         return self.target is None
+
+    @property
+    def is_own_build(self) -> bool:
+        """True for `3.13.5+NAME`: only who names it gets it, and an alias leads to it only by a hold."""
+        return self.build is not None and is_build_name(self.build)
 
     @derived
     def alias(self) -> str:
@@ -92,6 +105,11 @@ class Store:
     """Aliases in whose place something else lies: never touched, only reported."""
     unfinished: tuple[str, ...] = ()
     """Names of work in progress, or of work that was cut off."""
+
+    @property
+    def releases(self) -> tuple[Runtime, ...]:
+        """The runtimes that a request for a release may mean: all but builds of the user's own."""
+        return tuple(runtime for runtime in self.runtimes if not runtime.is_own_build)
 
     def runtime(self, name: str) -> Runtime | None:
         """The runtime with this name."""
@@ -155,7 +173,7 @@ def rollback_target(store: Store, alias: str) -> Runtime | None:
         return None
     older = [
         runtime
-        for runtime in store.runtimes
+        for runtime in store.releases
         if runtime.whole
         and runtime.alias == alias
         and (runtime.version.order, runtime.build or "") < (present.version.order, present.build or "")
@@ -180,7 +198,7 @@ def parse_runtime_name(name: str) -> tuple[Version, Variant, str | None] | None:
         other = _parse_other_name(release)
         return (other, "default", None) if other is not None and not plus else None
     split = split_release(release)
-    if split is None or len(split[0]) != 3 or (plus and not (build.isascii() and build.isdigit() and len(build) == 8)):
+    if split is None or len(split[0]) != 3 or (plus and not (_is_tag(build) or is_build_name(build))):
         return None
     return Version(*split[0], split[1]), split[2], build or None
 
@@ -191,6 +209,16 @@ def _parse_other_name(name: str) -> Version | None:
         return None
     version = Version(*found.numbers, UNKNOWN_PATCH, implementation=found.implementation, own=found.own)
     return version if release_name(version, "default") == name else None
+
+
+def is_own_build(name: str) -> bool:
+    """True for a name in `runtimes/` that is that of a build of the user's own: `3.13.5+source`."""
+    parsed = parse_runtime_name(name)
+    return parsed is not None and parsed[2] is not None and is_build_name(parsed[2])
+
+
+def _is_tag(build: str) -> bool:
+    return build.isascii() and build.isdigit() and len(build) == 8
 
 
 def is_alias_name(name: str) -> bool:
@@ -209,7 +237,7 @@ def wanted_aliases(store: Store) -> dict[str, str]:
     there is no final one; to what a hold names. `3` leads to the default minor.
     """
     best: dict[str, Runtime] = {}
-    for runtime in store.runtimes:
+    for runtime in store.releases:
         if runtime.whole and (runtime.alias not in best or runtime.rank > best[runtime.alias].rank):
             best[runtime.alias] = runtime
     wanted = {alias: runtime.name for alias, runtime in best.items()}
@@ -338,7 +366,13 @@ def choose(store: Store, request: Request) -> Choice | None:
     A request that names a patch release pins. Every other follows the alias of the best minor, and pins only if
     the release that the alias leads to does not satisfy it.
     """
-    usable = [runtime for runtime in store.runtimes if runtime.whole]
+    if request.build:
+        own = store.runtime(f"{release_of(request)}+{request.build}")
+        return pinned(store, own) if own is not None and own.whole else None
+    usable = [runtime for runtime in store.releases if runtime.whole]
+    if not request.pins:
+        held = [store.alias_target(alias.name) for alias in store.aliases if alias.name != "3"]
+        usable += [runtime for runtime in held if runtime is not None and runtime.is_own_build]
     if request.alias == "3":
         default = store.alias_target("3")
         if default is not None:
@@ -356,6 +390,12 @@ def choose(store: Store, request: Request) -> Choice | None:
     same = [runtime for runtime in usable if (runtime.version, runtime.variant) == best]
     chosen = max(same, key=lambda runtime: runtime.rank)
     return _choice(store, chosen, chosen.name)
+
+
+def release_of(request: Request) -> str:
+    """The release that a request with three numbers names, with its variant: `3.14.2t`."""
+    major, minor, patch = request.numbers
+    return release_name(Version(major, minor, patch, request.prerelease), request.variant)
 
 
 def through_alias(store: Store, runtime: Runtime) -> Choice:

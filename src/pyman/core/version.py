@@ -145,6 +145,22 @@ def _split(text: str) -> tuple[tuple[int, ...], str, Variant] | None:
     return tuple(numbers), prerelease, SUFFIX_VARIANT[rest]
 
 
+_LONG_VARIANTS = ("gil", "freethreaded", "debug")
+_SHORT_VARIANTS = ("t", "d", "td")
+_LONGEST_BUILD_NAME = 40
+
+
+def is_build_name(text: str) -> bool:
+    """True for what may stand behind `3.13.5+`: the name of a build of the user's own, and no word of a variant.
+
+    Lower-case letters and digits, the first one a letter: what begins with a digit is the tag of a build of upstream's.
+    """
+    if not text or not text.isascii() or not text.isalnum() or text != text.lower() or not text[0].isalpha():
+        return False
+    is_variant = text in _SHORT_VARIANTS or text.startswith(_LONG_VARIANTS)
+    return len(text) <= _LONGEST_BUILD_NAME and not is_variant
+
+
 def parse_version(text: str) -> Version | None:
     """Return the version that `3.13.5` or `3.14.0rc2` names, None when it names none."""
     split = split_release(text)

@@ -96,6 +96,8 @@ def notice_of_alias(session: Session, runtime: Runtime) -> list[str]:
     if runtime.alias in store.blocked:
         return [f"{store.folder(runtime.alias)} is in the place of an alias, so nothing can follow {runtime.alias}"]
     held = store.held(runtime.alias)
+    if runtime.is_own_build and held is None:
+        return [f"use it as `{runtime.name}`; `pyman hold {runtime.alias} {runtime.name}` points {runtime.alias} at it"]
     if held is None:
         target = store.alias_target(runtime.alias)
         if target is None or target.name == runtime.name or target.rank <= runtime.rank:

@@ -182,7 +182,7 @@ def diagnose_newer(store: Store, newest: Mapping[str, Version]) -> tuple[Finding
     """Say which minors have a newer patch release; `newest` has what is known of each alias."""
     findings = []
     for alias, version in sorted(newest.items()):
-        installed = [runtime.version for runtime in store.runtimes if runtime.whole and runtime.alias == alias]
+        installed = [runtime.version for runtime in store.releases if runtime.whole and runtime.alias == alias]
         present = max(installed, key=lambda each: each.order, default=None)
         if present is not None and version > present:
             message = f"{version} exists, and {present} is installed"

@@ -29,7 +29,7 @@ from pyman.core.packages.lent import names_missing
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.record import record, replace
 from pyman.core.relink import base_target, has_stale_home, names_one_runtime, pinned_release, stale_keys
-from pyman.core.store import DISTRIBUTION_PREFIXES
+from pyman.core.store import DISTRIBUTION_PREFIXES, is_own_build
 from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT, Interpreter, VenvFacts
 from pyman.core.venv_contents import split_tag, wrong_modules
 from pyman.core.version import release_name, short_release
@@ -486,8 +486,8 @@ def _behind(venv: VenvContext) -> Iterator[Finding]:
     facts, target, python = venv.facts, venv.target, venv.facts.python
     if facts.link_kind != "patch" or facts.policy == "pin" or target is None or python is None:
         return
-    if target.version < python:
-        return
+    if target.version < python or (facts.named_release is not None and is_own_build(basename(facts.named_release))):
+        return  # Who took a build of their own meant that one.
     now, newer = venv.facts.release, release_name(target.version, target.variant)
     if target.version == python and venv.other_architecture:
         return  # It has its own Python, and is not worse off than the others.
@@ -509,7 +509,7 @@ def _pinned(venv: VenvContext) -> Iterator[Finding]:
     python = venv.facts.python
     if venv.facts.policy != "pin" or python is None:
         return
-    installed = [one for one in venv.context.store.runtimes if one.whole and one.alias == venv.alias]
+    installed = [one for one in venv.context.store.releases if one.whole and one.alias == venv.alias]
     newest = max(installed, key=lambda runtime: runtime.version.order, default=None)
     if newest is not None and newest.version > python:
         yield venv.find("pinned", f"pinned to {venv.facts.release}, and {newest.release} is installed")

@@ -9,7 +9,7 @@ from pyman.core.names import versions_in
 from pyman.core.packages.lent import PART_OF_PYTHON
 from pyman.core.record import record
 from pyman.core.request import Request, best_of, parse_request
-from pyman.core.store import Runtime, Store
+from pyman.core.store import Runtime, Store, release_of
 from pyman.core.version import Version, python_name, release_name
 from pyman.errors import UNSUPPORTED, UNVERIFIED, IntegrityError, NotFound, PymanError, Refused, UsageError
 
@@ -57,12 +57,15 @@ if TYPE_CHECKING:
 
 def needs_catalogue(request: Request, store: Store, *, force: bool) -> bool:
     """False where a named patch release is installed already, so that no network is asked."""
-    return force or not request.pins or installed_for(request, store) is None
+    return not request.build and (force or not request.pins or installed_for(request, store) is None)
 
 
 def installed_for(request: Request, store: Store, *, adopted: bool = False) -> Runtime | None:
     """The managed runtime that best satisfies a request; with `adopted`, whosever it is."""
-    there = [runtime for runtime in store.runtimes if runtime.whole and (runtime.is_managed or adopted)]
+    if request.build:
+        own = store.runtime(f"{release_of(request)}+{request.build}")
+        return own if own is not None and own.whole else None
+    there = [runtime for runtime in store.releases if runtime.whole and (runtime.is_managed or adopted)]
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in there])
     found = [runtime for runtime in there if (runtime.version, runtime.variant) == best]
     return max(found, key=lambda runtime: runtime.rank, default=None)
@@ -80,6 +83,9 @@ def decide(
     if not is_installable(request):
         there = installed_for(request, store, adopted=True)
         return Impossible(request, not_installable(request)) if there is None or force else Keep(request, there)
+    if request.build:
+        there = installed_for(request, store)
+        return Keep(request, there) if there is not None and not force else Impossible(request, _only_built(request))
     best = best_of(request, [(build.version, build.variant) for build in builds])
     installed = installed_for(request, store)
     if best is None:
@@ -121,6 +127,13 @@ def without_network(request: Request, store: Store, error: PymanError) -> Keep |
         return Impossible(request, not_installable(request))
     installed = installed_for(request, store)
     return Keep(request, installed, error.message) if installed is not None else Impossible(request, error)
+
+
+def _only_built(request: Request) -> NotFound:
+    return NotFound(
+        f"Python {request} cannot be downloaded: that is the name of a build of your own",
+        hint=f"run `pyman install {request} --build`",
+    )
 
 
 def answer_is_known(requests: Sequence[Request], builds: Sequence[Build]) -> bool:
@@ -192,7 +205,7 @@ def minors_to_upgrade(store: Store, texts: Iterable[str]) -> list[Request]:
 
     Raises Refused for a patch release, which has no newer self, NotFound for a minor that is not in the store.
     """
-    managed = list(dict.fromkeys(runtime.alias for runtime in store.runtimes if runtime.is_managed and runtime.whole))
+    managed = list(dict.fromkeys(runtime.alias for runtime in store.releases if runtime.is_managed and runtime.whole))
     adopted = adopted_minors(store)
     wanted = []
     for text in texts:
@@ -209,7 +222,7 @@ def minors_to_upgrade(store: Store, texts: Iterable[str]) -> list[Request]:
 
 def adopted_minors(store: Store) -> list[str]:
     """The minors of which only adopted releases are there: whoever follows them waits for their owner."""
-    whole = [runtime for runtime in store.runtimes if runtime.whole]
+    whole = [runtime for runtime in store.releases if runtime.whole]
     managed = {runtime.alias for runtime in whole if runtime.is_managed}
     return list(dict.fromkeys(runtime.alias for runtime in whole if runtime.alias not in managed))
 
@@ -258,7 +271,7 @@ def missed(
 def _newest(minor: Request, store: Store, manifest_builds: dict[str, str]) -> Runtime:
     """The newest managed runtime of a minor, else the newest adopted one."""
     fitting = [
-        runtime for runtime in store.runtimes if runtime.whole and minor.admits(runtime.version, runtime.variant)
+        runtime for runtime in store.releases if runtime.whole and minor.admits(runtime.version, runtime.variant)
     ]
     return max(
         [runtime for runtime in fitting if runtime.is_managed] or fitting,
@@ -312,7 +325,7 @@ def decide_adoption(external: ExternalPython, store: Store) -> Adoption:
     Raises Refused where a folder of ours that is broken has the name.
     """
     name = release_name(external.version, external.variant)
-    same = [runtime for runtime in store.runtimes if runtime.release == name]
+    same = [runtime for runtime in store.releases if runtime.release == name]
     kept = max((runtime for runtime in same if runtime.whole), key=lambda runtime: runtime.rank, default=None)
     if kept is not None:
         return KeepInstalled(external, kept)

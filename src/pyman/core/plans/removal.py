@@ -68,8 +68,8 @@ def dependents_of(
     Venvs that go through its alias need it only while it is the last one behind that alias, or what is left is older.
     """
     found = [Dependent("pyman", "pyman")] if runs_pyman else []
-    last = all(
-        other.name == runtime.name or not other.whole for other in store.runtimes if other.alias == runtime.alias
+    last = not runtime.is_own_build and all(
+        other.name == runtime.name or not other.whole for other in store.releases if other.alias == runtime.alias
     )
     older = _older_successor(store, runtime)
     major = store.alias_target("3")
@@ -98,16 +98,19 @@ def _older_successor(store: Store, runtime: Runtime) -> str:
 
 
 def prunable(store: Store) -> tuple[Runtime, ...]:
-    """The managed runtimes that no alias leads to and no hold names; whether venvs need them is looked at next."""
+    """The managed runtimes that no alias leads to and no hold names; whether venvs need them is looked at next.
+
+    A build of the user's own is none: it took minutes, and nobody else has it.
+    """
     kept = {target.name for alias in store.aliases if (target := store.alias_target(alias.name)) is not None}
     kept |= {name for _, name in store.holds}
-    return tuple(runtime for runtime in store.runtimes if runtime.is_managed and runtime.name not in kept)
+    return tuple(runtime for runtime in store.releases if runtime.is_managed and runtime.name not in kept)
 
 
 def aliases_without_way_back(store: Store, removed: Iterable[Runtime]) -> tuple[str, ...]:
     """The aliases that can no longer be rolled back once these runtimes are gone."""
     gone = {runtime.name for runtime in removed}
-    left = [runtime for runtime in store.runtimes if runtime.name not in gone and runtime.whole]
+    left = [runtime for runtime in store.releases if runtime.name not in gone and runtime.whole]
     answer = []
     for alias in dict.fromkeys(runtime.alias for runtime in store.runtimes if runtime.name in gone):
         target = store.alias_target(alias)
