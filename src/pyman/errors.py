@@ -48,6 +48,8 @@ BLOCKED = Code("blocked")
 """A rebuild could not put a package back as it was."""
 BORROWS = Code("borrows")
 """The venv's Python lends it packages, and the other one does not have them; it needs a yes."""
+BUILD_FAILED = Code("build-failed")
+"""A build from source failed; the hint names its log."""
 BUG = Code("bug")
 """A failure inside pyman that nobody expected."""
 CANNOT_HOLD_BACK = Code("cannot-hold-back")
@@ -72,6 +74,8 @@ LEADS_ELSEWHERE = Code("leads-elsewhere")
 """The place is a link to another folder, or a text file that names one, which the hint names."""
 MINOR_MISMATCH = Code("minor-mismatch")
 """The venv's packages are for another minor version."""
+MISSING_HEADERS = Code("missing-headers")
+"""A build from source needs programs or development files that the system does not have."""
 MOUNT = Code("mount")
 """A mount point, which can neither be renamed nor removed."""
 NEEDS_YES = Code("needs-yes")
@@ -82,6 +86,8 @@ NO_LOCK = Code("no-lock")
 """The project has no lock file."""
 NO_PIP = Code("no-pip")
 """No runtime has a pip wheel that fits."""
+NO_PYTHON_BUILD = Code("no-python-build")
+"""A build from source needs python-build, which was not found."""
 NO_PROGRAM = Code("no-program")
 """`run`: there is a Python, but not the program to run."""
 NOT_A_FOLDER = Code("not-a-folder")

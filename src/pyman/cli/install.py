@@ -45,6 +45,13 @@ def install(
     mirror: Annotated[
         str | None, typer.Option("--mirror", metavar="URL", help="A folder or URL with an index.ndjson.")
     ] = None,
+    from_source: Annotated[
+        bool, typer.Option("--build", help="Build from source with python-build instead of downloading a build.")
+    ] = False,
+    options: Annotated[
+        str | None,
+        typer.Option("--build-with", metavar="OPTIONS", help="The same, with these options of configure."),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Install again what is there, and move aliases in spite of the check.")
     ] = False,
@@ -63,11 +70,16 @@ def install(
         pyman install 3.12 3.13.5 3.14t
         pyman install --from cpython-3.13.5+20260901-x86_64-unknown-linux-gnu-install_only.tar.gz
         pyman install 3.13 --mirror /srv/pythons
+        pyman install 3.9 --build
+        pyman install 3.13.5+fast --build-with "--enable-optimizations --with-lto"
     """
     if archive is not None and requests:
         raise UsageError("`--from` takes no request: the archive says what it is", hint="leave the request away")
     if archive is not None and mirror is not None:
         raise UsageError("`--from` and `--mirror` name two sources", hint="leave one of them away")
+    is_built = from_source or options is not None
+    if archive is not None and is_built:
+        raise UsageError("`--from` and `--build` name two sources", hint="leave one of them away")
     done = installing.Installed()
     session.if_cut_off(lambda: _answer(session, done))
     if archive is not None:
@@ -77,13 +89,19 @@ def install(
         asked = [for_this_machine(request) for request in asked]
         for request in asked:
             _refuse_what_has_no_build(request)
-        installing.get(
-            session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check, done=done
-        )
+        if is_built:
+            from pyman.app.build import build
+
+            build(session, asked, done, options=options or "", mirror=mirror, force=force, check=not no_check)
+        else:
+            installing.get(
+                session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check, done=done
+            )
     changed: list[str] = []
     if default and done.results:
         first = done.results[0]
         words = first.request.text if archive is None else first.runtime.alias
+        words = first.runtime.name if first.runtime.is_own_build else words
         changed += [os.path.join(session.places.root, "default")] if session.store().default != words else []
         set_default(session.places, words, preview=session.preview)
     return _answer(session, done, changed)

@@ -147,6 +147,7 @@ _KINDS = {
     "CODE": "text",
     "AGE": "text",
     "PLATFORM": "text",
+    "OPTIONS": "text",
     "SOURCE": "file",
     "RUNTIME": "installed",
 }

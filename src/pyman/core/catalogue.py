@@ -44,6 +44,8 @@ _OTHERS_FORMATS = ("tar.gz", "tar.bz2")
 _OTHER_FLAVORS = frozenset({"full"})
 _OTHER_FORMATS = frozenset({"zip"})
 _STATIC = "static"
+_SOURCE, _ANY = "source", "any"
+_SOURCE_FORMATS = ("tar.xz", "tgz")
 # How a build may have been made without being another kind of Python. Whatever else a build says of itself (`asan`,
 # `experimental_jit`) may be anything.
 _OPTIMISATIONS = frozenset({"pgo", "lto", "bolt"})
@@ -236,6 +238,23 @@ def _other_implementation(release: dict[str, Any]) -> tuple[str, str]:
     if implementation not in OTHERS or not isinstance(own, str) or not is_own_version(own):
         raise WrongShape("is of an implementation that is not known")
     return implementation, own
+
+
+def parse_sources(line: str | bytes, base: str) -> tuple[Build, ...]:
+    """The source tarballs in one line of a mirror's list: `"variant": "source", "platform": "any"`.
+
+    pyman reads none of them from upstream's list, and what is not understood here is passed over.
+    """
+    import json
+
+    try:
+        release = json.loads(line)
+        version, tag = split_version(release["version"])
+        artifacts = [one for one in release["artifacts"] if (one["platform"], one["variant"]) == (_ANY, _SOURCE)]
+        sources = [_build(version, "default", tag, _ANY, one, base) for one in artifacts]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return ()
+    return tuple(source for source in sources if source.archive_format in _SOURCE_FORMATS)
 
 
 def _best(

@@ -200,6 +200,18 @@ def _bytes(text: str) -> bytes:
 
 
 @record
+class BuiltFromSource:
+    """How a runtime was built from source."""
+
+    options: tuple[str, ...]
+    """Those of `configure` that the user gave."""
+    compiler: str
+    """As it calls itself: `gcc (Debian 12.2.0-14) 12.2.0`."""
+    needs: tuple[str, ...]
+    """The libraries of the system that it is linked to: names, or paths where the system does not look."""
+
+
+@record
 class Manifest:
     """What was known of a runtime on the day it was unpacked."""
 
@@ -215,6 +227,8 @@ class Manifest:
     """The standard library below the prefix: `lib/python3.13`."""
     executable: str
     """The interpreter below the prefix: `bin/python3.13`."""
+    source: BuiltFromSource | None = None
+    """How it was built, where it was built on this machine."""
 
 
 def manifest_fields(manifest: Manifest) -> dict[str, str]:
@@ -231,6 +245,12 @@ def manifest_fields(manifest: Manifest) -> dict[str, str]:
         "library": manifest.library,
         "executable": manifest.executable,
     }
+    if manifest.source is not None:
+        known |= {
+            "options": " ".join(manifest.source.options),
+            "compiler": manifest.source.compiler,
+            "needs": ":".join(manifest.source.needs),
+        }
     return {key: value for key, value in known.items() if value is not None}
 
 
@@ -260,7 +280,15 @@ def parse_manifest(text: str) -> Manifest | None:
         fields.get("installed_at", ""),
         library,
         executable,
+        _read_source(fields),
     )
+
+
+def _read_source(fields: dict[str, str]) -> BuiltFromSource | None:
+    if "needs" not in fields:
+        return None
+    needs = tuple(need for need in fields["needs"].split(":") if need)
+    return BuiltFromSource(tuple(fields.get("options", "").split()), fields.get("compiler", ""), needs)
 
 
 def _is_below(path: str) -> bool:

@@ -66,8 +66,7 @@ def header_for(executable: str, arguments: str = "", limit: int = _LONGEST_SHEBA
     """
     more = f" {arguments}" if arguments else ""
     if "\\" in executable or not _is_unicode(executable):
-        beside = f'"$(dirname -- "$(realpath -- "$0")")"/{quote_sh(basename(executable))}'
-        return f"{_SH}{beside}{more}{_SH_END}"
+        return header_beside(basename(executable), arguments)
     simple = f"#!{executable}{more}\n"
     if len(simple.encode("utf-8", "surrogateescape")) <= limit and not any(
         letter in executable for letter in " \t\r\n"
@@ -84,6 +83,12 @@ def with_interpreter(text: str, interpreters: Mapping[str, str]) -> str:
         return text
     executable, arguments, rest = header
     return header_for(interpreters[executable], arguments) + rest
+
+
+def header_beside(name: str, arguments: str = "") -> str:
+    """The first lines of a script that is run by the interpreter of this name beside it, wherever they lie."""
+    more = f" {arguments}" if arguments else ""
+    return f'{_SH}"$(dirname -- "$(realpath -- "$0")")"/{quote_sh(name)}{more}{_SH_END}'
 
 
 def _is_unicode(text: str) -> bool:

@@ -29,6 +29,22 @@ class ToolRoot:
     """True where the Pythons are to be used through the links in there: Homebrew keeps these for each minor."""
 
 
+def python_builds(environ: Mapping[str, str], home: str) -> tuple[str, ...]:
+    """Where python-build may lie that is not on PATH: with pyenv, mise, asdf and Homebrew; none need exist."""
+
+    def named(variable: str, *default: str) -> str:
+        value = environ.get(variable, "")
+        return normpath(value) if isabs(value) and "\0" not in value else join(*default)
+
+    asdf = named("ASDF_DATA_DIR", home, ".asdf")
+    folders = [named("PYENV_ROOT", home, ".pyenv"), f"{home}/.pyenv"]
+    caches = (named("XDG_CACHE_HOME", home, ".cache"), f"{home}/Library/Caches")
+    folders += [f"{named('MISE_CACHE_DIR', cache, 'mise')}/python/pyenv" for cache in caches]
+    folders.append(f"{asdf}/plugins/python/pyenv")
+    folders += [f"{brew}/opt/pyenv" for brew in ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew")]
+    return tuple(dict.fromkeys(f"{folder}/plugins/python-build/bin/python-build" for folder in folders))
+
+
 def tool_roots(environ: Mapping[str, str], home: str) -> tuple[ToolRoot, ...]:
     """Say where each tool keeps its Pythons; none of these folders need exist.
 

@@ -214,12 +214,16 @@ def _unlink(path: str) -> None:
 # - `interpreters/`: what interpreters said of themselves
 # - `pyz/`: what pyman.pyz was unpacked to, see tools/pyz_main.py: `BUILD/`, `.work-…`
 # - `trials/`: which runtimes of the store have started, and what they consisted of then
+# - `logs/`: of builds from source that failed
 # - and the names in `_ALONE`
 
 ARCHIVES, LISTS, SEEDS, ANSWERS = "archives", "lists of builds", "unpacked pip and setuptools", "answers"
 BUILDS = "unpacked pyman.pyz"
 KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS, BUILDS)
 FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters", "trials", "pyz")
+LOGS = "logs of builds"
+KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS, LOGS)
+FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters", "trials", "logs")
 """Where pyman keeps things: the cache itself, and the folders in it."""
 
 _ALONE = {
@@ -232,6 +236,7 @@ _ALONE = {
     "release-cycle.json": ANSWERS,
     "release-cycle.json.etag": ANSWERS,
 }
+_OF_ARCHIVES = (".tar.gz", ".tar.zst", ".tar.bz2", ".tar.xz", ".tgz")
 _ENDINGS = (".lock.d", ".lock", ".part", ".unfit")
 _WORK = ".work-"
 _DIGEST = 64
@@ -266,9 +271,11 @@ def name_in_cache(folder: str, name: str) -> Name | None:
         return Name(BUILDS, name) if is_build or name.startswith(_WORK) else None
     if folder == "trials":
         return Name(ANSWERS, name) if parse_runtime_name(name) is not None else None
+    if folder == "logs":
+        return Name(LOGS, name) if name.startswith("build-") and name.endswith(".log") else None
     subject = _subject(name)
     if folder == "archives":
-        known = subject.startswith(KNOWN) and subject.endswith((".tar.gz", ".tar.zst", ".tar.bz2"))
+        known = subject.startswith(KNOWN) and subject.endswith(_OF_ARCHIVES)
         return Name(ARCHIVES, subject, f".{subject}.lock") if known else None
     # The key of core/seeding.py: project, version, size and time of the wheel, kind of bytecode.
     parts = subject.split("-")

@@ -32,11 +32,17 @@ _AFTERTHOUGHT = 0.5  # seconds; a daemon that the program left behind may hold i
 
 
 def run_supervised(
-    command: list[str], environment: Mapping[str, str], folder: str, listen: Callable[[str], None] | None = None
+    command: list[str],
+    environment: Mapping[str, str],
+    folder: str,
+    listen: Callable[[str], None] | None = None,
+    *,
+    umask: int = -1,
 ) -> tuple[int, str]:
     """Run a program, hand every line that it says to `listen`, and return its status with the last MiB of them.
 
-    The status is negative for a signal. However this function is left, nothing that it started is running any more.
+    The status is negative for a signal; `umask` is the mask of the files that it makes, -1 for that of pyman. However
+    this function is left, nothing that it started is running any more.
     """
     import subprocess
 
@@ -51,6 +57,7 @@ def run_supervised(
                 env=dict(environment),
                 cwd=folder,
                 start_new_session=True,
+                umask=umask,
             )
         output = _listen(process, listen)
         status = process.wait()

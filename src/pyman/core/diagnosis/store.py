@@ -42,6 +42,8 @@ class RuntimeState:
     """Where it looks for certificates, if there are none."""
     runs_pyman: bool = False
     """True where pyman itself runs on it, so that it cannot be replaced."""
+    is_own_build: bool = False
+    """True where it was built from source on this machine: no download is the same."""
 
     @property
     def trouble(self) -> str | None:
@@ -107,6 +109,8 @@ def _diagnose_runtime(state: RuntimeState) -> Finding | None:
     if state.runs_pyman:
         repair = "reinstall pyman on another Python, then install this one again"
         return Finding("runtime-broken", "runtime", runtime.path, trouble, repair)
+    if state.is_own_build:
+        return Finding("runtime-broken", "runtime", runtime.path, trouble, f"`pyman install {runtime.name} --build`")
     if runtime.is_managed:
         return Finding("runtime-broken", "runtime", runtime.path, trouble, "install it again", REINSTALL, runtime.name)
     return Finding(

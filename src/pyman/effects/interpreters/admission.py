@@ -198,6 +198,19 @@ def _open(real: str, grounds: Grounds) -> int:
     return descriptor
 
 
+def refuse_changeable(path: str, program: str) -> None:
+    """Refuse a program that the user's own tool brought along, where somebody else could change a file that it runs.
+
+    Raises NotStarted, or BrokenRuntime where the file cannot be looked at.
+    """
+    try:
+        found = next((found for thing in _on_the_way(path) if (found := objection(thing, TOOL, os.geteuid()))), None)
+    except OSError as error:
+        raise _cannot_be_started(program, error) from error
+    if found is not None:
+        raise refusal(program, found)
+
+
 def _what_it_loads(found: Interpreter | None, real: str, grounds: Grounds) -> Objection | None:
     """Look at the prefix and the standard library of an interpreter, and at what would make it a venv's."""
     folder = os.path.dirname(real)

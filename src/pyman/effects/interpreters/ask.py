@@ -11,6 +11,7 @@ import os
 from pyman.core.interpreter import (
     PROBE,
     REQUIRED_MODULES,
+    REQUIRED_OF_OWN_BUILDS,
     InterpreterFacts,
     missing_part,
     read_facts,
@@ -70,14 +71,23 @@ def ask_once(
 
 
 def smoke_test(
-    tree_python: str, expected: Version, variant: Variant, tree: str, admission: Admission, *, timeout: float = 30.0
+    tree_python: str,
+    expected: Version,
+    variant: Variant,
+    tree: str,
+    admission: Admission,
+    *,
+    is_own_build: bool = False,
+    timeout: float = 30.0,
 ) -> None:
     """Start the interpreter of a runtime once, and see that it is what it should be and finds its own library.
 
-    `tree` is the runtime's folder now, `timeout` in seconds. Nothing is written into it. Raises BrokenRuntime with
-    what is wrong, and for a module that cannot be imported with what the system lacks.
+    `tree` is the runtime's folder now, `timeout` in seconds. Nothing is written into it. A build of the user's own
+    may lack what its system lacks. Raises BrokenRuntime with what is wrong, and for a module that cannot be imported
+    with what the system lacks.
     """
-    fields = _answer(tree_python, REQUIRED_MODULES, admission, timeout=timeout)
+    modules = REQUIRED_OF_OWN_BUILDS if is_own_build else REQUIRED_MODULES
+    fields = _answer(tree_python, modules, admission, timeout=timeout)
     facts = _facts(tree_python, fields)
     found, wanted = shown_release(facts.version, facts.variant), shown_release(expected, variant)
     if found != wanted or facts.implementation != expected.implementation:

@@ -27,6 +27,7 @@ _IDENTIFICATION = 16  # EI_NIDENT
 _DYNAMIC_SYMBOLS = 11  # SHT_DYNSYM
 _LOADED, _DYNAMIC = 1, 2  # PT_LOAD, PT_DYNAMIC
 _HASH, _NAMES, _SYMBOLS, _NAMES_SIZE, _GNU_HASH = 4, 5, 6, 10, 0x6FFFFEF5  # DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, …
+_NEEDED, _RUN_PATHS = 1, (15, 29)  # DT_NEEDED; DT_RPATH, DT_RUNPATH
 _LONGEST_CHAIN = 1 << 18
 _UNDEFINED = 0  # SHN_UNDEF
 _WEAK = 2  # STB_WEAK: left at zero where nobody has it, and the file loads all the same
@@ -49,6 +50,23 @@ def undefined_symbols(path: str) -> frozenset[str] | None:
 def defined_symbols(path: str) -> frozenset[str] | None:
     """Return the `Py*` and `_Py*` symbols that a program or library offers to what it loads; None as above."""
     return _symbols(path, defined=True)
+
+
+def needed_libraries(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the libraries that a program or library is linked to, and its own folders to look in.
+
+    Empty for what is no ELF file. Raises OSError where it cannot be read.
+    """
+    with open_regular(path) as file:
+        identification = file.read(_IDENTIFICATION)
+        if identification[: len(_MAGIC)] != _MAGIC:
+            return (), ()
+        try:
+            return _needed(_read_header(file, identification))
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001 - what a crafted file makes of a parser is anybody's guess
+            return (), ()
 
 
 def exported_symbols(executable: str) -> frozenset[str] | None:
@@ -158,25 +176,52 @@ def _chosen(elf: _Elf, names: bytes, symbols: bytes, *, defined: bool) -> Iterat
 
 def _symbols_without_sections(elf: _Elf, *, defined: bool) -> Iterator[str]:
     """Find the symbols as the loader does: sections are for linkers, and may have been stripped off."""
-    # p_type, p_offset, p_vaddr, p_filesz
-    segments = list(elf.rows("I 4x QQ 8x Q" if elf.wide else "III 4x I", *elf.segments))
+    segments, rows = _dynamic_rows(elf)
+    if not rows:
+        return
+    tags = dict(rows)
 
     def place(address: int) -> int:
-        return next(
-            offset + address - start
-            for kind, offset, start, size in segments
-            if kind == _LOADED and start <= address < start + size
-        )
+        return _place(segments, address)
 
+    number = _number_of_symbols(elf, tags, place)
+    names = elf.read(place(tags[_NAMES]), tags[_NAMES_SIZE])
+    symbols = elf.read(place(tags[_SYMBOLS]), number * (24 if elf.wide else 16))
+    yield from _chosen(elf, names, symbols, defined=defined)
+
+
+def _needed(elf: _Elf) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    segments, rows = _dynamic_rows(elf)
+    tags = dict(rows)
+    names = elf.read(_place(segments, tags[_NAMES]), tags[_NAMES_SIZE])
+
+    def text(start: int) -> str:
+        return os.fsdecode(names[start : names.index(b"\0", start)])
+
+    libraries = tuple(text(value) for tag, value in rows if tag == _NEEDED)
+    folders = [folder for tag, value in rows if tag in _RUN_PATHS for folder in text(value).split(":") if folder]
+    return libraries, tuple(folders)
+
+
+def _dynamic_rows(elf: _Elf) -> tuple[list[tuple[int, ...]], list[tuple[int, int]]]:
+    """The segments, and the rows of the dynamic one: tag and value."""
+    # p_type, p_offset, p_vaddr, p_filesz
+    segments = list(elf.rows("I 4x QQ 8x Q" if elf.wide else "III 4x I", *elf.segments))
+    row = 16 if elf.wide else 8
+    found: list[tuple[int, int]] = []
     for kind, offset, _, size in segments:
-        if kind != _DYNAMIC:
-            continue
-        row = 16 if elf.wide else 8
-        tags: dict[int, int] = dict(elf.rows("QQ" if elf.wide else "II", offset, row, size // row))  # type: ignore[arg-type]  # rows of two
-        number = _number_of_symbols(elf, tags, place)
-        names = elf.read(place(tags[_NAMES]), tags[_NAMES_SIZE])
-        symbols = elf.read(place(tags[_SYMBOLS]), number * (24 if elf.wide else 16))
-        yield from _chosen(elf, names, symbols, defined=defined)
+        if kind == _DYNAMIC:
+            found += [(tag, value) for tag, value in elf.rows("QQ" if elf.wide else "II", offset, row, size // row)]
+    return segments, found
+
+
+def _place(segments: list[tuple[int, ...]], address: int) -> int:
+    """Where in the file an address lies."""
+    return next(
+        offset + address - start
+        for kind, offset, start, size in segments
+        if kind == _LOADED and start <= address < start + size
+    )
 
 
 def _number_of_symbols(elf: _Elf, tags: dict[int, int], place: Callable[[int], int]) -> int:

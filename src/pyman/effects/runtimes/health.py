@@ -13,6 +13,7 @@ from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.memo import load_fields, store_fields
 from pyman.effects.places import Places
 from pyman.effects.staging import read_unfinished
+from pyman.effects.store import read_manifest
 from pyman.errors import PymanError, Refused
 
 TYPE_CHECKING = False
@@ -39,16 +40,29 @@ def _state(runtime: Runtime, bases: Bases) -> RuntimeState:
         missing = "its standard library"
     elif runtime.is_managed and not os.access(f"{runtime.path}/{MANIFEST}", os.R_OK):
         missing = "its manifest"
+    manifest = read_manifest(runtime)
+    source = manifest.source if manifest is not None else None
+    is_built = source is not None or runtime.is_own_build
     if found is None:
-        return RuntimeState(runtime, is_there=True, missing=missing)
+        return RuntimeState(runtime, is_there=True, missing=missing, is_own_build=is_built)
+    failure = of_another_machine(found.path) or (_missing_libraries(source.needs) if source is not None else "")
     return RuntimeState(
         runtime,
         is_there=True,
         missing=missing,
         version=found.version,
-        failure=(of_another_machine(found.path) or None) if missing is None else None,
+        failure=(failure or None) if missing is None else None,
         implementation=found.implementation,
+        is_own_build=is_built,
     )
+
+
+def _missing_libraries(needs: tuple[str, ...]) -> str:
+    """What a build is linked to that the system does not have any more, as a distribution's upgrade leaves it."""
+    from pyman.effects.source_builds.linked import missing_libraries
+
+    missing = missing_libraries(needs)
+    return f"it is linked to {', '.join(missing)}, which this system no longer has" if missing else ""
 
 
 def what_is_broken(runtime: Runtime, places: Places) -> str | None:
@@ -108,7 +122,14 @@ def _try_one(state: RuntimeState, places: Places) -> RuntimeState:
 
         executable, admission = os.path.join(runtime.path, runtime.executable), Admission(places)
         try:
-            smoke_test(executable, runtime.version, runtime.variant, runtime.path, admission)
+            smoke_test(
+                executable,
+                runtime.version,
+                runtime.variant,
+                runtime.path,
+                admission,
+                is_own_build=state.is_own_build,
+            )
             certificates = list(certificate_places(executable, admission))
         except PymanError as error:
             return replace(state, failure=error.message)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pyman.core.version import Variant
+    from pyman.effects.source_builds.build import SourceBuild
     from pyman.effects.transaction import Transaction
 
 STDLIB_MARK = "os.py"
@@ -61,6 +62,8 @@ class Archive:
     sha256: str
     replace: bool = False
     """True to put it in the place of what has its name."""
+    source: SourceBuild | None = None
+    """How it is built first; None for what is unpacked."""
 
     @property
     def subject(self) -> str:
@@ -183,12 +186,16 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
     from pyman.effects.archives.archive import release_in_tree, unpack
     from pyman.effects.interpreters.admission import Admission
     from pyman.effects.interpreters.ask import smoke_test
+    from pyman.effects.source_builds.build import build, how_built
 
     version, variant = archive.version, archive.variant
     try:
         implementation = version.implementation if version is not None else CPYTHON
-        top = TOP_FOLDER if implementation == CPYTHON else None
-        unpack(archive.path, work.tree, observer, archive.subject, sha256=archive.sha256, top=top)
+        if archive.source is not None:
+            build(archive.source, archive.subject, work.path, work.tree, places, observer)
+        else:
+            top = TOP_FOLDER if implementation == CPYTHON else None
+            unpack(archive.path, work.tree, observer, archive.subject, sha256=archive.sha256, top=top)
         inside = release_in_tree(work.tree, implementation, version.minor_name if version is not None else "")
         held = release_name(inside.version, inside.variant)
         if version is not None and held != release_name(version, variant):
@@ -215,11 +222,14 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
             _now(),
             _library(work.tree, version),
             executable_of(version, variant),
+            how_built(archive.source, work.tree) if archive.source is not None else None,
         )
         _write_manifest(work.tree, manifest)
         executable = os.path.join(work.tree, manifest.executable)
         try:
-            smoke_test(executable, version, variant, work.tree, Admission(places))
+            smoke_test(
+                executable, version, variant, work.tree, Admission(places), is_own_build=manifest.source is not None
+            )
         except BrokenRuntime as error:
             raise _of_a_build(error, python_name(release_name(version, variant)), executable, work.tree) from error
     except OSError as error:

@@ -1,0 +1,362 @@
+"""Building CPython with python-build: what it is told, what it needs, and what is made of its answer (design.md 10).
+
+python-build is pyenv's: a script, with a folder of definitions, each of which names a tarball and its sha256. Its files
+are read as text here. What it builds has the prefix `/install`, as the builds have that pyman downloads.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from posixpath import dirname
+
+from pyman.core.record import record, replace
+from pyman.core.version import Version, parse_version, release_name, split_release
+from pyman.errors import MISSING_HEADERS, IntegrityError, PymanError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pyman.core.version import Variant
+
+PREFIX = "/install"
+TOOL = "python-build"
+SOURCE = "source"
+"""What a manifest says of such a build, and the name of one where no other is given: `3.13.5+source`."""
+WORK = "work"
+"""Where python-build unpacks and compiles, below its folder, and has its log."""
+HERE = "/plugins/python-build/bin/python-build"
+"""Where python-build lies in a checkout of pyenv."""
+
+
+@record
+class SourceTarball:
+    """The source of one release."""
+
+    version: Version
+    variant: Variant
+    url: str
+    """An http or https address, or the absolute path of a file in a mirror's folder."""
+    sha256: str
+    archive_format: str = "tar.xz"
+    size: int | None = None
+    is_defined: bool = True
+    """False where python-build does not know the release, so that it gets a definition of pyman's."""
+
+    @property
+    def release(self) -> str:
+        """Version and variant as people write them."""
+        return release_name(self.version, self.variant)
+
+    @property
+    def file_name(self) -> str:
+        """The name that python-build looks for in its cache: `Python-3.13.5.tar.xz`."""
+        return f"Python-{self.version}.{'tar.gz' if self.archive_format == 'tgz' else self.archive_format}"
+
+    @property
+    def definition(self) -> str:
+        """The text of a definition. Nothing of it comes from outside but numbers and the hash: bash reads it."""
+        url = f"https://www.python.org/ftp/python/{self.version}/Python-{self.version}.{self.archive_format}"
+        # The newest step of its kind that every python-build of the last years has; it fits newer releases too.
+        return f'install_package "Python-{self.version}" "{url}#{self.sha256}" standard verify_py311 ensurepip\n'
+
+
+def release_of_definition(name: str) -> tuple[Version, Variant] | None:
+    """The release of CPython that a definition of python-build is for; None for any other."""
+    split = split_release(name)
+    if split is None or len(split[0]) != 3 or split[0] < (3, 6, 0) or split[2] == "debug":
+        return None
+    return Version(*split[0], split[1]), split[2]
+
+
+_PACKAGE = re.compile(
+    r'^\s*install_package\s+"Python-(?P<version>[\w.]+)"\s+"(?P<url>https://[^"$`\\#\s]+\.tar\.xz)#(?P<sha256>[0-9a-f]{64})"',
+    re.MULTILINE,
+)
+
+
+def read_definition(version: Version, variant: Variant, text: str) -> SourceTarball | None:
+    """The tarball that a definition names for a release; None where it names none with a sha256."""
+    for found in _PACKAGE.finditer(text):
+        if parse_version(found["version"]) == version:
+            return SourceTarball(version, variant, found["url"], found["sha256"])
+    return None
+
+
+def tarball_of_mirror(source: SourceTarball, listed: SourceTarball, mirror: str) -> SourceTarball:
+    """The tarball of a release that a mirror has. Raises IntegrityError for another one than python-build's."""
+    if listed.sha256 != source.sha256:
+        raise IntegrityError(
+            f"the source of Python {source.version} has the sha256 {listed.sha256} in the list of {mirror}, and "
+            f"{source.sha256} in {TOOL}",
+            hint="tell whoever runs the mirror",
+        )
+    return replace(listed, is_defined=True)
+
+
+# Options of `configure`.
+
+_OURS = ("--prefix", "--exec-prefix", "--libdir", "--bindir", "--includedir", "--datarootdir", "--mandir", "--srcdir")
+_NOT_RELOCATABLE = ("--enable-shared", "--enable-framework", "--with-framework-name", "--enable-universalsdk")
+_TEST_MODULES = (3, 10)
+
+
+def read_options(text: str) -> tuple[str, ...]:
+    """Understand the words of `--build-with`. Raises UsageError for what cannot be passed on, or must not be."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"`--build-with {text}` cannot be understood: {str(error).lower()}") from None
+    for word in words:
+        name = word.partition("=")[0]
+        if name in _OURS:
+            raise UsageError(f"`{name}` cannot be given: pyman chooses where a Python lies", hint="leave it away")
+        if name in _NOT_RELOCATABLE:
+            raise UsageError(
+                f"`{name}` cannot be given: the result could not be moved to its place",
+                hint=f"leave it away, or build with pyenv and run `pyman adopt`: `PYTHON_CONFIGURE_OPTS={name}`",
+            )
+        if not word.startswith("--") and not re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", word):
+            raise UsageError(
+                f"`{word}` is not an option of configure", hint='for example `--build-with "--enable-optimizations"`'
+            )
+        if re.search(r"""[\s*?\[\]'"\\$`]""", word):
+            raise UsageError(
+                f"{TOOL} cannot pass `{word}` on: it splits options at blanks",
+                hint="set CFLAGS, CPPFLAGS or LDFLAGS in the environment instead",
+            )
+    return tuple(words)
+
+
+def configure_options(version: Version, options: Sequence[str]) -> str:
+    """All options, in the form of python-build's variable."""
+    ours = ["--disable-shared", f"--libdir={PREFIX}/lib"]
+    if (version.major, version.minor) >= _TEST_MODULES:
+        ours.append("--disable-test-modules")
+    return " ".join([*ours, *options])
+
+
+# The environment.
+
+_KEPT = frozenset(
+    """
+    HOME USER LOGNAME LANG LANGUAGE TZ TERM CC CXX CPP AR RANLIB LD CFLAGS CPPFLAGS CXXFLAGS LDFLAGS LIBS MAKE_OPTS
+    MAKEOPTS MAKEFLAGS PKG_CONFIG PKG_CONFIG_PATH PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR PROFILE_TASK SDKROOT
+    DEVELOPER_DIR MACOSX_DEPLOYMENT_TARGET SOURCE_DATE_EPOCH CCACHE_DIR
+    """.split()  # noqa: SIM905  # as a list it takes a page
+)
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_NOWHERE = "http://127.0.0.1:9"
+
+
+def build_environment(
+    environ: Mapping[str, str], search_path: str, folder: str, source: SourceTarball, options: Sequence[str],
+    *, offline: bool,
+) -> dict[str, str]:  # fmt: skip
+    """What python-build is given: the settings of compilers, and nothing that is meant for another Python.
+
+    `folder` is the one that it works in: `install`, `work` and `sources` lie in there. It needs no network on Linux;
+    with `offline` it has none anywhere.
+    """
+    kept = {name: value for name, value in environ.items() if name in _KEPT or name.startswith("LC_")}
+    kept |= {name: value for name, value in environ.items() if name.lower() in _PROXIES}
+    if offline:
+        kept |= dict.fromkeys((*_PROXIES[:3], *(name.upper() for name in _PROXIES[:3])), _NOWHERE)
+    return kept | {
+        "PATH": search_path,
+        "TMPDIR": f"{folder}/{WORK}",
+        "PYTHON_BUILD_CACHE_PATH": f"{folder}/sources",
+        "PYTHON_BUILD_SKIP_MIRROR": "1",
+        "PYTHON_PREFIX_PATH": PREFIX,
+        "PYTHON_MAKE_INSTALL_OPTS": f"DESTDIR={folder}",
+        "PYTHON_CONFIGURE_OPTS": configure_options(source.version, options),
+        # Where ensurepip fails, it would run what this address has, which nobody has checked.
+        "GET_PIP_URL": f"file://{folder}/no-get-pip",
+    }
+
+
+# What a build needs of the system.
+
+
+@record
+class Part:
+    """A part of the standard library, and the headers that it is built with: one of them is enough."""
+
+    name: str
+    headers: tuple[str, ...]
+    packages: Mapping[str, str]
+    """Who has them, by package manager; one that is not there has them with something else."""
+    required: bool = False
+    since: tuple[int, int] = (3, 0)
+
+
+PROGRAMS = {
+    "apt": ("build-essential", "xz-utils"),
+    "dnf": ("gcc make patch", "tar xz"),
+    "zypper": ("gcc make patch", "tar xz"),
+    "apk": ("build-base linux-headers bash", "xz"),
+    "pacman": ("base-devel", "xz"),
+    "brew": ("", "xz"),
+}
+"""Compiler and make; and what unpacks the source."""
+
+PARTS = (
+    Part("ssl", ("openssl/ssl.h",), {"apt": "libssl-dev", "dnf": "openssl-devel", "zypper": "libopenssl-devel",
+                                     "apk": "openssl-dev", "pacman": "openssl", "brew": "openssl@3"}, required=True),
+    Part("zlib", ("zlib.h",), {"apt": "zlib1g-dev", "dnf": "zlib-devel", "zypper": "zlib-devel", "apk": "zlib-dev",
+                               "pacman": "zlib", "brew": "zlib"}, required=True),
+    Part("ctypes", ("ffi.h", "ffi/ffi.h"), {"apt": "libffi-dev", "dnf": "libffi-devel", "zypper": "libffi-devel",
+                                            "apk": "libffi-dev", "pacman": "libffi"}),
+    Part("bz2", ("bzlib.h",), {"apt": "libbz2-dev", "dnf": "bzip2-devel", "zypper": "libbz2-devel",
+                               "apk": "bzip2-dev", "pacman": "bzip2"}),
+    Part("lzma", ("lzma.h",), {"apt": "liblzma-dev", "dnf": "xz-devel", "zypper": "xz-devel", "apk": "xz-dev",
+                               "pacman": "xz", "brew": "xz"}),
+    Part("sqlite3", ("sqlite3.h",), {"apt": "libsqlite3-dev", "dnf": "sqlite-devel", "zypper": "sqlite3-devel",
+                                     "apk": "sqlite-dev", "pacman": "sqlite", "brew": "sqlite3"}),
+    Part("readline", ("readline/readline.h", "editline/readline.h"),
+         {"apt": "libreadline-dev", "dnf": "readline-devel", "zypper": "readline-devel", "apk": "readline-dev",
+          "pacman": "readline", "brew": "readline"}),
+    Part("curses", ("ncurses.h", "ncursesw/ncurses.h", "curses.h"),
+         {"apt": "libncurses-dev", "dnf": "ncurses-devel", "zypper": "ncurses-devel", "apk": "ncurses-dev",
+          "pacman": "ncurses", "brew": "ncurses"}),
+    Part("uuid", ("uuid/uuid.h", "uuid.h"), {"apt": "uuid-dev", "dnf": "libuuid-devel", "zypper": "libuuid-devel",
+                                             "apk": "util-linux-dev", "pacman": "util-linux-libs"}),
+    Part("tkinter", ("tk.h", "tk/tk.h", "tcl8.6/tk.h"),
+         {"apt": "tk-dev", "dnf": "tk-devel", "zypper": "tk-devel", "apk": "tk-dev", "pacman": "tk",
+          "brew": "tcl-tk@8"}),
+    Part("compression.zstd", ("zstd.h",), {"apt": "libzstd-dev", "dnf": "libzstd-devel", "zypper": "libzstd-devel",
+                                           "apk": "zstd-dev", "pacman": "zstd", "brew": "zstd"}, since=(3, 14)),
+)  # fmt: skip
+
+_INSTALL = {
+    "apt": "apt-get install",
+    "dnf": "dnf install",
+    "zypper": "zypper install",
+    "apk": "apk add",
+    "pacman": "pacman -S --needed",
+    "brew": "brew install",
+}
+_MANAGERS = {
+    "debian": "apt", "ubuntu": "apt", "fedora": "dnf", "rhel": "dnf", "centos": "dnf", "amzn": "dnf", "suse": "zypper",
+    "opensuse": "zypper", "alpine": "apk", "arch": "pacman",
+}  # fmt: skip
+
+
+def package_manager(os_release: str, *, is_mac: bool = False) -> str:
+    """The package manager of a system, by its `/etc/os-release`; empty for one that is not known."""
+    if is_mac:
+        return "brew"
+    words: list[str] = []
+    for key in ("ID=", "ID_LIKE="):
+        lines = [line for line in os_release.splitlines() if line.startswith(key)]
+        words += [word for line in lines for word in line[len(key) :].strip().strip("\"'").split()]
+    # opensuse-tumbleweed, opensuse-leap
+    return next((_MANAGERS[word] for text in words if (word := text.partition("-")[0]) in _MANAGERS), "")
+
+
+def install_line(
+    manager: str, parts: Iterable[Part], *, compiler: bool = False, unpacker: bool = False, root: bool = False
+) -> str:
+    """The command that installs what is missing; empty where the system is not known."""
+    if manager not in _INSTALL:
+        return ""
+    first, second = PROGRAMS[manager]
+    packages = [first] * compiler + [second] * unpacker
+    packages += [part.packages[manager] for part in parts if manager in part.packages]
+    line = f"{_INSTALL[manager]} {' '.join(dict.fromkeys(filter(None, packages)))}"
+    return line if root or manager == "brew" else f"sudo {line}"
+
+
+def parts_of(version: Version) -> tuple[Part, ...]:
+    """The parts that a release has."""
+    return tuple(part for part in PARTS if (version.major, version.minor) >= part.since)
+
+
+def refuse_missing(
+    release: str, programs: Sequence[str], missing: Sequence[Part], manager: str, *, root: bool, brings_ssl: bool
+) -> None:
+    """Raise for what a build cannot do without: a compiler, make, what unpacks the source, OpenSSL and zlib.
+
+    `brings_ssl` is True where python-build finds or builds these two itself, or an option names another place.
+    """
+    required = [part for part in missing if part.required and not brings_ssl]
+    if not programs and not required:
+        return
+    named = [*programs, *(f"the headers of {part.name}" for part in required)]
+    unpackers = {"tar", "xz"}
+    line = install_line(
+        manager,
+        missing,
+        compiler=bool({*programs} - unpackers),
+        unpacker=bool({*programs} & unpackers),
+        root=root,
+    )
+    if manager == "brew" and {*programs} - unpackers:
+        line = "xcode-select --install"
+    raise PymanError(
+        f"Python {release} cannot be built: this system lacks {', '.join(named)}",
+        hint=f"run `{line}`" if line else "install them with their development files, and run the same command again",
+        code=MISSING_HEADERS,
+    )
+
+
+def lacking_note(missing: Sequence[Part], manager: str, *, root: bool) -> str:
+    """What the result will not have, and what would change that."""
+    names, line = ", ".join(part.name for part in missing), install_line(manager, missing, root=root)
+    first = f"{names} will be missing, because the headers are not installed"
+    return f"{first}: to have {'it' if len(missing) == 1 else 'them'}, run `{line}` first" if line else first
+
+
+# The log.
+
+_ERROR = re.compile(r"(?:^|[\s:])(?:fatal )?error: \S|^ERROR: \S|No space left on device|^Killed$", re.IGNORECASE)
+_LONGEST = 300
+_STEPS = (
+    ("checking ", "configuring"),
+    ("creating Makefile", "compiling"),
+    ("gcc ", "compiling"),
+    ("cc ", "compiling"),
+    ("clang ", "compiling"),
+    ("Creating directory ", "installing"),
+    ("Compiling '", "installing"),
+)
+
+
+def first_error(log: str) -> str:
+    """The first line of a log that says what went wrong; the last one where none does, which usually is no cause."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    found = next((line for line in lines if _ERROR.search(line) and not line.startswith("checking ")), None)
+    return (found or (lines[-1] if lines else ""))[:_LONGEST]
+
+
+def step_of(line: str) -> str:
+    """What a build is doing, as far as a line of its log tells; empty where it does not."""
+    return next((step for start, step in _STEPS if line.startswith(start)), "")
+
+
+# What a build has left in its files: its own folder, in which it was made.
+
+
+def without_work_folder(text: str, folder: str) -> str:
+    """A file of a build in which `folder`/install is `/install`.
+
+    What python-build has added to look for headers and libraries there goes: nothing lies there later, and what is
+    linked looks in the place that Python itself names.
+    """
+    made = f"{folder}{PREFIX}"
+    flags = "|".join(re.escape(flag + made + end) for flag, end in (("-L", "/lib"), ("-I", "/include")))
+    text = re.sub(rf"[ \t]?(?:{flags}|-Wl,-rpath[,=]{re.escape(made)}/lib)(?![\w./-])", "", text)
+    text = text.replace(made, PREFIX)
+    # `lib/pkgconfig/*.pc`: what is given as a folder is to go with the prefix.
+    return re.sub(rf"^libdir={PREFIX}/lib$", "libdir=${exec_prefix}/lib", text, flags=re.MULTILINE)
+
+
+def plugin_folder(program: str) -> str:
+    """The folder that python-build's real path lies in: `bin` and `share` are below it."""
+    return dirname(dirname(program))
+
+
+def own_folder(program: str) -> str:
+    """The folder that whoever installed python-build calls its own: a checkout of pyenv, or a prefix."""
+    return program.removesuffix(HERE) if program.endswith(HERE) else plugin_folder(program)

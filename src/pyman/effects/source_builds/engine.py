@@ -1,0 +1,128 @@
+"""python-build: found where its user or root has put it, and believed only if nobody else can write to it."""
+
+from __future__ import annotations
+
+import os
+
+from pyman.core.record import record
+from pyman.core.source_build import (
+    TOOL,
+    SourceTarball,
+    own_folder,
+    plugin_folder,
+    read_definition,
+    release_of_definition,
+)
+from pyman.core.tool_roots import python_builds
+from pyman.effects.files import read_text
+from pyman.effects.interpreters.admission import lies_in_project, refuse_changeable
+from pyman.effects.places import Places
+from pyman.effects.project_files import project_of
+from pyman.effects.subprocesses import find_on_path, outside_of, usable_search_path
+from pyman.errors import NO_PYTHON_BUILD, NotFound, NotStarted, PymanError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.version import Variant, Version
+
+VARIABLE = "PYMAN_PYTHON_BUILD"
+_SHIMS = "shims"
+
+
+@record
+class Engine:
+    """A python-build that may be started."""
+
+    program: str
+    """Its real path."""
+    definitions: str
+    """The folder of its definitions."""
+    search_path: str
+    """The PATH on which it finds compilers and all else."""
+
+    def releases(self) -> list[tuple[Version, Variant]]:
+        """The releases of CPython that it has a definition for."""
+        names = map(release_of_definition, sorted(os.listdir(self.definitions)))
+        return [release for release in names if release is not None]
+
+    def source(self, version: Version, variant: Variant) -> SourceTarball | None:
+        """The tarball that it would build a release from; None where its definition does not tell.
+
+        Raises NotStarted where somebody else could write to what it would run.
+        """
+        plain, name = str(version), f"{version}{'t' if variant == 'freethreaded' else ''}"
+        for path in self._scripts(plain, name):
+            refuse_changeable(path, self.program)
+        try:
+            return read_definition(version, variant, read_text(f"{self.definitions}/{plain}"))
+        except OSError:
+            return None
+
+    def _scripts(self, plain: str, name: str) -> list[str]:
+        """What it runs, or changes the source with, for a release."""
+        scripts = [path for each in {plain, name} if os.path.exists(path := f"{self.definitions}/{each}")]
+        for folder, _, files in os.walk(f"{self.definitions}/patches/{name}"):
+            scripts += [folder, *(f"{folder}/{file}" for file in files)]
+        return scripts
+
+
+def find_engine(places: Places) -> Engine:
+    """Find python-build: by PYMAN_PYTHON_BUILD, on PATH, and where pyenv, mise, asdf and Homebrew have it.
+
+    Raises NotFound where there is none, NotStarted where there are only some that others could change.
+    """
+    search_path = _search_path(places)
+    named = places.environ.get(VARIABLE, "")
+    if named and not os.path.isabs(named):
+        raise UsageError(f"{VARIABLE}={named} is not an absolute path", hint="name the program by its whole path")
+    on_path = find_on_path(TOOL, search_path)
+    usual = [on_path] if on_path is not None else []
+    refused: PymanError | None = None
+    for place in [named] if named else [*usual, *python_builds(places.environ, places.home)]:
+        try:
+            engine = _engine(place, search_path, places)
+        except NotStarted as error:
+            refused = refused or error
+            continue
+        if engine is not None:
+            return engine
+    if refused is not None:
+        raise refused
+    if named:
+        raise NotFound(
+            f"{VARIABLE}={named} is not a {TOOL} with its definitions",
+            hint="name `plugins/python-build/bin/python-build` in a clone of https://github.com/pyenv/pyenv",
+            code=NO_PYTHON_BUILD,
+        )
+    raise NotFound(
+        f"building from source needs {TOOL}, a part of pyenv, which is not installed",
+        hint="run `git clone https://github.com/pyenv/pyenv ~/.pyenv`, and the same command again",
+        code=NO_PYTHON_BUILD,
+    )
+
+
+def _search_path(places: Places) -> str:
+    """What may be used of PATH, without shims: a build must not run the Python that they choose."""
+    outside = outside_of("", project_of(places.cwd, places.home), places.home)
+    usable = usable_search_path(places.environ.get("PATH", ""), outside=outside, home=places.home)
+    return os.pathsep.join(
+        folder for folder in usable.split(os.pathsep) if os.path.basename(folder.rstrip("/")) != _SHIMS
+    )
+
+
+def _engine(place: str, search_path: str, places: Places) -> Engine | None:
+    """The python-build at a place; None where there is none, or it has no definitions. Raises NotStarted."""
+    program = os.path.realpath(place)
+    definitions = f"{plugin_folder(program)}/share/python-build"
+    if not os.path.isfile(program) or not os.path.isdir(definitions):
+        return None
+    outside = outside_of("", project_of(places.cwd, places.home), places.home)
+    is_usable = usable_search_path(os.path.dirname(program), outside=outside, home=places.home) != ""
+    if not is_usable or lies_in_project(own_folder(program), places.home):
+        raise NotStarted(
+            f"{program} was not started: it lies in a project or a venv",
+            hint=f"install pyenv for the user, or set {VARIABLE} to a {TOOL} that lies elsewhere",
+        )
+    for path in (program, definitions):
+        refuse_changeable(path, program)
+    return Engine(program, definitions, search_path)

@@ -1,0 +1,94 @@
+"""What a system has of what a build from source needs: programs, and headers that its compiler finds."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman.core.record import record
+from pyman.core.source_build import Part, lacking_note, package_manager, parts_of, refuse_missing
+from pyman.effects.files import read_text
+from pyman.effects.subprocesses import find_on_path, run_supervised
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyman.core.version import Version
+
+_COMPILERS = ("cc", "gcc", "clang")
+_LONGEST_NAME = 100
+_PROGRAMS = ("bash", "make", "tar", "xz")
+
+
+@record
+class Requirements:
+    """What is missing."""
+
+    programs: tuple[str, ...]
+    parts: tuple[Part, ...]
+    manager: str
+    """The system's package manager; empty where it is not known."""
+    compiler: str = ""
+    """As it calls itself."""
+
+
+def check_requirements(
+    version: Version, release: str, options: Sequence[str], environ: Mapping[str, str], search_path: str
+) -> tuple[str, str]:
+    """Ask the compiler for the headers that a release is built with.
+
+    Returns what the compiler calls itself, and a note about what the build will lack; empty where that is nothing.
+
+    Takes a fifth of a second, where a build notices after minutes that OpenSSL is not there. Raises PymanError with the
+    command that installs what is missing.
+    """
+    found = _look(version, environ, search_path)
+    root = os.geteuid() == 0
+    brings_ssl = sys.platform == "darwin" or any(option.startswith("--with-openssl=") for option in options)
+    refuse_missing(release, found.programs, found.parts, found.manager, root=root, brings_ssl=brings_ssl)
+    # On macOS python-build looks in places of Homebrew that the compiler does not know.
+    lacking = found.parts if sys.platform != "darwin" else ()
+    return found.compiler, lacking_note(lacking, found.manager, root=root) if lacking else ""
+
+
+def _look(version: Version, environ: Mapping[str, str], search_path: str) -> Requirements:
+    missing = [name for name in _PROGRAMS if find_on_path(name, search_path) is None]
+    compiler = _compiler(environ, search_path)
+    if not compiler:
+        return Requirements(("a C compiler", *missing), (), _manager())
+    command = [*compiler, *_flags(environ), "-E", "-x", "c", "-o", os.devnull]
+    surroundings = {"PATH": search_path, "LC_ALL": "C", "HOME": environ.get("HOME", "/")}
+
+    def has(header: str) -> bool:
+        status, _ = run_supervised([*command, "-include", header, os.devnull], surroundings, "/")
+        return status == 0
+
+    parts = tuple(part for part in parts_of(version) if not any(map(has, part.headers)))
+    _, said = run_supervised([*compiler, "--version"], surroundings, "/")
+    called = said.partition("\n")[0].translate({ord(letter): None for letter in '"\\'})
+    return Requirements(tuple(missing), parts, _manager(), called[:_LONGEST_NAME])
+
+
+def _compiler(environ: Mapping[str, str], search_path: str) -> list[str]:
+    """The words of the compiler that `configure` will take; none where there is none."""
+    words = environ.get("CC", "").split()
+    for name in words[:1] or _COMPILERS:
+        found = name if os.path.isabs(name) and os.access(name, os.X_OK) else find_on_path(name, search_path)
+        if found is not None:
+            return [found, *words[1:]]
+    return []
+
+
+def _flags(environ: Mapping[str, str]) -> list[str]:
+    words = [word for name in ("CPPFLAGS", "CFLAGS") for word in environ.get(name, "").split()]
+    return [word for word in words if word.startswith(("-I", "-isystem", "--sysroot="))]
+
+
+def _manager() -> str:
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        try:
+            return package_manager(read_text(path), is_mac=sys.platform == "darwin")
+        except OSError:
+            continue
+    return package_manager("", is_mac=sys.platform == "darwin")
