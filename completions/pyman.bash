@@ -141,6 +141,8 @@ __pyman_options() {
         install) values+=(
             '--from'$'\t''Install a local archive instead of downloading'
             '--mirror'$'\t''A folder or URL with an index.ndjson'
+            '--build'$'\t''Build from source with python-build instead of downloading a build'
+            '--build-with'$'\t''The same, with these options of configure'
             '--force'$'\t''Install again what is there, and move aliases in spite of the check'
             '--no-adopt'$'\t''Fail rather than adopt a Python when upstream is out of reach'
             '--no-check'$'\t''Move aliases without checking the venvs'
@@ -301,6 +303,7 @@ __pyman_option() {
         *:--root) kind='folder' ;;
         install:--from) kind='file' ;;
         install:--mirror) kind='folder' ;;
+        install:--build-with) kind='text' ;;
         upgrade:--mirror) kind='folder' ;;
         venv:-p | venv:--python) kind='request' ;;
         venv:--prompt) kind='text' ;;

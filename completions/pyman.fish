@@ -79,7 +79,7 @@ function __pyman_options
         case ''
             printf '%s\n' --version\t'Print pyman\'s own version'
         case install
-            printf '%s\n' --from\t'Install a local archive instead of downloading' --mirror\t'A folder or URL with an index.ndjson' --force\t'Install again what is there, and move aliases in spite of the check' --no-adopt\t'Fail rather than adopt a Python when upstream is out of reach' --no-check\t'Move aliases without checking the venvs' --default\t'Make the first one the default' --dry-run\t'Show what would be done, and change nothing'
+            printf '%s\n' --from\t'Install a local archive instead of downloading' --mirror\t'A folder or URL with an index.ndjson' --build\t'Build from source with python-build instead of downloading a build' --build-with\t'The same, with these options of configure' --force\t'Install again what is there, and move aliases in spite of the check' --no-adopt\t'Fail rather than adopt a Python when upstream is out of reach' --no-check\t'Move aliases without checking the venvs' --default\t'Make the first one the default' --dry-run\t'Show what would be done, and change nothing'
         case upgrade
             printf '%s\n' --no-check\t'Move aliases without checking the venvs' --force\t'Move also where a venv that does not fit cannot be held back' --prune\t'Remove afterwards what nothing uses any more' --mirror\t'A folder or URL with an index.ndjson' --search\t'Search the home folder for venvs now, or leave that out' --no-search\t'Search the home folder for venvs now, or leave that out' --dry-run\t'Show what would be done, and change nothing'
         case hold
@@ -140,6 +140,8 @@ function __pyman_option
             echo 'file'
         case 'install:--mirror'
             echo 'folder'
+        case 'install:--build-with'
+            echo 'text'
         case 'upgrade:--mirror'
             echo 'folder'
         case 'venv:-p' 'venv:--python'

@@ -219,11 +219,9 @@ def _unlink(path: str) -> None:
 
 ARCHIVES, LISTS, SEEDS, ANSWERS = "archives", "lists of builds", "unpacked pip and setuptools", "answers"
 BUILDS = "unpacked pyman.pyz"
-KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS, BUILDS)
-FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters", "trials", "pyz")
 LOGS = "logs of builds"
-KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS, LOGS)
-FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters", "trials", "logs")
+KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS, BUILDS, LOGS)
+FOLDERS = ("", "archives", "catalogue", "seeds", "interpreters", "trials", "pyz", "logs")
 """Where pyman keeps things: the cache itself, and the folders in it."""
 
 _ALONE = {
