@@ -130,6 +130,7 @@ __pyman_verbs() {
         'shims'$'\t''Put the shims in place'
         'mirror'$'\t''Make a mirror for machines without a network'
         'cache'$'\t''Show or clean what pyman keeps for later'
+        'self'$'\t''Show, update or uninstall pyman itself'
     )
 }
 
@@ -286,6 +287,9 @@ __pyman_options() {
         cache) values+=(
             '--dry-run'$'\t''Show what would be done, and change nothing'
         ) ;;
+        self) values+=(
+            '--dry-run'$'\t''Show what would be done, and change nothing'
+        ) ;;
     esac
     values+=(
         '--json'$'\t''Print one JSON object instead of text'
@@ -354,6 +358,7 @@ __pyman_argument() {
         mirror:0) kind='folder' ;;
         mirror:*) kind='available' ;;
         cache:0) kind='choice:dir,clean' ;;
+        self:0) kind='choice:update,uninstall' ;;
     esac
 }
 

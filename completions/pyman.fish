@@ -71,7 +71,7 @@ function __pyman_values
 end
 
 function __pyman_verbs
-    printf '%s\n' install\t'Install Pythons, and move their aliases' upgrade\t'Bring every minor to its newest patch release' hold\t'Keep an alias at one patch release' unhold\t'Let an alias go to the newest release again' rollback\t'Point an alias at the release before, and hold it there' prune\t'Remove the releases that nothing uses' uninstall\t'Remove a Python that nothing needs' adopt\t'Use Pythons of pyenv, uv, the system… through the store' forget\t'Drop the link to an adopted Python, or the record of a venv' list\t'Show what is installed, or what could be' info\t'Explain one Python or one venv' venv\t'Make a venv that follows its minor version' venvs\t'Show every venv of this machine' doctor\t'Say what is wrong with venvs, and mend it' report\t'Tell all that is known, of one machine or many' rebuild\t'Make a venv anew with its packages' register\t'Make venvs known that pyman did not make' pin\t'Keep a venv on one patch release' follow\t'Let a venv follow its minor version' use\t'Choose the Python of this folder, or the default' find\t'Print the path of an interpreter' which\t'Print the program that a name runs here' run\t'Run a command with a Python first on PATH' init\t'Print what a shell\'s start-up file needs' completions\t'Print a completion script' shims\t'Put the shims in place' mirror\t'Make a mirror for machines without a network' cache\t'Show or clean what pyman keeps for later'
+    printf '%s\n' install\t'Install Pythons, and move their aliases' upgrade\t'Bring every minor to its newest patch release' hold\t'Keep an alias at one patch release' unhold\t'Let an alias go to the newest release again' rollback\t'Point an alias at the release before, and hold it there' prune\t'Remove the releases that nothing uses' uninstall\t'Remove a Python that nothing needs' adopt\t'Use Pythons of pyenv, uv, the system… through the store' forget\t'Drop the link to an adopted Python, or the record of a venv' list\t'Show what is installed, or what could be' info\t'Explain one Python or one venv' venv\t'Make a venv that follows its minor version' venvs\t'Show every venv of this machine' doctor\t'Say what is wrong with venvs, and mend it' report\t'Tell all that is known, of one machine or many' rebuild\t'Make a venv anew with its packages' register\t'Make venvs known that pyman did not make' pin\t'Keep a venv on one patch release' follow\t'Let a venv follow its minor version' use\t'Choose the Python of this folder, or the default' find\t'Print the path of an interpreter' which\t'Print the program that a name runs here' run\t'Run a command with a Python first on PATH' init\t'Print what a shell\'s start-up file needs' completions\t'Print a completion script' shims\t'Put the shims in place' mirror\t'Make a mirror for machines without a network' cache\t'Show or clean what pyman keeps for later' self\t'Show, update or uninstall pyman itself'
 end
 
 function __pyman_options
@@ -127,6 +127,8 @@ function __pyman_options
         case mirror
             printf '%s\n' --platform\t'Mirror for this platform; may be repeated' --dry-run\t'Show what would be done, and change nothing'
         case cache
+            printf '%s\n' --dry-run\t'Show what would be done, and change nothing'
+        case self
             printf '%s\n' --dry-run\t'Show what would be done, and change nothing'
     end
     printf '%s\n' --json\t'Print one JSON object instead of text' -q\t'Print results and errors only' --quiet\t'Print results and errors only' -v\t'Say more about what is done' --verbose\t'Say more about what is done' --root\t'Use the store in DIR instead of PYMAN_ROOT' --offline\t'Use no network at all' -h\t'Explain the command' --help\t'Explain the command'
@@ -233,6 +235,8 @@ function __pyman_argument
             echo 'available'
         case cache:0
             echo 'choice:dir,clean'
+        case self:0
+            echo 'choice:update,uninstall'
     end
 end
 

@@ -16,6 +16,7 @@ from pyman.effects.places import read_places
 from stage.home import Home
 from stage.mirror import mirror_folder
 from stage.pyz import build_pyz, build_wheel
+from stage.server import Server
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 
@@ -229,3 +230,115 @@ def test_cleaning_the_cache_keeps_what_runs(person):
     other = person.home.pyman("cache", "clean", "--json").json
     assert other["changed"] == [f"{person.builds}/{build}"]
     assert not os.path.exists(person.builds)
+
+
+# --- pyman itself ---
+
+
+def releases(folder, wheel, *versions, spoil=False):
+    """A folder of releases: pyman.pyz files that say another version, and their sums."""
+    import hashlib
+
+    os.makedirs(folder, exist_ok=True)
+    lines = []
+    for version in versions:
+        name = f"pyman-{version}.pyz"
+        path = build_pyz(f"{folder}/{name}", wheel, version)
+        with open(path, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        lines.append(f"{'0' * 64 if spoil else digest}  {name}\n")
+    with open(f"{folder}/SHA256SUMS", "w", encoding="utf-8") as file:
+        file.writelines(lines)
+    return str(folder)
+
+
+@pytest.fixture
+def own(person, tmp_path):
+    """Somebody whose pyman.pyz is theirs to replace."""
+    place = tmp_path / "bin/pyman tool"
+    place.parent.mkdir()
+    shutil.copy(person.pyz, place)
+    person.pyz = str(place)
+    return person
+
+
+def test_it_says_how_it_was_installed(own):
+    said = json.loads(own.pyman("self", "--json").stdout)
+    assert (said["installed_by"], said["changed"]) == ("pyman.pyz", [])
+    assert own.pyman("self").stdout == f"pyman {said['version']}, installed by pyman.pyz: {own.pyz}\n"
+
+
+def test_it_updates_itself_to_the_newest_release(own, wheel, tmp_path):
+    own.pyman("shims")
+    with Server(releases(tmp_path / "releases", wheel, "0.9", "99.1", "99.0")) as server:
+        url = {"PYMAN_DOWNLOADS": server.url}
+        planned = json.loads(own.pyman("self", "update", "--json", "--dry-run", **url).stdout)
+        assert planned.pop("dry_run") is True
+        assert "pyman 99" not in own.pyman("--version").stdout
+        updated = json.loads(own.pyman("self", "update", "--json", **url).stdout)
+        assert updated == planned == {
+            "schema": "pyman/1", "version": "99.1", "installed_by": "pyman.pyz", "changed": [own.pyz]
+        }  # fmt: skip
+        assert own.pyman("--version").stdout == "pyman 99.1\n"
+        assert own.pyman("self", "update", **url).stdout == "pyman 99.1 is the newest release\n"
+    assert os.listdir(os.path.dirname(own.pyz)) == ["pyman tool"]
+
+
+@pytest.mark.parametrize("what", ["sum", "content", "http", "unset", "offline"])
+def test_an_update_that_cannot_be_had_changes_nothing(own, wheel, tmp_path, what):
+    with open(own.pyz, "rb") as file:
+        before = file.read()
+    folder = releases(tmp_path / "releases", wheel, "99.0", spoil=what == "sum")
+    if what == "content":
+        import hashlib
+
+        with open(f"{folder}/pyman-99.0.pyz", "wb") as file:
+            file.write(b"<html>")
+        with open(f"{folder}/SHA256SUMS", "w", encoding="utf-8") as file:
+            file.write(f"{hashlib.sha256(b'<html>').hexdigest()}  pyman-99.0.pyz\n")
+    with Server(folder) as server:
+        url = {
+            "sum": server.url,
+            "content": server.url,
+            "http": "http://example.com/",
+            "unset": "",
+            "offline": server.url,
+        }
+        words = ["--offline"] if what == "offline" else []
+        result = own.pyman("self", "update", *words, status=None, PYMAN_DOWNLOADS=url[what])
+    said = {
+        "sum": "has the sha256", "content": "does not start", "http": "must begin with https://",
+        "unset": "the address of pyman's releases is not set", "offline": "the network is not allowed",
+    }  # fmt: skip
+    assert result.returncode == (2 if what == "http" else 1)
+    assert said[what] in result.stderr
+    assert "\nhint: " in result.stderr
+    with open(own.pyz, "rb") as file:
+        assert file.read() == before
+    assert os.listdir(os.path.dirname(own.pyz)) == ["pyman tool"]
+
+
+def test_it_uninstalls_itself_without_a_trace(own):
+    own.pyman("shims")
+    planned = json.loads(own.pyman("self", "uninstall", "--json", "--dry-run").stdout)
+    assert os.path.exists(own.pyz)
+    done = json.loads(own.pyman("self", "uninstall", "--json").stdout)
+    assert planned.pop("dry_run") is True
+    assert planned == done
+    assert own.pyz in done["changed"]
+    assert not os.path.exists(own.pyz)
+    left = [path for path in own.home.path.rglob("*") if not path.is_dir()]
+    assert left == []
+    assert not own.home.root.exists()
+    assert not own.home.cache.exists()
+
+
+def test_pythons_and_links_of_others_stay(own):
+    own.pyman("install", "3.13")
+    own.pyman("shims", "--link", "there")
+    (own.home.project / "there/python3.9").write_text("mine")
+    result = own.pyman("self", "uninstall")
+    assert f"kept {own.home.root}" in result.stderr
+    assert os.listdir(own.home.project / "there") == ["python3.9"]
+    assert not (own.home.root / "shims").exists()
+    assert {"3.13"} < set(os.listdir(own.home.runtimes))

@@ -80,6 +80,8 @@ MOUNT = Code("mount")
 """A mount point, which can neither be renamed nor removed."""
 NEEDS_YES = Code("needs-yes")
 """It is done only after a yes: on a terminal, or with `--yes`."""
+NO_DOWNLOADS = Code("no-downloads")
+"""The address of pyman's own releases is not set."""
 NO_INSTALLER = Code("no-installer")
 """The program that is to install the packages is not there."""
 NO_LOCK = Code("no-lock")

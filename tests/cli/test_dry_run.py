@@ -150,6 +150,8 @@ CASES = [
     (two, "rehash"),
     (two, "mirror ../mirror 3.13"),
     (two, "cache clean"),
+    (two, "self update"),
+    (two, "self uninstall"),
     (minors, "rebuild v -p 3.11"),
     (two, "rebuild v"),
     (two, "rebuild v --force"),

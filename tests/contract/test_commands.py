@@ -40,6 +40,7 @@ DESIGN = [
     "shims",
     "mirror",
     "cache",
+    "self",
 ]
 PYENV = ["local", "global", "versions", "rehash"]
 VISIBLE = [command for command in COMMANDS if not command.hidden]

@@ -128,6 +128,7 @@ LINES = [
     "info v", "info stale", "venv --without-pip w", "venvs --size", "venvs --remove v", "venvs --unused 1y", "venvs --unused 1y --remove", "doctor", "doctor --undo", "doctor --explain gone", "rebuild v --force",
     "register .", "pin v", "follow p", "shims", "use", "use 3.13", "find", "which", "which --explain", "which --all", "init bash",
     "completions fish", "report", "report --merge report.json", "mirror ../mirror 3.13", "cache", "cache dir", "cache clean",
+    "self",
 ]  # fmt: skip
 COMMON = {"schema", "dry_run", "error"}
 NO_KEYS = {

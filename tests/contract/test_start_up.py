@@ -70,6 +70,7 @@ COLD = [
     (["forget", "3.12"], set()),
     (["uninstall", "3.12"], set()),
     (["cache"], set()),
+    (["self"], set()),
     (["shims"], set()),
     (["--help"], set()),
     (["list", "--help"], set()),

@@ -31,11 +31,14 @@ def builder():
     return module
 
 
-def build_pyz(target, wheel, **more):
-    """Build pyman.pyz, with these files added, by name."""
+def build_pyz(target, wheel, version=None, **more):
+    """Build pyman.pyz, with these files added, by name; `version` is another than the wheel's."""
     build = builder()
     files = {}
     build.add_wheel(files, wheel)
+    if version is not None:
+        files = {re.sub(r"^pyman_cli-[^/]*", f"pyman_cli-{version}.dist-info", name): files[name] for name in files}
+        files["pyman/__init__.py"] = f'__version__ = "{version}"\n'.encode()
     with open(build.LOCK, encoding="utf-8") as file:
         names = re.findall(r"^([\w-]+)==[^;\n]*$", file.read().replace("\\\n", " "), re.MULTILINE)
     for name in [*names, "typing-extensions"]:

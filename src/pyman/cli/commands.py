@@ -61,6 +61,7 @@ COMMANDS = (
     Command("shims", "Put the shims in place.", SHELL, module="shell", changes=True),
     Command("mirror", "Make a mirror for machines without a network.", SHELL, changes=True),
     Command("cache", "Show or clean what pyman keeps for later.", SHELL, changes=True),
+    Command("self", "Show, update or uninstall pyman itself.", SHELL, function="own", module="own", changes=True),
     Command("rehash", "pyenv's word for `shims`.", SHELL, module="shell", hidden=True, changes=True),
     Command("local", "pyenv's word for `use`.", CHOOSING, module="use", hidden=True, changes=True),
     Command(

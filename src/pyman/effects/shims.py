@@ -102,6 +102,26 @@ def changing_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str
     return tuple(sorted(name for name, _ in _changes(present, names, wanted_text(root, command))))
 
 
+def remove_shims(root: str, *, dry_run: bool = False) -> tuple[str, ...]:
+    """Remove all shims, and their folder where nothing else is in it; returns what goes.
+
+    Raises PymanError where that is not possible.
+    """
+    present = read_shims(root)
+    gone = [os.path.join(present.folder, name) for name in present.names]
+    if not present.foreign and os.path.isdir(present.folder):
+        gone.append(present.folder)
+    if dry_run:
+        return tuple(gone)
+    try:
+        with DeferredSignals():
+            for path in gone:
+                (os.rmdir if path == present.folder else os.unlink)(path)
+    except OSError as error:
+        raise cannot_write(present.folder, error) from error
+    return tuple(gone)
+
+
 def _own_shims(root: str) -> Shims:
     present = read_shims(root)
     if TEMPLATE in present.foreign:

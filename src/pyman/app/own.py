@@ -1,0 +1,154 @@
+"""pyman itself: how it was installed, updating it, removing it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman import __version__
+from pyman.app.console import Session
+from pyman.app.shims import unlink_shims
+from pyman.core.own_release import SUMS, OwnRelease, installer_commands, is_safe_address, newest_release
+from pyman.core.project import DOWNLOADS
+from pyman.core.record import record
+from pyman.effects.cache_folder import Cleaned, clean_cache, plan_cleaning
+from pyman.effects.lock import hold
+from pyman.effects.own_installation import ARCHIVE, INSTALL_SCRIPT, SOURCE, Installation, read_installation
+from pyman.effects.own_release import (
+    bookkeeping,
+    fetch_release,
+    fetch_sums,
+    installed_files,
+    remove_files,
+    remove_if_empty,
+    replace_archive,
+    replace_packages,
+    start_pyman,
+)
+from pyman.effects.shims import pyman_command, remove_shims
+from pyman.errors import FOREIGN, NO_DOWNLOADS, PymanError, Refused, UsageError
+
+ADDRESS = "PYMAN_DOWNLOADS"
+"""The variable with the folder of releases, in the place of the project's own."""
+
+
+def own_installation() -> Installation:
+    """How the pyman that runs was installed."""
+    return read_installation(__version__, pyman_command())
+
+
+@record
+class Update:
+    """What an update changes."""
+
+    installation: Installation
+    release: OwnRelease | None
+    """The newer release; None where there is none."""
+    changed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def update_pyman(session: Session) -> Update:
+    """Put the newest release in the place of this one.
+
+    Raises Refused where another installer does that, and PymanError where it is not possible; nothing is changed then.
+    """
+    installation = own_installation()
+    if installation.by not in (INSTALL_SCRIPT, ARCHIVE):
+        raise _not_ours(installation, "updates", 0)
+    address = (session.environ.get(ADDRESS) or DOWNLOADS or "").rstrip("/")
+    if not address:
+        raise PymanError(
+            "the address of pyman's releases is not set, so pyman cannot update itself",
+            hint=_by_hand(installation),
+            code=NO_DOWNLOADS,
+        )
+    if not is_safe_address(address):
+        raise UsageError(f"{ADDRESS} must begin with https://", hint=f"it is `{address}`")
+    from pyman.effects.web.http import Web
+
+    with Web(offline=session.offline, observer=session.observer) as web:
+        release = newest_release(fetch_sums(web, f"{address}/{SUMS}"), __version__)
+        if release is None:
+            return Update(installation, None)
+        place = installation.path if installation.by == ARCHIVE else os.path.dirname(installation.package)
+        if not session.dry_run:
+            content = fetch_release(web, f"{address}/{release.name}", release)
+            if installation.by == ARCHIVE:
+                replace_archive(installation.path, content, release.version)
+            else:
+                replace_packages(installation, content, release.version)
+    notes = () if session.dry_run else _new_shims(session, installation)
+    return Update(installation, release, (place,), notes)
+
+
+def _new_shims(session: Session, installation: Installation) -> tuple[str, ...]:
+    """Have the new release bring its shims up to date, where this user has some; returns what is to be said of it."""
+    root = session.places.root
+    start = installation.path if installation.by == ARCHIVE else os.path.join(installation.environment, "pyman.py")
+    if not os.path.isdir(session.places.shims) or start_pyman(start, "--root", root, "--quiet", "shims"):
+        return ()
+    return ("the shims were left as they are: run `pyman shims`",)
+
+
+def _by_hand(installation: Installation) -> str:
+    if installation.by == ARCHIVE:
+        return f"replace {installation.path} with a newer pyman.pyz, or set {ADDRESS} to the folder of the releases"
+    return f"run install.sh of a newer release, or set {ADDRESS} to the folder of the releases"
+
+
+def _not_ours(installation: Installation, does: str, number: int) -> Refused:
+    commands = installer_commands(installation.by, sys.executable)
+    if installation.by == SOURCE:
+        message, hint = f"this pyman runs from its source, {os.path.dirname(installation.package)}", "use git there"
+    elif commands is not None:
+        message, hint = f"{installation.by} installed this pyman, and {does} it", f"run `{commands[number]}`"
+    else:
+        message = f"{installation.by} installed this pyman, and {does} it"
+        hint = f"see the documentation of {installation.by}"
+    return Refused(message, hint=hint, code=FOREIGN)
+
+
+@record
+class Removal:
+    """What is removed with pyman, and what is left to somebody else."""
+
+    installation: Installation
+    command: str = ""
+    """What removes the rest of it; empty where pyman does."""
+    is_whole: bool = True
+    """False where pyman's own files stay, and no command for them is known."""
+
+
+def uninstall_pyman(session: Session, removed: list[str]) -> Removal:
+    """Remove pyman, its shims and the links to them, and say so in `removed`; Pythons and venvs stay.
+
+    Raises PymanError where something cannot be removed.
+    """
+    installation = own_installation()
+    root = session.places.root
+    for changes in unlink_shims(session):
+        removed.extend(changes.paths)
+    if session.dry_run:
+        removed.extend(remove_shims(root, dry_run=True))
+    elif os.path.isdir(root):
+        with hold(session.places.lock, session.observer, what="the store"):
+            removed.extend(remove_shims(root))
+    if installation.by not in (INSTALL_SCRIPT, ARCHIVE):
+        commands = installer_commands(installation.by, sys.executable)
+        return Removal(installation, commands[1] if commands is not None else "", commands is not None)
+    cleaned = Cleaned()
+    cleaned.removed = removed
+    if session.dry_run:
+        plan_cleaning(session.places.cache, cleaned)
+    else:
+        clean_cache(session.places.cache, cleaned)
+    files = installed_files(installation, session.places, session.environ.get("PATH", ""))
+    is_whole = bool(files)
+    files += bookkeeping(root, (*removed, *files))
+    if session.dry_run:
+        removed.extend(files)
+    else:
+        remove_files(files, removed)
+        remove_if_empty(os.path.join(session.places.cache, "pyz"), session.places.cache)
+    return Removal(installation, is_whole=is_whole)

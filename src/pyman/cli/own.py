@@ -1,0 +1,99 @@
+"""`pyman self`."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pyman import __version__
+from pyman.app.console import Answer, Session
+from pyman.app.own import Removal, own_installation, uninstall_pyman, update_pyman
+from pyman.cli.verb import verb
+from pyman.effects.own_installation import SOURCE
+
+
+class What(StrEnum):
+    """What to do with pyman itself."""
+
+    update = "update"
+    uninstall = "uninstall"
+
+
+@verb
+def own(
+    session: Session,
+    what: Annotated[
+        What | None, typer.Argument(metavar="[update|uninstall]", help="Install the newest release, or remove pyman.")
+    ] = None,
+) -> Answer:
+    """Show pyman's version and how it was installed, update it or uninstall it.
+
+    `update` replaces what install.sh installed, or the pyman.pyz that runs, by the newest release, whose sha256 is
+    checked. `uninstall` removes pyman, its cache, its shims and the links to them; Pythons and venvs stay. If pip, pipx
+    or uv installed pyman, both name the command of that installer.
+
+    Examples:
+        pyman self
+        pyman self update
+        pyman self uninstall --dry-run
+    """
+    if what == What.update:
+        return _update(session)
+    if what == What.uninstall:
+        return _uninstall(session)
+    installation = own_installation()
+    how = "run from its source" if installation.by == SOURCE else f"installed by {installation.by}"
+    where = installation.path or installation.package
+    return Answer(_data(installation.by), (f"pyman {__version__}, {how}: {where}",))
+
+
+def _data(by: str, version: str = __version__, changed: tuple[str, ...] = ()) -> dict[str, object]:
+    return {"version": version, "installed_by": by, "changed": list(changed)}
+
+
+def _update(session: Session) -> Answer:
+    update = update_pyman(session)
+    by = update.installation.by
+    if update.release is None:
+        return Answer(_data(by), (f"pyman {__version__} is the newest release",))
+    verb = session.shown("updated", "would update")
+    line = f"{verb} pyman: {__version__} -> {update.release.version}"
+    return Answer(_data(by, update.release.version, update.changed), (line,), notes=update.notes)
+
+
+def _uninstall(session: Session) -> Answer:
+    removed: list[str] = []
+    by = own_installation().by
+
+    def answer(removal: Removal | None = None) -> Answer:
+        verb = session.shown("removed", "would remove")
+        lines = tuple(f"{verb} {path}" for path in _shown(session, removed))
+        notes = [] if removal is None else _notes(session, removal)
+        return Answer(_data(by, changed=tuple(removed)), lines or ("nothing to remove",), notes=tuple(notes))
+
+    session.if_cut_off(answer)
+    return answer(uninstall_pyman(session, removed))
+
+
+def _shown(session: Session, removed: list[str]) -> list[str]:
+    """What people want to know: not each shim."""
+    folder = session.places.shims
+    return [path for path in removed if os.path.dirname(path) != folder]
+
+
+def _notes(session: Session, removal: Removal) -> list[str]:
+    notes = []
+    places = session.places
+    if removal.command:
+        notes.append(f"{removal.installation.by} installed pyman; remove it with `{removal.command}`")
+    elif not removal.is_whole:
+        notes.append(f"{removal.installation.package} is not from install.sh or a pyman.pyz, and was left in place")
+    if os.path.isdir(places.root):
+        notes.append(f"kept {places.root}: its Pythons, through which venvs run, and what pyman knows of venvs")
+    if os.path.isdir(places.cache):
+        notes.append(f"kept {places.cache}, which may be deleted")
+    notes.append("a line with `pyman init` in your shell's start-up file is yours to remove")
+    return notes

@@ -1,0 +1,282 @@
+"""Replacing pyman itself by a newer release, and removing it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyman.effects.files import is_folder, is_there, read_text
+from pyman.effects.interruption import DeferredSignals, committed
+from pyman.effects.own_installation import ARCHIVE
+from pyman.effects.places import cannot_write
+from pyman.effects.removal import remove_tree
+from pyman.effects.staging import exchange
+from pyman.errors import IntegrityError, NetworkError, PymanError, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from pyman.core.own_release import OwnRelease
+    from pyman.effects.own_installation import Installation
+    from pyman.effects.places import Places
+    from pyman.effects.web.http import Web
+
+_LARGEST_SUMS = 1 << 20
+_LARGEST = 64 << 20
+_START_SECONDS = 120.0
+_INNER = "pyman.zip"
+"""What holds the packages in pyman.pyz (tools/build_pyz.py)."""
+_LAUNCHER = "# pyman launcher, written by install.sh"
+"""The second line of install.sh's launcher."""
+_LARGEST_LAUNCHER = 1 << 14
+_REMEMBERED = ("default", "holds", "searched", "mounts", "repairs", "links")
+"""The files of the store that hold no Python and no venv (design.md 3)."""
+_RECORDS = ("venvs", "found")
+_LOCKS = ".lock"
+"""How the names of lock files begin."""
+
+
+def fetch_sums(web: Web, url: str) -> str:
+    """Return the text of a SHA256SUMS. Raises NetworkError."""
+    return web.transfer("the list of releases", [url], lambda each: _fetch(web, each, _LARGEST_SUMS)).decode(
+        "utf-8", "replace"
+    )
+
+
+def fetch_release(web: Web, url: str, release: OwnRelease) -> bytes:
+    """Return the file of a release. Raises NetworkError, and IntegrityError where it is not what SHA256SUMS says."""
+    import hashlib
+
+    content = web.transfer(f"pyman {release.version}", [url], lambda each: _fetch(web, each, _LARGEST))
+    found = hashlib.sha256(content).hexdigest()
+    if found != release.sha256:
+        raise IntegrityError(
+            f"{release.name} has the sha256 {found}, not {release.sha256}; nothing was changed", hint="try again later"
+        )
+    return content
+
+
+def _fetch(web: Web, url: str, most: int) -> bytes:
+    content = bytearray()
+    with web.get(url) as answer:
+        for piece in answer.pieces():
+            content += piece
+            if len(content) > most:
+                raise NetworkError(f"{url} is larger than {most >> 20} MiB", hint="check the address")
+    return bytes(content)
+
+
+def replace_archive(archive: str, content: bytes, version: str) -> None:
+    """Put a newer pyman.pyz in the place of one, after it has started.
+
+    Raises PymanError where that is not possible; the old one stays then.
+    """
+    place = os.path.realpath(archive)
+    new = f"{place}.new-{os.getpid()}"
+    try:
+        mode = os.stat(place).st_mode & 0o777
+        with DeferredSignals():
+            try:
+                _write(new, content, mode)
+                _check_start([sys.executable, "-I", "-S", new, "--version"], version)
+                os.replace(new, place)
+                committed()
+            finally:
+                _unlink(new)
+    except OSError as error:
+        raise cannot_write(place, error) from error
+
+
+def replace_packages(installation: Installation, content: bytes, version: str) -> None:
+    """Put the packages of a newer pyman.pyz in the place of those that install.sh installed, after they have started.
+
+    Raises PymanError where that is not possible; the old ones stay then.
+    """
+    site = os.path.realpath(os.path.dirname(installation.package))
+    new = f"{site}.new-{os.getpid()}"
+    try:
+        with DeferredSignals():
+            try:
+                _unpack(content, new, installation.by)
+                _compile(new)
+                _open_to_all(new)
+                start = (
+                    "import sys; sys.path.append(sys.argv.pop(1)); from pyman.__main__ import main; sys.exit(main())"
+                )
+                _check_start([sys.executable, "-I", "-S", "-c", start, new, "--version"], version)
+                if not exchange(new, site):
+                    raise Refused(f"{site} cannot be replaced in one step on this file system", hint="run install.sh")
+                committed()
+            finally:
+                remove_tree(new)
+    except OSError as error:
+        raise cannot_write(site, error) from error
+
+
+def _unpack(content: bytes, folder: str, by: str) -> None:
+    import io
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as outer, zipfile.ZipFile(io.BytesIO(outer.read(_INNER))) as inner:
+            os.mkdir(folder, 0o755)
+            inner.extractall(folder)
+            [installer] = [name for name in inner.namelist() if name.endswith("/INSTALLER")]
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise IntegrityError("the release is not a pyman.pyz; nothing was changed", hint="try again later") from error
+    with open(os.path.join(folder, installer), "w", encoding="utf-8") as file:
+        file.write(f"{by}\n")
+
+
+def _compile(folder: str) -> None:
+    import subprocess
+
+    subprocess.run(
+        [sys.executable, "-I", "-S", "-m", "compileall", "-q", folder],
+        check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={}, cwd="/", timeout=_START_SECONDS,
+    )  # fmt: skip
+
+
+def _open_to_all(folder: str) -> None:
+    """Every user of an installation for all has to be able to read it, whatever this one's umask is."""
+    for place, _, files in os.walk(folder):
+        os.chmod(place, 0o755)  # noqa: S103
+        for name in files:
+            os.chmod(os.path.join(place, name), 0o644)
+
+
+def start_pyman(start: str, *words: str) -> bool:
+    """Start a pyman.pyz, or the entry that install.sh wrote, with this Python; True where it ends well."""
+    import subprocess
+
+    command = [sys.executable, "-I", "-S", start, *words]
+    try:
+        answer = subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", timeout=_START_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return answer.returncode == 0
+
+
+def _check_start(command: list[str], version: str) -> None:
+    import subprocess
+
+    try:
+        answer = subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/",
+            timeout=_START_SECONDS,
+        )  # fmt: skip
+        said, complaint = answer.stdout.strip(), answer.stderr.strip()
+    except subprocess.TimeoutExpired:
+        said, complaint = "", f"it took longer than {_START_SECONDS:.0f} seconds"
+    if said != f"pyman {version}":
+        raise PymanError(
+            f"pyman {version} does not start; nothing was changed: {complaint or said}",
+            hint="stay on this release, and report it",
+        )
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        os.fchmod(descriptor, mode)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+# Removing it.
+
+
+def installed_files(installation: Installation, places: Places, search_path: str) -> tuple[str, ...]:
+    """Return what install.sh or pyman.pyz put there: launchers, the environment and the link to it, the file."""
+    folder = os.path.dirname(installation.package)
+    if installation.by == ARCHIVE:
+        is_unpacked = os.path.dirname(folder) == os.path.join(places.cache, "pyz")
+        return (*([folder] if is_unpacked else []), installation.path)
+    app = os.path.join(os.path.dirname(installation.environment), "app")
+    real = os.path.realpath(app)
+    if not os.path.islink(app) or os.path.realpath(installation.environment) != real:
+        return ()
+    if os.path.dirname(real) != os.path.realpath(os.path.dirname(app)) or not is_there(os.path.join(real, "pyman.py")):
+        return ()
+    return (*_launchers(app, places.home, search_path), app, real)
+
+
+def bookkeeping(root: str, going: Collection[str]) -> tuple[str, ...]:
+    """Return what a store remembers, and its folders that are empty without it; nothing while there are Pythons in it.
+
+    `going` are paths that are removed as well.
+    """
+    runtimes = os.path.join(root, "runtimes")
+    if not os.path.isdir(root) or _names(runtimes):
+        return ()
+    found = [os.path.join(root, name) for name in _names(root) if name in _REMEMBERED]
+    for folder in (os.path.join(root, name) for name in _RECORDS):
+        found += [path for path in (os.path.join(folder, name) for name in _names(folder)) if os.path.islink(path)]
+    for folder in (*(os.path.join(root, name) for name in (*_RECORDS, "runtimes")), root):
+        names = [name for name in _names(folder) if folder != root or not name.startswith(_LOCKS)]
+        if is_folder(folder) and {os.path.join(folder, name) for name in names} <= {*found, *going}:
+            found.append(folder)
+    return tuple(found)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _launchers(app: str, home: str, search_path: str) -> Iterator[str]:
+    from pyman.core.escape import quote
+
+    folders = [os.path.join(home, ".local", "bin"), "/usr/local/bin", *search_path.split(os.pathsep)]
+    for folder in dict.fromkeys(folder for folder in folders if os.path.isabs(folder)):
+        path = os.path.join(folder, "pyman")
+        try:
+            lines = [] if os.path.islink(path) else read_text(path, _LARGEST_LAUNCHER).split("\n")
+        except OSError:
+            continue
+        # `quote` leaves plain words alone, install.sh never does.
+        if lines[1:2] == [_LAUNCHER] and {f"app={quote(app)}", f"app='{app}'"} & {*lines}:
+            yield path
+
+
+def remove_files(paths: tuple[str, ...], removed: list[str]) -> None:
+    """Remove files, links, trees of pyman's own and folders that are empty by then, and say so in `removed`.
+
+    Raises PymanError where one cannot be removed.
+    """
+    for path in paths:
+        try:
+            with DeferredSignals():
+                if not is_folder(path):
+                    _unlink(path)
+                elif is_there(os.path.join(path, "pyman.py")) or is_there(os.path.join(path, "pyman", "__main__.py")):
+                    remove_tree(path)
+                else:
+                    for name in _names(path):
+                        if name.startswith(_LOCKS):
+                            _unlink(os.path.join(path, name))
+                    os.rmdir(path)
+                removed.append(path)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+
+def remove_if_empty(*folders: str) -> None:
+    """Remove folders that nothing is in any more."""
+    for folder in folders:
+        try:
+            os.rmdir(folder)
+        except OSError:
+            pass  # Not empty, or not there.
