@@ -16,11 +16,17 @@ __pyman_names() {
 __pyman_aliases() {
     local entry name failglob=''
     shopt -q failglob && failglob=yes && shopt -u failglob
-    for entry in "$root/runtimes"/[0-9]*; do
+    for entry in "$root/runtimes"/[0-9]* "$root/runtimes"/*py3.*; do
         name=${entry##*/}
-        [[ $name != *.*.* && -L $entry ]] && values+=("$name")
+        [[ $name != *.*.* && $name != .* && -L $entry ]] && values+=("$name")
     done
     [[ -z $failglob ]] || shopt -s failglob
+}
+
+__pyman_installed() {
+    __pyman_names runtimes '[0-9]*.*.*'
+    # Those with versions of their own: pypy3.11-8.0.1
+    __pyman_names runtimes '[a-z]*py3.*-*'
 }
 
 __pyman_available() {
@@ -34,7 +40,7 @@ __pyman_available() {
     [[ -f $cache/available && -r $cache/available ]] || return 0
     while IFS= read -r line || [[ -n $line ]]; do
         # What is installed stands in the list already.
-        [[ $line == [0-9]* && $line != *[!0-9a-z.+-]* && " ${values[*]-} " != *" $line "* ]] && values+=("$line")
+        [[ $line == [0-9a-z]* && $line != *[!0-9a-z.+-]* && " ${values[*]-} " != *" $line "* ]] && values+=("$line")
     done <"$cache/available"
 }
 
@@ -74,13 +80,13 @@ __pyman_paths() {
 __pyman_values() {
     case $1 in
         *'|'*) __pyman_values "${1%%'|'*}" && __pyman_values "${1#*'|'}" ;;
-        installed) __pyman_names runtimes '[0-9]*.*.*' ;;
+        installed) __pyman_installed ;;
         alias) __pyman_aliases ;;
         available) __pyman_available ;;
         request)
             values+=(latest system)
             __pyman_aliases
-            __pyman_names runtimes '[0-9]*.*.*'
+            __pyman_installed
             __pyman_available
             ;;
         program) __pyman_names shims '[!.]*' ;;

@@ -20,7 +20,7 @@ function __pyman_available
     end
     test -f "$cache/available" -a -r "$cache/available"; or return
     while read -l line
-        string match --quiet --regex -- '^[0-9][0-9a-z.+-]*$' $line
+        string match --quiet --regex -- '^[0-9a-z][0-9a-z.+-]*$' $line
         and printf '%s\tavailable release\n' $line
     end <$cache/available
 end
@@ -43,9 +43,9 @@ function __pyman_values
                 __pyman_values $kind $argv[2] $argv[3]
             end
         case installed
-            __pyman_names $argv[2] runtimes '^[0-9].*[.].*[.]' 'installed release'
+            __pyman_names $argv[2] runtimes '^([0-9].*[.].*[.]|[a-z]+py3[.][0-9]+-)' 'installed release'
         case alias
-            __pyman_names $argv[2] runtimes '^[0-9]+([.][0-9]+)?[td]?$' 'minor version'
+            __pyman_names $argv[2] runtimes '^([0-9]+([.][0-9]+)?[td]?|[a-z]+py3[.][0-9]+)$' 'minor version'
         case available
             __pyman_available
         case request

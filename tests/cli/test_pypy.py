@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -377,3 +378,44 @@ def test_an_unknown_sum_is_never_installed(machine, mirror):
         error = machine.json("install", "pypy3.11-8.0.1", "--mirror", mirror, status=1)["error"]
         assert error["code"] in ("unverified", "integrity")
     assert not any(name.startswith("pypy") for name in os.listdir(machine.runtimes))
+
+
+def test_shims_and_completion(machine, tmp_path):
+    machine.adopt("7.3.19")
+    machine.adopt("8.0.1")
+    machine.pyman("shims")
+    assert {"pypy", "pypy3", "pypy3.11"} <= set(os.listdir(machine.root / "shims"))
+    programs = machine.root / "programs"
+    programs.mkdir()
+    # What the shim asks, where it cannot tell by itself.
+    (programs / "pyman").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pyman "$@"\n')
+    (programs / "pyman").chmod(0o755)
+    environ = {**machine.environ, "PATH": f"{machine.root}/shims:{programs}:/usr/bin:/bin"}
+
+    def runs(program, where=machine.project):
+        code = "import sys; print('.'.join(map(str, getattr(sys, 'pypy_version_info', sys.version_info)[:3])))"
+        done = subprocess.run(
+            [program, "-c", code], cwd=where, env=environ, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip() or done.stderr
+
+    assert [runs(name) for name in ("pypy", "pypy3", "pypy3.11", "python3")] == ["8.0.1", "8.0.1", "8.0.1", NEW]
+    (machine.project / ".python-version").write_text("3.13\npypy3.11-7.3.19\n")
+    assert [runs(name) for name in ("pypy", "pypy3.11", "python")] == ["7.3.19", "7.3.19", NEW]
+    assert machine.json("which", "pypy3", cwd=machine.project)["implementation_version"] == "7.3.19"
+    (machine.project / ".python-version").write_text("pypy3.11\n")
+    assert [runs(name) for name in ("python", "python3", "pypy3", "python3.13")] == ["8.0.1", "8.0.1", "8.0.1", NEW]
+    assert "has no program `pip`" in runs("pip")
+    assert machine.pyman(
+        "run", "-p", "pypy3.11", "--", "python", "-c", "import sys; print(sys.implementation.name)"
+    ).out == ("pypy\n")
+    shell = 'source "$1"; COMP_WORDS=(pyman "$2" pypy); COMP_CWORD=2; _pyman 2>/dev/null || __pyman; printf "%s\\n" "${COMPREPLY[@]}"'
+    script = machine.path / "completion.bash"
+    script.write_text(machine.pyman("completions", "bash").out)
+    function = next(line for line in script.read_text().splitlines() if line.startswith("complete ")).split()[-2]
+    shell = shell.replace("_pyman 2>/dev/null || __pyman", function)
+    for verb, expected in (("hold", {"pypy3.11"}), ("find", {"pypy3.11", "pypy3.11-8.0.1", "pypy3.11-7.3.19"})):
+        done = subprocess.run(
+            ["bash", "-c", shell, "bash", script, verb], env=environ, capture_output=True, text=True, check=True
+        )
+        assert {line.split()[0] for line in done.stdout.split("\n") if line.strip()} == expected

@@ -9,6 +9,8 @@ import os
 
 from pyman.app.console import Answer
 from pyman.app.version_sources import each_source, explain_sources, notes_of_source, version_sources
+from pyman.core.implementation import CPYTHON
+from pyman.core.names import is_interpreter_name
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
 from pyman.core.request import Request, parse_request
@@ -23,8 +25,15 @@ from pyman.core.selection import (
     select,
     select_for_program,
 )
-from pyman.core.shell.shims import is_of_a_venv, own_program, program_minor, program_of_venv, program_release
-from pyman.core.store import Choice, Store, choose, through_alias
+from pyman.core.shell.shims import (
+    is_of_a_venv,
+    own_program,
+    program_implementation,
+    program_minor,
+    program_of_venv,
+    program_release,
+)
+from pyman.core.store import Choice, Store, choose, is_shared, through_alias
 from pyman.core.version import minor_alias, python_name, version_data
 from pyman.effects.files import open_regular, read_text
 from pyman.effects.project_files import project_of
@@ -148,7 +157,7 @@ def located_in(
 ) -> Located:
     """Find a program as `locate` does, in a store that was read."""
     asked, selection = who_asks(store, environ, cwd, places, name, request)
-    minor = program_minor(name)
+    minor, implementation = program_minor(name) or "", program_implementation(name)
     if selection.request.kind == "venv":
         return Located(_program_of_venv(selection, environ, places, name), selection, asked, None)
     if selection.request.kind == "system":
@@ -160,13 +169,20 @@ def located_in(
             )
         return Located(path, selection, asked, None)
     choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
-    if minor is not None and choice is not None and minor_alias(choice.version, choice.variant) != minor:
+    if choice is not None and not _is_named(choice, minor, implementation):
         # A path that leads to another minor says nothing about this one.
-        selection = named_by_program(minor)
+        selection = named_by_program(minor or implementation or "")
         choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is None:
         raise missing(store, selection)
     return Located(_program_of(choice, name), selection, asked, choice)
+
+
+def _is_named(choice: Choice, minor: str, implementation: str | None) -> bool:
+    """False for an interpreter that the name of a program does not mean."""
+    if minor:
+        return minor_alias(choice.version, choice.variant) == minor
+    return implementation is None or choice.version.implementation == implementation
 
 
 def in_active_venv(environ: Mapping[str, str], name: str) -> Located | None:
@@ -207,9 +223,10 @@ def who_asks(
     release = program_release(name)
     if release is not None:
         return tuple(asked), named_by_program(release)
-    minor = program_minor(name)
+    minor, implementation = program_minor(name) or "", program_implementation(name) or ""
     there = is_there(store, environ, places, name)
-    selection = select(asked, there) if minor is None else select_for_program(asked, minor, there)
+    named = minor or implementation
+    selection = select_for_program(asked, minor, there, implementation) if named else select(asked, there)
     return tuple(asked), replace(selection, request=for_this_machine(selection.request))
 
 
@@ -256,10 +273,15 @@ def _program_of_venv(selection: Selection, environ: Mapping[str, str], places: P
 
 def _program_of(choice: Choice, name: str) -> str:
     minor = minor_alias(choice.version, choice.variant)
-    if choice.runtime is not None and choice.runtime.is_managed:
+    is_other, runtime = choice.version.implementation != CPYTHON, choice.runtime
+    if is_other and is_interpreter_name(name):
+        return choice.executable
+    # Its programs do not carry its name: only in a folder of its own they are its own.
+    has_own = is_other and runtime is not None and not is_shared(runtime.target)
+    if has_own or (runtime is not None and runtime.is_managed):
         path = os.path.join(choice.home, f"python{minor}" if program_release(name) else name)
     else:
-        own = own_program(name, minor)
+        own = own_program(name, minor) if not is_other else None
         if own is None:
             raise NoPython(
                 f"`{name}` is none of the programs of {python_name(choice.release)}, which pyman did not install",

@@ -170,6 +170,12 @@ def program_name(implementation: str, minor: str) -> str:
     return f"{known.program}{minor}" if known.numbered else known.program
 
 
+def shim_programs(implementation: str, minor: str) -> tuple[str, ...]:
+    """The names of the interpreter that mean this implementation wherever they are run: `pypy3.11`, `pypy3`, `pypy`."""
+    names = (program_name(implementation, end) for end in (minor, "3", ""))
+    return tuple(dict.fromkeys(names))
+
+
 def names_in_venv(implementation: str, minor: str) -> tuple[str, ...]:
     """What the interpreter is called in the `bin` of a venv besides `python`."""
     known = _TABLE.get(implementation, _TABLE[CPYTHON])

@@ -98,8 +98,12 @@ def requests_of(source: VersionSource, is_there: Callable[[Request], bool]) -> t
     return tuple(requests)
 
 
-def select_for_program(sources: list[VersionSource], minor: str, is_there: Callable[[Request], bool]) -> Selection:
+def select_for_program(
+    sources: list[VersionSource], minor: str, is_there: Callable[[Request], bool], implementation: str = ""
+) -> Selection:
     """The version source that counts for a program like `python3.11`, whose name carries its minor.
+
+    For `pypy3`, `minor` is empty, and the name carries the `implementation`.
 
     What the first place says about that minor; else the system's, where it names the system; else the minor itself,
     so that a file which names 3.11.2 never leads to another 3.11. A path counts: only who looks knows its minor.
@@ -108,14 +112,14 @@ def select_for_program(sources: list[VersionSource], minor: str, is_there: Calla
         if not source.words:
             continue
         requests = requests_of(source, is_there)
-        same = tuple(request for request in requests if request.kind in _PLACES or _minor_of(request) == minor)
+        same = tuple(one for one in requests if one.kind in _PLACES or _is_meant(one, minor, implementation))
         if same:
             return _first_there(same, source.name, is_there)
         system = next((request for request in requests if request.kind == "system"), None)
         if system is not None and is_there(system):
             return Selection(system, source.name)
         break
-    return named_by_program(minor)
+    return named_by_program(minor or implementation)
 
 
 _PLACES = ("path", "venv")
@@ -125,6 +129,12 @@ _PLACES = ("path", "venv")
 def named_by_program(minor: str) -> Selection:
     """The selection that a program's name makes, where no source says more about its minor."""
     return Selection(parse_request(minor), PROGRAM)
+
+
+def _is_meant(request: Request, minor: str, implementation: str) -> bool:
+    if minor:
+        return _minor_of(request) == minor
+    return request.implementation == implementation and request.kind in ("release", "specifier", "latest")
 
 
 def _minor_of(request: Request) -> str | None:

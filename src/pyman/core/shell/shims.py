@@ -8,6 +8,8 @@ decided for `pyman shim` and `pyman which` is what it does, held together by the
 from __future__ import annotations
 
 from pyman.core.escape import quote
+from pyman.core.implementation import OTHERS, alias_name, of_program, shim_programs
+from pyman.core.names import is_interpreter_name, minor_of_executable, other_in_name
 from pyman.core.version import split_release
 
 TYPE_CHECKING = False
@@ -29,6 +31,10 @@ def shim_names(names_in_store: Iterable[str]) -> tuple[str, ...]:
     """Return the names to put into the folder of shims, for aliases and runtimes of a store (`3.14t`, `3.13.5`)."""
     names = set(_PLAIN)
     for name in names_in_store:
+        other = other_in_name(name)
+        if other is not None:
+            names |= set(shim_programs(other.implementation, other.minor))
+            continue
         alias = name.partition("+")[0]
         split = split_release(alias)
         if split is not None and len(split[0]) == 3:
@@ -56,13 +62,23 @@ def names_to_link(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def program_minor(program: str) -> str | None:
-    """Return the minor that a program's name carries: `3.13` for `pip3.13`, `3.14t` for `python3.14t-config`."""
+    """Return the minor that a program's name carries, as its alias: `3.13` for `pip3.13`, `3.14t`, `pypy3.11`."""
+    other = program_implementation(program)
+    if other is not None:
+        named = minor_of_executable(program)
+        return alias_name(other, named[0]) if named is not None else None
     for carrier in _CARRIERS:
         if program.startswith(f"{carrier}3."):
             minor = program[len(carrier) :].removesuffix(_CONFIG)
             split = split_release(minor)
             return minor if split is not None and len(split[0]) == 2 and not split[1] else None
     return None
+
+
+def program_implementation(program: str) -> str | None:
+    """Return the implementation that the name of an interpreter means: `pypy` for `pypy3`; None for `python3`."""
+    implementation = of_program(program)
+    return implementation if implementation in OTHERS and is_interpreter_name(program) else None
 
 
 def program_release(program: str) -> str | None:
@@ -109,7 +125,8 @@ def own_program(program: str, minor: str) -> str | None:
 
 def is_of_python(program: str) -> bool:
     """Return whether every Python has a program of this name: these are chosen as the shims choose."""
-    return program_minor(program) is not None or own_program(program, "") is not None
+    is_other = program_implementation(program) is not None
+    return is_other or program_minor(program) is not None or own_program(program, "") is not None
 
 
 def render_shim(template: str, root: str, command: str) -> str:
