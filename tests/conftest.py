@@ -63,6 +63,7 @@ _OWN_RUNS = {
         "many_broken_venvs",
     ),
     "machines": ("test_report_page.py",),
+    "build": ("test_real_builds.py",),
     "inputs": ("a_megabyte_of", "any_kind_and_size", "ten_megabytes"),
 }
 _LAW_IN_THE_SUITE = 0.25

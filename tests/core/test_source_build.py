@@ -14,7 +14,9 @@ from pyman.core.source_build import (
     SourceTarball,
     build_environment,
     first_error,
+    header_question,
     install_line,
+    missing_parts,
     package_manager,
     parts_of,
     read_definition,
@@ -115,6 +117,16 @@ def test_zstd_is_a_part_from_3_14_on():
     assert "compression.zstd" in [part.name for part in parts_of(Version(3, 14, 0))]
 
 
+def test_parts_whose_headers_the_preprocessor_does_not_find():
+    question = header_question(PARTS)
+    assert "#if __has_include(<readline/readline.h>) || __has_include(<editline/readline.h>)\n" in question
+    answer = (
+        '# 1 "headers.c"\n\npyman_finds 1\npyman_finds pyman_is_understood\n\npyman_finds zlib\n   \npyman_finds ssl'
+    )
+    assert [part.name for part in missing_parts(PARTS[:3], answer)] == ["ctypes"]
+    assert missing_parts(PARTS, "an old compiler understands nothing of it") == ()
+
+
 @pytest.mark.parametrize(
     ("log", "error"),
     [
@@ -143,6 +155,9 @@ def test_the_folder_of_a_build_goes_from_its_files():
         == "prefix=/install\nlibdir=${exec_prefix}/lib\n"
     )
     assert without_work_folder(f"-L{made}/install/lib64", made) == "-L/install/lib64"
+    assert without_work_folder(f"abs_srcdir={made}/work/python-build.1/Python-3.13.5", made) == (
+        "abs_srcdir=/build/python-build.1/Python-3.13.5"
+    )
     assert without_work_folder("nothing", made) == "nothing"
 
 

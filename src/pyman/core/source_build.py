@@ -273,6 +273,25 @@ def parts_of(version: Version) -> tuple[Part, ...]:
     return tuple(part for part in PARTS if (version.major, version.minor) >= part.since)
 
 
+_TOLD, _UNDERSTOOD = "pyman_finds", "pyman_is_understood"
+
+
+def header_question(parts: Sequence[Part]) -> str:
+    """A file for the preprocessor, which leaves a line in it for every part that it has a header of."""
+    lines = ["#ifdef __has_include", f"{_TOLD} {_UNDERSTOOD}"]
+    for part in parts:
+        found = " || ".join(f"__has_include(<{header}>)" for header in part.headers)
+        lines += [f"#if {found}", f"{_TOLD} {part.name}", "#endif"]
+    return "\n".join([*lines, "#endif", ""])
+
+
+def missing_parts(parts: Sequence[Part], answer: str) -> tuple[Part, ...]:
+    """The parts of which the preprocessor has no header; none where it does not understand the question (gcc 4)."""
+    lines = [line.split() for line in answer.splitlines()]
+    found = {line[1] for line in lines if len(line) == 2 and line[0] == _TOLD}
+    return tuple(part for part in parts if part.name not in found) if _UNDERSTOOD in found else ()
+
+
 def refuse_missing(
     release: str, programs: Sequence[str], missing: Sequence[Part], manager: str, *, root: bool, brings_ssl: bool
 ) -> None:
@@ -347,7 +366,7 @@ def without_work_folder(text: str, folder: str) -> str:
     made = f"{folder}{PREFIX}"
     flags = "|".join(re.escape(flag + made + end) for flag, end in (("-L", "/lib"), ("-I", "/include")))
     text = re.sub(rf"[ \t]?(?:{flags}|-Wl,-rpath[,=]{re.escape(made)}/lib)(?![\w./-])", "", text)
-    text = text.replace(made, PREFIX)
+    text = text.replace(made, PREFIX).replace(f"{folder}/{WORK}/", "/build/")
     # `lib/pkgconfig/*.pc`: what is given as a folder is to go with the prefix.
     return re.sub(rf"^libdir={PREFIX}/lib$", "libdir=${exec_prefix}/lib", text, flags=re.MULTILINE)
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FOLDER = "build"
+_STATIC = "--with-static-libpython"
+"""The option of who wants the static library, which is as large as all the rest and which few do."""
 _NICENESS = "10"
 _UMASK = 0o022
 _LARGEST = 4 << 20
@@ -89,6 +91,9 @@ def build(what: SourceBuild, name: str, work: str, tree: str, places: Places, ob
     if status != 0 or not os.path.isdir(made):
         raise _failure(what, name, folder, output, places)
     _settle(made, folder)
+    if _STATIC not in what.options:
+        for path in glob.glob(f"{glob.escape(made)}/lib/**/libpython*.a", recursive=True):
+            os.unlink(path)
     os.rename(made, tree)
     remove_tree(folder)
 
@@ -174,8 +179,6 @@ def _settle(made: str, folder: str) -> None:
     for entry in os.scandir(f"{made}/bin"):
         if entry.is_file(follow_symlinks=False):
             _settle_script(entry.path, folder)
-    for path in glob.glob(f"{glob.escape(made)}/lib/**/libpython*.a", recursive=True):
-        os.unlink(path)
     _settle_modes(made)
 
 

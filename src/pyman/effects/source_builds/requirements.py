@@ -6,8 +6,16 @@ import os
 import sys
 
 from pyman.core.record import record
-from pyman.core.source_build import Part, lacking_note, package_manager, parts_of, refuse_missing
-from pyman.effects.files import read_text
+from pyman.core.source_build import (
+    Part,
+    header_question,
+    lacking_note,
+    missing_parts,
+    package_manager,
+    parts_of,
+    refuse_missing,
+)
+from pyman.effects.files import read_text, replace_file
 from pyman.effects.subprocesses import find_on_path, run_supervised
 
 TYPE_CHECKING = False
@@ -36,11 +44,11 @@ class Requirements:
 def check_requirements(
     version: Version, release: str, options: Sequence[str], environ: Mapping[str, str], search_path: str
 ) -> tuple[str, str]:
-    """Ask the compiler for the headers that a release is built with.
+    """Ask the compiler for the headers that a release is built with, as it would look for them: nothing is compiled.
 
     Returns what the compiler calls itself, and a note about what the build will lack; empty where that is nothing.
 
-    Takes a fifth of a second, where a build notices after minutes that OpenSSL is not there. Raises PymanError with the
+    A build notices after minutes that OpenSSL is not there. Raises PymanError with the
     command that installs what is missing.
     """
     found = _look(version, environ, search_path)
@@ -53,21 +61,21 @@ def check_requirements(
 
 
 def _look(version: Version, environ: Mapping[str, str], search_path: str) -> Requirements:
+    import tempfile
+
     missing = [name for name in _PROGRAMS if find_on_path(name, search_path) is None]
     compiler = _compiler(environ, search_path)
     if not compiler:
         return Requirements(("a C compiler", *missing), (), _manager())
-    command = [*compiler, *_flags(environ), "-E", "-x", "c", "-o", os.devnull]
     surroundings = {"PATH": search_path, "LC_ALL": "C", "HOME": environ.get("HOME", "/")}
-
-    def has(header: str) -> bool:
-        status, _ = run_supervised([*command, "-include", header, os.devnull], surroundings, "/")
-        return status == 0
-
-    parts = tuple(part for part in parts_of(version) if not any(map(has, part.headers)))
+    parts = parts_of(version)
+    with tempfile.TemporaryDirectory(prefix="pyman-headers-") as folder:
+        question = os.path.join(folder, "headers.c")
+        replace_file(question, header_question(parts).encode())
+        _, answer = run_supervised([*compiler, *_flags(environ), "-E", question], surroundings, folder)
     _, said = run_supervised([*compiler, "--version"], surroundings, "/")
     called = said.partition("\n")[0].translate({ord(letter): None for letter in '"\\'})
-    return Requirements(tuple(missing), parts, _manager(), called[:_LONGEST_NAME])
+    return Requirements(tuple(missing), missing_parts(parts, answer), _manager(), called[:_LONGEST_NAME])
 
 
 def _compiler(environ: Mapping[str, str], search_path: str) -> list[str]:
