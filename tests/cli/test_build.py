@@ -54,6 +54,7 @@ def test_a_build_becomes_a_runtime_like_any_other(user: Home, engine: PythonBuil
     user.pyman("venv")
     assert user.run(user.project / ".venv/bin/python", "-V") == "Python 3.13.5"
     assert user.json("doctor", "--offline")["findings"] == []
+    assert ", options: none\n" in user.pyman("info", "3.13.5").out
     [listed] = user.json("list")["runtimes"]
     assert (listed["build"], listed["origin"], listed["aliases"]) == ("source", "managed", ["3.13", "3"])
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pyman.core.catalogue import parse_sources
-from pyman.core.plans.install import Impossible, Keep
+from pyman.core.catalogue import Build, parse_sources
+from pyman.core.plans.install import Impossible, Keep, unknown_release
 from pyman.core.plans.source_build import BuildRelease, decide_build
 from pyman.core.prefix import BuiltFromSource, Manifest, manifest_fields, parse_manifest
 from pyman.core.request import parse_request
@@ -200,6 +200,17 @@ def test_where_python_build_may_lie():
         f"/c/mise/python/pyenv{end}",
         f"/home/u/.asdf/plugins/python/pyenv{end}",
     )
+
+
+@pytest.mark.parametrize(
+    ("request_", "known", "is_named"),
+    [("3.9.2", ["3.9.25", "3.13.15"], True), ("3.8", ["3.9.25"], True), ("3.9", [], True), ("3.9.99", ["3.9.25", "3.13.15"], False),
+     ("3.99", ["3.13.15"], False), (">=3.99", ["3.13.15"], False), ("3.9.2d", ["3.9.25"], False)],
+)  # fmt: skip
+def test_what_no_download_has_may_be_built(request_, known, is_named):
+    builds = [Build(Version(*map(int, one.split("."))), "default", "", "", "", "", 1, "tar.gz") for one in known]
+    hint = unknown_release(parse_request(request_), builds).hint
+    assert (f"`pyman install {request_} --build`" in hint) is is_named
 
 
 # --- what is built, and under which name ---

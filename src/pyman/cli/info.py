@@ -110,6 +110,10 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
     if manifest is not None:
         lines.append(f"  build {manifest.build or 'of a local archive'}, installed {manifest.installed_at}")
         lines.append(f"  from {manifest.url or 'a local archive'}")
+        if manifest.source is not None:
+            lines.append(
+                f"  built by {manifest.source.compiler}, options: {' '.join(manifest.source.options) or 'none'}"
+            )
         lines.append(f"  sha256 {manifest.sha256}")
     held = [name for name in names if store.held(name) is not None]
     lines.append(f"  aliases: {', '.join(names) or 'none'}" + (f" (held: {', '.join(held)})" if held else ""))

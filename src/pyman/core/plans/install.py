@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyman.core.catalogue import Build, Unusable
     from pyman.core.version import Variant
 
+_HERE = "this machine"
 _MOST_NAMED = 3
 _NEWEST = 1 << 20
 
@@ -172,7 +173,7 @@ def not_installable(request: Request) -> PymanError:
     )
 
 
-def unknown_release(request: Request, builds: Sequence[Build], machine: str = "this machine") -> NotFound:
+def unknown_release(request: Request, builds: Sequence[Build], machine: str = _HERE) -> NotFound:
     """No build satisfies the request: name the nearest that exist, of its own variant where there are any."""
     known = sorted({(build.version, build.variant) for build in builds}, key=lambda pair: pair[0].order, reverse=True)
     known = [pair for pair in known if pair[0].implementation == request.implementation]
@@ -182,12 +183,21 @@ def unknown_release(request: Request, builds: Sequence[Build], machine: str = "t
         alike = list({pair[0].minor_name: pair for pair in reversed(alike)}.values())[::-1]
     near = sorted(alike, key=lambda pair: _distance(request, pair[0]))[:_MOST_NAMED]
     names = ", ".join(f"`{release_name(*pair)}`" for pair in sorted(near, key=lambda pair: pair[0].order))
-    return NotFound(
-        f"there is no {python_name(request.text)} to install for {machine}",
-        hint=f"the nearest that exist are {names}; see `pyman list --available`"
-        if near
-        else "see `pyman list --available`",
+    hint = (
+        f"the nearest that exist are {names}; see `pyman list --available`" if near else "see `pyman list --available`"
     )
+    if machine == _HERE and _may_have_source(request, [version for version, _ in known]):
+        hint += f"; `pyman install {as_word(request.text)} --build` builds it from source"
+    return NotFound(f"there is no {python_name(request.text)} to install for {machine}", hint=hint)
+
+
+def _may_have_source(request: Request, known: Sequence[Version]) -> bool:
+    """True for a release of CPython that is older than what is known, or where nothing is known for this machine."""
+    if request.kind != "release" or request.implementation != CPYTHON or request.variant == "debug":
+        return False
+    same = [(one.major, one.minor, one.patch) for one in known if (one.major, one.minor) == request.numbers[:2]]
+    numbers = same or [(one.major, one.minor, one.patch) for one in known]
+    return not numbers or request.numbers < max(numbers)
 
 
 def _distance(request: Request, version: Version) -> tuple[int, ...]:
