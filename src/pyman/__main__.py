@@ -38,10 +38,16 @@ def _leave_out_the_path_of_others() -> None:
 
     A `typing.py` there would be pyman's. The folder that pyman itself is imported from stays.
     """
+    if sys.flags.isolated:
+        return  # Neither is in there, and the launcher of install.sh shall start at once.
+    try:
+        here = os.getcwd()
+    except OSError:
+        here = ""  # It was deleted, and nothing can be imported from it.
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    others = {os.path.abspath(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder}
-    others.add(os.path.abspath(os.curdir))
-    sys.path[:] = [folder for folder in sys.path if folder == own or os.path.abspath(folder) not in others]
+    named = [os.path.join(here, folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    others = {"", here, *map(os.path.normpath, named)} - {own}
+    sys.path[:] = [folder for folder in sys.path if folder not in others and os.path.normpath(folder) not in others]
 
 
 if __name__ == "__main__":

@@ -28,9 +28,16 @@ def rows(bench: Bench) -> list[Row]:
         bench.rounds(60),
         **{name: lambda words=words: bench.seconds(words, project, **environ) for name, words in works.items()},
     )
+    (project / "mise.toml").write_text('[tools]\nnode = "22"\n' + '[tasks.build]\nrun = "make"\n' * 15)
+    words = {name: works[name] for name in ("direct", "shim")}
+    beside = in_turns(
+        bench.rounds(60),
+        **{name: lambda words=words: bench.seconds(words, project, **environ) for name, words in words.items()},
+    )
     added = found["shim"] - found["direct"]
     theirs = found["pyenv"] - found["direct"] if "pyenv" in found else None
     return [
         Row("shim, over a direct start", added, "ms", "pyenv's shim", theirs, 1 / 20),
         Row("shim, over a direct start", added, "ms", at_most=0.002),
+        Row("shim, with a mise.toml of other tools on the way", beside["shim"] - beside["direct"], "ms", at_most=0.004),
     ]

@@ -299,6 +299,12 @@ def test_use_without_a_request_shows_what_is_chosen(here):
     }
 
 
+def test_the_name_of_a_venv_of_another_tool_is_not_overwritten_silently(here):
+    here.write(".python-version", "myenv 3.11\n")
+    assert here.pyman("use", "3.13").err == "it named myenv before\n"
+    assert here.pyman("use", "3.11").err == ""
+
+
 def test_a_choice_is_taken_back(here):
     here.write(".python-version", "3.11\n")
     below = here.path / "below"

@@ -205,3 +205,17 @@ def test_nothing_of_pythonpath_or_of_the_working_directory_takes_the_place_of_wh
     )  # fmt: skip
     assert (told.returncode, told.stderr) == (0, "")
     assert json.loads(told.stdout)["runtimes"]
+
+
+def test_it_starts_in_a_folder_that_was_deleted(home, tmp_path):
+    command = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" -m pyman --version'
+    environ = {**home.environ, "PYTHONPATH": PACKAGE}
+    told = subprocess.run(
+        ["/bin/sh", "-c", command, sys.executable],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (told.returncode, told.stderr) == (0, "")

@@ -123,11 +123,24 @@ def _use_here(session: Session, requests: list[str]) -> Answer:
     if os.path.lexists(path) and not os.path.isfile(path):
         raise Refused(f"{path} is no regular file", hint="remove it, then run the same command again")
     content = ("\n".join(requests) + "\n").encode()
-    changes = _content(path) != content
+    before = _content(path)
+    changes = before != content
     if changes and not session.dry_run:
         _write(path, content)
     line = f"{path} {session.shown('asks', 'would ask')} for {' '.join(requests)}{session.shown(' now', '')}"
-    return Answer({"changed": [path] if changes else []}, (line,), notes=_missing(session, requests))
+    notes = (*_lost(before or b""), *_missing(session, requests))
+    return Answer({"changed": [path] if changes else []}, (line,), notes=notes)
+
+
+def _lost(before: bytes) -> tuple[str, ...]:
+    """What a version file said that is no request of pyman's, and is not written again: the venv of another tool."""
+    lost = []
+    for word in before.decode("utf-8", "replace").partition("#")[0].split():
+        try:
+            parse_request(word)
+        except BadRequest:
+            lost.append(word)
+    return (f"it named {' '.join(lost)} before",) if lost else ()
 
 
 def _content(path: str) -> bytes | None:
