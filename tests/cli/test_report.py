@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 
 import pytest
 
@@ -103,3 +104,44 @@ def test_the_page_holds_every_name_as_text_and_loads_nothing(machine):
     assert (planned["changed"], planned["dry_run"]) == ([f"{machine.project}/other.html"], True)
     assert not (machine.project / "other.html").exists()
     assert "cannot be written" in machine.pyman("report", "--html", "gone/x.html", status=1).err
+
+
+def test_a_page_takes_the_place_of_no_report_and_of_nothing_but_a_file(machine):
+    told = json.dumps(machine.pyman("report", "--json").json)
+    (machine.project / "one.json").write_text(told)
+    os.symlink("one.json", machine.project / "link.json")
+    os.mkfifo(machine.project / "pipe")
+    for name, why in (
+        ("one.json", "is one of the reports"),
+        ("link.json", "is one of the reports"),
+        ("pipe", "is no file"),
+    ):
+        for more in ((), ("--dry-run",)):
+            assert why in machine.pyman("report", "--merge", "one.json", "--html", name, *more, status=2).err
+    assert (machine.project / "one.json").read_text() == told
+    assert os.path.islink(machine.project / "link.json")
+    assert stat.S_ISFIFO(os.lstat(machine.project / "pipe").st_mode)
+
+
+def test_a_page_is_for_those_who_could_read_the_one_before_it(machine):
+    def mode():
+        return stat.S_IMODE(os.stat(machine.project / "page.html").st_mode)
+
+    before = os.umask(0o077)
+    try:
+        machine.pyman("report", "--html", "page.html")
+        assert mode() == 0o600
+        os.chmod(machine.project / "page.html", 0o640)
+        machine.pyman("report", "--html", "page.html")
+        assert mode() == 0o640
+    finally:
+        os.umask(before)
+
+
+def test_not_all_are_well_where_something_else_than_a_venv_is_broken(machine):
+    told = machine.pyman("report", "--json").json | {"venvs": []}
+    found = {"code": "runtime-broken", "severity": "error", "path": "/x", "message": "m"}
+    (machine.project / "one.json").write_text(json.dumps(told | {"findings": [found]}))
+    told = machine.pyman("report", "--merge", "one.json", "--html", "page.html")
+    assert "; 1 finding\n" in told.out
+    assert "all are well" not in told.out

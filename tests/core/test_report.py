@@ -69,7 +69,8 @@ def test_what_was_merged_can_be_merged_again():
     ["", "x", "[]", "3", '"pyman/1"', "{}", '{"schema": "pyman/2"}', json.dumps(report(host=None)), json.dumps(report(venvs={})),
      json.dumps(report(venvs=[1])), json.dumps(report(venvs=[{"state": "healthy"}])), json.dumps(report(summary=None)),
      json.dumps(report(findings=[{"path": "/v"}])), '{"schema": "pyman/1", "hosts": 3}', '{"schema": "pyman/1", "hosts": [3]}',
-     "[" * 100_000],
+     '{"schema": "pyman/1", "hosts": []}', '{"schema": "pyman/1", "x": [' + "[]," * 4_000_000 + "1]}", "[" * 100_000],
+    ids=range(18),
 )  # fmt: skip
 def test_what_is_no_report_is_one_error_that_names_the_file(text):
     with pytest.raises(PymanError, match=r"^/some/file is not a report of pyman: ") as failure:
@@ -111,4 +112,4 @@ def test_what_is_counted():
         ],
     )  # fmt: skip
     two = report("other", venvs=[venv("/a", size=None)])
-    assert numbers_of(parsed(one, two)) == Numbers(6, 2, 1, 1, 1, 50)
+    assert numbers_of(parsed(one, two)) == Numbers(6, 2, 1, 1, 1, 50, 4)

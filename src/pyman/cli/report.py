@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from typing import Annotated
 
@@ -29,6 +30,7 @@ from pyman.errors import PymanError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 
@@ -59,6 +61,8 @@ def report(
         raise UsageError("files are only for `--merge`", hint="run `pyman report --merge FILE...`")
     if merge and not files:
         raise UsageError("there is nothing to merge", hint="name the files: `pyman report --merge FILE...`")
+    if html is not None:
+        _refuse_as_page(session, html, files or ())
     notes: list[str] = []
     failures: list[PymanError] = []
     if files:
@@ -112,17 +116,51 @@ def _in_words(hosts: list[dict[str, Any]], numbers: Numbers) -> str:
     )
     where = f"{len(hosts)} reports: " if len(hosts) > 1 else f"{hosts[0]['host']}: "
     parts = [f"{count} {word}" for count, word in told if count]
+    if not parts and numbers.troubles:
+        parts.append("1 finding" if numbers.troubles == 1 else f"{numbers.troubles} findings")
     return f"{where}{count_of_venvs(numbers.venvs)}, {megabytes(numbers.size)}; {', '.join(parts) or 'all are well'}"
+
+
+def _path_of(session: Session, name: str) -> str:
+    return os.path.abspath(os.path.join(session.cwd, os.path.expanduser(name)))
+
+
+def _refuse_as_page(session: Session, name: str, files: Sequence[str]) -> None:
+    """Raise UsageError where a page would take the place of a report, or of what is no file: a device, a pipe."""
+    path = _path_of(session, name)
+    try:
+        status = os.stat(path)
+    except OSError:
+        return  # Nothing is there, or writing it will say what is.
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(f"{path} is no file", hint="name a file for the page, such as report.html")
+    for file in files:
+        try:
+            same = os.path.samestat(status, os.stat(_path_of(session, file)))
+        except OSError:
+            continue
+        if same:
+            raise UsageError(f"{path} is one of the reports", hint="name another file for the page")
 
 
 def _write_page(session: Session, name: str, hosts: list[dict[str, Any]]) -> str:
     from pyman.cli.show.report_page import page
 
-    path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(name)))
+    path = _path_of(session, name)
     text = page(hosts)
     if not session.dry_run:
         try:
-            replace_file(path, text.encode("utf-8", "replace"))
+            replace_file(path, text.encode("utf-8", "replace"), _mode_for(path))
         except OSError as error:
             raise cannot_write(path, error) from error
     return path
+
+
+def _mode_for(path: str) -> int:
+    """Who may read a page: whoever could read the file before it, else whom the umask lets."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode) & 0o666
+    except OSError:
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return 0o666 & ~mask

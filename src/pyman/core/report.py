@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SCHEMA = "pyman/1"
 MOST_ROWS = 200_000
 """Of one kind in one report."""
+_MOST_VALUES = 8_000_000
+"""In one file: three letters of it can take a hundred bytes of memory."""
 _LONGEST = 4096
 _MOST_ALIASES = 100
 
@@ -74,12 +76,16 @@ class Numbers:
     held_back: int
     unsupported: int
     size: int
+    troubles: int = 0
+    """Errors and warnings about whatever it may be, which need not be a venv."""
 
 
 def parse_reports(text: str, source: str) -> tuple[Object, ...]:
     """The reports in a file: one, or those that were merged. Raises PymanError, which names `source`."""
     import json
 
+    if sum(map(text.count, ",[{")) > _MOST_VALUES:
+        raise _not_a_report(source, f"it has more than {_MOST_VALUES:,} values")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -87,8 +93,8 @@ def parse_reports(text: str, source: str) -> tuple[Object, ...]:
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise _not_a_report(source, f"it does not say {SCHEMA}")
     hosts = data.get("hosts", [data])
-    if not isinstance(hosts, list):
-        raise _not_a_report(source, "`hosts` is no list")
+    if not isinstance(hosts, list) or not hosts:
+        raise _not_a_report(source, "`hosts` is no list, or empty")
     return tuple(_report(host, source) for host in hosts)
 
 
@@ -109,10 +115,11 @@ def worst_first(reports: Iterable[Mapping[str, Any]]) -> list[Object]:
 
 def numbers_of(reports: Iterable[Mapping[str, Any]]) -> Numbers:
     """Count over all of them."""
-    counts = dict.fromkeys(("venvs", "broken", "stale", "held_back", "unsupported", "size"), 0)
+    counts = dict.fromkeys(("venvs", "broken", "stale", "held_back", "unsupported", "size", "troubles"), 0)
     for report in reports:
         severities = severities_of(report)
         unsupported = unsupported_in(report)
+        counts["troubles"] += sum(finding["severity"] in ("error", "warning") for finding in report["findings"])
         for venv in report["venvs"]:
             counts["venvs"] += 1
             counts["broken"] += severities.get(venv["path"]) == "error"

@@ -156,6 +156,8 @@ def _tool_requests(words: list[str], path: str, number: int) -> tuple[FileReques
         if "{" in word or word.startswith(("path:", "ref:", "sub-", "tag:", "branch:", "rev:")):
             continue
         name = word.removeprefix("prefix:")
+        if not name:
+            raise _refused(path, number, f"`{word}` cannot be understood")
         _check_word(name, path, number)
         found.append(FileRequest(name, number))
     return tuple(found)
@@ -187,38 +189,35 @@ def plainly_required(text: str) -> str | None:
 def plainly_of_mise(text: str, path: str = MISE_FILES[0]) -> tuple[FileRequest, ...] | None:
     """Return what the line `python` in `[tools]` asks for, none where there is no such line; None: ask a parser.
 
-    Sure is a plain string on a line of its own, or no line with the word at all, in a file that has the table once and
-    no key of it in another way. Raises BadRequest as `parse_version_file` does.
+    Sure is a plain string on a line of its own, or no line with the word at all, in a file that names the table once,
+    and in this way alone. Raises BadRequest as `parse_version_file` does.
     """
     if _PYTHON not in text:
         return ()
-    tables = text.replace("[tools]", "")
-    if _has_long_strings(text) or text.count("[tools]") > 1 or "tools." in tables or "tools]" in tables:
+    if _has_long_strings(text) or "\\" in text or text.count("[tools]") > 1 or "tools" in text.replace("[tools]", ""):
         return None
     lines = _lines_of(text, "[tools]")
-    if any(line.startswith("tools") for _, line in _lines_of(text, None)):
-        return None
     named = [(number, line) for number, line in lines if _PYTHON in line.partition("#")[0]]
     if not named:
         return ()
     number, line = named[0]
     value = _plain_string(line[len(_PYTHON) :]) if len(named) == 1 and line.startswith(_PYTHON) else None
-    return _tool_requests([value], path, number) if value is not None else None
+    return _tool_requests([value] if value else [], path, number) if value is not None else None
 
 
 def _has_long_strings(text: str) -> bool:
     return '"""' in text or "'''" in text
 
 
-def _lines_of(text: str, table: str | None) -> list[tuple[int, str]]:
-    """The lines of a table with their numbers, without blanks around; of every table where it is None."""
+def _lines_of(text: str, table: str) -> list[tuple[int, str]]:
+    """The lines of a table with their numbers, without blanks around."""
     header = ""
     found = []
     for number, line in enumerate(text.split("\n"), 1):
         stripped = line.strip(" \t\r")
         if stripped.startswith("["):
             header = stripped.partition("#")[0].rstrip(" \t")
-        elif table in (header, None):
+        elif header == table:
             found.append((number, stripped))
     return found
 
