@@ -122,14 +122,19 @@ def test_who_runs_in_a_venv(user):
     venv, other = make_venv(user, "venv", "a b"), make_venv(user, "venv", "other")
     script = venv / "bin/serve"
     script.write_text(f"{SCRIPT}\n")
+    link = user.project / "link"
+    os.symlink("a b", link)
     with (
         Running(venv / "bin/python", "-c", SCRIPT) as by_path,
         Running("a b/bin/python", "-c", SCRIPT, cwd=user.project) as relative,
         Running(sys.executable, script) as script_of_it,
         Running("python3", "-c", SCRIPT, env={"PATH": f"{venv}/bin", "VIRTUAL_ENV": str(venv)}) as active,
+        Running("python3", "-c", SCRIPT, env={"PATH": f"/nowhere:{venv}/bin:/usr/bin"}) as on_path,
+        Running(link / "bin/python", "-c", SCRIPT) as through_link,
+        Running("link/bin/python", "-c", SCRIPT, cwd=user.project) as relative_through_link,
         Running(other / "bin/python", "-c", SCRIPT) as of_another,
     ):
         found_there = {one.pid for one in processes.processes_of_venv(f"{venv}/")}
         assert {one.pid for one in processes.processes_of_venv(str(other))} == {of_another}
-    assert found_there == {by_path, relative, script_of_it, active}
+    assert found_there == {by_path, relative, script_of_it, active, on_path, through_link, relative_through_link}
     assert processes.processes_of_venv(str(venv)) == ()

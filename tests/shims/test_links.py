@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
+from pyman.effects.lock import hold
+from pyman.effects.shim_links import apply_links, link_changes
+from pyman.errors import PymanError
 from stage.machine import NEW, OLD, Machine
 
 
@@ -66,3 +71,65 @@ def test_a_name_that_is_taken_is_left_and_named(machine):
     assert os.listdir(folder) == ["python3.13"]
     for words in (["--link", "--unlink"], ["own"]):
         assert machine.pyman("shims", *words, status=2).err.startswith("error: ")
+
+
+def test_a_folder_that_is_gone_is_not_made_again_and_one_that_fails_keeps_no_other_from_its_links(machine):
+    gone, last = machine.path / "disk/bin", machine.path / "last"
+    for folder in (gone, "/dev/null", last):
+        os.makedirs(last, exist_ok=True)
+        if folder != "/dev/null":
+            machine.pyman("shims", "--link", folder)
+    (machine.root / "links").write_text(f"{gone}\n/proc\n{last}\n")
+    os.unlink(gone / "python3.13")
+    os.rmdir(gone)
+    os.unlink(last / "python3.13")
+    assert "/proc cannot be written" in machine.pyman("shims", status=1).err
+    assert not gone.exists()
+    assert os.listdir(last) == ["python3.13"]
+
+
+def test_what_came_into_the_place_of_a_link_meanwhile_is_left_alone(machine):
+    folder = machine.path / "b"
+    folder.mkdir()
+    root, path = str(machine.root), folder / "python3.13"
+    changes = link_changes(root, str(folder), ["python3.13"])
+    path.write_text("mine")
+    with pytest.raises(PymanError, match="cannot be written"):
+        apply_links(root, changes)
+    assert path.read_text() == "mine"
+    path.unlink()
+    apply_links(root, changes)
+    away = link_changes(root, str(folder), ())
+    path.unlink()
+    path.write_text("mine")
+    apply_links(root, away)
+    assert path.read_text() == "mine"
+
+
+def test_what_another_command_did_while_the_store_was_waited_for_is_seen(machine):
+    """The other one takes all links back meanwhile: they stay so."""
+    folder = machine.path / ".local/bin"
+    machine.pyman("shims", "--link")
+    os.unlink(folder / "python3.13")
+    with hold(str(machine.root / ".lock")):
+        command = [sys.executable, "-m", "pyman", "shims"]
+        waiting = subprocess.Popen(command, env=machine.environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        assert b"waiting" in waiting.stderr.readline()
+        os.unlink(machine.root / "links")
+    waiting.communicate()
+    assert (waiting.returncode, links(machine)) == (0, {})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user is needed")
+def test_no_link_is_made_by_the_word_of_another_user(machine):
+    folder = machine.path / "chosen"
+    folder.mkdir()
+    machine.pyman("shims")
+    (machine.root / "links").write_text(f"{folder}\n")
+    os.chown(machine.root / "links", 65534, 65534)
+    machine.pyman("shims")
+    assert os.listdir(folder) == []
+    refused = machine.pyman("shims", "--link", status=1)
+    assert "links belongs to another user" in refused.err
+    assert os.listdir(machine.path / ".local/bin") == []
+    assert (machine.root / "links").read_text() == f"{folder}\n"

@@ -21,18 +21,38 @@ def refresh_shims(session: Session) -> tuple[str, ...]:
     """
     root, command = session.places.root, pyman_command()
     names = _names(session)
-    links = [link_changes(root, folder, names_to_link(names)) for folder in linked_folders(root)]
-    linked = [path for change in links for path in change.paths]
+    linked = [path for change in _link_changes(root, names) for path in change.paths]
     if are_current(root, names, command) and not linked:
         return ()
     if session.dry_run:
         return (*_paths(session, changing_shims(root, names, command)), *linked)
     make_folder(root)
     with hold(session.places.lock, session.observer, what="the store"):
-        changed = write_shims(root, _names(session), command)
-        for change in links:
-            apply_links(root, change)
-    return (*_paths(session, changed), *linked)
+        # Another command may have changed all of it while this one waited.
+        names = _names(session)
+        changed = write_shims(root, names, command)
+        links = _link_changes(root, names)
+        failures = [failure for change in links if (failure := _applied(root, change)) is not None]
+    if failures:
+        raise failures[0]
+    return (*_paths(session, changed), *(path for change in links for path in change.paths))
+
+
+def _link_changes(root: str, names: tuple[str, ...]) -> list[LinkChanges]:
+    """What is to be done in the folders with links; one that is gone may be on a disk that is away, and is not made."""
+    folders = [folder for folder in linked_folders(root) if os.path.isdir(folder)]
+    return [link_changes(root, folder, names_to_link(names)) for folder in folders]
+
+
+def _applied(root: str, changes: LinkChanges) -> PymanError | None:
+    """Change one folder; what hinders that does not keep the others from being changed."""
+    if not changes.paths:
+        return None
+    try:
+        apply_links(root, changes)
+    except PymanError as error:
+        return error
+    return None
 
 
 def link_shims(session: Session, folder: str) -> LinkChanges:
@@ -41,21 +61,23 @@ def link_shims(session: Session, folder: str) -> LinkChanges:
     Raises PymanError where that is not possible.
     """
     refresh_shims(session)
-    changes = link_changes(session.places.root, folder, names_to_link(_names(session)))
-    if not session.dry_run:
-        with hold(session.places.lock, session.observer, what="the store"):
-            apply_links(session.places.root, changes)
+    if session.dry_run:
+        return link_changes(session.places.root, folder, names_to_link(_names(session)))
+    with hold(session.places.lock, session.observer, what="the store"):
+        changes = link_changes(session.places.root, folder, names_to_link(_names(session)))
+        apply_links(session.places.root, changes)
     return changes
 
 
 def unlink_shims(session: Session) -> tuple[LinkChanges, ...]:
     """Take back the links to shims in every folder that has some. Raises PymanError where that is not possible."""
     root = session.places.root
-    each = tuple(link_changes(root, folder, ()) for folder in linked_folders(root))
-    if each and not session.dry_run:
-        with hold(session.places.lock, session.observer, what="the store"):
-            for changes in each:
-                apply_links(root, changes)
+    if session.dry_run or not linked_folders(root):
+        return tuple(link_changes(root, folder, ()) for folder in linked_folders(root))
+    with hold(session.places.lock, session.observer, what="the store"):
+        each = tuple(link_changes(root, folder, ()) for folder in linked_folders(root))
+        for changes in each:
+            apply_links(root, changes)
     return each
 
 

@@ -109,7 +109,7 @@ def _shims(session: Session) -> Answer:
 
 def _linked(session: Session, folder: str) -> Answer:
     changes = link_shims(session, folder)
-    verb = "would be in" if session.dry_run else "are in"
+    verb = "would be in" if session.dry_run else "is in" if len(changes.now) == 1 else "are in"
     notes = [f"{folder}/{name} is not pyman's, and was left alone" for name in changes.foreign]
     if folder not in session.environ.get("PATH", "").split(os.pathsep):
         notes.append(f"{folder} is not on PATH here")

@@ -30,7 +30,7 @@ def processes_in(runtime: Runtime) -> tuple[Process, ...]:
 
 
 def processes_of_venv(venv: str) -> tuple[Process, ...]:
-    """The processes that were started by a name in the venv's `bin`, or while it was active, or have its modules.
+    """The processes that were started by a name in the venv's `bin`, by whatever path or PATH, or have its modules.
 
     What belongs to others and cannot be looked into is left out.
     """
@@ -101,17 +101,26 @@ def _runs_in(pid: int, words: list[bytes], venv: bytes) -> bool:
     if any(word.startswith(inside) for word in words[:2]):
         return True
     try:
-        if b"/" in words[0] and not words[0].startswith(b"/"):
-            folder = os.readlink(f"/proc/{pid}/cwd".encode())
-            return os.path.normpath(os.path.join(folder, words[0])).startswith(inside)
+        folder = os.path.join(os.readlink(f"/proc/{pid}/cwd".encode()), os.path.dirname(words[0]))
+        if b"/" in words[0] and f"{os.path.normpath(os.fsdecode(folder))}/" == os.fsdecode(inside):
+            return True
         # `python` found on PATH is that of the venv where it is active.
         if b"python" not in os.path.basename(os.readlink(f"/proc/{pid}/exe".encode())):
             return False
-        if b"/" not in words[0] and b"VIRTUAL_ENV=" + venv in _environment(pid):
+        # A folder above the venv may have another name, by a link.
+        if os.path.realpath(folder) == os.path.realpath(inside) if b"/" in words[0] else _finds_in(pid, words[0], venv):
             return True
         return venv + b"/lib/" in _read(pid, "maps", _LONGEST_MAPS)
     except OSError:
         return False
+
+
+def _finds_in(pid: int, name: bytes, venv: bytes) -> bool:
+    """True where a bare name is the venv's: it is active, or first on PATH."""
+    if b"VIRTUAL_ENV=" + venv in _environment(pid):
+        return True
+    found = os.path.dirname(os.fsencode(_on_path(pid, os.fsdecode(name))))
+    return bool(found) and os.path.realpath(found) == os.path.realpath(venv + b"/bin")
 
 
 def _describe(pid: int, own: _Own) -> Process:

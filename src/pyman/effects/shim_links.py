@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 
 from pyman.core.record import record
-from pyman.effects.files import read_text, replace_file, replace_link
+from pyman.effects.files import read_own_text, replace_file, replace_link, status_of
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.places import cannot_write, make_folder
-from pyman.errors import BadRequest
+from pyman.errors import NOT_YOURS, BadRequest, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class LinkChanges:
 
 
 def linked_folders(root: str) -> tuple[str, ...]:
-    """The folders that hold links to the shims of a store."""
+    """The folders that hold links to the shims of a store; none by the word of another user."""
     try:
-        text = read_text(os.path.join(root, _NAME), _LARGEST)
+        text = read_own_text(os.path.join(root, _NAME), _LARGEST)
     except OSError:
         return ()
     return tuple(dict.fromkeys(line for line in text.split("\n") if line.startswith("/")))
@@ -68,9 +68,10 @@ def link_changes(root: str, folder: str, names: Iterable[str]) -> LinkChanges:
 def apply_links(root: str, changes: LinkChanges) -> None:
     """Make and remove the links of one folder, which the store knows from then on, or no longer where none is left.
 
-    Raises PymanError where that is not possible.
+    What has come into the place of a link meanwhile is left alone. Raises PymanError where that is not possible.
     """
     folder = changes.folder
+    _refuse_list_of_others(root)
     before = linked_folders(root)
     after = tuple(each for each in before if each != folder)
     if "\n" in folder:
@@ -82,14 +83,35 @@ def apply_links(root: str, changes: LinkChanges) -> None:
                 # First of all: what is cut off after that is finished by the next command that changes the shims.
                 _store_folders(root, (*after, folder), before)
             for name in changes.add:
-                replace_link(os.path.join(folder, name), os.path.join(root, "shims", name))
+                _make_link(root, folder, name)
             for name in changes.remove:
-                os.unlink(os.path.join(folder, name))
+                if _is_ours(root, os.path.join(folder, name)):
+                    os.unlink(os.path.join(folder, name))
             if not changes.now:
                 _store_folders(root, after, before)
             committed()
     except OSError as error:
         raise cannot_write(folder, error) from error
+
+
+def _refuse_list_of_others(root: str) -> None:
+    """Raise Refused where the list of folders is another user's: to add to it would be to follow it."""
+    path = os.path.join(root, _NAME)
+    status = status_of(path)
+    if status is not None and status.st_uid not in (0, os.geteuid()):
+        raise Refused(
+            f"{path} belongs to another user, who could choose where links are made",
+            hint="let its owner run pyman, or remove it",
+            code=NOT_YOURS,
+        )
+
+
+def _make_link(root: str, folder: str, name: str) -> None:
+    path, target = os.path.join(folder, name), os.path.join(root, "shims", name)
+    if _is_ours(root, path):
+        replace_link(path, target)
+    else:
+        os.symlink(target, path)  # Fails where something has the name.
 
 
 def _store_folders(root: str, folders: tuple[str, ...], before: tuple[str, ...]) -> None:
