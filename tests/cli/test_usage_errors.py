@@ -34,7 +34,7 @@ WRONG = [
     (["pip", "install", "x"], "there is no command `pip`", "pyman installs no packages"),
     (["shell", "3.13"], "there is no command `shell`", "PYMAN_PYTHON"),
     (["version"], "there is no command `version`", "`pyman which --explain`"),
-    (["self", "update"], "there is no command `self`", "`pipx upgrade pyman-cli`"),
+    (["self-update"], "there is no command `self-update`", "did you mean `pyman self update`?"),
     (["config", "set", "x"], "there is no command `config`", "config.toml"),
     (["clean"], "there is no command `clean`", "`pyman cache clean`"),
     (["exec", "python"], "there is no command `exec`", "did you mean `pyman run`?"),

@@ -69,7 +69,6 @@ _OF_UV = {"dir": "list", "pin": "use", "update-shell": "init bash"}
 _ABOUT_PACKAGES = ("add", "freeze", "inject", "lock", "pip", "pipx", "runpip", "sync", "tool", "uninject")
 _SETTINGS = "settings are in ~/.config/pyman/config.toml, or in the file that PYMAN_CONFIG names"
 _ON_PATH = 'run `eval "$(pyman init bash)"`, or the same for zsh or fish'
-_UPDATE = "update pyman with what installed it: install.sh, `pipx upgrade pyman-cli` or `uv tool upgrade pyman-cli`"
 _ANSWERS = {
     "activate": "run `source .venv/bin/activate`",
     "clean": "run `pyman cache clean`, or `pyman prune` to remove the Pythons that nothing uses",
@@ -79,8 +78,7 @@ _ANSWERS = {
     "env": "run `pyman venvs` to list venvs, or `pyman venv` to create one",
     "plugin": "pyman needs no plugins: run `pyman install 3.13`",
     "root": "the store is in ~/.local/share/pyman, or in the folder that PYMAN_ROOT names",
-    "self": _UPDATE,
-    "self-update": _UPDATE,
+    "self-update": "did you mean `pyman self update`?",
     "settings": _SETTINGS,
     "shell": "run `export PYMAN_PYTHON=3.13` in this shell, or `pyman run -p 3.13 -- COMMAND`",
     "trust": "pyman runs nothing of a project's files, so there is nothing to trust",
