@@ -74,6 +74,7 @@ def test_a_real_build_is_a_runtime_like_any_other(user: Home, tmp_path: Path, re
         if path.is_file() and not path.is_symlink():
             assert path.stat().st_mode & 0o7777 in (0o755, 0o644), path
             assert path.suffix == ".pyc" or b"/.install-" not in path.read_bytes(), path
+    assert (runtime / "bin/python3-config").is_symlink()
     for script in ("pip3", "pydoc3"):
         assert user.run(runtime / "bin" / script, "--version" if script == "pip3" else "json")
     user.pyman("venv", "-p", name)

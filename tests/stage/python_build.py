@@ -76,6 +76,9 @@ for pc in lib/pkgconfig/python-3.*.pc; do
     [ -L "$pc" ] || change "$pc" 's|^prefix=.*|prefix=/install|; s|^libdir=.*|libdir=/install/lib|'
 done
 minor=$(cd lib && echo python3.*)
+printf '# built with -L%s/lib\n' "$prefix" >bin/own-config.new && mv bin/own-config.new "bin/$minor-own-config"
+chmod 755 "bin/$minor-own-config"
+ln -s "$minor-own-config" bin/python3-own-config
 printf '#!%s/bin/%s\nimport sys\nprint(sys.prefix)\n' "$prefix" "$minor" >bin/own-pip.new
 printf '#!/install/bin/%s -E\nimport sys\nprint(sys.prefix)\n' "$minor" >bin/own-pydoc.new
 chmod 775 bin/own-pip.new bin/own-pydoc.new

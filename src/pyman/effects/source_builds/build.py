@@ -193,7 +193,7 @@ def _texts(made: str) -> Iterator[str]:
         "bin/*-config",
     ):
         for path in glob.glob(f"{base}/{pattern}"):
-            if os.path.isfile(path) and not path.endswith((".a", ".o")):
+            if os.path.isfile(path) and not os.path.islink(path) and not path.endswith((".a", ".o")):
                 yield path
 
 
