@@ -10,6 +10,7 @@ from pyman.core.escape import visible
 from pyman.core.packages.lent import told
 from pyman.core.relink import Target, shown_release
 from pyman.core.venv import VenvFacts
+from pyman.core.version import short_release
 from pyman.effects.packages.donors import Donors
 from pyman.effects.venvs.inventory import leads_outside
 from pyman.effects.venvs.own_folders import leads_elsewhere, not_written
@@ -69,7 +70,7 @@ def shown_move(session: Session, facts: VenvFacts, target: Target) -> str:
     running = facts.running
     if running is None or os.path.realpath(target.prefix) == running.prefix:
         return ""
-    before = str(running.version) if running.version is not None else "an unknown release"
+    before = short_release(running.version) if running.version is not None else "an unknown release"
     runtimes = os.path.realpath(session.places.runtimes)
     if os.path.dirname(running.prefix) != runtimes:
         before += f" in {short_path(session, running.prefix)}"

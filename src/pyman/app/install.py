@@ -75,6 +75,10 @@ def mirror_of(session: Session, mirror: str | None = None) -> str | None:
     return mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places).mirror
 
 
+_OWN_LISTS = {PYPY: pypy_releases}
+"""What reads the lists of implementations that have some of their own."""
+
+
 class Known:
     """The lists of builds that were asked for: by implementation, each where it was had, or why it was not.
 
@@ -139,8 +143,9 @@ def _one_list(
     here = platform()
     cache, offline, observer = session.places.cache, session.offline, session.observer
     offered = machine in ("", here)
-    if not source and group == [PYPY]:
-        return pypy_releases(machine or here, cache, offline=offline, observer=observer, offered=offered)
+    own = _OWN_LISTS.get(group[0]) if not source else None
+    if own is not None:
+        return own(machine or here, cache, offline=offline, observer=observer, offered=offered)
     feed = CatalogueFeed(source, machine or here, cache, offline=offline, observer=observer, offered=offered)
     return feed.releases(None if requests is None else lambda builds: plan.answer_is_known(requests, builds))
 
@@ -183,8 +188,9 @@ def known_builds(session: Session, aliases: list[str], *, max_age: float) -> tup
     if source or any(request.implementation == CPYTHON for request in requests):
         feed = CatalogueFeed(source, platform(), session.places.cache, web=web)
         builds = feed.releases(lambda builds: plan.answer_is_known(requests, builds), max_age=max_age).builds
-    if not source and any(request.implementation == PYPY for request in requests):
-        builds += pypy_releases(platform(), session.places.cache, web=web, max_age=max_age).builds
+    for implementation, own in _OWN_LISTS.items() if not source else ():
+        if any(request.implementation == implementation for request in requests):
+            builds += own(platform(), session.places.cache, web=web, max_age=max_age).builds
     return builds
 
 

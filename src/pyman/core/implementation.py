@@ -1,7 +1,7 @@
 """What differs between implementations of Python: the names that each gives to its parts, and what pyman does for it.
 
 The one place of these rules, and of all that is written down about one implementation: a new one is a row of _TABLE,
-and where pyman downloads it, its list (core/other_lists.py). What names and files tell about an unknown Python,
+and where pyman downloads it, its list (core/pypy_lists.py for one). What names and files tell about an unknown Python,
 core/names.py reads with what stands here.
 
 An implementation other than CPython has a version of its own beside that of the language, and its own one orders its

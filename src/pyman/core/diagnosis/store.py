@@ -14,7 +14,7 @@ from pyman.core.diagnosis.finding import (
 from pyman.core.implementation import CPYTHON, title
 from pyman.core.record import record
 from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store, swaps
-from pyman.core.version import Version, python_name, release_name
+from pyman.core.version import Version, python_name, release_name, short_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def diagnose_newer(store: Store, newest: Mapping[str, Version]) -> tuple[Finding
         installed = [runtime.version for runtime in store.releases if runtime.whole and runtime.alias == alias]
         present = max(installed, key=lambda each: each.order, default=None)
         if present is not None and version > present:
-            message = f"{version} exists, and {present} is installed"
+            message = f"{short_release(version)} exists, and {short_release(present)} is installed"
             path = store.folder(alias)
             findings.append(
                 Finding("update-available", "alias", path, message, f"`pyman upgrade {alias}`", UPGRADE, alias)

@@ -12,6 +12,7 @@ from pyman.core.packages.lent import names_missing, package_folders
 from pyman.core.plans.move import AliasMove, Follower, library_of_runtime
 from pyman.core.record import record, replace
 from pyman.core.request import Request, parse_request
+from pyman.core.version import release_name
 from pyman.effects.memo import Memo
 from pyman.effects.packages.donors import Donor, Donors
 from pyman.errors import PymanError
@@ -228,7 +229,7 @@ def _key(question: Question) -> str | None:
 def _digest(old: Base, new: Base, request: Request | None) -> str:
     from hashlib import blake2b
 
-    names = "\t".join(f"{base.version}\t{base.variant}\t{base.executable}" for base in (old, new))
+    names = "\t".join(f"{release_name(base.version, base.variant)}\t{base.executable}" for base in (old, new))
     text = f"{names}\t{request or ''}"
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
