@@ -178,10 +178,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Venvs that follow the alias get no patch releases.",
     ),
     "runtime-broken": Explanation(
-        "An installed Python lacks its interpreter or its standard library, or does not start, or it was built from "
-        "source and a library of the system that it needs is gone, as after an upgrade of the distribution.",
-        "`doctor --fix` installs it again if pyman downloaded it. One that was built from source is built again by "
-        "`pyman install VERSION --build`, with the options that it had. Otherwise use the tool that installed it.",
+        "An installed Python lacks a part or does not start, or it was built from source and a system library is gone.",
+        "`doctor --fix` installs a download again, and `pyman install VERSION --build` repeats a build. Otherwise use the "
+        "tool that installed it.",
         "Every venv that runs it is broken.",
     ),
     "adopted-changed": Explanation(
