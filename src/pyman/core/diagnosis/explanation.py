@@ -179,8 +179,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "runtime-broken": Explanation(
         "An installed Python lacks a part or does not start, or it was built from source and a system library is gone.",
-        "`doctor --fix` installs a download again, and `pyman install VERSION --build` repeats a build. Otherwise use the "
-        "tool that installed it.",
+        "`doctor --fix` installs a download again, and `pyman install VERSION --build` repeats a build. Otherwise use "
+        "the tool that installed it.",
         "Every venv that runs it is broken.",
     ),
     "adopted-changed": Explanation(
