@@ -254,6 +254,15 @@ def test_the_name_of_a_build(request_, there, built, options, name):
     assert (decision.name, decision.options) == (name, options)
 
 
+def test_only_cpython_is_built():
+    decision = decide_build(parse_request("pypy3.11"), Store("/s"), RELEASES, {}, ())
+    assert isinstance(decision, Impossible)
+    assert (decision.error.code, decision.error.hint) == (
+        "unsupported",
+        "run `pyman install pypy3.11`, without `--build`",
+    )
+
+
 def test_what_was_built_is_kept_or_built_again_as_it_was():
     store, built = Store("/s", (runtime("3.13.5+mine"),)), {"3.13.5+mine": ("--x",)}
     request = parse_request("3.13.5+mine")

@@ -81,15 +81,15 @@ class Sources:
         """The tarball of a release. Raises PymanError where nobody says what its sha256 is, or the mirror lacks it."""
         release = (decision.version, decision.variant)
         known, listed = self.engine.source(*release), self._listed.get(release)
-        if known is None and listed is None:
-            raise IntegrityError(
-                f"{TOOL} has no sha256 for the source of Python {decision.name}",
-                hint=f"update pyenv, which {TOOL} is a part of",
-                code=UNVERIFIED,
-            )
-        if known is not None and listed is not None:
-            return tarball_of_mirror(known, listed, self.mirror)
-        return known or listed  # type: ignore[return-value]  # one of them is there
+        if known is not None:
+            return known if listed is None else tarball_of_mirror(known, listed, self.mirror)
+        if listed is not None:
+            return listed
+        raise IntegrityError(
+            f"{TOOL} has no sha256 for the source of Python {decision.name}",
+            hint=f"update pyenv, which {TOOL} is a part of",
+            code=UNVERIFIED,
+        )
 
 
 def _decide(

@@ -111,11 +111,11 @@ def read_options(text: str) -> tuple[str, ...]:
     for word in words:
         name = word.partition("=")[0]
         if name in _OURS:
-            raise UsageError(f"`{name}` cannot be given: pyman chooses where a Python lies", hint="leave it away")
+            raise UsageError(f"`{name}` cannot be given: pyman chooses where a Python lies", hint="leave it out")
         if name in _NOT_RELOCATABLE:
             raise UsageError(
                 f"`{name}` cannot be given: the result could not be moved to its place",
-                hint=f"leave it away, or build with pyenv and run `pyman adopt`: `PYTHON_CONFIGURE_OPTS={name}`",
+                hint=f"leave it out; or run `PYTHON_CONFIGURE_OPTS={name} pyenv install`, then `pyman adopt`",
             )
         if not word.startswith("--") and not re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", word):
             raise UsageError(

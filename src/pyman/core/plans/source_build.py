@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pyman.core.escape import as_word
+from pyman.core.implementation import CPYTHON
 from pyman.core.plans.install import Impossible, Keep, not_installable
 from pyman.core.record import record, replace
 from pyman.core.request import Request, best_of
 from pyman.core.source_build import SOURCE, TOOL
 from pyman.core.store import Runtime, Store
 from pyman.core.version import Version, release_name
-from pyman.errors import NotFound, Refused
+from pyman.errors import UNSUPPORTED, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def decide_build(
     """
     if request.kind == "other":
         return Impossible(request, not_installable(request))
+    if request.implementation != CPYTHON:
+        return Impossible(request, _only_cpython(request))
     best = best_of(replace(request, build=""), list(releases))
     if best is None:
         return Impossible(request, _unknown(request, releases, mirror))
@@ -74,11 +78,19 @@ def _name(
     return f"{release}+{SOURCE}" if options or is_taken else release
 
 
+def _only_cpython(request: Request) -> PymanError:
+    return PymanError(
+        f"`{request}` cannot be built: pyman builds CPython only",
+        hint=f"run `pyman install {as_word(request.text)}`, without `--build`",
+        code=UNSUPPORTED,
+    )
+
+
 def _unknown(request: Request, releases: Sequence[tuple[Version, Variant]], mirror: str) -> NotFound:
     if mirror:
         return NotFound(
             f"the mirror {mirror} has no source of Python {request}",
-            hint="leave the mirror away to download it from python.org, or add a line with the variant `source` to it",
+            hint="without a mirror it is downloaded from python.org; or add one with the variant `source` to it",
         )
     minors = [pair for pair in releases if pair[0].minor_name == ".".join(map(str, request.numbers[:2]))]
     newest = max((pair for pair in minors if pair[0].is_final), key=lambda pair: pair[0].order, default=None)
