@@ -395,13 +395,13 @@ def test_what_is_no_python_is_said_in_a_sentence(make, look, tmp_path, home):
 
 
 def test_another_implementation_is_said_to_be_that(look, tmp_path, outside):
-    prefix = tmp_path / "pypy"
-    (prefix / "lib/pypy3.11").mkdir(parents=True)
-    (prefix / "lib/pypy3.11/os.py").touch()
+    prefix = tmp_path / "rust"
+    (prefix / "lib/python3.13/lib-dynload").mkdir(parents=True)
+    (prefix / "lib/python3.13/os.py").touch()
     # Asked as pyman asks an interpreter: with some options, `-c`, a program and its arguments.
-    code = "import sys; sys.implementation.name = 'pypy'; code = sys.argv[5]; del sys.argv[1:6]; exec(code)"
-    program = write_program(prefix / "bin/pypy3", f'exec "{outside}/bin/python3.13" -c "{code}" "$@"')
-    with pytest.raises(BadRequest, match="pypy"):
+    code = "import sys; sys.implementation.name = 'rustpython'; code = sys.argv[5]; del sys.argv[1:6]; exec(code)"
+    program = write_program(prefix / "bin/python3", f'exec "{outside}/bin/python3.13" -c "{code}" "$@"')
+    with pytest.raises(BadRequest, match="RustPython, which pyman does not support"):
         look(program)
 
 

@@ -36,7 +36,7 @@ from pyman.core.admission import (
     objection,
     refusal,
 )
-from pyman.core.implementation import PYPY
+from pyman.core.implementation import CPYTHON
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import replace
 from pyman.core.tool_roots import ToolRoot
@@ -227,7 +227,7 @@ def _what_it_loads(found: Interpreter | None, real: str, grounds: Grounds) -> Ob
             held = objection(thing, grounds, os.geteuid())
             if held is not None:
                 return held
-    if os.path.isdir(f"{library}/lib-dynload") or (found is not None and found.implementation == PYPY):
+    if os.path.isdir(f"{library}/lib-dynload") or (found is not None and found.implementation != CPYTHON):
         return None
     # It looks for its compiled modules in every folder above, and takes the first that anybody has put there.
     things = (replace(thing, last=True) for thing in _on_the_way(folder))
