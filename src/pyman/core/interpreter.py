@@ -60,7 +60,7 @@ _FIELDS = 8
 _LONGEST_SENTENCE = 1000
 
 REQUIRED_MODULES = ("_ssl", "_hashlib", "_ctypes", "_sqlite3", "_lzma", "_bz2", "zlib")
-REQUIRED_OF_OWN_BUILDS = ("_ssl", "zlib")
+REQUIRED_FROM_SOURCE = ("_ssl", "zlib")
 """What an installation is expected to have, and what fails first where a library of the system is missing. The
 extension modules themselves, because the packages around them take ten times as long to import."""
 

@@ -42,7 +42,7 @@ class RuntimeState:
     """Where it looks for certificates, if there are none."""
     runs_pyman: bool = False
     """True where pyman itself runs on it, so that it cannot be replaced."""
-    is_own_build: bool = False
+    is_from_source: bool = False
     """True where it was built from source on this machine: no download is the same."""
 
     @property
@@ -109,7 +109,7 @@ def _diagnose_runtime(state: RuntimeState) -> Finding | None:
     if state.runs_pyman:
         repair = "reinstall pyman on another Python, then install this one again"
         return Finding("runtime-broken", "runtime", runtime.path, trouble, repair)
-    if state.is_own_build:
+    if state.is_from_source:
         return Finding("runtime-broken", "runtime", runtime.path, trouble, f"`pyman install {runtime.name} --build`")
     if runtime.is_managed:
         return Finding("runtime-broken", "runtime", runtime.path, trouble, "install it again", REINSTALL, runtime.name)

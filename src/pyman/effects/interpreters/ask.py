@@ -10,8 +10,8 @@ import os
 
 from pyman.core.interpreter import (
     PROBE,
+    REQUIRED_FROM_SOURCE,
     REQUIRED_MODULES,
-    REQUIRED_OF_OWN_BUILDS,
     InterpreterFacts,
     missing_part,
     read_facts,
@@ -77,16 +77,16 @@ def smoke_test(
     tree: str,
     admission: Admission,
     *,
-    is_own_build: bool = False,
+    is_from_source: bool = False,
     timeout: float = 30.0,
 ) -> None:
     """Start the interpreter of a runtime once, and see that it is what it should be and finds its own library.
 
-    `tree` is the runtime's folder now, `timeout` in seconds. Nothing is written into it. A build of the user's own
+    `tree` is the runtime's folder now, `timeout` in seconds. Nothing is written into it. A build from source
     may lack what its system lacks. Raises BrokenRuntime with what is wrong, and for a module that cannot be imported
     with what the system lacks.
     """
-    modules = REQUIRED_OF_OWN_BUILDS if is_own_build else REQUIRED_MODULES
+    modules = REQUIRED_FROM_SOURCE if is_from_source else REQUIRED_MODULES
     fields = _answer(tree_python, modules, admission, timeout=timeout)
     facts = _facts(tree_python, fields)
     found, wanted = shown_release(facts.version, facts.variant), shown_release(expected, variant)

@@ -44,7 +44,7 @@ def _state(runtime: Runtime, bases: Bases) -> RuntimeState:
     source = manifest.source if manifest is not None else None
     is_built = source is not None or runtime.is_own_build
     if found is None:
-        return RuntimeState(runtime, is_there=True, missing=missing, is_own_build=is_built)
+        return RuntimeState(runtime, is_there=True, missing=missing, is_from_source=is_built)
     failure = of_another_machine(found.path) or (_missing_libraries(source.needs) if source is not None else "")
     return RuntimeState(
         runtime,
@@ -53,7 +53,7 @@ def _state(runtime: Runtime, bases: Bases) -> RuntimeState:
         version=found.version,
         failure=(failure or None) if missing is None else None,
         implementation=found.implementation,
-        is_own_build=is_built,
+        is_from_source=is_built,
     )
 
 
@@ -128,7 +128,7 @@ def _try_one(state: RuntimeState, places: Places) -> RuntimeState:
                 runtime.variant,
                 runtime.path,
                 admission,
-                is_own_build=state.is_own_build,
+                is_from_source=state.is_from_source,
             )
             certificates = list(certificate_places(executable, admission))
         except PymanError as error:

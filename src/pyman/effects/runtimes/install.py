@@ -228,7 +228,7 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
         executable = os.path.join(work.tree, manifest.executable)
         try:
             smoke_test(
-                executable, version, variant, work.tree, Admission(places), is_own_build=manifest.source is not None
+                executable, version, variant, work.tree, Admission(places), is_from_source=manifest.source is not None
             )
         except BrokenRuntime as error:
             raise _of_a_build(error, python_name(release_name(version, variant)), executable, work.tree) from error
