@@ -342,3 +342,50 @@ def test_pythons_and_links_of_others_stay(own):
     assert os.listdir(own.home.project / "there") == ["python3.9"]
     assert not (own.home.root / "shims").exists()
     assert {"3.13"} < set(os.listdir(own.home.runtimes))
+
+
+def test_what_a_cleaner_of_caches_took_is_unpacked_again(person):
+    person.pyman("--version")
+    [build] = os.listdir(person.builds)
+    build = f"{person.builds}/{build}"
+    before = os.stat(build).st_ino
+    os.unlink(f"{build}/pyman/cli/doctor.py")
+    os.unlink(f"{build}/typing_extensions.py")
+    shutil.rmtree(f"{build}/pyman/shims")
+    assert json.loads(person.pyman("doctor", "--json").stdout)["findings"] == []
+    assert os.listdir(f"{build}/pyman/shims") == ["python"]
+    assert os.stat(build).st_ino == before
+    assert os.path.isfile(f"{build}/typing_extensions.py")
+    for above, folders, files in os.walk(build, topdown=False):
+        for name in files:
+            os.unlink(f"{above}/{name}")
+        for name in folders:
+            os.rmdir(f"{above}/{name}")
+    assert person.pyman("--version").stdout.startswith("pyman ")
+    assert os.listdir(person.builds) == [os.path.basename(build)]
+
+
+@needs_root
+def test_root_unpacks_nothing_where_another_user_could_exchange_it(person, tmp_path):
+    his = tmp_path / "his"
+    his.mkdir()
+    os.chown(his, 65534, 65534)
+    os.symlink(his, tmp_path / "link")
+    for cache in (f"{his}/cache", f"{his}/a/b/cache", f"{tmp_path}/link/cache"):
+        shutil.rmtree(his / "a", ignore_errors=True)
+        assert "belongs to another user" in person.pyman("--version", status=1, PYMAN_CACHE_DIR=cache).stderr
+    assert list(his.rglob("pyman")) == []
+    os.chown(his, 0, 0)
+    os.chmod(his, 0o777)
+    assert "others may write to" in person.pyman("--version", status=1, PYMAN_CACHE_DIR=f"{his}/cache").stderr
+    os.chmod(his, 0o1777)
+    person.pyman("--version", PYMAN_CACHE_DIR=f"{his}/cache")
+
+
+def test_folders_above_the_cache_are_this_users_alone_whatever_the_umask(person, tmp_path):
+    before = os.umask(0)
+    try:
+        person.pyman("--version", PYMAN_CACHE_DIR=f"{tmp_path}/x/y")
+    finally:
+        os.umask(before)
+    assert os.stat(f"{tmp_path}/x").st_mode & 0o777 == 0o700

@@ -1,8 +1,10 @@
 """`__main__` of pyman.pyz: unpacks pyman into the user's cache, once for each build, and runs it from there.
 
 Only files can be run beside pyman, read by a shell or compiled once and for all, so nothing is imported from the zip.
-A build is used only from a folder of this user's that nobody else may write to. While a process uses it, it holds a
-shared lock on the folder: whoever unpacks another build removes only those that nobody uses.
+A build is used only from a folder of this user's that nobody else may write to, and by root only where no folder above
+it is another user's. What a cleaner of caches (by the age of files) takes out of it is unpacked again when
+it is missed. While a process uses a build, it holds a shared lock on the folder: whoever unpacks another build removes
+only those that nobody uses.
 
 `tools/build_pyz.py` fills in BUILD. Old Pythons have to be able to read this file, to be told what is needed.
 """
@@ -62,8 +64,10 @@ def open_build():
     above = os.path.join(cache, "pyz")
     build = os.path.join(above, BUILD)
     try:
+        make_folders(cache)
+        check_way(cache)
         for folder in (cache, above):
-            os.makedirs(folder, 0o700, exist_ok=True)
+            make_folders(folder)
             check(os.stat(folder) if folder == cache else os.lstat(folder), folder, (0, os.geteuid()))
         while True:
             if not os.path.lexists(build):
@@ -74,6 +78,35 @@ def open_build():
                 return build
     except OSError as error:
         refuse(f"pyman cannot be unpacked into {error.filename or above}: {error.strerror or error}", _ELSEWHERE)
+
+
+def make_folders(folder):
+    """Create a folder and those above it, whatever the umask says."""
+    if not os.path.isdir(folder):
+        make_folders(os.path.dirname(folder))
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            if not os.path.isdir(folder):
+                raise
+
+
+def check_way(cache):
+    """Refuse, for root, folders above the cache whose owner could put another in its place while pyman runs."""
+    if os.geteuid() != 0:
+        return
+    # In a user namespace / itself may be of a user without a number here.
+    owners = (0, os.stat("/").st_uid)
+    waiting = [os.path.dirname(cache), os.path.dirname(os.path.realpath(cache))]
+    while waiting:
+        folder = waiting.pop()
+        status = os.stat(folder)
+        if status.st_uid not in owners:
+            refuse(f"{folder} belongs to another user, who could change what you run", _ELSEWHERE)
+        if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+            refuse(f"others may write to {folder}, and could change what you run", _ELSEWHERE)
+        if folder != os.path.dirname(folder):
+            waiting.append(os.path.dirname(folder))
 
 
 def check(status, folder, owners):
@@ -125,15 +158,47 @@ def unpack(above, build):
         content = __loader__.get_data(os.path.join(__loader__.archive, "pyman.zip"))
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             archive.extractall(work)
+            names = archive.namelist()
         try:
             os.rename(work, build)
         except OSError:
-            # Another process was first.
+            # Another process was first, or files are missing.
             if not os.path.isdir(build):
                 raise
+            for name in names:
+                path = os.path.join(build, name)
+                if not os.path.exists(path):
+                    make_folders(os.path.dirname(path))
+                    os.rename(os.path.join(work, name), path)
     finally:
         os.close(held)
         shutil.rmtree(work, ignore_errors=True)
+
+
+class Missing:
+    """The last finder of modules: one of the build's that nobody finds was deleted, and is unpacked again."""
+
+    def __init__(self, build):
+        self.build = build
+        self.is_whole = False
+
+    def find_spec(self, name, path=None, target=None):  # noqa: ARG002  # as importlib calls it
+        """Return where the module is, once all that is missing is there again; None where it was never there."""
+        top = name.partition(".")[0]
+        # Of what is no folder its `.dist-info` tells.
+        if self.is_whole or top not in ("pyman", *(one.partition("-")[0] for one in os.listdir(self.build))):
+            return None
+        self.is_whole = True
+        try:
+            unpack(os.path.dirname(self.build), self.build)
+            lock(self.build)  # One that was empty is another folder now.
+        except OSError:
+            return None
+        from importlib import invalidate_caches
+        from importlib.machinery import PathFinder
+
+        invalidate_caches()
+        return PathFinder.find_spec(name, path)
 
 
 def remove_others(above):
@@ -171,7 +236,8 @@ def main():
     """Run pyman from where it was unpacked."""
     global pyman_archive  # noqa: PLW0603  # where pyman looks for it: effects/own_installation.py
     pyman_archive = os.path.abspath(__loader__.archive)
-    sys.path[0] = open_build()
+    build = sys.path[0] = open_build()
+    sys.meta_path.append(Missing(build))
     sys.argv[0] = pyman_archive
     from pyman.__main__ import main as run
 

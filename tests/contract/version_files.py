@@ -242,6 +242,8 @@ CASES = [
     Case("mise: an empty text", None, files={"project/mise.toml": b'[tools]\npython = " "\n'}, runs=PYTHON_13, by="pyman"),
     Case("mise: nothing behind a prefix", None, files={"project/mise.toml": b'[tools]\npython = "prefix:"\n'},
          says=("project/mise.toml", "`prefix:` cannot be understood"), by="pyman"),
+    Case("mise: not understood, in a list", None, files={"project/mise.toml": b'[tools]\npython = ["$x"]\n'},
+         says=("project/mise.toml: `$x` cannot",), by="pyman"),
     Case("asdf: nothing behind a prefix", None, files={TOOLS: b"python prefix:\n"},
          says=(TOOLS, "`prefix:` cannot be understood"), by="pyman"),
     Case("asdf's before mise's", None, files={TOOLS: b"python 3.11\n", "project/mise.toml": b'[tools]\npython = "3.12"\n'},

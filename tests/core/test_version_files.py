@@ -9,7 +9,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pyman.core.request import parse_request
-from pyman.core.version_files import LONGEST_FILE, LONGEST_LINE, FileRequest, parse_version_file, plainly_required
+from pyman.core.version_files import (
+    LONGEST_FILE,
+    LONGEST_LINE,
+    FileRequest,
+    of_poetry,
+    parse_version_file,
+    plainly_required,
+)
 from pyman.errors import BadRequest
 from stage.hostile import HUGE, damaged, text_of
 
@@ -226,3 +233,8 @@ def test_a_valid_file_says_the_same_to_the_parser(lines):
         return
     if value is not None:
         assert table["project"]["requires-python"] == value
+
+
+def test_a_constraint_of_a_megabyte_is_not_taken_apart():
+    for alternatives in ("^3.9||" * 150_000, "^3.9," * 150_000):
+        assert of_poetry(alternatives) == (alternatives,)

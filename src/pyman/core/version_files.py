@@ -125,7 +125,7 @@ def split_pyenv_name(word: str) -> tuple[str, str] | None:
 
 
 def _refused(path: str, number: int | None, why: str, hint: str = _HINT) -> BadRequest:
-    where = path if number is None else f"{path}, line {number}"
+    where = path if not number else f"{path}, line {number}"
     return BadRequest(f"{where}: {why}", hint=hint, exit_status=1)
 
 
@@ -267,8 +267,11 @@ def required_by(document: dict[str, Any]) -> tuple[str, str] | None:
 def of_poetry(constraint: str) -> tuple[str, ...]:
     """Write a constraint of poetry's as specifier sets, one for each alternative, the last one first.
 
-    `^3.11` is `>=3.11,<4`, `~3.11` is `>=3.11,<3.12`, `3.11` is `==3.11.*`. What is not understood stays as it is.
+    `^3.11` is `>=3.11,<4`, `~3.11` is `>=3.11,<3.12`, `3.11` is `==3.11.*`. What is not understood stays as it is, and
+    so does what is longer than any line of a version file.
     """
+    if len(constraint) > LONGEST_LINE:
+        return (constraint,)
     alternatives = [part for part in constraint.replace("||", "|").split("|") if part.strip()]
     return tuple(_poetry_set(alternative) for alternative in reversed(alternatives))
 
