@@ -3,15 +3,20 @@
 #
 # Everything stands in functions, and the last line calls the first of them: a download that was cut short runs nothing.
 
+[ -z "${ZSH_VERSION-}" ] || emulate sh
+
 usage() {
     cat <<'END'
-usage: ./install.sh [REQUEST…]       install pyman or bring it up to date, then these Pythons: ./install.sh 3.13
-       ./install.sh --python PATH    make it run on this Python, 3.11 or newer
-       ./install.sh --uninstall      remove pyman; Pythons that venvs may need stay
+usage: ./install.sh [REQUEST…]         install or update pyman, then install these Pythons: ./install.sh 3.13
+       ./install.sh --python PATH      run pyman on this Python, 3.11 or newer
+       ./install.sh --wheelhouse DIR   take pyman's dependencies from the wheels in DIR, without a network
+       ./install.sh --system           install for every user: /opt/pyman and /usr/local/bin/pyman
+       ./install.sh --uninstall        remove pyman; Pythons that venvs may need stay
 
 PYMAN_ROOT     where pyman keeps everything, its own environment too (~/.local/share/pyman)
 PYMAN_MIRROR   folder or URL from which Pythons come
-pip's own settings say where pyman's dependencies come from; each is checked against requirements.lock.
+pip's own settings (PIP_INDEX_URL, PIP_NO_INDEX, PIP_FIND_LINKS …) say where pyman's dependencies come from; each is
+checked against requirements.lock.
 END
 }
 
@@ -19,21 +24,30 @@ main() {
     set -eu
     umask 022
     wanted_python=
+    wheelhouse=
+    system=
     uninstall=
     while [ $# -gt 0 ]; do
         case $1 in
             -h | --help) usage && return 0 ;;
             --uninstall) uninstall=yes ;;
+            --system) system=yes ;;
+            --wheelhouse)
+                [ $# -ge 2 ] || misused "--wheelhouse needs a folder"
+                wheelhouse=$2
+                shift
+                ;;
             --python)
                 [ $# -ge 2 ] || misused "--python needs a path"
                 wanted_python=$2
                 shift
                 ;;
-            -*) misused "\`$1\` is no option of install.sh" ;;
+            -*) misused "\`$1\` is not an option of install.sh" ;;
             *) break ;;
         esac
         shift
     done
+    [ -z "$system" ] || [ $# -eq 0 ] || misused "--system takes no Python; every user has their own"
     set_places
     check_owner
     if [ -n "$uninstall" ]; then
@@ -44,6 +58,7 @@ main() {
     check_sources
     check_launcher
     begin_work
+    say "looking for a Python to run pyman on"
     find_python || fetch_python
     make_app
     swap_app
@@ -78,12 +93,21 @@ quoted() {
 # --- places ---
 
 set_places() {
-    case ${HOME-} in
-        /*) ;;
-        *) fail "there is no home folder" "set HOME to an absolute path" ;;
-    esac
-    usual_root=$HOME/.local/share/pyman
-    root=${PYMAN_ROOT:-$usual_root}
+    if [ -n "$system" ]; then
+        [ "$(id -u)" = 0 ] || fail "only root can install pyman for every user" \
+            "run \`sudo sh $(quoted "$0") --system\`, or leave out --system to install it for yourself"
+        usual_root=/opt/pyman
+        root=/opt/pyman
+        programs=/usr/local/bin
+    else
+        case ${HOME-} in
+            /*) ;;
+            *) fail "there is no home folder" "set HOME to an absolute path" ;;
+        esac
+        usual_root=$HOME/.local/share/pyman
+        root=${PYMAN_ROOT:-$usual_root}
+        programs=$HOME/.local/bin
+    fi
     case $root in
         /*) ;;
         *) root=$PWD/$root ;;
@@ -93,9 +117,13 @@ set_places() {
         '' | *'
 '*) fail "\`$root\` cannot hold pyman" "choose another PYMAN_ROOT" ;;
     esac
-    programs=$HOME/.local/bin
     launcher=$programs/pyman
     source_folder=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+    case $wheelhouse in
+        '' | /*) ;;
+        *) wheelhouse=$PWD/$wheelhouse ;;
+    esac
+    [ -z "$wheelhouse" ] || [ -d "$wheelhouse" ] || fail "$wheelhouse is not a folder" "give --wheelhouse a folder of wheels"
     work=
     lock=
 }
@@ -103,7 +131,7 @@ set_places() {
 # As root, what belongs to somebody else is not written to: `sudo` may keep the HOME of the user, whose installation
 # would be replaced by one that only root can change.
 check_owner() {
-    [ "$(id -u)" = 0 ] || return 0
+    [ "$(id -u)" = 0 ] && [ -z "$system" ] || return 0
     for folder in "$HOME" "$root" "$programs"; do
         while [ ! -e "$folder" ]; do
             folder=$(dirname -- "$folder")
@@ -146,12 +174,20 @@ check_launcher() {
     fi
 }
 
+# Makes a folder that this user may write to.
+make_folder() {
+    if ! mkdir -p -- "$1" 2>/dev/null || [ ! -w "$1" ]; then
+        fail "$1 cannot be written; nothing was changed" "$2"
+    fi
+}
+
 begin_work() {
-    mkdir -p -- "$root" "$programs"
+    make_folder "$programs" "make it writable for your user: \`ls -ld $(quoted "$programs")\` shows who owns it"
+    make_folder "$root" "choose another folder with PYMAN_ROOT"
     if ! mkdir -- "$root/.installing" 2>/dev/null; then
         other=$(cat "$root/.installing/process" 2>/dev/null || :)
         if [ -n "$other" ] && kill -0 "$other" 2>/dev/null; then
-            fail "another install.sh, process $other, is at work in $root" "wait for it"
+            fail "another install.sh, process $other, is at work in $root" "wait until it has finished"
         fi
         rm -rf -- "$root/.installing"
         mkdir -- "$root/.installing"
@@ -159,19 +195,33 @@ begin_work() {
     lock=$root/.installing
     printf '%s\n' $$ >"$lock/process"
     trap 'undo_work' EXIT
-    trap 'exit 129' HUP
-    trap 'exit 130' INT
-    trap 'exit 143' TERM
+    trap 'interrupted 129' HUP
+    trap 'interrupted 130' INT
+    trap 'interrupted 143' TERM
     work=$root/app-$(date +%Y%m%d%H%M%S)-$$
 }
 
+interrupted() {
+    printf 'error: interrupted; nothing was changed\nhint: run install.sh again to install pyman\n' >&2
+    exit "$1"
+}
+
 undo_work() {
-    status=$?
+    result=$?
     trap - EXIT HUP INT TERM
     [ -z "$work" ] || rm -rf -- "$work"
     [ -z "$lock" ] || rm -rf -- "$lock"
     rmdir -- "$root" 2>/dev/null || :
-    exit "$status"
+    exit "$result"
+}
+
+# Runs a program, and shows what it says on stderr only if it fails: one that is interrupted says too much.
+quietly() {
+    "$@" </dev/null 2>"$lock/said" || {
+        result=$?
+        cat -- "$lock/said" >&2
+        return "$result"
+    }
 }
 
 finish_work() {
@@ -185,41 +235,73 @@ finish_work() {
 
 # Prints the path by which a new venv should use this interpreter: of a venv the base, and by the name that carries
 # the minor, so that a system upgraded to another minor leaves a dead link and no Python that lacks pyman's packages.
+# Then where its pip is: a wheel that is bundled with it, or else `pip`, the module. Nothing of it is installed.
 probe='
-import os, sys
-try:
-    import ensurepip, ssl, venv, zlib
-except ImportError as error:
-    missing = error.name
-else:
-    missing = ""
+import glob, os, sys
 release = sys.version_info
 if release < (3, 11) or release.releaselevel != "final" or sys.implementation.name != "cpython":
     sys.exit(4)
-if missing:
-    print(missing)
+try:
+    import ssl, venv, zlib
+except ImportError as error:
+    print(error.name)
     sys.exit(3)
 base = sys._base_executable or sys.executable
+if len(sys.argv) > 1:
+    # For every user: what they can reach, and nobody but root can change.
+    path = os.path.realpath(base)
+    while True:
+        status = os.stat(path)
+        if status.st_uid != 0 or status.st_mode & 0o022 or not status.st_mode & 0o001:
+            print(path)
+            sys.exit(5)
+        if path == "/":
+            break
+        path = os.path.dirname(path)
+try:
+    import ensurepip
+    places = [os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"), getattr(ensurepip, "_WHEEL_PKG_DIR", None)]
+except ImportError:
+    places = []
+wheels = [wheel for place in places if place for wheel in glob.glob(os.path.join(glob.escape(place), "pip-*.whl"))]
+if wheels:
+    pip = wheels[0]
+else:
+    try:
+        import pip._internal
+    except ImportError:
+        print("ensurepip")
+        sys.exit(3)
+    pip = "pip"
 named = os.path.join(os.path.dirname(base), f"python{release[0]}.{release[1]}{sys.abiflags}")
 print(named if os.path.exists(named) and os.path.samefile(named, base) else base)
+print(pip)
 '
 
-# Tries one interpreter; sets base where it will do.
+# Tries one interpreter; sets base and pip where it will do, and lacking where it nearly does.
 try_python() {
     [ -f "$1" ] && [ -x "$1" ] || return 1
-    answer=$("$1" -I -c "$probe" </dev/null 2>/dev/null) && status=0 || status=$?
-    if [ "$status" -eq 3 ]; then
-        lacking="$1 lacks the module $answer"
-    fi
-    [ "$status" -eq 0 ] && [ -n "$answer" ] && [ -x "$answer" ] || return 1
-    base=$answer
+    answer=$("$1" -I -c "$probe" ${system:+system} </dev/null 2>/dev/null) && result=0 || result=$?
+    case $result in
+        0) ;;
+        3) lacking="$1 lacks the module $answer" ;;
+        5) lacking="$1 is not for every user: $answer belongs to one, can be written by others, or is closed to them" ;;
+    esac
+    [ "$result" -eq 0 ] && [ -n "$answer" ] || return 1
+    [ -x "${answer%
+*}" ] || return 1
+    base=${answer%
+*}
+    pip=${answer##*
+}
 }
 
 find_python() {
     lacking=
     if [ -n "$wanted_python" ]; then
         try_python "$wanted_python" && return 0
-        fail "$wanted_python is no CPython 3.11 or newer with venv, ensurepip and ssl${lacking:+: $lacking}" "name another"
+        [ -z "$lacking" ] || fail "$lacking" "$(how_to_help "$lacking")"
+        fail "$wanted_python is not CPython 3.11 or newer" "pass another interpreter to --python"
     fi
     # Also minor versions that did not exist when this was written; the newest first.
     names=
@@ -244,13 +326,24 @@ find_python() {
     # What is pyman's own comes before what the user may want to remove.
     for candidate in "$root"/app/python/bin/python3.[1-9][0-9] \
         "$root"/runtimes/3.[1-9][0-9]/bin/python3.[1-9][0-9] \
-        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3 \
-        "${UV_PYTHON_INSTALL_DIR:-${XDG_DATA_HOME:-$HOME/.local/share}/uv/python}"/cpython-3.*/bin/python3 \
-        "${MISE_DATA_DIR:-${XDG_DATA_HOME:-$HOME/.local/share}/mise}"/installs/python/3.*/bin/python3 \
-        "${ASDF_DATA_DIR:-$HOME/.asdf}"/installs/python/3.*/bin/python3; do
+        "${PYENV_ROOT:-${HOME-}/.pyenv}"/versions/3.*/bin/python3 \
+        "${UV_PYTHON_INSTALL_DIR:-${XDG_DATA_HOME:-${HOME-}/.local/share}/uv/python}"/cpython-3.*/bin/python3 \
+        "${MISE_DATA_DIR:-${XDG_DATA_HOME:-${HOME-}/.local/share}/mise}"/installs/python/3.*/bin/python3 \
+        "${ASDF_DATA_DIR:-${HOME-}/.asdf}"/installs/python/3.*/bin/python3; do
         try_python "$candidate" && say_python && return 0
     done
     return 1
+}
+
+# What helps against what a Python lacks.
+how_to_help() {
+    case $1 in
+        *' lacks the module ensurepip' | *' lacks the module venv')
+            # shellcheck disable=SC2016  # a command to paste
+            printf 'install it (on Debian and Ubuntu: `apt install python3-venv`), or pass another interpreter to --python'
+            ;;
+        *) printf 'pass another interpreter to --python' ;;
+    esac
 }
 
 say_python() {
@@ -300,19 +393,23 @@ set_target() {
 
 fetch_python() {
     install_one="install Python 3.11 or newer, then run install.sh again"
-    [ -z "$lacking" ] || install_one="$lacking; on Debian: \`apt install python3-venv\`. Or $install_one"
+    none="no Python 3.11 or newer was found"
+    if [ -n "$lacking" ]; then
+        none="no Python that will do was found ($lacking)"
+        install_one="$(how_to_help "$lacking")"
+    fi
     set_target
     mkdir -- "$work" "$work/download"
     if [ -n "${PYMAN_MIRROR-}" ]; then
-        find_in_mirror || fail "there is no Python 3.11 or newer here, and $PYMAN_MIRROR has none for $target" "$install_one"
+        find_in_mirror || fail "$none, and $PYMAN_MIRROR has none for $target" "$install_one"
     else
         archive=cpython-$upstream_version+$upstream_tag-$target-install_only_stripped.tar.gz
         sha256=$(upstream_sha256 "$target")
         [ -n "$sha256" ] ||
-            fail "there is no Python 3.11 or newer here, and install.sh knows no build for $target" "$install_one"
+            fail "$none, and install.sh knows no build for $target" "$install_one"
         [ -z "${PYMAN_OFFLINE-}" ] || [ "$PYMAN_OFFLINE" = 0 ] ||
-            fail "there is no Python 3.11 or newer here, and PYMAN_OFFLINE forbids fetching one" "$install_one"
-        say "there is no Python 3.11 or newer here: fetching $archive"
+            fail "$none, and PYMAN_OFFLINE forbids fetching one" "$install_one"
+        say "$none: fetching $archive"
         get "$upstream/$upstream_tag/$(printf '%s' "$archive" | sed 's/+/%2B/g')" "$work/download/$archive" ||
             fail "$archive could not be fetched from $upstream" "$install_one"
     fi
@@ -320,8 +417,8 @@ fetch_python() {
         fail "nothing here can compute a sha256" "install sha256sum, shasum or openssl"
     [ "$found" = "$sha256" ] ||
         fail "$archive has the sha256 $found, and should have $sha256; nothing of it was used" "fetch it again later"
-    tar -xzf "$work/download/$archive" -C "$work" ||
-        fail "$archive could not be unpacked" "see what tar says above"
+    tar -xzof "$work/download/$archive" -C "$work" ||
+        fail "$archive could not be unpacked"
     rm -rf -- "$work/download"
     for candidate in "$work"/python/bin/python3.[1-9][0-9]; do
         try_python "$candidate" && return 0
@@ -345,7 +442,7 @@ find_in_mirror() {
         *:*) return 1 ;;
     esac
     archive=$(printf '%s' "${place##*/}" | sed 's/%2B/+/g')
-    say "there is no Python 3.11 or newer here: fetching $archive from $mirror"
+    say "$none: fetching $archive from $mirror"
     case $place in
         */*) folder=$mirror/${place%/*} ;;
         *) folder=$mirror ;;
@@ -401,15 +498,27 @@ sha256_of() {
 
 make_app() {
     python=$work/bin/python
-    "$base" -I -m venv -- "$work" || fail "$base could not make pyman's environment in $work" "see what it says above"
+    quietly "$base" -I -m venv --without-pip -- "$work" ||
+        fail "$base could not make pyman's environment in $work" "pass another interpreter to --python"
+    site=$("$python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    [ "$pip" = pip ] || quietly "$base" -I -m zipfile -e "$pip" "$lock/pip" || fail "$pip cannot be unpacked"
     say "installing pyman's dependencies"
     # pip's index, proxy and certificates are the user's to choose; where things go is not.
     (
-        unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS PIP_DRY_RUN PYTHONHOME PYTHONPATH
-        PIP_USER=0 "$python" -I -m pip install --quiet --no-input --disable-pip-version-check --no-warn-script-location \
-            --require-hashes --no-deps --only-binary :all: --requirement "$source_folder/requirements.lock"
-    ) || fail "pyman's dependencies could not be installed; nothing was changed" "see what pip says above"
-    site=$("$python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+        unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS PIP_DRY_RUN PIP_USER PYTHONHOME PYTHONPATH
+        set --
+        # pip splits PIP_FIND_LINKS at blanks.
+        [ -z "$wheelhouse" ] || set -- --no-index --find-links "$wheelhouse"
+        quietly "$base" -I -c 'import runpy, sys
+folder = sys.argv.pop(1)
+if folder:
+    sys.path.insert(0, folder)
+runpy.run_module("pip", run_name="__main__", alter_sys=True)' "$([ "$pip" = pip ] || printf %s "$lock/pip")" \
+            install --quiet --no-input --disable-pip-version-check --no-warn-script-location --no-compile \
+            --require-hashes --no-deps --only-binary :all: --target "$site" "$@" \
+            --requirement "$source_folder/requirements.lock"
+    ) || fail "pyman's dependencies could not be installed; nothing was changed" "$(how_to_get_wheels)"
+    rm -rf -- "${site:?}/bin"
     cp -R -- "$source_folder/src/pyman" "$site/pyman"
     rm -rf -- "$site/pyman/shims" "$site/pyman/completions"
     cp -R -- "$source_folder/shims" "$source_folder/completions" "$site/pyman/"
@@ -419,14 +528,28 @@ make_app() {
     printf 'Metadata-Version: 2.1\nName: pyman-cli\nVersion: %s\n' "$version" >"$site/pyman_cli-$version.dist-info/METADATA"
     echo install.sh >"$site/pyman_cli-$version.dist-info/INSTALLER"
     write_entry
-    # Without compiled files every start of pyman would take five times as long.
-    "$python" -I -m compileall -q "$site" >/dev/null || say "some files of pyman could not be compiled"
-    "$python" -I -S "$work/pyman.py" --version >/dev/null ||
-        fail "the new pyman does not start; the old one, if there was one, stays" "see what it says above"
+    # Without compiled files every start of pyman would take five times as long. Nothing here highlights source code.
+    say "compiling pyman"
+    quietly "$python" -I -m compileall -q -x '/pygments/|/rich/_unicode_data/' "$site" >/dev/null ||
+        say "some files of pyman could not be compiled"
+    quietly "$python" -I -S "$work/pyman.py" --version >/dev/null ||
+        fail "the new pyman does not start; the old one, if there was one, stays" "pass another interpreter to --python"
+    # A copy of the repository may be its user's alone.
+    [ -z "$system" ] || chmod -R u=rwX,go=rX -- "$work"
+}
+
+how_to_get_wheels() {
+    if [ -n "$wheelhouse" ]; then
+        printf 'put the wheels that requirements.lock names into %s' "$(quoted "$wheelhouse")"
+    elif [ -n "${PIP_NO_INDEX-}" ]; then
+        printf 'put the wheels that requirements.lock names where PIP_FIND_LINKS says'
+    else
+        printf "check the network, or set pip's PIP_INDEX_URL; without a network use --wheelhouse"
+    fi
 }
 
 write_entry() {
-    again="sh $(quoted "$source_folder/install.sh")"
+    again="sh $(quoted "$source_folder/install.sh")${system:+ --system}"
     cat >"$work/pyman.py" <<'END'
 import sys
 
@@ -499,13 +622,17 @@ END
 
 show_result() {
     say "installed pyman $version: $launcher, on $base"
+    if [ -n "$system" ]; then
+        say "every user's own \`pyman init\` says what to add to their shell's start-up file"
+        return 0
+    fi
     "$launcher" --quiet shims >/dev/null || say "its shims could not be put in place; see \`pyman doctor\`"
     shell=${SHELL-}
     case :$PATH: in
         *":$programs:"*) ;;
         *)
-            add="export PATH=\"$programs:\$PATH\""
-            [ "${shell##*/}" != fish ] || add="fish_add_path $programs"
+            add="export PATH=$(quoted "$programs"):\"\$PATH\""
+            [ "${shell##*/}" != fish ] || add="fish_add_path $(quoted "$programs")"
             say "$programs is not on PATH: add to your shell's start-up file: $add"
             ;;
     esac
@@ -522,11 +649,12 @@ show_result() {
         *) say 'to let pyman choose `python`, add to ~/.profile: eval "$(pyman init sh)"' ;;
     esac
     [ $# -gt 0 ] || return 0
-    "$launcher" install "$@" || fail "pyman is installed, but \`pyman install $*\` failed" "see what it says above"
+    "$launcher" install "$@" || fail "pyman is installed, but \`pyman install $*\` failed"
     if [ ! -e "$root/demo" ] || [ -f "$root/demo/made-by-install.sh" ]; then
         rm -rf -- "$root/demo"
-        say "a venv to show it, which may be deleted:"
-        "$launcher" venv "$root/demo" --python "$1" || fail "pyman is installed, but a venv could not be made" "see above"
+        say "Demo venv (safe to delete):"
+        "$launcher" venv "$root/demo" --python "$1" ||
+            fail "pyman is installed, but the demo venv could not be created"
         : >"$root/demo/made-by-install.sh"
     fi
 }
@@ -537,9 +665,9 @@ uninstall_all() {
     if [ -h "$launcher" ] || { [ -e "$launcher" ] && ! is_ours "$launcher"; }; then
         say "kept: $launcher, which is not from install.sh"
     elif [ -e "$launcher" ]; then
-        cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pyman}
-        [ "$(uname -s)" != Darwin ] || cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/Library/Caches}/pyman}
-        if [ -d "$cache" ] && ! "$launcher" --quiet cache clean >/dev/null 2>&1; then
+        cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME-}/.cache}/pyman}
+        [ "$(uname -s)" != Darwin ] || cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME-}/Library/Caches}/pyman}
+        if [ -z "$system" ] && [ -d "$cache" ] && ! "$launcher" --quiet cache clean >/dev/null 2>&1; then
             say "kept: the cache, $cache, which may be deleted"
         fi
         rm -f -- "$launcher"

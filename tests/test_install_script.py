@@ -14,7 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from stage.mirror import mirror_folder, shared_folder
-from stage.server import Server
+from stage.pyz import build_pyz, build_wheel, builder
+from stage.server import Server, stall
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCRIPT = os.path.join(CHECKOUT, "install.sh")
@@ -318,7 +319,7 @@ def test_a_python_that_will_not_do(person):
     os.chmod(old, 0o755)
     result = person.install("--python", old)
     assert result.returncode == 1
-    assert f"{old} is no CPython 3.11 or newer" in result.stderr
+    assert f"{old} is not CPython 3.11 or newer" in result.stderr
     assert not os.path.exists(person.root)
 
 
@@ -358,7 +359,7 @@ def test_root_changes_nothing_of_another_user(person, tmp_path, place, how):
 def test_a_python_of_any_minor_version_is_found(person, name):
     """It says that it will do, and makes no environment."""
     program = f"{person.tools}/{name}"
-    text = 'case $* in *missing*) echo "$0" ;; *) echo "asked: $*" >&2; exit 1 ;; esac\n'
+    text = 'case $* in *wheels*) echo "$0"; echo pip ;; *) echo "asked: $*" >&2; exit 1 ;; esac\n'
     with open(program, "w", encoding="utf-8") as file:
         file.write(f"#!/bin/sh\n{text}")
     os.chmod(program, 0o755)
@@ -367,6 +368,201 @@ def test_a_python_of_any_minor_version_is_found(person, name):
     assert "asked: " in result.stderr
     assert result.returncode == 1
     assert not os.path.exists(f"{person.root}/app")
+
+
+# --- every failure has one error and one hint ---
+
+
+def said(result, status=1):
+    """The error and the hint of a failure, and nothing else."""
+    assert result.returncode == status, (result.stdout, result.stderr)
+    error, hint = result.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert hint.startswith("hint: ")
+    return error, hint
+
+
+def python_that_lacks(folder, module):
+    """An interpreter like the one that runs the tests, without a module; pip too, which could do its work."""
+    path = f"{folder}/python3.{sys.version_info[1]}"
+    lines = ["import sys"]
+    names = [module, "pip"] if module == "ensurepip" else [module]
+    lines += [f"sys.modules[{json.dumps(name)}] = None" for name in names]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"""#!/bin/sh
+[ "$2" = -c ] || exit 9
+exec {sys._base_executable} -I -c '{"; ".join(lines)}; code = sys.argv.pop(1); sys.argv[0] = "-c"; exec(code, globals())' "$3" "$4"
+""".replace(' "$4"', ' ${4+"$4"}'))  # fmt: skip
+    os.chmod(path, 0o755)
+    return path
+
+
+@pytest.mark.parametrize("module", ["ensurepip", "ssl", "venv"])
+def test_what_a_python_lacks_is_named(person, module):
+    python = python_that_lacks(person.folder, module)
+    error, hint = said(person.install("--python", python))
+    assert error == f"error: {python} lacks the module {module}"
+    assert ("python3-venv" in hint) == (module != "ssl")
+    os.rename(python, f"{person.tools}/{os.path.basename(python)}")
+    error, _ = said(person.install(PYMAN_OFFLINE="1"))
+    assert f"({person.tools}" in error
+    assert f"lacks the module {module}" in error
+
+
+def test_a_home_that_cannot_be_written(person):
+    with open(f"{person.home}/.local", "w", encoding="utf-8"):
+        pass
+    error, hint = said(person.install("--python", sys.executable))
+    assert error == f"error: {person.home}/.local/bin cannot be written; nothing was changed"
+    assert "'\\''s home" in hint
+
+
+def test_interrupted_it_says_so_and_leaves_nothing(person):
+    import signal
+
+    with Server(person.tools) as server:
+        stuck = stall(0)
+        for project in ("annotated-doc", "anyio"):
+            server.fault(f"/{project}/", stuck)
+        process = subprocess.Popen(
+            ["/bin/sh", SCRIPT, "--python", sys.executable], cwd=person.home, start_new_session=True,
+            env=person.environment | {"PIP_INDEX_URL": server.url, "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "",
+                                      "PIP_NO_CACHE_DIR": "1", "PIP_EXTRA_INDEX_URL": ""},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert server.stalled.wait(60)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines() == [
+        "error: interrupted; nothing was changed",
+        "hint: run install.sh again to install pyman",
+    ]
+    assert not os.path.exists(person.root)
+
+
+@pytest.mark.parametrize("shell", ["zsh", "bash", "busybox sh", "dash"])
+def test_whatever_shell_runs_it(person, shell):
+    words = shell.split()
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not here")
+    error, _ = said(person.install("--python", "/nowhere", shell=(shutil.which(words[0]), *words[1:])))
+    assert error == "error: /nowhere is not CPython 3.11 or newer"
+    assert not os.path.exists(person.root)
+
+
+# --- what is installed ---
+
+
+def test_nothing_that_nobody_needs_is_installed(installed):
+    names = {name for _, folders, files in os.walk(app_of(installed)) for name in (*folders, *files)}
+    assert not names & {"pip", "setuptools", "pip3", "wheel", "httpx.exe", "pygmentize", "markdown-it"}
+    assert not [name for name in names if name.startswith("ensurepip")]
+    size = sum(
+        os.lstat(os.path.join(folder, name)).st_size
+        for folder, _, files in os.walk(app_of(installed))
+        for name in files
+    )
+    assert size < 25 << 20
+
+
+def test_a_wheelhouse_needs_no_network(person, tmp_path):
+    house = tmp_path / "wheel house"
+    builder().download_requirements(str(house))
+    os.unlink(house / "requirements.txt")
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "",
+               "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1"}  # fmt: skip
+    result = person.install("--python", sys.executable, "--wheelhouse", str(house), **nowhere)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("looking for a Python")
+    assert person.pyman("--version").returncode == 0
+    # As a user of pip does it.
+    variables = nowhere | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": house.as_uri()}
+    again = person.install("--python", sys.executable, **variables)
+    assert again.returncode == 0, again.stderr
+    next(house.glob("rich-*")).unlink()
+    failed = person.install("--python", sys.executable, "--wheelhouse", str(house), **nowhere)
+    assert failed.returncode == 1
+    assert f"hint: put the wheels that requirements.lock names into '{house}'" in failed.stderr
+    assert person.pyman("--version").returncode == 0
+
+
+def test_it_updates_and_uninstalls_itself(person, tmp_path):
+    import hashlib
+
+    assert person.install("--python", sys.executable).returncode == 0
+    before = app_of(person)
+    folder = tmp_path / "releases"
+    folder.mkdir()
+    (tmp_path / "wheel").mkdir()
+    path = build_pyz(folder / "pyman-99.0.pyz", build_wheel(tmp_path / "wheel"), "99.0")
+    with open(path, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    (folder / "SHA256SUMS").write_text(f"{digest}  pyman-99.0.pyz\n")
+    with Server(str(folder)) as server:
+        updated = json.loads(person.pyman("self", "update", "--json", PYMAN_DOWNLOADS=server.url).stdout)
+    assert (updated["version"], updated["installed_by"]) == ("99.0", "install.sh")
+    assert person.pyman("--version").stdout == "pyman 99.0\n"
+    assert app_of(person) == before
+    assert json.loads(person.pyman("self", "--json").stdout)["installed_by"] == "install.sh"
+    assert os.path.isfile(f"{person.root}/shims/python")
+    assert json.loads(person.pyman("list", "--json").stdout)["runtimes"] == []
+    site = updated["changed"][0]
+    assert os.listdir(os.path.dirname(os.path.realpath(site))) == ["site-packages"]
+    planned = json.loads(person.pyman("self", "uninstall", "--json", "--dry-run").stdout)
+    done = json.loads(person.pyman("self", "uninstall", "--json").stdout)
+    assert planned.pop("dry_run") is True
+    assert planned == done
+    assert person.launcher in done["changed"]
+    assert [path for path in person.everything() if not os.path.isdir(path)] == []
+    assert not os.path.exists(person.root)
+
+
+def test_for_every_user_it_installs_no_python(person):
+    result = person.install("--system", "3.13")
+    assert result.returncode == 2
+    assert "--system takes no Python" in result.stderr
+
+
+def in_a_machine_of_its_own(person, script):
+    """Run a script as root where /opt and /usr/local/bin are empty folders of the test."""
+    for name in ("opt", "local"):
+        os.makedirs(f"{person.folder}/{name}", exist_ok=True)
+    mounts = f"mount --bind '{person.folder}/opt' /opt && mount --bind '{person.folder}/local' /usr/local/bin"
+    return subprocess.run(
+        ["unshare", "-m", "/bin/sh", "-c", f"{mounts} && {script}"], cwd="/", capture_output=True, text=True, check=False,
+        env=person.environment | {"PATH": f"{person.tools}:/usr/sbin:/usr/bin:/bin"}, timeout=300,
+    )  # fmt: skip
+
+
+@needs_root
+def test_every_user_runs_what_root_installed(person, tmp_path):
+    if in_a_machine_of_its_own(person, "true").returncode != 0:
+        pytest.skip("no namespace for mounts can be had here")
+    house = tmp_path / "house"
+    builder().download_requirements(str(house))
+    os.unlink(house / "requirements.txt")
+    umask = "umask 077; "
+    result = in_a_machine_of_its_own(person, f"{umask}/bin/sh {SCRIPT} --system --wheelhouse '{house}'")
+    if "no Python that will do was found" in result.stderr:
+        pytest.skip("there is no Python of root's here")
+    assert result.returncode == 0, result.stderr
+    assert "installed pyman" in result.stdout
+    other = "setpriv --reuid 12345 --regid 12345 --clear-groups env HOME=/tmp/nowhere PATH=/usr/local/bin:/usr/bin:/bin"
+    run = in_a_machine_of_its_own(
+        person, f"{other} pyman self --json && {other} pyman list && {other} pyman self update"
+    )
+    assert '"installed_by": "install.sh"' in run.stdout, run.stderr
+    assert "no Python is installed yet" in run.stdout + run.stderr, run.stderr
+    assert "\nhint: " in run.stderr
+    assert "Traceback" not in run.stderr
+    refused = in_a_machine_of_its_own(person, f"{other} pyman self uninstall")
+    assert refused.returncode == 1
+    assert "sudo pyman self uninstall" in refused.stderr
+    gone = in_a_machine_of_its_own(person, "HOME=/tmp/nowhere /usr/local/bin/pyman self uninstall")
+    assert gone.returncode == 0, gone.stderr
+    assert os.listdir(f"{person.folder}/local") == []
+    assert os.listdir(f"{person.folder}/opt") == []
 
 
 # --- no Python at all ---
@@ -484,7 +680,7 @@ def test_uninstalling_says_what_it_keeps(installed):
     assert not os.path.exists(f"{installed.home}/.cache/pyman")
     assert os.listdir(f"{installed.root}/shims") == ["mine"]
     left = {os.path.relpath(path, installed.root) for path in installed.everything() if path.startswith(installed.root)}
-    assert left == {".", "runtimes", "runtimes/3.13.5", "shims", "shims/mine"}
+    assert left - {"mounts"} == {".", "runtimes", "runtimes/3.13.5", "shims", "shims/mine"}
     os.rename(f"{installed.root}/shims", f"{installed.folder}/away")
     os.rmdir(f"{installed.root}/runtimes/3.13.5")
     assert installed.install("--uninstall").returncode == 0

@@ -47,6 +47,7 @@ def download_requirements(folder: str) -> None:
     with open(LOCK, encoding="utf-8") as file:
         requirements = re.split(r"(?<!\\)\n", file.read())
     wanted = [re.sub(r" ;[^\\\n]*", "", each) for each in requirements if "sys_platform == 'win32'" not in each]
+    os.makedirs(folder, exist_ok=True)
     text = os.path.join(folder, "requirements.txt")
     with open(text, "w", encoding="utf-8") as file:
         file.write("\n".join(wanted))

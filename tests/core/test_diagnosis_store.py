@@ -1,11 +1,14 @@
 """Findings about aliases, runtimes, interrupted work and the machine."""
 
+import pytest
+
 from pyman.core.diagnosis.store import (
     Interrupted,
     RuntimeState,
     diagnose_aliases,
     diagnose_end_of_life,
     diagnose_newer,
+    diagnose_own_python,
     diagnose_path,
     diagnose_runtimes,
     diagnose_unfinished,
@@ -122,6 +125,34 @@ def test_a_newer_patch_release():
     assert (finding.code, finding.severity) == ("update-available", "info")
     assert finding.message == "3.13.16 exists, and 3.13.15 is installed"
     assert diagnose_newer(store, {"3.13": Version(3, 13, 15), "3.12": Version(3, 12, 9)}) == ()
+
+
+@pytest.mark.parametrize(
+    ("own", "path", "newest", "ended", "said"),
+    [
+        (Version(3, 13, 15), "/s/app/python/bin/python3.13", {}, {}, None),
+        (Version(3, 13, 5), "/s/app/python/bin/python3.13", {}, {}, "pyman runs on Python 3.13.5, and 3.13.15 exists"),
+        (Version(3, 13, 15), "/x/bin/python3.13", {"3.13": Version(3, 13, 16)}, {}, "3.13.16 exists"),
+        (Version(3, 12, 1), "/x/bin/python3.12", {"3.13": Version(3, 13, 16)}, {}, None),
+        (Version(3, 12, 1), "/x/bin/python3.12", {}, {"3.12": "2028-10-31"}, "3.12, which reached end of life on 2028"),
+        (Version(3, 13, 5), "/usr/bin/python3.13", {}, {"3.13": "2029-10-31"}, None),
+        (
+            Version(3, 14, 0, "rc1"),
+            "/x/bin/python3.14",
+            {"3.14": Version(3, 14, 0)},
+            {},
+            "3.14.0rc1, and 3.14.0 exists",
+        ),
+    ],
+)
+def test_the_python_that_pyman_runs_on(own, path, newest, ended, said):
+    found = diagnose_own_python(own, path, "install again", Store("/s", (NEW,), GOOD), newest, ended)
+    assert len(found) == (said is not None)
+    for finding in found:
+        assert (finding.code, finding.kind, finding.path, finding.repair) == (
+            "own-python-outdated", "machine", path, "install again"
+        )  # fmt: skip
+        assert said in finding.message
 
 
 def test_the_order_of_path():

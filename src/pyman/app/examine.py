@@ -6,6 +6,7 @@ import functools
 import os
 from itertools import islice
 
+from pyman import __version__
 from pyman.app.console import Session
 from pyman.core.diagnosis.finding import DiagnosisContext, Finding
 from pyman.core.diagnosis.ignore import Acknowledgement, parse_acknowledgement, unacknowledged
@@ -19,6 +20,7 @@ from pyman.core.diagnosis.venv import (
     list_venv,
 )
 from pyman.core.escape import without_secrets
+from pyman.core.own_release import python_command
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record, replace
 from pyman.core.relink import Target, relink_target, store_target, target_for, wanted_alias
@@ -28,8 +30,10 @@ from pyman.core.venv import OTHER_COPY, VenvFacts
 from pyman.core.version import Version, minor_alias
 from pyman.effects.architecture import Architectures
 from pyman.effects.moves.check import Base, Fitness, Question
+from pyman.effects.own_installation import SOURCE, own_python, read_installation
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.settings import read_settings
+from pyman.effects.shims import pyman_command
 from pyman.effects.store import read_store
 from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.inventory import take_inventory
@@ -315,6 +319,7 @@ def store_findings(session: Session, store: Store) -> list[Finding]:
         diagnose_aliases,
         diagnose_certificates,
         diagnose_newer,
+        diagnose_own_python,
         diagnose_path,
         diagnose_runtimes,
         diagnose_unfinished,
@@ -329,7 +334,14 @@ def store_findings(session: Session, store: Store) -> list[Finding]:
     if not any(session.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")):
         findings += diagnose_certificates(states, system_certificates())
     findings += diagnose_unfinished(read_interrupted(store))
-    findings += diagnose_newer(store, _newest(session, store))
+    newest = _newest(session, store)
+    findings += diagnose_newer(store, newest)
+    by = read_installation(__version__, pyman_command()).by
+    if by != SOURCE:
+        own, interpreter = own_python()
+        ended = _ended(session, [own.minor_name])
+        repair = python_command(by, "3" if ended else own.minor_name)
+        findings += diagnose_own_python(own, interpreter, repair, store, newest, ended)
     path = session.environ.get("PATH", "").split(os.pathsep)
     findings += diagnose_path(session.places.shims, path, _winner(path))
     return findings

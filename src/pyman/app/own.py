@@ -19,6 +19,7 @@ from pyman.effects.own_release import (
     fetch_release,
     fetch_sums,
     installed_files,
+    refuse_what_others_own,
     remove_files,
     remove_if_empty,
     replace_archive,
@@ -56,6 +57,8 @@ def update_pyman(session: Session) -> Update:
     installation = own_installation()
     if installation.by not in (INSTALL_SCRIPT, ARCHIVE):
         raise _not_ours(installation, "updates", 0)
+    place = installation.path if installation.by == ARCHIVE else os.path.dirname(installation.package)
+    refuse_what_others_own([place], "update")
     address = (session.environ.get(ADDRESS) or DOWNLOADS or "").rstrip("/")
     if not address:
         raise PymanError(
@@ -71,7 +74,6 @@ def update_pyman(session: Session) -> Update:
         release = newest_release(fetch_sums(web, f"{address}/{SUMS}"), __version__)
         if release is None:
             return Update(installation, None)
-        place = installation.path if installation.by == ARCHIVE else os.path.dirname(installation.package)
         if not session.dry_run:
             content = fetch_release(web, f"{address}/{release.name}", release)
             if installation.by == ARCHIVE:
@@ -127,6 +129,9 @@ def uninstall_pyman(session: Session, removed: list[str]) -> Removal:
     """
     installation = own_installation()
     root = session.places.root
+    if installation.by in (INSTALL_SCRIPT, ARCHIVE):
+        files = installed_files(installation, session.places, session.environ.get("PATH", ""))
+        refuse_what_others_own(files, "uninstall")
     for changes in unlink_shims(session):
         removed.extend(changes.paths)
     if session.dry_run:
@@ -150,5 +155,7 @@ def uninstall_pyman(session: Session, removed: list[str]) -> Removal:
         removed.extend(files)
     else:
         remove_files(files, removed)
-        remove_if_empty(os.path.join(session.places.cache, "pyz"), session.places.cache)
+        # Of an installation for every user, the folder as well.
+        above = os.path.dirname(installation.environment) if installation.by == INSTALL_SCRIPT else ""
+        remove_if_empty(os.path.join(session.places.cache, "pyz"), session.places.cache, above)
     return Removal(installation, is_whole=is_whole)

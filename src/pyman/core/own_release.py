@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyman.core.escape import quote
+from pyman.core.escape import as_word
 from pyman.core.record import record
 
 PREFIX, SUFFIX = "pyman-", ".pyz"
@@ -59,12 +59,23 @@ def installer_commands(by: str, python: str) -> tuple[str, str] | None:
     `python` is the interpreter that pyman was installed for.
     """
     if by == "pip":
-        pip = f"{quote(python)} -m pip"
+        pip = f"{as_word(python)} -m pip"
         return f"{pip} install --upgrade {_DISTRIBUTION}", f"{pip} uninstall {_DISTRIBUTION}"
     if by == "uv":
-        pip, whose = "uv pip", f"--python {quote(python)}"
+        pip, whose = "uv pip", f"--python {as_word(python)}"
         return f"{pip} install {whose} --upgrade {_DISTRIBUTION}", f"{pip} uninstall {whose} {_DISTRIBUTION}"
     return _COMMANDS.get(by)
+
+
+def python_command(by: str, minor: str) -> str:
+    """Return what puts pyman on another Python of this minor version, as a short phrase or a command."""
+    commands = {
+        "install.sh": f'`sh install.sh --python "$(pyman find {minor})"`',
+        "pyman.pyz": "put a newer Python first on PATH",
+        "pipx": f'`pipx reinstall pyman-cli --python "$(pyman find {minor})"`',
+        "uv tool": f"`uv tool upgrade pyman-cli --python {minor}`",
+    }
+    return commands.get(by, "install pyman again on a newer Python")
 
 
 def is_safe_address(address: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from pyman.core.record import record
+from pyman.core.version import Version
 
 INSTALL_SCRIPT, ARCHIVE = "install.sh", "pyman.pyz"
 """The installers of pyman's own, as INSTALLER beside the package names them."""
@@ -39,6 +40,14 @@ def read_installation(version: str, command: str) -> Installation:
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     installer = _installer(os.path.join(os.path.dirname(package), f"pyman_cli-{version}.dist-info"))
     return Installation(_by(installer), own_archive() or command, sys.prefix, package)
+
+
+def own_python() -> tuple[Version, str]:
+    """The release that pyman runs on, and the path of its interpreter outside of any venv."""
+    release = sys.version_info
+    stage = {"alpha": "a", "beta": "b", "candidate": "rc"}.get(release.releaselevel, "")
+    version = Version(*release[:3], f"{stage}{release.serial}" if stage else "")
+    return version, getattr(sys, "_base_executable", None) or sys.executable
 
 
 def _installer(dist_info: str) -> str:

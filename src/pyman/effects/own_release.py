@@ -11,11 +11,11 @@ from pyman.effects.own_installation import ARCHIVE
 from pyman.effects.places import cannot_write
 from pyman.effects.removal import remove_tree
 from pyman.effects.staging import exchange
-from pyman.errors import IntegrityError, NetworkError, PymanError, Refused
+from pyman.errors import IntegrityError, NetworkError, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from pyman.core.own_release import OwnRelease
     from pyman.effects.own_installation import Installation
@@ -65,6 +65,17 @@ def _fetch(web: Web, url: str, most: int) -> bytes:
             if len(content) > most:
                 raise NetworkError(f"{url} is larger than {most >> 20} MiB", hint="check the address")
     return bytes(content)
+
+
+def refuse_what_others_own(paths: Iterable[str], action: str) -> None:
+    """Raise ReadOnly before anything is changed where this user may not replace what is installed."""
+    for path in paths:
+        folder = os.path.dirname(os.path.realpath(path))
+        if not os.access(folder, os.W_OK):
+            raise ReadOnly(
+                f"pyman is installed in {folder}, where this user may not write; nothing was changed",
+                hint=f"run `sudo pyman self {action}`",
+            )
 
 
 def replace_archive(archive: str, content: bytes, version: str) -> None:
@@ -122,7 +133,9 @@ def _unpack(content: bytes, folder: str, by: str) -> None:
         with zipfile.ZipFile(io.BytesIO(content)) as outer, zipfile.ZipFile(io.BytesIO(outer.read(_INNER))) as inner:
             os.mkdir(folder, 0o755)
             inner.extractall(folder)
-            [installer] = [name for name in inner.namelist() if name.endswith("/INSTALLER")]
+            [installer] = [
+                name for name in inner.namelist() if name.startswith("pyman_cli-") and name.endswith("/INSTALLER")
+            ]
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise IntegrityError("the release is not a pyman.pyz; nothing was changed", hint="try again later") from error
     with open(os.path.join(folder, installer), "w", encoding="utf-8") as file:
@@ -246,8 +259,7 @@ def _launchers(app: str, home: str, search_path: str) -> Iterator[str]:
             lines = [] if os.path.islink(path) else read_text(path, _LARGEST_LAUNCHER).split("\n")
         except OSError:
             continue
-        # `quote` leaves plain words alone, install.sh never does.
-        if lines[1:2] == [_LAUNCHER] and {f"app={quote(app)}", f"app='{app}'"} & {*lines}:
+        if lines[1:2] == [_LAUNCHER] and f"app={quote(app)}" in lines:
             yield path
 
 

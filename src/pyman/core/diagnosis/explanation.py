@@ -219,6 +219,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         "There is no automatic repair. Put the shims first, as `pyman init` says.",
         "`python` in a shell ignores `.python-version` and the default. " + _IGNORE,
     ),
+    "own-python-outdated": Explanation(
+        "The Python that pyman itself runs on gets no more fixes, or is an older patch release than is known here. The "
+        "Pythons of a distribution are not judged.",
+        "There is no automatic repair. Install pyman again on a newer Python, with the command that the finding names. "
+        "`pyman self update` updates pyman, not its Python.",
+        "pyman works as before; what downloads and unpacks Pythons lacks fixes of its own Python. " + _IGNORE,
+    ),
     "no-certificates": Explanation(
         "A Python finds no CA certificates where it looks for them.",
         "There is no automatic repair. Set `SSL_CERT_FILE`, or install the certificates of the system.",

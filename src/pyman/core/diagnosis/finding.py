@@ -89,6 +89,7 @@ SEVERITIES: dict[str, Severity] = {
     "unsearched": WARNING,
     "update-available": INFO,
     "path-order": WARNING,
+    "own-python-outdated": WARNING,
     "no-certificates": WARNING,
     "unreachable": INFO,
 }

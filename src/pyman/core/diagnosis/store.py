@@ -197,6 +197,28 @@ def diagnose_newer(store: Store, newest: Mapping[str, Version]) -> tuple[Finding
     return tuple(findings)
 
 
+def diagnose_own_python(
+    own: Version, path: str, repair: str, store: Store, newest: Mapping[str, Version], ended: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """Say whether the Python that pyman itself runs on is without support, or an older patch release than is known.
+
+    `newest` and `ended` are as above, by minor; `path` is the interpreter. A distribution's gets its fixes from there.
+    """
+    if any(path.startswith(f"{prefix}/bin/") for prefix in DISTRIBUTION_PREFIXES):
+        return ()
+    minor = own.minor_name
+    if minor in ended:
+        message = f"pyman runs on Python {minor}, which reached end of life on {ended[minor]}"
+    else:
+        known = [one.version for one in store.runtimes if one.whole and one.alias == minor and one.version.is_final]
+        known += [newest[minor]] if minor in newest else []
+        best = max(known, key=lambda each: each.order, default=own)
+        if not best > own:
+            return ()
+        message = f"pyman runs on Python {own}, and {best} exists"
+    return (Finding("own-python-outdated", "machine", path, message, repair),)
+
+
 def diagnose_path(shims: str, path: Iterable[str], winner: str | None) -> tuple[Finding, ...]:
     """Say whether another `python` comes before the shims. `winner` is the first one on PATH, None for none."""
     if shims not in path or winner is None or winner.startswith(shims + "/"):
