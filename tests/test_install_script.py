@@ -529,6 +529,7 @@ def in_a_machine_of_its_own(person, script):
     for name in ("opt", "local"):
         os.makedirs(f"{person.folder}/{name}", exist_ok=True)
     mounts = f"mount --bind '{person.folder}/opt' /opt && mount --bind '{person.folder}/local' /usr/local/bin"
+    mounts += " && mount -t tmpfs -o mode=1777 none /mnt"
     return subprocess.run(
         ["unshare", "-m", "/bin/sh", "-c", f"{mounts} && {script}"], cwd="/", capture_output=True, text=True, check=False,
         env=person.environment | {"PATH": f"{person.tools}:/usr/sbin:/usr/bin:/bin"}, timeout=300,
@@ -548,7 +549,7 @@ def test_every_user_runs_what_root_installed(person, tmp_path):
         pytest.skip("there is no Python of root's here")
     assert result.returncode == 0, result.stderr
     assert "installed pyman" in result.stdout
-    other = "setpriv --reuid 12345 --regid 12345 --clear-groups env HOME=/tmp/nowhere PATH=/usr/local/bin:/usr/bin:/bin"
+    other = "setpriv --reuid 12345 --regid 12345 --clear-groups env HOME=/mnt/home PATH=/usr/local/bin:/usr/bin:/bin"
     run = in_a_machine_of_its_own(
         person, f"{other} pyman self --json && {other} pyman list && {other} pyman self update"
     )
@@ -559,7 +560,7 @@ def test_every_user_runs_what_root_installed(person, tmp_path):
     refused = in_a_machine_of_its_own(person, f"{other} pyman self uninstall")
     assert refused.returncode == 1
     assert "sudo pyman self uninstall" in refused.stderr
-    gone = in_a_machine_of_its_own(person, "HOME=/tmp/nowhere /usr/local/bin/pyman self uninstall")
+    gone = in_a_machine_of_its_own(person, "HOME=/mnt/home /usr/local/bin/pyman self uninstall")
     assert gone.returncode == 0, gone.stderr
     assert os.listdir(f"{person.folder}/local") == []
     assert os.listdir(f"{person.folder}/opt") == []

@@ -49,7 +49,7 @@ def run(environ, *words, status=0):
 def by_pip(environ, folder):
     run(environ, sys.executable, "-m", "venv", folder / "env")
     run(environ, folder / "env/bin/pip", "install", "--quiet", "pyman-cli")
-    return folder / "env/bin/pyman", "pip", f"{folder}/env/bin/python -m pip"
+    return folder / "env/bin/pyman", "pip", "-m pip install --upgrade pyman-cli"
 
 
 def by_wheelhouse(environ, folder):
@@ -59,7 +59,7 @@ def by_wheelhouse(environ, folder):
     run(environ, folder / "env/bin/pip", "download", "--quiet", "--dest", house, "pyman-cli")
     offline = environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(house), "PIP_INDEX_URL": "http://127.0.0.1:9/"}
     run(offline, folder / "env/bin/pip", "install", "--quiet", "pyman-cli")
-    return folder / "env/bin/pyman", "pip", f"{folder}/env/bin/python -m pip"
+    return folder / "env/bin/pyman", "pip", "-m pip install --upgrade pyman-cli"
 
 
 def by_pipx(environ, folder):

@@ -8,10 +8,12 @@ import sys
 from pyman import __version__
 from pyman.app.console import Session
 from pyman.app.shims import unlink_shims
+from pyman.core.escape import as_word
 from pyman.core.own_release import SUMS, OwnRelease, installer_commands, is_safe_address, newest_release
 from pyman.core.project import DOWNLOADS
 from pyman.core.record import record
 from pyman.effects.cache_folder import Cleaned, clean_cache, plan_cleaning
+from pyman.effects.interruption import Part
 from pyman.effects.lock import hold
 from pyman.effects.own_installation import ARCHIVE, INSTALL_SCRIPT, SOURCE, Installation, read_installation
 from pyman.effects.own_release import (
@@ -40,17 +42,16 @@ def own_installation() -> Installation:
 
 @record
 class Update:
-    """What an update changes."""
+    """An update of pyman itself."""
 
     installation: Installation
     release: OwnRelease | None
     """The newer release; None where there is none."""
-    changed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def update_pyman(session: Session) -> Update:
-    """Put the newest release in the place of this one.
+def update_pyman(session: Session, changed: list[str]) -> Update:
+    """Put the newest release in the place of this one, and say so in `changed`.
 
     Raises Refused where another installer does that, and PymanError where it is not possible; nothing is changed then.
     """
@@ -76,12 +77,16 @@ def update_pyman(session: Session) -> Update:
             return Update(installation, None)
         if not session.dry_run:
             content = fetch_release(web, f"{address}/{release.name}", release)
-            if installation.by == ARCHIVE:
-                replace_archive(installation.path, content, release.version)
-            else:
-                replace_packages(installation, content, release.version)
+            with Part():
+                if installation.by == ARCHIVE:
+                    replace_archive(installation.path, content, release.version)
+                else:
+                    replace_packages(installation, content, release.version)
+                changed.append(place)
+        else:
+            changed.append(place)
     notes = () if session.dry_run else _new_shims(session, installation)
-    return Update(installation, release, (place,), notes)
+    return Update(installation, release, notes)
 
 
 def _new_shims(session: Session, installation: Installation) -> tuple[str, ...]:
@@ -102,7 +107,8 @@ def _by_hand(installation: Installation) -> str:
 def _not_ours(installation: Installation, does: str, number: int) -> Refused:
     commands = installer_commands(installation.by, sys.executable)
     if installation.by == SOURCE:
-        message, hint = f"this pyman runs from its source, {os.path.dirname(installation.package)}", "use git there"
+        folder = os.path.dirname(installation.package)
+        message, hint = f"this pyman runs from its source, {folder}", f"run `git -C {as_word(folder)} pull`"
     elif commands is not None:
         message, hint = f"{installation.by} installed this pyman, and {does} it", f"run `{commands[number]}`"
     else:

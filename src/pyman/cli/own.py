@@ -55,13 +55,15 @@ def _data(by: str, version: str = __version__, changed: tuple[str, ...] = ()) ->
 
 
 def _update(session: Session) -> Answer:
-    update = update_pyman(session)
+    changed: list[str] = []
+    session.if_cut_off(lambda: Answer(_data(own_installation().by, changed=tuple(changed))))
+    update = update_pyman(session, changed)
     by = update.installation.by
     if update.release is None:
         return Answer(_data(by), (f"pyman {__version__} is the newest release",))
     verb = session.shown("updated", "would update")
     line = f"{verb} pyman: {__version__} -> {update.release.version}"
-    return Answer(_data(by, update.release.version, update.changed), (line,), notes=update.notes)
+    return Answer(_data(by, update.release.version, tuple(changed)), (line,), notes=update.notes)
 
 
 def _uninstall(session: Session) -> Answer:

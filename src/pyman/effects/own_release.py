@@ -87,14 +87,14 @@ def replace_archive(archive: str, content: bytes, version: str) -> None:
     new = f"{place}.new-{os.getpid()}"
     try:
         mode = os.stat(place).st_mode & 0o777
-        with DeferredSignals():
-            try:
-                _write(new, content, mode)
-                _check_start([sys.executable, "-I", "-S", new, "--version"], version)
+        try:
+            _write(new, content, mode)
+            _check_start([sys.executable, "-I", "-S", new, "--version"], version)
+            with DeferredSignals():
                 os.replace(new, place)
                 committed()
-            finally:
-                _unlink(new)
+        finally:
+            _unlink(new)
     except OSError as error:
         raise cannot_write(place, error) from error
 
@@ -107,20 +107,18 @@ def replace_packages(installation: Installation, content: bytes, version: str) -
     site = os.path.realpath(os.path.dirname(installation.package))
     new = f"{site}.new-{os.getpid()}"
     try:
-        with DeferredSignals():
-            try:
-                _unpack(content, new, installation.by)
-                _compile(new)
-                _open_to_all(new)
-                start = (
-                    "import sys; sys.path.append(sys.argv.pop(1)); from pyman.__main__ import main; sys.exit(main())"
-                )
-                _check_start([sys.executable, "-I", "-S", "-c", start, new, "--version"], version)
+        try:
+            _unpack(content, new, installation.by)
+            _compile(new)
+            _open_to_all(new)
+            start = "import sys; sys.path.append(sys.argv.pop(1)); from pyman.__main__ import main; sys.exit(main())"
+            _check_start([sys.executable, "-I", "-S", "-c", start, new, "--version"], version)
+            with DeferredSignals():
                 if not exchange(new, site):
                     raise Refused(f"{site} cannot be replaced in one step on this file system", hint="run install.sh")
                 committed()
-            finally:
-                remove_tree(new)
+        finally:
+            remove_tree(new)
     except OSError as error:
         raise cannot_write(site, error) from error
 
