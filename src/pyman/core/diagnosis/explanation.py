@@ -223,8 +223,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The Python that pyman itself runs on gets no more fixes, or is an older patch release than is known here. The "
         "Pythons of a distribution are not judged.",
         "There is no automatic repair. Install pyman again on a newer Python, with the command that the finding names. "
-        "`pyman self update` updates pyman, not its Python.",
-        "pyman works as before; what downloads and unpacks Pythons lacks fixes of its own Python. " + _IGNORE,
+        "An update of pyman itself leaves it on the same Python.",
+        "Everything works as before, but pyman downloads and unpacks with a Python that lacks fixes. " + _IGNORE,
     ),
     "no-certificates": Explanation(
         "A Python finds no CA certificates where it looks for them.",
