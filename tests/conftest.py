@@ -53,6 +53,7 @@ _OWN_RUNS = {
             "test_doctor_owners.py",
             "test_owners_keep.py",
             "test_without_shims.py",
+            "test_first_day.py",
             "test_install_script.py",
             "test_pyz.py",
             "test_ways_to_install.py",
