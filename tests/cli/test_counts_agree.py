@@ -10,6 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyman.effects.venvs.records import record_hash, record_name
 from stage.home import Home
 from stage.uses import ELSEWHERE, WAYS, Uses, elsewhere
 from stage.venvs import make_prefix, write
@@ -36,13 +37,15 @@ WORLDS = st.tuples(
     st.none() | st.tuples(KINDS, st.sampled_from(["folder", "link", "text"])),
     # Where tools keep theirs, which nobody has recorded either.
     st.lists(st.tuples(KINDS, st.sampled_from(PLACES)), max_size=3, unique_by=lambda one: one[1]),
+    # On a disk that is not mounted: nobody can tell what they go through.
+    st.integers(0, 2),
 )
 
 
 class World:
     """A home with such venvs; `names` tells of each by its real place which name of the store it goes through."""
 
-    def __init__(self, folder, recorded, here, of_tools):
+    def __init__(self, folder, recorded, here, of_tools, away):
         self.home = Home(folder)
         self.folder = folder
         for release in (OLD, NEW, LAST):
@@ -57,6 +60,11 @@ class World:
                 os.symlink(path, self.home.root / f"venvs/{number}-{os.path.basename(os.path.dirname(path))}")
         for kind, place in of_tools:
             self._venv(kind, f"{self.home.path}/{place}")
+        self.away = {f"{folder}/disk/{number}/.venv" for number in range(away)}
+        with open(self.home.root / "mounts", "w") as mounts:
+            for path in self.away:
+                os.symlink(path, self.home.root / "venvs" / record_name(path))
+                mounts.write(f"{record_hash(record_name(path))} /dev/away /\n")
         if here is not None:
             kind, shape = here
             path = f"{self.home.project}/.venv"
@@ -120,11 +128,15 @@ def _count_alike(world):
         assert world.real(told["users"]) == world.on(release), release
         assert told["venvs"] == listed[release]
     # Who goes through the alias needs the release that it leads to: the last of its minor, or all others are older.
+    # What is away may need any of them, and is neither counted nor forgotten.
     for release in (OLD, NEW, LAST):
-        if needed := world.on(release):
+        if needed := world.on(release) | world.away:
             answer = home.json("uninstall", release, status=1)
             assert answer["error"]["code"] == "in-use"
             assert world.real(one["who"] for one in answer["needed"]) == needed, release
     answer = home.json("prune")
-    assert world.real(one["who"] for one in answer["kept"]) == world.through(OLD)
-    assert answer["changed"] == ([] if world.through(OLD) else [OLD])
+    kept = world.through(OLD) | world.away
+    assert world.real(one["who"] for one in answer["kept"]) == kept
+    assert answer["changed"] == ([] if kept else [OLD])
+    told = {one["path"] for one in home.json("venvs")["venvs"] if one["state"] == "unreachable"}
+    assert told == world.away
