@@ -703,6 +703,8 @@ uninstall_all() {
     done
     [ ! -f "$root/demo/made-by-install.sh" ] || rm -rf -- "$root/demo"
     rmdir -- "$root/venvs" 2>/dev/null || :
+    # What is told of records goes with the last of them.
+    [ -d "$root/venvs" ] || rm -f -- "$root/mounts" "$root/searched" "$root/repairs"
     if [ -h "$root/app" ]; then
         rm -f -- "$root/app"
         say "removed pyman's own environment, $root/app"

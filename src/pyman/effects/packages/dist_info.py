@@ -239,6 +239,8 @@ _SLOW_FILE = 1e-3
 _THREADS = 8
 
 _MOST_REMEMBERED = 20_000
+_TOGETHER = 256
+"""Folders that are read at once by several threads."""
 
 
 @record
@@ -323,7 +325,9 @@ class Reader:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            yield from pool.map(self.read, waiting)
+            # It would begin with all of them, and keep what nobody has asked for yet.
+            while together := tuple(islice(waiting, _TOGETHER)):
+                yield from pool.map(self.read, together)
 
     def _lost_symbols_of(self, path: str) -> tuple[str, ...] | None:
         if not self.lost_symbols:

@@ -49,9 +49,10 @@ class WayOut:
 class Use:
     """A venv that goes through the store. No record: a move of an alias makes one for each of a thousand venvs."""
 
-    __slots__ = ("_known", "by_home", "has_record", "name", "place", "recorded", "runtimes", "status")
+    __slots__ = ("_known", "by_home", "has_record", "identity", "name", "place", "recorded", "runtimes")
 
     def __init__(self, known: str, place: str, entry: tuple[str, str], status: os.stat_result) -> None:
+        """`status` is that of its `pyvenv.cfg`. Raises OSError where the system refuses a look."""
         self._known = known
         self.recorded = False
         """True where the path that was asked about is that of its record."""
@@ -61,8 +62,11 @@ class Use:
         """The folder, by the path of its record; where a text file in the place of `.venv` names a folder: that one."""
         self.runtimes, self.name = entry
         """The store's folder of runtimes, as the venv writes it, and the name in it: an alias, or a patch release."""
-        self.status = status
-        """Of its `pyvenv.cfg`."""
+        if status.st_nlink != 1:
+            # A copy of the venv shares the file by a hard link: its folder is its own.
+            status = os.stat(place)
+        self.identity = (status.st_dev, status.st_ino)
+        """The same for all paths of one venv."""
         self.by_home = False
         """True for a venv that goes by its `home` alone."""
 
@@ -139,15 +143,10 @@ class Uses:
                 if use is None:
                     continue
                 use.recorded = use.has_record = number < recorded
-                status = use.status
-                if status.st_nlink != 1:
-                    # A copy of the venv shares the file by a hard link: its folder is its own.
-                    status = os.stat(use.place)
-                identity = (status.st_dev, status.st_ino)
-                known = found.get(identity)
+                known = found.get(use.identity)
                 if known is None or _is_own_path(use.path):
                     use.has_record = use.has_record or (known is not None and known.has_record)
-                    found[identity] = use
+                    found[use.identity] = use
             except OSError:
                 unseen.append(_recorded_path(place) if number < recorded else place)
         return list(found.values()), unseen
