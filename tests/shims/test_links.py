@@ -86,6 +86,10 @@ def test_a_folder_that_is_gone_is_not_made_again_and_one_that_fails_keeps_no_oth
     assert "/proc cannot be written" in machine.pyman("shims", status=1).err
     assert not gone.exists()
     assert os.listdir(last) == ["python3.13"]
+    (machine.root / "links").write_text(f"{gone}\n{last}\n")
+    told = machine.pyman("shims", "--unlink")
+    assert told.out == f"removed 1 link from {last}\n"
+    assert f"{gone} does not exist: if it comes back, so do the links in it" in told.err
 
 
 def test_what_came_into_the_place_of_a_link_meanwhile_is_left_alone(machine):

@@ -124,8 +124,14 @@ def _unlinked(session: Session) -> Answer:
     each = unlink_shims(session)
     paths = [path for changes in each for path in changes.paths]
     would = "would remove" if session.dry_run else "removed"
-    lines = tuple(f"{would} {count_of_links(len(changes.remove))} from {changes.folder}" for changes in each)
-    return Answer({"changed": paths}, lines or ("there are no links to shims",))
+    gone = [changes.folder for changes in each if not os.path.isdir(changes.folder)]
+    lines = tuple(
+        f"{would} {count_of_links(len(changes.remove))} from {changes.folder}"
+        for changes in each
+        if changes.folder not in gone
+    )
+    notes = tuple(f"{folder} does not exist: if it comes back, so do the links in it" for folder in gone)
+    return Answer({"changed": paths}, lines or ("there are no links to shims",), notes=notes)
 
 
 # The command line, described for the completions: what is understood, read from the commands themselves.

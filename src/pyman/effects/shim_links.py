@@ -91,7 +91,8 @@ def apply_links(root: str, changes: LinkChanges) -> None:
                 _store_folders(root, after, before)
             committed()
     except OSError as error:
-        raise cannot_write(folder, error) from error
+        is_list = os.path.dirname(os.fsdecode(error.filename or "")) == root
+        raise cannot_write(os.path.join(root, _NAME) if is_list else folder, error) from error
 
 
 def _refuse_list_of_others(root: str) -> None:
