@@ -418,7 +418,7 @@ fetch_python() {
     [ "$found" = "$sha256" ] ||
         fail "$archive has the sha256 $found, and should have $sha256; nothing of it was used" "fetch it again later"
     tar -xzof "$work/download/$archive" -C "$work" ||
-        fail "$archive could not be unpacked"
+        fail "$archive could not be unpacked" "run install.sh again, which fetches it again"
     rm -rf -- "$work/download"
     for candidate in "$work"/python/bin/python3.[1-9][0-9]; do
         try_python "$candidate" && return 0
@@ -501,7 +501,7 @@ make_app() {
     quietly "$base" -I -m venv --without-pip -- "$work" ||
         fail "$base could not make pyman's environment in $work" "pass another interpreter to --python"
     site=$("$python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    [ "$pip" = pip ] || quietly "$base" -I -m zipfile -e "$pip" "$lock/pip" || fail "$pip cannot be unpacked"
+    [ "$pip" = pip ] || quietly "$base" -I -m zipfile -e "$pip" "$lock/pip" || fail "$pip cannot be unpacked" "pass another interpreter to --python"
     say "installing pyman's dependencies"
     # pip's index, proxy and certificates are the user's to choose; where things go is not.
     (
@@ -638,15 +638,15 @@ show_result() {
     esac
     # shellcheck disable=SC2016  # the user's shell is to read these
     case ${shell##*/} in
-        zsh) say 'to let pyman choose `python`, add to ~/.zshrc: eval "$(pyman init zsh)"' ;;
-        fish) say 'to let pyman choose `python`, add to ~/.config/fish/config.fish: pyman init fish | source' ;;
+        zsh) say 'to use the shims, add this line to ~/.zshrc: eval "$(pyman init zsh)"' ;;
+        fish) say 'to use the shims, add this line to ~/.config/fish/config.fish: pyman init fish | source' ;;
         bash)
             # A terminal of macOS starts login shells.
             # shellcheck disable=SC2088  # it is shown as people write it
             [ "$(uname -s)" = Darwin ] && file='~/.bash_profile' || file='~/.bashrc'
-            say "to let pyman choose \`python\`, add to $file: eval \"\$(pyman init bash)\""
+            say "to use the shims, add this line to $file: eval \"\$(pyman init bash)\""
             ;;
-        *) say 'to let pyman choose `python`, add to ~/.profile: eval "$(pyman init sh)"' ;;
+        *) say 'to use the shims, add this line to ~/.profile: eval "$(pyman init sh)"' ;;
     esac
     [ $# -gt 0 ] || return 0
     "$launcher" install "$@" || fail "pyman is installed, but \`pyman install $*\` failed"
