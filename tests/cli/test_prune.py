@@ -41,7 +41,7 @@ def test_what_nothing_uses_goes_and_the_price_is_told(user):
     assert answer == planned
     assert installed(user) == [NEW]
     text = user.pyman("prune").out
-    assert "everything installed is used" in text
+    assert "every Python that pyman installed is used" in text
 
 
 def test_in_words(user):

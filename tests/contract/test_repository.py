@@ -20,6 +20,7 @@ TEXTS = [
     "tests/README.md",
     "docs/design.md",
     "docs/other-tools.md",
+    "docs/from-pyenv.md",
 ]
 
 

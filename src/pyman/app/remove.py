@@ -106,7 +106,7 @@ class Pruned:
         elif not any(runtime.is_managed for runtime in self.store.runtimes):
             lines.append("nothing to remove: pyman has installed no Python")
         elif not lines:
-            lines.append("nothing to remove: everything installed is used")
+            lines.append("nothing to remove: every Python that pyman installed is used")
         return lines
 
 
