@@ -80,7 +80,7 @@ def test_a_real_build_is_a_runtime_like_any_other(user: Home, tmp_path: Path, re
     assert (runtime / "bin/python3-config").is_symlink()
     for script in ("pip3", "pydoc3"):
         assert user.run(runtime / "bin" / script, "--version" if script == "pip3" else "json")
-    user.pyman("venv", "-p", name)
+    user.pyman("venv", "-p", "3.13" if name == "3.13.5" else name)
     python = user.project / ".venv/bin/python"
     user.run(python, "-c", "import bz2, ctypes, lzma, readline, sqlite3, ssl, zlib")
     assert "pip" in user.run(python, "-m", "pip", "--version")
@@ -89,7 +89,7 @@ def test_a_real_build_is_a_runtime_like_any_other(user: Home, tmp_path: Path, re
     user.run(python, "-c", "import made_here")
     findings = user.json("doctor", "--offline", status=None)["findings"]
     assert [one["code"] for one in findings if one["severity"] == "error"] == []
-    if name != release:
+    if name != "3.13.5":
         return
     moved = user.json("install", "3.13.15", PYMAN_MIRROR=mirror_folder())["moved"]
     assert [move["venvs"]["followed"] for move in moved if move["alias"] == "3.13"] == [1]
