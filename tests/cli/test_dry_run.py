@@ -147,6 +147,8 @@ CASES = [
     (two, "local 3.11"),
     (two, "global 3.11"),
     (two, "shims"),
+    (two, "shims --link"),
+    (two, "report --html page.html"),
     (two, "rehash"),
     (two, "mirror ../mirror 3.13"),
     (two, "cache clean"),
@@ -178,7 +180,7 @@ def comparable(answer):
         return [comparable(one) for one in answer]
     if not isinstance(answer, dict):
         return answer
-    left_out = ("dry_run", "status", "open", "fixed")
+    left_out = ("dry_run", "status", "open", "fixed", "time")
     return {key: comparable(value) for key, value in answer.items() if key not in left_out}
 
 

@@ -85,11 +85,12 @@ def test_the_one_that_this_process_runs_on(home):
     python = user.runtimes / "3.13/bin/python3.13"
     venv = user.path / "venv"
     user.run(python, "-m", "venv", "--without-pip", venv)
-    environ = {**user.environ, "PYTHONPATH": os.pathsep.join([PACKAGE, sysconfig.get_path("purelib")])}
+    # What PYTHONPATH holds is not imported by pyman.
+    code = f"import sys; sys.path[:0] = {[PACKAGE, sysconfig.get_path('purelib')]}; from pyman.__main__ import main; sys.exit(main())"
     for interpreter in (python, venv / "bin/python"):
         for words in (["uninstall", "--force", NEW], ["prune"]):
-            command = [interpreter, "-m", "pyman", *words, "--json"]
-            done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+            command = [interpreter, "-c", code, *words, "--json"]
+            done = subprocess.run(command, env=user.environ, capture_output=True, text=True, check=False)
             answer = json.loads(done.stdout)
             assert answer.get("changed", []) == []
             if words[0] == "uninstall":

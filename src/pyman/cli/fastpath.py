@@ -219,6 +219,8 @@ PLAIN_OPTIONS = {
         "--no-adopt": ("no_adopt", False),
         "--no-check": ("no_check", False),
         "--default": ("default", False),
+        "--build": ("from_source", False),
+        "--build-with": ("options", True),
     },
 }
 PLAIN_ARGUMENTS = {"install": "requests"}
