@@ -227,10 +227,24 @@ def _give_back(work: str, place: str) -> None:
     except FileNotFoundError:
         pass
     else:
-        if status.st_ino != _marked_inode(work):
+        # The number may be that of a newer folder by now: file systems give them out again.
+        if status.st_ino != _marked_inode(work) or _holds_more(place, os.path.join(work, OLD)):
             raise Exchanged(place)
         remove_tree(place, inode=status.st_ino)
     os.rename(os.path.join(work, OLD), place)
+
+
+def _holds_more(folder: str, copy: str) -> bool:
+    """True where a folder has a name that the whole copy of what it is said to be has not. Raises OSError."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    for top, folders, files in os.walk(folder, onerror=stop):
+        above = copy + top[len(folder) :]
+        if not all(is_there(os.path.join(above, name)) for name in (*folders, *files)):
+            return True
+    return False
 
 
 def _write_mark(path: str, inode: int) -> None:
