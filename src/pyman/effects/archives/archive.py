@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pyman.core.archive import (
     FOLDER_MODE,
@@ -32,6 +32,7 @@ from pyman.errors import IntegrityError, NotFound, PymanError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import hashlib
+    from typing import Any
 
 _ANOTHER = "take another archive of it"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -456,17 +457,8 @@ def _bunzip2(compressed: Iterator[bytes], archive: str) -> Iterator[bytes]:
             hint="run pyman on another Python",
         ) from None
 
-    decoder = bz2.BZ2Decompressor()
     try:
-        for piece in compressed:
-            rest = piece
-            while rest or not (decoder.needs_input or decoder.eof):
-                if decoder.eof:
-                    decoder = bz2.BZ2Decompressor()
-                yield decoder.decompress(rest, _PIECE)
-                rest = decoder.unused_data if decoder.eof else b""
-        if not decoder.eof:
-            raise Unacceptable("is cut short")
+        yield from _streams(compressed, bz2.BZ2Decompressor)
     except OSError as error:
         raise Unacceptable(f"is damaged: {error}") from None
 
@@ -481,19 +473,24 @@ def _unzstd(compressed: Iterator[bytes], archive: str) -> Iterator[bytes]:
             hint="take the .tar.gz of the same release",
         ) from None
 
-    decoder = zstd.ZstdDecompressor()
     try:
-        for piece in compressed:
-            rest = piece
-            while rest or not (decoder.needs_input or decoder.eof):
-                if decoder.eof:
-                    decoder = zstd.ZstdDecompressor()
-                yield decoder.decompress(rest, _PIECE)
-                rest = decoder.unused_data if decoder.eof else b""
-        if not decoder.eof:
-            raise Unacceptable("is cut short")
+        yield from _streams(compressed, zstd.ZstdDecompressor)
     except zstd.ZstdError as error:
         raise Unacceptable(f"is damaged: {error}") from None
+
+
+def _streams(compressed: Iterator[bytes], make_decoder: Callable[[], Any]) -> Iterator[bytes]:
+    """Decode streams that follow each other as one. Raises Unacceptable for one that is cut short."""
+    decoder = make_decoder()
+    for piece in compressed:
+        rest = piece
+        while rest or not (decoder.needs_input or decoder.eof):
+            if decoder.eof:
+                decoder = make_decoder()
+            yield decoder.decompress(rest, _PIECE)
+            rest = decoder.unused_data if decoder.eof else b""
+    if not decoder.eof:
+        raise Unacceptable("is cut short")
 
 
 class Ahead:
