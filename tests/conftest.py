@@ -59,7 +59,7 @@ _OWN_RUNS = {
             "test_ways_to_install.py",
             "test_seed_interpreters.py",
         ),
-        *("test_rebuild_its_index.py", "test_other_implementations.py", "test_moved_venvs.py", "test_installers.py"),
+        *("test_rebuild_its_index.py", "test_other_implementations.py", "test_relocation.py", "test_installers.py"),
         *("test_moved_backends.py", "test_rebuild_everything.py", "test_compilers.py", "test_newer_releases.py"),
         *("test_venv_like_venv.py", "real_wheels", "real_compiled", "every_kind_of_package"),
         "many_broken_venvs",
@@ -74,7 +74,7 @@ _LAW_IN_THE_SUITE = 0.25
 # In the order of their length, as `--durations=0` told it; whatever is not among them takes less than any of these.
 _LONGEST = (
     *("test_rebuild", "test_install_script", "test_rebuild_keeps", "test_upgrade", "test_seed", "test_installers"),
-    *("test_seed_interpreters", "test_venv", "test_moved_venvs", "test_uninstall", "test_choose", "test_doctor_store"),
+    *("test_seed_interpreters", "test_venv", "test_relocation", "test_uninstall", "test_choose", "test_doctor_store"),
     *("test_venv_commands", "test_store_commands", "test_crowds", "test_move", "test_install_faults", "test_shim"),
 )
 

@@ -7,13 +7,13 @@ import pytest
 
 from pyman.core.diagnosis.finding import DiagnosisContext
 from pyman.core.diagnosis.venv import diagnose_venv
-from pyman.core.moved import edits_of_move
 from pyman.core.plans.repair import moved_steps, plan_repair
+from pyman.core.relocation import edits_of_move
 from pyman.effects.places import Places
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
-from pyman.effects.venvs.moved import read_moved
 from pyman.effects.venvs.on_disk import read_venv
+from pyman.effects.venvs.relocation import read_moved
 from pyman.errors import PymanError
 from stage.mirror import copy_of_tree
 from stage.venvs import call, peer, write

@@ -13,7 +13,7 @@ from pyman.app import venv as making
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects import mounts
 from pyman.effects.places import read_places
-from pyman.effects.runtimes.needs import read_dependents
+from pyman.effects.runtimes.dependents import read_dependents
 from pyman.effects.store import read_store
 from pyman.effects.venvs.inventory import take_inventory, unrecorded_venvs
 from pyman.effects.venvs.records import known_venvs, write_link, write_record

@@ -14,8 +14,8 @@ from pyman.core.store import Runtime, Store
 from pyman.core.version import python_name, version_data
 from pyman.effects.files import size_of
 from pyman.effects.interruption import DeferredSignals, Part
+from pyman.effects.runtimes.dependents import UnreachableVenvs, read_dependents, runtime_at
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
-from pyman.effects.runtimes.needs import UnreachableVenvs, read_dependents, runtime_at
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.record_mounts import RecordMounts
 from pyman.effects.venvs.records import GONE, forget

@@ -12,11 +12,11 @@ from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.diagnosis.ignore import unacknowledged
 from pyman.core.diagnosis.venv import diagnose_venv
-from pyman.core.moved import edits_of_move, link_edits_of_move, moved_roots, still_names_old_place
 from pyman.core.plans.move import through_other
 from pyman.core.plans.repair import chosen_target, moved_steps, plan_repair
 from pyman.core.plans.steps import CopyProgram, Forget, Plan, ReplaceFile
 from pyman.core.record import record, replace
+from pyman.core.relocation import edits_of_move, link_edits_of_move, moved_roots, still_names_old_place
 from pyman.core.repairs import LASTING, DoneRepair, changes_of
 from pyman.core.request import parse_request
 from pyman.core.store import Store
@@ -37,11 +37,11 @@ from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
-from pyman.effects.venvs.moved import bytecode_of, folders_of_moved, kernels_elsewhere, read_moved
 from pyman.effects.venvs.own_folders import clean_up_own, package_folders
 from pyman.effects.venvs.owner_files import read_owner_files
 from pyman.effects.venvs.records import record_name
 from pyman.effects.venvs.recovery import LEFT, interrupted, recover, restore_work_folder
+from pyman.effects.venvs.relocation import bytecode_of, folders_of_moved, kernels_elsewhere, read_moved
 from pyman.effects.venvs.repairs import RepairLog, modes_of
 from pyman.effects.venvs.shared_files import read_shared_files
 from pyman.effects.venvs.stores import is_known

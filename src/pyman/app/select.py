@@ -14,17 +14,6 @@ from pyman.core.names import is_interpreter_name
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
 from pyman.core.request import Request, parse_request
-from pyman.core.selection import (
-    ACTIVE_VENV,
-    ENVIRONMENT,
-    NEWEST,
-    PROGRAM,
-    Selection,
-    VersionSource,
-    named_by_program,
-    select,
-    select_for_program,
-)
 from pyman.core.shell.shims import (
     is_of_a_venv,
     own_program,
@@ -35,6 +24,17 @@ from pyman.core.shell.shims import (
 )
 from pyman.core.store import Choice, Store, choose, is_shared, through_alias
 from pyman.core.version import minor_alias, python_name, version_data
+from pyman.core.version_source import (
+    ACTIVE_VENV,
+    ENVIRONMENT,
+    NEWEST,
+    PROGRAM,
+    Selection,
+    VersionSource,
+    named_by_program,
+    select,
+    select_for_program,
+)
 from pyman.effects.files import open_regular, read_text
 from pyman.effects.project_files import project_of
 from pyman.effects.store import read_store

@@ -7,16 +7,6 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.selection import (
-    ARGUMENT,
-    DEFAULT,
-    ENVIRONMENT,
-    NEWEST,
-    PROGRAM,
-    PYPROJECT_KEY,
-    Selection,
-    VersionSource,
-)
 from pyman.core.version_files import (
     MISE_FILES,
     MISE_KEY,
@@ -27,6 +17,16 @@ from pyman.core.version_files import (
     plainly_required,
     required_by,
     words_of_mise,
+)
+from pyman.core.version_source import (
+    ARGUMENT,
+    DEFAULT,
+    ENVIRONMENT,
+    NEWEST,
+    PROGRAM,
+    PYPROJECT_KEY,
+    Selection,
+    VersionSource,
 )
 from pyman.effects.project_files import PYPROJECT, TOOL_FILES, VERSION_FILE, read_project_file, upward
 from pyman.errors import BadRequest

@@ -178,9 +178,9 @@ def _clean_up(session: Session, venvs: list[str]) -> None:
     from pyman.effects.lock import hold
     from pyman.effects.staging import clean_up_temporaries
     from pyman.effects.venvs.journal import journal_paths
-    from pyman.effects.venvs.moved import folders_of_moved
     from pyman.effects.venvs.own_folders import clean_up_own, has_temporaries, package_folders
     from pyman.effects.venvs.recovery import recover
+    from pyman.effects.venvs.relocation import folders_of_moved
 
     places = session.places
     for folder in (places.root, places.runtimes, places.venvs, places.shims):

@@ -14,8 +14,8 @@ from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.verb import verb
 from pyman.core.store import Moved, Runtime
 from pyman.effects.interruption import DeferredSignals, Part
+from pyman.effects.runtimes.dependents import read_dependents
 from pyman.effects.runtimes.managed import remove_runtime
-from pyman.effects.runtimes.needs import read_dependents
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.stores import forget_venv, recorded_venvs

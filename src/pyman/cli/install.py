@@ -13,9 +13,9 @@ from pyman.cli.show.changes import changed_names, installed_data, moved_data, mo
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
-from pyman.core.selection import requests_of
 from pyman.core.store import pinned
 from pyman.core.version import python_name
+from pyman.core.version_source import requests_of
 from pyman.effects.archives.local import verified_archive
 from pyman.effects.moves.move import set_default
 from pyman.effects.runtimes.health import what_is_broken

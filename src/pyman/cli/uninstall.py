@@ -21,8 +21,8 @@ from pyman.core.store import Moved, Runtime, Store, wanted_aliases, without_runt
 from pyman.core.version import python_name, version_data
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, why_left_alone
+from pyman.effects.runtimes.dependents import read_dependents, sort_for_relink
 from pyman.effects.runtimes.managed import remove_runtime
-from pyman.effects.runtimes.needs import read_dependents, sort_for_relink
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.errors import IN_USE, Refused

@@ -13,9 +13,9 @@ from pyman.cli.show.output import with_pyman_line
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.request import parse_request
-from pyman.core.selection import DEFAULT
 from pyman.core.store import choose
 from pyman.core.version_files import NAME, parse_version_file
+from pyman.core.version_source import DEFAULT
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.moves.move import set_default

@@ -53,8 +53,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pyman.core.moved import Edit, LinkEdit
     from pyman.core.plans.steps import Step
+    from pyman.core.relocation import Edit, LinkEdit
     from pyman.core.store import Store
 
 PLANNED_HERE = (RELINK, REFRESH, REPAIR_NAMES, REPAIR_MODES, REPAIR_MOVED, REWRITE, FORGET, OWN_FILES)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from pyman.core.moved import replace_place
 from pyman.core.record import record
+from pyman.core.relocation import replace_place
 from pyman.core.script_header import is_plain
 from pyman.core.shell.activation import quote_powershell
 

@@ -1,6 +1,6 @@
 """Which names get a shim, what a name means in a Python, and the text of the one file behind them all. Import-light.
 
-Which Python is meant, core/selection.py says. The shim itself is sh (`shims/python` in the repository); what is
+Which Python is meant, core/version_source.py says. The shim itself is sh (`shims/python` in the repository); what is
 decided for `pyman shim` and `pyman which` is what it does, held together by the table in
 `tests/contract/version_files.py`.
 """

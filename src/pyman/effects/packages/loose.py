@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.moved import is_pointer, sources_in
 from pyman.core.names import split_library
 from pyman.core.packages.lent import paths_in_pth
 from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.relocation import is_pointer, sources_in
 from pyman.core.venv_contents import Abi, has_tag, module_of
 from pyman.effects.files import read_bytes
 

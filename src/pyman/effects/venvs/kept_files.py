@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import stat
 
-from pyman.core.moved import (
+from pyman.core.names import minor_of_executable
+from pyman.core.packages.package import is_compiled
+from pyman.core.relocation import (
     DATA_FOLDERS,
     KERNEL,
     inside,
@@ -15,8 +17,6 @@ from pyman.core.moved import (
     package_of_program,
     with_parents,
 )
-from pyman.core.names import minor_of_executable
-from pyman.core.packages.package import is_compiled
 from pyman.core.script_header import with_interpreter
 from pyman.core.shell.activation import read_virtual_env
 from pyman.core.shell.kept_activation import Rebuilding, filled_templates, is_makers_script, kept_script

@@ -13,9 +13,9 @@ import os
 import stat
 import time
 
-from pyman.core.moved import inside
 from pyman.core.packages.package import digests_in_record
 from pyman.core.record import replace
+from pyman.core.relocation import inside
 from pyman.core.shared_files import (
     COPY,
     DOUBT,

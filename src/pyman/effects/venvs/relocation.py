@@ -1,4 +1,4 @@
-"""Reading what a moved venv's generated files say, for core/moved.py to decide what they must say."""
+"""Reading what a moved venv's generated files say, for core/relocation.py to decide what they must say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import stat
 import sys
 from itertools import chain
 
-from pyman.core.moved import (
+from pyman.core.packages.package import paths_in_record
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.record import replace
+from pyman.core.relocation import (
     KERNEL,
     MovedFiles,
     is_activation,
@@ -16,9 +19,6 @@ from pyman.core.moved import (
     named_paths,
     where_they_would_be,
 )
-from pyman.core.packages.package import paths_in_record
-from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import replace
 from pyman.core.script_header import SHEBANG_LIMITS, is_plain
 from pyman.effects.files import SMALL_FILE, open_to_read, pid_of_temporary, read_bytes
 from pyman.effects.packages.dist_info import LARGEST_RECORD

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pyman.core.selection import (
+from pyman.core.store import choose
+from pyman.core.version_source import (
     ARGUMENT,
     DEFAULT,
     ENVIRONMENT,
@@ -13,7 +14,6 @@ from pyman.core.selection import (
     select,
     select_for_program,
 )
-from pyman.core.store import choose
 from pyman.errors import BadRequest
 from stage.stores import store
 

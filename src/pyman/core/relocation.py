@@ -252,7 +252,7 @@ def is_activation(name: str) -> bool:
 
 
 # Files that name source folders and programs: `.pth`, editable finders, `direct_url.json`, `kernel.json`. Read and
-# rewritten. How each build backend writes them is in tests/core/test_moved.py.
+# rewritten. How each build backend writes them is in tests/core/test_relocation.py.
 
 KERNEL = "kernel.json"
 _JSON_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.moved import (
+from pyman.core.record import replace
+from pyman.core.relocation import (
     Edit,
     MovedFiles,
     edits_of_move,
@@ -25,7 +26,6 @@ from pyman.core.moved import (
     still_names_old_place,
     where_they_would_be,
 )
-from pyman.core.record import replace
 from pyman.core.script_header import header_for, read_header
 from stage.hostile import HUGE, damaged, text_of
 
