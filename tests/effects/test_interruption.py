@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import _imp
 import os
+import select
 import signal
+import sys
 import threading
+from collections import deque
+from functools import partial
+from importlib import _bootstrap
+from operator import call
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +29,8 @@ def _caught(monkeypatch):
     monkeypatch.setattr(interruption, "_gate", interruption._Gate())
     interruption.catch_signals()
     yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    sys.unraisablehook = sys.__unraisablehook__
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -85,6 +95,44 @@ def test_one_that_was_swallowed_is_not_the_last():
     del careless
     with pytest.raises(Terminated):
         come()
+
+
+def wait_for_what_comes():
+    for _ in range(1000):
+        select.select([], [], [], 0.01)
+    pytest.fail("it was lost")
+
+
+def test_one_that_python_swallows_comes_again(capsys):
+    class Gone:
+        def __del__(self):
+            come()
+
+    gone = Gone()
+    with pytest.raises(Terminated) as caught:
+        del gone
+        wait_for_what_comes()
+    assert caught.value.failure.exit_status == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == ""
+
+
+def test_nothing_comes_again_in_the_program_that_takes_the_place_of_this_one():
+    interruption._try_later()
+    interruption.leave_signals()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_it_leaves_no_lock_of_the_imports_taken(monkeypatch):
+    """It comes right after an import has taken the lock of all imports; other threads can import afterwards."""
+    # Only functions in C, so that it comes in the frame of the import, as it does there.
+    taken_and_killed = map(call, (_imp.acquire_lock, partial(signal.raise_signal, signal.SIGTERM)))
+    with monkeypatch.context() as patch:
+        steps = SimpleNamespace(acquire_lock=partial(deque, taken_and_killed, 0), release_lock=_imp.release_lock)
+        patch.setattr(_bootstrap, "_imp", steps)
+        with pytest.raises(Terminated):
+            _bootstrap._get_module_lock("a_module_that_nobody_has")
+            wait_for_what_comes()
+    assert not _imp.lock_held()
 
 
 def test_what_is_done_for_good_is_reported_first():

@@ -14,6 +14,7 @@ from pyman.core.request import parse_request
 from pyman.core.shell.shims import is_of_python
 from pyman.core.store import Choice, is_shared
 from pyman.core.version_source import ENVIRONMENT
+from pyman.effects.interruption import leave_signals
 from pyman.errors import NO_PROGRAM, BadRequest, NoPython, NotFound, PymanError, UsageError
 
 
@@ -47,6 +48,7 @@ def run(
         environ["PATH"] = os.path.dirname(executable) + os.pathsep + environ.get("PATH", os.defpath)
     for variable in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):
         environ.pop(variable, None)
+    leave_signals()
     if located is not None:
         return replace_process(located.path, [located.path, *command[1:]], environ)
     return replace_process(_on_path(name, environ), command, environ)

@@ -5,6 +5,10 @@ notes its undo; and within a `Part` from the moment that something of it is done
 command can still report it. A signal that waited is raised at the end of that work, so none is lost. Those that come
 while the first one ends the work wait too: what `finally` puts in order is a way back as well.
 
+Two places have nobody to raise it to, and there it comes a moment later: the interpreter's own steps of an import,
+which would leave the lock of all imports taken, so that no other thread could ever import; and what is called while an
+object goes (`__del__`, a weak reference), where Python swallows every exception.
+
 Import-light.
 """
 
@@ -12,6 +16,7 @@ from __future__ import annotations
 
 # What `signal` wraps: that one imports enum, which takes longer than all the rest of a fast command.
 import _signal  # type: ignore[import-not-found] # typeshed does not know it
+import sys
 from _thread import get_ident
 from _weakref import ref
 
@@ -32,6 +37,7 @@ class Terminated(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__()
+        self.number = number
         self.is_ctrl_c = number == _signal.SIGINT
         words = "interrupted" if self.is_ctrl_c else "terminated"
         self.failure: PymanError = Interrupted(words, exit_status=128 + number)
@@ -45,7 +51,14 @@ def catch_signals() -> None:
         if number not in _gate.caught and _signal.getsignal(number) == before:
             _gate.caught.append(number)
     _hand_over(_came)
+    sys.unraisablehook = _swallowed
     _gate.let_through()
+
+
+def leave_signals() -> None:
+    """Raise Terminated for one that has waited, and hand over to a program that takes the place of this process."""
+    _gate.let_through()
+    _signal.setitimer(_signal.ITIMER_REAL, 0)  # It would outlive this program.
 
 
 def work_until_signal(work: Callable[[], Result]) -> tuple[Result | None, Exception | Terminated | None]:
@@ -78,6 +91,8 @@ def _came_late(number: int, _frame: FrameType | None) -> None:
 def _hand_over(handler: object) -> None:
     for number in _gate.caught:
         _signal.signal(number, handler)
+    if handler is not _came:
+        _signal.setitimer(_signal.ITIMER_REAL, 0)  # Nobody is left for one that would come back.
 
 
 def failure_of(error: BaseException | None) -> PymanError | None:
@@ -129,11 +144,39 @@ _gate = _Gate()
 
 def _came(number: int, frame: FrameType | None) -> None:
     _gate.waiting.append(number)
+    _try(frame)
+
+
+def _try(frame: FrameType | None) -> None:
+    """Raise what waits, unless the innermost of the running functions is of the imports, or one of all is shielded."""
+    if frame is not None and frame.f_code.co_filename in _IMPORTS:
+        _try_later()
+        return
     while frame is not None:
         if frame.f_code is _SHIELD:
             return
         frame = frame.f_back
     _gate.let_through()
+
+
+_IMPORTS = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+_A_MOMENT = 0.01
+
+
+def _try_later() -> None:
+    """Come back with what waits when the main thread has gone on for a moment (seconds)."""
+    _signal.signal(_signal.SIGALRM, lambda _number, frame: _try(frame) if _gate.waiting else None)
+    _signal.setitimer(_signal.ITIMER_REAL, _A_MOMENT)
+
+
+def _swallowed(unraisable: sys.UnraisableHookArgs) -> None:
+    """Take back a signal that was raised where no exception gets out; all else is told as ever."""
+    error = unraisable.exc_value
+    if isinstance(error, Terminated) and get_ident() == _gate.thread:
+        _gate.waiting.append(error.number)
+        _try_later()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 class DeferredSignals:
