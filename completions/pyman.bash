@@ -108,34 +108,34 @@ __pyman_values() {
 
 __pyman_verbs() {
     values+=(
-        'install'$'\t''Install Pythons, and move their aliases'
-        'upgrade'$'\t''Bring every minor to its newest patch release'
+        'install'$'\t''Install Pythons and update their aliases'
+        'upgrade'$'\t''Upgrade every minor version to its newest patch release'
         'hold'$'\t''Keep an alias at one patch release'
-        'unhold'$'\t''Let an alias go to the newest release again'
-        'rollback'$'\t''Point an alias at the release before, and hold it there'
-        'prune'$'\t''Remove the releases that nothing uses'
+        'unhold'$'\t''Remove a hold; the alias moves to the newest installed release'
+        'rollback'$'\t''Move an alias back to the previous release and hold it there'
+        'prune'$'\t''Remove releases that nothing uses'
         'uninstall'$'\t''Remove a Python that nothing needs'
-        'adopt'$'\t''Use Pythons of pyenv, uv, the system… through the store'
-        'forget'$'\t''Drop the link to an adopted Python, or the record of a venv'
-        'list'$'\t''Show what is installed, or what could be'
-        'info'$'\t''Explain one Python or one venv'
-        'venv'$'\t''Make a venv that follows its minor version'
-        'venvs'$'\t''Show every venv of this machine'
-        'doctor'$'\t''Say what is wrong with venvs, and mend it'
-        'report'$'\t''Tell all that is known, of one machine or many'
-        'rebuild'$'\t''Make a venv anew with its packages'
-        'register'$'\t''Make venvs known that pyman did not make'
+        'adopt'$'\t''Use Pythons installed by pyenv, uv, the system or other tools'
+        'forget'$'\t''Remove the link to an adopted Python or the record of a venv'
+        'list'$'\t''List installed and available Pythons'
+        'info'$'\t''Explain a Python or a venv'
+        'venv'$'\t''Create a venv tied to a minor version'
+        'venvs'$'\t''List every venv on this machine'
+        'doctor'$'\t''Check venvs, the store and the machine, and repair them'
+        'report'$'\t''Report everything known about one machine or many'
+        'rebuild'$'\t''Recreate a venv with the same packages'
+        'register'$'\t''Register venvs that pyman did not create'
         'pin'$'\t''Keep a venv on one patch release'
-        'follow'$'\t''Let a venv follow its minor version'
-        'use'$'\t''Choose the Python of this folder, or the default'
+        'follow'$'\t''Make a venv follow its minor version'
+        'use'$'\t''Choose the Python for this folder, or the default'
         'find'$'\t''Print the path of an interpreter'
-        'which'$'\t''Print the program that a name runs here'
+        'which'$'\t''Print which program a command runs here'
         'run'$'\t''Run a command with a Python first on PATH'
-        'init'$'\t''Print what a shell'\''s start-up file needs'
+        'init'$'\t''Print the lines for a shell'\''s start-up file'
         'completions'$'\t''Print a completion script'
-        'shims'$'\t''Put the shims in place'
-        'mirror'$'\t''Make a mirror for machines without a network'
-        'cache'$'\t''Show or clean what pyman keeps for later'
+        'shims'$'\t''Create or update the shims'
+        'mirror'$'\t''Create a mirror for machines without a network'
+        'cache'$'\t''Show or clean the download and seed cache'
         'self'$'\t''Show, update or uninstall pyman itself'
     )
 }
@@ -147,162 +147,162 @@ __pyman_options() {
         ) ;;
         install) values+=(
             '--from'$'\t''Install a local archive instead of downloading'
-            '--mirror'$'\t''A folder or URL with an index.ndjson'
-            '--build'$'\t''Build from source with python-build instead of downloading a build'
-            '--build-with'$'\t''The same, with these options of configure'
-            '--force'$'\t''Install again what is there, and move aliases in spite of the check'
-            '--no-adopt'$'\t''Fail rather than adopt a Python when upstream is out of reach'
+            '--mirror'$'\t''Use this mirror: a folder or URL with an index.ndjson'
+            '--build'$'\t''Build from source with python-build instead of downloading'
+            '--build-with'$'\t''Build from source with these configure options'
+            '--force'$'\t''Reinstall, and move aliases even if the check of the venvs fails'
+            '--no-adopt'$'\t''Fail instead of adopting a Python if upstream cannot be reached'
             '--no-check'$'\t''Move aliases without checking the venvs'
-            '--default'$'\t''Make the first one the default'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--default'$'\t''Make the first one the default version'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         upgrade) values+=(
             '--no-check'$'\t''Move aliases without checking the venvs'
-            '--force'$'\t''Move also where a venv that does not fit cannot be held back'
-            '--prune'$'\t''Remove afterwards what nothing uses any more'
-            '--mirror'$'\t''A folder or URL with an index.ndjson'
-            '--search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--force'$'\t''Move even if an incompatible venv cannot be held back'
+            '--prune'$'\t''Afterwards remove releases that nothing uses any more'
+            '--mirror'$'\t''Use this mirror: a folder or URL with an index.ndjson'
+            '--search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--no-search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         hold) values+=(
             '--no-check'$'\t''Move the alias without checking the venvs'
-            '--force'$'\t''Move it also where a venv that does not fit cannot be held back'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--force'$'\t''Move even if an incompatible venv cannot be held back'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         unhold) values+=(
             '--no-check'$'\t''Move the alias without checking the venvs'
-            '--force'$'\t''Move it also where a venv that does not fit cannot be held back'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--force'$'\t''Move even if an incompatible venv cannot be held back'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         rollback) values+=(
             '--no-check'$'\t''Move the alias without checking the venvs'
-            '--force'$'\t''Move it also where a venv that does not fit cannot be held back'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--force'$'\t''Move even if an incompatible venv cannot be held back'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         prune) values+=(
-            '--force'$'\t''Also remove what only unreachable venvs or unknown processes may need'
-            '--search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--force'$'\t''Also remove releases needed only by unreachable venvs or unknown processes'
+            '--search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--no-search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         uninstall) values+=(
             '--relink'$'\t''Move the venvs that need it to their alias first'
-            '--force'$'\t''Remove it although venvs or processes need it'
-            '--search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--force'$'\t''Remove it even if venvs or processes need it'
+            '--search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--no-search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         adopt) values+=(
-            '--all'$'\t''Adopt every Python of this machine'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--all'$'\t''Adopt every Python found on this machine'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         forget) values+=(
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         list) values+=(
-            '--available'$'\t''Show what could be installed'
-            '--outdated'$'\t''Show what a newer patch release exists for'
-            '--all'$'\t''With --available: every patch release'
+            '--available'$'\t''Show Pythons that can be installed'
+            '--outdated'$'\t''Show only Pythons with a newer patch release'
+            '--all'$'\t''With --available: show every patch release'
         ) ;;
         venv) values+=(
             '--python'$'\t''A version, range or path'
-            '--pin'$'\t''Stay on the patch release of today'
-            '--clear'$'\t''Replace the venv that is there'
-            '--without-pip'$'\t''Leave pip out'
-            '--no-install'$'\t''Fail rather than install a Python'
-            '--system-site-packages'$'\t''Let the base Python'\''s packages be imported'
-            '--prompt'$'\t''What the prompt shows; `.` for this folder'\''s name'
-            '--yes'$'\t''With --clear: keep what is not part of the venv, instead of refusing'
-            '--requirement'$'\t''Install what it names, with uv or else pip'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--pin'$'\t''Stay on the current patch release'
+            '--clear'$'\t''Replace the existing venv'
+            '--without-pip'$'\t''Do not install pip'
+            '--no-install'$'\t''Fail instead of installing a Python'
+            '--system-site-packages'$'\t''Make the base Python'\''s packages importable'
+            '--prompt'$'\t''Prompt of the activated venv; `.` for this folder'\''s name'
+            '--yes'$'\t''With --clear: keep files that are not part of the venv, instead of refusing'
+            '--requirement'$'\t''Install the packages listed in FILE, with uv if available, else pip'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         venvs) values+=(
-            '--size'$'\t''Measure how much room each takes'
-            '--python'$'\t''Only those that run such a Python'
-            '--unused'$'\t''Only those not used for this long: 90d, 12w, 6m, 1y'
-            '--remove'$'\t''Delete the venvs that are named, or all that are unused, and forget them'
-            '--yes'$'\t''With --remove: keep what is not part of the venv; delete unused ones without asking'
-            '--search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--size'$'\t''Show disk usage'
+            '--python'$'\t''Show only venvs that run this Python'
+            '--unused'$'\t''Show only venvs not used for this long: 90d, 12w, 6m, 1y'
+            '--remove'$'\t''Delete the given venvs or, with --unused, all unused ones'
+            '--yes'$'\t''With --remove: keep files that are not part of the venv; delete unused venvs without asking'
+            '--search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--no-search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         doctor) values+=(
-            '--fix'$'\t''Repair what has an automatic repair'
-            '--foreign'$'\t''Repair also what pipx, poetry and other tools own'
+            '--fix'$'\t''Repair everything that has an automatic repair'
+            '--foreign'$'\t''Also repair venvs owned by other tools (pipx, poetry, ...)'
             '--yes'$'\t''Answer every question with yes'
-            '--ignore'$'\t''Leave out what has this code'
-            '--undo'$'\t''Take back the last repairs, or the last ones in DIR'
+            '--ignore'$'\t''Ignore findings with this code'
+            '--undo'$'\t''Undo the last repairs, or the last ones in DIR'
             '--explain'$'\t''Explain a finding and its repair'
-            '--search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--no-search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         report) values+=(
-            '--merge'$'\t''Put the reports in FILE... together instead of looking at this machine'
-            '--html'$'\t''Write a page of it that needs nothing else'
-            '--search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--no-search'$'\t''Search the home folder for venvs now, or leave that out'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--merge'$'\t''Merge the reports in FILE... instead of examining this machine'
+            '--html'$'\t''Write a self-contained HTML page to FILE'
+            '--search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--no-search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         rebuild) values+=(
-            '--all'$'\t''All that `pyman doctor` says need it'
-            '--python'$'\t''Another Python; default: the same minor'
-            '--from'$'\t''A lock or requirements file, instead of what was there'
-            '--allow-newer'$'\t''Allow other versions of what cannot be had; names may follow'
-            '--force'$'\t''Also recreate a venv that another tool owns, or with changed files of packages'
-            '--installer'$'\t''What installs packages'
-            '--yes'$'\t''Answer every question with yes; rebuild also where a relink would do'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--all'$'\t''All venvs that `pyman doctor` says need it'
+            '--python'$'\t''The Python to use; default: the same minor version'
+            '--from'$'\t''Install from a lock or requirements file instead'
+            '--allow-newer'$'\t''Allow newer versions of packages that are no longer available'
+            '--force'$'\t''Also recreate venvs owned by another tool or with modified package files'
+            '--installer'$'\t''The program that installs packages'
+            '--yes'$'\t''Answer yes to every question; rebuild even if relinking is enough'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         register) values+=(
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         pin) values+=(
-            '--yes'$'\t''Go to an older release, or off a Python that lends it packages'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--yes'$'\t''Confirm a move to an older release, or away from a Python whose packages the venv uses'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         follow) values+=(
-            '--yes'$'\t''Go to an older release, or off a Python that lends it packages'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--yes'$'\t''Confirm a move to an older release, or away from a Python whose packages the venv uses'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         use) values+=(
-            '--global'$'\t''Set the default of this user instead'
-            '--unset'$'\t''Remove the choice instead'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--global'$'\t''Set the default for this user instead'
+            '--unset'$'\t''Remove the setting'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         find) values+=(
             '--resolve'$'\t''Print the path of the patch release itself'
         ) ;;
         which) values+=(
             '--explain'$'\t''Show every step of the choice'
-            '--all'$'\t''Also those of other Pythons and on PATH, which do not run here'
+            '--all'$'\t''Also show programs of other Pythons and on PATH'
         ) ;;
         run) values+=(
             '--python'$'\t''A version, range or path'
         ) ;;
         shims) values+=(
-            '--link'$'\t''Link python3.13 and so on into DIR, for programs without a shell'\''s set-up'
-            '--unlink'$'\t''Remove those links again'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--link'$'\t''Link python3.13 and so on into DIR, for programs that read no shell start-up file'
+            '--unlink'$'\t''Remove those links'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         mirror) values+=(
-            '--platform'$'\t''Mirror for this platform; may be repeated'
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--platform'$'\t''Platform to mirror for; can be repeated'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         cache) values+=(
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         self) values+=(
-            '--dry-run'$'\t''Show what would be done, and change nothing'
+            '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
     esac
     values+=(
         '--json'$'\t''Print one JSON object instead of text'
-        '--quiet'$'\t''Print results and errors only'
-        '--verbose'$'\t''Say more about what is done'
-        '--root'$'\t''Use the store in DIR instead of PYMAN_ROOT'
-        '--offline'$'\t''Use no network at all'
+        '--quiet'$'\t''Print only results and errors'
+        '--verbose'$'\t''Print more details'
+        '--root'$'\t''Use the store in DIR (default: PYMAN_ROOT, else ~/.local/share/pyman)'
+        '--offline'$'\t''Do not use the network'
         '--help'$'\t''Explain the command'
     )
 }

@@ -33,12 +33,12 @@ def adopt(
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="[PATH...]", help="An interpreter or its folder.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Adopt every Python of this machine.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Adopt every Python found on this machine.")] = False,
 ) -> Answer:
-    """Use a Python of somebody else's through the store: a link is made, and its minor's alias may follow it.
+    """Use a Python installed by another tool: the store gets a link to it, and an alias may point at it.
 
-    An adopted Python stays its owner's. It is never written to and never deleted; a managed release of the same
-    minor goes before it. Without a path, shows what could be adopted.
+    pyman never writes to an adopted Python and never deletes it. A managed release of the same minor version takes
+    precedence. Without a path, list the Pythons that can be adopted.
 
     Examples:
         pyman adopt

@@ -24,13 +24,13 @@ class What(StrEnum):
 def cache(
     session: Session,
     what: Annotated[
-        What | None, typer.Argument(metavar="[dir|clean]", help="Print its folder alone, or remove what is in it.")
+        What | None, typer.Argument(metavar="[dir|clean]", help="Print the folder of the cache, or remove its content.")
     ] = None,
 ) -> Answer:
-    """Show what pyman keeps so as not to fetch or unpack it again: archives, lists of builds, unpacked pip.
+    """Show what pyman caches: archives, lists of builds, unpacked pip, answers of interpreters.
 
-    Everything in it may be removed at any time. `clean` removes what pyman put there, but for what another process is
-    making just now, and nothing else.
+    The cache may be deleted at any time. `clean` removes what pyman put there, except what another process is
+    writing, and nothing else.
 
     Examples:
         pyman cache

@@ -43,26 +43,26 @@ COULD_NOT_LOOK = 2
 def doctor(
     session: Session,
     folders: Annotated[
-        list[str] | None, typer.Argument(metavar="[DIR...]", help="Look at the venvs below these folders only.")
+        list[str] | None, typer.Argument(metavar="[DIR...]", help="Check only venvs below these folders.")
     ] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Repair what has an automatic repair.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair everything that has an automatic repair.")] = False,
     foreign: Annotated[
-        bool, typer.Option("--foreign", help="Repair also what pipx, poetry and other tools own.")
+        bool, typer.Option("--foreign", help="Also repair venvs owned by other tools (pipx, poetry, ...).")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")] = False,
     ignore: Annotated[
-        list[str] | None, typer.Option("--ignore", metavar="CODE", help="Leave out what has this code.")
+        list[str] | None, typer.Option("--ignore", metavar="CODE", help="Ignore findings with this code.")
     ] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take back the last repairs, or the last ones in DIR.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo the last repairs, or the last ones in DIR.")] = False,
     explain: Annotated[
         str | None, typer.Option("--explain", metavar="CODE", help="Explain a finding and its repair.")
     ] = None,
     search: SearchOption = None,
 ) -> Answer:
-    """Say what is wrong with the known venvs, the store and the machine, and mend it in place.
+    """Check known venvs, the store and the machine; --fix repairs them in place.
 
-    A venv is read, never run. Every repair is verified, and undone if it fails. Exit status: 0 nothing open above
-    info, 1 something is, 2 pyman could not look.
+    pyman reads a venv's files and never runs its code. Every repair is verified, and undone if it fails. Exit status:
+    0 no problems, 1 problems found, 2 could not check.
 
     Examples:
         pyman doctor

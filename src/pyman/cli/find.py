@@ -18,11 +18,13 @@ def find(
     session: Session,
     request: Annotated[
         str | None,
-        typer.Argument(metavar="[REQUEST]", help="A version, range or path; default: what this folder asks for."),
+        typer.Argument(
+            metavar="[REQUEST]", help="A version, range or path; default: the version this folder requests."
+        ),
     ] = None,
     resolve: Annotated[bool, typer.Option("--resolve", help="Print the path of the patch release itself.")] = False,
 ) -> Answer:
-    """Print the path of the interpreter that a request names, through its minor version's alias.
+    """Print the path of the interpreter that matches a request, through its minor version's alias.
 
     Examples:
         pyman find 3.13
@@ -41,10 +43,10 @@ def which(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="A program: python, python3.13, pip…")] = "python",
     explain: Annotated[bool, typer.Option("--explain", help="Show every step of the choice.")] = False,
     every: Annotated[
-        bool, typer.Option("--all", "-a", help="Also those of other Pythons and on PATH, which do not run here.")
+        bool, typer.Option("--all", "-a", help="Also show programs of other Pythons and on PATH.")
     ] = False,
 ) -> Answer:
-    """Print the program that a name runs in this folder, as the shims do.
+    """Print which program a command runs in this folder.
 
     Examples:
         pyman which

@@ -25,9 +25,11 @@ from pyman.errors import IN_USE, NotFound, Refused
 @verb
 def forget(
     session: Session,
-    names: Annotated[list[str], typer.Argument(metavar="REQUEST|VENV...", help="An adopted Python, or a venv's path.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="REQUEST|VENV...", help="An adopted Python, or the path of a venv.")
+    ],
 ) -> Answer:
-    """Drop the link to an adopted Python, or the record of a venv. Neither is touched itself.
+    """Remove the link to an adopted Python or the record of a venv. The Python or venv itself is not touched.
 
     Examples:
         pyman forget 3.12.1
@@ -71,9 +73,7 @@ def _adopted(session: Session, name: str) -> Runtime:
     except NotFound as error:
         if "/" not in name and not name.startswith("."):
             raise
-        raise NotFound(
-            f"{name} is no venv that is recorded, and no adopted Python", hint="see `pyman venvs`"
-        ) from error
+        raise NotFound(f"{name} is neither a recorded venv nor an adopted Python", hint="see `pyman venvs`") from error
     if runtime.is_managed:
         raise Refused(
             f"{runtime.name} is not adopted: pyman installed it",

@@ -18,20 +18,20 @@ from pyman.errors import BadRequest, NotFound, Refused
 
 _ALIAS = Annotated[str, typer.Argument(metavar="ALIAS", help="A minor version: 3.13, 3.14t.")]
 _NO_CHECK = Annotated[bool, typer.Option("--no-check", help="Move the alias without checking the venvs.")]
-_FORCE = Annotated[
-    bool, typer.Option("--force", help="Move it also where a venv that does not fit cannot be held back.")
-]
+_FORCE = Annotated[bool, typer.Option("--force", help="Move even if an incompatible venv cannot be held back.")]
 
 
 @verb
 def hold(
     session: Session,
     alias: _ALIAS,
-    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Default: where it points now.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="A patch release; default: the current one.")
+    ] = None,
     no_check: _NO_CHECK = False,
     force: _FORCE = False,
 ) -> Answer:
-    """Keep an alias at one patch release, whatever is installed later.
+    """Keep an alias at one patch release, even if newer ones are installed later.
 
     Examples:
         pyman hold 3.13
@@ -56,7 +56,7 @@ def hold(
 
 @verb
 def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: _FORCE = False) -> Answer:
-    """Let an alias go where the rules say: to the highest release of its minor.
+    """Remove a hold; the alias moves to the newest installed release.
 
     Examples:
         pyman unhold 3.13
@@ -84,7 +84,7 @@ def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: 
 
 @verb
 def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: _FORCE = False) -> Answer:
-    """Point an alias at the next older release that is installed, and hold it there; again goes one lower.
+    """Move an alias back to the previous installed release and hold it there; run it again to go back further.
 
     Examples:
         pyman rollback 3.13

@@ -41,7 +41,7 @@ def info(
         str | None, typer.Argument(metavar="[RUNTIME|VENV]", help="Default: the active venv, else .venv.")
     ] = None,
 ) -> Answer:
-    """Explain one Python or one venv: where each thing is written, what runs, and what would move it.
+    """Explain a Python or a venv: where it is configured, which interpreter it runs and what would change that.
 
     Examples:
         pyman info

@@ -37,33 +37,35 @@ if TYPE_CHECKING:
 def install(
     session: Session,
     requests: Annotated[
-        list[str] | None, typer.Argument(metavar="[REQUEST...]", help="Default: what this folder asks for.")
+        list[str] | None,
+        typer.Argument(metavar="[REQUEST...]", help="Versions to install; default: the version this folder requests."),
     ] = None,
     archive: Annotated[
         str | None, typer.Option("--from", metavar="FILE", help="Install a local archive instead of downloading.")
     ] = None,
     mirror: Annotated[
-        str | None, typer.Option("--mirror", metavar="URL", help="A folder or URL with an index.ndjson.")
+        str | None,
+        typer.Option("--mirror", metavar="URL", help="Use this mirror: a folder or URL with an index.ndjson."),
     ] = None,
     from_source: Annotated[
-        bool, typer.Option("--build", help="Build from source with python-build instead of downloading a build.")
+        bool, typer.Option("--build", help="Build from source with python-build instead of downloading.")
     ] = False,
     options: Annotated[
         str | None,
-        typer.Option("--build-with", metavar="OPTIONS", help="The same, with these options of configure."),
+        typer.Option("--build-with", metavar="OPTIONS", help="Build from source with these configure options."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Install again what is there, and move aliases in spite of the check.")
+        bool, typer.Option("--force", help="Reinstall, and move aliases even if the check of the venvs fails.")
     ] = False,
     no_adopt: Annotated[
-        bool, typer.Option("--no-adopt", help="Fail rather than adopt a Python when upstream is out of reach.")
+        bool, typer.Option("--no-adopt", help="Fail instead of adopting a Python if upstream cannot be reached.")
     ] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="Move aliases without checking the venvs.")] = False,
-    default: Annotated[bool, typer.Option("--default", help="Make the first one the default.")] = False,
+    default: Annotated[bool, typer.Option("--default", help="Make the first one the default version.")] = False,
 ) -> Answer:
-    """Install the newest patch release of each request, and point its minor's alias at it.
+    """Install the newest patch release of each request and point its minor version's alias at it.
 
-    Every venv that follows the alias runs the new release from then on. The old one stays until `pyman prune`.
+    All venvs that follow the alias then run the new release. The old release stays until `pyman prune`.
 
     Examples:
         pyman install 3.13

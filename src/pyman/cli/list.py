@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 @verb
 def list_pythons(
     session: Session,
-    available: Annotated[bool, typer.Option("--available", help="Show what could be installed.")] = False,
-    outdated: Annotated[bool, typer.Option("--outdated", help="Show what a newer patch release exists for.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="With --available: every patch release.")] = False,
+    available: Annotated[bool, typer.Option("--available", help="Show Pythons that can be installed.")] = False,
+    outdated: Annotated[bool, typer.Option("--outdated", help="Show only Pythons with a newer patch release.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="With --available: show every patch release.")] = False,
 ) -> Answer:
-    """Show the Pythons in the store, where their aliases point, and how many venvs run on each.
+    """Show installed Pythons, where their aliases point, and how many venvs use each.
 
     Examples:
         pyman list

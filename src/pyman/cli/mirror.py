@@ -25,17 +25,17 @@ from pyman.errors import UsageError
 @verb
 def mirror(
     session: Session,
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="The mirror's folder: a new one, or one to add to.")],
-    requests: Annotated[list[str], typer.Argument(metavar="REQUEST...", help="What to put into it, as for `install`.")],
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The mirror's folder, new or existing.")],
+    requests: Annotated[list[str], typer.Argument(metavar="REQUEST...", help="Versions to add, as for `install`.")],
     platforms: Annotated[
         list[str] | None,
-        typer.Option("--platform", metavar="PLATFORM", help="Mirror for this platform; may be repeated."),
+        typer.Option("--platform", metavar="PLATFORM", help="Platform to mirror for; can be repeated."),
     ] = None,
 ) -> Answer:
-    """Make a mirror of a few Pythons in a folder, for machines that have no network; or add to one.
+    """Create or extend a mirror of some Pythons in a folder, for machines that have no network.
 
-    The folder can be copied, mounted or put behind a web server as it is. It has the places and lists of upstream's,
-    and everything in it is checked before it is named. Archives come from upstream, or from the mirror in use.
+    The folder can be copied, mounted or served by a web server as it is. It has the same layout as upstream, and every
+    archive is checked before it is added. Archives come from upstream, or from the mirror in use.
 
     Examples:
         pyman mirror /srv/pythons 3.13 3.12

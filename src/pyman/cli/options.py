@@ -8,5 +8,5 @@ import typer
 
 SearchOption = Annotated[
     bool | None,
-    typer.Option("--search/--no-search", help="Search the home folder for venvs now, or leave that out."),
+    typer.Option("--search/--no-search", help="Search the home folder for venvs now, or skip the search."),
 ]

@@ -24,7 +24,10 @@ from pyman.errors import FOREIGN, MINOR_MISMATCH, NotFound, PymanError, Refused
 
 _VENV = Annotated[str | None, typer.Argument(metavar="[VENV]", help="Default: the active one, else .venv.")]
 _YES = Annotated[
-    bool, typer.Option("--yes", "-y", help="Go to an older release, or off a Python that lends it packages.")
+    bool,
+    typer.Option(
+        "--yes", "-y", help="Confirm a move to an older release, or away from a Python whose packages the venv uses."
+    ),
 ]
 
 
@@ -33,11 +36,11 @@ def pin(
     session: Session,
     venv: _VENV = None,
     version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="A patch release; default: the one that runs.")
+        str | None, typer.Argument(metavar="[VERSION]", help="A patch release; default: the current one.")
     ] = None,
     yes: _YES = False,
 ) -> Answer:
-    """Keep a venv on one patch release, whatever its alias does.
+    """Keep a venv on one patch release, even if its alias moves.
 
     Examples:
         pyman pin
@@ -60,7 +63,7 @@ def pin(
 
 @verb
 def follow(session: Session, venv: _VENV = None, yes: _YES = False) -> Answer:
-    """Let a venv follow its minor version: it runs every patch release that its alias moves to.
+    """Make a venv follow its minor version: it runs every patch release that the alias moves to.
 
     Examples:
         pyman follow

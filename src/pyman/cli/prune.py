@@ -17,11 +17,12 @@ from pyman.cli.verb import verb
 def prune(
     session: Session,
     force: Annotated[
-        bool, typer.Option("--force", help="Also remove what only unreachable venvs or unknown processes may need.")
+        bool,
+        typer.Option("--force", help="Also remove releases needed only by unreachable venvs or unknown processes."),
     ] = False,
     search: SearchOption = None,
 ) -> Answer:
-    """Remove the installed releases that no alias, venv, hold or process uses. Nothing adopted is ever deleted.
+    """Remove installed releases that no alias, venv, hold or process uses. Adopted Pythons are never deleted.
 
     Examples:
         pyman prune --dry-run

@@ -24,36 +24,36 @@ def rebuild(
     venvs: Annotated[
         list[str] | None, typer.Argument(metavar="[VENV...]", help="Default: the active one, else .venv.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All that `pyman doctor` says need it.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All venvs that `pyman doctor` says need it.")] = False,
     python: Annotated[
-        str | None, typer.Option("--python", "-p", metavar="REQUEST", help="Another Python; default: the same minor.")
+        str | None,
+        typer.Option("--python", "-p", metavar="REQUEST", help="The Python to use; default: the same minor version."),
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="lock|FILE", help="A lock or requirements file, instead of what was there."),
+        typer.Option("--from", metavar="lock|FILE", help="Install from a lock or requirements file instead."),
     ] = None,
     allow_newer: Annotated[
-        bool, typer.Option("--allow-newer", help="Allow other versions of what cannot be had; names may follow.")
+        bool, typer.Option("--allow-newer", help="Allow newer versions of packages that are no longer available.")
     ] = False,
     relax: Annotated[
         list[str] | None, typer.Option("--relax", metavar="NAME", hidden=True, help="A package to allow it for.")
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Also recreate a venv that another tool owns, or with changed files of packages."),
+        typer.Option("--force", help="Also recreate venvs owned by another tool or with modified package files."),
     ] = False,
     installer: Annotated[
-        str, typer.Option("--installer", metavar="auto|uv|pip", help="What installs packages.")
+        str, typer.Option("--installer", metavar="auto|uv|pip", help="The program that installs packages.")
     ] = "auto",
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Answer every question with yes; rebuild also where a relink would do.")
+        bool, typer.Option("--yes", "-y", help="Answer yes to every question; rebuild even if relinking is enough.")
     ] = False,
 ) -> Answer:
-    """Make a venv anew with the packages that it had, for another minor or because a relink cannot mend it.
+    """Recreate a venv with the same packages, on another minor version or where relinking cannot repair it.
 
-    The packages are read from files: the old interpreter may be gone. The old venv is set aside, and is back, whole,
-    if anything fails, is interrupted or is killed. `--allow-newer` may be followed by the names of packages that it
-    is limited to.
+    The list of packages is read from files, so this works even if the venv's Python is gone. If anything fails or is
+    interrupted, the old venv is restored. `--allow-newer` applies to all packages, or only to those named after it.
 
     Examples:
         pyman rebuild -p 3.14

@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 def report(
     session: Session,
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE...]", help="With --merge: reports of machines.")
+        list[str] | None, typer.Argument(metavar="[FILE...]", help="With --merge: reports of other machines.")
     ] = None,
     merge: Annotated[
-        bool, typer.Option("--merge", help="Put the reports in FILE... together instead of looking at this machine.")
+        bool, typer.Option("--merge", help="Merge the reports in FILE... instead of examining this machine.")
     ] = False,
     html: Annotated[
-        str | None, typer.Option("--html", metavar="FILE", help="Write a page of it that needs nothing else.")
+        str | None, typer.Option("--html", metavar="FILE", help="Write a self-contained HTML page to FILE.")
     ] = None,
     search: SearchOption = None,
 ) -> Answer:
-    """Tell everything that pyman knows of this machine, or of many: Pythons, venvs, findings, sizes.
+    """Report everything that pyman knows about this machine or many: Pythons, venvs, findings, sizes.
 
     In a pipe or with --json it is one JSON object; on a terminal a few numbers.
 

@@ -26,9 +26,10 @@ def run(
         str | None, typer.Option("--python", "-p", metavar="REQUEST", help="A version, range or path.")
     ] = None,
 ) -> Answer:
-    """Run a command with a Python first on PATH: the one named, else the one that this folder asks for.
+    """Run a command with a Python first on PATH: the given one, else the one that this folder requests.
 
-    The command gets its arguments, signals and status untouched. 127 means that there is no Python to run.
+    Arguments, signals and the exit status are passed through unchanged. Exit status 127: there is no
+    Python to run.
 
     Examples:
         pyman run -- python -V

@@ -29,7 +29,7 @@ _FILES = {"bash": "pyman.bash", "zsh": "_pyman", "fish": "pyman.fish"}
 
 @verb
 def init(session: Session, shell: _ANY_SHELL) -> Answer:
-    """Print what a shell's start-up file needs: the shims first on PATH, and completion.
+    """Print the lines for a shell's start-up file: they put the shims first on PATH and set up completion.
 
     Examples:
         eval "$(pyman init bash)"          in ~/.bashrc, on macOS in ~/.bash_profile
@@ -43,7 +43,7 @@ def init(session: Session, shell: _ANY_SHELL) -> Answer:
 
 @verb
 def completions(session: Session, shell: _SHELL) -> Answer:  # noqa: ARG001  # every verb takes a session
-    """Print the completion script of a shell. `pyman init` sets it up by itself.
+    """Print the completion script of a shell. `pyman init` sets it up automatically.
 
     Examples:
         pyman completions fish > ~/.config/fish/completions/pyman.fish
@@ -58,15 +58,18 @@ def completions(session: Session, shell: _SHELL) -> Answer:  # noqa: ARG001  # e
 def shims(
     session: Session,
     folder: Annotated[
-        str | None, typer.Argument(metavar="[DIR]", help="Where to link: ~/.local/bin by default.")
+        str | None, typer.Argument(metavar="[DIR]", help="Folder for the links; default: ~/.local/bin.")
     ] = None,
     *,
     link: Annotated[
-        bool, typer.Option("--link", help="Link python3.13 and so on into DIR, for programs without a shell's set-up.")
+        bool,
+        typer.Option(
+            "--link", help="Link python3.13 and so on into DIR, for programs that read no shell start-up file."
+        ),
     ] = False,
-    unlink: Annotated[bool, typer.Option("--unlink", help="Remove those links again.")] = False,
+    unlink: Annotated[bool, typer.Option("--unlink", help="Remove those links.")] = False,
 ) -> Answer:
-    """Put the shims in place, or bring them up to date. `install` does so by itself.
+    """Create or update the shims (`install` does this automatically).
 
     Examples:
         pyman shims

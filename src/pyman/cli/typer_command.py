@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 _SHARED = {
     "json": Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")],
-    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")],
-    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")],
+    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Print more details.")],
     "root": Annotated[
-        str | None, typer.Option("--root", metavar="DIR", help="Use the store in DIR instead of PYMAN_ROOT.")
+        str | None,
+        typer.Option(
+            "--root", metavar="DIR", help="Use the store in DIR (default: PYMAN_ROOT, else ~/.local/share/pyman)."
+        ),
     ],
-    "offline": Annotated[bool, typer.Option("--offline", help="Use no network at all.")],
-    DRY_RUN: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")],
+    "offline": Annotated[bool, typer.Option("--offline", help="Do not use the network.")],
+    DRY_RUN: Annotated[bool, typer.Option("--dry-run", help="Show what would be done without changing anything.")],
 }
 # A module whose command can run without typer does not import what only its annotations name.
 _NAMES = {"typer": typer, "Annotated": Annotated}

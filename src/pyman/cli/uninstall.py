@@ -31,15 +31,20 @@ from pyman.errors import IN_USE, Refused
 @verb
 def uninstall(
     session: Session,
-    requests: Annotated[list[str], typer.Argument(metavar="REQUEST...", help="A patch release, or a minor with one.")],
+    requests: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REQUEST...", help="A patch release, or a minor version with a single release installed."
+        ),
+    ],
     relink: Annotated[bool, typer.Option("--relink", help="Move the venvs that need it to their alias first.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Remove it although venvs or processes need it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Remove it even if venvs or processes need it.")] = False,
     search: SearchOption = None,
 ) -> Answer:
-    """Remove Pythons from the store. An adopted one is forgotten: its owner keeps it.
+    """Remove Pythons from the store. Of an adopted Python, only the link is removed.
 
-    Refuses while a process, a pinned or held-back venv or a hold needs it, or while it is the last one behind an
-    alias that known venvs follow, and lists them. The Python that pyman itself runs on is never removed.
+    If a process, a pinned or held-back venv or a hold needs it, or if it is the last release behind an alias that
+    venvs follow, nothing is removed and they are listed. The Python that pyman itself runs on is never removed.
 
     Examples:
         pyman uninstall 3.13.5

@@ -41,21 +41,26 @@ if TYPE_CHECKING:
 @verb
 def upgrade(
     session: Session,
-    requests: Annotated[list[str] | None, typer.Argument(metavar="[REQUEST...]", help="Minors; default: all.")] = None,
+    requests: Annotated[
+        list[str] | None, typer.Argument(metavar="[REQUEST...]", help="Minor versions; default: all.")
+    ] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Move aliases without checking the venvs.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Move also where a venv that does not fit cannot be held back.")
+        bool, typer.Option("--force", help="Move even if an incompatible venv cannot be held back.")
     ] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove afterwards what nothing uses any more.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Afterwards remove releases that nothing uses any more.")
+    ] = False,
     mirror: Annotated[
-        str | None, typer.Option("--mirror", metavar="URL", help="A folder or URL with an index.ndjson.")
+        str | None,
+        typer.Option("--mirror", metavar="URL", help="Use this mirror: a folder or URL with an index.ndjson."),
     ] = None,
     search: SearchOption = None,
 ) -> Answer:
-    """Install the newest patch release of every minor, check the venvs, and move the aliases.
+    """Upgrade every minor version to its newest patch release, after checking the venvs that follow it.
 
-    A venv whose packages fit the old release and do not fit the new one is held back, and tried again next time. The
-    old releases stay until `pyman prune`, so that `pyman rollback` has somewhere to go.
+    A venv whose packages fit the old release but not the new one is held back and tried again at the next upgrade. Old
+    releases stay until `pyman prune`, so that `pyman rollback` can go back to them.
 
     Examples:
         pyman upgrade --dry-run

@@ -23,22 +23,23 @@ from pyman.effects.places import cannot_write
 from pyman.errors import BadRequest, NotFound, Refused, UsageError
 
 _REQUESTS = Annotated[
-    list[str] | None, typer.Argument(metavar="[REQUEST...]", help="A version or a range; several: first wins.")
+    list[str] | None,
+    typer.Argument(metavar="[REQUEST...]", help="A version or range; list several: the first is used."),
 ]
 
-_UNSET = Annotated[bool, typer.Option("--unset", help="Remove the choice instead.")]
+_UNSET = Annotated[bool, typer.Option("--unset", help="Remove the setting.")]
 
 
 @verb
 def use(
     session: Session,
     requests: _REQUESTS = None,
-    everywhere: Annotated[bool, typer.Option("--global", help="Set the default of this user instead.")] = False,
+    everywhere: Annotated[bool, typer.Option("--global", help="Set the default for this user instead.")] = False,
     unset: _UNSET = False,
 ) -> Answer:
-    """Choose the Python of this folder, in `.python-version`, or with `--global` the default.
+    """Choose the Python for this folder in `.python-version`, or the default with `--global`.
 
-    Without a request, prints what is chosen now.
+    Without a request, print the current choice.
 
     Examples:
         pyman use 3.13

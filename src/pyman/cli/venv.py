@@ -27,32 +27,41 @@ if TYPE_CHECKING:
 @verb
 def venv(
     session: Session,
-    folder: Annotated[str, typer.Argument(metavar="[DIR]", help="Where to make it.")] = ".venv",
+    folder: Annotated[str, typer.Argument(metavar="[DIR]", help="Where to create it.")] = ".venv",
     python: Annotated[
         str | None, typer.Option("--python", "-p", metavar="REQUEST", help="A version, range or path.")
     ] = None,
-    pin: Annotated[bool, typer.Option("--pin", help="Stay on the patch release of today.")] = False,
-    clear: Annotated[bool, typer.Option("--clear", help="Replace the venv that is there.")] = False,
-    without_pip: Annotated[bool, typer.Option("--without-pip", help="Leave pip out.")] = False,
-    no_install: Annotated[bool, typer.Option("--no-install", help="Fail rather than install a Python.")] = False,
+    pin: Annotated[bool, typer.Option("--pin", help="Stay on the current patch release.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Replace the existing venv.")] = False,
+    without_pip: Annotated[bool, typer.Option("--without-pip", help="Do not install pip.")] = False,
+    no_install: Annotated[bool, typer.Option("--no-install", help="Fail instead of installing a Python.")] = False,
     system_site_packages: Annotated[
-        bool, typer.Option("--system-site-packages", help="Let the base Python's packages be imported.")
+        bool, typer.Option("--system-site-packages", help="Make the base Python's packages importable.")
     ] = False,
     prompt: Annotated[
-        str | None, typer.Option("--prompt", metavar="TEXT", help="What the prompt shows; `.` for this folder's name.")
+        str | None,
+        typer.Option("--prompt", metavar="TEXT", help="Prompt of the activated venv; `.` for this folder's name."),
     ] = None,
     yes: Annotated[
         bool,
-        typer.Option("--yes", "-y", help="With --clear: keep what is not part of the venv, instead of refusing."),
+        typer.Option(
+            "--yes", "-y", help="With --clear: keep files that are not part of the venv, instead of refusing."
+        ),
     ] = False,
     requirements: Annotated[
         list[str] | None,
-        typer.Option("--requirement", "-r", metavar="FILE", help="Install what it names, with uv or else pip."),
+        typer.Option(
+            "--requirement",
+            "-r",
+            metavar="FILE",
+            help="Install the packages listed in FILE, with uv if available, else pip.",
+        ),
     ] = None,
 ) -> Answer:
-    """Make a venv that names a minor version, so that the next patch release reaches it by itself.
+    """Create a venv tied to a minor version; it gets new patch releases automatically.
 
-    A request for a patch release (`3.13.5`, `==3.13.5`) pins it; any other follows the alias of its minor.
+    A request for a patch release (`3.13.5`, `==3.13.5`) pins the venv; any other request follows the alias of its minor
+    version.
 
     Examples:
         pyman venv

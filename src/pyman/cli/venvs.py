@@ -45,28 +45,30 @@ _MOST_NAMED = 10
 def venvs(
     session: Session,
     folders: Annotated[
-        list[str] | None, typer.Argument(metavar="[DIR...]", help="Search these folders instead, to the bottom.")
+        list[str] | None, typer.Argument(metavar="[DIR...]", help="Search these folders recursively instead.")
     ] = None,
-    size: Annotated[bool, typer.Option("--size", help="Measure how much room each takes.")] = False,
+    size: Annotated[bool, typer.Option("--size", help="Show disk usage.")] = False,
     python: Annotated[
-        str | None, typer.Option("--python", "-p", metavar="REQUEST", help="Only those that run such a Python.")
+        str | None, typer.Option("--python", "-p", metavar="REQUEST", help="Show only venvs that run this Python.")
     ] = None,
     unused: Annotated[
         str | None,
-        typer.Option("--unused", metavar="AGE", help="Only those not used for this long: 90d, 12w, 6m, 1y."),
+        typer.Option("--unused", metavar="AGE", help="Show only venvs not used for this long: 90d, 12w, 6m, 1y."),
     ] = None,
     remove: Annotated[
-        bool, typer.Option("--remove", help="Delete the venvs that are named, or all that are unused, and forget them.")
+        bool, typer.Option("--remove", help="Delete the given venvs or, with --unused, all unused ones.")
     ] = False,
     yes: Annotated[
         bool,
         typer.Option(
-            "--yes", "-y", help="With --remove: keep what is not part of the venv; delete unused ones without asking."
+            "--yes",
+            "-y",
+            help="With --remove: keep files that are not part of the venv; delete unused venvs without asking.",
         ),
     ] = False,
     search: SearchOption = None,
 ) -> Answer:
-    """Show every venv that pyman made, found or was told of: who made it, what runs in it, and how it is.
+    """List every venv that pyman created, found or registered, with its creator, its Python and its state.
 
     Examples:
         pyman venvs
@@ -126,11 +128,11 @@ def venvs(
 @verb
 def register(
     session: Session,
-    folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="A venv, or a folder to search for them.")],
+    folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="A venv, or a folder to search for venvs.")],
 ) -> Answer:
-    """Make venvs known that pyman did not make, so that upgrades check them and `uninstall` counts them.
+    """Register venvs that pyman did not create, so that upgrades check them and `uninstall` counts them.
 
-    A venv that is named itself, and whose installation was cut off, is kept as it is from then on.
+    A venv given by its own path is kept as it is, even if its installation was interrupted.
 
     Examples:
         pyman register .venv

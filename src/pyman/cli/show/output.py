@@ -263,17 +263,17 @@ def _make_progress() -> Progress:
 # `pyman --help`: the command table on one page.
 
 _HEAD = """\
-pyman looks after Pythons and after every venv that runs on them.
+Manage Python versions and every venv that uses them.
 
 Usage: pyman COMMAND [OPTIONS] …
 """
 _FOOT = """\
-Everywhere: --json  -q/--quiet  -v/--verbose  --root DIR  --offline  -h/--help; pyman --version
+Global options: --json  -q/--quiet  -v/--verbose  --root DIR  --offline  -h/--help  --version
 
 Examples:
-  pyman install 3.13          the newest 3.13, and every venv that follows 3.13 runs it
-  pyman venv                  a venv in .venv that follows its minor version
-  pyman COMMAND --help        more about one command
+  pyman install 3.13          install the newest 3.13; venvs that follow 3.13 run it
+  pyman venv                  create .venv, tied to its minor version
+  pyman COMMAND --help        show the options and examples of a command
 """
 
 
