@@ -15,6 +15,7 @@ from pyman.core.record import replace
 from pyman.effects.interruption import Terminated, catch_signals, failure_of, work_until_signal
 from pyman.effects.observer import SILENT
 from pyman.effects.places import check_owner, read_places
+from pyman.effects.settings import is_offline
 from pyman.errors import Interrupted, PymanError, bug
 
 TYPE_CHECKING = False
@@ -107,7 +108,7 @@ def open_session(
         moves = is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown")
         moves = moves and not places.is_automated
         observer = listener(moves and not json, verbose=verbose)
-    offline = offline or os.environ.get("PYMAN_OFFLINE", "") not in ("", "0")
+    offline = offline or is_offline(places)
     preview = None
     if dry_run:
         from pyman.effects.moves.move import Preview

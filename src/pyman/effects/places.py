@@ -9,7 +9,7 @@ import os
 import stat
 import sys
 
-from pyman.core.record import record
+from pyman.core.record import derived, record
 from pyman.errors import UNSAFE_FOLDER, DiskFull, PymanError, ReadOnly, Refused, UsageError
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ _EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/tmp
 _CACHES = {"linux": ".cache", "darwin": "Library/Caches"}
 """The user's folder for caches, below the home."""
 _ELSEWHERE = "choose another folder with PYMAN_ROOT and PYMAN_CACHE_DIR"
+SYSTEM_CONFIG = "/etc/pyman/config.toml"
 NO_HOME = "/dev/null"
 """The home of a user who has none: nothing can lie below it, and nobody, not even root, can put anything there."""
 
@@ -45,6 +46,32 @@ class Places:
     def config_is_named(self) -> bool:
         """True where the user named the settings file: one that cannot be read is an error then."""
         return bool(self.environ.get("PYMAN_CONFIG"))
+
+    @property
+    def system_config(self) -> str:
+        """`PYMAN_SYSTEM_CONFIG`, which does not count for root, else `/etc/pyman/config.toml`."""
+        named = self.environ.get("PYMAN_SYSTEM_CONFIG", "") if os.geteuid() != 0 else ""
+        return os.path.abspath(named) if named else SYSTEM_CONFIG
+
+    @derived
+    def system_root(self) -> str:
+        """The store for everybody, which lies beneath this one; empty where there is none, or this one is it.
+
+        Raises PymanError where the system's settings cannot be understood, Refused where others may write that store.
+        """
+        root = self.named_system_root
+        if not root or os.path.realpath(root) == os.path.realpath(self.root):
+            return ""
+        check_owner(root)
+        check_owner(os.path.join(root, "runtimes"))
+        return root
+
+    @derived
+    def named_system_root(self) -> str:
+        """The store for everybody as the system's settings name it; empty where they do not. Raises as above."""
+        from pyman.effects.system_settings import read_system_settings
+
+        return read_system_settings(self.system_config).root
 
     @property
     def is_automated(self) -> bool:

@@ -5,17 +5,20 @@ Import-light.
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.record import record, replace
 from pyman.core.seeding import AUTO, LINK_MODES
 from pyman.core.toml_text import NotToml, parse_toml
 from pyman.effects.files import read_own_text
+from pyman.effects.system_settings import SystemSettings, read_system_settings
 from pyman.errors import BAD_SETTINGS, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pyman.effects.places import Places
 
-KEYS = ("mirror", "folders", "link-mode", "ignore")
+KEYS = ("mirror", "folders", "offline", "link-mode", "ignore")
 
 
 @record
@@ -30,10 +33,29 @@ class Settings:
     """One of LINK_MODES: how files of the cache get into venvs."""
     ignore: tuple[str, ...] = ()
     """Findings that the user accepts: `CODE` or `CODE PATH` each (core/diagnosis/ignore.py)."""
+    offline: bool = False
+    """No network, unless the environment says otherwise."""
 
 
 def read_settings(places: Places) -> Settings:
-    """Read the settings; without a file everything is as it comes.
+    """Read the user's settings, and those of the system where the user's say nothing.
+
+    Raises PymanError that names the file where one of them cannot be understood.
+    """
+    own, system = _read_own_settings(places), read_system_settings(places.system_config)
+    if system == SystemSettings():
+        return own[0]
+    settings, keys = own
+    return replace(
+        settings,
+        mirror=settings.mirror if "mirror" in keys else system.mirror,
+        folders=settings.folders if "folders" in keys else system.folders,
+        offline=settings.offline if "offline" in keys else bool(system.offline),
+    )
+
+
+def _read_own_settings(places: Places) -> tuple[Settings, Collection[str]]:
+    """The user's settings, and which are set; without a file everything is as it comes.
 
     A file in the usual place that this user may not look at is as none: a service has the home of another user, or
     one that it may not enter. Raises PymanError that names the file where it cannot be understood.
@@ -42,10 +64,10 @@ def read_settings(places: Places) -> Settings:
     try:
         text = read_own_text(path)
     except (FileNotFoundError, NotADirectoryError):
-        return Settings()
+        return Settings(), ()
     except OSError as error:
         if isinstance(error, PermissionError) and not places.config_is_named:
-            return Settings()
+            return Settings(), ()
         raise _refused(path, (error.strerror or str(error)).lower()) from None
     try:
         table = parse_toml(text)
@@ -67,7 +89,11 @@ def read_settings(places: Places) -> Settings:
     link_mode = table.get("link-mode", AUTO)
     if link_mode not in LINK_MODES:
         raise _refused(path, f"`link-mode` must be {' or '.join(f'`{mode}`' for mode in LINK_MODES)}")
-    return Settings(mirror or None, tuple(folders) if folders is not None else None, link_mode, tuple(ignore))
+    offline = table.get("offline", False)
+    if not isinstance(offline, bool):
+        raise _refused(path, "`offline` must be `true` or `false`")
+    folders = tuple(folders) if folders is not None else None
+    return Settings(mirror or None, folders, link_mode, tuple(ignore), offline), table.keys()
 
 
 def read_link_mode(places: Places) -> str:
@@ -80,7 +106,26 @@ def read_link_mode(places: Places) -> str:
             return AUTO
     except OSError:
         return AUTO  # Not there, not ours to read, or none that counts: commands that need it say so.
-    return read_settings(places).link_mode
+    return _read_own_settings(places)[0].link_mode
+
+
+def is_offline(places: Places) -> bool:
+    """True where `PYMAN_OFFLINE` forbids the network, or the settings do and it says nothing.
+
+    Settings that cannot be understood are refused by the commands that need them.
+    """
+    named = places.environ.get("PYMAN_OFFLINE", "")
+    if named:
+        return named != "0"
+    try:
+        if "offline" in read_own_text(places.config):
+            return read_settings(places).offline
+    except (OSError, PymanError):
+        pass
+    try:
+        return bool(read_system_settings(places.system_config).offline)
+    except PymanError:
+        return False
 
 
 def _is_text(value: object) -> bool:
