@@ -421,3 +421,61 @@ def test_the_system_s_python_is_followed(look):
     choice = look("/usr/bin/python3")
     assert (choice.executable, choice.policy, choice.runtime) == ("/usr/bin/python3", "follow", None)
     assert look("/usr").home == "/usr/bin"
+
+
+# --- Homebrew, which removes each release from its Cellar at the next upgrade ---
+
+
+class Brew:
+    """The folders of a Homebrew, as it has them on macOS and on Linux."""
+
+    def __init__(self, top, framework):
+        self.top, self.below = top, "Frameworks/Python.framework/Versions/3.13" if framework else ""
+        for folder in ("bin", "opt", "lib/python3.13/site-packages"):
+            (top / folder).mkdir(parents=True)
+
+    def upgrade(self, old, new):
+        """Install a release, and remove the one before it."""
+        keg = self.top / "Cellar/python@3.13" / new
+        (keg / self.below).parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-al", runtime_tree(new), keg / self.below], check=True)
+        if self.below:
+            (keg / "bin").mkdir()
+            for name in ("python3.13", "python3"):
+                (keg / "bin" / name).symlink_to(f"../{self.below}/bin/{name}")
+        for name in ("python@3", "python@3.13"):
+            (self.top / "opt" / name).unlink(missing_ok=True)
+            (self.top / "opt" / name).symlink_to(f"../Cellar/python@3.13/{new}")
+        for name in ("python3.13", "python3"):
+            (self.top / "bin" / name).unlink(missing_ok=True)
+            (self.top / "bin" / name).symlink_to(f"../Cellar/python@3.13/{new}/bin/{name}")
+        if old:
+            subprocess.run(["rm", "-r", self.top / "Cellar/python@3.13" / old], check=True)
+
+
+@pytest.mark.parametrize("framework", [True, False], ids=["macOS", "Linux"])
+@pytest.mark.parametrize(
+    "named", ["system", "bin/python3.13", "bin/python3", "opt/python@3", "Cellar/python@3.13/3.13.5/bin/python3.13"]
+)
+def test_a_venv_of_homebrews_python_outlives_its_next_upgrade(home, tmp_path, named, framework):
+    brew = Brew(tmp_path / "brew", framework)
+    brew.upgrade("", "3.13.5")
+    request = named if named == "system" else brew.top / named
+    home.pyman("venv", "v", "--without-pip", "-p", request, PATH=f"{brew.top}/bin:{home.environ['PATH']}")
+    venv = home.project / "v"
+    settings = (venv / "pyvenv.cfg").read_text()
+    assert f"home = {brew.top}/opt/python@3.13/bin\n" in settings
+    assert "pyman-policy = follow\n" in settings
+    brew.upgrade("3.13.5", "3.13.15")
+    assert "/3.13.15/" in os.path.realpath(venv / "bin/python")
+    if not framework:  # Only on macOS does such a build find its library.
+        assert home.run(venv / "bin/python", "-I", "-c", "import sys; print(sys.version.split()[0])") == "3.13.15"
+    assert [one["state"] for one in home.json("venvs", "--no-search")["venvs"]] == ["healthy"]
+
+
+@pytest.mark.parametrize("named", ["bin/python3.13", "opt/python@3", "Cellar/python@3.13/3.13.5/bin/python3.13"])
+def test_an_adopted_python_of_homebrew_is_linked_by_the_name_that_it_moves(home, tmp_path, named):
+    brew = Brew(tmp_path / "brew", framework=True)
+    brew.upgrade("", "3.13.5")
+    home.pyman("adopt", brew.top / named)
+    assert os.readlink(home.runtimes / "3.13.5") == f"{brew.top}/opt/python@3.13"

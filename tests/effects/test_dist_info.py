@@ -19,7 +19,7 @@ from pyman.core.packages.compatibility import Move, Release, Verdict, marker_env
 from pyman.core.packages.package import UNKNOWN, Origin, Package
 from pyman.core.version import parse_version
 from pyman.effects.packages.dist_info import Reader, installed_paths, read_distributions, read_packages
-from pyman.effects.packages.elf import exported_symbols
+from pyman.effects.packages.symbols import exported_symbols
 from stage.hostile import HUGE, damaged
 from stage.index import fetch_wheels, unzip_wheels
 from stage.mirror import runtime_tree

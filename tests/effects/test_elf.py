@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.effects.packages.elf import defined_symbols, exported_symbols, is_elf, undefined_symbols
+from pyman.effects.packages.symbols import defined_symbols, exported_symbols, is_library, undefined_symbols
 from stage.mirror import runtime_tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ELF is the format of Linux")
@@ -94,12 +94,12 @@ def test_a_file_without_section_headers_says_the_same(tmp_path):
     assert undefined_symbols(str(tmp_path / "stripped.so")) == undefined_symbols(path) == {"PyList_New"}
 
 
-@pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\xcf\xfa\xed\xfe" + bytes(60), b"/* GNU ld script */"])
+@pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"/* GNU ld script */"])
 def test_what_is_no_elf_file_is_none(tmp_path, content):
     (tmp_path / "x.so").write_bytes(content)
     assert undefined_symbols(str(tmp_path / "x.so")) is None
     assert exported_symbols(str(tmp_path / "x.so")) is None
-    assert not is_elf(str(tmp_path / "x.so"))
+    assert not is_library(str(tmp_path / "x.so"))
 
 
 def test_what_cannot_be_read_is_an_error_that_says_so(tmp_path):
@@ -107,7 +107,7 @@ def test_what_cannot_be_read_is_an_error_that_says_so(tmp_path):
     with pytest.raises(OSError, match="no regular file"):
         undefined_symbols(str(tmp_path / "x.so"))
     with pytest.raises(FileNotFoundError):
-        is_elf(str(tmp_path / "none.so"))
+        is_library(str(tmp_path / "none.so"))
     assert exported_symbols(str(tmp_path / "none")) is None
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pyman.effects import processes
+from pyman.effects.libproc import Libproc
 from pyman.effects.store import read_store
 from stage.followers import make_venv
 
@@ -35,6 +39,66 @@ class Running:
 
     def __exit__(self, *_):
         self.process.communicate()
+
+
+class MacOS:
+    """libproc and sysctl as <sys/proc_info.h> describes them, telling what /proc tells of the same processes."""
+
+    def proc_listallpids(self, buffer, size):
+        numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()][: size // 4]
+        buffer[: len(numbers)] = numbers
+        return len(numbers)
+
+    def proc_pidpath(self, pid, buffer, _size):
+        return self._fill(buffer, lambda: os.fsencode(os.readlink(f"/proc/{pid}/exe")))
+
+    def proc_pidinfo(self, pid, kind, argument, buffer, size):
+        if kind == 9:
+            assert size == 2352
+            return self._fill(buffer, lambda: bytes(152) + os.fsencode(os.readlink(f"/proc/{pid}/cwd"))) and size
+        assert (kind, size) == (22, 1272)
+        return self._fill(buffer, lambda: self._region(pid, argument.value)) and size
+
+    def sysctl(self, name, count, buffer, size, _new, _length):
+        assert (count, list(name)[:2]) == (3, [1, 49])
+        return 0 if self._fill(buffer, lambda: self._arguments(name[2]), size) else -1
+
+    @staticmethod
+    def _fill(buffer, told, size=None):
+        try:
+            content = told()
+        except OSError:
+            return 0
+        ctypes.memmove(buffer, content, len(content))
+        if size is not None:
+            size._obj.value = len(content)
+        return len(content)
+
+    @staticmethod
+    def _region(pid, address):
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            start, end = (int(number, 16) for number in line.split()[0].split("-"))
+            if start >= address and "/" in line:
+                head = bytes(80) + struct.pack("=QQ", start, end - start) + bytes(152)
+                return head + line[line.index("/") :].encode() + b"\0"
+        raise OSError
+
+    @staticmethod
+    def _arguments(pid):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        program = os.fsencode(os.readlink(f"/proc/{pid}/exe")) + b"\0"
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        padding = bytes(-len(program) % 8)
+        return struct.pack("=i", words.count(b"\0")) + program + padding + words + environment + bytes(8)
+
+
+@pytest.fixture(params=["linux", "macos"], autouse=True)
+def system(request, monkeypatch):
+    if request.param == "macos":
+        monkeypatch.setattr(processes, "_table", lambda: Libproc(MacOS()))
+    elif sys.platform == "darwin":
+        pytest.skip("no Linux")
+    return request.param
 
 
 def found(user, name):
@@ -94,30 +158,6 @@ def test_who_has_an_adopted_python_by_its_owner_s_path_does_not_go_through_the_s
     assert seen == {by_path: None, by_name: None, through_alias: "3.13"}
 
 
-@pytest.mark.skipif(not os.access("/bin/ps", os.X_OK), reason="no /bin/ps")
-def test_what_ps_tells_where_there_is_no_proc():
-    with Running(sys.executable, "-c", SCRIPT) as pid:
-        assert processes._ps(f"-p{pid}", "args") == {pid: f"{sys.executable} -c {SCRIPT}"}
-        assert pid in processes._ps("-ax", "comm")
-        assert pid in processes._from_ps()
-    assert processes._ps("-p999999999", "args") == {}
-
-
-def test_what_ps_tells_of_a_path_with_blanks(user):
-    """Of a runtime and of a venv alike."""
-    runtime = read_store(str(user.root)).runtime(NEW)
-    program = os.path.realpath(f"{runtime.path}/bin/python3.13")
-    venv = "/home/you/my project/.venv"
-    told = {
-        1: (program, f"{program} -c pass"),
-        2: (f"{venv}/bin/python", f"{venv}/bin/python -m http.server"),
-        3: ("/usr/bin/python3", f"/usr/bin/python3 {venv}/bin/serve"),
-        4: ("/home/you/my", "/home/you/my project/.venvs/bin/python"),
-    }
-    assert [one.pid for one in processes._running(processes._Own(runtime), told)] == [1]
-    assert [one.pid for one in processes._in_venv(venv, told)] == [2, 3]
-
-
 def test_who_runs_in_a_venv(user):
     venv, other = make_venv(user, "venv", "a b"), make_venv(user, "venv", "other")
     script = venv / "bin/serve"
@@ -138,3 +178,34 @@ def test_who_runs_in_a_venv(user):
         assert {one.pid for one in processes.processes_of_venv(str(other))} == {of_another}
     assert found_there == {by_path, relative, script_of_it, active, on_path, through_link, relative_through_link}
     assert processes.processes_of_venv(str(venv)) == ()
+
+
+def test_a_framework_build_goes_on_to_another_program(user):
+    """`bin/python3.13` of one starts `Python.app`, and says in a variable how it was called itself."""
+    if processes._table().__class__ is not Libproc:
+        pytest.skip("only macOS has them")
+    prefix = user.runtimes / NEW
+    program = prefix / "Resources/Python.app/Contents/MacOS/Python"
+    program.parent.mkdir(parents=True)
+    os.link(os.path.realpath(prefix / "bin/python3.13"), program)
+    venv = make_venv(user, "venv", "v")
+    inside = {"PYTHONHOME": str(prefix), "LD_LIBRARY_PATH": str(prefix / "lib")}
+    through_venv = inside | {"__PYVENV_LAUNCHER__": str(venv / "bin/python")}
+    with (
+        Running(program, "-c", SCRIPT, env=inside) as by_path,
+        Running(program, "-c", SCRIPT, env=through_venv) as by_venv,
+    ):
+        assert found(user, NEW) == {by_path: NEW, by_venv: "3.13"}
+        assert [one.pid for one in processes.processes_of_venv(str(venv))] == [by_venv]
+
+
+def test_it_is_only_believed_where_it_is_right_about_this_process(monkeypatch):
+    assert processes.why_unknown() == ""
+    if processes._table().__class__ is Libproc:
+        for wrong in ("proc_listallpids", "proc_pidpath", "proc_pidinfo", "sysctl"):
+            system = MacOS()
+            monkeypatch.setattr(system, wrong, lambda *_: 0)
+            assert Libproc(system).why_unknown() == "macOS does not tell which program a process runs"
+        monkeypatch.setattr(MacOS, "_arguments", lambda *_: struct.pack("=i", 1) + b"/bin/other\0\0\0other\0")
+        assert Libproc(MacOS()).why_unknown()
+        assert Libproc(object()).why_unknown()

@@ -2,7 +2,7 @@
 
 Two kinds of path are resolved here (design.md 4): one into a venv goes on to the base interpreter, and keeps the venv's
 policy; a lone link to an executable is followed until it stands in a Python's own `bin`, because a venv made from it
-could not find the standard library.
+could not find the standard library. What ends in Homebrew's Cellar is used by the name that Homebrew moves along.
 
 Import-light.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.implementation import CPYTHON, KNOWN, title
-from pyman.core.names import is_interpreter_name, policy_of_path, split_library
+from pyman.core.names import homebrew_names, is_interpreter_name, policy_of_path, split_library
 from pyman.core.pyvenv_cfg import FILE_NAME, Settings, parse_pyvenv_cfg
 from pyman.core.record import record
 from pyman.core.store import Choice, Store, pinned, through_alias
@@ -103,11 +103,17 @@ def _to_base(path: str, policy: Policy | None) -> ResolvedPath:
                     hint="name an interpreter, a venv or the folder of a Python",
                     exit_status=1,
                 )
-            return ResolvedPath(path, policy, named_by_venv)
+            return ResolvedPath(_name_that_stays(path), policy, named_by_venv)
         path = _joined(os.path.dirname(path), os.readlink(path))
         if not os.path.lexists(path):
             raise NotFound(f"the link leads to {path}, which does not exist", hint="`pyman doctor` says what is broken")
     raise BadRequest(f"{path} leads round in a circle", hint="name the interpreter itself", exit_status=1)
+
+
+def _name_that_stays(path: str) -> str:
+    """The path of an interpreter by which it is still there after its owner's next upgrade, where it has one."""
+    real = os.path.realpath(path)
+    return next((name for name in homebrew_names(real) if os.path.realpath(name) == real), path)
 
 
 def _base_of_venv(venv: str, policy: Policy | None) -> tuple[str, Policy | None]:

@@ -168,6 +168,20 @@ def minor_sibling(folder: str) -> str | None:
     return f"{above}/{front}{minor}{'' if back.startswith('+') and back[1:].isdigit() else back}"
 
 
+def homebrew_names(path: str) -> tuple[str, ...]:
+    """What Homebrew calls a file of a Python in its Cellar, the best name first; empty for any other file.
+
+    Its next upgrade removes `Cellar/python@3.13/3.13.5`, and moves the link `opt/python@3.13` along.
+    """
+    above, cellar, below = path.partition("/Cellar/python@")
+    formula, _, rest = below.partition("/")
+    _, _, rest = rest.partition("/")
+    if not cellar or not rest or len((split_release(formula) or ((),))[0]) != 2:
+        return ()
+    opt = f"{above}/opt/python@{formula}"
+    return tuple(dict.fromkeys((f"{opt}/bin/{basename(path)}", f"{opt}/{rest}")))
+
+
 def release_of_path(path: str, minor: str) -> tuple[Version, Variant] | None:
     """Release and variant that the nearest folder of a real path names, where that release is of this minor."""
     while path not in ("/", ""):

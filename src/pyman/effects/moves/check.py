@@ -237,7 +237,7 @@ def _digest(old: Base, new: Base, request: Request | None) -> str:
 def read_release(base: Base) -> Release:
     """What a release is to packages: its version, its markers, what its interpreter is built for and exports."""
     from pyman.effects.architecture import architectures_of
-    from pyman.effects.packages.elf import exported_symbols
+    from pyman.effects.packages.symbols import exported_symbols
 
     machine = os.uname()
     markers = marker_environment(

@@ -27,8 +27,8 @@ from pyman.core.record import record, replace
 from pyman.core.venv_contents import module_of, split_tag
 from pyman.effects.architecture import architectures_of
 from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes, replace_file
-from pyman.effects.packages.elf import is_elf, undefined_symbols
 from pyman.effects.packages.loose import LooseFiles
+from pyman.effects.packages.symbols import is_library, undefined_symbols
 from pyman.effects.seeds.sharing import write_new
 from pyman.errors import PymanError
 
@@ -304,7 +304,7 @@ class Reader:
             unreadable.append(f"{file}{of_package} could not be checked: {error.strerror or error}")
             return
         if symbols is None:
-            unreadable.append(f"{file}{of_package} could not be checked: it is no ELF file")
+            unreadable.append(f"{file}{of_package} could not be checked: it is not a compiled module")
         elif symbols:
             needs.append(Need(package, file, symbols))
 
@@ -331,7 +331,7 @@ class Reader:
 
     def _lost_symbols_of(self, path: str) -> tuple[str, ...] | None:
         if not self.lost_symbols:
-            return () if is_elf(path) else None
+            return () if is_library(path) else None
         status = os.stat(path)
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         if key in self._remembered:
@@ -344,7 +344,7 @@ class Reader:
 
 
 def _shortened(notes: list[str]) -> list[str]:
-    """Leave it at one sentence where a whole venv is of a kind that nobody reads here, as on macOS."""
+    """Leave it at one sentence where a whole venv is of a kind that nobody reads here."""
     return notes if len(notes) <= 3 else [*notes[:2], f"{len(notes) - 2} more compiled files could not be checked"]
 
 

@@ -1,4 +1,4 @@
-"""Symbols of Python's C interface that shared objects need, and that interpreters offer.
+"""Symbols of Python's C interface in ELF files, and the libraries that these need.
 
 Only the few fields of an ELF file are read that lead to its dynamic symbols (the System V ABI, chapter 4 and 5, names
 them as they are named here), and the symbols are unpacked in one piece: thousands of files may have to be read before
@@ -33,23 +33,9 @@ _UNDEFINED = 0  # SHN_UNDEF
 _WEAK = 2  # STB_WEAK: left at zero where nobody has it, and the file loads all the same
 
 
-def is_elf(path: str) -> bool:
-    """True for a regular file that begins as an ELF file does. Raises OSError where it cannot be read."""
-    with open_regular(path) as file:
-        return file.read(len(_MAGIC)) == _MAGIC
-
-
-def undefined_symbols(path: str) -> frozenset[str] | None:
-    """Return the `Py*` and `_Py*` symbols that a shared object cannot be loaded without; None where it is no ELF file.
-
-    Raises OSError where it cannot be read.
-    """
-    return _symbols(path, defined=False)
-
-
-def defined_symbols(path: str) -> frozenset[str] | None:
-    """Return the `Py*` and `_Py*` symbols that a program or library offers to what it loads; None as above."""
-    return _symbols(path, defined=True)
+def is_elf(header: bytes) -> bool:
+    """True for the first bytes of an ELF file."""
+    return header[: len(_MAGIC)] == _MAGIC
 
 
 def needed_libraries(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -69,48 +55,12 @@ def needed_libraries(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
             return (), ()
 
 
-def exported_symbols(executable: str) -> frozenset[str] | None:
-    """Return the `Py*` and `_Py*` symbols that a runtime offers to extensions: its own and those of its libpython.
+def python_symbols(file: BinaryIO, identification: bytes, *, defined: bool) -> Iterator[str]:
+    """Yield the `Py*` and `_Py*` symbols of an ELF file, which begins with these 16 bytes.
 
-    None where neither can be read, or neither has any, as on systems without ELF.
+    Raises OSError where it cannot be read, and whatever a damaged one makes of it.
     """
-    found: frozenset[str] = frozenset()
-    for path in (executable, *_libraries(executable)):
-        try:
-            found |= defined_symbols(path) or frozenset()
-        except OSError:
-            continue
-    return found or None
-
-
-def _libraries(executable: str) -> list[str]:
-    """Return the shared libpython of this very interpreter, once each: `lib/libpython3.14t.so.1.0`."""
-    real = os.path.realpath(executable)
-    prefix = os.path.dirname(os.path.dirname(real))
-    start = "lib" + os.path.basename(real) + ".so"
-    found: dict[str, None] = {}
-    for folder in (os.path.join(prefix, "lib"), os.path.join(prefix, "lib64")):
-        try:
-            names = os.listdir(folder)
-        except OSError:
-            continue
-        for name in sorted(names):
-            if name == start or name.startswith(start + "."):
-                found[os.path.realpath(os.path.join(folder, name))] = None
-    return list(found)
-
-
-def _symbols(path: str, *, defined: bool) -> frozenset[str] | None:
-    with open_regular(path) as file:
-        identification = file.read(_IDENTIFICATION)
-        if identification[: len(_MAGIC)] != _MAGIC:
-            return None
-        try:
-            return frozenset(_python_symbols(_read_header(file, identification), defined=defined))
-        except OSError:
-            raise
-        except Exception:  # noqa: BLE001 - what a crafted file makes of a parser is anybody's guess
-            return None
+    yield from _python_symbols(_read_header(file, identification), defined=defined)
 
 
 @record
