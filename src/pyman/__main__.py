@@ -16,6 +16,14 @@ def main() -> int:
             "error: pyman does not run on Windows\nhint: use it inside WSL, or the Python install manager\n"
         )
         return 1
+    try:
+        return _main()
+    except KeyboardInterrupt:  # It came while what catches signals was being loaded.
+        sys.stderr.write("error: interrupted\n")
+        return 130
+
+
+def _main() -> int:
     _leave_out_the_path_of_others()
     # Looking for rubbish costs a fast command half a millisecond, and what is imported is none.
     gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)

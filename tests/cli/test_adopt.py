@@ -196,7 +196,9 @@ def test_forget_takes_a_minor_with_one_release_and_refuses_what_pyman_installed(
     user.pyman("install", "3.12.0")
     assert "pyman uninstall 3.12.0" in user.pyman("forget", "3.12.0", status=1).err
     assert "not installed" in user.pyman("forget", "3.12.1", status=1).err
-    assert "./nothing is neither a recorded venv nor an adopted Python" in user.pyman("forget", "./nothing", status=1).err
+    assert (
+        "./nothing is neither a recorded venv nor an adopted Python" in user.pyman("forget", "./nothing", status=1).err
+    )
 
 
 def test_forget_and_uninstall_take_the_path_of_what_was_adopted(user, others):

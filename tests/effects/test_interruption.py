@@ -135,6 +135,19 @@ def test_it_leaves_no_lock_of_the_imports_taken(monkeypatch):
     assert not _imp.lock_held()
 
 
+def test_it_waits_until_a_module_is_imported(tmp_path, monkeypatch):
+    (tmp_path / "slow_module.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nfor _ in range(1000):\n    pass\nwhole = True\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(Terminated):
+        import slow_module
+
+        wait_for_what_comes()
+    assert slow_module.whole
+    del sys.modules["slow_module"]
+
+
 def test_what_is_done_for_good_is_reported_first():
     reported = []
     with pytest.raises(Terminated), Part():

@@ -5,9 +5,9 @@ notes its undo; and within a `Part` from the moment that something of it is done
 command can still report it. A signal that waited is raised at the end of that work, so none is lost. Those that come
 while the first one ends the work wait too: what `finally` puts in order is a way back as well.
 
-Two places have nobody to raise it to, and there it comes a moment later: the interpreter's own steps of an import,
-which would leave the lock of all imports taken, so that no other thread could ever import; and what is called while an
-object goes (`__del__`, a weak reference), where Python swallows every exception.
+In two places an exception does harm or gets lost, and there a signal comes a moment later: in an import, which would
+leave the lock of all imports taken, so that no other thread could ever import, or wrap the exception in one of its own;
+and in what is called while an object goes (`__del__`, a weak reference), where Python swallows every exception.
 
 Import-light.
 """
@@ -148,18 +148,18 @@ def _came(number: int, frame: FrameType | None) -> None:
 
 
 def _try(frame: FrameType | None) -> None:
-    """Raise what waits, unless the innermost of the running functions is of the imports, or one of all is shielded."""
-    if frame is not None and frame.f_code.co_filename in _IMPORTS:
-        _try_later()
-        return
+    """Raise what waits, unless one of the running functions is shielded, or imports something."""
     while frame is not None:
         if frame.f_code is _SHIELD:
+            return
+        if frame.f_code.co_filename == _IMPORTS:
+            _try_later()
             return
         frame = frame.f_back
     _gate.let_through()
 
 
-_IMPORTS = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+_IMPORTS = "<frozen importlib._bootstrap>"
 _A_MOMENT = 0.01
 
 
