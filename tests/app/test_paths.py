@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
-from pyman.app.paths import absolute
-from pyman.app.select import choose_path
+from pyman.app import paths
+from pyman.app.paths import absolute, behind_placeholder
+from pyman.app.select import choose_path, system_program
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, NotStarted, PymanError
@@ -479,3 +481,22 @@ def test_an_adopted_python_of_homebrew_is_linked_by_the_name_that_it_moves(home,
     brew.upgrade("", "3.13.5")
     home.pyman("adopt", brew.top / named)
     assert os.readlink(home.runtimes / "3.13.5") == f"{brew.top}/opt/python@3.13"
+
+
+# --- Apple's placeholder, which opens a dialog where the developer tools are not installed ---
+
+
+def test_apples_placeholder_is_never_started(look, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr(paths, "_APPLES", (str(tmp_path / "tools/bin/python3"),))
+    with pytest.raises(NotFound, match="Apple's placeholder"):
+        look("/usr/bin/python3")
+    elsewhere = tmp_path / "bin/python3"
+    write_program(elsewhere, "exit 1")
+    seen = system_program({"PATH": f"/usr/bin:{tmp_path}/bin"}, read_store(str(tmp_path)))
+    assert (behind_placeholder("/usr/bin/python3"), seen) == (None, str(elsewhere))
+    # With the tools it is their Python.
+    tools = tmp_path / "tools/bin/python3"
+    write_program(tools, "exit 1")
+    assert behind_placeholder("/usr/bin/python3") == str(tools)
+    assert behind_placeholder("/usr/bin/python3.11") == "/usr/bin/python3.11"

@@ -358,3 +358,30 @@ def test_what_homebrew_moves_is_not_even_looked_at():
     for root in roots:
         assert "python@3.12".startswith(root.starts)
         assert not "python@3".startswith(root.starts)
+
+
+def test_where_tools_keep_their_pythons_on_macos():
+    places = {(root.tool, root.pythons) for root in tool_roots({}, "/Users/you")}
+    support = "/Users/you/Library/Application Support"
+    assert places >= {
+        ("hatch", f"{support}/hatch/env/virtual/.pythons"),
+        ("pdm", f"{support}/pdm/python"),
+        ("pystand", f"{support}/pystand"),
+        ("uv", f"{support}/uv/python"),
+        ("uv", "/Users/you/.local/share/uv/python"),
+        ("python.org", "/Library/Frameworks/Python.framework/Versions"),
+        ("python.org", "/Library/Frameworks/PythonT.framework/Versions"),
+        ("macports", "/opt/local/Library/Frameworks/Python.framework/Versions"),
+        ("system", "/Library/Developer/CommandLineTools/Library/Frameworks/Python3.framework/Versions"),
+    }
+
+
+def test_the_python_of_a_framework_is_found_in_the_folder_of_its_minor(user):
+    """And not a second time by the link that names the newest of them."""
+    versions = user.path / "Library/Application Support/pdm/python"
+    write_stand_in(versions / "cpython@3.12.1", "3.12.1")
+    (versions / "cpython@3.12").symlink_to("cpython@3.12.1")
+    found = user.json("adopt")["found"]
+    assert [(one["origin"], one["path"]) for one in found if "Support" in one["path"]] == [
+        ("pdm", str(versions / "cpython@3.12.1"))
+    ]

@@ -275,6 +275,9 @@ def test_rollback_goes_one_lower_each_time(at, back):
      ("/home/me/.pyenv/versions/3.12.1", "pyenv", False), ("/home/me/.local/share/uv/python/cpython-3.13.5-x", "uv", False),
      ("/home/me/.local/share/mise/installs/python/3.12.1", "mise", False), ("/home/me/.asdf/installs/python/3.12.1", "asdf", False),
      ("/opt/homebrew/opt/python@3.12", "homebrew", False), ("/opt/homebrew", "homebrew", True),
+     ("/opt/local/Library/Frameworks/Python.framework/Versions/3.13", "macports", False),
+     ("/Library/Frameworks/PythonT.framework/Versions/3.14", "python.org", False),
+     ("/Library/Developer/CommandLineTools/Library/Frameworks/Python3.framework/Versions/3.9", "system", False),
      ("/home/me/.local/share/pystand/3.12.1", "pystand", False), ("/srv/python", "path", False)],
 )  # fmt: skip
 def test_whose_a_runtime_is(target, origin, shared):

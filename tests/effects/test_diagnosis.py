@@ -113,6 +113,18 @@ def test_the_systems_python_is_external_and_healthy(place):
     assert place.codes(place.venv(f"{usr}/bin/python3")) == []
 
 
+def test_a_venv_of_apples_python_is_not_one_of_two_pythons(place):
+    """Virtualenv links to the program that Python of the Command Line Tools goes on to."""
+    prefix = make_prefix(f"{place.folder}/Python3.framework/Versions/3.13", "3.13.1", patchlevel=True)
+    program = f"{prefix}/Resources/Python.app/Contents/MacOS/Python"
+    os.makedirs(os.path.dirname(program))
+    os.link(f"{prefix}/bin/python3.13", program)
+    venv = place.venv(program)
+    with open(f"{venv}/pyvenv.cfg", "w", encoding="utf-8") as file:
+        file.write(f"home = {prefix}/bin\n")
+    assert place.codes(venv) == []
+
+
 def test_somebody_elses_minor_link_is_healthy(place):
     make_prefix(f"{place.folder}/versions/3.13.2", "3.13.2")
     os.symlink("3.13.2", f"{place.folder}/versions/3.13")

@@ -40,6 +40,11 @@ def test_on_macos():
     assert found["hatch"][0] == "/Users/u/Library/Application Support/hatch/env/virtual"
     assert found["uv"] == ["/Users/u/.local/share/uv/tools"]
     assert found["pre-commit"] == ["/Users/u/.cache/pre-commit"]
+    # Newer tools follow the variables of XDG there as well.
+    found = folders({"XDG_DATA_HOME": "/x", "XDG_CACHE_HOME": "/y"}, "/Users/u", "darwin")
+    assert found["poetry"] == ["/Users/u/Library/Caches/pypoetry/virtualenvs", "/y/pypoetry/virtualenvs"]
+    assert {"/Users/u/Library/Application Support/pipx/venvs", "/x/pipx/venvs"} <= set(found["pipx"])
+    assert {"/Users/u/Library/Application Support/pdm/venvs", "/x/pdm/venvs"} == set(found["pdm"])
 
 
 @pytest.mark.parametrize(

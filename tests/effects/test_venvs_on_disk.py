@@ -538,3 +538,24 @@ def test_a_home_that_no_system_takes(place):
     venv = make_venv(f"{place}/v", "/nowhere/python")
     write(f"{venv}/pyvenv.cfg", b"home = /a\0b\nversion = 3.13.5\n")
     assert read(venv).home is None
+
+
+@pytest.mark.parametrize(
+    "framework",
+    [
+        "Library/Developer/CommandLineTools/Library/Frameworks/Python3.framework",
+        "Library/Frameworks/Python.framework",
+        "opt/local/Library/Frameworks/Python.framework",
+    ],
+)
+def test_a_venv_that_leads_to_the_program_of_a_framework_build(place, framework):
+    """Virtualenv links to it for Apple's Python, and its old releases did so for all."""
+    prefix = make_prefix(f"{place}/{framework}/Versions/3.9", "3.9.6", patchlevel=True)
+    program = write(f"{prefix}/Resources/Python.app/Contents/MacOS/Python", b"\xcf\xfa\xed\xfe", 0o755)
+    os.makedirs(f"{place}/usr/bin")
+    os.symlink(f"{prefix}/bin/python3", f"{place}/usr/bin/python3")
+    venv = make_venv(f"{place}/v", program, home=f"{place}/usr/bin", library="python3.9")
+    facts = read(venv)
+    assert (facts.interpreter.prefix, facts.interpreter.minor, str(facts.python)) == (prefix, "3.9", "3.9.6")
+    assert facts.home_interpreter.prefix == prefix
+    assert facts.strays == ()

@@ -10,6 +10,7 @@ Import-light.
 from __future__ import annotations
 
 import os
+import sys
 
 from pyman.core.implementation import CPYTHON, KNOWN, title
 from pyman.core.names import homebrew_names, is_interpreter_name, policy_of_path, split_library
@@ -82,8 +83,30 @@ def _joined(folder: str, text: str) -> str:
     return path
 
 
+_APPLES = (
+    "/Library/Developer/CommandLineTools/usr/bin/python3",
+    "/Applications/Xcode.app/Contents/Developer/usr/bin/python3",
+)
+
+
+def behind_placeholder(path: str) -> str | None:
+    """The Python that Apple's `/usr/bin/python3` goes on to, None where none is installed; any other path as it is.
+
+    Without one, starting that file opens a dialog that offers to install the developer tools.
+    """
+    if sys.platform != "darwin" or path != "/usr/bin/python3":
+        return path
+    return next((real for real in _APPLES if os.access(real, os.X_OK)), None)
+
+
 def _to_base(path: str, policy: Policy | None) -> ResolvedPath:
-    named_by_venv = False
+    behind = behind_placeholder(path)
+    if behind is None:
+        raise NotFound(
+            f"{path} is Apple's placeholder, and no Python is installed behind it",
+            hint="install one with `pyman install`",
+        )
+    path, named_by_venv = behind, False
     for _ in range(MOST_LINKS):
         if os.path.isdir(path):
             if os.path.isfile(os.path.join(path, FILE_NAME)):

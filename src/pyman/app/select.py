@@ -341,7 +341,10 @@ def system_program(environ: Mapping[str, str], store: Store, name: str = "") -> 
         for folder in folders:
             path = os.path.join(folder, candidate)
             if os.path.isfile(path) and os.access(path, os.X_OK) and not _is_shim(path):
-                return path
+                from pyman.app.paths import behind_placeholder
+
+                if behind_placeholder(path) is not None:
+                    return path
     return None
 
 

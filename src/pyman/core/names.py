@@ -168,6 +168,18 @@ def minor_sibling(folder: str) -> str | None:
     return f"{above}/{front}{minor}{'' if back.startswith('+') and back[1:].isdigit() else back}"
 
 
+_OF_A_FRAMEWORK = "/Resources/Python.app/Contents/MacOS"
+
+
+def prefix_of(executable: str) -> str:
+    """The prefix that the real path of an interpreter lies in.
+
+    That of a framework build goes on to another program, to which some tools link: `Python.app`, below the prefix.
+    """
+    folder = dirname(executable)
+    return folder.removesuffix(_OF_A_FRAMEWORK) if folder.endswith(_OF_A_FRAMEWORK) else dirname(folder)
+
+
 def homebrew_names(path: str) -> tuple[str, ...]:
     """What Homebrew calls a file of a Python in its Cellar, the best name first; empty for any other file.
 

@@ -300,7 +300,10 @@ _ORIGINS = (
     ("/pdm/python/", "pdm"),
     ("/Cellar/python@", "homebrew"),
     ("/opt/python@", "homebrew"),
+    ("/opt/local/Library/Frameworks/Python.framework/", "macports"),
     ("/Python.framework/", "python.org"),
+    ("/PythonT.framework/", "python.org"),
+    ("/Python3.framework/", "system"),  # The Command Line Tools, and Xcode.
 )
 SHARED_PREFIXES = ("/usr", "/usr/local", "/opt/homebrew", "/home/linuxbrew/.linuxbrew", "/opt/local", "/")
 """Prefixes whose `bin` holds far more than a Python: never put on PATH (design.md 3)."""

@@ -29,6 +29,16 @@ class ToolRoot:
     """True where the Pythons are to be used through the links in there: Homebrew keeps these for each minor."""
 
 
+_FRAMEWORKS = (
+    ("python.org", "/Library/Frameworks/Python.framework/Versions"),
+    ("python.org", "/Library/Frameworks/PythonT.framework/Versions"),
+    ("macports", "/opt/local/Library/Frameworks/Python.framework/Versions"),
+    ("system", "/Library/Developer/CommandLineTools/Library/Frameworks/Python3.framework/Versions"),
+    ("system", "/Applications/Xcode.app/Contents/Developer/Library/Frameworks/Python3.framework/Versions"),
+)
+"""Where macOS has frameworks: one folder for each minor version."""
+
+
 def python_builds(environ: Mapping[str, str], home: str) -> tuple[str, ...]:
     """Where python-build may lie that is not on PATH: with pyenv, mise, asdf and Homebrew; none need exist."""
 
@@ -58,20 +68,24 @@ def tool_roots(environ: Mapping[str, str], home: str) -> tuple[ToolRoot, ...]:
     data = named("XDG_DATA_HOME", home, ".local", "share")
     pyenv, uv = named("PYENV_ROOT", home, ".pyenv"), named("UV_PYTHON_INSTALL_DIR", data, "uv", "python")
     mise, asdf = named("MISE_DATA_DIR", data, "mise"), named("ASDF_DATA_DIR", home, ".asdf")
-    rye, pystand = named("RYE_HOME", home, ".rye"), f"{data}/pystand"
-    pdm, hatch = f"{data}/pdm/python", f"{data}/hatch/env/virtual/.pythons"
-    framework = "/Library/Frameworks/Python.framework/Versions"
+    rye = named("RYE_HOME", home, ".rye")
     roots = [
         ToolRoot("pyenv", pyenv, f"{pyenv}/versions"),
         ToolRoot("uv", uv, uv, ("cpython-", "pypy-", "graalpy-")),
         ToolRoot("mise", mise, f"{mise}/installs/python"),
         ToolRoot("asdf", asdf, f"{asdf}/installs/python"),
         ToolRoot("rye", rye, f"{rye}/py", ("cpython@", "pypy@")),
-        ToolRoot("pystand", pystand, pystand),
-        ToolRoot("pdm", pdm, pdm, ("cpython", "pypy")),
-        ToolRoot("hatch", hatch, hatch),
-        ToolRoot("python.org", framework, framework, ("3",)),
     ]
+    # On macOS most use the second of these; uv used to.
+    for base in dict.fromkeys((data, f"{home}/Library/Application Support")):
+        pystand, pdm, hatch = f"{base}/pystand", f"{base}/pdm/python", f"{base}/hatch/env/virtual/.pythons"
+        roots.append(ToolRoot("pystand", pystand, pystand))
+        roots.append(ToolRoot("pdm", pdm, pdm, ("cpython", "pypy")))
+        roots.append(ToolRoot("hatch", hatch, hatch))
+    before = f"{home}/Library/Application Support/uv/python"
+    roots.append(ToolRoot("uv", before, before, ("cpython-", "pypy-", "graalpy-")))
+    for tool, folder in _FRAMEWORKS:
+        roots.append(ToolRoot(tool, folder, folder, ("3",)))
     for brew in ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"):
         # `opt/python@3` is moved to another minor every autumn.
         roots.append(ToolRoot("homebrew", f"{brew}/opt", f"{brew}/opt", ("python@3.",), links=True))

@@ -12,6 +12,7 @@ from pyman.core.names import (
     minor_of_executable,
     of_base,
     other_in_name,
+    prefix_of,
     release_of_path,
     split_library,
 )
@@ -166,7 +167,7 @@ def _read_interpreter(real: str, called: str) -> Interpreter | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    prefix = os.path.dirname(os.path.dirname(real))
+    prefix = prefix_of(real)
     manifest = None
     try:
         manifest = parse_manifest(read_text(_join(prefix, MANIFEST)))
@@ -213,7 +214,7 @@ def is_executable(status: os.stat_result) -> bool:
 def implementation_at(executable: str) -> str:
     """The implementation of an interpreter, told from its name and the files around it; nothing is run."""
     real = os.path.realpath(executable)
-    return _implementation(os.path.dirname(os.path.dirname(real)), real, os.path.basename(executable))
+    return _implementation(prefix_of(real), real, os.path.basename(executable))
 
 
 def _implementation(prefix: str, real: str, called: str) -> str:

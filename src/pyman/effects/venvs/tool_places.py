@@ -37,21 +37,25 @@ def tool_places(environ: Mapping[str, str], home: str, platform: str = sys.platf
 
     A settings file that cannot be read or understood is as none: its tool says so.
     """
-    found = _ToolFolders(environ, home, platform)
-    return tuple(
-        dict.fromkeys(
-            [
-                *_pipx(found),
-                ToolPlace("uv", found.named("UV_TOOL_DIR", found.data, "uv", "tools"), 1),
-                *_poetry(found),
-                *_pdm(found),
-                *_hatch(found),
-                *_workon_home(found),
-                ToolPlace("pyenv-virtualenv", os.path.join(found.named("PYENV_ROOT", home, ".pyenv"), "versions"), 3),
-                ToolPlace("pre-commit", found.named("PRE_COMMIT_HOME", found.cache, "pre-commit"), 2, "py_env-"),
-            ]
-        )
-    )
+    found = list(_places(_ToolFolders(environ, home, platform)))
+    if platform == "darwin" and any(environ.get(name) for name in _XDG):
+        # Newer releases of the tools follow these there too, older ones do not.
+        found += _places(_ToolFolders(environ, home, "linux"))
+    return tuple(dict.fromkeys(found))
+
+
+_XDG = ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+
+
+def _places(found: _ToolFolders) -> Iterator[ToolPlace]:
+    yield from _pipx(found)
+    yield ToolPlace("uv", found.named("UV_TOOL_DIR", found.data, "uv", "tools"), 1)
+    yield from _poetry(found)
+    yield from _pdm(found)
+    yield from _hatch(found)
+    yield from _workon_home(found)
+    yield ToolPlace("pyenv-virtualenv", os.path.join(found.named("PYENV_ROOT", found.home, ".pyenv"), "versions"), 3)
+    yield ToolPlace("pre-commit", found.named("PRE_COMMIT_HOME", found.cache, "pre-commit"), 2, "py_env-")
 
 
 class _ToolFolders:
