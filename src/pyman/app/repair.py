@@ -262,7 +262,7 @@ def planned_steps(finding: Finding, facts: VenvFacts, store: Store) -> Plan:
         store,
         moved=moved,
         shared=shared,
-        programs=_programs(facts) if finding.action == actions.REPAIR_MODES else (),
+        contents=_contents(finding, facts),
         owner_files=read_owner_files(facts.folder),
     )
     return repair.plan or Plan()
@@ -292,10 +292,14 @@ def _nothing_to_do(path: str) -> NotFound:
     return NotFound(f"nothing is known that would mend {path}", hint="`pyman rebuild` makes it anew with its packages")
 
 
-def _programs(facts: VenvFacts) -> Iterator[tuple[str, bytes]]:
-    """The scripts that lost their modes, and what is in them; what cannot be read is left out."""
-    for name in facts.contents.not_executable:
-        path = os.path.join(facts.folder, "bin", name)
+def _contents(finding: Finding, facts: VenvFacts) -> Iterator[tuple[str, bytes]]:
+    """The files that are replaced by themselves, and what is in them; what cannot be read is left out."""
+    paths: tuple[str, ...] = ()
+    if finding.action == actions.REPAIR_MODES:
+        paths = tuple(os.path.join(facts.folder, "bin", name) for name in facts.contents.not_executable)
+    elif finding.action == actions.SHOW_FILES:
+        paths = facts.contents.hidden
+    for path in paths:
         with contextlib.suppress(OSError):
             yield path, read_bytes(path)
 

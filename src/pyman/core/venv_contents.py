@@ -57,6 +57,8 @@ class Contents:
     """The packages of which nothing is left but their metadata."""
     gone_sources: tuple[tuple[str, str], ...] = ()
     """Editable installs whose source does not exist, each with that."""
+    hidden: tuple[str, ...] = ()
+    """The paths of `.pth` files that macOS hides, and Python then does not read."""
 
     @property
     def old_place(self) -> str | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "refresh",
         "repair-names",
         "repair-modes",
+        "show-files",
         "repair-moved",
         "rewrite",
         "forget",
@@ -74,6 +75,7 @@ SEVERITIES: dict[str, Severity] = {
     "borrows": WARNING,
     "wrong-abi": WARNING,
     "editable-gone": WARNING,
+    "hidden-pth": WARNING,
     "shared-files": WARNING,
     "moved": ERROR,
     "stale-metadata": WARNING,
@@ -101,6 +103,7 @@ RELINK: RepairAction = "relink"
 REFRESH: RepairAction = "refresh"
 REPAIR_NAMES: RepairAction = "repair-names"
 REPAIR_MODES: RepairAction = "repair-modes"
+SHOW_FILES: RepairAction = "show-files"
 REPAIR_MOVED: RepairAction = "repair-moved"
 REWRITE: RepairAction = "rewrite"
 FORGET: RepairAction = "forget"

@@ -18,6 +18,7 @@ from pyman.core.diagnosis.finding import (
     REPAIR_NAMES,
     RESTORE,
     REWRITE,
+    SHOW_FILES,
     DiagnosisContext,
     Finding,
     VenvContext,
@@ -152,6 +153,7 @@ def _rest(venv: VenvContext, found: Finding | None) -> Iterator[Finding]:
     if found is None or found.code not in _UNTIL_THEN_UNKNOWN:
         yield from _wrong_abi(venv)
     yield from _shared_files(venv)
+    yield from _hidden(venv)
     if found is None or found.code != "not-executable":
         yield from _scripts_not_executable(venv)
     moved = tuple(_moved(venv))
@@ -199,6 +201,16 @@ def _scripts_not_executable(venv: VenvContext) -> Iterator[Finding]:
     if names:
         message = f"{_named_in(venv.facts, names)} may not be executed"
         yield venv.find("not-executable", message, "make it executable", REPAIR_MODES)
+
+
+def _hidden(venv: VenvContext) -> Iterator[Finding]:
+    """What macOS hides in a folder whose name begins with a dot, and Python then does not read."""
+    paths = venv.facts.contents.hidden
+    if paths:
+        first = basename(paths[0])
+        named = first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
+        message = f"{named} {'is' if len(paths) == 1 else 'are'} hidden, so Python does not read it: what it adds is missing"
+        yield venv.find("hidden-pth", message, "replace it by a file that is not hidden", SHOW_FILES)
 
 
 def _shared_files(venv: VenvContext) -> Iterator[Finding]:

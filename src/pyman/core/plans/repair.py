@@ -16,6 +16,7 @@ from pyman.core.diagnosis.finding import (
     REPAIR_MOVED,
     REPAIR_NAMES,
     REWRITE,
+    SHOW_FILES,
     Finding,
 )
 from pyman.core.implementation import refuse_other
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from pyman.core.relocation import Edit, LinkEdit
     from pyman.core.store import Store
 
-PLANNED_HERE = (RELINK, REFRESH, REPAIR_NAMES, REPAIR_MODES, REPAIR_MOVED, REWRITE, FORGET, OWN_FILES)
+PLANNED_HERE = (RELINK, REFRESH, REPAIR_NAMES, REPAIR_MODES, SHOW_FILES, REPAIR_MOVED, REWRITE, FORGET, OWN_FILES)
 """The actions that are steps on one venv. The others are verbs of their own."""
 
 
@@ -77,14 +78,14 @@ def plan_repair(
     *,
     moved: Iterable[Step] = (),
     shared: Iterable[SharedFile] = (),
-    programs: Iterable[tuple[str, bytes]] = (),
+    contents: Iterable[tuple[str, bytes]] = (),
     owner_files: Sequence[OwnerFile] = (),
 ) -> Repair:
     """Plan the repair of one finding.
 
     `facts` are those that it was made from, None for a record whose venv is gone; `moved` are the steps for a venv
-    that was moved, `shared` the files that it shares with others, `programs` the scripts that are to be executable,
-    with their content, `owner_files` those in which its owner remembers its Python.
+    that was moved, `shared` the files that it shares with others, `contents` the scripts that are to be executable,
+    or the files that are to be seen, with what is in them, `owner_files` those in which its owner remembers its Python.
     """
     if finding.action == FORGET:
         return Repair(finding, Plan((Forget(finding.argument),)))
@@ -94,7 +95,10 @@ def plan_repair(
     if finding.action == REPAIR_MOVED:
         steps = tuple(moved)
     elif finding.action == REPAIR_MODES:
-        steps = tuple(ReplaceFile(path, content, content, executable=True) for path, content in programs)
+        steps = tuple(ReplaceFile(path, content, content, executable=True) for path, content in contents)
+    elif finding.action == SHOW_FILES:
+        # A new file is not hidden.
+        steps = tuple(ReplaceFile(path, content, content) for path, content in contents)
     elif finding.action == OWN_FILES:
         steps = _own_files(facts, shared)
     elif finding.action == REWRITE:

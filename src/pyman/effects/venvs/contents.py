@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 import time
 
@@ -75,7 +76,7 @@ class ContentsLook:
         seen, value = self._seen(facts)
         named = tuple(self._named(facts, seen)) if seen.interpreters else ()
         gone = tuple(self._gone_sources(seen.sources)) if seen.sources else ()
-        contents = Contents(named, seen.not_executable, seen.modules, seen.missing, gone)
+        contents = Contents(named, seen.not_executable, seen.modules, seen.missing, gone, hidden_files(facts))
         runs = facts.running or facts.interpreter
         abi = self._abi(runs) if runs is not None and seen.modules else None
         # What is wrong may be put right without another time: a mode, a module deep in a package.
@@ -184,6 +185,22 @@ def _is_same_folder(one: str, other: str) -> bool:
         return os.path.samefile(one, other)
     except OSError:
         return False
+
+
+def hidden_files(facts: VenvFacts) -> tuple[str, ...]:
+    """The `.pth` files of a venv that the system hides; only macOS does, and no time of a folder tells of it."""
+    if sys.platform != "darwin":
+        return ()
+    folders = [f"{facts.folder}/lib/{library.name}/site-packages" for library in facts.libraries]
+    paths = [f"{folder}/{name}" for folder in folders for name in _names(folder) if name.endswith(".pth")]
+    return tuple(path for path in paths if _flags(path) & stat.UF_HIDDEN)
+
+
+def _flags(path: str) -> int:
+    try:
+        return getattr(os.lstat(path), "st_flags", 0)
+    except OSError:
+        return 0
 
 
 def look(folder: str, site_packages: Iterable[str]) -> _Seen:
