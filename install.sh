@@ -318,6 +318,8 @@ find_python() {
             case $folder in
                 # A shim leads to what the user may want to remove.
                 "$root"/*) ;;
+                # Apple's placeholder opens a dialog where the developer tools are not installed, and is 3.9 where they are.
+                /usr/bin) [ "$(uname -s)" != Darwin ] && try_python "$folder/$name" && say_python && return 0 ;;
                 /*) try_python "$folder/$name" && say_python && return 0 ;;
             esac
         done
@@ -380,7 +382,11 @@ set_target() {
         amd64) machine=x86_64 ;;
     esac
     case $(uname -s) in
-        Darwin) target=$machine-apple-darwin ;;
+        Darwin)
+            # A shell that Rosetta translates is told that this is an x86_64.
+            [ "$(sysctl -n hw.optional.arm64 2>/dev/null)" != 1 ] || machine=aarch64
+            target=$machine-apple-darwin
+            ;;
         Linux)
             target=$machine-unknown-linux-musl
             for loader in /lib64/ld-linux* /lib/ld-linux*; do

@@ -9,10 +9,11 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from pyman.effects import processes
+from pyman.effects import lock, processes
 from pyman.effects.libproc import Libproc
 from pyman.effects.store import read_store
 from stage.followers import make_venv
@@ -56,8 +57,16 @@ class MacOS:
         if kind == 9:
             assert size == 2352
             return self._fill(buffer, lambda: bytes(152) + os.fsencode(os.readlink(f"/proc/{pid}/cwd"))) and size
+        if kind == 3:
+            assert size == 136
+            return self._fill(buffer, lambda: bytes(120) + struct.pack("=QQ", 1_700_000_000, 250_000)) and size
         assert (kind, size) == (22, 1272)
         return self._fill(buffer, lambda: self._region(pid, argument.value)) and size
+
+    def gethostuuid(self, buffer, wait):
+        assert list(wait) == [5, 0]
+        ctypes.memmove(buffer, bytes(range(16)), 16)
+        return 0
 
     def sysctl(self, name, count, buffer, size, _new, _length):
         assert (count, list(name)[:2]) == (3, [1, 49])
@@ -209,3 +218,17 @@ def test_it_is_only_believed_where_it_is_right_about_this_process(monkeypatch):
         monkeypatch.setattr(MacOS, "_arguments", lambda *_: struct.pack("=i", 1) + b"/bin/other\0\0\0other\0")
         assert Libproc(MacOS()).why_unknown()
         assert Libproc(object()).why_unknown()
+
+
+def test_a_process_and_a_machine_are_known_again_on_macos(monkeypatch):
+    """A number may be given to another process; a Mac's name changes with the network."""
+    mac = Libproc(MacOS())
+    assert mac.started(os.getpid()) == "1700000000250000"
+    assert mac.host() == "000102030405060708090a0b0c0d0e0f"
+    silent = Libproc(object())
+    assert (silent.started(os.getpid()), silent.host()) == ("0", "")
+    monkeypatch.setattr(lock, "sys", SimpleNamespace(platform="darwin"))
+    assert lock.host() == os.uname().nodename
+    monkeypatch.setattr(Libproc, "host", lambda _: "number")
+    assert lock.host() == "number"
+    assert lock._is_dead(f"999999999.0.aa.{lock._host()}")

@@ -2,11 +2,14 @@
 
 import os
 import subprocess
+import types
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyman.effects.venvs import records
 from pyman.effects.venvs.records import (
     forget,
     known_venvs,
@@ -120,3 +123,25 @@ def test_strange_things_among_the_records_are_none(place):
     with open(f"{folder}/file", "w", encoding="utf-8"):
         pass
     assert known_venvs(f"{place}/root") == ()
+
+
+def test_one_folder_in_several_spellings_is_one_record_on_macos(tmp_path, monkeypatch):
+    """Its disks find a folder by other letters, and by each form of Unicode; the disk knows one spelling."""
+    real = os.path.realpath(tmp_path / "Projects/Café")
+    os.makedirs(real)
+
+    def spelled_by_disk(folder):
+        same = unicodedata.normalize("NFC", folder).casefold() == real.casefold()
+        return real if same else folder
+
+    spellings = [real, real.replace("Projects", "projects"), unicodedata.normalize("NFD", real)]
+    assert len({record_name(f"{path}/.venv") for path in spellings}) == 3
+    monkeypatch.setattr(records, "sys", types.SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr(records, "as_on_disk", spelled_by_disk)
+    assert {record_name(f"{path}/.venv") for path in spellings} == {record_name(f"{real}/.venv")}
+
+
+def test_a_disk_that_does_not_tell_its_spelling_leaves_the_path_as_it_is(tmp_path):
+    """Here, F_GETPATH is another question, or none."""
+    assert records.as_on_disk(str(tmp_path)) == str(tmp_path)
+    assert records.as_on_disk(f"{tmp_path}/nothing") == f"{tmp_path}/nothing"

@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from pyman.effects.observer import Observer
+from pyman.effects.venvs import folder_walk, home_search
 from pyman.effects.venvs import search as venv_search
 from pyman.effects.venvs.folder_walk import Walk
 from pyman.effects.venvs.search import search_venvs
@@ -214,6 +216,7 @@ def test_ctrl_c_leaves_no_helper_behind(place):
         os.makedirs(f"{place}/p{number % 6}/q{number}/r")
     program = f"""
 import signal
+from pyman.effects.venvs import folder_walk, home_search
 from pyman.effects.venvs import search as venv_search
 
 answering = venv_search._answering
@@ -259,3 +262,24 @@ def test_a_long_search_says_so_once(place, find, monkeypatch):
     monkeypatch.setattr(venv_search, "_WORTH_SAYING", -1.0)
     find(place, observer=Listener())
     assert said == [("began", f"searching {place}", None), ("finished", f"searching {place}")]
+
+
+def test_on_macos_what_the_system_guards_is_not_walked_unless_it_is_named(place, monkeypatch):
+    """A look at it would open a dialog; a folder that is shown as one file holds nobody's venvs."""
+    for folder in ("Library/Caches/x", "Pictures/Photos.photoslibrary", "Music", "Documents/work", "Some.app/Contents"):
+        make_venv(f"{place}/{folder}/.venv", "/nowhere/bin/python")
+    monkeypatch.setattr(home_search, "sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr(folder_walk, "PACKAGES", (b".app", b".noindex", b".photoslibrary"))
+    without = home_search.never_walked(place)
+    assert below(place, search_venvs([place], helpers=0, without=without)) == ["Documents/work/.venv"]
+    named = search_venvs([f"{place}/Library", f"{place}/Some.app"], helpers=0, without=without)
+    assert below(place, named) == ["Library/Caches/x/.venv", "Some.app/Contents/.venv"]
+
+
+def test_the_folders_that_macos_shows_below_its_root_are_walked_too(tmp_path, monkeypatch):
+    """`/Users` is on another disk than `/`, through a link that is none."""
+    users = tmp_path / "Users"
+    users.mkdir()
+    (tmp_path / "firmlinks").write_text(f"{users}\tUsers\n{tmp_path}/none\tnone\n\nnonsense\n")
+    assert venv_search._firmlinks(str(tmp_path / "firmlinks")) == [str(users)]
+    assert venv_search._firmlinks(str(tmp_path / "nothing")) == []

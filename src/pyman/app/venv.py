@@ -21,7 +21,7 @@ from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_store
 from pyman.effects.venvs.journal import Journal, journal_path, read_entry
 from pyman.effects.venvs.own_folders import leads_elsewhere
-from pyman.effects.venvs.place import what_is_there
+from pyman.effects.venvs.place import only_of_finder, what_is_there
 from pyman.effects.venvs.stores import remember_venv
 from pyman.effects.venvs.writer import NewVenv
 from pyman.errors import (
@@ -285,6 +285,14 @@ def place_for_venv(places: Places, path: str, *, clear: bool) -> Occupant:
             f"{path} is a link to {os.readlink(path)}, which does not exist",
             hint="remove the link, or choose another name",
             code=NOT_A_FOLDER,
+        )
+    if there == "folder" and (litter := only_of_finder(path)):
+        from pyman.core.escape import as_word
+
+        raise Refused(
+            f"{path} is not empty: the Finder left {litter} in it",
+            hint=f"delete that with `rm {as_word(os.path.join(path, litter))}`, then run the same command again",
+            code=NOT_EMPTY,
         )
     words, code = {
         "file": ("is no folder", NOT_A_FOLDER),

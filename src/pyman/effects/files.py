@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -250,9 +251,25 @@ def _write_new(
         write_all(descriptor, content)
         os.fchmod(descriptor, mode)
         if durable:
-            os.fsync(descriptor)
+            flush_descriptor(descriptor)
     finally:
         os.close(descriptor)
+
+
+_F_FULLFSYNC = 51  # <sys/fcntl.h> of macOS, where fsync(2) leaves what was written in the memory of the disk
+
+
+def flush_descriptor(descriptor: int) -> None:
+    """Wait until the disk has what was written into an open file or folder. Raises OSError."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        try:
+            fcntl.fcntl(descriptor, _F_FULLFSYNC)
+            return
+        except OSError:
+            pass  # Not every file system has it.
+    os.fsync(descriptor)
 
 
 def replace_link(path: str, target: str, *, folder: int | None = None) -> None:

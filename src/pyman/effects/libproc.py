@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _VNODE_PATHS, _REGION_WITH_PATH = 9, 22  # PROC_PIDVNODEPATHINFO, PROC_PIDREGIONPATHINFO2
+_ABOUT, _ABOUT_SIZE = 3, 136  # PROC_PIDTBSDINFO; struct proc_bsdinfo, which ends with the time of the start
 _LONGEST_PATH = 1024  # MAXPATHLEN
 _LONGEST_PROGRAM = 4 * _LONGEST_PATH  # PROC_PIDPATHINFO_MAXSIZE
 _VNODE = 152  # sizeof(struct vnode_info), which stands before each path
@@ -91,6 +92,24 @@ class Libproc:
     def environment(self, pid: int) -> list[bytes]:
         """The environment that a process was started with."""
         return split_arguments(self._arguments(pid))[1]
+
+    def started(self, pid: int) -> str:
+        """When a process started, in microseconds; "0" where the system does not tell."""
+        try:
+            content = self._info(pid, _ABOUT, 0, _ABOUT_SIZE)
+        except OSError:
+            return "0"
+        seconds, rest = (int.from_bytes(content[at : at + 8], sys.byteorder) for at in (120, 128))
+        return str(seconds * 1_000_000 + rest)
+
+    def host(self) -> str:
+        """The number that the machine has for ever, as gethostuuid(2) tells it; empty where it does not."""
+        buffer, wait = self._ctypes.create_string_buffer(16), (self._ctypes.c_long * 2)(5, 0)
+        try:
+            failed = self._function("gethostuuid")(buffer, wait)
+        except OSError:
+            return ""
+        return "" if failed else buffer.raw.hex()
 
     def has_loaded(self, pid: int, starts: tuple[bytes, ...]) -> bool:
         """True where a process has loaded a file whose path begins so."""

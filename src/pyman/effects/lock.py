@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 import time
 
 from pyman.effects.files import read_text, write_all
@@ -292,12 +293,25 @@ def _is_dead(token: str) -> bool:
     return _started(int(process)) != started
 
 
+def host() -> str:
+    """What this machine is called in notes, also after it was given another name: a Mac's changes with the network."""
+    if sys.platform == "darwin":
+        from pyman.effects.libproc import Libproc
+
+        return Libproc().host() or os.uname().nodename
+    return os.uname().nodename
+
+
 def _host() -> str:
-    return os.uname().nodename.replace("/", "_")
+    return host().replace("/", "_")
 
 
 def _started(process: int) -> str:
     """Return when a process started, in the kernel's own ticks; "0" where the system does not show it."""
+    if sys.platform == "darwin":
+        from pyman.effects.libproc import Libproc
+
+        return Libproc().started(process)
     try:
         with open(f"/proc/{process}/stat", "rb") as status:
             # The second field is the name in parentheses, and may hold anything; the start is the 22nd.

@@ -18,7 +18,7 @@ import os
 from pyman.core.record import record, replace
 from pyman.effects.files import SMALL_FILE, clean_up_folder, is_alive, is_there, read_text, write_all
 from pyman.effects.interruption import defer_signals
-from pyman.effects.lock import hold
+from pyman.effects.lock import hold, host
 from pyman.effects.mounts import never_renames
 from pyman.effects.places import cannot_write
 from pyman.effects.removal import Exchanged, refuse_what_cannot_be_removed, remove_tree
@@ -70,7 +70,7 @@ class WorkFolder:
         self.path = os.path.join(folder, f".{operation}-{subject}-{os.getpid()}-{os.urandom(3).hex()}")
         self.tree = os.path.join(self.path, TREE)
         self.old = os.path.join(self.path, OLD)
-        self._text = f"operation {operation}\nsubject {subject}\npid {os.getpid()}\nhost {os.uname().nodename}\n"
+        self._text = f"operation {operation}\nsubject {subject}\npid {os.getpid()}\nhost {host()}\n"
         self._descriptor = -1
         self._is_only_copy = False
         """True while `old` is the only whole copy of what had the name."""
@@ -294,7 +294,7 @@ def _read_note(path: str) -> dict[str, str] | None:
     return note if subject and usable and not subject.startswith(".") else None
 
 
-def _is_alive(path: str, pid: str, host: str) -> bool:
+def _is_alive(path: str, pid: str, where: str) -> bool:
     try:
         descriptor = os.open(os.path.join(path, NOTE), os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -304,7 +304,7 @@ def _is_alive(path: str, pid: str, host: str) -> bool:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             return True
-        return host not in ("", os.uname().nodename) or is_alive(pid)
+        return where not in ("", host()) or is_alive(pid)
     else:
         return False
     finally:

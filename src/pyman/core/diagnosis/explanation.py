@@ -138,8 +138,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Importing the package fails. " + _IGNORE,
     ),
     "hidden-pth": Explanation(
-        "`.pth` files of the venv are marked as hidden, and Python does not read a hidden one. The file system of macOS "
-        "marks what is in folders such as `.venv` below Documents and Desktop.",
+        "`.pth` files of the venv are marked as hidden, and Python does not read a hidden one. macOS hides what is in "
+        "folders such as `.venv` below Documents and Desktop.",
         "`doctor --fix` replaces them with files of the same content that are not hidden.",
         "Editable installs, and whatever else such a file adds, cannot be imported. It may happen again: a venv in a "
         "folder without a dot, or outside of these folders, is not concerned. " + _IGNORE,

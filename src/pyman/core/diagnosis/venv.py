@@ -209,7 +209,9 @@ def _hidden(venv: VenvContext) -> Iterator[Finding]:
     if paths:
         first = basename(paths[0])
         named = first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
-        message = f"{named} {'is' if len(paths) == 1 else 'are'} hidden, so Python does not read it: what it adds is missing"
+        message = (
+            f"{named} {'is' if len(paths) == 1 else 'are'} hidden, so Python does not read it: what it adds is missing"
+        )
         yield venv.find("hidden-pth", message, "replace it by a file that is not hidden", SHOW_FILES)
 
 

@@ -7,6 +7,7 @@ it, in words and not in a file. All of this raises NotStarted for one that may n
 from __future__ import annotations
 
 import os
+import sys
 
 from pyman.core.interpreter import (
     PROBE,
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
 _LARGEST_ANSWER = 1 << 18
 _LONGEST_SENTENCE = 300
 _ANOTHER = "take another build of it"
+_USUAL, _LONG = (60.0, 120.0) if sys.platform == "darwin" else (10.0, 30.0)
+"""Seconds for an answer. macOS examines each new program before it first starts, which may take half a minute."""
 
 
-def ask(executable: str, admission: Admission, *, named: bool = False, timeout: float = 10.0) -> InterpreterFacts:
+def ask(executable: str, admission: Admission, *, named: bool = False, timeout: float = _USUAL) -> InterpreterFacts:
     """Start an interpreter once, by its real path, and return what it says that it is. `timeout` in seconds.
 
     It is isolated (`-I -S`), writes no bytecode, has an empty environment, `/` as working directory and no input.
@@ -46,7 +49,7 @@ def ask(executable: str, admission: Admission, *, named: bool = False, timeout: 
 
 
 def ask_once(
-    executable: str, cache: str, admission: Admission, *, named: bool = False, timeout: float = 10.0
+    executable: str, cache: str, admission: Admission, *, named: bool = False, timeout: float = _USUAL
 ) -> InterpreterFacts:
     """Return what an interpreter is, from memory where it is the same file as the last time, else by asking it.
 
@@ -78,7 +81,7 @@ def smoke_test(
     admission: Admission,
     *,
     is_from_source: bool = False,
-    timeout: float = 30.0,
+    timeout: float = _LONG,
 ) -> None:
     """Start the interpreter of a runtime once, and see that it is what it should be and finds its own library.
 
@@ -110,7 +113,7 @@ def smoke_test(
         )
 
 
-def certificate_places(executable: str, admission: Admission, *, timeout: float = 10.0) -> tuple[str, ...]:
+def certificate_places(executable: str, admission: Admission, *, timeout: float = _USUAL) -> tuple[str, ...]:
     """Where an interpreter looks for the certificates that it trusts: a file and a folder; () where it does not say.
 
     Started as `ask` starts it.
@@ -147,10 +150,20 @@ def _answer(
     if status < 0:
         import signal
 
+        if sys.platform == "darwin" and -status == signal.SIGKILL:
+            hint = signing_hint(executable)
         raise BrokenRuntime(f"{executable} was ended by the signal {signal.strsignal(-status) or -status}", hint=hint)
     if status:
         raise BrokenRuntime(f"{executable} ended with status {status}: {last or 'it said nothing'}", hint=hint)
     raise BrokenRuntime(f"{executable} does not answer as a Python interpreter does", hint=hint)
+
+
+def signing_hint(executable: str) -> str:
+    """What helps against the one usual reason for which macOS kills a program when it starts: a broken signature."""
+    from pyman.core.escape import as_word
+
+    word = as_word(os.path.realpath(executable))
+    return f"if `codesign -v {word}` complains, `codesign --force --sign - {word}` signs it again"
 
 
 def _facts(executable: str, fields: list[str]) -> InterpreterFacts:

@@ -36,6 +36,9 @@ SKIPPED = frozenset(
 )
 """Folders that tools fill, and that hold no venv that anybody uses."""
 
+PACKAGES = (b".app", b".noindex", b".photoslibrary") if sys.platform == "darwin" else ()
+"""How the names of folders end that macOS shows as one file. It guards some of them with a dialog."""
+
 OF_A_VENV = frozenset([b"bin", b"lib", b"lib64", b"include", b"share", b"etc", b"man", b"doc", b"conda-meta"])
 """What makes up a venv itself; what else lies in its folder may be a project with venvs of its own."""
 
@@ -130,7 +133,7 @@ class Walk:
         if has_pointer:
             self.found.append(prefix + POINTER)
         for name in names:
-            if name in SKIPPED or _WORK_IN_PROGRESS in name:
+            if name in SKIPPED or _WORK_IN_PROGRESS in name or name.endswith(PACKAGES):
                 continue
             path = prefix + name
             if path in self.without:

@@ -59,7 +59,8 @@ _WITHOUT = (
     "snap",
 )
 _CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR")
-_WITHOUT_ON_MACOS = ("Library/Caches/pip", "Library/Caches/uv", "Library/Containers", "Library/Group Containers")
+# Half of `Library` is guarded; where tools keep venvs in it is known (tool_places.py).
+_WITHOUT_ON_MACOS = ("Library",)
 # The system asks the user before a program may look into these.
 _GUARDED_ON_MACOS = (
     "Desktop",
@@ -83,6 +84,14 @@ GUARDED: Reason = "guarded"
 """The system asks the user before a program may look into it."""
 UNREADABLE: Reason = "unreadable"
 """The system refuses a look at it: `detail` is what it says."""
+
+
+def never_walked(home: str) -> tuple[str, ...]:
+    """Folders that a walk leaves out unless they are named: on macOS a look at them opens a dialog, for nothing."""
+    if sys.platform != "darwin":
+        return ()
+    below = (*_WITHOUT_ON_MACOS, ".Trash", "Movies", "Music", "Pictures")
+    return (*(os.path.join(home, name) for name in below), "/System", "/Volumes")
 
 
 @record

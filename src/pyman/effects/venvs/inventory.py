@@ -16,7 +16,7 @@ from pyman.effects.files import TEMPORARY, read_text
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.venvs.home_search import found_venvs
+from pyman.effects.venvs.home_search import found_venvs, never_walked
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.place import is_work_folder
 from pyman.effects.venvs.record_mounts import RecordMounts
@@ -161,7 +161,7 @@ def take_inventory(
     given = [os.path.abspath(os.path.join(cwd, os.path.expanduser(folder))) for folder in folders]
     records = recorded_venvs(places)
     if given:
-        search = search_venvs(given, observer)
+        search = search_venvs(given, observer, without=never_walked(os.path.abspath(places.home)))
         tops = tuple(f"{top.rstrip('/')}/" for top in dict.fromkeys((*given, *map(os.path.realpath, given))))
         known = {one.name: one for one in records if f"{one.path}/".startswith(tops)}
         below: dict[str, KnownBy] = dict.fromkeys(search.venvs, "place")

@@ -40,9 +40,18 @@ import stat
 import time
 
 from pyman.core.record import record, replace
-from pyman.effects.files import TEMPORARY, NotReadable, is_alive, is_there, read_descriptor, read_text, write_all
+from pyman.effects.files import (
+    TEMPORARY,
+    NotReadable,
+    flush_descriptor,
+    is_alive,
+    is_there,
+    read_descriptor,
+    read_text,
+    write_all,
+)
 from pyman.effects.interruption import defer_signals
-from pyman.effects.lock import hold
+from pyman.effects.lock import hold, host
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, check_owner, make_folder
 from pyman.effects.venvs.place import UNFINISHED, folder_beside, folder_inside
@@ -284,7 +293,7 @@ class Journal:
             return
         write_all(self._descriptor, os.fsencode("".join(f"{line}\n" for line in lines) + _END))
         if self._durable:
-            os.fsync(self._descriptor)
+            flush_descriptor(self._descriptor)
 
     @defer_signals
     def __exit__(
@@ -416,7 +425,7 @@ def _may_live(lines: list[str], status: os.stat_result) -> bool:
     told = dict(line.partition(" ")[::2] for line in lines)
     if "pid" not in told:
         return time.time() - status.st_mtime < _LONGEST_BIRTH
-    return told.get("host") != os.uname().nodename or is_alive(told["pid"])
+    return told.get("host") != host() or is_alive(told["pid"])
 
 
 def _first_lines(entry: Entry) -> list[str]:
@@ -425,7 +434,7 @@ def _first_lines(entry: Entry) -> list[str]:
         f"venv {_escape(entry.venv)}",
         f"number {entry.number}",
         f"pid {os.getpid()}",
-        f"host {os.uname().nodename}",
+        f"host {host()}",
         *([f"old {entry.old}"] if entry.old else []),
         *(f"take {inode} {_escape(name)}" for inode, name in entry.taken),
         *(f"requirement {_escape(file)}" for file in entry.requirements),
@@ -501,7 +510,7 @@ def _flush_folder(folder: str) -> None:
     """Wait until the disk has the names in a folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        flush_descriptor(descriptor)
     except OSError:
         pass  # Some network file systems cannot, and need not.
     finally:

@@ -52,6 +52,15 @@ def what_is_there(path: str) -> Occupant:
     return "folder" if entries else "empty"
 
 
+def only_of_finder(path: str) -> str:
+    """The one file in a folder, where that is what the Finder of macOS leaves in folders that it has shown."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return ""
+    return names[0] if names in ([".DS_Store"], [".localized"]) else ""
+
+
 def is_deployed(place: str, folder: str) -> bool:
     """True for a venv that has its place through a link which leads to another one now: `current -> releases/2`.
 

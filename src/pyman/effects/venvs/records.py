@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 from pyman.core.record import record
 from pyman.effects.files import replace_link
@@ -52,7 +53,30 @@ def record_hash(name: str) -> str:
 def resolve_folder(path: str) -> str:
     """The path with the links in its folder resolved, its last name kept: `.venv` itself may be a link."""
     folder, name = os.path.split(os.path.abspath(path))
-    return os.path.join(os.path.realpath(folder), name)
+    folder = os.path.realpath(folder)
+    if sys.platform == "darwin":
+        folder = as_on_disk(folder)
+    return os.path.join(folder, name)
+
+
+_F_GETPATH, _LONGEST_PATH = 50, 1024  # <sys/fcntl.h> of macOS, MAXPATHLEN
+
+
+def as_on_disk(folder: str) -> str:
+    """A folder as the disk spells it: macOS finds it by other letters and by other forms of Unicode too."""
+    import fcntl
+
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return folder
+    try:
+        answer = fcntl.fcntl(descriptor, _F_GETPATH, bytes(_LONGEST_PATH))
+    except OSError:
+        return folder
+    finally:
+        os.close(descriptor)
+    return os.fsdecode(answer.partition(b"\0")[0]) or folder
 
 
 def _hash(content: bytes) -> int:

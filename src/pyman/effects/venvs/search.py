@@ -10,6 +10,7 @@ import sys
 import time
 
 from pyman.core.record import record
+from pyman.effects.files import read_text
 from pyman.effects.interruption import Terminated
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.venvs import folder_walk
@@ -65,7 +66,7 @@ def search_venvs(
     """
     walk = Walk(frozenset(map(os.fsencode, without)))
     given = sorted(set(folders))
-    for folder in given:
+    for folder in (*given, *(_firmlinks() if "/" in given and sys.platform == "darwin" else ())):
         if aside:
             walk.add_unseen(os.fsencode(folder))
         elif os.path.isfile(folder):
@@ -116,6 +117,19 @@ def search_venvs(
         is_whole,
         tuple(sorted({os.fsdecode(path) for path in walk.denied})),
     )
+
+
+def _firmlinks(table: str = "/usr/share/firmlinks") -> list[str]:
+    """The folders of macOS that look as if they were on the disk of `/`, which cannot be written, and are on another.
+
+    Each line has one, a tab, and where it is on that other disk.
+    """
+    try:
+        lines = read_text(table).splitlines()
+    except OSError:
+        return []
+    folders = (line.partition("\t")[0] for line in lines)
+    return [folder for folder in folders if folder.startswith("/") and os.path.isdir(folder)]
 
 
 def _processors() -> int:
