@@ -187,6 +187,7 @@ def test_the_list_is_the_registry(user):
         "version": "3.14.2",
         "implementation": "cpython",
         "variant": "default",
+        "store": "own",
         "origin": "managed",
         "path": str(user.runtimes / "3.14.2"),
         "build": "20261001",

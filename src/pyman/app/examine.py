@@ -86,7 +86,7 @@ def examine(
     `search` is what a search of the home has found. `machine` looks at the store, its runtimes and the machine too,
     `work` for work on venvs that was cut off; without `record` nothing is written down. Nothing of a venv is executed.
     """
-    store = read_store(session.places.root)
+    store = read_store(session.places.root, session.places.system_root)
     searched = search.venvs if search is not None else ()
     inventory = take_inventory(
         session.places, session.environ, session.cwd, folders, searched, session.observer, record=record

@@ -226,7 +226,12 @@ def _stands_in_prefix(path: str) -> bool:
 
 
 def _in_store(found: ResolvedPath, store: Store) -> Choice | None:
-    """The runtime of the store that a path goes into, and whether it went through an alias."""
+    """The runtime of the store, or of the one beneath, that a path goes into; and whether it went through an alias."""
+    choices = (_in_layer(found, layer) for layer in store.layers)
+    return next((choice for choice in choices if choice is not None), None)
+
+
+def _in_layer(found: ResolvedPath, store: Store) -> Choice | None:
     entry = Uses(store.root).named(found.executable)
     if entry is None:
         return None

@@ -243,7 +243,9 @@ def _installer(
         installer = find_installer("pip", search_path, python)
         notes.append(f"pip installs: {why}")
     if installer.kind == "pip" and not with_pip:
-        wheel = find_pip_wheel(choice, read_store(session.places.root), session.places.cache)
+        wheel = find_pip_wheel(
+            choice, read_store(session.places.root, session.places.system_root), session.places.cache
+        )
         installer = find_installer("pip", search_path, python, pip_wheel=wheel)
     if conf is None:
         return installer, ()

@@ -66,7 +66,9 @@ def _look(session: Session, facts: VenvFacts) -> tuple[Finding, ...]:
     from pyman.app.examine import judge
     from pyman.core.diagnosis.venv import diagnose_venv
 
-    return diagnose_venv(facts, judge(session, read_store(session.places.root), [facts], foreign=True))
+    return diagnose_venv(
+        facts, judge(session, read_store(session.places.root, session.places.system_root), [facts], foreign=True)
+    )
 
 
 def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[dict[str, object], str]:

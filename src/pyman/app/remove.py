@@ -8,6 +8,7 @@ import os
 from pyman.app.console import Session, megabytes
 from pyman.app.search import search_before_removal
 from pyman.app.shims import keep_shims_current
+from pyman.core.escape import as_word
 from pyman.core.plans.removal import Dependent, aliases_without_way_back, prunable
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
@@ -20,10 +21,11 @@ from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.record_mounts import RecordMounts
 from pyman.effects.venvs.records import GONE, forget
 from pyman.effects.venvs.stores import recorded_venvs
-from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, Refused
+from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyman.core.request import Request
     from pyman.effects.venvs.home_search import HomeSearch
 
 _MOST_LISTED = 20
@@ -54,6 +56,12 @@ def to_remove(session: Session, store: Store, text: str) -> Runtime:
         fitting = [runtime for runtime in (runtime_at(store, path),) if runtime is not None]
     else:
         fitting = [runtime for runtime in store.runtimes if request.admits(runtime.version, runtime.variant)]
+    if not fitting and store.beneath is not None and _is_beneath(store.beneath, text, request):
+        root = store.beneath.root
+        raise ReadOnly(
+            f"{python_name(text)} is in the system store {root}, not in yours",
+            hint=f"the administrator removes it with `pyman --root {as_word(root)} uninstall {as_word(text)}`",
+        )
     if not fitting:
         raise NotFound(f"{python_name(text)} is not installed", hint="see `pyman list`")
     if len(fitting) > 1:
@@ -62,7 +70,15 @@ def to_remove(session: Session, store: Store, text: str) -> Runtime:
     return fitting[0]
 
 
-_OVERRULED = ("unreachable", "processes")
+def _is_beneath(beneath: Store, text: str, request: Request) -> bool:
+    """True for a request that means a runtime of the store for everybody."""
+    if request.kind == "path":
+        return False
+    admitted = any(request.admits(runtime.version, runtime.variant) for runtime in beneath.runtimes)
+    return beneath.runtime(text) is not None or admitted
+
+
+_OVERRULED = ("unreachable", "processes", "unasked")
 """What `--force` does not keep a release for."""
 
 

@@ -91,7 +91,10 @@ def forget_gone(session: Session, finding: Finding, repaired: list[RepairResult]
     try:
         with Part():
             with Transaction(session.places) as transaction:
-                transaction.take(plan_repair(finding, None, read_store(session.places.root)).plan or Plan())
+                transaction.take(
+                    plan_repair(finding, None, read_store(session.places.root, session.places.system_root)).plan
+                    or Plan()
+                )
             repaired.append(RepairResult(finding, FIXED))
     except PymanError as error:
         repaired.append(RepairResult(finding, FAILED, error.message))
@@ -127,7 +130,7 @@ def repair_venv(
     facts: VenvFacts | None = None
     left: tuple[Finding, ...] = ()
     for _ in range(_MOST_REPAIRS):
-        store = read_store(session.places.root)
+        store = read_store(session.places.root, session.places.system_root)
         facts = read_one(session.places, path)
         if facts is None:
             return Outcome(None)
@@ -401,7 +404,7 @@ def _repair_in_store(session: Session, finding: Finding) -> None:
     if finding.action == actions.MOVE_ALIASES:
         reconcile_aliases(places, session.observer)
         return
-    runtime = read_store(places.root).runtime(finding.argument)
+    runtime = read_store(places.root, places.system_root).runtime(finding.argument)
     if runtime is None:
         return
     if finding.action == actions.FORGET_RUNTIME:

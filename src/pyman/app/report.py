@@ -30,10 +30,10 @@ _WORTH_SAYING = 100
 
 
 def look(session: Session, search: HomeSearch | None) -> tuple[Examination, dict[str, int], dict[str, int]]:
-    """What `doctor` sees, how many venvs run on each runtime, by name, and the sizes of venvs in bytes, by path."""
+    """What `doctor` sees, how many venvs run on each runtime, by its path, and the sizes of venvs in bytes, by path."""
     seen = without_accepted(examine(session, (), search, record=False, work=True), accepted_findings(session, ()))
     others = unrecorded_venvs(session.places, search.venvs if search is not None else ())
-    users = {name: len(paths) for name, paths in read_users(seen.store, others).items()}
+    users = {path: len(venvs) for path, venvs in read_users(seen.store, others).items()}
     sizes = VenvSizes(session.places.cache)
     task = f"measuring {len(seen.venvs)} venvs"
     if len(seen.venvs) > _WORTH_SAYING:

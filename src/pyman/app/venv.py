@@ -11,7 +11,7 @@ from pyman.app.version_sources import notes_of_source, version_sources
 from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.record import record, replace
 from pyman.core.shell.activation import activation_line
-from pyman.core.store import Choice, Store, pinned
+from pyman.core.store import Choice, Store, pinned, with_links_beneath
 from pyman.core.version import minor_alias, python_name, release_name, version_data
 from pyman.core.version_source import NEWEST
 from pyman.effects.architecture import of_another_machine
@@ -35,6 +35,7 @@ from pyman.errors import (
     BrokenRuntime,
     NotFound,
     PymanError,
+    ReadOnly,
     Refused,
 )
 
@@ -86,7 +87,7 @@ def choose_for_venv(
     places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions, store: Store | None = None
 ) -> tuple[Request, Choice]:
     """The interpreter of a new venv. Raises Missing where it would have to be installed first."""
-    store = store or read_store(places.root)
+    store = store or read_store(places.root, places.system_root)
     _, selection = who_asks(store, environ, cwd, places, request=options.python)
     choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is None:
@@ -99,12 +100,34 @@ def choose_for_venv(
     return selection.request, choice
 
 
+def _choose_and_link(
+    places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions
+) -> tuple[Request, Choice]:
+    """The interpreter of a new venv, through the user's own alias also where only the store for everybody has it.
+
+    So the venv follows a Python of the user's own that comes later. An own store that cannot be written does without.
+    """
+    store = read_store(places.root, places.system_root)
+    both = with_links_beneath(store)
+    request, choice = choose_for_venv(places, environ, cwd, options, both)
+    runtime = choice.runtime
+    if runtime is None or choice.policy != "follow" or store.alias_target(runtime.alias) is not None:
+        return request, choice
+    from pyman.effects.system_aliases import link_to_system
+
+    try:
+        link_to_system(places)
+    except ReadOnly:
+        return choose_for_venv(places, environ, cwd, options, store)
+    return request, choice
+
+
 def _refuse_broken_alias(store: Store, request: Request, choice: Choice) -> None:
     """A venv that is to follow must not be pinned because what it would follow is broken. Raises BrokenRuntime."""
     if request.pins or choice.policy == "follow" or choice.runtime is None:
         return
     alias = next((alias for alias in store.aliases if alias.name == choice.runtime.alias), None)
-    target = store.runtime(alias.target) if alias is not None else None
+    target = store.linked(alias.target) if alias is not None else None
     if alias is None or (target is not None and target.whole):
         return
     hint = f"run `pyman install --force {alias.target}` to put it back, or `pyman doctor` to see what is wrong"
@@ -135,10 +158,10 @@ def make_venv(
         parts = parts_to_remove(path, f"pyman venv --clear {as_word(options.folder)}", yes=options.yes)
 
     def choose_again() -> Choice:
-        return choose_for_venv(places, environ, cwd, options)[1]
+        return _choose_and_link(places, environ, cwd, options)[1]
 
     for _ in range(_ATTEMPTS):
-        request, choice = choose_for_venv(places, environ, cwd, options)
+        request, choice = _choose_and_link(places, environ, cwd, options)
         spec = _spec(path, cwd, options, request, choice)
         try:
             making = Making(places, spec, choice, observer)
@@ -177,9 +200,12 @@ def plan_venv(places: Places, environ: Mapping[str, str], cwd: str, options: Ven
 
         refuse_what_cannot_move(path)
         parts_to_remove(path, f"pyman venv --clear {as_word(options.folder)}", yes=options.yes)
-    request, choice = choose_for_venv(places, environ, cwd, options, store)
-    if choice.runtime is None or os.path.lexists(choice.runtime.path):
+    request, choice = choose_for_venv(places, environ, cwd, options, with_links_beneath(store))
+    runtime = choice.runtime
+    if runtime is None:
         _library(choice.executable, choice)
+    elif os.path.lexists(runtime.path):
+        _library(os.path.join(runtime.path, runtime.executable), choice)
     spec = _spec(path, cwd, options, request, choice)
     notes = _notes_of_files(places, environ, cwd, options, choice)
     return Answer(_data(spec, choice), _lines(_shown(path, cwd), choice, planned=True), notes=notes)
@@ -398,7 +424,9 @@ class Making:
         if runtime is None or self._choice.policy != "follow":
             return False
         try:
-            return os.readlink(os.path.join(self._places.runtimes, runtime.alias)) != runtime.name
+            link = os.readlink(os.path.dirname(self._choice.home))
+            # An alias may lead to the one of the store beneath.
+            return (os.readlink(link) if os.path.isabs(link) else link) != runtime.name
         except OSError:
             return True
 
@@ -438,7 +466,7 @@ class Making:
                 return []
         except OSError:
             pass  # Debian takes it out.
-        runtimes = read_store(self._places.root).runtimes
+        runtimes = read_store(self._places.root, self._places.system_root).runtimes
         prefixes = [os.path.dirname(os.path.dirname(self._executable))]
         prefixes += [runtime.path for runtime in runtimes if runtime.whole]
         found = [library for prefix in prefixes for library in libraries_below(prefix)]

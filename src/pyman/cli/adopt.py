@@ -60,14 +60,14 @@ def adopt(
 
 def _external(session: Session, path: str) -> ExternalPython:
     """The Python that a path leads to: of a folder, an interpreter, or a venv whose base may be started unnamed."""
-    store = read_store(session.places.root)
+    store = read_store(session.places.root, session.places.system_root)
     text = path if path.startswith(("/", "~", ".")) else f"./{path}"
     chosen = choose_path(text, store, session.environ, session.cwd, session.places, named=True)
     return ask_external(chosen.executable, session.places, named=True)
 
 
 def _show(session: Session, externals: list[ExternalPython]) -> Answer:
-    store = read_store(session.places.root)
+    store = read_store(session.places.root, session.places.system_root)
     rows = []
     found: list[dict[str, object]] = []
     for external in sorted(externals, key=lambda one: one.version.order, reverse=True):

@@ -287,7 +287,7 @@ def _fix(
             done.venvs[path] = list_venv(outcome.facts, outcome.left)
     session.observer.finished(task)
     fitness.store(all_asked=False)
-    if done.others and read_store(session.places.root) != done.seen.store:
+    if done.others and read_store(session.places.root, session.places.system_root) != done.seen.store:
         # A release was installed for a venv: what is wrong with the store is another thing now.
         done.others = tuple(finding for finding in look().findings if finding.kind != "venv")
     if done.seen.store.runtimes:

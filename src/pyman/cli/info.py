@@ -48,7 +48,7 @@ def info(
         pyman info 3.13
         pyman info ~/projects/shop/.venv
     """
-    store = read_store(session.places.root)
+    store = read_store(session.places.root, session.places.system_root)
     if subject is not None:
         path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(subject)))
         if "/" in subject or subject.startswith((".", "~")) or os.path.lexists(os.path.join(path, "pyvenv.cfg")):
@@ -85,7 +85,7 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
     needs = read_dependents(session.places, store, runtime, others)
     names = store.names_of(runtime)
     manifest = read_manifest(runtime)
-    venvs = sorted(read_users(store, others).get(runtime.name, ()))
+    venvs = sorted(read_users(store, others).get(runtime.path, ()))
     data = {
         **runtime_data(store, runtime, len(venvs)),
         "name": runtime.name,

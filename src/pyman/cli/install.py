@@ -132,7 +132,7 @@ def _answer(session: Session, result: installing.Installed, changed: Iterable[st
 
 def _asked_here(session: Session) -> list[Request]:
     """Everything that the first place asks for, else the newest: several versions in a file are all wanted."""
-    store = read_store(session.places.root)
+    store = read_store(session.places.root, session.places.system_root)
     there = is_there(store, session.environ, session.places)
     asked = version_sources(session.environ, session.cwd, store)
     for note in notes_of_source(asked, session.environ):

@@ -45,7 +45,7 @@ def list_pythons(
         pyman list --available
         pyman list --outdated --json
     """
-    store = read_store(session.places.root)
+    store = read_store(session.places.root, session.places.system_root)
     if available:
         return beside_installed(list_available(session, store, every=every), session, store)
     if outdated:
@@ -60,25 +60,28 @@ def versions(session: Session) -> Answer:
     Examples:
         pyman list
     """
-    return with_pyman_line(list_installed(session, read_store(session.places.root)), "versions", "list")
+    return with_pyman_line(
+        list_installed(session, read_store(session.places.root, session.places.system_root)), "versions", "list"
+    )
 
 
 def list_installed(session: Session, store: Store) -> Answer:
     """The registry, as a table."""
     others = unrecorded_venvs(session.places)
-    users = {name: len(paths) for name, paths in read_users(store, others).items()}
+    users = {path: len(venvs) for path, venvs in read_users(store, others).items()}
     rows, records = [], []
-    broken = {state.runtime.name for state in read_runtime_states(store) if state.trouble is not None}
-    for runtime in store.runtimes:
+    states = [state for layer in store.layers for state in read_runtime_states(layer)]
+    broken = {state.runtime.path for state in states if state.trouble is not None}
+    for runtime in (runtime for layer in store.layers for runtime in layer.runtimes):
         names = store.names_of(runtime)
-        records.append(runtime_data(store, runtime, users.get(runtime.name, 0)))
-        state = "  (broken: see `pyman doctor`)" if runtime.name in broken or not runtime.whole else ""
+        records.append(runtime_data(store, runtime, users.get(runtime.path, 0)))
+        state = "  (broken: see `pyman doctor`)" if runtime.path in broken or not runtime.whole else ""
         rows.append(
             (
                 runtime.name + state,
                 ", ".join(f"{name} (held)" if store.held(name) else name for name in names),
-                origin_of(runtime.target),
-                str(users.get(runtime.name, 0)),
+                origin_of(runtime.target) + (", for all users" if store.level_of(runtime) == "system" else ""),
+                str(users.get(runtime.path, 0)),
                 shown_place(session, runtime.target or runtime.path),
             )
         )

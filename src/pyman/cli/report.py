@@ -96,7 +96,11 @@ def _of_this_machine(session: Session, searched: Any) -> dict[str, Any]:
     judged = [JudgedFinding(finding, OPEN) for finding in worst_first(seen.findings)]
     return {
         **identity(__version__),
-        "runtimes": [runtime_data(seen.store, runtime, users.get(runtime.name, 0)) for runtime in seen.store.runtimes],
+        "runtimes": [
+            runtime_data(seen.store, runtime, users.get(runtime.path, 0))
+            for layer in seen.store.layers
+            for runtime in layer.runtimes
+        ],
         "aliases": alias_data(seen.store),
         "venvs": [
             venv_data(venv) | {"size": sizes.get(venv.path)}

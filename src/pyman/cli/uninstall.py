@@ -147,7 +147,7 @@ def _look(
     if not relink or not linked:
         return _Going(runtime, needed)
     left = without_runtime(rest, runtime.name)
-    target = left.runtime(wanted_aliases(left).get(runtime.alias, ""))
+    target = left.linked(wanted_aliases(left).get(runtime.alias))
     if target is None:
         raise Refused(
             f"there is no other {python_name(runtime.alias)} to move the venvs to",

@@ -65,10 +65,11 @@ def target_for(facts: VenvFacts, store: Store, alias: str | None) -> Target | No
     if alias is None or not is_repaired(facts.implementation):
         return None
     release = pinned_release(facts)
-    pinned = store.runtime(release) if release is not None else None
+    releases = [one for layer in store.layers if (one := layer.runtime(release or "")) is not None]
+    pinned = releases[0] if releases else None
     if pinned is not None and pinned.whole and pinned.alias == alias:
         return store_target(store, pinned, pinned.name)
-    runtime = store.alias_target(alias)
+    runtime = store.in_use(alias)
     if runtime is not None and runtime.alias == alias:
         return store_target(store, runtime, alias)
     link = facts.owner_link
@@ -84,7 +85,7 @@ def target_for(facts: VenvFacts, store: Store, alias: str | None) -> Target | No
 
 def store_target(store: Store, runtime: Runtime, name: str) -> Target:
     """A runtime of the store, used by the name of an alias or by its own."""
-    executable = join(store.folder(name), runtime.executable)
+    executable = join(store.path_of(runtime, name), runtime.executable)
     prefix = runtime.target or runtime.path
     pins = name == runtime.name
     return Target(dirname(executable), executable, runtime.version, runtime.variant, prefix, in_store=True, pins=pins)

@@ -7,7 +7,7 @@ Import-light.
 
 from __future__ import annotations
 
-from posixpath import dirname, isabs, join
+from posixpath import basename, dirname, isabs, join
 
 from pyman.core.implementation import CPYTHON, alias_name, program_name
 from pyman.core.names import other_in_name
@@ -26,10 +26,13 @@ from pyman.errors import BadRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
+    from typing import Literal
 
     from pyman.core.pyvenv_cfg import Policy
     from pyman.core.version import Variant
+
+    Level = Literal["own", "system"]
 
 MANIFEST = "pyman-runtime.toml"
 
@@ -105,6 +108,13 @@ class Store:
     """Aliases in whose place something else lies: never touched, only reported."""
     unfinished: tuple[str, ...] = ()
     """Names of work in progress, or of work that was cut off."""
+    beneath: Store | None = None
+    """The store for everybody, which lies beneath a user's own: nothing of it is changed through this one."""
+
+    @property
+    def layers(self) -> tuple[Store, ...]:
+        """This store, and the one beneath it."""
+        return (self,) if self.beneath is None else (self, self.beneath)
 
     @property
     def releases(self) -> tuple[Runtime, ...]:
@@ -129,11 +139,42 @@ class Store:
             if link is None:
                 return None
             name = link.target
+            if isabs(name):
+                return self._target_beneath(name)
         return None
+
+    def _target_beneath(self, link: str) -> Runtime | None:
+        """The runtime that the absolute link of an alias leads to, in the store beneath; None for any other link."""
+        if self.beneath is None or dirname(link) != join(self.beneath.root, "runtimes"):
+            return None
+        return self.beneath.alias_target(basename(link))
+
+    def linked(self, target: str | None) -> Runtime | None:
+        """The runtime that an alias with this link text leads to: of this store by name, or of the one beneath."""
+        if target is None:
+            return None
+        return self._target_beneath(target) if isabs(target) else self.runtime(target)
+
+    def in_use(self, alias: str) -> Runtime | None:
+        """The runtime that an alias means: that of this store where it leads anywhere, else of the store beneath."""
+        return next((found for layer in self.layers if (found := layer.alias_target(alias)) is not None), None)
+
+    def path_of(self, runtime: Runtime, name: str) -> str:
+        """The place by which a runtime is used: its own, or that of an alias that leads to it."""
+        if name == runtime.name:
+            return runtime.path
+        layer = next((layer for layer in self.layers if layer.alias_target(name) == runtime), self)
+        return layer.folder(name)
 
     def names_of(self, runtime: Runtime) -> tuple[str, ...]:
         """The aliases that lead to a runtime."""
-        return tuple(alias.name for alias in self.aliases if self.alias_target(alias.name) == runtime)
+        found = (alias.name for layer in self.layers for alias in layer.aliases if self.in_use(alias.name) == runtime)
+        return tuple(dict.fromkeys(found))
+
+    def level_of(self, runtime: Runtime) -> Level:
+        """Which of the two stores a runtime is in."""
+        is_own = self.beneath is None or dirname(runtime.path) != join(self.beneath.root, "runtimes")
+        return "own" if is_own else "system"
 
     def held(self, alias: str) -> str | None:
         """The name of the runtime that a hold keeps the alias at."""
@@ -234,28 +275,50 @@ def wanted_aliases(store: Store) -> dict[str, str]:
     """Say where every alias should point, by the rules of design.md 3.
 
     A minor's alias leads to its highest final release, managed before adopted; to the highest pre-release while
-    there is no final one; to what a hold names. `3` leads to the default minor.
+    there is no final one; to what a hold names; to the alias of the store beneath where that has a newer release. `3`
+    leads to the default minor.
     """
     best: dict[str, Runtime] = {}
     for runtime in store.releases:
         if runtime.whole and (runtime.alias not in best or runtime.rank > best[runtime.alias].rank):
             best[runtime.alias] = runtime
     wanted = {alias: runtime.name for alias, runtime in best.items()}
+    held_here = set()
     for alias, name in store.holds:
         held = store.runtime(name)
         if held is not None and held.whole and held.alias == alias:
             wanted[alias] = name
+            held_here.add(alias)
+    for alias, link, target in _aliases_beneath(store):
+        own = store.runtime(wanted[alias]) if alias in wanted else None
+        if alias not in held_here and (own is None or _is_newer(target, own)):
+            wanted[alias] = link
     major = default_minor(store, wanted)
     if major is not None:
         wanted["3"] = major
     return wanted
 
 
+def _aliases_beneath(store: Store) -> Iterator[tuple[str, str, Runtime]]:
+    """The aliases of minors that the store beneath has: name, place, and the runtime that each leads to."""
+    if store.beneath is None:
+        return
+    for alias in store.beneath.aliases:
+        target = store.beneath.alias_target(alias.name)
+        if target is not None and target.alias == alias.name:
+            yield alias.name, store.beneath.folder(alias.name), target
+
+
+def _is_newer(one: Runtime, other: Runtime) -> bool:
+    return (one.version.is_final, one.version.order) > (other.version.is_final, other.version.order)
+
+
 def default_minor(store: Store, wanted: dict[str, str]) -> str | None:
     """The minor alias that `3` leads to: that of the default request, else the newest installed."""
+    targets = [(alias, store.linked(target)) for alias, target in wanted.items()]
+    found = [runtime for alias, runtime in targets if runtime is not None and runtime.alias == alias]
     # `3` is CPython, whatever else is installed.
-    own = [runtime for runtime in store.runtimes if runtime.version.implementation == CPYTHON]
-    present = [runtime for runtime in own if wanted.get(runtime.alias) == runtime.name]
+    present = [runtime for runtime in found if runtime.version.implementation == CPYTHON]
     default = _minor_of_default(store, present)
     if default is not None:
         return default
@@ -370,28 +433,29 @@ def choose(store: Store, request: Request) -> Choice | None:
     the release that the alias leads to does not satisfy it.
     """
     if request.build:
-        own = store.runtime(f"{release_of(request)}+{request.build}")
-        return pinned(store, own) if own is not None and own.whole else None
-    usable = [runtime for runtime in store.releases if runtime.whole]
+        builds = [layer.runtime(f"{release_of(request)}+{request.build}") for layer in store.layers]
+        return next((pinned(store, build) for build in builds if build is not None and build.whole), None)
+    usable = [runtime for layer in store.layers for runtime in layer.releases if runtime.whole]
     if not request.pins:
         held = [store.alias_target(alias.name) for alias in store.aliases if alias.name != "3"]
         usable += [runtime for runtime in held if runtime is not None and runtime.is_own_build]
     if request.alias == "3":
-        default = store.alias_target("3")
+        default = store.in_use("3")
         if default is not None:
             return through_alias(store, default)
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in usable])
     if best is None:
         # With nothing but variants installed, the newest is the one that `3` and the shims mean.
         is_any = request.kind == "latest" and request.implementation == CPYTHON
-        default = store.alias_target("3") if is_any else None
+        default = store.in_use("3") if is_any else None
         return through_alias(store, default) if default is not None else None
     minor = minor_alias(*best)
-    target = store.alias_target(minor)
+    target = store.in_use(minor)
     if not request.pins and target is not None and request.admits(target.version, target.variant):
         return _choice(store, target, minor)
     same = [runtime for runtime in usable if (runtime.version, runtime.variant) == best]
-    chosen = max(same, key=lambda runtime: runtime.rank)
+    own = [runtime for runtime in same if runtime in store.runtimes]
+    chosen = max(own or same, key=lambda runtime: runtime.rank)
     return _choice(store, chosen, chosen.name)
 
 
@@ -403,7 +467,7 @@ def release_of(request: Request) -> str:
 
 def through_alias(store: Store, runtime: Runtime) -> Choice:
     """Use a runtime through its minor's alias where that leads to it, else by its own name."""
-    follows = store.alias_target(runtime.alias) == runtime
+    follows = store.in_use(runtime.alias) == runtime
     return _choice(store, runtime, runtime.alias if follows else runtime.name)
 
 
@@ -413,7 +477,7 @@ def pinned(store: Store, runtime: Runtime) -> Choice:
 
 
 def _choice(store: Store, runtime: Runtime, through: str) -> Choice:
-    executable = join(store.folder(through), runtime.executable)
+    executable = join(store.path_of(runtime, through), runtime.executable)
     policy: Policy = "pin" if through == runtime.name else "follow"
     return Choice(runtime.version, runtime.variant, dirname(executable), executable, policy, runtime)
 
@@ -439,9 +503,36 @@ def swaps(store: Store) -> tuple[Swap, ...]:
         for name, target in wanted.items()
         if present.get(name) != target and name not in store.blocked
     ]
-    changes += [Swap(name, target, None) for name, target in present.items() if name not in wanted]
+    changes += [
+        Swap(name, target, None)
+        for name, target in present.items()
+        if name not in wanted and (not isabs(target) or _lies_beneath(store, target))
+    ]
     # `3` comes last: it leads through the minors.
     return tuple(sorted(changes, key=lambda swap: (swap.alias == "3", swap.alias)))
+
+
+def _lies_beneath(store: Store, target: str) -> bool:
+    """True for a link into the store beneath, as far as that is there: one to anywhere else is left alone."""
+    return store.beneath is not None and dirname(target) == join(store.beneath.root, "runtimes")
+
+
+def with_links_beneath(store: Store) -> Store:
+    """The store with the links to aliases of the store beneath that it lacks, so that what follows them follows both.
+
+    They are made when the first venv needs one; nothing can follow a name that is not there.
+    """
+    links = missing_links(store)
+    return with_swaps(store, (Swap(alias, None, target) for alias, target in links)) if links else store
+
+
+def missing_links(store: Store) -> tuple[tuple[str, str], ...]:
+    """Pairs of an alias that leads to the store beneath and is not there yet, and its target; `3` with them."""
+    if store.beneath is None:
+        return ()
+    missing = [(swap.alias, swap.new) for swap in swaps(store) if swap.old is None and swap.new is not None]
+    links = tuple((alias, target) for alias, target in missing if isabs(target) or alias == "3")
+    return links if any(isabs(target) for _, target in links) else ()
 
 
 def alias_order(alias: Alias) -> tuple[list[int], str]:

@@ -69,6 +69,8 @@ class Places:
     @derived
     def named_system_root(self) -> str:
         """The store for everybody as the system's settings name it; empty where they do not. Raises as above."""
+        if not os.path.exists(self.system_config):
+            return ""  # As nearly everywhere: every start pays for this look, and for no more.
         from pyman.effects.system_settings import read_system_settings
 
         return read_system_settings(self.system_config).root

@@ -6,6 +6,7 @@ import errno
 import os
 
 from pyman.core.prefix import Manifest, parse_manifest
+from pyman.core.record import replace
 from pyman.core.store import (
     MANIFEST,
     Alias,
@@ -23,11 +24,23 @@ from pyman.effects.interpreters.on_disk import read_other_version
 from pyman.errors import UNREADABLE_STORE, PymanError
 
 
-def read_store(root: str) -> Store:
-    """Look at the store. A root that is not there is an empty store.
+def read_store(root: str, beneath: str = "") -> Store:
+    """Look at the store, and at the one `beneath` it. A root that is not there is an empty store.
 
-    Raises PymanError where there is one that cannot be read: it may hold what is asked for.
+    Raises PymanError where there is one that cannot be read: it may hold what is asked for. What is beneath and not
+    there, or not for this user to see, is as none.
     """
+    store = _read_store(root)
+    if not beneath:
+        return store
+    try:
+        os.stat(os.path.join(beneath, "runtimes"))
+        return replace(store, beneath=_read_store(beneath))
+    except (OSError, PymanError):
+        return store
+
+
+def _read_store(root: str) -> Store:
     runtimes: list[Runtime] = []
     aliases: list[Alias] = []
     blocked: list[str] = []

@@ -1,7 +1,6 @@
 """`/etc/pyman/config.toml`: what the administrator set for the whole machine (design.md 3).
 
-The user's own settings and the environment go before it. Import-light: where there is no such file, every command pays
-for one open that fails.
+The user's own settings and the environment go before it. Import-light.
 """
 
 from __future__ import annotations

@@ -205,6 +205,7 @@ def runtime_data(store: Store, runtime: Runtime, venvs: int) -> dict[str, object
         **version_data(runtime.version),
         "implementation": runtime.version.implementation,
         "variant": runtime.variant,
+        "store": store.level_of(runtime),
         "origin": origin_of(runtime.target),
         "path": runtime.target or runtime.path,
         "build": (manifest.build if manifest is not None else None) or runtime.build,

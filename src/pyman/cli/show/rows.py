@@ -9,7 +9,7 @@ from pyman.effects.machine import user_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.diagnosis.venv import ListedVenv
-    from pyman.core.store import Store
+    from pyman.core.store import Alias, Store
 
 
 def venv_data(venv: ListedVenv) -> dict[str, object]:
@@ -29,8 +29,16 @@ def venv_data(venv: ListedVenv) -> dict[str, object]:
 
 
 def alias_data(store: Store) -> list[dict[str, object]]:
-    """The aliases as `list --json` has them."""
+    """The aliases as `list --json` has them: those of the store, and what only the store for everybody has."""
+    own = {alias.name for alias in store.aliases}
+    beneath = () if store.beneath is None else store.beneath.aliases
     return [
-        {"name": alias.name, "target": alias.target, "held": store.held(alias.name) is not None}
-        for alias in store.aliases
+        {"name": alias.name, "target": _target_name(store, alias), "held": store.held(alias.name) is not None}
+        for alias in (*store.aliases, *(one for one in beneath if one.name not in own))
     ]
+
+
+def _target_name(store: Store, alias: Alias) -> str:
+    """The name that an alias points at; of a link to the store for everybody that of the runtime behind it."""
+    target = store.alias_target(alias.name) if alias.target.startswith("/") else None
+    return target.name if target is not None else alias.target

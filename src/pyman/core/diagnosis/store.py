@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from posixpath import isabs
+
 from pyman.core.diagnosis.finding import (
     ADOPT_AGAIN,
     CLEAN_UP,
@@ -13,7 +15,7 @@ from pyman.core.diagnosis.finding import (
 )
 from pyman.core.implementation import CPYTHON, title
 from pyman.core.record import record
-from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store, swaps
+from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store, Swap, swaps
 from pyman.core.version import Version, python_name, release_name, short_release
 
 TYPE_CHECKING = False
@@ -69,6 +71,11 @@ def diagnose_aliases(store: Store) -> tuple[Finding, ...]:
     findings = []
     for swap in swaps(store):
         path = store.folder(swap.alias)
+        target = store.linked(swap.new)
+        if isabs(swap.new or "") and target is not None:
+            if store.aliases or store.runtimes:
+                findings.append(_beneath_is_newer(path, swap, target))
+            continue
         if swap.new is None:
             message, repair = f"it leads to {swap.old}, and no runtime of that minor is installed", "remove it"
         elif swap.old is None:
@@ -84,6 +91,13 @@ def diagnose_aliases(store: Store) -> tuple[Finding, ...]:
         message = "a real folder or file is in the place of an alias"
         findings.append(Finding("alias-blocked", "alias", store.folder(name), message, "move it away"))
     return tuple(findings)
+
+
+def _beneath_is_newer(path: str, swap: Swap, target: Runtime) -> Finding:
+    """An alias that is to lead to the one of the store for everybody, which has the newer release."""
+    now = f"it leads to {swap.old}" if swap.old is not None else "it is missing"
+    message = f"{now}, and the system store has {target.release}"
+    return Finding("alias-stale", "alias", path, message, f"point it at {swap.new}", MOVE_ALIASES, swap.alias)
 
 
 def diagnose_runtimes(states: Iterable[RuntimeState]) -> tuple[Finding, ...]:
@@ -186,7 +200,8 @@ def diagnose_newer(store: Store, newest: Mapping[str, Version]) -> tuple[Finding
     """Say which minors have a newer patch release; `newest` has what is known of each alias."""
     findings = []
     for alias, version in sorted(newest.items()):
-        installed = [runtime.version for runtime in store.releases if runtime.whole and runtime.alias == alias]
+        there = [runtime for layer in store.layers for runtime in layer.releases]
+        installed = [runtime.version for runtime in there if runtime.whole and runtime.alias == alias]
         present = max(installed, key=lambda each: each.order, default=None)
         if present is not None and version > present:
             message = f"{short_release(version)} exists, and {short_release(present)} is installed"

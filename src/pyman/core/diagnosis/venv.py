@@ -409,7 +409,7 @@ def _dangling(venv: VenvContext) -> Iterator[Finding]:
         yield venv.find("dangling", message, f"rebuild it for {venv.alias}", REBUILD, venv.alias or "", asks=True)
         return
     release = pinned_release(facts)
-    if release is not None and venv.context.store.runtime(release) is None:
+    if release is not None and all(layer.runtime(release) is None for layer in venv.context.store.layers):
         yield venv.find("dangling", message, f"install {release} again", INSTALL, release)
     else:
         yield venv.relink("dangling", message)
@@ -523,7 +523,8 @@ def _pinned(venv: VenvContext) -> Iterator[Finding]:
     python = venv.facts.python
     if venv.facts.policy != "pin" or python is None:
         return
-    installed = [one for one in venv.context.store.releases if one.whole and one.alias == venv.alias]
+    there = [one for layer in venv.context.store.layers for one in layer.releases]
+    installed = [one for one in there if one.whole and one.alias == venv.alias]
     newest = max(installed, key=lambda runtime: runtime.version.order, default=None)
     if newest is not None and newest.version > python:
         yield venv.find("pinned", f"pinned to {venv.facts.release}, and {newest.release} is installed")

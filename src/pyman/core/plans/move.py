@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posixpath import join
+from posixpath import dirname, isabs, join
 
 from pyman.core.implementation import library_name
 from pyman.core.owners import Base, reads_exact_release
@@ -114,15 +114,18 @@ def through_other(
     variant: Variant,
     follow: bool = False,
     found: Runtime | None = None,
+    runtimes: str = "",
 ) -> Plan:
     """Make a venv go through another name of the store, keeping every other line of its settings.
+
+    `runtimes` is the folder that has this name, where that is another store's.
 
     Going up the link is replaced first, going down `home`, so that at no instant an older interpreter runs with a
     newer library. The caller says with `held_back` why a venv stays behind, None where it comes forward. `follow`
     makes a pinned one follow from now on. `found` is the runtime that its owner finds for its minor.
     """
     settings = follower.settings
-    old, new = join(follower.runtimes, follower.through), join(follower.runtimes, name)
+    old, new = join(follower.runtimes, follower.through), join(runtimes or follower.runtimes, name)
     program = executable_of(version, variant)
     changes: dict[str, str | None] = {"home": join(new, "bin"), HELD_BACK: held_back}
     if follow and settings.policy == "pin":
@@ -143,7 +146,8 @@ def through_other(
     named = parse_runtime_name(follower.through)
     down = held_back is not None or (named is not None and named[0] > version)
     plan = Plan((*files, *links, check) if down else (*links, *files, check), venv=follower.own)
-    return with_owner_files(plan, follower.owner_files, _base(follower, name, version, variant, found))
+    base = _base(replace(follower, runtimes=runtimes or follower.runtimes), name, version, variant, found)
+    return with_owner_files(plan, follower.owner_files, base)
 
 
 def refreshed(follower: Follower, program: str) -> tuple[CopyProgram, ...]:
@@ -279,6 +283,8 @@ def plan_to_hold_back(move: AliasMove, follower: Follower, reason: str) -> Plan:
         held_back=f"{short_release(old.version)} {reason}",
         variant=old.variant,
         found=move.new,
+        # The link in this store may have led to the store beneath.
+        runtimes=dirname(old.path) if isabs(move.swap.old or "") else "",
     )
 
 

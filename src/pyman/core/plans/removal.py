@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pyman.core.plans.move import Follower
     from pyman.core.store import Process, Runtime, Store
 
-    Why = Literal["follows", "pinned", "held back", "linked", "unreachable", "process", "processes", "hold", "pyman"]
+    Why = Literal[
+        "follows", "pinned", "held back", "linked", "unreachable", "process", "processes", "unasked", "hold", "pyman"
+    ]
 
 
 @record
@@ -23,9 +25,9 @@ class Dependent:
 
     why: Why
     """`follows`, `pinned`, `held back`, `linked`, `unreachable`, `process`, `processes` where they are unknown,
-    `hold`; or `pyman`, which nothing overrules."""
+    `unasked` for a user whose venvs cannot be counted, `hold`; or `pyman`, which nothing overrules."""
     who: str
-    """The path of a venv, the name of an alias, a process, or why processes are not known."""
+    """The path of a venv, the name of an alias, a process or user, or why processes are not known."""
     follower: Follower | None = None
     unfit: str = ""
     """Why the venv cannot be moved to another release."""
@@ -46,6 +48,7 @@ class Dependent:
             "gone for good)",
             "process": f"process {self.who} runs it",
             "processes": f"{self.who}, so one may be running it",
+            "unasked": f"the venvs of {self.who} cannot be counted",
             "hold": f"{self.who} is held at it",
             "pyman": "pyman itself runs on it",
         }[self.why] + more
@@ -60,17 +63,17 @@ def dependents_of(
     *,
     unknown_because: str = "",
     runs_pyman: bool = False,
+    unasked: Iterable[str] = (),
 ) -> tuple[Dependent, ...]:
     """Everything that needs a runtime.
 
-    `unknown_because` is why `processes` may not be all of them, `runs_pyman` says that pyman itself runs on it.
+    `unknown_because` is why `processes` may not be all of them, `runs_pyman` says that pyman itself runs on it, and
+    `unasked` are users whose venvs cannot be counted.
 
     Venvs that go through its alias need it only while it is the last one behind that alias, or what is left is older.
     """
     found = [Dependent("pyman", "pyman")] if runs_pyman else []
-    last = not runtime.is_own_build and all(
-        other.name == runtime.name or not other.whole for other in store.releases if other.alias == runtime.alias
-    )
+    last = not runtime.is_own_build and _successor(store, runtime) is None
     older = _older_successor(store, runtime)
     major = store.alias_target("3")
     ways = (runtime.alias, "3") if major is not None and major.alias == runtime.alias else (runtime.alias,)
@@ -83,6 +86,7 @@ def dependents_of(
     found += [Dependent("unreachable", path) for path in unreachable]
     found += [Dependent("process", f"{process.pid} ({process.command})") for process in processes]
     found += [Dependent("processes", unknown_because)] if unknown_because else []
+    found += [Dependent("unasked", user) for user in unasked]
     found += [Dependent("hold", alias) for alias, name in store.holds if name == runtime.name]
     return tuple(found)
 
@@ -92,9 +96,14 @@ def _older_successor(store: Store, runtime: Runtime) -> str:
     present = store.alias_target(runtime.alias)
     if present is None or present.name != runtime.name:
         return ""
-    left = without_runtime(with_hold(store, runtime.alias, None), runtime.name)
-    successor = left.runtime(wanted_aliases(left).get(runtime.alias, ""))
+    successor = _successor(store, runtime)
     return successor.name if successor is not None and successor.version < runtime.version else ""
+
+
+def _successor(store: Store, runtime: Runtime) -> Runtime | None:
+    """The runtime that the alias of another would lead to without that one, and without a hold."""
+    left = without_runtime(with_hold(store, runtime.alias, None), runtime.name)
+    return left.linked(wanted_aliases(left).get(runtime.alias))
 
 
 def prunable(store: Store) -> tuple[Runtime, ...]:
@@ -102,9 +111,9 @@ def prunable(store: Store) -> tuple[Runtime, ...]:
 
     A build of the user's own is none: it took minutes, and nobody else has it.
     """
-    kept = {target.name for alias in store.aliases if (target := store.alias_target(alias.name)) is not None}
-    kept |= {name for _, name in store.holds}
-    return tuple(runtime for runtime in store.releases if runtime.is_managed and runtime.name not in kept)
+    kept = {target.path for alias in store.aliases if (target := store.alias_target(alias.name)) is not None}
+    kept |= {store.folder(name) for _, name in store.holds}
+    return tuple(runtime for runtime in store.releases if runtime.is_managed and runtime.path not in kept)
 
 
 def aliases_without_way_back(store: Store, removed: Iterable[Runtime]) -> tuple[str, ...]:

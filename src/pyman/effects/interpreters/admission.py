@@ -140,7 +140,9 @@ class Admission:
     def _grounds(self, real: str) -> Grounds:
         if self._places is None:
             return UNVOUCHED
-        if real.startswith(f"{os.path.realpath(self._places.runtimes)}/") or real in self._adopted(real):
+        stores = [self._places.runtimes]
+        stores += [os.path.join(self._places.system_root, "runtimes")] if self._places.system_root else []
+        if any(real.startswith(f"{os.path.realpath(store)}/") or real in _adopted(store, real) for store in stores):
             return STORE
         inside = next((folder for folder in self._tools if real.startswith(f"{folder}/")), None)
         return TOOL if inside is not None and not lies_in_project(real, inside) else UNVOUCHED
@@ -150,20 +152,20 @@ class Admission:
         home = os.path.realpath(self._places.home).rstrip("/") if self._places is not None else ""
         return (home != "" and real.startswith(f"{home}/")) or is_below_a_mark(real)
 
-    def _adopted(self, real: str) -> set[str]:
-        """What the adopted runtimes of the store have under the name of this interpreter."""
-        assert self._places is not None
-        try:
-            with os.scandir(self._places.runtimes) as entries:
-                links = [entry.path for entry in entries if entry.is_symlink()]
-        except OSError:
-            return set()
-        return {os.path.realpath(f"{link}/bin/{os.path.basename(real)}") for link in links}
-
     @functools.cached_property
     def _tools(self) -> tuple[str, ...]:
         assert self._places is not None
         return tuple(os.path.realpath(root.pythons) for root in own_tool_roots(self._places))
+
+
+def _adopted(runtimes: str, real: str) -> set[str]:
+    """What the adopted runtimes of a store have under the name of this interpreter."""
+    try:
+        with os.scandir(runtimes) as entries:
+            links = [entry.path for entry in entries if entry.is_symlink()]
+    except OSError:
+        return set()
+    return {os.path.realpath(f"{link}/bin/{os.path.basename(real)}") for link in links}
 
 
 class _Program:

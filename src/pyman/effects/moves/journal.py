@@ -80,7 +80,7 @@ def end_moves(places: Places) -> tuple[str, ...]:
     for work in read_unfinished(places.runtimes):
         if work.operation != OPERATION or work.alive:
             continue
-        store = read_store(places.root)
+        store = read_store(places.root, places.system_root)
         for alias, new, what, path in _read(work.path):
             target = store.alias_target(alias)
             moved = target is not None and target.name == new

@@ -50,6 +50,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from pyman.core.store import Runtime
+
 _MOST_LOOKS = 5
 
 
@@ -69,7 +71,7 @@ class Preview:
     def store(self) -> Store:
         """The store with all changes so far. Raises PymanError where it cannot be read."""
         if self._store is None:
-            self._store = read_store(self._places.root)
+            self._store = read_store(self._places.root, self._places.system_root)
         return self._store
 
     def change(
@@ -109,7 +111,7 @@ def change_store(
     if preview is not None:
         return preview.change(change, check=check, force=force, trees=trees)
     for _ in range(_MOST_LOOKS):
-        before = read_store(places.root)
+        before = read_store(places.root, places.system_root)
         if any(name.startswith(".move-") for name in before.unfinished):
             with hold(places.lock, observer, what="the store"):
                 end_moves(places)
@@ -119,7 +121,7 @@ def change_store(
         moves = [_with_blocked(move, force=force) for move in moves]
         processes = {move.swap.alias: _running(move, observer) for move in moves}
         with hold(places.lock, observer, what="the store"):
-            now = read_store(places.root)
+            now = read_store(places.root, places.system_root)
             if swaps(change(now)) != wanted:
                 continue
             try:
@@ -177,7 +179,12 @@ def _carry_out(
     gone = {move.swap.alias for move in moves if move.swap.new is None}
     stays = {runtime.name for runtime in after.runtimes} | {alias.name for alias in now.aliases} - gone
     there = {runtime.name for runtime in now.runtimes if runtime.whole} | {alias.name for alias in now.aliases}
-    early = {move.swap.alias for move in moves if move.swap.old not in stays and move.swap.new in there}
+    early = {
+        move.swap.alias
+        for move in moves
+        if not (move.swap.old in stays or _is_beneath(move.swap.old))
+        and (move.swap.new in there or _is_beneath(move.swap.new))
+    }
     moves = [hold_back(transaction, move, force=force) for move in moves]
     first = early | gone
     moves.sort(key=lambda move: move.swap.alias != "3" or "3" not in first)
@@ -185,6 +192,11 @@ def _carry_out(
     do(transaction)
     moves = [move if move.swap.alias in first else _swap(places, transaction, move) for move in moves]
     return [update_followers(transaction, move) for move in moves]
+
+
+def _is_beneath(target: str | None) -> bool:
+    """True for the link of an alias into the store beneath, which no change of this one touches."""
+    return target is not None and os.path.isabs(target)
 
 
 def _swap(places: Places, transaction: Transaction, move: AliasMove) -> AliasMove:
@@ -222,8 +234,8 @@ def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
     following = len(move.updated) + len(move.released) + move.others
     return Moved(
         move.swap.alias,
-        move.swap.old,
-        move.swap.new,
+        _name_of(move.swap.old, move.old),
+        _name_of(move.swap.new, move.new),
         followed=following if move.swap.new is not None else 0,
         pinned=len(move.pinned),
         held_back=tuple(Held(follower.path, reason) for follower, reason in (*move.newly_held, *move.still_held)),
@@ -231,6 +243,11 @@ def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
         notes=move.notes,
         is_protected=not move.unprotected,
     )
+
+
+def _name_of(target: str | None, runtime: Runtime | None) -> str | None:
+    """The name of the runtime that an alias points at, also of one in the store beneath."""
+    return runtime.name if _is_beneath(target) and runtime is not None else target
 
 
 # Looking at the venvs that moves of aliases concern, and sorting them by what becomes of each.
@@ -284,7 +301,7 @@ def _prepare(
 ) -> AliasMove:
     """Sort the venvs that one swap concerns; those that go through `3` follow the minor `major`."""
     old = before.alias_target(swap.alias)
-    new = after.runtime(swap.new) if swap.new is not None else None
+    new = after.linked(swap.new)
     move = AliasMove(swap, old, new, others=followers.others.get(swap.alias, 0))
     if swap.alias == "3":
         through_major = tuple(one for one in followers.each if one.through == "3")
@@ -407,7 +424,7 @@ def set_hold(
 def write_holds(places: Places, alias: str, name: str | None, transaction: Transaction) -> None:
     """Write the file with one hold set or taken away. The caller holds the store's lock."""
     path = os.path.join(places.root, "holds")
-    holds = with_hold(read_store(places.root), alias, name).holds
+    holds = with_hold(read_store(places.root, places.system_root), alias, name).holds
     text = "".join(f"{held} {target}\n" for held, target in sorted(holds))
     transaction.put_file(path, text.encode())
 

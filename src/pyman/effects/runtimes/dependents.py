@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 from pyman.core.escape import as_word
@@ -13,7 +14,7 @@ from pyman.effects.processes import processes_in, why_unknown
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.venvs.record_mounts import RecordMounts
 from pyman.effects.venvs.records import UNREACHABLE
-from pyman.effects.venvs.stores import recorded_by_others, recorded_venvs
+from pyman.effects.venvs.stores import recorded_by_others, recorded_venvs, unasked_users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class UnreachableVenvs:
         self._places = places
         self._own: list[str] | None = None
         self._of_others: frozenset[str] | None = None
+
+    @functools.cached_property
+    def unasked(self) -> tuple[str, ...]:
+        """The users whose venvs cannot be counted, where this is the store for everybody."""
+        return unasked_users(self._places)
 
     def with_unseen(self, unseen: Iterable[str]) -> list[str]:
         """The venvs out of reach, and those of `unseen`, which the system refused to show.
@@ -59,7 +65,8 @@ def read_dependents(
     read.
     """
     followers = read_followers(places.root, {runtime.name, runtime.alias, "3"}.__contains__, others=others)
-    unreachable = (out_of_reach or UnreachableVenvs(places)).with_unseen(followers.unseen)
+    out_of_reach = out_of_reach or UnreachableVenvs(places)
+    unreachable = out_of_reach.with_unseen(followers.unseen)
     # What runs an adopted Python has it without our link: only a venv can need the link.
     processes = processes_in(runtime) if runtime.is_managed else ()
     unknown_because = why_unknown() if runtime.is_managed else ""
@@ -71,6 +78,7 @@ def read_dependents(
         processes,
         unknown_because=unknown_because,
         runs_pyman=runs_pyman(places, runtime),
+        unasked=out_of_reach.unasked,
     )
 
 

@@ -174,7 +174,7 @@ class _New:
 
 def _kept(places: Places, name: str | None, archive: Archive) -> Runtime | None:
     """What has the name and is not to be replaced."""
-    there = read_store(places.root).runtime(name) if name is not None else None
+    there = read_store(places.root, places.system_root).runtime(name) if name is not None else None
     return there if there is not None and there.is_managed and there.whole and not archive.replace else None
 
 
@@ -265,7 +265,7 @@ def _give_names(
     def do(transaction: Transaction) -> None:
         faster.clear()
         for one in new:
-            there = read_store(places.root).runtime(one.runtime.name)
+            there = read_store(places.root, places.system_root).runtime(one.runtime.name)
             if there is not None and there.is_managed and there.whole and not one.replace:
                 faster.add(there.name)
             else:
@@ -436,7 +436,9 @@ def adopt(
 
     Returns the runtime of that release, the moves, and the decision to keep where the release was there already.
     """
-    decision = decide_adoption(external, preview.store if preview is not None else read_store(places.root))
+    decision = decide_adoption(
+        external, preview.store if preview is not None else read_store(places.root, places.system_root)
+    )
     if isinstance(decision, KeepInstalled):
         return decision.runtime, (), decision
     path = os.path.join(places.runtimes, decision.name)

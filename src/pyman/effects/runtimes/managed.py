@@ -53,7 +53,7 @@ def reconcile(
     Where everything is as it should be nothing is written, not even the lock: the store may be read-only. Raises
     PymanError where something is to be done and fails.
     """
-    store = read_store(places.root)
+    store = read_store(places.root, places.system_root)
     if not store.unfinished and not swaps(store):
         return ()
     if preview is not None:
@@ -92,7 +92,7 @@ def remove_runtime(
         return without_runtime(store, runtime.name)
 
     def let_go(transaction: Transaction) -> None:
-        store = read_store(places.root)
+        store = read_store(places.root, places.system_root)
         target = store.alias_target(runtime.alias)
         if target is not None:
             for follower in relink:

@@ -21,6 +21,7 @@ from pyman.errors import PymanError, ReadOnly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import pwd
     from collections.abc import Iterator
 
     from pyman.effects.mounts import Mounts
@@ -136,6 +137,53 @@ def recorded_by_others(places: Places) -> tuple[str, ...]:
                 continue
             found.update(dict.fromkeys(path for path in links.values() if not mounts.leads_away(path)))
     return tuple(found)
+
+
+def unasked_users(places: Places) -> tuple[str, ...]:
+    """The users whose venvs cannot be counted, each with the reason, where this is the store for everybody.
+
+    Raises PymanError where the system's settings cannot be understood.
+    """
+    root = places.named_system_root
+    if not root or os.path.realpath(root) != os.path.realpath(places.root):
+        return ()
+    if os.geteuid() != 0:
+        return ("all other users (only root can read their records)",)
+    import pwd
+
+    from pyman.effects.mounts import Mounts
+
+    mounts = Mounts()
+    found: dict[str, None] = {}
+    for user in pwd.getpwall():
+        reason = _why_not_asked(user.pw_dir, mounts)
+        if reason and not (_is_of_the_system(user) and reason == _NOT_THERE):
+            found[f"{user.pw_name} ({reason})"] = None
+    return tuple(found)
+
+
+_NOT_THERE = "the home does not exist"
+
+
+def _is_of_the_system(user: pwd.struct_passwd) -> bool:
+    """True for an account that nobody logs in to."""
+    is_person = user.pw_uid >= _FIRST_USER and user.pw_uid != _NOBODY
+    return not is_person or os.path.basename(user.pw_shell) in ("nologin", "false")
+
+
+def _why_not_asked(home: str, mounts: Mounts) -> str:
+    """Why the records of a user cannot be read; empty where they can, or where there are none."""
+    store = os.path.join(home, ".local", "share", "pyman")
+    if mounts.leads_away(home) or any(mounts.leads_away(os.path.join(store, folder)) for folder in _FOLDERS):
+        return "the home is on a network"
+    try:
+        os.stat(home)
+        venvs = [path for folder in _FOLDERS for path in links_in(os.path.join(store, folder), _MOST_RECORDS).values()]
+    except (FileNotFoundError, NotADirectoryError):
+        return _NOT_THERE
+    except (OSError, PymanError):
+        return "the records cannot be read"
+    return "some are on a network" if any(mounts.leads_away(path) for path in venvs) else ""
 
 
 def _homes(mounts: Mounts) -> Iterator[str]:

@@ -18,7 +18,7 @@ from pyman.core.record import record
 from pyman.core.venv import MOST_LINKS, Way
 from pyman.effects.files import NotReadable, read_bytes
 from pyman.effects.interpreters.on_disk import Bases
-from pyman.effects.venvs.records import record_names
+from pyman.effects.venvs.records import known_venvs, record_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -275,13 +275,20 @@ def folder_of(path: str) -> str | None:
 
 
 def read_users(store: Store, others: Iterable[str] = ()) -> dict[str, list[str]]:
-    """The paths of the known venvs, and of those at the paths `others`, by the name of the runtime that they lead to.
+    """The paths of the known venvs, and of those at the paths `others`, by the path of the runtime that they lead to.
 
     Raises PymanError where the records cannot be read. What the system does not let us look at is left out.
     """
     found: dict[str, list[str]] = {}
-    for use in Uses(store.root).of_known(others)[0]:
-        runtime = store.runtime(use.name) or store.alias_target(use.name)
-        if runtime is not None:
-            found.setdefault(runtime.name, []).append(use.path)
+    seen: set[tuple[int, int]] = set()
+    others = tuple(others)
+    own = () if store.beneath is None else (known.path for known in known_venvs(store.root))
+    for layer, known in ((store, others), (store.beneath, (*others, *own))):
+        if layer is None:
+            continue
+        for use in Uses(layer.root).of_known(known)[0]:
+            runtime = layer.runtime(use.name) or layer.alias_target(use.name)
+            if runtime is not None and use.identity not in seen:
+                seen.add(use.identity)
+                found.setdefault(runtime.path, []).append(use.path)
     return found
