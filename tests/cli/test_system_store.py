@@ -7,15 +7,16 @@ import re
 
 import pytest
 
-from stage.crowd import NEW, OLD, Crowd
+from stage.crowd import NEW, OLD, gather
 from stage.venvs import call
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users")
 
 
 @pytest.fixture
-def crowd(tmp_path, monkeypatch):
-    return Crowd(tmp_path, monkeypatch)
+def crowd(monkeypatch):
+    with gather(monkeypatch) as crowd:
+        yield crowd
 
 
 def listed(crowd, name):
@@ -49,13 +50,13 @@ def test_a_venv_goes_through_the_user_s_own_alias_and_follows_what_root_installs
     assert crowd.pyman("alice", "doctor", "--json").data["findings"] == []
 
 
-def test_twelve_users_follow(tmp_path, monkeypatch):
+def test_twelve_users_follow(monkeypatch):
     names = [f"user{number}" for number in range(12)]
-    crowd = Crowd(tmp_path, monkeypatch, *names)
-    for name in names:
-        assert crowd.pyman(name, "venv", "v", "--without-pip").status == 0
-    assert crowd.admin("install", "3.13", "--json").data["moved"][0]["venvs"]["followed"] == 12
-    assert {crowd.runs(name) for name in names} == {NEW}
+    with gather(monkeypatch, *names) as crowd:
+        for name in names:
+            assert crowd.pyman(name, "venv", "v", "--without-pip").status == 0
+        assert crowd.admin("install", "3.13", "--json").data["moved"][0]["venvs"]["followed"] == 12
+        assert {crowd.runs(name) for name in names} == {NEW}
 
 
 def test_the_newer_alias_wins_the_own_one_on_a_tie_and_where_it_is_held(crowd):

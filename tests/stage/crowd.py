@@ -1,8 +1,8 @@
 """A machine with a store for everybody, its administrator, and users with homes of their own. Only root can set it up.
 
-crowd = Crowd(tmp_path, monkeypatch)                 3.13.5 is in the system store; alice and bob have homes
-crowd.admin("install", "3.13.15")                    root, in the system store
-crowd.pyman("alice", "venv", "v")                    alice, in her home
+with gather(monkeypatch) as crowd:                   3.13.5 is in the system store; alice and bob have homes
+    crowd.admin("install", "3.13.15")                root, in the system store
+    crowd.pyman("alice", "venv", "v")                alice, in her home
 
 Commands run in forks of this process, which have become the user: the passwd database and the place of the system's
 settings are those of the crowd there too.
@@ -10,15 +10,19 @@ settings are those of the crowd there too.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import json
 import os
 import pkgutil
 import pwd
+import shutil
 import sys
+import tempfile
 import traceback
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,6 @@ import pyman
 from pyman.effects import places, system_settings
 from stage.home import installed_once, link_tree
 from stage.mirror import mirror_folder
-from stage.somebody import let_in
 from stage.venvs import call
 
 OLD, NEW = "3.13.5", "3.13.15"
@@ -54,10 +57,7 @@ class Crowd:
     """The machine."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str, releases: tuple[str, ...] = (OLD,)):
-        if os.geteuid() != 0:
-            pytest.skip("only root can become other users")
         _import_all()
-        let_in(folder)
         self.folder = folder
         self.root = folder / "opt/pyman"
         self.runtimes = self.root / "runtimes"
@@ -145,6 +145,19 @@ class Crowd:
         return call(f"{self.home(name)}/{venv}/bin/python", "-V").split()[-1]
 
 
+@contextlib.contextmanager
+def gather(monkeypatch: pytest.MonkeyPatch, *names: str) -> Iterator[Crowd]:
+    """A crowd while `with` lasts: not below pytest's folder, which is root's alone whenever another run begins."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become other users")
+    folder = Path(tempfile.mkdtemp(prefix="pyman-test-"))
+    folder.chmod(0o755)
+    try:
+        yield Crowd(folder, monkeypatch, *names)
+    finally:
+        shutil.rmtree(folder)
+
+
 @functools.cache
 def _import_all() -> None:
     """Import what commands need: the Python of the tests may lie where other users may not look."""
@@ -169,7 +182,8 @@ def _become(user: Any, cwd: Path, environ: dict[str, str], words: list[str], out
         os.environ.update(environ)
         os.umask(0o022)
         os.chdir(cwd)
-        sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - until the fork ends
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.argv = ["pyman", *words]
         from pyman.__main__ import main
 
