@@ -57,3 +57,9 @@ def test_what_is_no_python_is_found_from_there(unpacked, tmp_path):
 def test_the_command_is_named_after_it(unpacked):
     [entries] = unpacked.glob("*.dist-info/entry_points.txt")
     assert entries.read_text().split() == ["[console_scripts]", "pyman", "=", "pyman.__main__:main"]
+
+
+def test_the_man_page_is_where_man_looks_for_it(unpacked):
+    [page] = unpacked.glob("*.data/data/share/man/man1/pyman.1")
+    with open(f"{CHECKOUT}/docs/pyman.1", "rb") as source:
+        assert page.read_bytes() == source.read()

@@ -14,43 +14,19 @@ from pyman.cli.commands import COMMANDS, command_named
 from pyman.cli.typer_command import load
 from pyman.core.diagnosis.finding import SEVERITIES
 from pyman.core.request import parse_request
+from stage.design import SECTIONS, TEXT, anchor, of_head, quoted, section
 from stage.home import Home
 from stage.mirror import mirror_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src/pyman"
-TEXT = (ROOT / "docs/design.md").read_text("utf-8")
-SECTIONS = dict(re.findall(r"^## (\d+)\. (.*)$", TEXT, re.MULTILINE))
 REFERENCE = re.compile(r"design\.md,? ([\d, ]*\d)")
-
-
-def section(number):
-    return TEXT.split(f"\n## {number}. ")[1].partition("\n## ")[0]
-
-
-def tables(text):
-    """The tables of a text: rows of cells, without head and rule."""
-    found = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    return [
-        [re.split(r" *(?<!\\)\| *", row.strip().strip("|").strip()) for row in each.splitlines()[2:]] for each in found
-    ]
-
-
-def quoted(text):
-    return re.findall(r"`([^`]+)`", text)
-
-
-def of_head(number, head):
-    """The rows of the table in a section that begins with this head."""
-    heads = re.findall(r"(?:^|\n\n)\| ([^|]*) \|", section(number))
-    return tables(section(number))[heads.index(head)]
 
 
 def test_the_sections_are_numbered_and_the_list_of_contents_leads_to_them():
     assert list(SECTIONS) == [str(number) for number in range(1, len(SECTIONS) + 1)]
     for number, title in SECTIONS.items():
-        anchor = f"{number}-{re.sub(r'[^a-z0-9 -]', '', title.lower()).replace(' ', '-')}"
-        assert f"{number}. [{title}](#{anchor})" in TEXT
+        assert f"{number}. [{title}](#{anchor(number)})" in TEXT
 
 
 def test_every_reference_names_a_section():

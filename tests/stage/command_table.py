@@ -1,4 +1,7 @@
-"""The completion scripts as the commands are now: `PYTHONPATH=src:tests python -m stage.command_table` writes them."""
+"""The completion scripts as the commands are now: `PYTHONPATH=src:tests python -m stage.command_table` writes them.
+
+It writes the reference and the man page too.
+"""
 
 from __future__ import annotations
 
@@ -24,3 +27,7 @@ if __name__ == "__main__":
     for name, text in completion_scripts(TABLE, frames()).items():
         with open(os.path.join(FOLDER, name), "w", encoding="utf-8") as file:
             file.write(text)
+    # The reference shows the same options.
+    from stage import reference
+
+    reference.write()

@@ -15,3 +15,7 @@ def text() -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(text(), encoding="utf-8")
+    # So does the page of states.
+    from stage import reference
+
+    reference.write()

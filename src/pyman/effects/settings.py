@@ -23,18 +23,19 @@ KEYS = ("mirror", "folders", "offline", "link-mode", "ignore")
 
 @record
 class Settings:
-    """The settings file; every field is optional."""
+    """The settings file; every field is optional. What they say of themselves is docs/reference/settings.md, too."""
 
     mirror: str | None = None
-    """A folder or URL with an `index.ndjson`."""
+    """A folder or URL with an `index.ndjson`, used instead of upstream."""
     folders: tuple[str, ...] | None = None
-    """Folders to search for venvs; None where the home folder is."""
+    """A list of folders to search for venvs, instead of the home folder; `[]` turns the search off."""
     link_mode: str = AUTO
-    """One of LINK_MODES: how files of the cache get into venvs."""
+    """How files of the cache get into new venvs: `auto` clones or hard-links them where that is possible and safe (for
+    root it never hard-links), `copy` always copies."""
     ignore: tuple[str, ...] = ()
-    """Findings that the user accepts: `CODE` or `CODE PATH` each (core/diagnosis/ignore.py)."""
+    """A list of findings to accept, `CODE` or `CODE PATH` each: `doctor` counts them, but neither shows nor repairs."""
     offline: bool = False
-    """No network, unless the environment says otherwise."""
+    """`true` forbids the network, unless `PYMAN_OFFLINE` says otherwise."""
 
 
 def read_settings(places: Places) -> Settings:

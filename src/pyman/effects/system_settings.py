@@ -26,7 +26,7 @@ class SystemSettings:
     """The system's settings; every field is optional."""
 
     root: str = ""
-    """The store for everybody; empty where there is none."""
+    """The store for all users."""
     mirror: str | None = None
     folders: tuple[str, ...] | None = None
     offline: bool | None = None
