@@ -65,6 +65,7 @@ _OWN_RUNS = {
         "many_broken_venvs",
     ),
     "machines": ("test_report_page.py",),
+    "docs": ("test_site.py",),
     "build": ("test_real_builds.py",),
     "inputs": ("a_megabyte_of", "any_kind_and_size", "ten_megabytes"),
 }

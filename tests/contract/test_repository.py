@@ -18,9 +18,7 @@ TEXTS = [
     "SECURITY.md",
     "CHANGELOG.md",
     "tests/README.md",
-    "docs/design.md",
-    "docs/other-tools.md",
-    "docs/from-pyenv.md",
+    *(str(page.relative_to(TOP)) for page in sorted((TOP / "docs").rglob("*.md"))),
 ]
 
 
