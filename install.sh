@@ -676,6 +676,8 @@ uninstall_all() {
         if [ -z "$system" ] && [ -d "$cache" ] && ! "$launcher" --quiet cache clean >/dev/null 2>&1; then
             say "kept: the cache, $cache, which may be deleted"
         fi
+        # A timer would start what is gone.
+        "$launcher" --quiet schedule off >/dev/null 2>&1 || :
         rm -f -- "$launcher"
         say "removed $launcher"
     fi

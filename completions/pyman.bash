@@ -127,6 +127,7 @@ __pyman_verbs() {
         'register'$'\t''Register venvs that pyman did not create'
         'pin'$'\t''Keep a venv on one patch release'
         'follow'$'\t''Make a venv follow its minor version'
+        'schedule'$'\t''Upgrade Pythons and check venvs regularly'
         'use'$'\t''Choose the Python for this folder, or the default'
         'find'$'\t''Print the path of an interpreter'
         'which'$'\t''Print which program a command runs here'
@@ -266,6 +267,11 @@ __pyman_options() {
             '--yes'$'\t''Confirm a move to an older release, or away from a Python whose packages the venv uses'
             '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
+        schedule) values+=(
+            '--fix'$'\t''Also make the repairs that need no confirmation'
+            '--with'$'\t''Use this instead of what the system has'
+            '--dry-run'$'\t''Show what would be done without changing anything'
+        ) ;;
         use) values+=(
             '--global'$'\t''Set the default for this user instead'
             '--unset'$'\t''Remove the setting'
@@ -326,6 +332,7 @@ __pyman_option() {
         rebuild:-p | rebuild:--python) kind='request' ;;
         rebuild:--from) kind='choice:lock|file' ;;
         rebuild:--installer) kind='choice:auto,uv,pip' ;;
+        schedule:--with) kind='choice:systemd,launchd,cron' ;;
         run:-p | run:--python) kind='request' ;;
         mirror:--platform) kind='text' ;;
     esac
@@ -353,6 +360,7 @@ __pyman_argument() {
         pin:0) kind='venv' ;;
         pin:1) kind='installed' ;;
         follow:0) kind='venv' ;;
+        schedule:0) kind='choice:daily,weekly,off,run' ;;
         use:*) kind='request' ;;
         find:0) kind='request' ;;
         which:0) kind='program' ;;

@@ -71,7 +71,7 @@ function __pyman_values
 end
 
 function __pyman_verbs
-    printf '%s\n' install\t'Install Pythons and update their aliases' upgrade\t'Upgrade every minor version to its newest patch release' hold\t'Keep an alias at one patch release' unhold\t'Remove a hold; the alias moves to the newest installed release' rollback\t'Move an alias back to the previous release and hold it there' prune\t'Remove releases that nothing uses' uninstall\t'Remove a Python that nothing needs' adopt\t'Use Pythons installed by pyenv, uv, the system or other tools' forget\t'Remove the link to an adopted Python or the record of a venv' list\t'List installed and available Pythons' info\t'Explain a Python or a venv' venv\t'Create a venv tied to a minor version' venvs\t'List every venv on this machine' doctor\t'Check venvs, the store and the machine, and repair them' report\t'Report everything known about one machine or many' rebuild\t'Recreate a venv with the same packages' register\t'Register venvs that pyman did not create' pin\t'Keep a venv on one patch release' follow\t'Make a venv follow its minor version' use\t'Choose the Python for this folder, or the default' find\t'Print the path of an interpreter' which\t'Print which program a command runs here' run\t'Run a command with a Python first on PATH' init\t'Print the lines for a shell\'s start-up file' completions\t'Print a completion script' shims\t'Create or update the shims' mirror\t'Create a mirror for machines without a network' cache\t'Show or clean the download and seed cache' self\t'Show, update or uninstall pyman itself'
+    printf '%s\n' install\t'Install Pythons and update their aliases' upgrade\t'Upgrade every minor version to its newest patch release' hold\t'Keep an alias at one patch release' unhold\t'Remove a hold; the alias moves to the newest installed release' rollback\t'Move an alias back to the previous release and hold it there' prune\t'Remove releases that nothing uses' uninstall\t'Remove a Python that nothing needs' adopt\t'Use Pythons installed by pyenv, uv, the system or other tools' forget\t'Remove the link to an adopted Python or the record of a venv' list\t'List installed and available Pythons' info\t'Explain a Python or a venv' venv\t'Create a venv tied to a minor version' venvs\t'List every venv on this machine' doctor\t'Check venvs, the store and the machine, and repair them' report\t'Report everything known about one machine or many' rebuild\t'Recreate a venv with the same packages' register\t'Register venvs that pyman did not create' pin\t'Keep a venv on one patch release' follow\t'Make a venv follow its minor version' schedule\t'Upgrade Pythons and check venvs regularly' use\t'Choose the Python for this folder, or the default' find\t'Print the path of an interpreter' which\t'Print which program a command runs here' run\t'Run a command with a Python first on PATH' init\t'Print the lines for a shell\'s start-up file' completions\t'Print a completion script' shims\t'Create or update the shims' mirror\t'Create a mirror for machines without a network' cache\t'Show or clean the download and seed cache' self\t'Show, update or uninstall pyman itself'
 end
 
 function __pyman_options
@@ -114,6 +114,8 @@ function __pyman_options
             printf '%s\n' -y\t'Confirm a move to an older release, or away from a Python whose packages the venv uses' --yes\t'Confirm a move to an older release, or away from a Python whose packages the venv uses' --dry-run\t'Show what would be done without changing anything'
         case follow
             printf '%s\n' -y\t'Confirm a move to an older release, or away from a Python whose packages the venv uses' --yes\t'Confirm a move to an older release, or away from a Python whose packages the venv uses' --dry-run\t'Show what would be done without changing anything'
+        case schedule
+            printf '%s\n' --fix\t'Also make the repairs that need no confirmation' --with\t'Use this instead of what the system has' --dry-run\t'Show what would be done without changing anything'
         case use
             printf '%s\n' --global\t'Set the default for this user instead' --unset\t'Remove the setting' --dry-run\t'Show what would be done without changing anything'
         case find
@@ -168,6 +170,8 @@ function __pyman_option
             echo 'choice:lock|file'
         case 'rebuild:--installer'
             echo 'choice:auto,uv,pip'
+        case 'schedule:--with'
+            echo 'choice:systemd,launchd,cron'
         case 'run:-p' 'run:--python'
             echo 'request'
         case 'mirror:--platform'
@@ -215,6 +219,8 @@ function __pyman_argument
             echo 'installed'
         case follow:0
             echo 'venv'
+        case schedule:0
+            echo 'choice:daily,weekly,off,run'
         case 'use:*'
             echo 'request'
         case find:0

@@ -90,6 +90,8 @@ NO_PIP = Code("no-pip")
 """No runtime has a pip wheel that fits."""
 NO_PYTHON_BUILD = Code("no-python-build")
 """A build from source needs python-build, which was not found."""
+NO_TIMER = Code("no-timer")
+"""Nothing on this machine can run pyman regularly, or what can refused."""
 NO_PROGRAM = Code("no-program")
 """`run`: there is a Python, but not the program to run."""
 NOT_A_FOLDER = Code("not-a-folder")

@@ -88,6 +88,17 @@ def unknown(home):
     shutil.copytree(home.project / "v", home.path / "elsewhere/v", symlinks=True)
 
 
+def scheduled(home):
+    """A timer of systemd, which is a program that does nothing here."""
+    two(home)
+    systemctl = home.path / "tools/systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text("#!/bin/sh\n")
+    systemctl.chmod(0o755)
+    home.environ |= {"PATH": f"{systemctl.parent}:/usr/bin:/bin", "SYSTEMD_UNIT_PATH": f"{home.path}/units"}
+    home.pyman("schedule", "daily", "--with", "systemd")
+
+
 def chosen(home):
     two(home)
     home.pyman("use", "3.13")
@@ -157,6 +168,10 @@ CASES = [
     (minors, "rebuild v -p 3.11"),
     (two, "rebuild v"),
     (two, "rebuild v --force"),
+    (scheduled, "schedule daily --with systemd"),
+    (scheduled, "schedule weekly --fix --with systemd"),
+    (scheduled, "schedule off"),
+    (two, "schedule off"),
     (stale, "doctor --fix"),
     (stale, "doctor . --fix"),
 ]

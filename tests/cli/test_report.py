@@ -36,6 +36,7 @@ def test_it_tells_what_the_other_commands_tell(machine):
         "venvs",
         "findings",
         "summary",
+        "schedule",
     }
     assert told["host"] == os.uname().nodename
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["time"])

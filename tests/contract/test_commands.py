@@ -31,6 +31,7 @@ DESIGN = [
     "doctor",
     "rebuild",
     "report",
+    "schedule",
     "use",
     "find",
     "which",

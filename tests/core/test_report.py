@@ -49,7 +49,9 @@ def test_only_known_keys_of_their_kind_are_taken():
         summary={"checked": -1, "open": 2},
     )
     (found,) = parsed(odd)
-    assert set(found) == {"host", "user", "pyman", "time", "runtimes", "aliases", "venvs", "findings", "summary"}
+    keys = {"host", "user", "pyman", "time", "runtimes", "aliases", "venvs", "findings", "summary", "schedule"}
+    assert set(found) == keys
+    assert found["schedule"] is None
     (only,) = found["venvs"]
     assert (only["size"], only["owner"], only["policy"], only["state"]) == (None, None, None, "healthy")
     assert "more" not in only
@@ -57,6 +59,16 @@ def test_only_known_keys_of_their_kind_are_taken():
     assert (runtime["venvs"], runtime["path"]) == (None, None)
     assert runtime["aliases"] == ["3.13", "x" * 4096]
     assert found["summary"] == {"checked": 0, "open": 2, "fixed": 0, "ignored": 0, "unreachable": 0, "unsearched": 0}
+
+
+def test_what_became_of_a_schedule_is_taken_as_far_as_it_is_understood():
+    (found,) = parsed(
+        report(schedule={"on": 1, "when": "daily", "last": {"status": "odd"}, "limits": ["a", 1], "more": 2})
+    )
+    expected = {"on": False, "when": "daily", "fix": False, "timer": None, "limits": ["a"], "last": None}
+    assert found["schedule"] == expected
+    merged = {"schema": "pyman/1", "hosts": [found]}
+    assert parse_reports(json.dumps(merged), "/x")[0]["schedule"] == expected
 
 
 def test_what_was_merged_can_be_merged_again():

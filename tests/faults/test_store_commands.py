@@ -23,6 +23,8 @@ world_made_by, test_faults = try_cases(
         Case(worlds.adopted, "forget 3.11.2"),
         Case(worlds.adopted, "uninstall 3.11.2", large=True),
         Case(worlds.without_shims, "shims"),
+        Case(worlds.scheduled, "schedule weekly --fix --with systemd"),
+        Case(worlds.scheduled, "schedule off"),
         Case(worlds.two, "use --global 3.13"),
         Case(worlds.one, "cache clean"),
         Case(worlds.one, "mirror {home}/copy 3.13.15"),

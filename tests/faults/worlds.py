@@ -28,6 +28,20 @@ def one(world: World) -> None:
     install_distribution(site_packages(world, "unfit"), "eggs", "1.0", requires_python="<3.13.10")
 
 
+def scheduled(world: World) -> None:
+    """A timer of systemd, and what its last run left."""
+    one(world)
+    world.environ["SYSTEMD_UNIT_PATH"] = os.path.join(world.path, "units")
+    systemctl = os.path.join(world.tools, "systemctl")
+    with open(systemctl, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\n")
+    os.chmod(systemctl, 0o755)
+    world.run("schedule", "daily", "--with", "systemd", status=0)
+    for name, text in (("upkeep", '{"time": "t", "status": "done"}'), ("notice", "pyman: 1 problem\n")):
+        with open(os.path.join(world.path, STORE, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
 def two(world: World) -> None:
     """The same after `upgrade`: 3.13.5 and 3.13.15; one follows, one is pinned, one held back."""
     one(world)

@@ -135,3 +135,46 @@ def test_a_shell_that_nobody_knows_is_told_the_folder():
     with pytest.raises(UsageError, match="elvish") as refused:
         init_script("elvish", "/s/shims", "/c")
     assert refused.value.hint == "put /s/shims first on its PATH"
+
+
+# What a scheduled run has to say.
+
+INTERACTIVE = {
+    "bash": ["--norc", "-i", "-c"],
+    "zsh": ["-f", "-i", "-c"],
+    "fish": ["--no-config", "-i", "-c"],
+    "sh": ["-i", "-c"],
+}
+
+
+def said_by(shell, script, *, words=None):
+    """What a shell that reads the lines says to its terminal, which is none here."""
+    command = [shutil.which(shell), *(words or INTERACTIVE[shell]), f"{script}\nprintf 'end\\n'"]
+    environ = {"PATH": "/usr/bin:/bin", "HOME": "/", "TERM": "dumb"}
+    answer = subprocess.run(command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    assert answer.stdout.endswith("end\n")
+    return [line for line in answer.stderr.splitlines() if "pyman" in line]
+
+
+@pytest.mark.parametrize("name", [*PRESENT, "sh"])
+@pytest.mark.parametrize("folder", ["store", "it's a $store `x` %"])
+def test_an_interactive_shell_says_once_what_a_run_left(tmp_path, name, folder):
+    notice = tmp_path / folder / "notice"
+    notice.parent.mkdir()
+    script = init_script(name, str(notice.parent / "shims"), "/c")
+    assert said_by(name, script) == []
+    notice.write_text("pyman: 1 problem; run `pyman doctor` $(touch no) \\n\n")
+    strict = "" if name == "fish" else "set -eu\n"
+    # A script says nothing, and takes nothing away from who is asked next.
+    assert said_by(name, strict + script, words=COMMANDS.get(name, ["sh", "-c"])[1:]) == []
+    assert said_by(name, script) == ["pyman: 1 problem; run `pyman doctor` $(touch no) \\n"]
+    assert notice.read_text() == ""
+    assert said_by(name, script) == []
+
+
+@pytest.mark.parametrize("name", [one for one in PRESENT if one != "fish"])
+def test_it_is_said_also_where_files_may_not_be_overwritten(tmp_path, name):
+    (tmp_path / "notice").write_text("pyman: 1 problem\n")
+    script = "set -C\n" + init_script(name, f"{tmp_path}/shims", "/c")
+    assert said_by(name, script) == ["pyman: 1 problem"]
+    assert (tmp_path / "notice").read_text() == ""

@@ -30,6 +30,7 @@ VARIABLES = {
     "PYMAN_PYTHON": "The Python of this shell: it takes precedence over every version file.",
     "PYMAN_MIRROR": "A folder or URL with an `index.ndjson`, used instead of upstream. `--mirror` takes precedence.",
     "PYMAN_OFFLINE": "`1` forbids the network, as `--offline` does.",
+    "PYMAN_KEEP_RUNNING": "`1` leaves aliases that running processes use where they are; `pyman schedule run` sets it.",
     "PYMAN_HTTP_TIMEOUT": "Seconds to wait for a silent server (default: 30).",
     "PYMAN_CA_BUNDLE": "A file with the CA certificates to trust, instead of those of the system. `SSL_CERT_FILE` and "
     "`SSL_CERT_DIR` are honoured too.",

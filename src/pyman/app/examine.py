@@ -35,6 +35,7 @@ from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.settings import read_settings
 from pyman.effects.shims import pyman_command
 from pyman.effects.store import read_store
+from pyman.effects.upkeep import read_last_run
 from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.inventory import take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
@@ -330,7 +331,8 @@ def store_findings(session: Session, store: Store) -> list[Finding]:
         replace(state, runs_pyman=runs_pyman(session.places, state.runtime))
         for state in try_runtimes(read_runtime_states(store), session.places)
     )
-    findings = [*diagnose_aliases(store), *diagnose_runtimes(states)]
+    last = read_last_run(session.places.root)
+    findings = [*diagnose_aliases(store, last.waiting if last is not None else ()), *diagnose_runtimes(states)]
     if not any(session.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")):
         findings += diagnose_certificates(states, system_certificates())
     findings += diagnose_unfinished(read_interrupted(store))

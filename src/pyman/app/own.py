@@ -7,6 +7,7 @@ import sys
 
 from pyman import __version__
 from pyman.app.console import Session
+from pyman.app.schedule import turn_all_off
 from pyman.app.shims import unlink_shims
 from pyman.core.escape import as_word
 from pyman.core.own_release import SUMS, OwnRelease, installer_commands, is_safe_address, newest_release
@@ -138,6 +139,7 @@ def uninstall_pyman(session: Session, removed: list[str]) -> Removal:
     if installation.by in (INSTALL_SCRIPT, ARCHIVE):
         files = installed_files(installation, session.places, session.environ.get("PATH", ""))
         refuse_what_others_own(files, "uninstall")
+    turn_all_off(session, removed)
     for changes in unlink_shims(session):
         removed.extend(changes.paths)
     if session.dry_run:

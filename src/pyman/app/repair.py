@@ -9,7 +9,7 @@ from pyman.app import install as installing
 from pyman.app.console import Session
 from pyman.app.examine import judge
 from pyman.core.diagnosis import finding as actions
-from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
+from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, RESTART_NEEDED, Finding
 from pyman.core.diagnosis.ignore import unacknowledged
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plans.move import through_other
@@ -369,6 +369,8 @@ def repair_store(
 ) -> None:
     """Repair what the store itself needs; `repaired` gets what became of each finding."""
     wanted = [finding for finding in findings if finding.kind != "venv" and finding.action in _STORE_FIRST]
+    if session.places.keeps_running:
+        wanted = [finding for finding in wanted if finding.code != RESTART_NEEDED]
     for finding in sorted(wanted, key=lambda one: _STORE_FIRST.index(one.action)):
         if finding.asks and not allowed(finding):
             repaired.append(RepairResult(finding, OPEN, "not wanted"))
@@ -402,7 +404,9 @@ def _repair_in_store(session: Session, finding: Finding) -> None:
         _refuse_what_is_left(session, finding.argument)
         return
     if finding.action == actions.MOVE_ALIASES:
-        reconcile_aliases(places, session.observer)
+        moved = reconcile_aliases(places, session.observer)
+        if any(move.waits and move.alias == finding.argument for move in moved):
+            raise PymanError("processes run through it")
         return
     runtime = read_store(places.root, places.system_root).runtime(finding.argument)
     if runtime is None:

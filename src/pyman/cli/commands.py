@@ -62,6 +62,7 @@ COMMANDS = (
     Command("register", "Register venvs that pyman did not create.", VENVS, module="venvs", changes=True),
     Command("pin", "Keep a venv on one patch release.", VENVS, changes=True),
     Command("follow", "Make a venv follow its minor version.", VENVS, module="pin", changes=True),
+    Command("schedule", "Upgrade Pythons and check venvs regularly.", VENVS, changes=True),
     Command("use", "Choose the Python for this folder, or the default.", CHOOSING, changes=True),
     Command("find", "Print the path of an interpreter.", CHOOSING),
     Command("which", "Print which program a command runs here.", CHOOSING, module="find"),

@@ -12,12 +12,13 @@ import typer
 from pyman import __version__
 from pyman.app.console import Answer, Session, is_terminal, megabytes
 from pyman.app.report import identity, look, read_reports
+from pyman.app.schedule import schedule_state
 from pyman.app.search import notes_of_search, search_if_due
 from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import runtime_data
 from pyman.cli.show.findings import JudgedFinding, finding_data, summary_data
 from pyman.cli.show.output import count_of_venvs
-from pyman.cli.show.rows import alias_data, venv_data
+from pyman.cli.show.rows import alias_data, schedule_data, venv_data
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import OPEN, worst_first
 from pyman.core.diagnosis.venv import unreachable_venv
@@ -108,6 +109,7 @@ def _of_this_machine(session: Session, searched: Any) -> dict[str, Any]:
         ],
         "findings": [finding_data(one) for one in judged],
         "summary": summary_data(seen, judged),
+        "schedule": schedule_data(schedule_state(session)),
     }
 
 

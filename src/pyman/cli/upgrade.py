@@ -12,7 +12,15 @@ from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.app.search import search_if_due
 from pyman.app.shims import keep_shims_current
 from pyman.cli.options import SearchOption
-from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_alias
+from pyman.cli.show.changes import (
+    changed_names,
+    installed_data,
+    moved_data,
+    moved_lines,
+    moved_status,
+    notice_of_alias,
+    waiting_data,
+)
 from pyman.cli.verb import verb
 from pyman.core.plans.install import (
     Fetch,
@@ -138,6 +146,7 @@ class _Done:
             "changed": [*changed_names(self.installed), *(runtime.name for runtime, _ in self.pruned.removed)],
             "installed": [installed_data(store, result) for result in self.installed.results],
             "moved": moved_data(self.installed.moved),
+            "waiting": waiting_data(self.installed.moved),
             "removed": removed_data(self.pruned),
         }
         return Answer(

@@ -7,6 +7,7 @@ that it has here; nothing in it is a path of this machine, an instruction or mar
 from __future__ import annotations
 
 from pyman.core.record import record
+from pyman.core.upkeep import parse_run
 from pyman.errors import NOT_A_REPORT, PymanError
 
 TYPE_CHECKING = False
@@ -165,7 +166,23 @@ def _report(data: object, source: str) -> Object:
     if not isinstance(summary, dict):
         raise _not_a_report(source, "it has no summary")
     found["summary"] = {key: _value(summary.get(key), int) or 0 for key in _SUMMARY}
+    found["schedule"] = _schedule(data.get("schedule"))
     return found
+
+
+def _schedule(data: object) -> Object | None:
+    """Whether pyman runs there by a timer, and what came of it; None where an older report says nothing of it."""
+    if not isinstance(data, dict):
+        return None
+    last = parse_run(data.get("last"))
+    return {
+        "on": data.get("on") is True,
+        "when": _value(data.get("when"), str),
+        "fix": data.get("fix") is True,
+        "timer": _value(data.get("timer"), str),
+        "limits": _value(data.get("limits"), list),
+        "last": last.data if last is not None else None,
+    }
 
 
 def _row(row: object, kinds: Mapping[str, type], source: str, key: str) -> Object:

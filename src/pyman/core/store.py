@@ -573,6 +573,8 @@ class Process:
     command: str
     through: str | None = ""
     """The name in the store by which it was started; empty where nothing tells, None by its owner's own path."""
+    unit: str = ""
+    """The systemd service or the container that it belongs to, where the system tells that."""
 
 
 @record
@@ -591,3 +593,5 @@ class Moved:
     """What could not be checked, or not be brought up to date: pairs of a venv's path and a sentence."""
     is_protected: bool = True
     """False where a venv that does not fit went along because it could not be held back, and nobody asked for that."""
+    waits: bool = False
+    """True where the alias stays where it is, because processes run through it; they are `processes`."""

@@ -30,7 +30,7 @@ _INNER = "pyman.zip"
 _LAUNCHER = "# pyman launcher, written by install.sh"
 """The second line of install.sh's launcher."""
 _LARGEST_LAUNCHER = 1 << 14
-_REMEMBERED = ("default", "holds", "searched", "mounts", "repairs", "links")
+_REMEMBERED = ("default", "holds", "searched", "mounts", "repairs", "links", "upkeep", "notice")
 """The files of the store that hold no Python and no venv (design.md 3)."""
 _RECORDS = ("venvs", "found")
 _LOCKS = ".lock"

@@ -81,6 +81,11 @@ class Places:
         return is_automated(self.environ)
 
     @property
+    def keeps_running(self) -> bool:
+        """True where an alias that running processes use stays where it is: in a scheduled run."""
+        return self.environ.get("PYMAN_KEEP_RUNNING", "") not in ("", "0")
+
+    @property
     def cwd(self) -> str:
         """The working directory as the user sees it; `/` where it is gone."""
         try:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from pyman.core.store import Process, Runtime
+from pyman.core.upkeep import unit_of
 from pyman.effects.venvs.uses import Uses
 
 TYPE_CHECKING = False
@@ -155,7 +156,34 @@ def _finds_in(pid: int, name: bytes, venv: bytes, table: ProcessTable) -> bool:
 
 def _describe(pid: int, own: _Own, table: ProcessTable) -> Process:
     words = _words(pid, table) or [b"?"]
-    return Process(pid, _shown(words), _started_through(pid, os.fsdecode(words[0]), own, table))
+    return Process(pid, _shown(words), _started_through(pid, os.fsdecode(words[0]), own, table), _unit(pid))
+
+
+def _unit(pid: int) -> str:
+    try:
+        return unit_of(_read(pid, "cgroup", _LONGEST_COMMAND * 8).decode("utf-8", "replace"))
+    except OSError:
+        return ""
+
+
+def is_pyman(process: Process) -> bool:
+    """True for a process that started this one, and for any other start of this pyman."""
+    from pyman.effects.shims import pyman_command
+
+    command = pyman_command()
+    return process.pid in _ancestors() or (bool(command) and command in process.command.split(" ")[1:4])
+
+
+def _ancestors() -> Iterator[int]:
+    """The numbers of the processes that started this one, the nearest first."""
+    number = os.getppid()
+    while number > 1:
+        yield number
+        try:
+            # The second field is the name in parentheses, and may hold anything; the parent is the fourth.
+            number = int(_read(number, "stat", _LONGEST_COMMAND * 8).rpartition(b")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            return
 
 
 def _words(pid: int, table: ProcessTable) -> list[bytes]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from pyman.effects.places import Places
 
-KEYS = ("mirror", "folders", "offline", "link-mode", "ignore")
+KEYS = ("mirror", "folders", "offline", "link-mode", "ignore", "notices", "move-running")
+_SWITCHES = {"offline": False, "notices": True, "move-running": False}
 
 
 @record
@@ -36,6 +37,10 @@ class Settings:
     """A list of findings to accept, `CODE` or `CODE PATH` each: `doctor` counts them, but neither shows nor repairs."""
     offline: bool = False
     """`true` forbids the network, unless `PYMAN_OFFLINE` says otherwise."""
+    notices: bool = True
+    """`false` ends the line that an interactive shell shows after a scheduled run that left something to do."""
+    move_running: bool = False
+    """`true` lets scheduled runs also move aliases that running processes use."""
 
 
 def read_settings(places: Places) -> Settings:
@@ -90,11 +95,12 @@ def _read_own_settings(places: Places) -> tuple[Settings, Collection[str]]:
     link_mode = table.get("link-mode", AUTO)
     if link_mode not in LINK_MODES:
         raise _refused(path, f"`link-mode` must be {' or '.join(f'`{mode}`' for mode in LINK_MODES)}")
-    offline = table.get("offline", False)
-    if not isinstance(offline, bool):
-        raise _refused(path, "`offline` must be `true` or `false`")
+    switches = {key: table.get(key, usual) for key, usual in _SWITCHES.items()}
+    wrong = next((key for key, value in switches.items() if not isinstance(value, bool)), None)
+    if wrong is not None:
+        raise _refused(path, f"`{wrong}` must be `true` or `false`")
     folders = tuple(folders) if folders is not None else None
-    return Settings(mirror or None, folders, link_mode, tuple(ignore), offline), table.keys()
+    return Settings(mirror or None, folders, link_mode, tuple(ignore), *switches.values()), table.keys()
 
 
 def read_link_mode(places: Places) -> str:

@@ -29,17 +29,31 @@ def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
             "to": move.new,
             "venvs": {"followed": move.followed, "pinned": move.pinned, "held_back": len(move.held_back)},
             "held_back": [{"path": held.path, "reason": held.reason} for held in move.held_back],
-            "processes": [{"pid": process.pid, "command": process.command} for process in move.processes],
+            "processes": _processes_data(move),
             "notes": [{"path": path, "note": note} for path, note in move.notes],
         }
         for move in moved
+        if not move.waits
     ]
+
+
+def waiting_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
+    """The key `waiting` of design.md 11: aliases that stay where they are while processes run through them."""
+    waiting = {move.alias: move for move in moved if move.waits}
+    return [
+        {"alias": move.alias, "from": move.old, "to": move.new, "processes": _processes_data(move)}
+        for move in waiting.values()
+    ]
+
+
+def _processes_data(move: Moved) -> list[dict[str, object]]:
+    return [{"pid": one.pid, "command": one.command, "unit": one.unit or None} for one in move.processes]
 
 
 def changed_names(done: Installed) -> list[str]:
     """The key `changed` of what installs: the new runtimes, and the aliases that moved without one."""
     new = (result.runtime.name for result in done.results if not result.already)
-    return list(dict.fromkeys((*(move.alias for move in done.reconciled), *new)))
+    return list(dict.fromkeys((*(move.alias for move in done.reconciled if not move.waits), *new)))
 
 
 def moved_status(moved: Iterable[Moved]) -> int:
@@ -51,6 +65,9 @@ def moved_lines(moved: tuple[Moved, ...], *, planned: bool = False) -> list[str]
     """One line a move, one more for each venv that was held back; `planned` tells what a dry run would do."""
     lines = []
     for move in moved:
+        if move.waits:
+            lines += _waiting_lines(move)
+            continue
         lines.append(f"{move.alias} {_swapped(move, planned=planned)}")
         now_on = "would follow" if planned else f"now on {move.new}"
         held_back = "would be held back" if planned else "held back"
@@ -67,6 +84,14 @@ def moved_lines(moved: tuple[Moved, ...], *, planned: bool = False) -> list[str]
             else f"still runs {move.old}, so start it again"
         )
         lines += [f"  process {process.pid} {runs}: {process.command}" for process in move.processes]
+    return lines
+
+
+def _waiting_lines(move: Moved) -> list[str]:
+    lines = [f"{move.alias} stays at {move.old}: processes run through it; `pyman upgrade` moves it to {move.new}"]
+    for process in move.processes:
+        unit = f" of {process.unit}" if process.unit else ""
+        lines.append(f"  process {process.pid}{unit}: {process.command}")
     return lines
 
 

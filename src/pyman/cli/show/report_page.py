@@ -160,11 +160,21 @@ def _hosts(hosts: Sequence[Host]) -> str:
                     *((str(count), "number", str(count)) for count in counts),
                     (_room(numbers.size), "number", str(numbers.size)),
                     (_moment(host["time"] or ""), "", ""),
+                    (_upkeep(host.get("schedule")), "", ""),
                 ),
             )
         )
-    head = ("Host", "User", "Venvs#", "Broken#", "Stale#", "Held back#", "No support#", "Room#", "Seen")
+    head = ("Host", "User", "Venvs#", "Broken#", "Stale#", "Held back#", "No support#", "Room#", "Seen", "Upkeep")
     return _table("Hosts", "hosts", head, rows)
+
+
+def _upkeep(schedule: Host | None) -> str:
+    """Whether pyman runs there regularly, and how the last run ended."""
+    if schedule is None:
+        return ""
+    last = schedule["last"]
+    ended = f"{last['status']} {_moment(last['time'])}" if last is not None else ""
+    return ", ".join(filter(None, (schedule["when"] if schedule["on"] else "off", ended)))
 
 
 def _findings(hosts: Sequence[Host], *, many: bool) -> str:

@@ -8,6 +8,7 @@ from pyman.effects.machine import user_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyman.app.schedule import ScheduleState
     from pyman.core.diagnosis.venv import ListedVenv
     from pyman.core.store import Alias, Store
 
@@ -42,3 +43,16 @@ def _target_name(store: Store, alias: Alias) -> str:
     """The name that an alias points at; of a link to the store for everybody that of the runtime behind it."""
     target = store.alias_target(alias.name) if alias.target.startswith("/") else None
     return target.name if target is not None else alias.target
+
+
+def schedule_data(state: ScheduleState) -> dict[str, object]:
+    """What a schedule is and what came of it, as `schedule` and `report` have it."""
+    timer = state.timer
+    return {
+        "on": timer is not None and timer.is_active,
+        "when": timer.when if timer is not None else None,
+        "fix": timer.fix if timer is not None else None,
+        "timer": timer.kind if timer is not None else None,
+        "limits": list(state.limits),
+        "last": state.last.data if state.last is not None else None,
+    }

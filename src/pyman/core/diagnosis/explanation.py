@@ -238,6 +238,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         "There is no automatic repair. Set `SSL_CERT_FILE`, or install the certificates of the system.",
         "Downloads over https fail in it, unless a program brings its own certificates. " + _IGNORE,
     ),
+    "restart-needed": Explanation(
+        "A newer patch release is installed, but the scheduled upkeep did not move the alias, because running "
+        "processes use it: what they import after a move comes from the new release, and may fail.",
+        "`pyman upgrade` or `doctor --fix` moves the alias. Restart the processes or services afterwards.",
+        "They, and all venvs that follow the alias, keep running the older release. `move-running = true` in the "
+        "settings lets the schedule move such aliases.",
+    ),
     "unreachable": Explanation(
         "A venv that pyman knows cannot be reached: its disk may not be mounted.",
         "There is none. pyman keeps the Python that the venv needs. `pyman forget PATH` removes the record if the venv "

@@ -56,6 +56,9 @@ PLANNED: Status = "planned"
 END_OF_LIFE = "end-of-life"
 """The code of what is no venv's fault: no state of one, and no repair's business."""
 
+RESTART_NEEDED = "restart-needed"
+"""The code of what a scheduled run leaves to a person."""
+
 SEVERITIES: dict[str, Severity] = {
     "held-back": INFO,
     "unreadable": WARNING,
@@ -93,6 +96,7 @@ SEVERITIES: dict[str, Severity] = {
     "path-order": WARNING,
     "own-python-outdated": WARNING,
     "no-certificates": WARNING,
+    RESTART_NEEDED: INFO,
     "unreachable": INFO,
 }
 """In the order of the table: of a venv's findings about its interpreter the first that applies is the one."""

@@ -10,6 +10,7 @@ from pyman.core.diagnosis.finding import (
     FORGET_RUNTIME,
     MOVE_ALIASES,
     REINSTALL,
+    RESTART_NEEDED,
     UPGRADE,
     Finding,
 )
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from pyman.core.diagnosis.finding import FindingKind
     from pyman.core.diagnosis.venv import ListedVenv
+    from pyman.core.upkeep import Waiting
+
+_MOST_NAMED = 3
 
 
 @record
@@ -66,8 +70,12 @@ class Interrupted:
     """Where the old venv lies meanwhile, if there is one."""
 
 
-def diagnose_aliases(store: Store) -> tuple[Finding, ...]:
-    """Compare every alias with the rules of design.md 3."""
+def diagnose_aliases(store: Store, waiting: Iterable[Waiting] = ()) -> tuple[Finding, ...]:
+    """Compare every alias with the rules of design.md 3.
+
+    One that the scheduled run has left where it is, because processes run through it, is `waiting`.
+    """
+    kept = {one.alias: one for one in waiting}
     findings = []
     for swap in swaps(store):
         path = store.folder(swap.alias)
@@ -84,6 +92,13 @@ def diagnose_aliases(store: Store) -> tuple[Finding, ...]:
             message, repair = f"it leads to {swap.old}, which is not there", f"point it at {swap.new}"
         else:
             message, repair = f"it leads to {swap.old}, not to {swap.new}", f"point it at {swap.new}"
+            waits = kept.get(swap.alias)
+            if waits is not None and waits.old == swap.old:
+                users = ", ".join(waits.users[:_MOST_NAMED]) + (" …" if waits.users[_MOST_NAMED:] else "")
+                message += f", because it is in use: {users}"
+                repair += ", then restart what uses it"
+                findings.append(Finding(RESTART_NEEDED, "alias", path, message, repair, MOVE_ALIASES, swap.alias))
+                continue
             findings.append(Finding("alias-stale", "alias", path, message, repair, MOVE_ALIASES, swap.alias))
             continue
         findings.append(Finding("alias-dangling", "alias", path, message, repair, MOVE_ALIASES, swap.alias))

@@ -3,13 +3,16 @@
 They put the shims first on PATH, once however often they are read, but behind the `bin` of a venv that is active: a
 shell inside a shell reads its start-up file again, and whatever else that puts first. In bash, zsh and fish TAB loads
 the completions on first use. The lines work through `eval "$(pyman init bash)"` as well as copied into the file, which
-costs no start of pyman at all. Import-light.
+costs no start of pyman at all. What a scheduled run has to say an interactive shell says once. Import-light.
 """
 
 from __future__ import annotations
 
 from pyman.core.escape import as_word, fish_quote, quote
 from pyman.errors import PATH_SEPARATOR, UsageError
+
+NOTICE = "notice"
+"""The file of a store with what a scheduled run has to say."""
 
 SHELLS = ("bash", "zsh", "fish")
 """Those that have completions, too."""
@@ -36,6 +39,20 @@ PATH=$__pyman_first{shims}${{__pyman_path:+:$__pyman_path}}
 export PATH
 unset __pyman_path __pyman_first
 unset -f __pyman_without
+"""
+
+# A scheduled run leaves a line there, and whoever shows it empties the file: one look at a start without one.
+_POSIX_NOTICE = """\
+case $- in
+    *i*)
+        if [ -s {notice} ] && [ -w {notice} ]; then
+            IFS= read -r __pyman_notice <{notice} || true
+            true >|{notice}
+            printf '%s\\n' "$__pyman_notice" >&2
+            unset __pyman_notice
+        fi
+        ;;
+esac
 """
 
 _BASH = """\
@@ -68,6 +85,11 @@ else
     set -gx PATH {shims} $PATH
 end
 contains -- {completions} $fish_complete_path; or set -g fish_complete_path $fish_complete_path {completions}
+if status is-interactive; and test -s {notice}; and test -w {notice}
+    read -l __pyman_notice <{notice}
+    true >{notice}
+    printf '%s\\n' $__pyman_notice >&2
+end
 """
 
 _CSH = """\
@@ -143,14 +165,15 @@ def init_script(shell: str, shims: str, completions: str) -> str:
         head += f". In {file}, write\n#     {line}\n# or these lines themselves, which saves starting pyman.\n"
     else:
         head += f". Put these lines into {file}.\n"
-    return head + _BODIES[kind].format(shims=_quoted(kind, shims), completions=_quoted(kind, completions))
+    folders = {"shims": shims, "completions": completions, "notice": f"{shims.rpartition('/')[0]}/{NOTICE}"}
+    return head + _BODIES[kind].format(**{name: _quoted(kind, folder) for name, folder in folders.items()})
 
 
 _BODIES = {
-    "bash": _POSIX + _BASH,
-    "zsh": _POSIX + _ZSH,
+    "bash": _POSIX + _BASH + _POSIX_NOTICE,
+    "zsh": _POSIX + _ZSH + _POSIX_NOTICE,
     "fish": _FISH,
-    "sh": _POSIX,
+    "sh": _POSIX + _POSIX_NOTICE,
     "csh": _CSH,
     "nu": _NU,
     "xonsh": _XONSH,

@@ -87,9 +87,12 @@ class Preview:
         after = change(before)
         wanted = swaps(after)
         moves = prepare(self._places, before, after, wanted, check=check, trees=trees or {}, found=self.found)
+        processes = {move.swap.alias: _running(move) for move in moves}
+        moves, waiting = _apart(self._places, moves, after, processes)
         moves = [_with_blocked(move, force=force) for move in moves]
-        self._store = with_swaps(after, wanted)
-        return tuple(as_planned(move, _running(move)) for move in moves if move.swap.alias != "3")
+        stay = {move.swap.alias for move in waiting}
+        self._store = with_swaps(after, (swap for swap in wanted if swap.alias not in stay))
+        return _told(moves, waiting, processes)
 
 
 def change_store(
@@ -118,8 +121,11 @@ def change_store(
         after = change(before)
         wanted = swaps(after)
         moves = prepare(places, before, after, wanted, check=check, trees=trees or {})
+        processes = {move.swap.alias: _running(move) for move in moves}
+        moves, waiting = _apart(places, moves, after, processes)
         moves = [_with_blocked(move, force=force) for move in moves]
-        processes = {move.swap.alias: _running(move, observer) for move in moves}
+        for move in moves:
+            _name_processes(move, processes[move.swap.alias], observer)
         with hold(places.lock, observer, what="the store"):
             now = read_store(places.root, places.system_root)
             if swaps(change(now)) != wanted:
@@ -129,7 +135,7 @@ def change_store(
                     moves = _carry_out(places, transaction, moves, do, now, after, force=force)
             except OSError as error:
                 raise cannot_write(places.runtimes, error) from error
-        return tuple(as_planned(move, processes[move.swap.alias]) for move in moves if move.swap.alias != "3")
+        return _told(moves, waiting, processes)
     raise PymanError("the store is being changed by others all the time", hint="run the same command again later")
 
 
@@ -212,21 +218,45 @@ def _swap(places: Places, transaction: Transaction, move: AliasMove) -> AliasMov
     return move if move.goes_up else refresh_copies(transaction, move)
 
 
-def _running(move: AliasMove, observer: Observer = SILENT) -> tuple[Process, ...]:
-    """Name the processes that run through the alias: what they import afterwards comes from the new release."""
+def _running(move: AliasMove) -> tuple[Process, ...]:
+    """The processes that run through the alias: what they import afterwards comes from the new release."""
     if move.old is None or move.swap.alias == "3":
         return ()
     from pyman.effects.processes import processes_in
 
-    alias = move.swap.alias
-    running = tuple(one for one in processes_in(move.old) if one.through in ("", "3", alias))
+    return tuple(one for one in processes_in(move.old) if one.through in ("", "3", move.swap.alias))
+
+
+def _name_processes(move: AliasMove, running: tuple[Process, ...], observer: Observer) -> None:
     becomes = "comes from the new release" if move.swap.new is not None else "is not found any more"
     for process in running:
         observer.noted(
-            f"process {process.pid} ({process.command}) runs {move.old.release} through {alias}:"
-            f" what it imports from now on {becomes}"
+            f"process {process.pid} ({process.command}) runs {move.old.release if move.old else ''} through"
+            f" {move.swap.alias}: what it imports from now on {becomes}"
         )
-    return running
+
+
+def _apart(
+    places: Places, moves: list[AliasMove], after: Store, processes: dict[str, tuple[Process, ...]]
+) -> tuple[list[AliasMove], list[AliasMove]]:
+    """The moves to make, and those that wait for processes, where the caller wants that (design.md 8).
+
+    An alias whose release goes does not wait: it would lead nowhere.
+    """
+    if not places.keeps_running:
+        return moves, []
+    from pyman.effects.processes import is_pyman
+
+    there = {runtime.name for runtime in after.runtimes if runtime.whole}
+    waiting = [move for move in moves if move.swap.old in there and not all(map(is_pyman, processes[move.swap.alias]))]
+    return [move for move in moves if move not in waiting], waiting
+
+
+def _told(
+    moves: Iterable[AliasMove], waiting: Iterable[AliasMove], processes: Mapping[str, tuple[Process, ...]]
+) -> tuple[Moved, ...]:
+    done = [as_planned(move, processes[move.swap.alias]) for move in moves if move.swap.alias != "3"]
+    return (*done, *(replace(as_planned(move, processes[move.swap.alias]), waits=True) for move in waiting))
 
 
 def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
