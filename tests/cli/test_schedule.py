@@ -102,6 +102,7 @@ def test_a_line_comes_and_goes_and_every_other_stays(machine):
     assert machine.tab.count("\n") == OTHERS.count("\n") + 1
     told = machine.json("schedule")
     assert (told["when"], told["fix"]) == ("weekly", False)
+    assert machine.pyman("schedule", "off", "--dry-run").out == "would remove pyman's line in the crontab\n"
     assert machine.json("schedule", "off")["changed"] == ["crontab"]
     assert machine.tab == OTHERS
     assert machine.json("schedule")["on"] is False

@@ -10,6 +10,7 @@ import zlib
 from pyman.app.console import Session
 from pyman.core.record import record
 from pyman.core.schedule import (
+    CRONTAB,
     LAUNCHD,
     SYSTEMD,
     Schedule,
@@ -28,7 +29,6 @@ from pyman.effects.own_process import ask_pyman, own_command
 from pyman.effects.places import NO_HOME, make_folder
 from pyman.effects.settings import read_settings
 from pyman.effects.timers import (
-    CRON_NAME,
     InstalledTimer,
     TimerTools,
     agent_path,
@@ -113,7 +113,7 @@ def turn_on(
             if not session.dry_run:
                 install_agent(tools, schedule.name, text)
         else:
-            paths = (CRON_NAME,)
+            paths = (CRONTAB,)
             line, left_out = cron_line(schedule)
             notes += [f"{name} is too long for a crontab line and was left out" for name in left_out]
             if not session.dry_run:

@@ -11,6 +11,7 @@ import typer
 from pyman import __version__
 from pyman.app.console import Answer, Session
 from pyman.app.own import Removal, own_installation, uninstall_pyman, update_pyman
+from pyman.cli.show.output import changed_place
 from pyman.cli.verb import verb
 from pyman.effects.own_installation import SOURCE
 
@@ -72,7 +73,7 @@ def _uninstall(session: Session) -> Answer:
 
     def answer(removal: Removal | None = None) -> Answer:
         verb = session.shown("removed", "would remove")
-        lines = tuple(f"{verb} {path}" for path in _shown(session, removed))
+        lines = tuple(f"{verb} {changed_place(path)}" for path in _shown(session, removed))
         notes = [] if removal is None else _notes(session, removal)
         return Answer(_data(by, changed=tuple(removed)), lines or ("nothing to remove",), notes=tuple(notes))
 

@@ -9,6 +9,7 @@ import typer
 
 from pyman.app.console import Answer, Session
 from pyman.app.schedule import ScheduleState, failure_of_run, run_upkeep, schedule_state, turn_off, turn_on
+from pyman.cli.show.output import changed_place
 from pyman.cli.show.rows import schedule_data
 from pyman.cli.verb import verb
 from pyman.core.schedule import CRON, DAILY, LAUNCHD, SYSTEMD, WEEKLY
@@ -81,11 +82,11 @@ def schedule(
     session.if_cut_off(lambda: _answer(schedule_state(session), changed=changed))
     if action == Action.off:
         turn_off(session, changed)
-        lines = [session.shown(f"removed {path}", f"would remove {path}") for path in changed]
+        lines = [f"{session.shown('removed', 'would remove')} {changed_place(path)}" for path in changed]
         return Answer(_data(ScheduleState(None, None), changed), tuple(lines or ["the schedule is off"]))
     when = DAILY if action == Action.daily else WEEKLY
     state, notes = turn_on(session, when, _KINDS[using] if using is not None else None, changed, fix=fix)
-    lines = [session.shown(f"wrote {path}", f"would write {path}") for path in changed]
+    lines = [f"{session.shown('wrote', 'would write')} {changed_place(path)}" for path in changed]
     return _answer(state, lines, [*notes, *state.limits], changed)
 
 

@@ -23,6 +23,8 @@ WEEKLY: When = "weekly"
 SYSTEMD: Kind = "systemd"
 LAUNCHD: Kind = "launchd"
 CRON: Kind = "cron"
+CRONTAB = "crontab"
+"""What stands for the user's crontab, which has no path."""
 
 _MARK = "pyman-schedule:"
 _NAME = "pyman-upkeep"

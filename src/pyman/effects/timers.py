@@ -8,6 +8,7 @@ import sys
 from pyman.core.record import record
 from pyman.core.schedule import (
     CRON,
+    CRONTAB,
     LAUNCHD,
     SYSTEMD,
     is_schedule_name,
@@ -135,7 +136,7 @@ def installed_timers(tools: TimerTools, name: str) -> tuple[InstalledTimer, ...]
         found.append(InstalledTimer(LAUNCHD, *mark, bool(tools.launchctl), (path,)))
     mark = _line_mark(tools, name) if tools.crontab else None
     if mark is not None:
-        found.append(InstalledTimer(CRON, *mark, is_active=True, paths=(CRON_NAME,)))
+        found.append(InstalledTimer(CRON, *mark, is_active=True, paths=(CRONTAB,)))
     return tuple(found)
 
 
@@ -173,10 +174,6 @@ def _entries(folder: str) -> list[str]:
         return os.listdir(folder)
     except OSError:
         return []
-
-
-CRON_NAME = "crontab"
-"""What stands for the user's crontab, which has no path of its own."""
 
 
 def _own_mark(path: str, name: str) -> tuple[When, bool] | None:

@@ -73,6 +73,13 @@ def count_of_venvs(count: int) -> str:
     return "1 venv" if count == 1 else f"{count} venvs"
 
 
+def changed_place(path: str) -> str:
+    """What was changed, for people: a crontab has no path, and only pyman's own line in it is meant."""
+    from pyman.core.schedule import CRONTAB
+
+    return "pyman's line in the crontab" if path == CRONTAB else path
+
+
 def count_of_links(count: int) -> str:
     """`1 link`, `2 links`."""
     return "1 link" if count == 1 else f"{count} links"
