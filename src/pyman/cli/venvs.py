@@ -97,7 +97,8 @@ def venvs(
     sizes = {venv.path: size_of(venv.folder) for venv in chosen} if size else {}
     far = [known.path for known, how in seen.absent if how == UNREACHABLE and request is None]
     shown = sorted((*chosen, *map(unreachable_venv, far)), key=lambda venv: venv.path)
-    data = [venv_data(venv) | ({"size": sizes.get(venv.path)} if size else {}) for venv in shown]
+    told = shown if session.json else ()
+    data = [venv_data(venv) | ({"size": sizes.get(venv.path)} if size else {}) for venv in told]
     not_searched = (*seen.unreadable, *(searched.not_searched if searched is not None else ()))
     notes = [
         f"{short_path(session, path)} cannot be reached: is its disk mounted? `pyman forget {as_word(path)}` if it is "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from itertools import groupby
+from sys import intern
 
 from pyman.app.console import Answer, Session, Table, is_terminal, short_path
 from pyman.app.search import notes_of_search
@@ -64,7 +66,7 @@ def answer(
     fixed = sum(one.status == FIXED for one in judged)
     data = {
         "changed": list(dict.fromkeys(one.finding.path for one in judged if one.status in (FIXED, PLANNED))),
-        "findings": [finding_data(one) for one in judged],
+        "findings": [finding_data(one) for one in judged] if session.json else [],
         "summary": summary_data(seen, judged),
     }
     if session.json:
@@ -195,15 +197,12 @@ def finding_data(judged: JudgedFinding) -> dict[str, object]:
 
 def _table(session: Session, seen: Examination, judged: list[JudgedFinding]) -> Table:
     """Worst first, and what has the same cause and the same repair together."""
-    pythons = {venv.path: str(venv.python) for venv in seen.venvs if venv.python is not None}
-    groups: dict[tuple[str, ...], list[JudgedFinding]] = {}
-    for one in judged:
-        finding = one.finding
-        groups.setdefault((one.status, finding.code, finding.repair or "", one.message), []).append(one)
+    pythons = {venv.path: venv.python for venv in seen.venvs if venv.python is not None}
     most = _MOST_ROWS if is_terminal(sys.stdout) and not session.verbose else len(judged)
     rows: list[tuple[str, ...]] = []
     details: list[str] = []
-    for same in sorted(groups.values(), key=lambda group: _rank(group[0])):
+    for _, group in groupby(sorted(judged, key=_rank), _rank):
+        same = list(group)
         if same[0].finding.code == END_OF_LIFE and len(same) > 1:
             rows.append((_counted(same), "", _state(same[0]), ""))
             details.append(same[0].message)
@@ -213,9 +212,11 @@ def _table(session: Session, seen: Examination, judged: list[JudgedFinding]) -> 
             python = pythons.get(finding.path, "") if finding.kind == "venv" else ""
             # What an alias is now stands in the other columns, once it is done and often before.
             repair = "" if one.status == FAILED else (finding.repair or "").partition(", which is ")[0]
-            rows.append((short_path(session, finding.path), python, _state(one), _shortened(session, repair)))
+            # One text for all that have the same.
+            state, release = intern(_state(one)), intern(str(python))
+            rows.append((short_path(session, finding.path), release, state, _shortened(session, repair)))
         more = f"; and {len(same) - most} more, which `-v` shows" if len(same) > most else ""
-        details += [_shortened(session, same[0].message) + more] * (len(rows) - len(details))
+        details += [intern(_shortened(session, same[0].message) + more)] * (len(rows) - len(details))
     return Table(("Where", "Python", "State", "Repair"), tuple(rows), tuple(details))
 
 
@@ -228,6 +229,7 @@ def _counted(same: list[JudgedFinding]) -> str:
 
 
 def _rank(judged: JudgedFinding) -> tuple[object, ...]:
+    """Where it stands; what has the same rank has the same cause, and the same was done about it."""
     finding = judged.finding
     return (
         judged.status == FIXED,
@@ -235,6 +237,7 @@ def _rank(judged: JudgedFinding) -> tuple[object, ...]:
         _ORDER[finding.code],
         finding.repair or "",
         judged.message,
+        judged.status,
     )
 
 

@@ -24,6 +24,8 @@ from pyman.effects.places import is_automated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
     from rich.progress import Progress, TaskID
     from rich.table import Table as RichTable
@@ -52,12 +54,19 @@ def show(answer: Answer, *, json: bool, quiet: bool) -> int:
 
 def plain_rows(table: Table) -> list[str]:
     """The rows of a table as lines with aligned columns, its head first."""
-    rows = [table.head, *table.rows]
-    if table.details:
-        rows = [(*row, detail) for row, detail in zip(rows, ("Why", *table.details), strict=True)]
-    rows = [tuple(map(visible, row)) for row in rows]
-    widths = [min(max(len(row[column]) for row in rows), _WIDEST) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    widths = [0] * (len(table.head) + bool(table.details))
+    for row in _rows(table):
+        widths = [max(width, min(len(cell), _WIDEST)) for width, cell in zip(widths, row, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in _rows(table)
+    ]
+
+
+def _rows(table: Table) -> Iterator[tuple[str, ...]]:
+    """One after the other: of tens of thousands each copy counts."""
+    details = ("Why", *table.details) if table.details else None
+    for number, row in enumerate((table.head, *table.rows)):
+        yield tuple(map(visible, row if details is None else (*row, details[number])))
 
 
 # Notes that several verbs add to their answer.

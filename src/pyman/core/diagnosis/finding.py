@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posixpath import basename, dirname
+from sys import intern
 
 from pyman.core.packages.lent import told
 from pyman.core.pyvenv_cfg import FILE_NAME
@@ -215,7 +216,8 @@ class VenvContext:
         asks: bool = False,
     ) -> Finding:
         """A finding about this venv; `repair` says for people what `action` and `argument` say for the program."""
-        return Finding(code, "venv", self.facts.path, message, repair, action, argument, asks)
+        # Of tens of thousands of venvs many have the same wrong with them.
+        return Finding(code, "venv", self.facts.path, intern(message), repair, action, argument, asks)
 
     def relink(self, code: str, message: str) -> Finding:
         """A finding that another link repairs, where there is one; where there is none, that minor can be installed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posixpath import basename
+from sys import intern
 
 from pyman.core.diagnosis.finding import (
     FORGET,
@@ -625,16 +626,18 @@ class ListedVenv:
 def list_venv(facts: VenvFacts, findings: Iterable[Finding]) -> ListedVenv:
     """Keep of a venv what lists show. `findings` are those about this venv."""
     held = facts.settings.held_back
+    request, alias = facts.request, facts.alias
     return ListedVenv(
         facts.path,
         facts.folder,
         facts.uid,
         facts.creator,
-        facts.request,
+        # One text for all of tens of thousands.
+        intern(request) if request is not None else None,
         facts.policy,
         facts.link_kind,
         state_of_venv(findings, facts.path),
-        facts.alias,
+        intern(alias) if alias is not None else None,
         held[0] if held is not None else None,
         facts.running,
         facts.implementation,

@@ -89,22 +89,26 @@ class Inventory:
                 known_by[name] = how
         folders: set[str] = set()
         pointers: list[VenvFacts] = []
-        for name, path in sorted(unique.items(), key=lambda item: item[1]):
+        # What was read is dropped: there may be tens of thousands, and whoever reads them keeps something of each.
+        names = sorted(unique, key=unique.__getitem__, reverse=True)
+        while names:
+            name = names.pop()
+            path, known = unique.pop(name), self._known.pop(name, None)
             if is_own(path) or is_work_folder(os.path.basename(path)):
                 continue
             facts = read_venv(path, bases)
             if facts is None:
-                if name in self._known:
-                    self.absent.append((self._known[name], self._mounts.state_of(self._known[name])))
+                if known is not None:
+                    self.absent.append((known, self._mounts.state_of(known)))
                 continue
             facts = claims.complete(facts)
             how = known_by.get(name, "record")
             if how != "record":
                 facts = replace(facts, known=how)
-            elif self._record:
+            elif self._record and known is not None:
                 is_folder = facts.identity is not None and facts.path == facts.folder
                 device = facts.identity[0] if facts.identity and is_folder else None
-                self._mounts.note(self._known[name], device)
+                self._mounts.note(known, device)
             if how in ("place", "project") and (path in self._named or not facts.only_named):
                 if self._record:
                     self._remember(path)

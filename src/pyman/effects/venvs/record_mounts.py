@@ -38,7 +38,8 @@ class RecordMounts:
         self._mounts: Mounts | None = None
         self._stores: dict[str, Lines] = {}
         self._new: dict[str, Lines] = {}
-        self._folders: dict[str, str] = {}
+        self._folder: tuple[str, str] = ("", "")
+        """The folder that was resolved last, and what it is: venvs come in the order of their paths."""
 
     def state_of(self, known: KnownVenv) -> str:
         """Say of a record whose venv is missing whether it is GONE, or UNREACHABLE with what it lay on."""
@@ -82,17 +83,18 @@ class RecordMounts:
         return self._mounts
 
     def _covering(self, path: str) -> tuple[str, str] | None:
-        # Venvs lie side by side.
         folder, name = os.path.split(path)
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        real = os.path.join(self._folders[folder], name)
+        if folder != self._folder[0]:
+            self._folder = (folder, os.path.realpath(folder))
+        real = os.path.join(self._folder[1], name)
         mount = self._seen().covering(os.path.realpath(real) if os.path.islink(real) else real)
         return (mount.source, mount.root) if mount is not None else None
 
     def _read(self, root: str) -> Lines:
         if root not in self._stores:
             lines = self._stores[root] = {}
+            # Tens of thousands of venvs lie on a few mounts.
+            mounts: dict[tuple[str, str], tuple[str, str]] = {}
             try:
                 text = read_text(os.path.join(root, _NAME), _LARGEST)
             except OSError:
@@ -100,7 +102,8 @@ class RecordMounts:
             for line in text.split("\n"):
                 fields = line.split(" ")
                 if len(fields) == 3:
-                    lines[fields[0]] = (_unescaped(fields[1]), _unescaped(fields[2]))
+                    mount = (_unescaped(fields[1]), _unescaped(fields[2]))
+                    lines[fields[0]] = mounts.setdefault(mount, mount)
         return self._stores[root]
 
 
