@@ -132,6 +132,8 @@ class Removal:
 def uninstall_pyman(session: Session, removed: list[str]) -> Removal:
     """Remove pyman, its shims and the links to them, and say so in `removed`; Pythons and venvs stay.
 
+    Where another installer put it there, that removes pyman's own files.
+
     Raises PymanError where something cannot be removed.
     """
     installation = own_installation()
@@ -147,17 +149,16 @@ def uninstall_pyman(session: Session, removed: list[str]) -> Removal:
     elif os.path.isdir(root):
         with hold(session.places.lock, session.observer, what="the store"):
             removed.extend(remove_shims(root))
-    if installation.by not in (INSTALL_SCRIPT, ARCHIVE):
-        commands = installer_commands(installation.by, sys.executable)
-        return Removal(installation, commands[1] if commands is not None else "", commands is not None)
     cleaned = Cleaned()
     cleaned.removed = removed
     if session.dry_run:
         plan_cleaning(session.places.cache, cleaned)
     else:
         clean_cache(session.places.cache, cleaned)
-    files = installed_files(installation, session.places, session.environ.get("PATH", ""))
-    is_whole = bool(files)
+    is_own = installation.by in (INSTALL_SCRIPT, ARCHIVE)
+    files = installed_files(installation, session.places, session.environ.get("PATH", "")) if is_own else ()
+    commands = None if is_own else installer_commands(installation.by, sys.executable)
+    removal = Removal(installation, commands[1] if commands is not None else "", bool(files or commands))
     files += bookkeeping(root, (*removed, *files))
     if session.dry_run:
         removed.extend(files)
@@ -166,4 +167,4 @@ def uninstall_pyman(session: Session, removed: list[str]) -> Removal:
         # Of an installation for every user, the folder as well.
         above = os.path.dirname(installation.environment) if installation.by == INSTALL_SCRIPT else ""
         remove_if_empty(os.path.join(session.places.cache, "pyz"), session.places.cache, above)
-    return Removal(installation, is_whole=is_whole)
+    return removal
