@@ -57,6 +57,7 @@ _OWN_RUNS = {
             "test_install_script.py",
             "test_pyz.py",
             "test_ways_to_install.py",
+            "test_release.py",
             "test_seed_interpreters.py",
         ),
         *("test_rebuild_its_index.py", "test_other_implementations.py", "test_relocation.py", "test_installers.py"),

@@ -118,7 +118,9 @@ class Person:
         self.home, self.work = folder / "home", folder / "work"
         self.home.mkdir()
         self.work.mkdir()
-        (self.home / ".local/bin").mkdir(parents=True)
+        # What every home has.
+        for name in (".local/bin", ".local/share/man", ".local/state", ".cache"):
+            (self.home / name).mkdir(parents=True)
         url = f"{releases.index}/"
         self.environ = {
             "HOME": str(self.home), "PATH": f"{self.home}/.local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "SHELL": "/bin/bash",
@@ -132,12 +134,12 @@ class Person:
 
     def tree(self):
         """What there is in the home, but for what installers keep of their own."""
-        theirs = (".local/share/pipx", ".local/state/pipx", ".local/share/uv")
+        theirs = (".cache/pipx", ".local/share/pipx", ".local/state/pipx", ".local/share/uv")
         found = {}
         for folder, folders, files in os.walk(self.home):
             for name in (*folders, *files):
                 path = os.path.relpath(f"{folder}/{name}", self.home)
-                if not path.startswith(theirs) or "pyman" in path:
+                if not path.startswith(theirs) or {"pyman", "pyman-cli"}.intersection(path.split("/")):
                     found[path] = os.readlink(f"{folder}/{name}") if os.path.islink(f"{folder}/{name}") else ""
         return found
 
@@ -232,3 +234,41 @@ def test_installed_used_updated_and_uninstalled_without_a_trace(tmp_path, releas
     if remove is not None:
         person.run(*remove)
     assert person.tree() == before
+
+
+def test_for_every_user_by_root(tmp_path, releases):
+    """In a namespace where /opt and /usr/local/bin are folders of the test."""
+    if os.geteuid() != 0:
+        pytest.skip("only root installs for every user")
+    for name in ("opt", "local", "home"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "home").chmod(0o755)
+    mounts = f"mount --bind '{tmp_path}/opt' /opt && mount --bind '{tmp_path}/local' /usr/local/bin"
+    mounts += f" && mount --bind '{tmp_path}/home' /mnt"
+    environ = {
+        "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/bin", "HOME": "/mnt", "LANG": "C.UTF-8", "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": f"{releases.index}/", "PIP_NO_CACHE_DIR": "1", "PYMAN_DOWNLOADS": releases.address,
+    }  # fmt: skip
+
+    def run(script, status=0):
+        command = ["unshare", "-m", "/bin/sh", "-c", f"{mounts} && {script}"]
+        done = subprocess.run(command, env=environ, cwd="/", capture_output=True, text=True, check=False)
+        if "no Python that will do was found" in done.stderr:
+            pytest.skip("there is no Python of root's here")
+        assert done.returncode == status, (script, done.stdout, done.stderr)
+        return done.stdout.strip()
+
+    if subprocess.run(["unshare", "-m", "/bin/sh", "-c", mounts], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no namespace for mounts can be had here")
+    releases.withdraw(releases.second)
+    run(f"/bin/sh {releases.first.source}/install.sh --system")
+    other = "setpriv --reuid 12345 --regid 12345 --clear-groups env HOME=/nowhere PYMAN_CACHE_DIR=/nowhere pyman"
+    assert run(f"{other} --version") == f"pyman {releases.first.version}"
+    releases.publish(releases.second)
+    run(f"{other} self update", status=1)
+    assert json.loads(run("pyman self update --json"))["version"] == SECOND
+    assert run(f"{other} --version") == f"pyman {SECOND}"
+    run("pyman self uninstall")
+    left = [f"{folder}/{name}" for folder, folders, files in os.walk(tmp_path) for name in (*folders, *files)]
+    assert sorted(os.path.relpath(path, tmp_path) for path in left if ".cache" not in path) == ["home", "local", "opt"]
+    assert [path for path in left if ".cache/" in path] == []
