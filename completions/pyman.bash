@@ -226,6 +226,7 @@ __pyman_options() {
             '--yes'$'\t''With --remove: keep files that are not part of the venv; delete unused venvs without asking'
             '--search'$'\t''Search the home folder for venvs now, or skip the search'
             '--no-search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--all-users'$'\t''As root: also for every other user of this machine'
             '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         doctor) values+=(
@@ -237,6 +238,7 @@ __pyman_options() {
             '--explain'$'\t''Explain a finding and its repair'
             '--search'$'\t''Search the home folder for venvs now, or skip the search'
             '--no-search'$'\t''Search the home folder for venvs now, or skip the search'
+            '--all-users'$'\t''As root: also for every other user of this machine'
             '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         report) values+=(

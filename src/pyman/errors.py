@@ -99,6 +99,7 @@ NOT_A_FOLDER = Code("not-a-folder")
 NOT_A_MIRROR = Code("not-a-mirror")
 """The index of a mirror that cannot be understood."""
 NOT_A_REPORT = Code("not-a-report")
+NOT_ANSWERED = Code("not-answered")
 """A file that `pyman report` did not write."""
 NOT_AS_PLANNED = Code("not-as-planned")
 """A rebuilt venv does not have the packages that it should have."""

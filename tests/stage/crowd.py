@@ -18,6 +18,7 @@ import os
 import pkgutil
 import pwd
 import shutil
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -139,6 +140,12 @@ class Crowd:
             with open(reading, encoding="utf-8", errors="replace") as told:
                 texts.append(told.read())
         return Result(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), *texts)
+
+    def runs_as(self, name: str, *command: str) -> int:
+        """The exit status of a program of a user's."""
+        user = self.users[name]
+        kept = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", "env": {"HOME": user.pw_dir}}
+        return subprocess.call(command, user=user.pw_uid, group=user.pw_gid, extra_groups=[], **kept)
 
     def runs(self, name: str, venv: str = "v") -> str:
         """The release that a venv in a user's home runs, by its own word."""

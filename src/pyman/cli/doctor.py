@@ -12,7 +12,7 @@ from pyman.app.consent import confirmed
 from pyman.app.console import Answer, Session
 from pyman.app.examine import Examination, accepted_findings, end_of_life, examine, without_accepted
 from pyman.app.search import search_if_due
-from pyman.cli.options import SearchOption
+from pyman.cli.options import AllUsersOption, SearchOption
 from pyman.cli.show.findings import JudgedFinding, answer, explanation, undo_answer
 from pyman.cli.show.output import count_of_venvs
 from pyman.cli.verb import verb
@@ -58,6 +58,7 @@ def doctor(
         str | None, typer.Option("--explain", metavar="CODE", help="Explain a finding and its repair.")
     ] = None,
     search: SearchOption = None,
+    all_users: AllUsersOption = False,
 ) -> Answer:
     """Check known venvs, the store and the machine; --fix repairs them in place.
 
@@ -70,7 +71,55 @@ def doctor(
         pyman doctor ~/projects --dry-run
         pyman doctor --undo
         pyman doctor --explain stale-patch
+        sudo pyman doctor --all-users --fix
     """
+    if all_users:
+        if undo or explain is not None:
+            raise UsageError("`--all-users` checks and repairs, and does nothing else", hint="give one of them")
+        return _for_all_users(session, folders, fix=fix, foreign=foreign, yes=yes, ignore=ignore, search=search)
+    return _doctor(session, folders, fix, foreign, yes, ignore, undo, explain, search)
+
+
+def _for_all_users(
+    session: Session,
+    folders: list[str] | None,
+    *,
+    fix: bool,
+    foreign: bool,
+    yes: bool,
+    ignore: list[str] | None,
+    search: bool | None,
+) -> Answer:
+    """Root's own part, and that of every other user by a process of that user."""
+    from pyman.app.all_users import Part as UserPart
+    from pyman.app.all_users import ask_all_users, refuse_all_users
+    from pyman.cli.show.all_users import doctor_answer
+    from pyman.effects.interruption import Part
+
+    refuse_all_users(folders)  # Before anything is repaired.
+    words = ["doctor", *(f"--ignore={code}" for code in ignore or ())]
+    for name, given in (("--fix", fix), ("--foreign", foreign), ("--yes", yes), ("--dry-run", session.dry_run)):
+        words += [name] if given else []
+    with Part():
+        own = _doctor(session, None, fix, foreign, yes, ignore, False, None, search)
+    parts: list[UserPart] = []
+    session.if_cut_off(lambda: doctor_answer(own, parts))
+    ask_all_users(session, words, fix=fix and not session.dry_run, done=parts)
+    return doctor_answer(own, parts)
+
+
+def _doctor(
+    session: Session,
+    folders: list[str] | None,
+    fix: bool,
+    foreign: bool,
+    yes: bool,
+    ignore: list[str] | None,
+    undo: bool,
+    explain: str | None,
+    search: bool | None,
+) -> Answer:
+    """Of this user alone."""
     if explain is not None:
         return explanation(explain)
     wanted = [os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder))) for folder in folders or ()]

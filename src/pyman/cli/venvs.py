@@ -11,7 +11,7 @@ from pyman.app.consent import confirmed, with_what_needs_yes
 from pyman.app.console import Answer, Session, Table, megabytes, short_path
 from pyman.app.examine import end_of_life, examine
 from pyman.app.search import notes_of_search, search_if_due
-from pyman.cli.options import SearchOption
+from pyman.cli.options import AllUsersOption, SearchOption
 from pyman.cli.show.output import count_of_venvs
 from pyman.cli.show.rows import venv_data
 from pyman.cli.verb import verb
@@ -67,6 +67,7 @@ def venvs(
         ),
     ] = False,
     search: SearchOption = None,
+    all_users: AllUsersOption = False,
 ) -> Answer:
     """List every venv that pyman created, found or registered, with its creator, its Python and its state.
 
@@ -76,7 +77,40 @@ def venvs(
         pyman venvs --python 3.12
         pyman venvs --remove ~/old/.venv
         pyman venvs --unused 6m
+        sudo pyman venvs --all-users
     """
+    if all_users:
+        return _of_all_users(session, folders, python, size or remove or unused is not None, search)
+    return _venvs(session, folders, size, python, unused, remove, yes, search)
+
+
+def _of_all_users(
+    session: Session, folders: list[str] | None, python: str | None, more: bool, search: bool | None
+) -> Answer:
+    """Root's own venvs, and those of every other user, as a process of that user sees them."""
+    from pyman.app.all_users import ask_all_users, refuse_all_users
+    from pyman.cli.show.all_users import venvs_answer
+
+    refuse_all_users(folders)
+    if more:
+        raise UsageError("`--all-users` lists venvs, and does nothing else", hint="`--python` chooses among them")
+    words = ["venvs", *((f"--python={parse_request(python).text}",) if python is not None else ())]
+    words += ["--dry-run"] if session.dry_run else []
+    own = _venvs(session, None, False, python, None, False, False, search)
+    return venvs_answer(own, ask_all_users(session, words))
+
+
+def _venvs(
+    session: Session,
+    folders: list[str] | None,
+    size: bool,
+    python: str | None,
+    unused: str | None,
+    remove: bool,
+    yes: bool,
+    search: bool | None,
+) -> Answer:
+    """Of this user alone."""
     wanted = [_absolute(session, folder) for folder in folders or ()]
     age: int | None = None
     if unused is not None:

@@ -23,6 +23,7 @@ MOST_ROWS = 200_000
 _MOST_VALUES = 8_000_000
 """In one file: three letters of it can take a hundred bytes of memory."""
 _LONGEST = 4096
+_LONGEST_REASON = 200
 _MOST_ALIASES = 100
 
 _TEXTS = ("host", "user", "pyman", "time")
@@ -83,20 +84,33 @@ class Numbers:
 
 def parse_reports(text: str, source: str) -> tuple[Object, ...]:
     """The reports in a file: one, or those that were merged. Raises PymanError, which names `source`."""
-    import json
-
-    if sum(map(text.count, ",[{")) > _MOST_VALUES:
-        raise _not_a_report(source, f"it has more than {_MOST_VALUES:,} values")
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _not_a_report(source, "it is not JSON") from error
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise _not_a_report(source, f"it does not say {SCHEMA}")
+    data = _parsed(text, source)
     hosts = data.get("hosts", [data])
     if not isinstance(hosts, list) or not hosts:
         raise _not_a_report(source, "`hosts` is no list, or empty")
     return tuple(_report(host, source) for host in hosts)
+
+
+def parse_answer(text: str, source: str) -> Object:
+    """The rows in an answer of `venvs` or `doctor` that ran as another user. Raises PymanError, naming `source`."""
+    data = _parsed(text, source)
+    error = data.get("error")
+    if isinstance(error, dict):
+        why = _value(error.get("message"), str)
+        raise _not_a_report(source, f"it says: {why[:_LONGEST_REASON]}" if why else "it failed")
+    found: Object = {}
+    for key, kinds in (("venvs", _VENV), ("findings", _FINDING)):
+        rows = data.get(key, [])
+        if not isinstance(rows, list) or len(rows) > MOST_ROWS:
+            raise _not_a_report(source, f"`{key}` is no list, or has more than {MOST_ROWS:,} entries")
+        found[key] = [_row(row, kinds, source, key) for row in rows]
+    found["findings"] = [one for one in found["findings"] if one["severity"] in _SEVERITIES]
+    for key in ("changed", "not_searched"):
+        found[key] = _value(data.get(key), list)
+    summary = data.get("summary")
+    numbers = summary if isinstance(summary, dict) else {}
+    found["summary"] = {key: _value(numbers.get(key), int) or 0 for key in _SUMMARY}
+    return found
 
 
 def worst_first(reports: Iterable[Mapping[str, Any]]) -> list[Object]:
@@ -148,6 +162,21 @@ def severities_of(report: Mapping[str, Any]) -> dict[str, str]:
 def unsupported_in(report: Mapping[str, Any]) -> frozenset[str]:
     """The paths of venvs and Pythons that get no more security fixes."""
     return frozenset(finding["path"] for finding in report["findings"] if finding["code"] == "end-of-life")
+
+
+def _parsed(text: str, source: str) -> Object:
+    """The one object of a text. Raises PymanError."""
+    import json
+
+    if sum(map(text.count, ",[{")) > _MOST_VALUES:
+        raise _not_a_report(source, f"it has more than {_MOST_VALUES:,} values")
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _not_a_report(source, "it is not JSON") from error
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise _not_a_report(source, f"it does not say {SCHEMA}")
+    return data
 
 
 def _report(data: object, source: str) -> Object:

@@ -77,12 +77,13 @@ def diagnose_aliases(store: Store, waiting: Iterable[Waiting] = ()) -> tuple[Fin
     """
     kept = {one.alias: one for one in waiting}
     findings = []
-    for swap in swaps(store):
+    # A user who has no Python of their own uses the system store's aliases, until the first venv makes these links.
+    is_used = store.beneath is None or store.aliases or store.runtimes
+    for swap in swaps(store) if is_used else ():
         path = store.folder(swap.alias)
         target = store.linked(swap.new)
         if isabs(swap.new or "") and target is not None:
-            if store.aliases or store.runtimes:
-                findings.append(_beneath_is_newer(path, swap, target))
+            findings.append(_beneath_is_newer(path, swap, target))
             continue
         if swap.new is None:
             message, repair = f"it leads to {swap.old}, and no runtime of that minor is installed", "remove it"

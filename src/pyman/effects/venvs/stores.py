@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.effects.users import FIRST_USER, NOBODY, is_person
 from pyman.effects.venvs.records import (
     KnownVenv,
     forget,
@@ -21,15 +22,12 @@ from pyman.errors import PymanError, ReadOnly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import pwd
     from collections.abc import Iterator
 
     from pyman.effects.mounts import Mounts
     from pyman.effects.places import Places
 
 _FOLDERS = ("venvs", "found")
-_FIRST_USER, _NOBODY = 1000, 65534
-"""Numbers of users: what is below, or is nobody, is the system's."""
 _MOST_RECORDS = 100_000
 """Of one user; nobody has so many, and nobody shall make root read for ever."""
 
@@ -157,18 +155,12 @@ def unasked_users(places: Places) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for user in pwd.getpwall():
         reason = _why_not_asked(user.pw_dir, mounts)
-        if reason and not (_is_of_the_system(user) and reason == _NOT_THERE):
+        if reason and (is_person(user) or reason != _NOT_THERE):
             found[f"{user.pw_name} ({reason})"] = None
     return tuple(found)
 
 
 _NOT_THERE = "the home does not exist"
-
-
-def _is_of_the_system(user: pwd.struct_passwd) -> bool:
-    """True for an account that nobody logs in to."""
-    is_person = user.pw_uid >= _FIRST_USER and user.pw_uid != _NOBODY
-    return not is_person or os.path.basename(user.pw_shell) in ("nologin", "false")
 
 
 def _why_not_asked(home: str, mounts: Mounts) -> str:
@@ -192,7 +184,7 @@ def _homes(mounts: Mounts) -> Iterator[str]:
 
     users = [user for user in pwd.getpwall() if os.path.isabs(user.pw_dir)]
     homes = dict.fromkeys(os.path.normpath(user.pw_dir) for user in users)
-    people = [user for user in users if user.pw_uid >= _FIRST_USER and user.pw_uid != _NOBODY]
+    people = [user for user in users if user.pw_uid >= FIRST_USER and user.pw_uid != NOBODY]
     for folder in {os.path.dirname(os.path.normpath(user.pw_dir)) for user in people} - {"/"}:
         if mounts.leads_away(folder):
             continue
