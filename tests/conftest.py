@@ -65,7 +65,7 @@ _OWN_RUNS = {
         *("test_venv_like_venv.py", "real_wheels", "real_compiled", "every_kind_of_package"),
         "many_broken_venvs",
     ),
-    "machines": ("test_report_page.py", "test_cron.py"),
+    "machines": ("test_report_page.py", "test_cron.py", "test_ansible.py", "test_ansible_modules.py"),
     "docs": ("test_site.py",),
     "build": ("test_real_builds.py",),
     "inputs": ("a_megabyte_of", "any_kind_and_size", "ten_megabytes"),

@@ -25,9 +25,13 @@ HOSTS = {"web1": ["ann"], "web2": ["bob"], "db1": ["cat", "root"]}
 USERS = {"web1": ("web1", "ann"), "web2": ("web2", "bob"), "db1": ("db1", "cat")}
 """What the inventory calls them, but for root."""
 
-pytestmark = pytest.mark.skipif(
-    not os.path.exists(f"{ANSIBLE}/ansible-playbook"), reason="needs ansible-core: `tests/run --machines` installs it"
-)
+pytestmark = [
+    pytest.mark.real_archives("real Pythons"),
+    pytest.mark.skipif(
+        not os.path.exists(f"{ANSIBLE}/ansible-playbook"),
+        reason="needs ansible-core: `tests/run --machines` installs it",
+    ),
+]
 
 
 class Played:

@@ -21,9 +21,12 @@ ANSIBLE = os.environ.get("PYMAN_TEST_ANSIBLE", "")
 OLDEST = (3, 7)
 """The oldest Python on hosts that the oldest ansible-core of meta/runtime.yml supports."""
 
-pytestmark = pytest.mark.skipif(
-    not os.path.exists(f"{ANSIBLE}/ansible"), reason="needs ansible-core: `tests/run --machines` installs it"
-)
+pytestmark = [
+    pytest.mark.real_archives("real Pythons"),
+    pytest.mark.skipif(
+        not os.path.exists(f"{ANSIBLE}/ansible"), reason="needs ansible-core: `tests/run --machines` installs it"
+    ),
+]
 
 
 def collection(folder):
