@@ -1,0 +1,150 @@
+"""What `integrations/` has for CI, images and direnv: their commands are run, but by no GitHub, GitLab or Docker."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stage.home import Home, installed_once
+from stage.mirror import mirror_folder, mirror_of
+from stage.pyz import build_pyz, build_wheel
+
+INTEGRATIONS = Path(__file__).parents[2] / "integrations"
+ANSIBLE = os.environ.get("PYMAN_TEST_ANSIBLE", "")
+
+pytestmark = pytest.mark.real_archives("real Pythons")
+
+
+@pytest.fixture(scope="module")
+def pyz(tmp_path_factory):
+    wheel = build_wheel(tmp_path_factory.mktemp("wheel"))
+    return build_pyz(tmp_path_factory.mktemp("pyz") / "pyman.pyz", wheel)
+
+
+@pytest.fixture
+def workspace(tmp_path, pyz):
+    """A checkout on a runner, whose .venv a cache restored."""
+    home = Home(tmp_path)
+    (home.project / "tools").mkdir()
+    shutil.copy(pyz, home.project / "tools/pyman.pyz")
+    (home.project / "requirements.txt").write_text("")
+    home.environ |= {"CI": "true", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    del home.environ["PYTHONPATH"]
+    return home
+
+
+def loaded(path):
+    """A YAML file. The environment of Ansible can read it."""
+    if not os.path.exists(f"{ANSIBLE}/python"):
+        pytest.skip("needs a YAML parser: `tests/run --machines` installs one")
+    program = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))"
+    with open(path, encoding="utf-8") as file:
+        return json.loads(subprocess.check_output([f"{ANSIBLE}/python", "-c", program], stdin=file, text=True))
+
+
+def restored_venv(place):
+    """A venv whose Python is gone."""
+    python = f"{installed_once('3.13.5')}/bin/python3"
+    subprocess.run([python, "-m", "venv", "--without-pip", place], check=True)
+    for name in ("python", "python3", "python3.13"):
+        path = f"{place}/bin/{name}"
+        if os.path.isabs(os.readlink(path)):
+            os.unlink(path)
+            os.symlink("/nowhere/bin/python3.13", path)
+    config = Path(place, "pyvenv.cfg")
+    config.write_text(config.read_text().replace(os.path.dirname(python), "/nowhere/bin"))
+
+
+def steps_of_the_action(home, **inputs):
+    """Run its steps as a runner does; the outputs."""
+    action = loaded(INTEGRATIONS / "github-action/action.yml")
+    given = {name: one.get("default", "") for name, one in action["inputs"].items()} | inputs
+    files = {name: home.path / name.lower() for name in ("GITHUB_PATH", "GITHUB_ENV", "GITHUB_OUTPUT")}
+    environ = home.environ | {name: str(path) for name, path in files.items()}
+    environ |= {
+        "GITHUB_WORKSPACE": str(home.project), "RUNNER_TEMP": str(home.path / "temp"),
+        "GITHUB_ACTION_PATH": str(INTEGRATIONS / "github-action"),
+    }  # fmt: skip
+    for step in action["runs"]["steps"]:
+        own = {
+            name: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda found: given[found[1]], text)
+            for name, text in step.get("env", {}).items()
+        }
+        # A value that is put into the script would be run: they are all variables.
+        assert "${{" not in step["run"]
+        assert not any("${{" in text for text in own.values())
+        for path in files.values():
+            path.touch()
+        result = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+            cwd=home.project, env=environ | own, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert result.returncode == 0, (step["name"], result.stdout, result.stderr)
+        folders = files["GITHUB_PATH"].read_text().splitlines()
+        environ["PATH"] = ":".join([*reversed(folders), home.environ["PATH"]])
+        environ |= dict(line.split("=", 1) for line in files["GITHUB_ENV"].read_text().splitlines())
+    release = subprocess.check_output(["python", "-V"], env=environ, text=True).strip()
+    return release, dict(line.split("=", 1) for line in files["GITHUB_OUTPUT"].read_text().splitlines())
+
+
+def test_the_action_repairs_what_a_cache_restored(workspace):
+    restored_venv(str(workspace.project / ".venv"))
+    marker = next((workspace.project / ".venv/lib").glob("python3.*")) / "site-packages/kept.py"
+    marker.touch()
+    answer = steps_of_the_action(workspace, pyz="tools/pyman.pyz", python="3.13", mirror=mirror_folder())
+    assert answer == ("Python 3.13.15", {"created": "false"})
+    assert marker.exists()
+
+
+def test_the_action_creates_a_venv_for_what_the_version_file_names(workspace):
+    (workspace.project / ".python-version").write_text("3.13.5\n")
+    answer = steps_of_the_action(
+        workspace, pyz="tools/pyman.pyz", requirements="requirements.txt", mirror=mirror_folder()
+    )
+    assert answer == ("Python 3.13.5", {"created": "true"})
+
+
+@pytest.mark.parametrize("is_restored", [True, False])
+def test_the_job_of_gitlab(workspace, is_restored):
+    job = loaded(INTEGRATIONS / "gitlab/pyman.gitlab-ci.yml")[".pyman"]
+    if is_restored:
+        restored_venv(str(workspace.project / ".venv"))
+    environ = workspace.environ | {"CI_PROJECT_DIR": str(workspace.project), "PYMAN_MIRROR": mirror_folder()}
+    for name, value in job["variables"].items():
+        environ[name] = value.replace("$CI_PROJECT_DIR", str(workspace.project))
+    # The runner makes one script of them.
+    script = "\n".join(["set -e", *job["before_script"], "python -V"])
+    result = subprocess.run(
+        ["sh", "-c", script], cwd=workspace.project, env=environ, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "Python 3.13.15"
+
+
+def test_direnv_keeps_the_venv(workspace, tmp_path):
+    if shutil.which("direnv") is None:
+        pytest.skip("needs direnv")
+    command = workspace.path / ".local/bin/pyman"
+    command.parent.mkdir(parents=True)
+    shutil.copy(workspace.project / "tools/pyman.pyz", command)
+    settings = workspace.path / ".config/direnv"
+    settings.mkdir(parents=True)
+    shutil.copy(INTEGRATIONS / "direnv/pyman.sh", settings / "direnvrc")
+    (workspace.project / ".envrc").write_text("layout pyman 3.13\n")
+    environ = {"PATH": f"{command.parent}:{workspace.environ['PATH']}"}
+    (tmp_path / "mirror").mkdir()
+    environ["PYMAN_MIRROR"] = mirror_of(str(tmp_path / "mirror"), "3.13.5")
+    workspace.run("pyman", "install", "3.13", **environ)
+    workspace.run("direnv", "allow", ".", **environ)
+    assert workspace.run("direnv", "exec", ".", "python", "-V", **environ) == "Python 3.13.5"
+    created = (workspace.project / ".venv").stat().st_ino
+    mirror_of(str(tmp_path / "mirror"), "3.13.15", "3.13.5")
+    workspace.run("pyman", "upgrade", **environ)
+    assert workspace.run("direnv", "exec", ".", "python", "-V", **environ) == "Python 3.13.15"
+    assert (workspace.project / ".venv").stat().st_ino == created
