@@ -86,6 +86,8 @@ def test_everybody_s_venvs_are_repaired_by_their_owner(crowd):
     ("script", "reason"),
     [("exec /usr/bin/yes", "the answer has more than"), ("exit 3", "it is not JSON"), ("echo '[]'", "does not say pyman/1"),
      ("kill -9 $$", "it is not JSON"), ("echo '{\"schema\":\"pyman/1\",\"venvs\":3}'", "`venvs`"),
+     ("echo '{\"schema\":\"pyman/1\",\"error\":{\"message\":\"curl\"}}'", "it is an error"),
+     (f"{_PYTHON} -c 'print(\"[\" + \"0,\" * 400000 + \"0]\")'", "it does not say"), (f"{_PYTHON} -c 'print(\"[\" * 5000 + \"{{\" * 10)'", "JSON"),
      (f"{_PYTHON} -c 'print(\"[\" * 100000)'", "it is not JSON")],
 )  # fmt: skip
 def test_one_user_keeps_nobody_else_from_repairs(crowd, script, reason, monkeypatch):
@@ -97,6 +99,7 @@ def test_one_user_keeps_nobody_else_from_repairs(crowd, script, reason, monkeypa
     assert fixed.status == 1
     assert fixed.data["error"]["code"] == "not-answered"
     assert "alice" in fixed.data["error"]["message"]
+    assert "curl" not in fixed.out + fixed.err
     assert reason in fixed.data["error"]["message"]
     assert (path, "fixed") in {(one["path"], one["status"]) for one in fixed.data["findings"]}
     assert crowd.runs("bob") == NEW

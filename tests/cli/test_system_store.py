@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
 from stage.crowd import NEW, OLD, gather
-from stage.venvs import call
+from stage.venvs import call, make_venv
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users")
 
@@ -162,3 +163,14 @@ def test_a_store_that_is_away_is_as_none_and_its_links_stay(crowd):
     assert os.readlink(crowd.own("alice") / "3.13") == f"{crowd.runtimes}/3.13"
     (crowd.folder / "away").rename(crowd.root)
     assert crowd.runs("alice") == OLD
+
+
+def test_what_only_another_user_s_record_names_is_counted_and_not_written(crowd):
+    """A venv of root's that alice has recorded: a backup, an image, anything that goes through the alias."""
+    theirs = make_venv(f"{crowd.folder}/backup/v", f"{crowd.runtimes}/3.13/bin/python3.13", extra=f"version = {OLD}\n")
+    assert crowd.pyman("alice", "register", theirs).status == 0
+    settings = Path(theirs, "pyvenv.cfg")
+    before = settings.read_text()
+    moved = crowd.admin("install", NEW, "--json").data["moved"][0]
+    assert moved["venvs"]["followed"] == 1
+    assert settings.read_text() == before

@@ -56,9 +56,12 @@ def ask_all_users(
     The same is in `done`, as far as it goes, when this is ended by a signal. Raises Refused where other users cannot
     read this pyman.
     """
+    import signal
     import threading
     from concurrent.futures import ThreadPoolExecutor
 
+    # Who ignores it gets no status: the number of a process that has ended might be another's when it is killed.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     command = [*pyman_for_users(), *words, "--json", "--offline", "--no-search"]
     users, ending = other_users(), threading.Event()
     parts = [] if done is None else done

@@ -23,7 +23,8 @@ MOST_ROWS = 200_000
 _MOST_VALUES = 8_000_000
 """In one file: three letters of it can take a hundred bytes of memory."""
 _LONGEST = 4096
-_LONGEST_REASON = 200
+_MOST_VALUES_OF_A_USER = 1_000_000
+"""In one answer: 20,000 venvs have a quarter of that, and several users are asked at once."""
 _MOST_ALIASES = 100
 
 _TEXTS = ("host", "user", "pyman", "time")
@@ -84,7 +85,7 @@ class Numbers:
 
 def parse_reports(text: str, source: str) -> tuple[Object, ...]:
     """The reports in a file: one, or those that were merged. Raises PymanError, which names `source`."""
-    data = _parsed(text, source)
+    data = _parsed(text, source, _MOST_VALUES)
     hosts = data.get("hosts", [data])
     if not isinstance(hosts, list) or not hosts:
         raise _not_a_report(source, "`hosts` is no list, or empty")
@@ -93,11 +94,10 @@ def parse_reports(text: str, source: str) -> tuple[Object, ...]:
 
 def parse_answer(text: str, source: str) -> Object:
     """The rows in an answer of `venvs` or `doctor` that ran as another user. Raises PymanError, naming `source`."""
-    data = _parsed(text, source)
-    error = data.get("error")
-    if isinstance(error, dict):
-        why = _value(error.get("message"), str)
-        raise _not_a_report(source, f"it says: {why[:_LONGEST_REASON]}" if why else "it failed")
+    data = _parsed(text, source, _MOST_VALUES_OF_A_USER)
+    if "error" in data and not isinstance(data.get("summary"), dict) and not isinstance(data.get("venvs"), list):
+        # Why, is that user's text: it may hold a command that harms whoever pastes it.
+        raise _not_a_report(source, "it is an error")
     found: Object = {}
     for key, kinds in (("venvs", _VENV), ("findings", _FINDING)):
         rows = data.get(key, [])
@@ -164,12 +164,12 @@ def unsupported_in(report: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(finding["path"] for finding in report["findings"] if finding["code"] == "end-of-life")
 
 
-def _parsed(text: str, source: str) -> Object:
-    """The one object of a text. Raises PymanError."""
+def _parsed(text: str, source: str, most: int) -> Object:
+    """The one object of a text, with at most so many values. Raises PymanError."""
     import json
 
-    if sum(map(text.count, ",[{")) > _MOST_VALUES:
-        raise _not_a_report(source, f"it has more than {_MOST_VALUES:,} values")
+    if sum(map(text.count, ",[{")) > most:
+        raise _not_a_report(source, f"it has more than {most:,} values")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pyman.effects.transaction import Transaction
 
 CANNOT_BE_WRITTEN = "it cannot be written"
-NOT_RECORDED = "only a link or a text file of a project names it, and it is not recorded"
+NOT_RECORDED = "only a file of a project or a record of another user names it, and it is not recorded"
 
 
 @record
@@ -175,13 +175,18 @@ def complete(follower: Follower, program: str | None) -> Follower:
 
 
 def only_named(places: Places, followers: Iterable[Follower]) -> frozenset[str]:
-    """The paths of those that only a link or a text file of a project names, from outside, and no record."""
-    from pyman.effects.venvs.inventory import leads_outside, named_outside
+    """The paths of those that no record of this user's names.
+
+    Only a link or a text file of a project does, from outside, or a record of another user's.
+    """
+    from pyman.effects.venvs.inventory import leads_outside, named_by_others, named_outside
 
     unrecorded = [follower for follower in followers if not follower.is_recorded]
     if not unrecorded:
         return frozenset()
     pointed = named_outside(places, places.cwd)
+    # What belongs to others is not written in any case.
+    pointed |= named_by_others(places) if any(follower.is_own for follower in unrecorded) else frozenset()
     return frozenset(
         follower.path
         for follower in unrecorded

@@ -26,7 +26,13 @@ from pyman.effects.venvs.records import (
     record_names,
 )
 from pyman.effects.venvs.search import search_venvs
-from pyman.effects.venvs.stores import is_known, record_venv, recorded_elsewhere, recorded_venvs
+from pyman.effects.venvs.stores import (
+    is_known,
+    record_venv,
+    recorded_by_others,
+    recorded_elsewhere,
+    recorded_venvs,
+)
 from pyman.effects.venvs.tool_places import PlaceOwners, tool_places, venvs_of_tools
 from pyman.errors import PymanError
 
@@ -276,6 +282,14 @@ def named_outside(places: Places, cwd: str) -> frozenset[str]:
         return frozenset()
     of_tools = venvs_of_tools(tool_places(places.environ, places.home))
     return frozenset(named).difference(of_tools)
+
+
+def named_by_others(places: Places) -> frozenset[str]:
+    """The venvs that a record of another user names, and nothing of this user's: they count, and are not changed."""
+    others = recorded_by_others(places)
+    if not others:
+        return frozenset()
+    return frozenset(others).difference(_without_records(places, places.environ, places.cwd, ()))
 
 
 def _tops(places: Places, cwd: str) -> list[str]:
