@@ -15,7 +15,7 @@ import pytest
 from stage.home import installed_once
 from stage.hosts import Hosts, why_not
 from stage.mirror import mirror_of
-from stage.pyz import build_pyz, build_wheel
+from stage.pyz import build_pyz, build_wheel, builder
 
 COLLECTION = Path(__file__).parents[2] / "integrations/ansible"
 ANSIBLE = os.environ.get("PYMAN_TEST_ANSIBLE", "")
@@ -156,3 +156,29 @@ def test_a_playbook_of_twelve_lines_installs_upgrades_repairs_and_reports(site):
     assert {name: site.release(name) for name in USERS} == {
         "web1": "Python 3.13.15", "web2": "Python 3.13.15", "db1": "Python 3.13.5"}  # fmt: skip
     assert set(site.play(playbook).changed_of.values()) == {0}
+
+
+def test_root_installs_from_a_wheelhouse_for_every_user(site, wheel, tmp_path):
+    house = tmp_path / "house"
+    builder().download_requirements(str(house))
+    os.unlink(house / "requirements.txt")
+    shutil.copy(wheel, house)
+    (site.folder / "root.yml").write_text(textwrap.dedent("""
+        - hosts: db1-root
+          gather_facts: false
+          roles: [pyman.pyman.pyman]
+          vars:
+            pyman_pyz: ""
+            pyman_bin: /usr/local/bin
+            pyman_environment: /usr/local/lib/pyman
+            pyman_settings: /etc/ssh/pyman.toml
+    """))  # fmt: skip
+    words = ("-e", f"pyman_wheelhouse={house}")
+    site.hosts.ssh("db1", "root", "mkdir /usr/local/lib; printf 'offline = false\\n' > /etc/ssh/pyman.toml")
+    assert site.play(site.folder / "root.yml", *words, "--check").changed_of["db1-root"] > 0
+    assert site.play(site.folder / "root.yml", *words).changed_of["db1-root"] > 0
+    assert site.play(site.folder / "root.yml", *words).changed_of["db1-root"] == 0
+    assert site.play(site.folder / "root.yml", *words, "--check").changed_of["db1-root"] == 0
+    assert site.hosts.ssh("db1", "cat", "pyman --version").startswith("pyman ")
+    settings = site.hosts.ssh("db1", "root", "cat /etc/ssh/pyman.toml").splitlines()
+    assert settings == ['mirror = "http://10.213.0.1:8000"', "offline = false"]
