@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from stage.home import Home, installed_once
+from stage.image import Image, why_not
 from stage.mirror import mirror_folder, mirror_of
 from stage.pyz import build_pyz, build_wheel
 
@@ -148,3 +149,31 @@ def test_direnv_keeps_the_venv(workspace, tmp_path):
     workspace.run("pyman", "upgrade", **environ)
     assert workspace.run("direnv", "exec", ".", "python", "-V", **environ) == "Python 3.13.15"
     assert (workspace.project / ".venv").stat().st_ino == created
+
+
+def test_upgrade_rebuild_uninstall_and_prune_work_in_layers_of_an_image(tmp_path, pyz):
+    (tmp_path / "probe").mkdir()
+    reason = why_not(tmp_path / "probe")
+    if reason is not None:
+        pytest.skip(reason)
+    for name in ("context", "layers", "mirror"):
+        (tmp_path / name).mkdir()
+    shutil.copy(pyz, tmp_path / "context/pyman.pyz")
+    (tmp_path / "context/requirements.txt").write_text("")
+    mirror_of(str(tmp_path / "mirror"), "3.13.5")
+    with Image(tmp_path / "layers", tmp_path / "mirror") as image:
+        # The base is this machine's root, which has a Python; there is no network for more.
+        image.build(INTEGRATIONS / "docker/Dockerfile", tmp_path / "context", left_out="apt-get")
+        assert image.run(".venv/bin/python -V") == "Python 3.13.5\n"
+
+        mirror_of(str(tmp_path / "mirror"), "3.13.15", "3.13.5")
+        image.run("pyman upgrade")
+        assert image.run(".venv/bin/python -V") == "Python 3.13.15\n"
+        rebuilt = json.loads(image.run("pyman rebuild .venv --yes --json"))["rebuilt"]
+        assert [(one["path"], one["status"]) for one in rebuilt] == [("/app/.venv", "rebuilt")]
+        assert json.loads(image.run("pyman uninstall 3.13.5 --json"))["changed"] == ["3.13.5"]
+        assert json.loads(image.run("pyman prune --json"))["changed"] == []
+        found = json.loads(image.run("pyman doctor --json"))
+        assert [one for one in found["findings"] if one["severity"] == "error"] == []
+        assert json.loads(image.run("pyman venvs --json"))["venvs"][0]["state"] == "healthy"
+        assert image.run(".venv/bin/python -V") == "Python 3.13.15\n"
