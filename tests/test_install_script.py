@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -370,6 +371,18 @@ def test_a_python_of_any_minor_version_is_found(person, name):
     assert not os.path.exists(f"{person.root}/app")
 
 
+def test_on_a_mac_apples_placeholder_is_not_started_and_rosetta_is_seen_through(person):
+    for name, text in (("uname", "case $1 in -s) echo Darwin ;; *) echo x86_64 ;; esac"), ("sysctl", "echo 1")):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{person.tools}/{name}")
+        with open(f"{person.tools}/{name}", "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\n{text}\n")
+        os.chmod(f"{person.tools}/{name}", 0o755)
+    result = person.install(PATH=f"{person.tools}:/usr/bin", PYMAN_MIRROR=mirror_folder())
+    assert said(result)[0].endswith("has none for aarch64-apple-darwin")
+    assert said(result)[0].startswith("error: no Python 3.11 or newer was found, and ")
+
+
 # --- every failure has one error and one hint ---
 
 
@@ -610,6 +623,66 @@ def test_a_python_is_fetched_from_a_mirror_and_kept_by_upgrades(person):
     gone = person.install("--uninstall")
     assert gone.returncode == 0
     assert [path for path in person.everything() if not os.path.isdir(path)] == []
+
+
+def mirror_of(folder, release):
+    """A mirror with this release alone."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pyman", "mirror", folder, release], capture_output=True, text=True, check=False,
+        env=os.environ | {"HOME": str(folder.parent), "PYTHONPATH": f"{CHECKOUT}/src", "PYMAN_MIRROR": mirror_folder()},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_self_update_replaces_the_outdated_python_that_install_sh_fetched(person, tmp_path):
+    """On the release of the mirror of then; the next mirror has a newer one."""
+    assert person.install(PYMAN_MIRROR=str(mirror_of(tmp_path / "then", "3.13.5"))).returncode == 0
+    (tmp_path / "releases").mkdir()
+    (tmp_path / "releases/SHA256SUMS").write_text("")
+    first = app_of(person)
+    with Server(str(tmp_path / "releases")) as server:
+        asked = {"PYMAN_MIRROR": mirror_folder(), "PYMAN_DOWNLOADS": server.url}
+        planned = person.pyman("self", "update", "--json", "--dry-run", **asked)
+        assert app_of(person) == first
+        done = person.pyman("self", "update", "--json", **asked)
+        assert json.loads(done.stdout)["changed"] == json.loads(planned.stdout)["changed"] == [f"{person.root}/app"]
+        assert app_of(person) != first
+        assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python3.13")
+        version = "import platform; print(platform.python_version())"
+        run = subprocess.run(
+            [f"{person.root}/app/bin/python", "-c", version], capture_output=True, text=True, check=True
+        )
+        assert run.stdout == "3.13.15\n"
+        # What ran went on in the old environment, which goes with the next update.
+        again = person.pyman("self", "update", **asked)
+        assert (again.returncode, "newest release" in again.stdout) == (0, True)
+    assert not os.path.exists(first)
+    assert person.pyman("self", "uninstall").returncode == 0
+    assert not os.path.exists(person.root)
+
+
+def test_an_update_of_pymans_python_that_fails_changes_nothing(person, tmp_path):
+    assert person.install(PYMAN_MIRROR=str(mirror_of(tmp_path / "then", "3.13.5"))).returncode == 0
+
+    def tree():
+        return [path for path in person.everything() if path.startswith(f"{person.root}/app")]
+
+    mirror, before = mirror_of(tmp_path / "bad", "3.13.15"), tree()
+    busy = f"{person.root}/.installing"
+    os.mkdir(busy)
+    with open(f"{busy}/process", "w", encoding="utf-8") as file:
+        file.write(f"{os.getpid()}\n")
+    asked = {"PYMAN_MIRROR": str(mirror), "PYMAN_DOWNLOADS": ""}
+    refused = person.pyman("self", "update", **asked)
+    assert (refused.returncode, "install.sh is at work" in refused.stderr) == (1, True), refused.stderr
+    shutil.rmtree(busy)
+    shutil.rmtree(f"{person.home}/.cache/pyman")
+    [archive] = mirror.rglob("cpython-*.tar.gz")
+    archive.write_bytes(archive.read_bytes()[:-1000] + bytes(1000))
+    failed = person.pyman("self", "update", **asked)
+    assert (failed.returncode, "sha256" in failed.stderr) == (1, True), failed.stderr
+    assert tree() == before
 
 
 def test_a_python_is_fetched_over_http_and_refused_by_its_hash(person):

@@ -385,3 +385,20 @@ def test_the_python_of_a_framework_is_found_in_the_folder_of_its_minor(user):
     assert [(one["origin"], one["path"]) for one in found if "Support" in one["path"]] == [
         ("pdm", str(versions / "cpython@3.12.1"))
     ]
+
+
+def test_the_packages_in_homebrews_own_python_are_named(user, tmp_path):
+    """They lie beside the Cellar, and a link leads there."""
+    brew = tmp_path / "brew"
+    keg = brew / "Cellar/python@3.12/3.12.1"
+    write_stand_in(keg, "3.12.1")
+    shared = brew / "lib/python3.12/site-packages"
+    (shared / "demo-1.0.dist-info").mkdir(parents=True)
+    library = keg / "lib/python3.12"
+    library.mkdir(parents=True, exist_ok=True)
+    if (library / "site-packages").is_dir():
+        (library / "site-packages").rmdir()
+    (library / "site-packages").symlink_to(shared)
+    (brew / "opt").mkdir()
+    (brew / "opt/python@3.12").symlink_to("../Cellar/python@3.12/3.12.1")
+    assert "demo" in user.pyman("adopt", brew / "opt/python@3.12").out

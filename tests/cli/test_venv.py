@@ -167,6 +167,8 @@ def put(folder: Path) -> None:
     (folder / "full").mkdir()
     (folder / "full/mine").touch()
     (folder / "dangling").symlink_to("nowhere")
+    (folder / "shown").mkdir()
+    (folder / "shown/.DS_Store").touch()
 
 
 REFUSED = [
@@ -174,6 +176,7 @@ REFUSED = [
     (["file/v"], "not-a-folder", "is no folder"),
     (["full"], "not-empty", "is not empty and no venv; nothing was touched"),
     (["full", "--clear"], "not-empty", "is not empty and no venv; nothing was touched"),
+    (["shown"], "not-empty", "is not empty: the Finder left .DS_Store in it"),
     (["dangling"], "not-a-folder", "is a link to nowhere, which does not exist"),
     (["/"], "not-empty", "is not empty"),
     (["~HOME~"], "home", "is your home folder"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyman.core.own_release import installer_commands, is_safe_address, newest_release
+from pyman.core.own_release import installer_commands, is_safe_address, newest_release, python_command
 
 SUM = "0123456789abcdef" * 4
 
@@ -67,3 +67,9 @@ def test_who_else_updates_it():
     assert installer_commands("uv tool", "/p")[1] == "uv tool uninstall pyman-cli"
     assert installer_commands("pip", "/a b/python")[0] == "'/a b/python' -m pip install --upgrade pyman-cli"
     assert installer_commands("debian", "/p") is None
+
+
+def test_only_a_python_that_pyman_has_alone_is_replaced_by_an_update():
+    assert python_command("install.sh", "3.13", is_fetched=True) == "`pyman self update`"
+    assert "install.sh --python" in python_command("install.sh", "3.13")
+    assert python_command("uv tool", "3") == "`uv tool upgrade pyman-cli --python 3`"

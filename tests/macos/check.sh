@@ -79,6 +79,41 @@ before=$(pyman venvs --json --no-search | grep -c '"path"')
 (cd "$work/Projects/$(printf 'Cafe\314\201')" && pyman venvs --no-search) >/dev/null 2>&1
 same 'one record for one venv' "$(pyman venvs --json --no-search | grep -c '"path"')" "$before"
 
+# Hidden .pth files
+printf '%s\n' "$work" >.venv/lib/python3.13/site-packages/added.pth
+chflags hidden .venv/lib/python3.13/site-packages/added.pth
+fact 'a hidden .pth is found' grep -q hidden-pth <<<"$(pyman doctor . --json 2>/dev/null)"
+pyman doctor . --fix >/dev/null 2>&1
+fact 'and is no longer hidden' test "$(.venv/bin/python -c "import sys; print('$work' in sys.path)")" = True
+
+# Homebrew: by the name that stays
+for brew in /opt/homebrew /usr/local; do
+    for program in "$brew"/opt/python@3.*/bin/python3.[0-9]*; do
+        case $program in *-config | *'*'*) continue ;; esac
+        rm -rf brewed
+        fact "a venv of $program" pyman venv brewed --without-pip -p "$brew/bin/${program##*/}"
+        same 'its home is not in the Cellar' "$(sed -n 's/^home = //p' brewed/pyvenv.cfg)" "${program%/*}"
+    done
+done
+
+# Frameworks: a process of each is seen
+for program in /Library/Frameworks/Python.framework/Versions/3.*/bin/python3.[0-9]*; do
+    case $program in *-config | *'*'* | *-intel64) continue ;; esac
+    pyman adopt "$program" >/dev/null 2>&1 || continue
+    "$program" -c 'import time; time.sleep(60)' &
+    sleeper=$!
+    sleep 1 # until it has become Python.app
+    release=$("$program" -c 'import platform; print(platform.python_version())')
+    fact "a process of $program is seen" grep -q "$sleeper" <<<"$(pyman uninstall "$release" --dry-run 2>&1)"
+    kill "$sleeper"
+done
+
+# A shell that Rosetta translates is told that this is an Intel machine.
+if [ "$machine" = arm64 ] && arch -x86_64 /usr/bin/true 2>/dev/null; then
+    fact 'install.sh under Rosetta' arch -x86_64 /bin/sh "$here/install.sh"
+fi
+
+fact 'F_FULLFSYNC' .venv/bin/python -c 'import fcntl, os; fcntl.fcntl(os.open(".", os.O_RDONLY), 51)'
 fact 'doctor' pyman doctor --no-search
 fact 'install.sh --uninstall' /bin/sh "$here/install.sh" --uninstall
 printf '%s wrong\n' "$wrong"

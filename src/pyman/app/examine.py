@@ -30,7 +30,7 @@ from pyman.core.venv import OTHER_COPY, VenvFacts
 from pyman.core.version import Version, minor_alias
 from pyman.effects.architecture import Architectures
 from pyman.effects.moves.check import Base, Fitness, Question
-from pyman.effects.own_installation import SOURCE, own_python, read_installation
+from pyman.effects.own_installation import SOURCE, own_python, read_installation, runs_fetched_python
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.settings import read_settings
 from pyman.effects.shims import pyman_command
@@ -338,11 +338,12 @@ def store_findings(session: Session, store: Store) -> list[Finding]:
     findings += diagnose_unfinished(read_interrupted(store))
     newest = _newest(session, store)
     findings += diagnose_newer(store, newest)
-    by = read_installation(__version__, pyman_command()).by
-    if by != SOURCE:
+    installation = read_installation(__version__, pyman_command())
+    if installation.by != SOURCE:
         own, interpreter = own_python()
-        ended = _ended(session, [own.minor_name])
-        repair = python_command(by, "3" if ended else own.minor_name)
+        ended = ended_minors(session, [own.minor_name])
+        minor, is_fetched = "3" if ended else own.minor_name, runs_fetched_python(installation)
+        repair = python_command(installation.by, minor, is_fetched=is_fetched)
         findings += diagnose_own_python(own, interpreter, repair, store, newest, ended)
     path = session.environ.get("PATH", "").split(os.pathsep)
     findings += diagnose_path(session.places.shims, path, _winner(path))
@@ -355,10 +356,10 @@ def end_of_life(session: Session, venvs: Iterable[ListedVenv], runtimes: Iterabl
 
     seen, installed = tuple(venvs), tuple(runtimes)
     minors = {venv.minor for venv in seen if venv.minor is not None} | {runtime.alias for runtime in installed}
-    return diagnose_end_of_life(seen, installed, _ended(session, minors))
+    return diagnose_end_of_life(seen, installed, ended_minors(session, minors))
 
 
-def _ended(session: Session, used: Iterable[str]) -> dict[str, str]:
+def ended_minors(session: Session, used: Iterable[str]) -> dict[str, str]:
     """The minors in use that get no more fixes, and their last day."""
     from pyman.core.release_cycle import state
     from pyman.effects.catalogue.release_cycle import published_cycles, today

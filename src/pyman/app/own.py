@@ -11,12 +11,23 @@ from pyman.app.schedule import turn_all_off
 from pyman.app.shims import unlink_shims
 from pyman.core.escape import as_word
 from pyman.core.own_release import SUMS, OwnRelease, installer_commands, is_safe_address, newest_release
+from pyman.core.plans.install import wanted_builds
 from pyman.core.project import DOWNLOADS
 from pyman.core.record import record
+from pyman.core.request import parse_request
 from pyman.effects.cache_folder import Cleaned, clean_cache, plan_cleaning
 from pyman.effects.interruption import Part
 from pyman.effects.lock import hold
-from pyman.effects.own_installation import ARCHIVE, INSTALL_SCRIPT, SOURCE, Installation, read_installation
+from pyman.effects.machine import platform
+from pyman.effects.own_installation import (
+    ARCHIVE,
+    INSTALL_SCRIPT,
+    SOURCE,
+    Installation,
+    own_python,
+    read_installation,
+    runs_fetched_python,
+)
 from pyman.effects.own_release import (
     bookkeeping,
     fetch_release,
@@ -25,12 +36,20 @@ from pyman.effects.own_release import (
     refuse_what_others_own,
     remove_files,
     remove_if_empty,
+    remove_older_environments,
     replace_archive,
     replace_packages,
+    replace_python,
     start_pyman,
 )
 from pyman.effects.shims import pyman_command, remove_shims
-from pyman.errors import FOREIGN, NO_DOWNLOADS, PymanError, Refused, UsageError
+from pyman.effects.web.download import fetch
+from pyman.errors import FOREIGN, NO_DOWNLOADS, NetworkError, NotFound, PymanError, Refused, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.core.catalogue import Build
+    from pyman.core.version import Version
 
 ADDRESS = "PYMAN_DOWNLOADS"
 """The variable with the folder of releases, in the place of the project's own."""
@@ -48,20 +67,27 @@ class Update:
     installation: Installation
     release: OwnRelease | None
     """The newer release; None where there is none."""
+    python: Version | None = None
+    """The newer Python that pyman runs on from the next start on; None where it stays."""
     notes: tuple[str, ...] = ()
 
 
 def update_pyman(session: Session, changed: list[str]) -> Update:
     """Put the newest release in the place of this one, and say so in `changed`.
 
-    Raises Refused where another installer does that, and PymanError where it is not possible; nothing is changed then.
+    Where install.sh downloaded the Python that pyman runs on, and that is outdated, it is replaced as well. Raises
+    Refused where another installer does that, and PymanError where it is not possible; nothing is changed then.
     """
     installation = own_installation()
     if installation.by not in (INSTALL_SCRIPT, ARCHIVE):
         raise _not_ours(installation, "updates", 0)
     place = installation.path if installation.by == ARCHIVE else os.path.dirname(installation.package)
     refuse_what_others_own([place], "update")
+    build = _newer_python(session, installation)
     address = (session.environ.get(ADDRESS) or DOWNLOADS or "").rstrip("/")
+    if not address and build is not None:
+        newer = _replace_python(session, installation, build, changed)
+        return Update(installation, None, newer, ("the address of pyman's releases is not set",))
     if not address:
         raise PymanError(
             "the address of pyman's releases is not set, so pyman cannot update itself",
@@ -74,9 +100,7 @@ def update_pyman(session: Session, changed: list[str]) -> Update:
 
     with Web(offline=session.offline, observer=session.observer) as web:
         release = newest_release(fetch_sums(web, f"{address}/{SUMS}"), __version__)
-        if release is None:
-            return Update(installation, None)
-        if not session.dry_run:
+        if release is not None and not session.dry_run:
             content = fetch_release(web, f"{address}/{release.name}", release)
             with Part():
                 if installation.by == ARCHIVE:
@@ -84,10 +108,41 @@ def update_pyman(session: Session, changed: list[str]) -> Update:
                 else:
                     replace_packages(installation, content, release.version)
                 changed.append(place)
-        else:
+        elif release is not None:
             changed.append(place)
-    notes = () if session.dry_run else _new_shims(session, installation)
-    return Update(installation, release, notes)
+    python = _replace_python(session, installation, build, changed) if build is not None else None
+    notes = () if session.dry_run or release is None else _new_shims(session, installation)
+    return Update(installation, release, python, notes)
+
+
+def _newer_python(session: Session, installation: Installation) -> Build | None:
+    """The build to replace the Python with that install.sh downloaded for pyman alone; None where it is to stay."""
+    from pyman.app.examine import ended_minors
+    from pyman.app.install import known_builds
+
+    if not runs_fetched_python(installation):
+        return None
+    if not session.dry_run:
+        remove_older_environments(installation)
+    own, _ = own_python()
+    request = parse_request("3" if ended_minors(session, [own.minor_name]) else own.minor_name)
+    try:
+        builds = known_builds(session, [request.text], max_age=0)
+        [build] = wanted_builds([request], builds, (), platform())
+    except (NetworkError, NotFound) as error:
+        session.observer.noted(f"pyman's own Python stays {own}: {error.message}")
+        return None
+    return build if build.version > own else None
+
+
+def _replace_python(session: Session, installation: Installation, build: Build, changed: list[str]) -> Version:
+    """Make pyman's environment on another Python, and say so in `changed`. Raises PymanError: it stays then."""
+    if not session.dry_run:
+        archive = fetch(build, session.places.cache, offline=session.offline, observer=session.observer)
+        with Part():
+            replace_python(installation, archive, build, session.places, session.observer)
+    changed.append(os.path.join(os.path.dirname(installation.environment), "app"))
+    return build.version
 
 
 def _new_shims(session: Session, installation: Installation) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pyman.app.console import Answer, Session
 from pyman.app.own import Removal, own_installation, uninstall_pyman, update_pyman
 from pyman.cli.show.output import changed_place
 from pyman.cli.verb import verb
-from pyman.effects.own_installation import SOURCE
+from pyman.effects.own_installation import SOURCE, own_python
 
 
 class What(StrEnum):
@@ -33,8 +33,9 @@ def own(
     """Show pyman's version and how it was installed, update it or uninstall it.
 
     `update` replaces what install.sh installed, or the pyman.pyz that runs, by the newest release, whose sha256 is
-    checked. `uninstall` removes pyman, its cache, its shims and the links to them; Pythons and venvs stay. If pip, pipx
-    or uv installed pyman, both name the command of that installer.
+    checked. It also replaces the Python that install.sh downloaded for pyman, if that is outdated. `uninstall` removes
+    pyman, its cache, its shims and the links to them; Pythons and venvs stay. If pip, pipx or uv installed pyman, both
+    name the command of that installer.
 
     Examples:
         pyman self
@@ -60,11 +61,15 @@ def _update(session: Session) -> Answer:
     session.if_cut_off(lambda: Answer(_data(own_installation().by, changed=tuple(changed))))
     update = update_pyman(session, changed)
     by = update.installation.by
-    if update.release is None:
-        return Answer(_data(by), (f"pyman {__version__} is the newest release",))
     verb = session.shown("updated", "would update")
-    line = f"{verb} pyman: {__version__} -> {update.release.version}"
-    return Answer(_data(by, update.release.version, tuple(changed)), (line,), notes=update.notes)
+    lines = [f"pyman {__version__} is the newest release"] if update.release is None and not update.notes else []
+    version = __version__
+    if update.release is not None:
+        version = update.release.version
+        lines.append(f"{verb} pyman: {__version__} -> {version}")
+    if update.python is not None:
+        lines.append(f"{verb} the Python that pyman runs on: {own_python()[0]} -> {update.python}")
+    return Answer(_data(by, version, tuple(changed)), tuple(lines), notes=update.notes)
 
 
 def _uninstall(session: Session) -> Answer:

@@ -67,8 +67,13 @@ def installer_commands(by: str, python: str) -> tuple[str, str] | None:
     return _COMMANDS.get(by)
 
 
-def python_command(by: str, minor: str) -> str:
-    """Return what puts pyman on another Python of this minor version, as a short phrase or a command."""
+def python_command(by: str, minor: str, *, is_fetched: bool = False) -> str:
+    """Return what puts pyman on another Python of this minor version, as a short phrase or a command.
+
+    `is_fetched` says that install.sh downloaded the one that it runs on, for pyman alone.
+    """
+    if is_fetched:
+        return "`pyman self update`"
     commands = {
         "install.sh": f'`sh install.sh --python "$(pyman find {minor})"`',
         "pyman.pyz": "put a newer Python first on PATH",

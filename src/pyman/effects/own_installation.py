@@ -50,6 +50,12 @@ def own_python() -> tuple[Version, str]:
     return version, getattr(sys, "_base_executable", None) or sys.executable
 
 
+def runs_fetched_python(installation: Installation) -> bool:
+    """True where install.sh downloaded the Python that pyman runs on: it is in pyman's own environment."""
+    own = os.path.join(os.path.realpath(installation.environment), "python", "")
+    return installation.by == INSTALL_SCRIPT and os.path.realpath(own_python()[1]).startswith(own)
+
+
 def _installer(dist_info: str) -> str:
     from pyman.effects.files import read_text
 

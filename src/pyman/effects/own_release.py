@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.effects.files import is_folder, is_there, read_text
+from pyman.effects.files import is_alive, is_folder, is_there, read_text, replace_link
 from pyman.effects.interruption import DeferredSignals, committed
+from pyman.effects.observer import SILENT, Observer
 from pyman.effects.own_installation import ARCHIVE
 from pyman.effects.places import cannot_write
 from pyman.effects.removal import remove_tree
 from pyman.effects.staging import exchange
-from pyman.errors import IntegrityError, NetworkError, PymanError, ReadOnly, Refused
+from pyman.errors import BrokenRuntime, IntegrityError, Locked, NetworkError, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from pyman.core.catalogue import Build
     from pyman.core.own_release import OwnRelease
     from pyman.effects.own_installation import Installation
     from pyman.effects.places import Places
@@ -123,6 +125,130 @@ def replace_packages(installation: Installation, content: bytes, version: str) -
         raise cannot_write(site, error) from error
 
 
+# The Python that install.sh downloaded for pyman alone.
+
+_APP = "app-"
+_BUSY = ".installing"
+"""The folder that install.sh holds while it is at work."""
+
+
+def replace_python(
+    installation: Installation, archive: str, build: Build, places: Places, observer: Observer = SILENT
+) -> None:
+    """Make pyman's environment once more, on the Python in a verified archive, and lead `app` to it.
+
+    What runs now goes on in the old one, which the next update, install.sh or uninstall removes. Raises PymanError
+    where it is not possible; pyman stays as it was then.
+    """
+    import shutil
+    import time
+
+    from pyman.core.store import executable_of
+    from pyman.effects.archives.archive import unpack
+    from pyman.effects.interpreters.admission import Admission
+    from pyman.effects.interpreters.ask import ask
+
+    old = os.path.realpath(installation.environment)
+    root = os.path.dirname(old)
+    new = os.path.join(root, f"{_APP}{time.strftime('%Y%m%d%H%M%S')}-{os.getpid()}")
+    python, busy = os.path.join(new, "bin", "python"), os.path.join(root, _BUSY)
+    try:
+        _begin_work(busy)
+        mask = os.umask(0o022)  # Every user of an installation for all has to be able to read it.
+        try:
+            tree = os.path.join(new, "python")
+            os.makedirs(tree, 0o755)
+            unpack(archive, tree, observer, f"Python {build.version}", sha256=build.sha256 or "")
+            base = os.path.join(tree, executable_of(build.version, build.variant))
+            # By its checksum it is what the user's own list of builds names.
+            found = ask(base, Admission(places), named=True).version
+            if found != build.version:
+                raise BrokenRuntime(f"{base} says that it is {found}, not {build.version}", hint=_STAY)
+            _run([base, "-I", "-m", "venv", "--without-pip", "--", new])
+            site = os.path.join(new, "lib", f"python{build.version.minor_name}", "site-packages")
+            without = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(os.path.dirname(installation.package), site, ignore=without, dirs_exist_ok=True)
+            for name in ("pyman.py", os.path.join("bin", "pyman")):
+                shutil.copy2(os.path.join(old, name), os.path.join(new, name))
+            _run([python, "-I", "-m", "compileall", "-q", "-x", "/pygments/|/rich/_unicode_data/", site])
+            _check_start([python, "-I", "-S", os.path.join(new, "pyman.py"), "--version"], _version_in(site))
+            with DeferredSignals():
+                replace_link(os.path.join(root, "app"), os.path.basename(new))
+                committed()
+        except BaseException:
+            remove_tree(new)
+            raise
+        finally:
+            os.umask(mask)
+            _unlink(os.path.join(busy, "process"))
+            os.rmdir(busy)
+    except OSError as error:
+        raise cannot_write(new, error) from error
+
+
+def _begin_work(busy: str) -> None:
+    """Keep install.sh away. Raises Locked while it is at work."""
+    process = os.path.join(busy, "process")
+    try:
+        os.mkdir(busy, 0o755)
+    except FileExistsError:
+        try:
+            number = read_text(process).strip()
+        except OSError:
+            number = ""
+        if not number or is_alive(number):
+            raise Locked(
+                f"install.sh is at work in {os.path.dirname(busy)}", hint="wait until it has finished"
+            ) from None
+        _unlink(process)
+    _write(process, f"{os.getpid()}\n".encode(), 0o644)
+
+
+def _run(command: list[str]) -> None:
+    """Run a program of the new environment. Raises BrokenRuntime where it fails."""
+    import subprocess
+
+    try:
+        answer = subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/", env={},
+            timeout=_START_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise BrokenRuntime(f"{command[0]} gave no answer within {_START_SECONDS:g} seconds", hint=_STAY) from None
+    if answer.returncode != 0:
+        lines = answer.stderr.strip().splitlines() or [f"it ended with status {answer.returncode}"]
+        raise BrokenRuntime(f"{command[0]} failed: {lines[-1]}", hint=_STAY)
+
+
+_STAY = "pyman stays on the Python that it has; run install.sh with another one, by --python"
+
+
+def _version_in(site: str) -> str:
+    """The release that is installed in a folder: an update may have replaced the one that runs."""
+    names = [name for name in _names(site) if name.startswith("pyman_cli-") and name.endswith(".dist-info")]
+    return names[-1].removeprefix("pyman_cli-").removesuffix(".dist-info") if names else ""
+
+
+def remove_older_environments(installation: Installation) -> None:
+    """Remove what `replace_python` and a killed install.sh have left beside pyman's environment."""
+    for path in _older_environments(installation):
+        remove_tree(path)
+
+
+def _older_environments(installation: Installation) -> list[str]:
+    own = os.path.realpath(installation.environment)
+    root = os.path.dirname(own)
+    if os.path.realpath(os.path.join(root, "app")) != own:
+        return []  # This process is itself in an older one, or `app` is not install.sh's.
+    paths = [os.path.join(root, name) for name in _names(root) if _is_environment_name(name)]
+    return [path for path in paths if path != own and is_folder(path) and is_there(os.path.join(path, "pyman.py"))]
+
+
+def _is_environment_name(name: str) -> bool:
+    when, _, process = name.removeprefix(_APP).partition("-")
+    return name.startswith(_APP) and when.isdigit() and process.isdigit()
+
+
 def _unpack(content: bytes, folder: str, by: str) -> None:
     import io
     import zipfile
@@ -219,7 +345,8 @@ def installed_files(installation: Installation, places: Places, search_path: str
         return ()
     if os.path.dirname(real) != os.path.realpath(os.path.dirname(app)) or not is_there(os.path.join(real, "pyman.py")):
         return ()
-    return (*_launchers(app, places.home, search_path), app, real)
+    older = _older_environments(installation)
+    return (*_launchers(app, places.home, search_path), app, *older, real)
 
 
 def bookkeeping(root: str, going: Collection[str]) -> tuple[str, ...]:

@@ -229,8 +229,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "own-python-outdated": Explanation(
         "The Python that pyman itself runs on gets no more fixes, or is an older patch release than is known here. The "
         "Pythons of a distribution are not judged.",
-        "There is no automatic repair. Install pyman again on a newer Python, with the command that the finding names. "
-        "An update of pyman itself leaves it on the same Python.",
+        "`doctor` does not repair it. `pyman self update` replaces a Python that install.sh downloaded for pyman. "
+        "Otherwise install pyman again on a newer Python, with the command that the finding names.",
         "Everything works as before, but pyman downloads and unpacks with a Python that lacks fixes. " + _IGNORE,
     ),
     "no-certificates": Explanation(
