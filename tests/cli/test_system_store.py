@@ -174,3 +174,45 @@ def test_what_only_another_user_s_record_names_is_counted_and_not_written(crowd)
     moved = crowd.admin("install", NEW, "--json").data["moved"][0]
     assert moved["venvs"]["followed"] == 1
     assert settings.read_text() == before
+
+
+def unfit(crowd, name, below):
+    """A package in the user's venv that does not run on releases from `below` on."""
+    package = crowd.home(name) / "v/lib/python3.13/site-packages/spam-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: spam\nVersion: 1.0\nRequires-Python: <{below}\n")
+    (package / "RECORD").write_text("")
+    os.system(f"chown -R {crowd.users[name].pw_uid} {package}")
+
+
+def test_what_does_not_fit_goes_along_and_its_owner_can_hold_it_back_on_the_system_s_release(crowd):
+    assert crowd.pyman("alice", "venv", "v", "--without-pip").status == 0
+    unfit(crowd, "alice", "3.13.10")
+    moved = crowd.admin("install", NEW, "--json")
+    assert moved.status == 1
+    assert "goes along" in moved.data["moved"][0]["notes"][0]["note"]
+    assert crowd.runs("alice") == NEW
+    fixed = crowd.pyman("alice", "doctor", "--fix", "--json").data["findings"]
+    assert [(one["code"], one["status"]) for one in fixed][-1] == ("incompatible", "fixed")
+    assert crowd.runs("alice") == OLD
+    assert os.readlink(crowd.home("alice") / "v/bin/python").startswith(f"{crowd.runtimes}/{OLD}/")
+    assert [one["code"] for one in crowd.pyman("alice", "doctor", "--json").data["findings"]] == ["held-back"]
+    # It counts, and keeps the release.
+    assert [one["why"] for one in crowd.admin("uninstall", OLD, "--json").data["needed"]] == ["held back"]
+
+
+def test_a_venv_that_does_not_fit_her_own_newer_release_stays_on_the_system_s(crowd):
+    assert crowd.pyman("alice", "venv", "v", "--without-pip").status == 0
+    unfit(crowd, "alice", "3.13.10")
+    moved = crowd.pyman("alice", "install", NEW, "--json")
+    assert moved.status == 0, moved
+    assert moved.data["moved"][0]["venvs"]["held_back"] == 1
+    assert os.readlink(crowd.home("alice") / "v/bin/python").startswith(f"{crowd.runtimes}/{OLD}/")
+    assert crowd.runs("alice") == OLD
+
+
+def test_a_hold_at_what_only_the_system_store_has_is_refused(crowd):
+    for words in (("3.13",), ("3.13", OLD)):
+        refused = crowd.pyman("alice", "hold", *words, "--json")
+        assert (refused.status, refused.data["error"]["code"]) == (1, "not-found")
+        assert f"`pyman install {OLD}`" in refused.data["error"]["hint"]

@@ -246,7 +246,7 @@ def judge(
 
 def _targets(store: Store, facts: VenvFacts, older: str | None) -> Iterator[Target]:
     """Wherever a repair may link a venv to."""
-    runtime = store.runtime(older) if older is not None else None
+    runtime = store.find(older) if older is not None else None
     found = (
         relink_target(facts, store, nested=False),
         relink_target(facts, store, nested=True),
@@ -286,14 +286,20 @@ def _questions(
 
 def _older(store: Store, uses: Uses, facts: VenvFacts, version: Version) -> Runtime | None:
     """The highest installed release below the one that a venv of the store follows."""
-    if facts.link is None or uses.named(facts.link) is None:
+    if facts.link is None or (uses.named(facts.link) is None and not _goes_beneath(store, facts.link)):
         return None
     fitting = [
         runtime
-        for runtime in store.releases
+        for layer in store.layers
+        for runtime in layer.releases
         if runtime.whole and runtime.alias == facts.alias and runtime.version < version
     ]
     return max(fitting, key=lambda runtime: runtime.version.order, default=None)
+
+
+def _goes_beneath(store: Store, link: str) -> bool:
+    """True for a link through an alias of the store for everybody."""
+    return store.beneath is not None and link.startswith(f"{store.beneath.root}/runtimes/")
 
 
 def _request_of(facts: VenvFacts) -> Request | None:

@@ -327,11 +327,12 @@ def _install(session: Session, facts: VenvFacts, finding: Finding, store: Store,
 
 
 def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Store, log: RepairLog) -> None:
-    runtime = store.runtime(finding.argument)
+    runtime = store.find(finding.argument)
     alias = facts.alias
     if runtime is None or alias is None:
         raise _nothing_to_do(facts.path)
-    follower = read_follower(facts.folder, store.root, alias.__eq__)
+    followers = (read_follower(facts.folder, layer.root, alias.__eq__) for layer in store.layers)
+    follower = next((one for one in followers if one is not None), None)
     if follower is None:
         raise _nothing_to_do(facts.path)
     reason = f"{short_release(runtime.version)} {finding.message}"
@@ -341,7 +342,8 @@ def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Stor
         runtime.version,
         held_back=reason,
         variant=runtime.variant,
-        found=store.alias_target(alias),
+        found=store.in_use(alias),
+        runtimes=os.path.dirname(runtime.path) if store.level_of(runtime) == "system" else "",
     )
     with locked_store(session), Transaction(session.places) as transaction:
         transaction.undo_with(log.add(_as_done(log, facts, finding, plan)))

@@ -114,8 +114,19 @@ def _alias_name(store: Store, text: str) -> str:
     if not is_alias_name(text) or text == "3":
         raise BadRequest(f"`{text}` is no alias of a minor version", hint="write a minor: `3.13`, `3.14t`")
     if all(runtime.alias != text for runtime in store.runtimes) and store.held(text) is None:
+        present = store.in_use(text)
+        if present is not None:
+            raise _only_beneath(present)
         raise NotFound(f"no {python_name(text)} is installed", hint=f"run `pyman install {text}`")
     return text
+
+
+def _only_beneath(runtime: Runtime) -> NotFound:
+    """The failure to hold what only the store for everybody has: its owner may remove it at any time."""
+    return NotFound(
+        f"{python_name(runtime.release)} is in the system store, and not in yours",
+        hint=f"run `pyman install {runtime.release}`, then hold {runtime.alias} at it",
+    )
 
 
 def _runtime_of(store: Store, alias: str, version: str | None) -> Runtime:
@@ -123,6 +134,8 @@ def _runtime_of(store: Store, alias: str, version: str | None) -> Runtime:
         target = store.alias_target(alias)
         if target is None:
             raise NotFound(f"{alias} points nowhere", hint="run `pyman doctor --fix`")
+        if store.level_of(target) == "system":
+            raise _only_beneath(target)
         return target
     named = store.runtime(version) or store.runtime(f"{alias}-{version}")
     if named is None:
@@ -136,6 +149,8 @@ def _runtime_of(store: Store, alias: str, version: str | None) -> Runtime:
             and request.admits(runtime.version, request.variant)
         ]
         named = max(fitting, key=lambda runtime: runtime.rank, default=None)
+    if named is None and (beneath := store.find(version)) is not None:
+        raise _only_beneath(beneath)
     if named is None or not named.whole:
         raise NotFound(f"{python_name(version)} is not installed", hint=f"run `pyman install {version}`")
     if named.alias != alias:

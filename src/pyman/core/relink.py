@@ -65,8 +65,7 @@ def target_for(facts: VenvFacts, store: Store, alias: str | None) -> Target | No
     if alias is None or not is_repaired(facts.implementation):
         return None
     release = pinned_release(facts)
-    releases = [one for layer in store.layers if (one := layer.runtime(release or "")) is not None]
-    pinned = releases[0] if releases else None
+    pinned = store.find(release) if release is not None else None
     if pinned is not None and pinned.whole and pinned.alias == alias:
         return store_target(store, pinned, pinned.name)
     runtime = store.in_use(alias)

@@ -159,6 +159,10 @@ class Store:
         """The runtime that an alias means: that of this store where it leads anywhere, else of the store beneath."""
         return next((found for layer in self.layers if (found := layer.alias_target(alias)) is not None), None)
 
+    def find(self, name: str) -> Runtime | None:
+        """The runtime with this name, of this store or else of the one beneath."""
+        return next((found for layer in self.layers if (found := layer.runtime(name)) is not None), None)
+
     def path_of(self, runtime: Runtime, name: str) -> str:
         """The place by which a runtime is used: its own, or that of an alias that leads to it."""
         if name == runtime.name:

@@ -279,7 +279,7 @@ class VenvContext:
     def _target_of(self, finding: Finding) -> Target | None:
         """Where a repair would link the venv to; None for one that leaves its base alone."""
         if finding.action == HOLD_BACK:
-            runtime = self.context.store.runtime(finding.argument)
+            runtime = self.context.store.find(finding.argument)
             return store_target(self.context.store, runtime, runtime.name) if runtime is not None else None
         if finding.action != RELINK:
             return None

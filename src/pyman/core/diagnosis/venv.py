@@ -410,7 +410,7 @@ def _dangling(venv: VenvContext) -> Iterator[Finding]:
         yield venv.find("dangling", message, f"rebuild it for {venv.alias}", REBUILD, venv.alias or "", asks=True)
         return
     release = pinned_release(facts)
-    if release is not None and all(layer.runtime(release) is None for layer in venv.context.store.layers):
+    if release is not None and venv.context.store.find(release) is None:
         yield venv.find("dangling", message, f"install {release} again", INSTALL, release)
     else:
         yield venv.relink("dangling", message)

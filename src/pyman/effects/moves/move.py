@@ -359,13 +359,14 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
     old = move.old
     program = os.path.join(old.path, old.executable) if old is not None else None
     minor = minor_of_alias(move.swap.alias)
+    left = {runtime.path for layer in after.layers for runtime in layer.runtimes}
     newly_held: list[tuple[Follower, str]] = []
     blocked: list[tuple[Follower, str]] = []
     updated: list[Follower] = []
     released: list[Follower] = []
     still_held, notes, others = list(move.still_held), list(move.notes), move.others
     for follower, reason in move.newly_held:
-        if old is not None and after.runtime(old.name) is None:
+        if old is not None and old.path not in left:
             blocked.append((follower, f"{reason}, and it cannot be held back on {old.release}, which is to go"))
         elif (ready := _ready(follower, program)).obstacle:
             blocked.append((follower, f"{reason}, and it cannot be held back: {ready.obstacle}"))
