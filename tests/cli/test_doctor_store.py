@@ -488,7 +488,7 @@ def test_the_objects_that_programs_get(machine):
     """Every finding has the same keys, whatever it is about."""
     machine.alias("3.13", OLD)
     answer = machine.json("doctor", status=1)
-    assert list(answer) == ["schema", "changed", "findings", "summary"]
+    assert list(answer) == ["schema", "changed", "findings", "summary", "fixes"]
     assert [list(one) for one in answer["findings"]] == [
         ["code", "severity", "kind", "path", "message", "repair", "status"] for _ in answer["findings"]
     ]

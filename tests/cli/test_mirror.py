@@ -60,13 +60,14 @@ def files(folder):
 def test_another_machine_installs_from_it_as_a_folder_and_over_http(home, tmp_path):
     folder = tmp_path / "mirror of mine"
     first = home.json("mirror", folder, "3.13.5")
-    assert [os.path.isfile(path) for path in first["changed"]] == [True]
+    assert [os.path.isfile(path) for path in first["changed"]] == [True, True]
+    assert os.path.basename(first["changed"][1]) == "advisories.json"
     again = home.pyman("mirror", folder, "3.13.5", "3.13")
     assert again.out == f"3.13.5 for {LINUX} is there already\n3.13.15 for {LINUX} added\n"
     assert str(folder) in again.err
     # What was made is what upstream has: the same places, the same sums.
     real = mirror_folder()
-    for name in files(folder) - {"index.ndjson", ".pyman-mirror/lock", "20260901/SHA256SUMS"}:
+    for name in files(folder) - {"index.ndjson", "advisories.json", ".pyman-mirror/lock", "20260901/SHA256SUMS"}:
         with open(f"{real}/{name}", "rb") as one, open(folder / name, "rb") as other:
             assert one.read() == other.read()
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder / "20260901", check=True)
@@ -89,6 +90,7 @@ def test_for_other_platforms(user, tmp_path, upstream):
     }  # fmt: skip
     assert files(folder) == {
         "index.ndjson",
+        "advisories.json",
         "20261001/SHA256SUMS",
         ".pyman-mirror/lock",
         *(str(place(folder, "3.13.9", "20261001", one).relative_to(folder)) for one in (ARM, MAC)),
@@ -132,7 +134,7 @@ def test_one_that_is_cut_off_goes_on_and_is_not_named_before_it_is_whole(user, t
     user.pyman("mirror", folder, "3.13")
     assert place(folder, "3.13.9", "20261001", LINUX).read_bytes() == content("3.13.9", LINUX)
     assert files(folder) == {
-        "index.ndjson", "20261001/SHA256SUMS", ".pyman-mirror/lock", archive[1:],
+        "index.ndjson", "advisories.json", "20261001/SHA256SUMS", ".pyman-mirror/lock", archive[1:],
     }  # fmt: skip
 
 
@@ -196,7 +198,7 @@ def test_two_at_once_lose_nothing(user, tmp_path):
     assert [process.wait(60) for process in running] == [0, 0, 0]
     text = (folder / "index.ndjson").read_text()
     assert all(version in text for version in ("3.14.1", "3.13.9", "3.13.8"))
-    assert len(files(folder)) == 3 + 2 + 1 + 1
+    assert len(files(folder)) == 3 + 2 + 1 + 1 + 1
 
 
 def test_a_folder_that_cannot_be_written(user, tmp_path):

@@ -45,6 +45,7 @@ def test_the_new_release_flows_into_the_venvs_of_every_tool(user):
     assert answer["schema"] == "pyman/1"
     [installed] = answer["installed"]
     assert (installed["version"], installed["already"], installed["aliases"]) == (NEW, False, ["3.13", "3"])
+    assert answer["moved"][0].pop("fixes")["at_least"] >= 35
     assert answer["moved"] == [
         {
             "alias": "3.13",

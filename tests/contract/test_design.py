@@ -102,7 +102,7 @@ LINES = [
     "install 3.11", "install --force 3.13.5", "upgrade --prune", "hold 3.13 3.13.5", "unhold 3.13", "rollback 3.13", "forget v",
     "prune", "uninstall 3.13.5", "uninstall 3.11.2", "adopt", "list", "list --available", "list --outdated", "info 3.13",
     "info v", "info stale", "venv --without-pip w", "venvs --size", "venvs --remove v", "venvs --unused 1y", "venvs --unused 1y --remove", "doctor", "doctor --undo", "doctor --explain gone", "rebuild v --force",
-    "register .", "pin v", "follow p", "shims", "use", "use 3.13", "find", "which", "which --explain", "which --all", "init bash",
+    "register .", "pin v", "pin v 3.13.5", "follow p", "shims", "use", "use 3.13", "find", "which", "which --explain", "which --all", "init bash",
     "completions fish", "report", "report --merge report.json", "mirror ../mirror 3.13", "cache", "cache dir", "cache clean",
     "self", "schedule", "schedule run",
 ]  # fmt: skip

@@ -28,6 +28,7 @@ VARIABLES = {
     "PYMAN_CONFIG": "The settings file, instead of `~/.config/pyman/config.toml`.",
     "PYMAN_SYSTEM_CONFIG": "The settings file of the system, instead of `/etc/pyman/config.toml`. Root ignores it.",
     "PYMAN_PYTHON": "The Python of this shell: it takes precedence over every version file.",
+    "PYMAN_ADVISORIES_URL": "Where a newer table of advisories is: a web address, or the path of a file.",
     "PYMAN_MIRROR": "A folder or URL with an `index.ndjson`, used instead of upstream. `--mirror` takes precedence.",
     "PYMAN_OFFLINE": "`1` forbids the network, as `--offline` does.",
     "PYMAN_KEEP_RUNNING": "`1` leaves aliases that running processes use where they are; `pyman schedule run` sets it.",

@@ -10,6 +10,7 @@ import typer
 from pyman.app import install as installing
 from pyman.app.console import Answer, Session, Table
 from pyman.app.install import notice_of_base
+from pyman.app.reasons import Reasons
 from pyman.app.select import choose_path
 from pyman.app.shims import keep_shims_current
 from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status
@@ -94,14 +95,14 @@ def _show(session: Session, externals: list[ExternalPython]) -> Answer:
 def _adopt_all(session: Session, asked: list[tuple[str, ExternalPython]]) -> Answer:
     if not session.dry_run:
         prepare_folders(session.places)
-    done = installing.Installed()
+    done, reasons = installing.Installed(), Reasons(session)
 
     def answer() -> Answer:
         store = session.store()
         data = {
             "installed": [installed_data(store, one) for one in done.results],
             "changed": changed_names(done),
-            "moved": moved_data(done.moved),
+            "moved": moved_data(done.moved, reasons),
         }
         lines = tuple(line for one in done.results for line in one.said)
         return Answer(data, lines, error=done.error, status=moved_status(done.moved))
@@ -111,7 +112,7 @@ def _adopt_all(session: Session, asked: list[tuple[str, ExternalPython]]) -> Ans
         try:
             with Part():
                 runtime, moves, kept = adopt_one(session.places, external, session.observer, preview=session.preview)
-                said = (_kept(kept),) if kept is not None else _adopted(session, runtime, external, moves)
+                said = (_kept(kept),) if kept is not None else _adopted(session, runtime, external, moves, reasons)
                 done.results.append(
                     installing.InstallResult(Request(path, "path"), runtime, kept is not None, moves, said)
                 )
@@ -121,8 +122,10 @@ def _adopt_all(session: Session, asked: list[tuple[str, ExternalPython]]) -> Ans
     return answer()
 
 
-def _adopted(session: Session, runtime: Runtime, external: ExternalPython, moves: tuple[Moved, ...]) -> tuple[str, ...]:
-    more = (*notice_of_base(external), *moved_lines(moves, planned=session.dry_run))
+def _adopted(
+    session: Session, runtime: Runtime, external: ExternalPython, moves: tuple[Moved, ...], reasons: Reasons
+) -> tuple[str, ...]:
+    more = (*notice_of_base(external), *moved_lines(moves, reasons, planned=session.dry_run))
     done = session.shown("adopted", "would adopt")
     return (f"{done} {runtime.name} from {external.prefix} ({external.origin})", *(f"  {line}" for line in more))
 

@@ -283,7 +283,16 @@ class _Fixing:
                 judged.append(JudgedFinding(finding, FAILED, why[key]) if key in why else JudgedFinding(finding, OPEN))
         judged += [JudgedFinding(finding, FIXED) for finding in worst_first(done)]
         seen = replace(self.seen, venvs=tuple(self.venvs.values()))
-        return answer(self._session, seen, judged, self._asked, fix=True, dry_run=False, not_wanted=self.not_wanted)
+        return answer(
+            self._session,
+            seen,
+            judged,
+            self._asked,
+            fix=True,
+            dry_run=False,
+            not_wanted=self.not_wanted,
+            may_ask=not cut_off,
+        )
 
 
 def _fix(

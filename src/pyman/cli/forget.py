@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
+from pyman.app.reasons import Reasons
 from pyman.app.remove import needed_by, to_remove
 from pyman.app.shims import keep_shims_current
 from pyman.cli.show.changes import moved_data, moved_lines, moved_status
@@ -38,9 +39,10 @@ def forget(
     changed: list[str] = []
     lines: list[str] = []
     moved: list[Moved] = []
+    reasons = Reasons(session)
 
     def answer() -> Answer:
-        data = {"changed": changed, "moved": moved_data(tuple(moved))}
+        data = {"changed": changed, "moved": moved_data(tuple(moved), reasons)}
         return Answer(data, tuple(lines), status=moved_status(moved))
 
     session.if_cut_off(answer)
@@ -60,7 +62,7 @@ def forget(
             changed.append(runtime.name)
             done = session.shown("forgot", "would forget")
             lines.append(f"{done} {runtime.name}; {runtime.target} stays as it is")
-            lines += moved_lines(moves, planned=session.dry_run)
+            lines += moved_lines(moves, reasons, planned=session.dry_run)
             keep_shims_current(session)
     return answer()
 

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
+from pyman.app.reasons import Reason, Reasons
 from pyman.cli.show.changes import moved_data, moved_lines, moved_status
+from pyman.cli.show.reasons import kept_away_line, known_fixes
 from pyman.cli.verb import verb
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, is_alias_name, rollback_target
@@ -46,12 +48,16 @@ def hold(
     moved = set_hold(
         session.places, name, runtime.name, session.observer, check=not no_check, force=force, preview=session.preview
     )
+    reasons = Reasons(session)
+    kept_away = Reason() if moved else reasons.of_runtime(session.store(), runtime)
     lines = (
-        *moved_lines(moved, planned=session.dry_run),
+        *moved_lines(moved, reasons, planned=session.dry_run),
         f"{name} {session.shown('is', 'would be')} held at {runtime.name}; `pyman unhold {name}` lets it go",
+        *(f"  this {line}" for line in kept_away_line(reasons, kept_away)),
     )
     changed = [] if was_held and not moved else [name]
-    return Answer({"changed": changed, "moved": moved_data(moved)}, lines, status=moved_status(moved))
+    data = {"changed": changed, "moved": moved_data(moved, reasons), **known_fixes(kept_away)}
+    return Answer(data, lines, status=moved_status(moved))
 
 
 @verb
@@ -72,10 +78,11 @@ def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: 
     )
     target = session.store().alias_target(name)
     where = f", at {target.name}" if target is not None else ""
+    reasons = Reasons(session)
     return Answer(
-        {"changed": [name], "moved": moved_data(moved)},
+        {"changed": [name], "moved": moved_data(moved, reasons)},
         (
-            *moved_lines(moved, planned=session.dry_run),
+            *moved_lines(moved, reasons, planned=session.dry_run),
             f"{name} {session.shown('is not', 'would not be')} held any more{where}",
         ),
         status=moved_status(moved),
@@ -103,11 +110,12 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
     moved = set_hold(
         session.places, name, target.name, session.observer, check=not no_check, force=force, preview=session.preview
     )
+    reasons = Reasons(session)
     lines = (
-        *moved_lines(moved, planned=session.dry_run),
+        *moved_lines(moved, reasons, planned=session.dry_run),
         f"{name} {session.shown('is', 'would be')} held at {target.name}; `pyman unhold {name}` goes forward again",
     )
-    return Answer({"changed": [name], "moved": moved_data(moved)}, lines, status=moved_status(moved))
+    return Answer({"changed": [name], "moved": moved_data(moved, reasons)}, lines, status=moved_status(moved))
 
 
 def _alias_name(store: Store, text: str) -> str:

@@ -9,8 +9,10 @@ import typer
 
 from pyman.app.console import Answer, Session, megabytes, short_path
 from pyman.app.examine import examine, judge
+from pyman.app.reasons import Reason, Reasons
 from pyman.app.relink import named_venv
 from pyman.cli.show.changes import runtime_data
+from pyman.cli.show.reasons import identifiers, not_judged, reason_data
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
 from pyman.core.implementation import is_repaired, other_name
@@ -86,8 +88,10 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
     names = store.names_of(runtime)
     manifest = read_manifest(runtime)
     venvs = sorted(read_users(store, others).get(runtime.path, ()))
+    reasons = Reasons(session)
+    reason = reasons.of_runtime(store, runtime)
     data = {
-        **runtime_data(store, runtime, len(venvs)),
+        **runtime_data(store, runtime, len(venvs), reason),
         "name": runtime.name,
         "executable": os.path.join(runtime.path, runtime.executable),
         "url": manifest.url if manifest is not None else None,
@@ -126,7 +130,22 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
         for dependent in needs
         if dependent.why not in ("follows", "unreachable")
     ][:10]
-    return Answer(data, tuple(lines))
+    return Answer(data, (*lines, *_newer_lines(reasons, reason)))
+
+
+def _newer_lines(reasons: Reasons, reason: Reason) -> list[str]:
+    """What a newer release fixes, with the identifiers."""
+    from pyman.core.advisories import fixes_upward
+
+    if reason.of_distribution:
+        return [f"  {not_judged(reason)}"]
+    if reason.fixes is None:
+        return []
+    new = reason.fixes.new
+    return [
+        f"  {new if reason.fixes.ids else f'{new} is newer:'} {fixes_upward(reason.fixes, reasons.today)}",
+        *(f"    {line}" for line in identifiers(reason)),
+    ]
 
 
 def _about_venv(session: Session, store: Store, path: str) -> Answer:
@@ -136,6 +155,9 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     findings = diagnose_venv(facts, judge(session, store, [facts]))
     state = state_of_venv(findings, facts.path)
     chain = [step for step in (facts.way.chain if facts.way is not None else ()) if step]
+    reasons, reason = Reasons(session), Reason()
+    if facts.running is not None and facts.python is not None:
+        reason = reasons.of_newer(store, facts.python, facts.running.variant, facts.running.prefix)
     others = [
         other.path
         for other in examine(session, machine=False).venvs
@@ -159,6 +181,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
             {"code": one.code, "severity": one.severity, "message": one.message, "repair": one.repair}
             for one in findings
         ],
+        "fixes": reason_data(reason),
     }
     lines = [f"{short_path(session, facts.path)}, made by {facts.creator}"]
     if facts.folder != facts.path:
@@ -174,6 +197,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
         if value is not None:
             lines.append(f"  {key} in pyvenv.cfg: {value}")
     lines.append(f"  {_what_moves(facts, store, findings)}")
+    lines += _newer_lines(reasons, reason)
     lines.append(f"  others on the same Python: {len(others)}")
     lines += [f"    {short_path(session, other)}" for other in others[:_MOST_NAMED]]
     if len(others) > _MOST_NAMED:

@@ -6,6 +6,7 @@ import os
 
 from pyman.app import install as installing
 from pyman.app.console import Answer, Session
+from pyman.app.reasons import Reasons
 from pyman.app.select import for_this_machine, is_there
 from pyman.app.shims import keep_shims_current
 from pyman.app.version_sources import notes_of_source, version_sources
@@ -83,7 +84,8 @@ def install(
     if archive is not None and is_built:
         raise UsageError("`--from` and `--build` name two sources", hint="leave one of them away")
     done = installing.Installed()
-    session.if_cut_off(lambda: _answer(session, done))
+    reasons = Reasons(session, may_ask=True, mirror=mirror)
+    session.if_cut_off(lambda: _answer(session, done, reasons.without_asking()))
     if archive is not None:
         _install_archive(session, archive, done, force=force, check=not no_check)
     else:
@@ -106,13 +108,13 @@ def install(
         words = first.runtime.name if first.runtime.is_own_build else words
         changed += [os.path.join(session.places.root, "default")] if session.store().default != words else []
         set_default(session.places, words, preview=session.preview)
-    return _answer(session, done, changed)
+    return _answer(session, done, reasons, changed)
 
 
-def _answer(session: Session, result: installing.Installed, changed: Iterable[str] = ()) -> Answer:
+def _answer(session: Session, result: installing.Installed, reasons: Reasons, changed: Iterable[str] = ()) -> Answer:
     """What was installed so far, and what else was `changed`."""
     store = session.store()
-    lines = moved_lines(result.reconciled, planned=session.dry_run)
+    lines = moved_lines(result.reconciled, reasons, planned=session.dry_run)
     for one in result.results:
         choice = pinned(store, one.runtime)
         verb_done = "is installed already" if one.already else session.shown("is installed", "would be installed")
@@ -120,12 +122,12 @@ def _answer(session: Session, result: installing.Installed, changed: Iterable[st
             named = one.runtime.name if one.runtime.is_own_build else choice.release
             lines.append(f"{python_name(named)} {verb_done}")
         lines += one.said
-        lines += moved_lines(one.moved, planned=session.dry_run)
-        lines += notice_of_alias(session, one.runtime)
+        lines += moved_lines(one.moved, reasons, planned=session.dry_run)
+        lines += notice_of_alias(session, one.runtime, reasons)
     data = {
         "changed": [*changed_names(result), *changed],
         "installed": [installed_data(store, one) for one in result.results],
-        "moved": moved_data(result.moved),
+        "moved": moved_data(result.moved, reasons),
     }
     return Answer(data, tuple(lines), error=result.error, status=moved_status(result.moved))
 

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session, Table
+from pyman.app.reasons import Reason, Reasons
 from pyman.cli.show.changes import runtime_data
 from pyman.cli.show.output import shown_place, with_pyman_line
+from pyman.cli.show.reasons import fixes_cell, reason_data, source_notes
 from pyman.cli.show.rows import alias_data
 from pyman.cli.verb import verb
 from pyman.core.implementation import CPYTHON
@@ -69,12 +71,14 @@ def list_installed(session: Session, store: Store) -> Answer:
     """The registry, as a table."""
     others = unrecorded_venvs(session.places)
     users = {path: len(venvs) for path, venvs in read_users(store, others).items()}
-    rows, records = [], []
+    rows, records, reasons = [], [], Reasons(session)
     states = [state for layer in store.layers for state in read_runtime_states(layer)]
     broken = {state.runtime.path for state in states if state.trouble is not None}
     for runtime in (runtime for layer in store.layers for runtime in layer.runtimes):
         names = store.names_of(runtime)
-        records.append(runtime_data(store, runtime, users.get(runtime.path, 0)))
+        # Only programs are told, so only they wait for it.
+        reason = reasons.of_runtime(store, runtime) if session.json else None
+        records.append(runtime_data(store, runtime, users.get(runtime.path, 0), reason))
         state = "  (broken: see `pyman doctor`)" if runtime.path in broken or not runtime.whole else ""
         rows.append(
             (
@@ -171,6 +175,7 @@ def list_outdated(session: Session, store: Store) -> Answer:
     known = installing.catalogue(session, None, minors)
     known.refuse_nothing()
     rows, records = [], []
+    reasons, judged = Reasons(session, may_ask=True), list[Reason]()
     builds = {
         runtime.name: manifest.build or ""
         for runtime in store.runtimes
@@ -183,16 +188,20 @@ def list_outdated(session: Session, store: Store) -> Answer:
         present = store.alias_target(minor.text)
         held = store.held(minor.text) is not None
         remark = "held" if held else "adopted" if minor.text in adopted else ""
-        rows.append((minor.text, present.name if present else "", decision.name, remark))
+        newest = decision.build.version
+        reason = reasons.between(present.version, present.target, newest) if present is not None else Reason()
+        judged.append(reason)
+        rows.append((minor.text, present.name if present else "", decision.name, fixes_cell(reason), remark))
         records.append(
             {
                 "alias": minor.text,
                 **version_data(present.version if present is not None else None),
                 "variant": minor.variant,
-                "newest": str(decision.build.version),
-                **({"newest_implementation_version": own} if (own := decision.build.version.own) else {}),
+                "newest": str(newest),
+                **({"newest_implementation_version": newest.own} if newest.own else {}),
                 "build": decision.build.build,
                 "held": held,
+                "fixes": reason_data(reason),
             }
         )
     notes = [*known.stale_notes, *(error.message for error in dict.fromkeys(known.unreachable.values()))]
@@ -201,13 +210,14 @@ def list_outdated(session: Session, store: Store) -> Answer:
     notes += [cannot_use(one).message for one in damaged]
     if not named and not damaged:
         notes.append(installing.nothing_newer(known))
+    notes += source_notes(reasons, judged)
     if any(alias not in adopted for alias in named):
         notes.append("run `pyman upgrade` to install them")
     mine = [alias for alias in named if alias in adopted]
     notes += [f"run `pyman upgrade {alias}` to install {alias} beside the adopted one" for alias in mine]
     return Answer(
         {"outdated": records},
-        table=Table(("Minor", "Installed", "Newest", ""), tuple(rows)),
+        table=Table(("Minor", "Installed", "Newest", "Fixes", ""), tuple(rows)),
         notes=tuple(notes),
     )
 

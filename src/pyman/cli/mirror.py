@@ -9,7 +9,9 @@ import typer
 
 from pyman.app.console import Answer, Session
 from pyman.app.install import Known, catalogue
+from pyman.app.reasons import Reasons
 from pyman.cli.verb import verb
+from pyman.core.advisories import FILE, Table
 from pyman.core.catalogue import INDEX, Build, MirroredArchive, mirrored
 from pyman.core.escape import as_word
 from pyman.core.plans.install import refuse_what_has_no_build, wanted_builds
@@ -17,7 +19,7 @@ from pyman.core.platform import is_triple
 from pyman.core.record import replace
 from pyman.core.request import Request, parse_request
 from pyman.core.version import version_data
-from pyman.effects.catalogue.mirror import add_archives, archives_there
+from pyman.effects.catalogue.mirror import add_archives, add_table, archives_there, lacks_table
 from pyman.effects.machine import platform as this_platform
 from pyman.errors import UsageError
 
@@ -54,20 +56,27 @@ def mirror(
         wanted += wanted_builds(asked, known.builds, known.unusable, name)
     place = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))
     archives = [mirrored(build) for build in wanted]
+    table = Reasons(session, may_ask=True).table
     if session.dry_run:
-        return _answer(session, place, archives_there(place, archives))
+        there = archives_there(place, archives)
+        return _answer(session, place, there, [table] if table is not None and lacks_table(place, table) else [])
     done: dict[MirroredArchive, bool] = {}
-    session.if_cut_off(lambda: _answer(session, place, done))
+    added: list[Table] = []
+    session.if_cut_off(lambda: _answer(session, place, done, added))
     add_archives(place, archives, done, offline=session.offline, observer=session.observer)
+    if table is not None:
+        add_table(place, table, added, session.observer)
     command = f"PYMAN_MIRROR={as_word(place)} pyman install"
     note = f"install from it with `{command}`, or put it behind a web server: {INDEX} is its list"
-    return replace(_answer(session, place, {archive: done[archive] for archive in archives}), notes=(note,))
+    answer = _answer(session, place, {archive: done[archive] for archive in archives}, added)
+    return replace(answer, notes=(note,))
 
 
-def _answer(session: Session, place: str, done: dict[MirroredArchive, bool]) -> Answer:
-    """What is in the mirror so far."""
+def _answer(session: Session, place: str, done: dict[MirroredArchive, bool], tables: list[Table]) -> Answer:
+    """What is in the mirror so far; `tables` holds the one of advisories, where it was added."""
+    changed = [os.path.join(place, archive.place) for archive, added in done.items() if added]
     data = {
-        "changed": [os.path.join(place, archive.place) for archive, added in done.items() if added],
+        "changed": [*changed, *(os.path.join(place, FILE) for _ in tables)],
         "path": place,
         "archives": [
             {
@@ -85,6 +94,7 @@ def _answer(session: Session, place: str, done: dict[MirroredArchive, bool]) -> 
         f"{archive.build.release} for {archive.build.platform} {new if added else 'is there already'}"
         for archive, added in done.items()
     ]
+    lines += [f"advisories known to {table.known_to} {new}" for table in tables]
     return Answer(data, tuple(lines))
 
 

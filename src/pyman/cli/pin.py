@@ -9,13 +9,15 @@ import typer
 
 from pyman.app.consent import get_consent, refuse_other_place, refuse_stage, shown_move
 from pyman.app.console import Answer, Session
+from pyman.app.reasons import Reason, Reasons
 from pyman.app.relink import link_venv, named_venv
+from pyman.cli.show.reasons import kept_away_line, known_fixes, move_lines
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
 from pyman.core.owners import foreign_command
 from pyman.core.plans.install import installed_for
-from pyman.core.relink import store_target, wanted_alias
+from pyman.core.relink import Target, store_target, wanted_alias
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store
 from pyman.core.venv import VenvFacts
@@ -58,7 +60,13 @@ def pin(
     changes = link_venv(session, facts, target, runtime.release, "pin")
     done = session.shown("is", "would be")
     line = f"{facts.path} {done} pinned to {runtime.release}{shown_move(session, facts, target)}"
-    return Answer({"changed": [facts.path] if changes else []}, (line, *lost))
+    reasons = Reasons(session)
+    reason, told = _of_move(reasons, facts, target)
+    if facts.python == runtime.version:
+        reason = reasons.of_runtime(store, runtime)
+        told = [f"this {line}" for line in kept_away_line(reasons, reason)]
+    data = {"changed": [facts.path] if changes else [], **known_fixes(reason)}
+    return Answer(data, (line, *(f"  {each}" for each in told), *lost))
 
 
 @verb
@@ -83,7 +91,18 @@ def follow(session: Session, venv: _VENV = None, yes: _YES = False) -> Answer:
     changes = link_venv(session, facts, target, alias, "follow")
     done = session.shown("follows", "would follow")
     line = f"{facts.path} {done} {alias}, now {runtime.release}{shown_move(session, facts, target)}"
-    return Answer({"changed": [facts.path] if changes else []}, (line, *lost))
+    reason, told = _of_move(Reasons(session), facts, target)
+    data = {"changed": [facts.path] if changes else [], **known_fixes(reason)}
+    return Answer(data, (line, *(f"  {each}" for each in told), *lost))
+
+
+def _of_move(reasons: Reasons, facts: VenvFacts, target: Target) -> tuple[Reason, list[str]]:
+    """What may be said of a venv's move to a Python, and its words; nothing where it runs that release already."""
+    running = facts.running
+    if running is None or running.version is None or running.version == target.version:
+        return Reason(), []
+    reason = reasons.between(running.version, running.prefix, target.version, target.prefix)
+    return reason, move_lines(reasons, running.version, target.version, reason)
 
 
 def _own_venv(session: Session, text: str | None, command: str, *, yes: bool) -> VenvFacts:

@@ -9,7 +9,6 @@ import typer
 from pyman.app.console import Answer, Session
 from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.cli.options import SearchOption
-from pyman.cli.show.changes import moved_data
 from pyman.cli.verb import verb
 
 
@@ -40,7 +39,7 @@ def prune(
                 for runtime, dependent in done.kept
             ],
             "without_way_back": list(done.without_way_back),
-            "moved": moved_data(()),
+            "moved": [],
         }
         return Answer(data, tuple(done.lines()), error=done.refusal)
 

@@ -11,12 +11,13 @@ import typer
 
 from pyman import __version__
 from pyman.app.console import Answer, Session, is_terminal, megabytes
+from pyman.app.reasons import Reasons
 from pyman.app.report import identity, look, read_reports
 from pyman.app.schedule import schedule_state
 from pyman.app.search import notes_of_search, search_if_due
 from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import runtime_data
-from pyman.cli.show.findings import JudgedFinding, finding_data, summary_data
+from pyman.cli.show.findings import JudgedFinding, finding_data, summary_data, with_reasons
 from pyman.cli.show.output import count_of_venvs
 from pyman.cli.show.rows import alias_data, schedule_data, venv_data
 from pyman.cli.verb import verb
@@ -94,11 +95,12 @@ def report(
 def _of_this_machine(session: Session, searched: Any) -> dict[str, Any]:
     seen, users, sizes = look(session, searched)
     far = [unreachable_venv(known.path) for known, how in seen.absent if how == UNREACHABLE]
-    judged = [JudgedFinding(finding, OPEN) for finding in worst_first(seen.findings)]
+    reasons = Reasons(session)
+    judged = with_reasons(reasons, [JudgedFinding(finding, OPEN) for finding in worst_first(seen.findings)])
     return {
         **identity(__version__),
         "runtimes": [
-            runtime_data(seen.store, runtime, users.get(runtime.path, 0))
+            runtime_data(seen.store, runtime, users.get(runtime.path, 0), reasons.of_runtime(seen.store, runtime))
             for layer in seen.store.layers
             for runtime in layer.runtimes
         ],

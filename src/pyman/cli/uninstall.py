@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
+from pyman.app.reasons import Reasons
 from pyman.app.remove import forget_gone, needed_by, to_remove
 from pyman.app.search import search_before_removal
 from pyman.app.shims import keep_shims_current
 from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import moved_data, moved_lines, moved_status
+from pyman.cli.show.reasons import move_lines
 from pyman.cli.verb import verb
 from pyman.core.plans.move import Follower
 from pyman.core.plans.removal import Dependent
@@ -60,9 +62,10 @@ def uninstall(
     others = unrecorded_venvs(session.places, searched.venvs)
     going = [_look(session, store, runtime, chosen, others, relink=relink, force=force) for runtime in chosen]
     if not force and any(one.needed for one in going):
-        return _refused(going, relink=relink)
+        return _refused(going, store, Reasons(session), relink=relink)
     done: list[tuple[_Going, tuple[Moved, ...]]] = []
-    session.if_cut_off(lambda: _answer(session, done))
+    reasons = Reasons(session)
+    session.if_cut_off(lambda: _answer(session, done, reasons))
     for one in going:
         with Part():
             moves = remove_runtime(
@@ -76,10 +79,10 @@ def uninstall(
             done.append((one, moves))
             keep_shims_current(session)
     forget_gone(session)
-    return _answer(session, done)
+    return _answer(session, done, reasons)
 
 
-def _answer(session: Session, done: list[tuple[_Going, tuple[Moved, ...]]]) -> Answer:
+def _answer(session: Session, done: list[tuple[_Going, tuple[Moved, ...]]], reasons: Reasons) -> Answer:
     """What was removed so far."""
     lines: list[str] = []
     for one, moves in done:
@@ -98,13 +101,13 @@ def _answer(session: Session, done: list[tuple[_Going, tuple[Moved, ...]]]) -> A
             if runtime.is_managed
             else f"{session.shown('forgot', 'would forget')} {runtime.name}; {runtime.target} stays"
         )
-        lines += moved_lines(moves, planned=session.dry_run)
+        lines += moved_lines(moves, reasons, planned=session.dry_run)
     removed = [one.runtime for one, _ in done]
     moved = tuple(move for _, moves in done for move in moves)
     data = {
         "changed": [runtime.name for runtime in removed],
         "removed": [{**version_data(runtime.version), "path": runtime.target or runtime.path} for runtime in removed],
-        "moved": moved_data(moved),
+        "moved": moved_data(moved, reasons),
         "needed": [],
     }
     return Answer(data, tuple(lines), status=moved_status(moved))
@@ -171,8 +174,16 @@ def _look(
     )
 
 
-def _refused(going: list[_Going], *, relink: bool) -> Answer:
+def _refused(going: list[_Going], store: Store, reasons: Reasons, *, relink: bool) -> Answer:
     """Nothing is removed: who needs what, for people and for programs."""
+    given_up = []
+    for one in going:
+        down = next((dependent.goes_down_to for dependent in one.needed if dependent.goes_down_to), "")
+        lower = store.runtime(down)
+        if lower is not None:
+            reason = reasons.between_runtimes(one.runtime, lower)
+            lines = move_lines(reasons, one.runtime.version, lower.version, reason)
+            given_up += [f"going down to {down} {line}" for line in lines if not reason.of_distribution]
     told = []
     listed: list[str] = []
     for one in going:
@@ -199,4 +210,4 @@ def _refused(going: list[_Going], *, relink: bool) -> Answer:
         for dependent in one.needed
     ]
     data = {"changed": [], "removed": [], "moved": [], "needed": needed}
-    return Answer(data, notes=tuple(listed), error=error)
+    return Answer(data, notes=(*listed, *given_up), error=error)

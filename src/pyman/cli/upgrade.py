@@ -8,6 +8,7 @@ import typer
 
 from pyman.app import install as installing
 from pyman.app.console import Answer, Session
+from pyman.app.reasons import Reasons
 from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.app.search import search_if_due
 from pyman.app.shims import keep_shims_current
@@ -21,6 +22,7 @@ from pyman.cli.show.changes import (
     notice_of_alias,
     waiting_data,
 )
+from pyman.cli.show.reasons import move_lines
 from pyman.cli.verb import verb
 from pyman.core.plans.install import (
     Fetch,
@@ -75,8 +77,8 @@ def upgrade(
         pyman upgrade
         pyman upgrade 3.13 --prune
     """
-    done = _Done(session)
-    session.if_cut_off(done.answer)
+    done = _Done(session, Reasons(session, may_ask=True, mirror=mirror))
+    session.if_cut_off(done.answer_of_what_was_cut_off)
     # Before anything changes: ctrl-C ends the command here.
     searched = search_if_due(session, search if search is not None or not prune else True, may_end=False)
     with Part():
@@ -111,8 +113,8 @@ def upgrade(
             _get_together(session, fetches, done.installed, check=not no_check, force=force)
             keep_shims_current(session)
     elif minors and done.installed.error is None:
-        done.lines = _nothing_newer(session, minors, known)
-    done.lines += _newer_than_adopted(adopted, store, known.builds)
+        done.lines = _nothing_newer(session, minors, known, done.reasons)
+    done.lines += _newer_than_adopted(adopted, store, known.builds, done.reasons)
     if prune:
         remove_unused(session, done.pruned, search=search, searched=searched)
     return done.answer()
@@ -121,23 +123,29 @@ def upgrade(
 class _Done:
     """What was done so far."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, reasons: Reasons) -> None:
         self._session = session
+        self.reasons = reasons
         self.installed = installing.Installed()
         self.pruned = Pruned(dry_run=session.dry_run)
         self.lines: list[str] = []
 
+    def answer_of_what_was_cut_off(self) -> Answer:
+        """The same, at once."""
+        self.reasons.without_asking()
+        return self.answer()
+
     def answer(self) -> Answer:
         """For people and for programs."""
         planned = self._session.dry_run
-        lines = moved_lines(self.installed.reconciled, planned=planned)
+        lines = moved_lines(self.installed.reconciled, self.reasons, planned=planned)
         for result in self.installed.results:
             done = (
                 "is installed already" if result.already else self._session.shown("is installed", "would be installed")
             )
             lines.append(f"{python_name(result.runtime.name)} {done}")
-            lines += moved_lines(result.moved, planned=planned)
-            lines += notice_of_alias(self._session, result.runtime)
+            lines += moved_lines(result.moved, self.reasons, planned=planned)
+            lines += notice_of_alias(self._session, result.runtime, self.reasons)
         if planned and any(move.followed for move in self.installed.moved):
             lines.append("compiled packages are checked once the new release is there")
         lines += [*self.lines, *self.pruned.lines()]
@@ -145,7 +153,7 @@ class _Done:
         data = {
             "changed": [*changed_names(self.installed), *(runtime.name for runtime, _ in self.pruned.removed)],
             "installed": [installed_data(store, result) for result in self.installed.results],
-            "moved": moved_data(self.installed.moved),
+            "moved": moved_data(self.installed.moved, self.reasons),
             "waiting": waiting_data(self.installed.moved),
             "removed": removed_data(self.pruned),
         }
@@ -176,7 +184,7 @@ def _get_together(
         done.results.append(installing.InstallResult(wanted.request, runtime, already, moves))
 
 
-def _newer_than_adopted(minors: list[Request], store: Store, builds: Sequence[Build]) -> list[str]:
+def _newer_than_adopted(minors: list[Request], store: Store, builds: Sequence[Build], reasons: Reasons) -> list[str]:
     """What exists beyond adopted releases: their owners bring it, or the user names the minor."""
     lines = []
     for minor in minors:
@@ -187,10 +195,13 @@ def _newer_than_adopted(minors: list[Request], store: Store, builds: Sequence[Bu
                 f"{minor.text} is an adopted {present.release} ({owner}); {decision.name} is available: "
                 f"run `pyman upgrade {minor.text}` to install it"
             )
+            new = decision.build.version
+            reason = reasons.between(present.version, present.target, new)
+            lines += [f"  {line}" for line in move_lines(reasons, present.version, new, reason)]
     return lines
 
 
-def _nothing_newer(session: Session, minors: list[Request], known: installing.Known) -> list[str]:
+def _nothing_newer(session: Session, minors: list[Request], known: installing.Known, reasons: Reasons) -> list[str]:
     """That nothing is to be done, and which aliases do not get what is there."""
     store = session.store()
     held = []
@@ -201,5 +212,5 @@ def _nothing_newer(session: Session, minors: list[Request], known: installing.Kn
             default=None,
         )
         if newest is not None:
-            held += notice_of_alias(session, newest)
+            held += notice_of_alias(session, newest, reasons)
     return held or [installing.nothing_newer(known)]

@@ -6,6 +6,7 @@ that it has here; nothing in it is a path of this machine, an instruction or mar
 
 from __future__ import annotations
 
+from pyman.core.advisories import SEVERITIES, UNRATED
 from pyman.core.record import record
 from pyman.core.upkeep import parse_run
 from pyman.errors import NOT_A_REPORT, PymanError
@@ -25,7 +26,7 @@ _MOST_VALUES = 8_000_000
 _LONGEST = 4096
 _MOST_VALUES_OF_A_USER = 1_000_000
 """In one answer: 20,000 venvs have a quarter of that, and several users are asked at once."""
-_MOST_ALIASES = 100
+_MOST_NAMES = 100
 
 _TEXTS = ("host", "user", "pyman", "time")
 _RUNTIME = {
@@ -39,6 +40,7 @@ _RUNTIME = {
     "build": str,
     "venvs": int,
     "aliases": list,
+    "fixes": dict,
 }
 _ALIAS = {"name": str, "target": str, "held": bool}
 _VENV = {
@@ -231,12 +233,33 @@ def _value(value: object, kind: type) -> Any:
     """A value of its kind and of a bearable length; None for any other."""
     if kind is list:
         names = value if isinstance(value, list) else []
-        return [name[:_LONGEST] for name in names[:_MOST_ALIASES] if isinstance(name, str)]
+        return [name[:_LONGEST] for name in names[:_MOST_NAMES] if isinstance(name, str)]
+    if kind is dict:
+        return _fixes(value)
     if kind is int and (not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63):
         return None
     if not isinstance(value, kind):
         return None
     return value[:_LONGEST] if isinstance(value, str) else value
+
+
+def _fixes(value: object) -> Object | None:
+    """What a newer release fixes: counts, the day, and the names of advisories; None where that is not understood."""
+    if not isinstance(value, dict):
+        return None
+    day, count, severities = _value(value.get("known_to"), str), _value(value.get("at_least"), int), {}
+    counts = value.get("by_severity")
+    for severity in (*SEVERITIES, UNRATED):
+        severities[severity] = _value(counts.get(severity), int) or 0 if isinstance(counts, dict) else 0
+    if day is None or not count:
+        return None
+    return {
+        "known_to": day,
+        "at_least": count,
+        "by_severity": severities,
+        "ids": _value(value.get("ids"), list),
+        "unknown_from": _value(value.get("unknown_from"), str),
+    }
 
 
 def _not_a_report(source: str, why: str) -> PymanError:

@@ -599,3 +599,5 @@ class Moved:
     """False where a venv that does not fit went along because it could not be held back, and nobody asked for that."""
     waits: bool = False
     """True where the alias stays where it is, because processes run through it; they are `processes`."""
+    runtimes: tuple[Runtime | None, Runtime | None] = (None, None)
+    """Where it led and where it leads now."""

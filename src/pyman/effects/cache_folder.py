@@ -260,7 +260,8 @@ def name_in_cache(folder: str, name: str) -> Name | None:
     if not folder:
         return Name(_ALONE[name], name) if name in _ALONE else None
     if folder == "catalogue":
-        is_list = name.endswith(".ndjson") or name.removesuffix(".etag") in _LISTS_OF_OTHERS
+        plain = name.removesuffix(".etag")
+        is_list = name.endswith(".ndjson") or plain in _LISTS_OF_OTHERS or plain.startswith("advisories-")
         return Name(LISTS, name) if is_list else None
     if folder == "interpreters":
         return Name(ANSWERS, name) if len(name) == _DIGEST and name.isalnum() else None

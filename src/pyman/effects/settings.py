@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pyman.effects.places import Places
 
-KEYS = ("mirror", "folders", "offline", "link-mode", "ignore", "notices", "move-running")
+KEYS = ("mirror", "folders", "offline", "link-mode", "ignore", "notices", "move-running", "advisories-url")
 _SWITCHES = {"offline": False, "notices": True, "move-running": False}
 
 
@@ -41,6 +41,8 @@ class Settings:
     """`false` ends the line that an interactive shell shows after a scheduled run that left something to do."""
     move_running: bool = False
     """`true` lets scheduled runs also move aliases that running processes use."""
+    advisories_url: str | None = None
+    """Where a newer table of advisories is: a web address, or the path of a file."""
 
 
 def read_settings(places: Places) -> Settings:
@@ -99,8 +101,21 @@ def _read_own_settings(places: Places) -> tuple[Settings, Collection[str]]:
     wrong = next((key for key, value in switches.items() if not isinstance(value, bool)), None)
     if wrong is not None:
         raise _refused(path, f"`{wrong}` must be `true` or `false`")
+    advisories = table.get("advisories-url")
+    if advisories is not None and not _is_text(advisories):
+        raise _refused(path, "`advisories-url` must be a string")
     folders = tuple(folders) if folders is not None else None
-    return Settings(mirror or None, folders, link_mode, tuple(ignore), *switches.values()), table.keys()
+    settings = Settings(
+        mirror=mirror or None,
+        folders=folders,
+        link_mode=link_mode,
+        ignore=tuple(ignore),
+        offline=switches["offline"],
+        notices=switches["notices"],
+        move_running=switches["move-running"],
+        advisories_url=advisories or None,
+    )
+    return settings, table.keys()
 
 
 def read_link_mode(places: Places) -> str:

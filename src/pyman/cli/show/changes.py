@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyman.app.console import Session, short_path
 from pyman.cli.show.output import count_of_venvs
+from pyman.cli.show.reasons import alias_move_lines, kept_away_line, reason_data
 from pyman.core.store import Moved, Runtime, Store, origin_of
 from pyman.core.version import python_name, short_release, version_data
 from pyman.effects.store import read_manifest
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pyman.app.install import Installed, InstallResult
+    from pyman.app.reasons import Reason, Reasons
     from pyman.app.rebuild import Rebuilt
     from pyman.core.plans.rebuild import RebuildPlan
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 _MOST_NOTES = 10
 
 
-def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
+def moved_data(moved: tuple[Moved, ...], reasons: Reasons) -> list[dict[str, object]]:
     """The key `moved` of design.md 11."""
     return [
         {
@@ -31,6 +33,7 @@ def moved_data(moved: tuple[Moved, ...]) -> list[dict[str, object]]:
             "held_back": [{"path": held.path, "reason": held.reason} for held in move.held_back],
             "processes": _processes_data(move),
             "notes": [{"path": path, "note": note} for path, note in move.notes],
+            "fixes": reason_data(reasons.of_move(move)),
         }
         for move in moved
         if not move.waits
@@ -61,14 +64,15 @@ def moved_status(moved: Iterable[Moved]) -> int:
     return 0 if all(move.is_protected for move in moved) else 1
 
 
-def moved_lines(moved: tuple[Moved, ...], *, planned: bool = False) -> list[str]:
-    """One line a move, one more for each venv that was held back; `planned` tells what a dry run would do."""
+def moved_lines(moved: tuple[Moved, ...], reasons: Reasons, *, planned: bool = False) -> list[str]:
+    """A line for each move, what it fixes, and who was held back; `planned` tells what a dry run would do."""
     lines = []
     for move in moved:
         if move.waits:
             lines += _waiting_lines(move)
             continue
         lines.append(f"{move.alias} {_swapped(move, planned=planned)}")
+        lines += [f"  {line}" for line in alias_move_lines(reasons, move)]
         now_on = "would follow" if planned else f"now on {move.new}"
         held_back = "would be held back" if planned else "held back"
         is_followed = move.followed or move.pinned or move.held_back
@@ -115,7 +119,7 @@ def _notes(move: Moved) -> list[str]:
 # What became of requests to install, in words and as data (design.md 11).
 
 
-def notice_of_alias(session: Session, runtime: Runtime) -> list[str]:
+def notice_of_alias(session: Session, runtime: Runtime, reasons: Reasons) -> list[str]:
     """A line that says so, where the alias stays at a newer release, or where a hold or a folder keeps it."""
     store = session.store()
     if runtime.alias in store.blocked:
@@ -130,7 +134,12 @@ def notice_of_alias(session: Session, runtime: Runtime) -> list[str]:
         return [f"{runtime.alias} stays at {target.release}; `pyman hold {runtime.alias} {runtime.release}` moves it"]
     if held == runtime.name:
         return []
-    return [f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` lets it go"]
+    held_at = store.runtime(held)
+    reason = reasons.between_runtimes(held_at, runtime) if held_at is not None and held_at.rank < runtime.rank else None
+    return [
+        f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` lets it go",
+        *(f"  this {line}" for line in (kept_away_line(reasons, reason) if reason is not None else ())),
+    ]
 
 
 def installed_data(store: Store, result: InstallResult) -> dict[str, object]:
@@ -223,8 +232,8 @@ def done_data(done: Rebuilt) -> dict[str, object]:
     }
 
 
-def runtime_data(store: Store, runtime: Runtime, venvs: int) -> dict[str, object]:
-    """A runtime as `list --json` has it."""
+def runtime_data(store: Store, runtime: Runtime, venvs: int, reason: Reason | None) -> dict[str, object]:
+    """A runtime as `list --json` has it; `reason` is what a newer release fixes."""
     manifest = read_manifest(runtime)
     return {
         **version_data(runtime.version),
@@ -236,4 +245,5 @@ def runtime_data(store: Store, runtime: Runtime, venvs: int) -> dict[str, object
         "build": (manifest.build if manifest is not None else None) or runtime.build,
         "aliases": list(store.names_of(runtime)),
         "venvs": venvs,
+        "fixes": reason_data(reason),
     }

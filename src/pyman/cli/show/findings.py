@@ -7,10 +7,12 @@ from itertools import groupby
 from sys import intern
 
 from pyman.app.console import Answer, Session, Table, is_terminal, short_path
+from pyman.app.reasons import Reasons
 from pyman.app.search import notes_of_search
 from pyman.cli.show.output import count_of_venvs, in_need
+from pyman.cli.show.reasons import kept_away_line, reason_data, reason_to_act, source_notes
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
-from pyman.core.record import record
+from pyman.core.record import record, replace
 from pyman.effects.venvs.records import UNREACHABLE
 from pyman.errors import Refused, UsageError
 
@@ -39,6 +41,8 @@ class JudgedFinding:
     """`open`, `fixed`, `failed` or `planned`."""
     why: str = ""
     """Why its repair failed."""
+    reason: str = ""
+    """What acting on it fixes, or what it keeps away."""
 
     @property
     def is_open(self) -> bool:
@@ -47,8 +51,9 @@ class JudgedFinding:
 
     @property
     def message(self) -> str:
-        """What is wrong, and why it still is."""
-        return f"{self.finding.message}; it could not be repaired: {self.why}" if self.why else self.finding.message
+        """What is wrong, why that counts, and why it still is so."""
+        message = f"{self.finding.message}; {self.reason}" if self.reason else self.finding.message
+        return f"{message}; it could not be repaired: {self.why}" if self.why else message
 
 
 def answer(
@@ -60,18 +65,27 @@ def answer(
     fix: bool,
     dry_run: bool,
     not_wanted: int = 0,
+    may_ask: bool = True,
 ) -> Answer:
-    """The answer of `pyman doctor`, its keys those of design.md 11. `asked` is the command that hints go on from."""
+    """The answer of `pyman doctor`, its keys those of design.md 11. `asked` is the command that hints go on from.
+
+    `may_ask` allows to ask for a newer table of advisories.
+    """
+    reasons = Reasons(session, may_ask=may_ask)
+    judged = with_reasons(reasons, judged)
     still_open = sum(one.is_open for one in judged)
     fixed = sum(one.status == FIXED for one in judged)
     data = {
         "changed": list(dict.fromkeys(one.finding.path for one in judged if one.status in (FIXED, PLANNED))),
         "findings": [finding_data(one) for one in judged] if session.json else [],
         "summary": summary_data(seen, judged),
+        "fixes": fixes_data(reasons, judged),
     }
     if session.json:
         return Answer(data, status=1 if still_open else 0)
-    notes = notes_of_search(session, seen.search, "pyman doctor")
+    moves = (one.finding.move for one in judged if one.reason)
+    notes = source_notes(reasons, (reasons.between(*move) for move in moves if move is not None))
+    notes += [*_held_notes(reasons, seen), *notes_of_search(session, seen.search, "pyman doctor")]
     known = {venv.path: venv.known for venv in seen.venvs}
     of_a_search = not_wanted or sum(
         dry_run and one.status == PLANNED and known.get(one.finding.path) == "search" for one in judged
@@ -103,6 +117,35 @@ def answer(
         status=1 if still_open else 0,
         nothing_done=f"dry run: nothing was changed{f'; `{asked} --fix` does the repairs' if still_open else ''}",
     )
+
+
+def with_reasons(reasons: Reasons, judged: list[JudgedFinding]) -> list[JudgedFinding]:
+    """Say of findings about two releases what the newer one fixes; each pair of releases is looked up once."""
+    told = []
+    for one in judged:
+        move = one.finding.move
+        words = reason_to_act(one.finding, reasons.between(*move)) if move is not None else ""
+        told.append(replace(one, reason=words) if words else one)
+    return told
+
+
+def _held_notes(reasons: Reasons, seen: Examination) -> list[str]:
+    """What holds keep away from venvs that were looked at."""
+    in_use = {venv.minor for venv in seen.venvs}
+    notes = []
+    for alias, name in seen.store.holds:
+        held = seen.store.runtime(name)
+        if held is not None and alias in in_use:
+            reason = reasons.of_runtime(seen.store, held)
+            notes += [f"{alias} is held at {name}; this {line}" for line in kept_away_line(reasons, reason)]
+    return notes
+
+
+def fixes_data(reasons: Reasons, judged: list[JudgedFinding]) -> list[dict[str, object]]:
+    """What is fixed between the releases that findings are about: the key `fixes` of design.md 11."""
+    moves = dict.fromkeys(one.finding.move for one in judged if one.reason)
+    pairs = {(move[0], move[2]): reason_data(reasons.between(*move)) for move in moves if move is not None}
+    return [{"from": str(old), "to": str(new), **known} for (old, new), known in pairs.items() if known is not None]
 
 
 def explanation(code: str) -> Answer:

@@ -246,14 +246,26 @@ def _pythons(hosts: Sequence[Host], *, many: bool) -> str:
                 (", ".join(runtime["aliases"] or ()), "", ""),
                 (runtime["origin"] or "", "", ""),
                 (str(runtime["venvs"] or 0), "number", str(runtime["venvs"] or 0)),
+                _missing_fixes(runtime.get("fixes")),
                 (runtime["path"] or "", "path", ""),
             ),
         )
         for host in hosts
         for runtime in host["runtimes"]
     ]
-    head = (*(("Host",) if many else ()), "Python", "Aliases", "From", "Venvs#", "Place")
+    head = (*(("Host",) if many else ()), "Python", "Aliases", "From", "Venvs#", "Fixes in a newer release", "Place")
     return _table("Pythons", "pythons", head, rows)
+
+
+def _missing_fixes(fixes: Host | None) -> Cell:
+    """How many known vulnerabilities a newer release fixes; sorted by the worst."""
+    if not fixes:
+        return "", "", "0"
+    counts = fixes["by_severity"]
+    worst = [f"{counts[severity]} {severity}" for severity in ("critical", "high") if counts[severity]]
+    shown = ", ".join((f"at least {fixes['at_least']}", *worst))
+    order = counts["critical"] * 1_000_000 + counts["high"] * 1000 + fixes["at_least"]
+    return f"{shown} (known to {fixes['known_to']})", "warning" if worst else "", str(order)
 
 
 def _release(runtime: Host) -> str:

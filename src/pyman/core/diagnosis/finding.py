@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Literal
 
+    from pyman.core.version import Version
+
     Severity = Literal["info", "warning", "error"]
     Status = Literal["open", "fixed", "failed", "planned"]
     FindingKind = Literal["venv", "runtime", "alias", "store", "machine"]
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
         "hold-back",
     ]
     Action = RepairAction | Literal[""]
+    Move = tuple[Version, str | None, Version, str | None]
+    # A release and its prefix, and another and its own; None for what is managed, or would be downloaded.
 
 INFO: Severity = "info"
 WARNING: Severity = "warning"
@@ -145,6 +149,8 @@ class Finding:
     """True where `--fix` goes ahead only after a yes."""
     instead_of: str = ""
     """The code of the finding in whose place this one stands."""
+    move: Move | None = None
+    """Where it is about two releases: what the newer one fixes is a reason to act."""
 
     @property
     def severity(self) -> Severity:
@@ -214,10 +220,18 @@ class VenvContext:
         argument: str = "",
         *,
         asks: bool = False,
+        move: Move | None = None,
     ) -> Finding:
         """A finding about this venv; `repair` says for people what `action` and `argument` say for the program."""
         # Of tens of thousands of venvs many have the same wrong with them.
-        return Finding(code, "venv", self.facts.path, intern(message), repair, action, argument, asks)
+        return Finding(code, "venv", self.facts.path, intern(message), repair, action, argument, asks, move=move)
+
+    def move_to(self, version: Version, prefix: str | None) -> Move | None:
+        """What runs, and what could run; None where it is not known what runs."""
+        running = self.facts.running
+        if running is None or running.version is None:
+            return None
+        return running.version, running.prefix, version, prefix
 
     def relink(self, code: str, message: str) -> Finding:
         """A finding that another link repairs, where there is one; where there is none, that minor can be installed.

@@ -93,14 +93,16 @@ def diagnose_aliases(store: Store, waiting: Iterable[Waiting] = ()) -> tuple[Fin
             message, repair = f"it leads to {swap.old}, which is not there", f"point it at {swap.new}"
         else:
             message, repair = f"it leads to {swap.old}, not to {swap.new}", f"point it at {swap.new}"
+            old, new = store.runtime(swap.old), store.runtime(swap.new)
+            move = (old.version, old.target, new.version, new.target) if old is not None and new is not None else None
             waits = kept.get(swap.alias)
+            code: str = "alias-stale"
             if waits is not None and waits.old == swap.old:
                 users = ", ".join(waits.users[:_MOST_NAMED]) + (" …" if waits.users[_MOST_NAMED:] else "")
                 message += f", because it is in use: {users}"
                 repair += ", then restart what uses it"
-                findings.append(Finding(RESTART_NEEDED, "alias", path, message, repair, MOVE_ALIASES, swap.alias))
-                continue
-            findings.append(Finding("alias-stale", "alias", path, message, repair, MOVE_ALIASES, swap.alias))
+                code = RESTART_NEEDED
+            findings.append(Finding(code, "alias", path, message, repair, MOVE_ALIASES, swap.alias, move=move))
             continue
         findings.append(Finding("alias-dangling", "alias", path, message, repair, MOVE_ALIASES, swap.alias))
     for name in store.blocked:
@@ -217,14 +219,13 @@ def diagnose_newer(store: Store, newest: Mapping[str, Version]) -> tuple[Finding
     findings = []
     for alias, version in sorted(newest.items()):
         there = [runtime for layer in store.layers for runtime in layer.releases]
-        installed = [runtime.version for runtime in there if runtime.whole and runtime.alias == alias]
-        present = max(installed, key=lambda each: each.order, default=None)
-        if present is not None and version > present:
-            message = f"{short_release(version)} exists, and {short_release(present)} is installed"
-            path = store.folder(alias)
-            findings.append(
-                Finding("update-available", "alias", path, message, f"`pyman upgrade {alias}`", UPGRADE, alias)
-            )
+        installed = [runtime for runtime in there if runtime.whole and runtime.alias == alias]
+        present = max(installed, key=lambda each: each.version.order, default=None)
+        if present is not None and version > present.version:
+            message = f"{short_release(version)} exists, and {short_release(present.version)} is installed"
+            move = (present.version, present.target, version, None)
+            repair, path = f"`pyman upgrade {alias}`", store.folder(alias)
+            findings.append(Finding("update-available", "alias", path, message, repair, UPGRADE, alias, move=move))
     return tuple(findings)
 
 

@@ -296,12 +296,13 @@ def _held_back(venv: VenvContext) -> Iterator[Finding]:
         reason = names_missing(short_release(python), lost)
     now, newer = venv.facts.release, release_name(target.version, target.variant)
     message = f"kept on {now} while {venv.alias} is {newer}: {reason or held[1] or 'no reason is given'}"
+    move = venv.move_to(target.version, target.prefix)
     if venv.context.unfit is None:
-        yield venv.find("held-back", message, "tried again when the alias moves")
+        yield venv.find("held-back", message, "tried again when the alias moves", move=move)
     elif reason is not None:
-        yield venv.find("held-back", message)
+        yield venv.find("held-back", message, move=move)
     else:
-        yield venv.find("held-back", message, f"it fits now: relink to {venv.shown(target)}", RELINK)
+        yield venv.find("held-back", message, f"it fits now: relink to {venv.shown(target)}", RELINK, move=move)
 
 
 def _unreadable(venv: VenvContext) -> Iterator[Finding]:
@@ -513,11 +514,12 @@ def _behind(venv: VenvContext) -> Iterator[Finding]:
     if not python.is_final and target.version.is_final and facts.compiled:
         return  # What was compiled for a pre-release is not moved: `wrong-abi`.
     reason = (venv.context.unfit or {}).get(facts.path) or venv.other_architecture
+    move = venv.move_to(target.version, target.prefix)
     if reason:
-        yield venv.find("held-back", f"kept on {now} while {target.alias} is {newer}: {reason}")
+        yield venv.find("held-back", f"kept on {now} while {target.alias} is {newer}: {reason}", move=move)
         return
     message = f"linked directly to {now}, so it gets no patch releases; {target.alias} is {newer}"
-    yield venv.find("stale-patch", message, f"relink to {venv.shown(target)}", RELINK)
+    yield venv.find("stale-patch", message, f"relink to {venv.shown(target)}", RELINK, move=move)
 
 
 def _pinned(venv: VenvContext) -> Iterator[Finding]:
@@ -528,7 +530,8 @@ def _pinned(venv: VenvContext) -> Iterator[Finding]:
     installed = [one for one in there if one.whole and one.alias == venv.alias]
     newest = max(installed, key=lambda runtime: runtime.version.order, default=None)
     if newest is not None and newest.version > python:
-        yield venv.find("pinned", f"pinned to {venv.facts.release}, and {newest.release} is installed")
+        message = f"pinned to {venv.facts.release}, and {newest.release} is installed"
+        yield venv.find("pinned", message, move=venv.move_to(newest.version, newest.target))
 
 
 def _prerelease_abi(venv: VenvContext) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.advisories import FILE, LARGEST, NotATable, Table, parse_table, table_text
 from pyman.core.catalogue import INDEX, SUMS, MirroredArchive, WrongShape, merge_index, merge_sums, resolve_url
 from pyman.effects.files import open_regular, read_text, replace_file
 from pyman.effects.interruption import DeferredSignals, committed
@@ -61,6 +62,34 @@ def add_archives(
         except OSError as error:
             raise cannot_write(folder, error) from error
         _clean_up(os.path.join(work, "archives"))
+
+
+def add_table(folder: str, table: Table, done: list[Table], observer: Observer = SILENT) -> None:
+    """Put a table of advisories into a mirror, unless it has that one or a newer one; `done` gets what was added.
+
+    Raises PymanError where the folder cannot be written.
+    """
+    if not lacks_table(folder, table):
+        return
+    work = os.path.join(folder, _WORK)
+    make_folder(work)
+    with hold(os.path.join(work, "lock"), observer, what=f"the mirror {folder}"):
+        if not lacks_table(folder, table):
+            return
+        try:
+            with DeferredSignals():
+                replace_file(os.path.join(folder, FILE), table_text(table).encode(), durable=True)
+                done.append(table)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+
+
+def lacks_table(folder: str, table: Table) -> bool:
+    """True where a mirror has no table of advisories, or an older one."""
+    try:
+        return parse_table(read_text(os.path.join(folder, FILE), LARGEST)).made < table.made
+    except (OSError, NotATable):
+        return True
 
 
 def archives_there(folder: str, archives: Iterable[MirroredArchive]) -> dict[MirroredArchive, bool]:

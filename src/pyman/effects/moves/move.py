@@ -272,6 +272,7 @@ def as_planned(move: AliasMove, processes: tuple[Process, ...] = ()) -> Moved:
         processes=processes,
         notes=move.notes,
         is_protected=not move.unprotected,
+        runtimes=(move.old, move.new),
     )
 
 
