@@ -162,6 +162,7 @@ __pyman_options() {
             '--force'$'\t''Move even if an incompatible venv cannot be held back'
             '--prune'$'\t''Afterwards remove releases that nothing uses any more'
             '--mirror'$'\t''Use this mirror: a folder or URL with an index.ndjson'
+            '--try'$'\t''Hold back venvs in which this fails on the new release only'
             '--search'$'\t''Search the home folder for venvs now, or skip the search'
             '--no-search'$'\t''Search the home folder for venvs now, or skip the search'
             '--dry-run'$'\t''Show what would be done without changing anything'
@@ -323,6 +324,7 @@ __pyman_option() {
         install:--mirror) kind='folder' ;;
         install:--build-with) kind='text' ;;
         upgrade:--mirror) kind='folder' ;;
+        upgrade:--try) kind='choice:imports|command' ;;
         venv:-p | venv:--python) kind='request' ;;
         venv:--prompt) kind='text' ;;
         venv:-r | venv:--requirement) kind='file' ;;

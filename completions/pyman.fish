@@ -81,7 +81,7 @@ function __pyman_options
         case install
             printf '%s\n' --from\t'Install a local archive instead of downloading' --mirror\t'Use this mirror: a folder or URL with an index.ndjson' --build\t'Build from source with python-build instead of downloading' --build-with\t'Build from source with these configure options' --force\t'Reinstall, and move aliases even if the check of the venvs fails' --no-adopt\t'Fail instead of adopting a Python if upstream cannot be reached' --no-check\t'Move aliases without checking the venvs' --default\t'Make the first one the default version' --dry-run\t'Show what would be done without changing anything'
         case upgrade
-            printf '%s\n' --no-check\t'Move aliases without checking the venvs' --force\t'Move even if an incompatible venv cannot be held back' --prune\t'Afterwards remove releases that nothing uses any more' --mirror\t'Use this mirror: a folder or URL with an index.ndjson' --search\t'Search the home folder for venvs now, or skip the search' --no-search\t'Search the home folder for venvs now, or skip the search' --dry-run\t'Show what would be done without changing anything'
+            printf '%s\n' --no-check\t'Move aliases without checking the venvs' --force\t'Move even if an incompatible venv cannot be held back' --prune\t'Afterwards remove releases that nothing uses any more' --mirror\t'Use this mirror: a folder or URL with an index.ndjson' --try\t'Hold back venvs in which this fails on the new release only' --search\t'Search the home folder for venvs now, or skip the search' --no-search\t'Search the home folder for venvs now, or skip the search' --dry-run\t'Show what would be done without changing anything'
         case hold
             printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move even if an incompatible venv cannot be held back' --dry-run\t'Show what would be done without changing anything'
         case unhold
@@ -148,6 +148,8 @@ function __pyman_option
             echo 'text'
         case 'upgrade:--mirror'
             echo 'folder'
+        case 'upgrade:--try'
+            echo 'choice:imports|command'
         case 'venv:-p' 'venv:--python'
             echo 'request'
         case 'venv:--prompt'

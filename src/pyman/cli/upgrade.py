@@ -34,12 +34,14 @@ from pyman.core.plans.install import (
 )
 from pyman.core.request import Request, parse_request
 from pyman.core.store import Store, origin_of
+from pyman.core.trials import IMPORTS, Trial, split_command
 from pyman.core.version import python_name
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.install import unpack_runtimes
 from pyman.effects.runtimes.managed import prepare_folders, reconcile
 from pyman.effects.store import read_manifest
 from pyman.effects.web.download import fetch_all
+from pyman.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +67,12 @@ def upgrade(
         str | None,
         typer.Option("--mirror", metavar="URL", help="Use this mirror: a folder or URL with an index.ndjson."),
     ] = None,
+    try_: Annotated[
+        str | None,
+        typer.Option(
+            "--try", metavar="imports|COMMAND", help="Hold back venvs in which this fails on the new release only."
+        ),
+    ] = None,
     search: SearchOption = None,
 ) -> Answer:
     """Upgrade every minor version to its newest patch release, after checking the venvs that follow it.
@@ -77,13 +85,19 @@ def upgrade(
         pyman upgrade
         pyman upgrade 3.13 --prune
     """
+    trials = _trials(try_, no_check=no_check)
     done = _Done(session, Reasons(session, may_ask=True, mirror=mirror))
     session.if_cut_off(done.answer_of_what_was_cut_off)
     # Before anything changes: ctrl-C ends the command here.
     searched = search_if_due(session, search if search is not None or not prune else True, may_end=False)
     with Part():
         done.installed.reconciled = reconcile(
-            session.places, session.observer, check=not no_check, force=force, preview=session.preview
+            session.places,
+            session.observer,
+            check=not no_check,
+            force=force,
+            trials=trials,
+            preview=session.preview,
         )
     store = session.store()
     minors = minors_to_upgrade(store, requests or ())
@@ -110,7 +124,7 @@ def upgrade(
         if not session.dry_run:
             prepare_folders(session.places)
         with Part():
-            _get_together(session, fetches, done.installed, check=not no_check, force=force)
+            _get_together(session, fetches, done.installed, check=not no_check, force=force, trials=trials)
             keep_shims_current(session)
     elif minors and done.installed.error is None:
         done.lines = _nothing_newer(session, minors, known, done.reasons)
@@ -118,6 +132,17 @@ def upgrade(
     if prune:
         remove_unused(session, done.pruned, search=search, searched=searched)
     return done.answer()
+
+
+def _trials(command: str | None, *, no_check: bool) -> tuple[Trial, ...] | None:
+    """What to try; None for what the settings say."""
+    if command is None:
+        return None
+    if no_check:
+        raise UsageError("--try and --no-check exclude each other", hint="give one of them")
+    if command != IMPORTS:
+        split_command(command)
+    return (Trial(command),)
 
 
 class _Done:
@@ -147,7 +172,7 @@ class _Done:
             lines += moved_lines(result.moved, self.reasons, planned=planned)
             lines += notice_of_alias(self._session, result.runtime, self.reasons)
         if planned and any(move.followed for move in self.installed.moved):
-            lines.append("compiled packages are checked once the new release is there")
+            lines.append("compiled packages are checked, and trials made, once the new release is there")
         lines += [*self.lines, *self.pruned.lines()]
         store = self._session.store()
         data = {
@@ -166,7 +191,13 @@ class _Done:
 
 
 def _get_together(
-    session: Session, fetches: list[Fetch], done: installing.Installed, *, check: bool, force: bool
+    session: Session,
+    fetches: list[Fetch],
+    done: installing.Installed,
+    *,
+    check: bool,
+    force: bool,
+    trials: tuple[Trial, ...] | None,
 ) -> None:
     """Download side by side, unpack, and move all aliases in one step: if anything fails, nothing has changed."""
     builds = list(dict.fromkeys(fetch.build for fetch in fetches))
@@ -175,7 +206,13 @@ def _get_together(
         paths = fetch_all(builds, session.places.cache, offline=session.offline, observer=session.observer)
     archives = [installing.archive_of(wanted, path) for wanted, path in zip(fetches, paths, strict=True)]
     found, moved = unpack_runtimes(
-        session.places, archives, check=check, force=force, observer=session.observer, preview=session.preview
+        session.places,
+        archives,
+        check=check,
+        force=force,
+        trials=trials,
+        observer=session.observer,
+        preview=session.preview,
     )
     new = {runtime.name: (runtime, already) for runtime, already in found}
     for wanted in fetches:

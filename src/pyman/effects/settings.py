@@ -5,6 +5,8 @@ Import-light.
 
 from __future__ import annotations
 
+import os
+
 from pyman.core.record import record, replace
 from pyman.core.seeding import AUTO, LINK_MODES
 from pyman.core.toml_text import NotToml, parse_toml
@@ -15,10 +17,12 @@ from pyman.errors import BAD_SETTINGS, PymanError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Any
 
+    from pyman.core.trials import Trial
     from pyman.effects.places import Places
 
-KEYS = ("mirror", "folders", "offline", "link-mode", "ignore", "notices", "move-running", "advisories-url")
+KEYS = ("mirror", "folders", "offline", "link-mode", "ignore", "notices", "move-running", "advisories-url", "trial")
 _SWITCHES = {"offline": False, "notices": True, "move-running": False}
 
 
@@ -43,6 +47,9 @@ class Settings:
     """`true` lets scheduled runs also move aliases that running processes use."""
     advisories_url: str | None = None
     """Where a newer table of advisories is: a web address, or the path of a file."""
+    trial: tuple[Trial, ...] = ()
+    """Tables `[[trial]]` with `folder` and `command`: a command to run in that folder before an alias moves, on either
+    release; a venv in which it fails on the new one alone is held back."""
 
 
 def read_settings(places: Places) -> Settings:
@@ -114,8 +121,35 @@ def _read_own_settings(places: Places) -> tuple[Settings, Collection[str]]:
         notices=switches["notices"],
         move_running=switches["move-running"],
         advisories_url=advisories or None,
+        trial=_trials(path, table, places.home),
     )
     return settings, table.keys()
+
+
+def _trials(path: str, table: dict[str, Any], home: str) -> tuple[Trial, ...]:
+    tables = table.get("trial", [])
+    if not isinstance(tables, list):
+        raise _refused(path, "`trial` must be a list of tables, `[[trial]]`")
+    if not tables:
+        return ()
+    from pyman.core.trials import IMPORTS, Trial, split_command
+
+    found = []
+    for one in tables:
+        if not isinstance(one, dict) or set(one) != {"folder", "command"} or not all(map(_is_text, one.values())):
+            raise _refused(path, "each `[[trial]]` needs `folder` and `command`")
+        folder = one["folder"]
+        if folder == "~" or folder.startswith("~/"):
+            folder = home + folder[1:]
+        if not os.path.isabs(folder):
+            raise _refused(path, f"`folder` of `[[trial]]` must be an absolute path, and is `{one['folder']}`")
+        try:
+            if one["command"] != IMPORTS:
+                split_command(one["command"])
+        except PymanError as error:
+            raise _refused(path, error.message) from error
+        found.append(Trial(one["command"], os.path.normpath(folder)))
+    return tuple(found)
 
 
 def read_link_mode(places: Places) -> str:

@@ -38,11 +38,13 @@ def run_supervised(
     listen: Callable[[str], None] | None = None,
     *,
     umask: int = -1,
+    seconds: float | None = None,
 ) -> tuple[int, str]:
     """Run a program, hand every line that it says to `listen`, and return its status with the last MiB of them.
 
     The status is negative for a signal; `umask` is the mask of the files that it makes, -1 for that of pyman. However
-    this function is left, nothing that it started is running any more.
+    this function is left, nothing that it started is running any more. Raises TimeoutError where it takes longer than
+    `seconds`.
     """
     import subprocess
 
@@ -59,7 +61,7 @@ def run_supervised(
                 start_new_session=True,
                 umask=umask,
             )
-        output = _listen(process, listen)
+        output = _listen(process, listen, seconds)
         status = process.wait()
     finally:
         if process is not None:
@@ -67,8 +69,13 @@ def run_supervised(
     return (128 - status if status > 128 else status), output
 
 
-def _listen(process: subprocess.Popen[bytes], listen: Callable[[str], None] | None) -> str:
+def _listen(
+    process: subprocess.Popen[bytes], listen: Callable[[str], None] | None, seconds: float | None = None
+) -> str:
     import selectors
+    import time
+
+    deadline = None if seconds is None else time.monotonic() + seconds
 
     if process.stdout is None:
         return ""
@@ -78,7 +85,10 @@ def _listen(process: subprocess.Popen[bytes], listen: Callable[[str], None] | No
     with selectors.DefaultSelector() as selector:
         selector.register(source, selectors.EVENT_READ)
         while True:
-            if not selector.select(_AFTERTHOUGHT):
+            left = _AFTERTHOUGHT if deadline is None else min(_AFTERTHOUGHT, deadline - time.monotonic())
+            if left <= 0:
+                raise TimeoutError
+            if not selector.select(left):
                 if process.poll() is not None:
                     break
                 continue

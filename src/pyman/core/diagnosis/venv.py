@@ -32,6 +32,7 @@ from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.record import record, replace
 from pyman.core.relink import base_target, has_stale_home, names_one_runtime, pinned_release, stale_keys
 from pyman.core.store import DISTRIBUTION_PREFIXES, is_own_build
+from pyman.core.trials import is_of_trial
 from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT, Interpreter, VenvFacts
 from pyman.core.venv_contents import split_tag, wrong_modules
 from pyman.core.version import release_name, short_release
@@ -301,6 +302,10 @@ def _held_back(venv: VenvContext) -> Iterator[Finding]:
         yield venv.find("held-back", message, "tried again when the alias moves", move=move)
     elif reason is not None:
         yield venv.find("held-back", message, move=move)
+    elif is_of_trial(held[1]):
+        yield venv.find(
+            "held-back", message, "`pyman upgrade --try` tries it again; `pyman follow` moves it", move=move
+        )
     else:
         yield venv.find("held-back", message, f"it fits now: relink to {venv.shown(target)}", RELINK, move=move)
 

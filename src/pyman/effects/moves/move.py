@@ -42,6 +42,7 @@ from pyman.effects.moves.followers import (
 from pyman.effects.moves.journal import MoveJournal, end_moves
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, make_folder
+from pyman.effects.settings import read_settings
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from pyman.errors import PymanError
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pyman.core.store import Runtime
+    from pyman.core.trials import Trial
 
 _MOST_LOOKS = 5
 
@@ -103,13 +105,15 @@ def change_store(
     check: bool = True,
     force: bool = False,
     trees: dict[str, str] | None = None,
+    trials: tuple[Trial, ...] | None = None,
     observer: Observer = SILENT,
     preview: Preview | None = None,
 ) -> tuple[Moved, ...]:
     """Change the store and move the aliases that this moves; with a `preview`, in that alone.
 
     `change` says what the store will be, `do` makes it so; `trees` tells where a runtime lies that has not got its
-    name yet. Raises Refused where a venv that does not fit cannot be held back, unless `force`.
+    name yet. `trials` are run in the venvs that follow; None stands for those of the settings. Raises Refused where a
+    venv that does not fit cannot be held back, unless `force`.
     """
     if preview is not None:
         return preview.change(change, check=check, force=force, trees=trees)
@@ -120,7 +124,7 @@ def change_store(
                 end_moves(places)
         after = change(before)
         wanted = swaps(after)
-        moves = prepare(places, before, after, wanted, check=check, trees=trees or {})
+        moves = prepare(places, before, after, wanted, check=check, trees=trees or {}, trials=trials, observer=observer)
         processes = {move.swap.alias: _running(move) for move in moves}
         moves, waiting = _apart(places, moves, after, processes)
         moves = [_with_blocked(move, force=force) for move in moves]
@@ -145,11 +149,19 @@ def reconcile_aliases(
     *,
     check: bool = True,
     force: bool = False,
+    trials: tuple[Trial, ...] | None = None,
     preview: Preview | None = None,
 ) -> tuple[Moved, ...]:
     """Point every alias where the rules say, changing nothing else."""
     return change_store(
-        places, lambda store: store, lambda _: None, check=check, force=force, observer=observer, preview=preview
+        places,
+        lambda store: store,
+        lambda _: None,
+        check=check,
+        force=force,
+        trials=trials,
+        observer=observer,
+        preview=preview,
     )
 
 
@@ -293,6 +305,8 @@ def prepare(
     check: bool,
     trees: Mapping[str, str],
     found: Iterable[str] = (),
+    trials: tuple[Trial, ...] | None = (),
+    observer: Observer = SILENT,
 ) -> list[AliasMove]:
     """Look at the venvs that these swaps concern, and decide what becomes of each.
 
@@ -317,7 +331,14 @@ def prepare(
     each = tuple(replace(one, obstacle=NOT_RECORDED) if one.path in left_alone else one for one in followers.each)
     followers = replace(followers, each=each)
     through_major = major if "3" not in aliases else None
-    return [_prepare(swap, before, after, followers, through_major, check=check, trees=trees) for swap in swaps]
+    moves = [_prepare(swap, before, after, followers, through_major, check=check, trees=trees) for swap in swaps]
+    if check and any(move.updated or move.released for move in moves):
+        wanted_trials = read_settings(places).trial if trials is None else trials
+        if wanted_trials or any(move.released for move in moves):
+            from pyman.effects.moves.trials import try_followers
+
+            moves = [try_followers(places, wanted_trials, move, before, trees, observer) for move in moves]
+    return [_what_can_be_done(move, after) if move.swap.alias != "3" else move for move in moves]
 
 
 def _prepare(
@@ -352,7 +373,7 @@ def _prepare(
         move = check_followers(move, waiting, before, trees)
     else:
         move = replace(move, still_held=tuple((one, (one.settings.held_back or ("", ""))[1]) for one in waiting))
-    return _what_can_be_done(move, after)
+    return move
 
 
 def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:

@@ -41,6 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pyman.core.trials import Trial
     from pyman.core.version import Variant
     from pyman.effects.source_builds.build import SourceBuild
     from pyman.effects.transaction import Transaction
@@ -77,6 +78,7 @@ def unpack_runtimes(
     *,
     check: bool = True,
     force: bool = False,
+    trials: tuple[Trial, ...] | None = None,
     observer: Observer = SILENT,
     preview: Preview | None = None,
 ) -> tuple[tuple[tuple[Runtime, bool], ...], tuple[Moved, ...]]:
@@ -110,7 +112,7 @@ def unpack_runtimes(
             answers.append((runtime, already))
             if not already:
                 new.append(_New(work, runtime, archive.replace))
-        faster, moved = _give_names(places, new, check=check, force=force, observer=observer)
+        faster, moved = _give_names(places, new, check=check, force=force, trials=trials, observer=observer)
     return tuple((runtime, already or runtime.name in faster) for runtime, already in answers), moved
 
 
@@ -250,7 +252,13 @@ def _of_a_build(error: BrokenRuntime, name: str, executable: str, tree: str) -> 
 
 
 def _give_names(
-    places: Places, new: list[_New], *, check: bool, force: bool, observer: Observer
+    places: Places,
+    new: list[_New],
+    *,
+    check: bool,
+    force: bool,
+    trials: tuple[Trial, ...] | None,
+    observer: Observer,
 ) -> tuple[set[str], tuple[Moved, ...]]:
     """Give runtimes their names, and move the aliases; returns the names that somebody else was faster with."""
     faster: set[str] = set()
@@ -273,7 +281,9 @@ def _give_names(
                 _give_name(one.work, one.runtime.path, transaction)
 
     trees = {one.runtime.name: one.work.tree for one in new}
-    return faster, change_store(places, change, do, check=check, force=force, trees=trees, observer=observer)
+    return faster, change_store(
+        places, change, do, check=check, force=force, trees=trees, trials=trials, observer=observer
+    )
 
 
 def _give_name(work: WorkFolder, final: str, transaction: Transaction) -> None:

@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pyman.core.trials import Trial
     from pyman.effects.transaction import Transaction
 
 
@@ -46,6 +47,7 @@ def reconcile(
     *,
     check: bool = True,
     force: bool = False,
+    trials: tuple[Trial, ...] | None = None,
     preview: Preview | None = None,
 ) -> tuple[Moved, ...]:
     """Finish or undo what a process left that was killed, and return the moves of aliases that this makes.
@@ -60,7 +62,7 @@ def reconcile(
         return reconcile_aliases(places, observer, check=check, force=force, preview=preview)
     try:
         prepare_folders(places)
-        return reconcile_aliases(places, observer, check=check, force=force)
+        return reconcile_aliases(places, observer, check=check, force=force, trials=trials)
     except ReadOnly:
         return ()
 
