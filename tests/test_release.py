@@ -119,7 +119,7 @@ class Person:
         self.home.mkdir()
         self.work.mkdir()
         # What every home has.
-        for name in (".local/bin", ".local/share/man", ".local/state", ".cache"):
+        for name in (".local/bin", ".local/share/man/man1", ".local/state", ".cache"):
             (self.home / name).mkdir(parents=True)
         url = f"{releases.index}/"
         self.environ = {
