@@ -100,3 +100,18 @@ def test_when_we_are_killed_outright_it_goes_too(tmp_path):
         pids = [int(process.stdout.readline()) for _ in range(2)]
         process.kill()
     assert all(map(gone, pids))
+
+
+@pytest.mark.parametrize(
+    "text", ["echo $$; sleep 600", "echo $$; exec >&- 2>&-; sleep 600"], ids=["open", "closed output"]
+)
+def test_what_takes_too_long_is_ended(tmp_path, text):
+    pids = []
+    with pytest.raises(TimeoutError):
+        run_supervised(["sh", "-c", text], ENVIRONMENT, str(tmp_path), lambda line: pids.append(int(line)), seconds=1.0)
+    assert len(pids) == 1
+    assert all(map(gone, pids))
+
+
+def test_what_ends_in_time_is_as_without_a_limit(tmp_path):
+    assert run_supervised(["sh", "-c", "echo x; exit 3"], ENVIRONMENT, str(tmp_path), seconds=600.0) == (3, "x\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.interruption import DeferredSignals, defer_signals
@@ -48,6 +49,7 @@ def run_supervised(
     """
     import subprocess
 
+    deadline = None if seconds is None else time.monotonic() + seconds
     process: subprocess.Popen[bytes] | None = None
     try:
         with DeferredSignals():
@@ -61,8 +63,11 @@ def run_supervised(
                 start_new_session=True,
                 umask=umask,
             )
-        output = _listen(process, listen, seconds)
-        status = process.wait()
+        output = _listen(process, listen, deadline)
+        # It may have closed its output, and go on.
+        status = process.wait(None if deadline is None else max(deadline - time.monotonic(), 0))
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
     finally:
         if process is not None:
             _end(process)
@@ -70,12 +75,9 @@ def run_supervised(
 
 
 def _listen(
-    process: subprocess.Popen[bytes], listen: Callable[[str], None] | None, seconds: float | None = None
+    process: subprocess.Popen[bytes], listen: Callable[[str], None] | None, deadline: float | None = None
 ) -> str:
     import selectors
-    import time
-
-    deadline = None if seconds is None else time.monotonic() + seconds
 
     if process.stdout is None:
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
 from pyman.core.record import record
@@ -17,7 +18,7 @@ from pyman.core.schedule import (
     with_line,
     without_line,
 )
-from pyman.effects.files import read_own_text, replace_file, status_of
+from pyman.effects.files import NotReadable, read_own_text, replace_file, status_of
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.places import NO_HOME, cannot_write, make_folder
 from pyman.effects.subprocesses import find_on_path, usable_search_path
@@ -282,16 +283,37 @@ def _install_files(tools: TimerTools, name: str, texts: Mapping[str, str], activ
 
 
 def _present(path: str, name: str) -> str | None:
-    """The text of pyman's own file in a place, None where nothing is there. Raises Refused for anybody else's."""
-    if status_of(path) is None:
-        return None
-    if _own_mark(path, name) is None:
+    """The text of pyman's own file in a place, None where nothing is there.
+
+    Raises Refused for anybody else's, and PymanError where that cannot be told.
+    """
+    text = ""
+    try:
+        status = status_of(path)
+        if status is None:
+            return None
+        if not stat.S_ISLNK(status.st_mode):
+            text = read_own_text(path)
+    except NotReadable:
+        pass  # Not a file of ours.
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise PymanError(f"{path} cannot be read: {reason}", hint="see what is in its place") from error
+    if read_mark(text, name) is None:
         raise Refused(
             f"{path} was not written by `pyman schedule`, and was left alone",
             hint="move it away, or use another timer with `--with`",
             code=NOT_OURS,
         )
-    return read_own_text(path)
+    return text
+
+
+def _is_own(path: str, name: str) -> bool:
+    """True for a file of pyman's own. Raises PymanError where that cannot be told."""
+    try:
+        return _present(path, name) is not None
+    except Refused:
+        return False
 
 
 def _put_back(path: str, text: str | None) -> None:
@@ -314,15 +336,15 @@ def remove_timer(tools: TimerTools, name: str, timer: InstalledTimer) -> None:
     if timer.kind == CRON:
         _write_crontab(tools, without_line(_crontab(tools), name))
         return
+    own = [path for path in timer.paths if _is_own(path, name)]
     with DeferredSignals():
         if timer.kind == SYSTEMD and tools.systemctl:
             _systemctl(tools, "disable", "--now", f"{name}.timer", may_fail=not tools.has_systemd)
         elif timer.kind == LAUNCHD and tools.launchctl:
             _call(tools, [tools.launchctl, "bootout", f"{_domain(tools)}/{name}"], may_fail=True)
-        for path in timer.paths:
+        for path in own:
             try:
-                if _own_mark(path, name) is not None:
-                    os.unlink(path)
+                os.unlink(path)
             except OSError as error:
                 raise cannot_write(path, error) from error
         if timer.kind == SYSTEMD and tools.systemctl:
