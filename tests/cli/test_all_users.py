@@ -117,6 +117,19 @@ def test_a_part_that_hangs_is_ended_with_all_that_it_started(crowd, monkeypatch)
     assert not os.path.exists(f"/proc/{started.read_text().strip()}/fd/0")
 
 
+def test_what_a_part_leaves_behind_keeps_nobody_waiting(crowd, monkeypatch):
+    """A daemon in a session of its own that has the output open; the answer is there."""
+    monkeypatch.setattr(all_users, "SECONDS", 300.0)
+    daemon = f"{_PYTHON} -c 'import os, time; os.setsid(); time.sleep(900)' &"
+    pid = crowd.home("alice") / "pid"
+    instead(crowd, alice=f'{daemon} echo $! >{pid}; echo \'{{"schema": "pyman/1", "summary": {{"checked": 7}}}}\'')
+    try:
+        seen = crowd.admin("doctor", "--all-users", "--json")
+        assert (seen.status, seen.data["summary"]["checked"]) == (0, 7)
+    finally:
+        os.kill(int(pid.read_text()), 9)
+
+
 def test_a_user_s_words_are_nobody_else_s(crowd):
     """Whose a row is, how severe a code is and what is counted is not for the answer to say."""
     row = {"path": "/root/secret", "creator": "x", "owner": "root", "state": "healthy", "python": 3, "size": -1}

@@ -184,6 +184,8 @@ def _read(process: subprocess.Popen[bytes], seconds: float, largest: int, ending
             if time.monotonic() > deadline:
                 raise NotAnswered(f"no answer within {seconds:g} seconds")
             if not selector.select(_LOOK):
+                if _has_ended(process.pid):
+                    return bytes(kept)  # What it left behind may hold its output open for ever.
                 continue
             piece = os.read(source, 1 << 16)
             if not piece:
@@ -191,6 +193,13 @@ def _read(process: subprocess.Popen[bytes], seconds: float, largest: int, ending
             kept += piece
             if len(kept) > largest:
                 raise NotAnswered(f"the answer has more than {largest} bytes")
+
+
+def _has_ended(pid: int) -> bool:
+    """True for a child that has ended; its status stays to be asked for. macOS tells it from Python 3.13 on."""
+    if not hasattr(os, "waitid"):
+        return False
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 @defer_signals

@@ -50,12 +50,13 @@ def doctor_answer(own: Answer, parts: Sequence[Part]) -> Answer:
     }
     data["summary"]["open"] = own.data["summary"]["open"] + still_open
     data["summary"]["fixed"] = own.data["summary"]["fixed"] + sum(row["status"] == FIXED for row in found)
-    told = [_in_words(part) for part in parts if part.answer is not None]
+    told = [f"{mine}: {line}" for line in own.lines]
+    told += [_in_words(part) for part in parts if part.answer is not None]
     shown = [(row["owner"], row["code"], row["path"] or "", row["status"] or "") for row in found]
     return replace(
         own,
         data=data,
-        lines=(*own.lines, *told, *_lines(shown)),
+        lines=(*told, *_lines(shown)),
         error=own.error or not_answered(parts),
         status=max(own.status, 1 if still_open else 0),
     )
