@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from pyman.core.toml_text import parse_toml
 from pyman.effects import places as places_module
 from pyman.effects import system_settings
 from pyman.effects.places import read_places
@@ -70,6 +71,25 @@ def test_what_is_wrong_is_said_with_the_file(config, text, says):
         read_system_settings(str(config))
     assert failure.value.message.startswith(f"{config} cannot be used: ")
     assert says in failure.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['system-root = "/opt/p"\n', 'system-root="/opt/p" ', '# all\n\nmirror = "/m"\r\noffline = true\n', 'mirror = "a#b"',
+     'mirror = "=" # x', 'mirror = "a\\\\b"', "mirror = 'x'", 'mirror = ""', 'mirror = """x"""', 'folders = ["/a"]', "offline = True",
+     'mirror = "a"\nmirror = "b"', '[t]\nmirror = "a"', 'mirror = "\u00e4"', "offline", 'mirror = "x" "y"', '"mirror" = "a"', "=", 'mirror = "\t"'],
+)  # fmt: skip
+def test_plain_lines_are_read_as_toml_is(text):
+    found = system_settings._plain(text)
+    if found is not None:
+        assert found == parse_toml(text)
+
+
+def test_the_usual_file_is_plain():
+    assert system_settings._plain('system-root = "/opt/p"\noffline = false\n') == {
+        "system-root": "/opt/p",
+        "offline": False,
+    }
 
 
 def test_no_file_a_fifo_and_a_folder_are_none(tmp_path):

@@ -81,41 +81,37 @@ def diagnose_aliases(store: Store, waiting: Iterable[Waiting] = ()) -> tuple[Fin
     is_used = store.beneath is None or store.aliases or store.runtimes
     for swap in swaps(store) if is_used else ():
         path = store.folder(swap.alias)
-        target = store.linked(swap.new)
-        if isabs(swap.new or "") and target is not None:
-            findings.append(_beneath_is_newer(path, swap, target))
-            continue
-        if swap.new is None:
-            message, repair = f"it leads to {swap.old}, and no runtime of that minor is installed", "remove it"
-        elif swap.old is None:
-            message, repair = f"it is missing, and {swap.new} is installed", f"point it at {swap.new}"
-        elif store.alias_target(swap.alias) is None:
-            message, repair = f"it leads to {swap.old}, which is not there", f"point it at {swap.new}"
-        else:
-            message, repair = f"it leads to {swap.old}, not to {swap.new}", f"point it at {swap.new}"
-            old, new = store.runtime(swap.old), store.runtime(swap.new)
-            move = (old.version, old.target, new.version, new.target) if old is not None and new is not None else None
-            waits = kept.get(swap.alias)
-            code: str = "alias-stale"
-            if waits is not None and waits.old == swap.old:
-                users = ", ".join(waits.users[:_MOST_NAMED]) + (" …" if waits.users[_MOST_NAMED:] else "")
-                message += f", because it is in use: {users}"
-                repair += ", then restart what uses it"
-                code = RESTART_NEEDED
-            findings.append(Finding(code, "alias", path, message, repair, MOVE_ALIASES, swap.alias, move=move))
-            continue
-        findings.append(Finding("alias-dangling", "alias", path, message, repair, MOVE_ALIASES, swap.alias))
+        code, message, repair = _what_is_wrong(store, swap)
+        waits = kept.get(swap.alias)
+        if code == "alias-stale" and waits is not None and waits.old == swap.old:
+            users = ", ".join(waits.users[:_MOST_NAMED]) + (" …" if waits.users[_MOST_NAMED:] else "")
+            message += f", because it is in use: {users}"
+            code, repair = RESTART_NEEDED, f"{repair}, then restart what uses it"
+        old, new = store.linked(swap.old), store.linked(swap.new)
+        move = None
+        if old is not None and new is not None and code != "alias-dangling":
+            move = old.version, old.target, new.version, new.target
+        findings.append(Finding(code, "alias", path, message, repair, MOVE_ALIASES, swap.alias, move=move))
     for name in store.blocked:
         message = "a real folder or file is in the place of an alias"
         findings.append(Finding("alias-blocked", "alias", store.folder(name), message, "move it away"))
     return tuple(findings)
 
 
-def _beneath_is_newer(path: str, swap: Swap, target: Runtime) -> Finding:
-    """An alias that is to lead to the one of the store for everybody, which has the newer release."""
-    now = f"it leads to {swap.old}" if swap.old is not None else "it is missing"
-    message = f"{now}, and the system store has {target.release}"
-    return Finding("alias-stale", "alias", path, message, f"point it at {swap.new}", MOVE_ALIASES, swap.alias)
+def _what_is_wrong(store: Store, swap: Swap) -> tuple[str, str, str]:
+    """Code, message and repair of an alias that does not point where the rules say."""
+    point = f"point it at {swap.new}"
+    beneath = store.linked(swap.new) if isabs(swap.new or "") else None
+    if beneath is not None:
+        now = f"it leads to {swap.old}" if swap.old is not None else "it is missing"
+        return "alias-stale", f"{now}, and the system store has {beneath.release}", point
+    if swap.new is None:
+        return "alias-dangling", f"it leads to {swap.old}, and no runtime of that minor is installed", "remove it"
+    if swap.old is None:
+        return "alias-dangling", f"it is missing, and {swap.new} is installed", point
+    if store.alias_target(swap.alias) is None:
+        return "alias-dangling", f"it leads to {swap.old}, which is not there", point
+    return "alias-stale", f"it leads to {swap.old}, not to {swap.new}", point
 
 
 def diagnose_runtimes(states: Iterable[RuntimeState]) -> tuple[Finding, ...]:
