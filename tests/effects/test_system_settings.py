@@ -77,7 +77,7 @@ def test_what_is_wrong_is_said_with_the_file(config, text, says):
     "text",
     ['system-root = "/opt/p"\n', 'system-root="/opt/p" ', '# all\n\nmirror = "/m"\r\noffline = true\n', 'mirror = "a#b"',
      'mirror = "=" # x', 'mirror = "a\\\\b"', "mirror = 'x'", 'mirror = ""', 'mirror = """x"""', 'folders = ["/a"]', "offline = True",
-     'mirror = "a"\nmirror = "b"', '[t]\nmirror = "a"', 'mirror = "\u00e4"', "offline", 'mirror = "x" "y"', '"mirror" = "a"', "=", 'mirror = "\t"'],
+     'mirror = "a"\nmirror = "b"', '[t]\nmirror = "a"', 'mirror = "\u00e4"', "offline", 'folders = ["/a", "/b"]', 'folders = ["/a,b"]', "folders = []", 'folders = ["/a",]', 'folders = ["/a" "/b"]', 'folders = [["/a"]]', 'mirror = "x" "y"', '"mirror" = "a"', "=", 'mirror = "\t"'],
 )  # fmt: skip
 def test_plain_lines_are_read_as_toml_is(text):
     found = system_settings._plain(text)
@@ -86,10 +86,8 @@ def test_plain_lines_are_read_as_toml_is(text):
 
 
 def test_the_usual_file_is_plain():
-    assert system_settings._plain('system-root = "/opt/p"\noffline = false\n') == {
-        "system-root": "/opt/p",
-        "offline": False,
-    }
+    text = 'system-root = "/opt/p"\noffline = false\nfolders = ["/srv", "/data"]\n'
+    assert system_settings._plain(text) == parse_toml(text)
 
 
 def test_no_file_a_fifo_and_a_folder_are_none(tmp_path):
