@@ -214,7 +214,7 @@ def test_bash_shows_descriptions_in_a_list_only(home):
         pytest.skip("no bash")
     listed = ask("bash", home, "pyman un", COMP_TYPE="63")
     assert listed == [
-        "unhold     (Let an alias go to the newest release again)",
+        "unhold     (Remove a hold; the alias moves to the newest installed release)",
         "uninstall  (Remove a Python that nothing needs)",
     ]
     assert ask("bash", home, "pyman un", COMP_TYPE="9") == ["unhold", "uninstall"]
@@ -224,7 +224,7 @@ def test_bash_shows_descriptions_in_a_list_only(home):
 def test_fish_shows_descriptions(home):
     if "fish" not in PRESENT:
         pytest.skip("no fish")
-    assert "unhold\tLet an alias go to the newest release again" in ask("fish", home, "pyman un")
+    assert "unhold\tRemove a hold; the alias moves to the newest installed release" in ask("fish", home, "pyman un")
     assert "3.14.4\tavailable release" in ask("fish", home, "pyman install 3.14")
 
 
@@ -304,7 +304,7 @@ def test_typed_at_a_terminal(shell, home, terminal):
 def test_zsh_lists_descriptions(terminal):
     child = terminal("zsh")
     child.send("pyman un\t\t")
-    child.expect("unhold +-- Let an alias go to the newest release again")
+    child.expect("unhold +-- Remove a hold; the alias moves to the newest installed release")
     child.send("\x15pyman hold 3.13 3.13.\t\t")
     child.expect("3\\.13\\.5 +3\\.13\\.15")
     child.send("\x15pyman doctor --d\t\t\x15pyman venv --py\t\x15pyman install 3.1\t\t")
@@ -315,7 +315,7 @@ def test_zsh_lists_descriptions(terminal):
 def test_bash_lists_descriptions(terminal):
     child = terminal("bash")
     child.send("pyman un\t\t")
-    child.expect("unhold +\\(Let an alias go to the newest release again\\)")
+    child.expect("unhold +\\(Remove a hold; the alias moves to the newest installed release\\)")
 
 
 # --- the files ---
