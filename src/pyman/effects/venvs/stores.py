@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 
-from pyman.effects.users import FIRST_USER, NOBODY, is_person
 from pyman.effects.venvs.records import (
     KnownVenv,
     forget,
@@ -150,6 +149,7 @@ def unasked_users(places: Places) -> tuple[str, ...]:
     import pwd
 
     from pyman.effects.mounts import Mounts
+    from pyman.effects.users import is_person
 
     mounts = Mounts()
     found: dict[str, None] = {}
@@ -181,6 +181,8 @@ def _why_not_asked(home: str, mounts: Mounts) -> str:
 def _homes(mounts: Mounts) -> Iterator[str]:
     """The homes of this machine: those of the users that it lists, and the folders beside them."""
     import pwd
+
+    from pyman.effects.users import FIRST_USER, NOBODY
 
     users = [user for user in pwd.getpwall() if os.path.isabs(user.pw_dir)]
     homes = dict.fromkeys(os.path.normpath(user.pw_dir) for user in users)
