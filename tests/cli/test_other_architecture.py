@@ -119,6 +119,9 @@ def test_a_copied_interpreter_is_not_replaced_by_one_for_another_machine(user):
         (["x86_64"], ["arm64"], None, True),
         (["arm64"], ["x86_64", "arm64"], None, False),
         (["x86_64", "arm64"], ["arm64"], None, False),
+        (["x86_64", "arm64"], ["arm64"], ["x86_64"], True),  # made under Rosetta
+        (["x86_64", "arm64"], ["arm64"], ["arm64"], False),
+        (["x86_64", "arm64"], ["arm64"], ["x86_64", "arm64"], False),
         (None, ["arm64"], ["x86_64"], True),
         (None, ["arm64"], ["x86_64", "arm64"], False),
         (None, ["arm64"], None, False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import islice
 
 from pyman.core.architecture import HEADER, architectures_in, differ, runs_on, shown
 from pyman.core.venv import NO_COPY, VenvFacts
@@ -37,6 +38,7 @@ def _of_another_machine(executable: str, read: Callable[[str], frozenset[str]]) 
 
 # Whether a venv could be linked to an interpreter that is built for another processor: it never is.
 
+_MOST_FILES = 100
 _MOST_FOLDERS = 2000
 """In which a compiled file is looked for, where nothing else tells what a venv was made for."""
 
@@ -61,14 +63,17 @@ class Architectures:
         """What a venv was made for: told by its copied interpreter, else its base, else by what is compiled in it."""
         if facts.copy != NO_COPY and facts.way is not None and facts.way.real is not None:
             return self._of(facts.way.real)
-        if facts.interpreter is not None:
-            return self._of(facts.interpreter.path)
+        base = self._of(facts.interpreter.path) if facts.interpreter is not None else frozenset()
+        if len(base) == 1 or (facts.interpreter is not None and not base):
+            return base
+        # Gone, or for several: then it is for what its packages are for.
         for library in facts.libraries:
-            for path in _compiled_below(f"{facts.folder}/lib/{library.name}/site-packages"):
+            for path in islice(_compiled_below(f"{facts.folder}/lib/{library.name}/site-packages"), _MOST_FILES):
                 found = self._of(path)
-                if found:
-                    return found
-        return frozenset()
+                base = (base & found or found) if base else found
+                if len(base) == 1:
+                    return base
+        return base
 
     def _of(self, path: str) -> frozenset[str]:
         if path not in self._known:
