@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import islice
 
 from pyman.core.architecture import HEADER, architectures_in, differ, runs_on, shown
 from pyman.core.venv import NO_COPY, VenvFacts
@@ -68,10 +67,10 @@ class Architectures:
             return base
         # Gone, or for several: then it is for what its packages are for.
         for library in facts.libraries:
-            for path in islice(_compiled_below(f"{facts.folder}/lib/{library.name}/site-packages"), _MOST_FILES):
+            for number, path in enumerate(_compiled_below(f"{facts.folder}/lib/{library.name}/site-packages")):
                 found = self._of(path)
                 base = (base & found or found) if base else found
-                if len(base) == 1:
+                if len(base) == 1 or number == _MOST_FILES:
                     return base
         return base
 

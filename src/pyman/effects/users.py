@@ -2,6 +2,7 @@
 
 What a user's part needs is done by a process that has become that user, so that nothing of root's can be made to read,
 write or run anything for it. Its answer is anybody's text: limited here in time and size, and believed nowhere.
+Import-light.
 """
 
 from __future__ import annotations
