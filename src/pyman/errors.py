@@ -136,7 +136,7 @@ PATH_SEPARATOR = Code("path-separator")
 PIP_CONF = Code("pip-conf")
 """The venv's own pip.conf, which says where packages come from, cannot be followed."""
 SOURCE_GONE = Code("source-gone")
-"""What a package was installed from does not exist any more."""
+"""What a package was installed from no longer exists."""
 SYSTEM = Code("system")
 """The system refused a file operation."""
 UNREADABLE = Code("unreadable")
@@ -179,12 +179,12 @@ def bug(error: Exception) -> PymanError:
     if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
         return PymanError(
             f"{error.filename} cannot be used: {(error.strerror or str(error)).lower()}",
-            hint="see that its disk is well; if all is, please report it with what PYMAN_TRACEBACK=1 adds",
+            hint="check its disk; if that is fine, please report it with the output of PYMAN_TRACEBACK=1",
             code=SYSTEM,
         )
     return PymanError(
         f"pyman failed in a way that it should not: {type(error).__name__}: {error}",
-        hint="nothing is left half done; please report it with what PYMAN_TRACEBACK=1 adds",
+        hint="no change was left incomplete; please report it with the output of PYMAN_TRACEBACK=1",
         code=BUG,
     )
 

@@ -340,7 +340,7 @@ def test_rebuild_asks_where_a_relink_would_do(machine):
     before = machine.exact(venv)
     answer = machine.pyman("rebuild", venv, status=1)
     assert "its base lends it lent 1.0" in answer.err
-    assert f"`pyman doctor {venv} --fix --yes` relinks it all the same" in answer.err
+    assert f"`pyman doctor {venv} --fix --yes` relinks it anyway" in answer.err
     again = machine.json("rebuild", venv, "-p", "3.13", status=1)
     assert again["error"]["code"] == "borrows"
     assert again["error"]["hint"] == f"`pyman rebuild {venv} -p 3.13 --yes` goes ahead"

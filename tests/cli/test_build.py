@@ -47,7 +47,7 @@ def is_running(process: int) -> bool:
 
 def test_a_build_becomes_a_runtime_like_any_other(user: Home, engine: PythonBuild) -> None:
     answer = user.pyman("install", "3.13", "--build")
-    assert answer.out == "Python 3.13.5 is installed\n3.13 is 3.13.5\n"
+    assert answer.out == "Python 3.13.5 is installed\n3.13 -> 3.13.5\n"
     assert "building Python 3.13.5" in answer.err
     assert names(user) == ["3", "3.13", "3.13.5"]
     runtime = user.runtimes / "3.13.5"
@@ -266,7 +266,7 @@ def test_python_build_is_found_where_it_is_usually_kept(user: Home, tmp_path: Pa
 def test_another_sha256_in_the_mirror_is_an_error(user: Home, engine: PythonBuild) -> None:
     engine.define("3.13.5", "1" * 64)
     error = user.json("install", "3.13.5", "--build", status=1)["error"]
-    assert "tell whoever runs the mirror" in error["hint"]
+    assert "tell the operator of the mirror" in error["hint"]
     assert not engine.has_run
 
 

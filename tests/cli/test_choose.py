@@ -486,7 +486,7 @@ def test_run_passes_signals_on(here, number):
      (["run", "-p", "3.12", "--", "sh", "-c", "echo ran"], 127, "pyman install 3.12"),
      (["run", "--", "python3.12"], 127, "pyman install 3.12"), (["run", "-p", "nonsense", "--", "true"], 2, "nonsense"),
      (["run", "-p", "./nothing", "--", "true"], 127, "nothing"), (["run"], 2, "command"), (["run", "-p", "3.13"], 2, "command"),
-     (["run", "--", "/etc/passwd"], 126, "/etc/passwd is no program that can be run"),
+     (["run", "--", "/etc/passwd"], 126, "/etc/passwd is not an executable program"),
      (["run", "--", "./no/program"], 127, "there is no program `./no/program`\n")],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip

@@ -175,11 +175,11 @@ def test_a_dry_run_does_not_even_take_note_of_a_venv(tmp_path):
 
 def test_what_a_person_reads(sick, tmp_path):
     machine = Machine(tmp_path, OLD, NEW)
-    assert machine.pyman("doctor").out == "no venv is known here, and nothing else is wrong\n"
+    assert machine.pyman("doctor").out == "no venvs found; no other problems\n"
     for name in ("one", "two"):
         make_venv(f"{machine.path}/{name}/.venv", f"{machine.runtimes}/3.13/bin/python3.13", extra="version = 3.13\n")
     machine.pyman("register", machine.path)
-    assert machine.pyman("doctor").out == "all 2 venvs are healthy\n"
+    assert machine.pyman("doctor").out == "2 venvs checked: all healthy\n"
     make_venv(f"{machine.path}/old/.venv", str(machine.python(OLD)))
     make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/3.13.5/bin/python3.13")
     told = machine.pyman("doctor", machine.path, status=1)
@@ -193,7 +193,7 @@ def test_what_a_person_reads(sick, tmp_path):
     assert summary == "2 of 4 venvs need attention"
     assert "--fix" in told.err
     fixed = machine.pyman("doctor", "--fix").out
-    assert fixed.endswith("2 repaired, all 4 venvs are healthy\n")
+    assert fixed.endswith("2 repaired; 4 venvs healthy\n")
     assert "fixed dangling" in fixed
 
 
@@ -256,7 +256,7 @@ def test_what_asks_is_done_after_a_yes(tmp_path):
     assert not (machine.runtimes / "3.11").exists()
     status, text = on_terminal(machine, 200, "doctor", "--fix", answers=["y"])
     assert status == 0, text
-    assert "1 repaired, the only venv is healthy" in text
+    assert "1 repaired; 1 venv healthy" in text
     assert (
         machine.run(machine.path / "a/.venv/bin/python", "-c", "import sys; print(sys.version_info[:2])") == "(3, 11)"
     )
@@ -367,7 +367,5 @@ def test_pymans_own_venv_is_left_alone(tmp_path):
         [own / "bin/python", "-B", "-c", code % ours, "doctor", own.parent, "--fix"],
         env=machine.environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (result.returncode, result.stdout) == (0, "no venv is known here, and nothing else is wrong\n"), (
-        result.stderr
-    )
+    assert (result.returncode, result.stdout) == (0, "no venvs found; no other problems\n"), result.stderr
     assert machine.exact(own) == before

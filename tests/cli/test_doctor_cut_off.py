@@ -112,7 +112,7 @@ def test_cut_off_after_any_step(broken):
 
 
 def test_any_step_fails(broken):
-    """The file or link that it is about was changed by somebody else, who is the only one that stays."""
+    """The file or link that it is about was changed by another process, who is the only one that stays."""
     steps = [step for step in broken.repair() if not isinstance(step, Verify)]
     for number, step in enumerate(steps):
         broken.again()

@@ -1,4 +1,4 @@
-"""Editable installs whose source is not there any more: nothing can import them, and doctor says so."""
+"""Editable installs whose source is gone: nothing can import them, and doctor says so."""
 
 from __future__ import annotations
 

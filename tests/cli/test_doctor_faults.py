@@ -212,7 +212,7 @@ def test_links_that_go_round_in_circles(machine):
         "a/.venv": ["dangling fixed"],
         "b/.venv": ["dangling fixed"],
     }
-    assert "is no folder" in machine.pyman("doctor", machine.path / "c/.venv", status=2).err
+    assert "is not a folder" in machine.pyman("doctor", machine.path / "c/.venv", status=2).err
 
 
 def test_folders_that_cannot_be_read(machine):
@@ -463,7 +463,7 @@ def test_the_only_whole_copy_of_a_runtime_is_named_and_put_back_when_its_place_i
     shutil.copytree(work / "old", place, symlinks=True)
     write(f"{place}/theirs")
     (finding,) = [one for one in machine.json("doctor", status=1)["findings"] if one["code"] == "interrupted"]
-    assert f"what was there before lies in {work}/old" in finding["message"]
+    assert f"what was there before is in {work}/old" in finding["message"]
     (failed,) = [one for one in machine.json("doctor", "--fix", status=1)["findings"] if one["code"] == "interrupted"]
     assert failed["status"] == "failed"
     assert failed["message"].endswith(f"it could not be repaired: {place}: something else is in its place")

@@ -52,7 +52,7 @@ def test_everywhere_for_one_run(machine):
     assert len(machine.json("doctor", "--ignore", "dangling", status=1)["findings"]) == 2
     # What the hint says ignores as much.
     told = machine.pyman("doctor", "--ignore", "dangling", status=1)
-    assert "`pyman doctor --ignore dangling --fix` does the repairs" in told.err
+    assert "`pyman doctor --ignore dangling --fix` repairs this" in told.err
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_everywhere_for_one_run(machine):
     [
         ('ignore = ["stale"]', "there is no finding `stale` to ignore"),
         ('ignore = ["stale-patch archive"]', "`archive` is not an absolute path"),
-        ('ignore = "stale-patch"', "`ignore` is no list of texts"),
-        ("ignore = [1]", "`ignore` is no list of texts"),
+        ('ignore = "stale-patch"', "`ignore` must be a list of strings"),
+        ("ignore = [1]", "`ignore` must be a list of strings"),
     ],
 )
 def test_what_cannot_be_understood_is_told_with_the_file(machine, line, said):

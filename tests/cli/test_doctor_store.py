@@ -210,7 +210,7 @@ def test_an_adopted_python_that_became_another_release(machine):
 
 
 def test_an_adopted_python_that_became_another_minor(machine):
-    """As a distribution's does when the distribution is upgraded: the interpreter of old is not there any more."""
+    """As a distribution's does when the distribution is upgraded: the interpreter of old is gone."""
     usr = Path(copy_of_tree("3.11.2", str(machine.path / "usr")))
     machine.pyman("adopt", usr)
     shutil.rmtree(usr)
@@ -380,7 +380,7 @@ def test_a_newer_release_exists(tmp_path):
     assert about(machine, "update-available", "--fix", status=0) == told
     assert about(machine, "update-available", "--dry-run", status=0) == told
     assert not (machine.runtimes / NEW).exists()
-    assert machine.pyman("doctor").out.endswith("no venv is known here, and nothing else is wrong\n")
+    assert machine.pyman("doctor").out.endswith("no venvs found; no other problems\n")
 
 
 def test_a_minor_that_gets_no_more_fixes(machine):

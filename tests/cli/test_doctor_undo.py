@@ -159,7 +159,7 @@ def test_not_to_a_release_that_was_removed(machine):
     answer = machine.json("doctor", "--undo", status=1)
     assert answer["changed"] == []
     assert answer["left"] == [
-        {"path": venv, "reason": f"it would go back to {machine.python(OLD)}, which does not exist any more"}
+        {"path": venv, "reason": f"it would go back to {machine.python(OLD)}, which no longer exists"}
     ]
     assert os.readlink(f"{venv}/bin/python") == str(machine.python())
 

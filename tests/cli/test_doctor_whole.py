@@ -1,4 +1,4 @@
-"""doctor and venvs that lost a part, or got one of another Python: what it says of them, and that `--fix` mends it."""
+"""doctor and venvs that lost a part, or got one of another Python: what it says of them, and that `--fix` repairs it."""
 
 from __future__ import annotations
 

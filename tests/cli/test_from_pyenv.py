@@ -70,4 +70,4 @@ def test_the_guide_to_the_letter(machine):
         assert (row["state"], row["link"]) == ("healthy", "alias"), row
         assert machine.run(f"{path}/bin/python", "-c", code) == release
     assert (machine.path / "code/data/.python-version").read_text() == "3.13\n"
-    assert "all 6 venvs are healthy" in done[-1].out
+    assert "6 venvs checked: all healthy" in done[-1].out

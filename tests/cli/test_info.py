@@ -60,7 +60,7 @@ def test_what_would_move_each(machine):
     for name, part in {
         "pinned": "nothing moves it but `pyman follow`",
         "patch": "`pyman doctor --fix` lets it follow",
-        "broken": "`pyman doctor --fix` mends it",
+        "broken": "`pyman doctor --fix` repairs it",
     }.items():
         assert part in machine.pyman("info", machine.path / name / ".venv").out
     answer = machine.json("info", machine.path / "broken/.venv")
@@ -72,7 +72,7 @@ def test_a_venv_of_links(machine):
     real = machine.venv("envs/shop", tool="pyman")
     (machine.project / ".venv").symlink_to(real)
     text = machine.pyman("info").out
-    assert text.startswith("~/project/.venv, made by pyman\n  it stands for ~/envs/shop/.venv\n")
+    assert text.startswith("~/project/.venv, made by pyman\n  it leads to ~/envs/shop/.venv\n")
 
 
 def test_a_runtime(machine):

@@ -50,7 +50,7 @@ def test_a_venv_moves_to_the_next_patch_release_by_itself(home):
     python = home.project / ".venv/bin/python"
     assert home.run(python, "-V") == "Python 3.13.5"
     answer = home.pyman("install", "3.13")
-    assert answer.out == "Python 3.13.15 is installed\n3.13 moved from 3.13.5 to 3.13.15\n  1 venv now on 3.13.15\n"
+    assert answer.out == "Python 3.13.15 is installed\n3.13: 3.13.5 -> 3.13.15\n  1 venv now on 3.13.15\n"
     assert home.run(python, "-V") == "Python 3.13.15"
     assert home.run(python, "-m", "pip", "--version").endswith("(python 3.13)")
     assert names(home) == ["3", "3.13", "3.13.15", "3.13.5"]
@@ -167,7 +167,7 @@ def test_a_hold_keeps_its_alias_and_that_is_said(user):
     user.pyman("install", "3.13.8")
     user.pyman("hold", "3.13")
     answer = user.pyman("install", "3.13")
-    assert "3.13 is held and stays at 3.13.8; `pyman unhold 3.13` lets it go\n" in answer.out
+    assert "3.13 is held and stays at 3.13.8; `pyman unhold 3.13` removes the hold\n" in answer.out
     assert os.readlink(user.runtimes / "3.13") == "3.13.8"
 
 
@@ -178,7 +178,7 @@ def test_a_folder_in_the_place_of_an_alias_is_left_there_and_said(user):
     assert os.listdir(user.runtimes / "3.13") == []
     assert user.pyman("find", "3.13").out == f"{user.runtimes}/3.13.9/bin/python3.13\n"
     (user.runtimes / "3.13").rmdir()
-    assert "3.13 is 3.13.9" in user.pyman("install", "3.13").out
+    assert "3.13 -> 3.13.9" in user.pyman("install", "3.13").out
 
 
 def test_force_installs_again_and_takes_what_was_there_away(user):
@@ -351,7 +351,7 @@ def test_a_local_archive_that_somebody_exchanges_after_it_was_checked(tmp_path):
     path.chmod(0o666)
     prepare_folders(places)
     archive = Archive(str(path), local.name, local.version, local.variant, local.build, None, local.sha256)
-    with pytest.raises(IntegrityError, match="was changed by somebody else"):
+    with pytest.raises(IntegrityError, match="was changed by another process"):
         unpack_runtime(places, archive)
     assert os.listdir(places.runtimes) == []
 

@@ -174,7 +174,7 @@ def test_a_list_that_is_none_is_not_overwritten(user, tmp_path, upstream, line):
     ("words", "status_", "said"),
     [
         (["3.9"], 1, "there is no Python 3.9 to install for"),
-        (["3.13", "--platform", "x86_64"], 2, "`x86_64` is no platform"),
+        (["3.13", "--platform", "x86_64"], 2, "`x86_64` is not a platform"),
         (["3.13", "--platform", "riscv64-unknown-linux-gnu"], 1, "riscv64-unknown-linux-gnu"),
         (["./venv"], 2, "names no build"),
         (["system"], 2, "names no build"),

@@ -21,7 +21,7 @@ def test_an_upgrade_that_does_nothing_says_what_is_held(home):
     home.with_runtimes("3.13.5", "3.13.15")
     home.pyman("rollback", "3.13")
     for words in (("upgrade",), ("upgrade", "--dry-run")):
-        assert home.pyman(*words).out == "3.13 is held and stays at 3.13.5; `pyman unhold 3.13` lets it go\n"
+        assert home.pyman(*words).out == "3.13 is held and stays at 3.13.5; `pyman unhold 3.13` removes the hold\n"
     home.pyman("unhold", "3.13")
     assert home.pyman("upgrade").out == "everything is up to date\n"
 
@@ -39,7 +39,7 @@ def test_an_empty_store_says_what_to_do_next(tmp_path):
 def test_who_asks_for_a_python_that_is_not_there(user):
     (user.project / ".python-version").write_text("3.9\n")
     told = user.pyman("venv", "--no-install", status=1).err
-    assert told.startswith(f"error: no installed Python satisfies 3.9, which {user.project}/.python-version asks for\n")
+    assert told.startswith(f"error: no installed Python satisfies 3.9, which {user.project}/.python-version requests\n")
 
 
 def test_ctrl_c_in_a_rebuild_is_told_once(home):
@@ -96,7 +96,7 @@ def test_who_needs_attention_is_counted_and_the_next_step_named(home):
     home.pyman("venvs", "--remove", ".venv")
     assert home.pyman("venvs", ".").err == "2 venvs: 2 stale; see `pyman doctor`\n"
     planned = home.pyman("doctor", ".", "--dry-run", status=1).err
-    assert planned == "dry run: nothing was changed; `pyman doctor . --fix` does the repairs\n"
+    assert planned == "dry run: nothing was changed; `pyman doctor . --fix` repairs this\n"
 
 
 def test_the_command_that_installs_from_a_mirror_can_be_pasted(home):

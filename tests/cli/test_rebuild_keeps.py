@@ -120,7 +120,7 @@ def test_a_pinned_release_that_is_nowhere_lets_the_venv_follow_and_says_so(bench
     (venv / "bin/python").unlink()
     (venv / "bin/python").symlink_to(bench.home.runtimes / "3.13.1/bin/python3.13")
     result = bench.home.pyman("rebuild", venv, "--force")
-    assert "3.13.1 cannot be had any more" in result.err
+    assert "3.13.1 is no longer available" in result.err
     assert (settings(venv)["pyman-policy"], settings(venv)["pyman-request"]) == ("follow", "3.13")
 
 

@@ -114,7 +114,7 @@ def test_what_names_the_old_minors_interpreter_starts_the_new_one(bench):
         f"{venv}/bin/python",
         "/usr/bin/python3.13",
     ]
-    assert "bin/python starts what named an interpreter that is not there any more: " in result.err
+    assert "bin/python starts what named an interpreter that is gone: " in result.err
     assert "bin/mine" in result.err
 
 

@@ -145,4 +145,4 @@ def test_not_all_are_well_where_something_else_than_a_venv_is_broken(machine):
     (machine.project / "one.json").write_text(json.dumps(told | {"findings": [found]}))
     told = machine.pyman("report", "--merge", "one.json", "--html", "page.html")
     assert "; 1 finding\n" in told.out
-    assert "all are well" not in told.out
+    assert "all healthy" not in told.out

@@ -187,7 +187,7 @@ def test_force_goes_ahead_and_lets_the_hold_go(user):
     venv = make_venv(user, "pyman", "v", through=OLD)
     user.pyman("hold", "3.13", OLD)
     result = user.pyman("uninstall", OLD, "--force")
-    assert "3.13 is not held any more" in result.out
+    assert "3.13 is no longer held" in result.out
     assert (user.root / "holds").read_text() == ""
     assert os.readlink(user.runtimes / "3.13") == NEW
     assert not os.path.exists(venv / "bin/python")

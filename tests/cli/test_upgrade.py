@@ -140,7 +140,7 @@ def test_a_dry_run_says_everything_and_changes_nothing(user):
     result = user.pyman("upgrade", "--dry-run")
     for words in (
         f"Python {NEW} would be installed",
-        f"would move from {OLD} to {NEW}",
+        f"3.13: {OLD} -> {NEW}",
         "would be held back",
         str(misfit),
         "picky",

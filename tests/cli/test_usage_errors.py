@@ -105,11 +105,11 @@ def test_a_folder_with_a_venv_in_it_is_told_from_a_python(user):
 
 def test_a_file_is_no_folder_to_search(user):
     (user.project / "notes").write_text("")
-    assert "notes is no folder" in user.pyman("doctor", "notes", status=2).err
-    assert "notes is no folder" in user.pyman("venvs", "notes", status=1).err
-    assert "notes is no folder" in user.pyman("register", "notes", status=1).err
+    assert "notes is not a folder" in user.pyman("doctor", "notes", status=2).err
+    assert "notes is not a folder" in user.pyman("venvs", "notes", status=1).err
+    assert "notes is not a folder" in user.pyman("register", "notes", status=1).err
 
 
 def test_a_minor_is_nothing_to_pin_to(user):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(user.project / ".venv")], check=True)
-    assert user.pyman("pin", ".venv", "3.13", status=1).err.startswith("error: `3.13` is no patch release\n")
+    assert user.pyman("pin", ".venv", "3.13", status=1).err.startswith("error: `3.13` is not a patch release\n")

@@ -64,8 +64,8 @@ def test_it_follows_and_says_so(user):
     answer = user.pyman("venv", SHELL="/bin/bash")
     home = user.runtimes / "3.13/bin"
     assert answer.out.splitlines() == [
-        "made .venv with Python 3.13.15",
-        f"it follows 3.13, now 3.13.15: home is {home}",
+        "created .venv with Python 3.13.15",
+        f"follows 3.13 (now 3.13.15); home is {home}",
     ]
     assert answer.err == "activate it with: source .venv/bin/activate\n"
     assert os.readlink(user.project / ".venv/bin/python") == f"{home}/python3.13"
@@ -78,7 +78,7 @@ def test_it_follows_and_says_so(user):
 
 def test_it_is_pinned_and_says_so(user):
     answer = user.pyman("venv", "-p", "3.13.5", "v")
-    assert answer.out.splitlines()[1] == f"it is pinned to 3.13.5: home is {user.runtimes}/3.13.5/bin"
+    assert answer.out.splitlines()[1] == f"pinned to 3.13.5; home is {user.runtimes}/3.13.5/bin"
     assert user.run("v/bin/python", "-c", "import sys; print(sys.version_info[2])") == "5"
 
 
@@ -172,8 +172,8 @@ def put(folder: Path) -> None:
 
 
 REFUSED = [
-    (["file"], "not-a-folder", "is no folder"),
-    (["file/v"], "not-a-folder", "is no folder"),
+    (["file"], "not-a-folder", "is not a folder"),
+    (["file/v"], "not-a-folder", "is not a folder"),
     (["full"], "not-empty", "is not empty and no venv; nothing was touched"),
     (["full", "--clear"], "not-empty", "is not empty and no venv; nothing was touched"),
     (["shown"], "not-empty", "is not empty: the Finder left .DS_Store in it"),
@@ -183,7 +183,7 @@ REFUSED = [
     (["a:b"], "path-separator", "could not be activated"),
     (["n" * 256], "failed", "too long"),
     (["/proc/v"], "failed", "cannot be written"),
-    (["/dev/null/v"], "not-a-folder", "is no folder"),
+    (["/dev/null/v"], "not-a-folder", "is not a folder"),
     (["v", "-r", "none.txt"], "not-found", "there is no file"),
     (["v", "-p", "./none"], "not-found", "does not exist"),
     (["v", "-p", "./file"], "bad-request", "is no program"),
@@ -348,7 +348,7 @@ def test_requirements_are_installed_or_nothing_is(kind, user, from_wheels, reque
     (user.project / "one two.txt").write_text("spam\n")
     (user.project / "more.txt").write_text("ham==2.0\n")
     answer = user.pyman("venv", "-r", "one two.txt", "-r", "more.txt", **environ)
-    assert answer.out.splitlines()[2] == f"installed what one two.txt and more.txt asks for with {kind}"
+    assert answer.out.splitlines()[2] == f"installed one two.txt and more.txt with {kind}"
     assert user.run(".venv/bin/spam") == "spam 1.0"
     # uv leaves its lock.
     there = sorted(name for name in os.listdir(user.project / ".venv") if name != ".lock")

@@ -245,7 +245,7 @@ def test_what_is_not_deleted(machine):
     folder = write(f"{machine.path}/folder/file").rpartition("/")[0]
     before = machine.exact(machine.path / "a"), machine.exact(machine.path / "shop")
     for words, status, said in [
-        ((venv, folder), 1, "is no venv; nothing was touched"),
+        ((venv, folder), 1, "is not a venv; nothing was touched"),
         ((venv, machine.path / "shop/.tox/py313"), 1, "belongs to tox"),
         ((venv, "nowhere"), 1, "is no venv"),
         ((), 2, "takes the venvs to delete"),

@@ -158,7 +158,7 @@ def test_a_folder_that_is_exchanged_for_another_while_it_is_made(unfinished, tmp
         os.symlink(victim, work)
         os.mkdir("more", dir_fd=folder)
 
-    with pytest.raises(Changed, match="was exchanged by somebody else"):
+    with pytest.raises(Changed, match="was exchanged by another process"):
         make(shared / "v", exchange, unfinished=unfinished)
     assert tree(victim) == ["bin", "mine"]
     assert (shared / "away/more").is_dir()
@@ -185,7 +185,7 @@ def test_an_empty_folder_that_is_exchanged_for_a_link(tmp_path, monkeypatch):
         os.rename(path, tmp_path / "away")
         os.symlink(victim, path)
 
-    with pytest.raises(Refused, match="made by somebody else"):
+    with pytest.raises(Refused, match="made by another process"):
         make(path, exchange)
     assert tree(victim) == []
 
@@ -297,9 +297,9 @@ def test_what_may_be_in_the_place(tmp_path):
     assert what_is_there("/") == "root"
     with pytest.raises(PymanError, match="cannot be read"):
         what_is_there(str(tmp_path / "circle"))
-    with pytest.raises(PymanError, match="is no folder"):
+    with pytest.raises(PymanError, match="is not a folder"):
         make(tmp_path / "file/v")
-    with pytest.raises(PymanError, match="is no folder"):
+    with pytest.raises(PymanError, match="is not a folder"):
         make(tmp_path / "link/v")
     assert (tmp_path / "file").read_text() == "mine"
 

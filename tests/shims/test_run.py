@@ -64,7 +64,7 @@ def test_what_python_asks_for_outranks_everybody(scene):
 @pytest.mark.parametrize(
     ("request_", "status", "said"),
     [
-        ("3.9", 127, "error: Python 3.9 is not installed, and --python asks for it\nhint: run `pyman install 3.9`\n"),
+        ("3.9", 127, "error: Python 3.9 is not installed, and --python requests it\nhint: run `pyman install 3.9`\n"),
         ("./nowhere", 127, "/nowhere does not exist"),
         ("3.1 x", 2, "error: `3.1 x` is not a Python version"),
         ("pypy3.11", 127, "pypy3.11"),

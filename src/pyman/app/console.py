@@ -225,7 +225,7 @@ class Listener(Observer):
 
     def waiting(self, what: str, holder: str) -> None:
         """Say who is waited for."""
-        note(f"waiting for {what}: {holder} is at it")
+        note(f"waiting for {what}, in use by {holder}")
 
     def began(self, task: str, total: int | None) -> None:
         """Say what is begun."""

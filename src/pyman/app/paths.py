@@ -122,7 +122,7 @@ def _to_base(path: str, policy: Policy | None) -> ResolvedPath:
         if not os.path.islink(path) or _stands_in_prefix(path):
             if not os.path.isfile(path) or not os.access(path, os.X_OK):
                 raise BadRequest(
-                    f"{path} is no program that can be run",
+                    f"{path} is not an executable program",
                     hint="name an interpreter, a venv or the folder of a Python",
                     exit_status=1,
                 )
@@ -164,7 +164,8 @@ def _base_of_venv(venv: str, policy: Policy | None) -> tuple[str, Policy | None]
         if os.path.exists(path) and (implementation == CPYTHON or implementation_at(path) == implementation):
             return path, policy or settings.policy
     raise NotFound(
-        f"the Python that {venv} was made from is gone from {home}", hint=f"run `pyman doctor --fix {venv}` to mend it"
+        f"the Python that {venv} was made from is gone from {home}",
+        hint=f"run `pyman doctor --fix {venv}` to repair it",
     )
 
 

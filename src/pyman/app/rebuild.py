@@ -132,7 +132,7 @@ def _explained(plan: RebuildPlan, error: CannotInstall) -> CannotInstall:
     hint = f"see what {plan.installer.kind} says with `-v`"
     if plan.source is None:
         names = ", ".join(name for name in error.packages if name in fixed)
-        hint = f"mend what {names} is installed from, or uninstall it first"
+        hint = f"repair what {names} is installed from, or uninstall it first"
     return CannotInstall(error.message, hint=hint, packages=error.packages, code=error.code)
 
 
@@ -157,7 +157,7 @@ def recreate_unfinished(session: Session, facts: VenvFacts) -> None:
     """
     entry = read_entry(journal_path(session.places, facts.folder))
     if entry is None or not entry.is_unfinished:
-        raise NotFound(f"{facts.path} is not unfinished any more", hint="run `pyman doctor` again")
+        raise NotFound(f"{facts.path} is no longer unfinished", hint="run `pyman doctor` again")
     rebuild_for(session, facts, "")
 
 
@@ -166,7 +166,7 @@ def rebuild_for(session: Session, facts: VenvFacts, minor: str) -> None:
     with VenvLock(session.places, facts.folder, session.observer):
         again = read_one(session.places, facts.path)
         if again is None:
-            raise NotFound(f"{facts.path} is no venv any more", hint="run `pyman doctor` again")
+            raise NotFound(f"{facts.path} is no longer a venv", hint="run `pyman doctor` again")
         plan = plan_rebuild(session, again, RebuildOptions(minor=minor or None, foreign=facts.foreign))
         refuse_obstacles(plan)
         done = carry_out(session, plan)
@@ -213,7 +213,7 @@ def check_new(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder
         wrong: list[str] = []
         if plan.source is None:
             wrong += unplanned(plan.reinstallation, comparison, any_version=plan.unfinished is not None)
-        wrong += [f"bin/{name} is no program that starts" for name in missing_programs(facts.folder, programs)]
+        wrong += [f"bin/{name} does not start" for name in missing_programs(facts.folder, programs)]
         _refuse(wrong, "`--allow-newer` allows other versions")
         lacking = newly_broken(
             [package.distribution for package in plan.packages],
@@ -239,7 +239,7 @@ def check_new(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder
         if user_files:
             notes += (f"kept what no package had put there: {_some(user_files)}",)
         if repointed:
-            notes += (f"bin/python starts what named an interpreter that is not there any more: {_some(repointed)}",)
+            notes += (f"bin/python starts what named an interpreter that is gone: {_some(repointed)}",)
         old.flush()
         notes += _refuse_programs_that_fail(smoke_test, backup, session)
     finally:

@@ -165,7 +165,7 @@ def refuse_obstacles(plan: RebuildPlan) -> None:
         raise PymanError(f"{plan.facts.path} cannot be read: {error}", hint="look at it, then try again") from error
     if lacking:
         raise DiskFull(
-            f"there is no room for a second copy of {plan.facts.path}: {(lacking >> 20) + 1} MiB are lacking",
+            f"there is not enough space for a second copy of {plan.facts.path}: {(lacking >> 20) + 1} MiB short",
             hint="make room on that disk, then run the same command again",
         )
 
@@ -174,7 +174,7 @@ def refuse_foreign(facts: VenvFacts, options: RebuildOptions) -> None:
     """Raise Refused for the venv of another tool, unless `--force` takes it all the same."""
     is_left = facts.creator == RECREATES_ITSELF
     if is_left or (facts.foreign and not (options.force or options.foreign)):
-        anyway = f"run `pyman rebuild {as_word(facts.path)} --force` to rebuild it all the same"
+        anyway = f"run `pyman rebuild {as_word(facts.path)} --force` to rebuild it anyway"
         hint = recreation_hint() if is_left else anyway
         raise Refused(f"{facts.path} belongs to {facts.creator}", hint=hint, code=FOREIGN)
 
@@ -351,7 +351,7 @@ def find_python(
             request, choice, said = *followed, ()
         else:
             request, choice, said = _fetched(session, facts, requested, requested.fallback)
-        said = (f"{wanted} cannot be had any more: {facts.path} follows {requested.fallback} from now on", *said)
+        said = (f"{wanted} is no longer available: {facts.path} follows {requested.fallback} from now on", *said)
     return requested, request, choice, said
 
 
@@ -403,9 +403,7 @@ def _installed(
             continue
         if os.path.realpath(choice.home).startswith(os.path.realpath(facts.folder) + os.sep):
             if requested.asked:
-                raise Refused(
-                    f"{choice.executable} lies in the venv that would be made anew", hint="name another Python"
-                )
+                raise Refused(f"{choice.executable} is in the venv that would be recreated", hint="name another Python")
             continue
         return request, with_policy(choice, requested, request, store)
     return None

@@ -87,7 +87,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
         told = [finding.repair for finding in wanted if finding.repair] or ["nothing is wrong with it"]
         if target is not None:
             told = [f"link it to {target[0].home}"]
-        line = f"{shown}: {'; '.join(told)}; `--yes` recreates it all the same"
+        line = f"{shown}: {'; '.join(told)}; `--yes` recreates it anyway"
         status: RelinkStatus = "planned" if wanted or target is not None else "unchanged"
         return relinked_data(facts, facts, count, status), line
     if target is not None:
@@ -98,13 +98,13 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
         line = f"{shown}: same minor, so it was linked to {target[0].home}, with its packages"
         return relinked_data(facts, after, count, "relinked"), line
     if not wanted:
-        line = f"{shown}: nothing is wrong with it; `--yes` recreates it all the same"
+        line = f"{shown}: nothing is wrong with it; `--yes` recreates it anyway"
         return relinked_data(facts, facts, count, "unchanged"), line
     borrows = next((finding for finding in wanted if finding.code == "borrows"), None)
     if borrows is not None:
         raise Refused(
             f"{facts.path} was left as it is: {borrows.message}",
-            hint=f"`pyman doctor {as_word(facts.path)} --fix --yes` relinks it all the same",
+            hint=f"`pyman doctor {as_word(facts.path)} --fix --yes` relinks it anyway",
             code=BORROWS,
         )
     repaired: list[RepairResult] = []
@@ -119,7 +119,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
             hint=f"run `pyman rebuild {as_word(facts.path)} --yes` to recreate it",
         )
     after = outcome.facts or facts
-    line = f"{shown}: same minor, so it was mended in place, with its packages"
+    line = f"{shown}: same minor, so it was repaired in place, with its packages"
     return relinked_data(facts, after, count, "relinked"), line
 
 

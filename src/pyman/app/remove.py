@@ -66,7 +66,9 @@ def to_remove(session: Session, store: Store, text: str) -> Runtime:
         raise NotFound(f"{python_name(text)} is not installed", hint="see `pyman list`")
     if len(fitting) > 1:
         names = ", ".join(runtime.name for runtime in fitting)
-        raise Refused(f"{text} could be any of {names}", hint="name the patch release", code=AMBIGUOUS)
+        raise Refused(
+            f"{text} matches several installed Pythons: {names}", hint="give the full version", code=AMBIGUOUS
+        )
     return fitting[0]
 
 

@@ -292,7 +292,7 @@ def locked_store(session: Session) -> Iterator[None]:
 
 
 def _nothing_to_do(path: str) -> NotFound:
-    return NotFound(f"nothing is known that would mend {path}", hint="`pyman rebuild` makes it anew with its packages")
+    return NotFound(f"nothing is known that would repair {path}", hint="`pyman rebuild` recreates it with its packages")
 
 
 def _contents(finding: Finding, facts: VenvFacts) -> Iterator[tuple[str, bytes]]:

@@ -75,12 +75,12 @@ def choose_interpreter(
     if request.kind == "venv":
         path = pyenv_venv(request.text, environ, places.home)
         if path is None:
-            raise NotFound(f"pyenv has no venv `{request}`", hint="ask for a version")
+            raise NotFound(f"pyenv has no venv `{request}`", hint="request a version")
         return choose_path(path, store, environ, cwd, places, named=True)
     if request.kind == "system":
         path = system_program(environ, store)
         if path is None:
-            raise NotFound("there is no Python on PATH besides pyman's", hint="ask for a version instead of `system`")
+            raise NotFound("there is no Python on PATH besides pyman's", hint="request a version instead of `system`")
         return choose_path(path, store, environ, cwd, places, named=_is_on_own_path(path, cwd, places))
     if request.kind == "other":
         raise BadRequest(
@@ -164,7 +164,7 @@ def located_in(
         path = system_program(environ, store, name)
         if path is None:
             raise NoPython(
-                f"no `{name}` is on PATH but shims, and {selection.source} asks for the system's",
+                f"no `{name}` is on PATH but shims, and {selection.source} requests the system's",
                 hint="choose another Python with `pyman use`",
             )
         return Located(path, selection, asked, None)
@@ -247,7 +247,7 @@ def missing(store: Store, selection: Selection) -> NoPython:
     if selection.source == NEWEST:
         return NoPython(f"no Python is installed in {store.root}", hint="run `pyman install`")
     others = "".join(f", {request}" for request in selection.missing)
-    asks = "" if selection.source == PROGRAM else f", and {selection.source} asks for it"
+    asks = "" if selection.source == PROGRAM else f", and {selection.source} requests it"
     return NoPython(
         f"{python_name(selection.request.text)}{others} is not installed{asks}",
         hint=_how_to_get(selection.request),
@@ -284,7 +284,7 @@ def _program_of(choice: Choice, name: str) -> str:
         own = own_program(name, minor) if not is_other else None
         if own is None:
             raise NoPython(
-                f"`{name}` is none of the programs of {python_name(choice.release)}, which pyman did not install",
+                f"`{name}` is not a program of {python_name(choice.release)}, which pyman did not install",
                 hint="make a venv that has it, with `pyman venv`",
             )
         # An interpreter that a path named may be called anything.
@@ -416,7 +416,7 @@ def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str |
         return selection, choice
     if selection.source == NEWEST:
         raise NotFound(f"no Python is installed in {store.root}", hint="run `pyman install`")
-    asks = "" if request is not None else f", which {selection.source} asks for"
+    asks = "" if request is not None else f", which {selection.source} requests"
     raise NotFound(
         f"no installed Python satisfies {selection.request}{asks}",
         hint=_how_to_get(selection.request),
@@ -510,7 +510,7 @@ def explain_steps(located: Located, name: str) -> tuple[str, ...]:
     if request.kind == "venv":
         lines.append(f"{request} is a venv of pyenv")
     elif choice is None:
-        lines.append(f"{request}: the first on PATH that is no shim, no venv's and not pyman's")
+        lines.append(f"{request}: the first on PATH that is not a shim, a venv's or pyman's")
     elif choice.policy == "follow" and choice.through is not None:
         lines.append(f"{choice.through} is an alias of {choice.release}")
     else:

@@ -54,7 +54,7 @@ def plan_of(repairs: Repairs) -> Undo:
     # What it ran may have been removed since: it runs now, and would not run then.
     missing = next((target for _, target in undo.links if os.path.isabs(target) and not os.path.exists(target)), None)
     if missing is not None and repairs[-1].python is not None:
-        return Undo(repairs, reason=f"it would go back to {missing}, which does not exist any more")
+        return Undo(repairs, reason=f"it would go back to {missing}, which no longer exists")
     return undo
 
 

@@ -76,7 +76,7 @@ class Missing(NotFound):
         super().__init__(
             "no Python is installed"
             if source == NEWEST
-            else f"no installed Python satisfies {request}" + (f", which {source} asks for" if source else ""),
+            else f"no installed Python satisfies {request}" + (f", which {source} requests" if source else ""),
             hint="run `pyman install`" if source == NEWEST else f"run `pyman install {as_word(request.text)}`",
             code=NOT_INSTALLED,
         )
@@ -303,7 +303,7 @@ def place_for_venv(places: Places, path: str, *, clear: bool) -> Occupant:
             )
         raise Refused(
             f"{path} is a venv already",
-            hint="use `--clear` to make it anew, or `pyman doctor --fix` to mend it",
+            hint="use `--clear` to recreate it, or `pyman doctor --fix` to repair it",
             code=EXISTS,
         )
     if there == "link":
@@ -321,7 +321,7 @@ def place_for_venv(places: Places, path: str, *, clear: bool) -> Occupant:
             code=NOT_EMPTY,
         )
     words, code = {
-        "file": ("is no folder", NOT_A_FOLDER),
+        "file": ("is not a folder", NOT_A_FOLDER),
         "mount": ("is a mount point", MOUNT),
         "home": ("is your home folder", HOME),
     }.get(there, ("is not empty and no venv; nothing was touched", NOT_EMPTY))
@@ -346,12 +346,12 @@ def _shown(path: str, cwd: str) -> str:
 
 
 def _lines(shown: str, choice: Choice, *, planned: bool = False) -> tuple[str, ...]:
-    first = f"{'would make' if planned else 'made'} {shown} with {python_name(choice.release)}"
+    first = f"{'would create' if planned else 'created'} {shown} with {python_name(choice.release)}"
     if choice.policy == "follow" and choice.through is not None:
-        return (first, f"it follows {choice.through}, now {choice.release}: home is {choice.home}")
+        return (first, f"follows {choice.through} (now {choice.release}); home is {choice.home}")
     if choice.policy == "follow":
-        return (first, f"it follows what stands there: home is {choice.home}")
-    return (first, f"it is pinned to {choice.release}: home is {choice.home}")
+        return (first, f"uses {choice.home} and is upgraded with it")
+    return (first, f"pinned to {choice.release}; home is {choice.home}")
 
 
 # Making one venv: layout, packages, record; and looking once more whether its alias is still the right one.
@@ -500,5 +500,5 @@ def _library(executable: str, choice: Choice) -> str:
     if runtime is not None and runtime.is_managed:
         hint = f"run `pyman install --force {release}` to put it back"
     elif runtime is not None:
-        hint = f"mend it with the tool that it belongs to, or run `pyman forget {release}`"
+        hint = f"repair it with the tool that it belongs to, or run `pyman forget {release}`"
     raise BrokenRuntime(f"{python_name(release)} is broken: {lacking}", hint=hint)

@@ -73,18 +73,18 @@ COMMANDS = (
     Command("mirror", "Create a mirror for machines without a network.", SHELL, changes=True),
     Command("cache", "Show or clean the download and seed cache.", SHELL, changes=True),
     Command("self", "Show, update or uninstall pyman itself.", SHELL, function="own", module="own", changes=True),
-    Command("rehash", "pyenv's word for `shims`.", SHELL, module="shell", hidden=True, changes=True),
-    Command("local", "pyenv's word for `use`.", CHOOSING, module="use", hidden=True, changes=True),
+    Command("rehash", "pyenv's name for `shims`.", SHELL, module="shell", hidden=True, changes=True),
+    Command("local", "pyenv's name for `use`.", CHOOSING, module="use", hidden=True, changes=True),
     Command(
         "global",
-        "pyenv's word for `use --global`.",
+        "pyenv's name for `use --global`.",
         CHOOSING,
         function="global_",
         module="use",
         hidden=True,
         changes=True,
     ),
-    Command("versions", "pyenv's word for `list`.", PYTHONS, module="list", hidden=True),
+    Command("versions", "pyenv's name for `list`.", PYTHONS, module="list", hidden=True),
 )
 
 

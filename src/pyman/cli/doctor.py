@@ -198,9 +198,9 @@ def _why_not_searched(folder: str) -> PymanError | None:
     if not os.path.lexists(folder):
         return NotFound(f"{folder} does not exist", hint="name folders to search")
     if not os.path.isdir(folder) and read_venv(folder) is None:
-        return NotFound(f"{folder} is no folder", hint="name folders to search")
+        return NotFound(f"{folder} is not a folder", hint="name folders to search")
     if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
-        return PymanError(f"{folder} cannot be searched", hint="let whoever owns it search it", code=UNREADABLE)
+        return PymanError(f"{folder} cannot be searched", hint="ask its owner to search it", code=UNREADABLE)
     return None
 
 
@@ -209,7 +209,7 @@ def _with_yes_for_found(session: Session, done: _Fixing, waiting: list[str], *, 
     found = [path for path in waiting if path in done.venvs and done.venvs[path].known == "search"]
     if not found:
         return waiting
-    question = f"only a search has found {count_of_venvs(len(found))} of these; repair what is wrong there too?"
+    question = f"only a search has found {count_of_venvs(len(found))} of these; repair those too?"
     if not confirmed(session, question, yes=yes):
         done.not_wanted = len(found)
         return [path for path in waiting if path not in found]
@@ -323,7 +323,7 @@ def _fix(
     fitness = Fitness(session.places.cache)
     waiting = [path for path, found in left.items() if any(map(is_for_fix, found))]
     waiting = _with_yes_for_found(session, done, waiting, yes=yes)
-    task = f"mending {len(waiting)} venvs"
+    task = f"repairing {len(waiting)} venvs"
     # Nothing moves on the terminal while a question stands there.
     asks = any(finding.asks for path in waiting for finding in left[path])
     if len(waiting) > _WORTH_SAYING and not asks:

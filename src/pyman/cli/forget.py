@@ -90,7 +90,7 @@ def _adopted(session: Session, name: str) -> Runtime:
             session.observer.noted(line)
         raise Refused(
             sentence,
-            hint=f"`pyman uninstall {runtime.name} --force` forgets it all the same",
+            hint=f"`pyman uninstall {runtime.name} --force` forgets it anyway",
             code=IN_USE,
         )
     return runtime

@@ -120,7 +120,7 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
 
 def _alias_name(store: Store, text: str) -> str:
     if not is_alias_name(text) or text == "3":
-        raise BadRequest(f"`{text}` is no alias of a minor version", hint="write a minor: `3.13`, `3.14t`")
+        raise BadRequest(f"`{text}` is not a minor version", hint="write a minor: `3.13`, `3.14t`")
     if all(runtime.alias != text for runtime in store.runtimes) and store.held(text) is None:
         present = store.in_use(text)
         if present is not None:

@@ -59,7 +59,9 @@ def info(
                 return _about_runtime(session, store, runtime)
             venv = path if os.path.isdir(path) else os.path.dirname(os.path.dirname(path))
             if read_one(session.places, venv) is None:
-                raise NotFound(f"{path} is no venv, and no Python of the store", hint="see `pyman venvs`, `pyman list`")
+                raise NotFound(
+                    f"{path} is neither a venv nor a Python in the store", hint="see `pyman venvs`, `pyman list`"
+                )
             return _about_venv(session, store, venv)
         if os.path.isdir(path) and store.runtime(subject) is None:
             named_venv(session, subject)
@@ -185,7 +187,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     }
     lines = [f"{short_path(session, facts.path)}, made by {facts.creator}"]
     if facts.folder != facts.path:
-        lines.append(f"  it stands for {short_path(session, facts.folder)}")
+        lines.append(f"  it leads to {short_path(session, facts.folder)}")
     runs = facts.running
     release = runs.version if runs is not None else None
     variant = runs.variant if runs is not None else "default"
@@ -232,11 +234,11 @@ def _what_moves(facts: VenvFacts, store: Store, findings: Iterable[Finding]) -> 
         follows = "; `pyman doctor --fix` lets it follow" if repaired else ""
         return {
             "patch": f"linked to a patch release: nothing moves it{follows}",
-            "external": "it follows what stands in its home: whoever upgrades that moves it",
-        }.get(facts.link_kind, "its link is broken: `pyman doctor --fix` mends it")
+            "external": "uses a Python that pyman does not manage; it changes when that Python is upgraded",
+        }.get(facts.link_kind, "its link is broken: `pyman doctor --fix` repairs it")
     entry = Uses(store.root).named(link)
     if entry is not None:
         alias = entry[1]
         held = store.held(alias)
-        return f"it follows {alias}" + (f", which is held at {held}" if held else ", which `pyman upgrade` moves")
-    return f"it follows {link}, which its owner moves"
+        return f"follows {alias}" + (f", which is held at {held}" if held else ", which `pyman upgrade` moves")
+    return f"follows {link}, which its owner moves"

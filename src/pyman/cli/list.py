@@ -57,7 +57,7 @@ def list_pythons(
 
 @verb
 def versions(session: Session) -> Answer:
-    """pyenv's word for `pyman list`.
+    """pyenv's name for `pyman list`.
 
     Examples:
         pyman list

@@ -51,7 +51,7 @@ def mirror(
     wanted: list[Build] = []
     for name in dict.fromkeys(platforms or [here]):
         if not is_triple(name):
-            raise UsageError(f"`{name}` is no platform", hint=f"name one as upstream does: this machine is {here}")
+            raise UsageError(f"`{name}` is not a platform", hint=f"name one as upstream does: this machine is {here}")
         known = _known(session, name, asked)
         wanted += wanted_builds(asked, known.builds, known.unusable, name)
     place = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))

@@ -130,7 +130,7 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
     alias = wanted_alias(facts)
     if version is None:
         if facts.python is None:
-            raise NotFound(f"nobody can tell what {facts.path} runs", hint="name the patch release")
+            raise NotFound(f"it is not known what {facts.path} runs", hint="give the full version")
         target = store.alias_target(alias or "")
         there = store.releases if target is None or not target.is_own_build else (target,)
         fitting = [one for one in there if one.whole and one.version == facts.python and one.alias == alias]
@@ -140,7 +140,7 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
         if alias is not None and store.runtime(f"{alias}-{version}") is not None:
             request = parse_request(f"{alias}-{version}")
         if not request.pins:
-            raise NotFound(f"`{version}` is no patch release", hint="name one, as `pyman list` has it")
+            raise NotFound(f"`{version}` is not a patch release", hint="name one, as `pyman list` has it")
         found = installed_for(request, store, adopted=True)
         fitting = [found] if found is not None else []
         wanted = version
@@ -152,7 +152,7 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
     if chosen.alias != alias:
         raise Refused(
             f"{facts.path} has packages for {alias}, and {chosen.release} is no {alias}",
-            hint=f"run `pyman rebuild {as_word(facts.path)} -p {chosen.release}` to make it anew",
+            hint=f"run `pyman rebuild {as_word(facts.path)} -p {chosen.release}` to recreate it",
             code=MINOR_MISMATCH,
         )
     return chosen

@@ -66,7 +66,7 @@ def rebuild(
     from pyman.cli.rebuilds import Rebuilds, needing_rebuild
 
     if installer not in _INSTALLERS:
-        raise UsageError(f"`{installer}` is no installer", hint="choose auto, uv or pip")
+        raise UsageError(f"`{installer}` is not an installer", hint="choose auto, uv or pip")
     if every and venvs:
         raise UsageError("`--all` takes no venvs", hint="name venvs, or say `--all`")
     options = RebuildOptions(

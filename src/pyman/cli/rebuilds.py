@@ -54,7 +54,7 @@ class Rebuilds:
         session = self._session
         facts = read_one(session.places, path)
         if facts is None:
-            raise NotFound(f"{path} is no venv any more", hint="run `pyman doctor`")
+            raise NotFound(f"{path} is no longer a venv", hint="run `pyman doctor`")
         refuse_other(facts, "rebuild")
         refuse_foreign(facts, options)
         refuse_other_place(session, facts, "rebuild")

@@ -126,7 +126,7 @@ def _in_words(hosts: list[dict[str, Any]], numbers: Numbers) -> str:
     parts = [f"{count} {word}" for count, word in told if count]
     if not parts and numbers.troubles:
         parts.append("1 finding" if numbers.troubles == 1 else f"{numbers.troubles} findings")
-    return f"{where}{count_of_venvs(numbers.venvs)}, {megabytes(numbers.size)}; {', '.join(parts) or 'all are well'}"
+    return f"{where}{count_of_venvs(numbers.venvs)}, {megabytes(numbers.size)}; {', '.join(parts) or 'all healthy'}"
 
 
 def _path_of(session: Session, name: str) -> str:
@@ -141,7 +141,7 @@ def _refuse_as_page(session: Session, name: str, files: Sequence[str]) -> None:
     except OSError:
         return  # Nothing is there, or writing it will say what is.
     if not stat.S_ISREG(status.st_mode):
-        raise UsageError(f"{path} is no file", hint="name a file for the page, such as report.html")
+        raise UsageError(f"{path} is not a file", hint="name a file for the page, such as report.html")
     for file in files:
         try:
             same = os.path.samestat(status, os.stat(_path_of(session, file)))

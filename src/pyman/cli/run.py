@@ -64,10 +64,10 @@ def _on_path(name: str, environ: dict[str, str]) -> str:
     path = shutil.which(name, path=environ.get("PATH", os.defpath))
     if path is None and "/" in name and os.path.exists(name):
         # As every shell says it of a file that is there and cannot be run.
-        raise NoPython(f"{name} is no program that can be run", hint="see its mode", code=NO_PROGRAM, exit_status=126)
+        raise NoPython(f"{name} is not an executable program", hint="see its mode", code=NO_PROGRAM, exit_status=126)
     if path is None:
         where = f"`{name}`" if "/" in name else f"`{name}` on PATH"
-        raise NoPython(f"there is no program {where}", hint="look for a typing error", code=NO_PROGRAM)
+        raise NoPython(f"there is no program {where}", hint="check the spelling", code=NO_PROGRAM)
     return path
 
 

@@ -49,7 +49,7 @@ def completions(session: Session, shell: _SHELL) -> Answer:  # noqa: ARG001  # e
         pyman completions fish > ~/.config/fish/completions/pyman.fish
     """
     if shell not in SHELLS:
-        raise UsageError(f"`{shell}` is no shell that pyman knows", hint="choose one of bash, zsh and fish")
+        raise UsageError(f"unknown shell `{shell}`", hint="choose one of bash, zsh and fish")
     text = read_text(os.path.join(shipped("completions"), _FILES[shell]))
     return Answer({"shell": shell, "script": text, "changed": []}, tuple(text.rstrip("\n").split("\n")), raw=True)
 
@@ -87,7 +87,7 @@ def shims(
 
 @verb
 def rehash(session: Session) -> Answer:
-    """pyenv's word for `pyman shims`; nothing needs it here.
+    """pyenv's name for `pyman shims`; nothing needs it here.
 
     Examples:
         pyman shims

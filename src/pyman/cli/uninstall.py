@@ -88,7 +88,7 @@ def _answer(session: Session, done: list[tuple[_Going, tuple[Moved, ...]]], reas
     for one, moves in done:
         runtime = one.runtime
         lines += [
-            f"{dependent.who} {session.shown('is not', 'would not be')} held any more"
+            f"{dependent.who} {session.shown('is no longer', 'would no longer be')} held"
             for dependent in one.needed
             if dependent.why == "hold"
         ]
@@ -194,7 +194,7 @@ def _refused(going: list[_Going], store: Store, reasons: Reasons, *, relink: boo
         dependent.follower for one in going for dependent in one.needed if dependent.why != "follows"
     )
     down = next((dependent.goes_down_to for one in going for dependent in one.needed if dependent.goes_down_to), "")
-    hint = "`--force` removes it all the same"
+    hint = "`--force` removes it anyway"
     error = Refused(
         "; ".join(told),
         hint=f"`--relink` moves the venvs to their alias first, {hint}"

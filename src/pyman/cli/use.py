@@ -52,7 +52,7 @@ def use(
 
 @verb
 def local(session: Session, requests: _REQUESTS = None, unset: _UNSET = False) -> Answer:
-    """pyenv's word for `pyman use`.
+    """pyenv's name for `pyman use`.
 
     Examples:
         pyman use 3.13
@@ -62,7 +62,7 @@ def local(session: Session, requests: _REQUESTS = None, unset: _UNSET = False) -
 
 @verb
 def global_(session: Session, requests: _REQUESTS = None, unset: _UNSET = False) -> Answer:
-    """pyenv's word for `pyman use --global`.
+    """pyenv's name for `pyman use --global`.
 
     Examples:
         pyman use --global 3.13
@@ -122,13 +122,13 @@ def _use_here(session: Session, requests: list[str]) -> Answer:
         _refuse_unless_name(text)
     path = os.path.join(session.cwd, NAME)
     if os.path.lexists(path) and not os.path.isfile(path):
-        raise Refused(f"{path} is no regular file", hint="remove it, then run the same command again")
+        raise Refused(f"{path} is not a regular file", hint="remove it, then run the same command again")
     content = ("\n".join(requests) + "\n").encode()
     before = _content(path)
     changes = before != content
     if changes and not session.dry_run:
         _write(path, content)
-    line = f"{path} {session.shown('asks', 'would ask')} for {' '.join(requests)}{session.shown(' now', '')}"
+    line = f"{session.shown('wrote', 'would write')} {' '.join(requests)} to {path}"
     notes = (*_lost(before or b""), *_missing(session, requests))
     return Answer({"changed": [path] if changes else []}, (line,), notes=notes)
 
@@ -166,9 +166,11 @@ def _chosen_here(session: Session) -> Answer:
     store = session.store()
     source = next((source for source in version_sources(session.environ, session.cwd, store) if source.words), None)
     if source is None:
-        raise NotFound("nothing here asks for a Python, so the newest installed counts", hint="run `pyman use 3.13`")
+        raise NotFound(
+            "nothing here requests a Python, so the newest installed one is used", hint="run `pyman use 3.13`"
+        )
     data = {"changed": [], "requests": list(source.words), "source": source.name}
-    return Answer(data, source.words, notes=(f"{source.name} asks for it",))
+    return Answer(data, source.words, notes=(f"{source.name} requests it",))
 
 
 def _use_global(session: Session, requests: list[str]) -> Answer:

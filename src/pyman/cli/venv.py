@@ -79,7 +79,7 @@ def venv(
         installer = _find_installer(session, place_of(folder, session.cwd, clear=clear), with_pip=not without_pip)
         install = _installation(session, installer, files)
         done = session.shown("installed", "would install")
-        notes = (f"{done} what {' and '.join(requirements)} asks for with {installer.kind}",)
+        notes = (f"{done} {' and '.join(requirements)} with {installer.kind}",)
     try:
         answer = _make(session, options, install)
     except Missing as missing:

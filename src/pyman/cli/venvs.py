@@ -261,7 +261,7 @@ def _refuse_missing(folders: list[str]) -> None:
         if not os.path.lexists(folder):
             raise NotFound(f"{folder} does not exist", hint="name a venv or a folder to search")
         if not os.path.isdir(folder) and read_venv(folder) is None:
-            raise NotFound(f"{folder} is no folder", hint="name a venv or a folder to search")
+            raise NotFound(f"{folder} is not a folder", hint="name a venv or a folder to search")
 
 
 def _runs(session: Session, venv: ListedVenv, request: Request) -> bool:
@@ -399,7 +399,7 @@ def _refuse_what_holds_more(session: Session, facts: VenvFacts) -> None:
 def _removable(session: Session, path: str) -> VenvFacts:
     facts = read_one(session.places, path)
     if facts is None:
-        raise NotFound(f"{path} is no venv; nothing was touched", hint="see `pyman venvs`")
+        raise NotFound(f"{path} is not a venv; nothing was touched", hint="see `pyman venvs`")
     if facts.path != facts.folder:
         raise leads_elsewhere(path, facts.folder, "venvs --remove")
     if facts.foreign:

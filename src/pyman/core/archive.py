@@ -122,7 +122,9 @@ class Tree:
         elif kind == "hard link":
             source = _path_below_top(member.target, self._top)
             if self._kinds.get(source) != "file":
-                raise Unacceptable(f"has the hard link {shown} to {_shown(member.target)}, which is no earlier file")
+                raise Unacceptable(
+                    f"has the hard link {shown} to {_shown(member.target)}, which is not an earlier file"
+                )
         else:
             _check_link(path, member.target, shown)
             self.links.append((path, member.target))
@@ -166,7 +168,7 @@ def _path_below_top(name: str, top: str) -> str:
     if ".." in parts:
         raise Unacceptable(f"has the member {shown}, whose name goes up")
     if parts[0] != top:
-        raise Unacceptable(f"has the member {shown}, which does not lie below {top}/")
+        raise Unacceptable(f"has the member {shown}, which is not below {top}/")
     if "" in parts or "." in parts:
         raise Unacceptable(f"has the member {shown}, whose name has an empty part")
     if len(name) > _LONGEST_PATH // 4:
@@ -180,13 +182,13 @@ def _check_length(name: str, parts: list[str], shown: str) -> None:
 
 
 def _check_characters(name: str, shown: str) -> None:
-    """Refuse what no terminal, file system and text file takes alike: control characters, and bytes that are no UTF-8.
+    """Refuse what no terminal, file system and text file takes alike: control characters, and bytes that are not UTF-8.
 
     The latter arrive as lone surrogates.
     """
     for character in name:
         if character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff":
-            raise Unacceptable(f"has the member {shown}, whose name is no plain text")
+            raise Unacceptable(f"has the member {shown}, whose name is not plain text")
 
 
 def _check_link(path: str, target: str, shown: str) -> None:

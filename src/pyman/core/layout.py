@@ -114,7 +114,7 @@ def _settings(spec: VenvSpec, choice: Choice) -> str:
     except ValueError:
         raise BadRequest(
             f"no venv can name the interpreter {choice.executable}: its path has a line break, white space at its end, "
-            "or bytes that are no UTF-8",
+            "or bytes that are not UTF-8",
             hint="give its folder another name",
             exit_status=1,
         ) from None

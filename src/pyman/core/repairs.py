@@ -125,7 +125,7 @@ _STAYS: dict[str, str] = {
     MOVE_ALIASES: "`pyman rollback` and `pyman hold` move an alias back",
     REINSTALL: "the runtime was installed again, and the broken one was not kept",
     ADOPT_AGAIN: "its Python is another release now",
-    FORGET_RUNTIME: "its Python does not exist any more",
+    FORGET_RUNTIME: "its Python no longer exists",
 }
 LASTING = tuple(_STAYS)
 """Actions that are recorded, so that an undo can say that it does not take them back."""

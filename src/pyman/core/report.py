@@ -90,7 +90,7 @@ def parse_reports(text: str, source: str) -> tuple[Object, ...]:
     data = _parsed(text, source, _MOST_VALUES)
     hosts = data.get("hosts", [data])
     if not isinstance(hosts, list) or not hosts:
-        raise _not_a_report(source, "`hosts` is no list, or empty")
+        raise _not_a_report(source, "`hosts` is not a list, or is empty")
     return tuple(_report(host, source) for host in hosts)
 
 
@@ -183,14 +183,14 @@ def _parsed(text: str, source: str, most: int) -> Object:
 
 def _report(data: object, source: str) -> Object:
     if not isinstance(data, dict):
-        raise _not_a_report(source, "a host is no object")
+        raise _not_a_report(source, "a host is not an object")
     found: Object = {key: _value(data.get(key), str) for key in _TEXTS}
     if found["host"] is None or found["time"] is None:
         raise _not_a_report(source, "it has no host or no time")
     for key, kinds in (("runtimes", _RUNTIME), ("aliases", _ALIAS), ("venvs", _VENV), ("findings", _FINDING)):
         rows = data.get(key)
         if not isinstance(rows, list) or len(rows) > MOST_ROWS:
-            raise _not_a_report(source, f"`{key}` is no list, or has more than {MOST_ROWS:,} entries")
+            raise _not_a_report(source, f"`{key}` is not a list, or has more than {MOST_ROWS:,} entries")
         found[key] = [_row(row, kinds, source, key) for row in rows]
     found["findings"] = [one for one in found["findings"] if one["severity"] in _SEVERITIES]
     summary = data.get("summary")

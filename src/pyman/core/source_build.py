@@ -90,7 +90,7 @@ def tarball_of_mirror(source: SourceTarball, listed: SourceTarball, mirror: str)
         raise IntegrityError(
             f"the source of Python {source.version} has the sha256 {listed.sha256} in the list of {mirror}, and "
             f"{source.sha256} in {TOOL}",
-            hint="tell whoever runs the mirror",
+            hint="tell the operator of the mirror",
         )
     return replace(listed, is_defined=True)
 

@@ -116,7 +116,7 @@ def clean_cache(folder: str, done: Cleaned) -> None:
                 # It may have been made just now, to be held.
                 _unlink(os.path.join(place, lock))
         except Locked:
-            done.busy.append(f"{os.path.join(place, subject)} was kept: {holder.name} is at it")
+            done.busy.append(f"{os.path.join(place, subject)} was kept: {holder.name} is using it")
         except OSError as error:
             raise PymanError(
                 f"{error.filename or place} cannot be removed: {error.strerror}", hint="see who may write there"

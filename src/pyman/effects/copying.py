@@ -47,7 +47,7 @@ def open_source(path: str, *, folder: int | None = None) -> int:
     descriptor = os.open(path, _READ, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise NotReadable(f"{path} is no regular file")
+        raise NotReadable(f"{path} is not a regular file")
     return descriptor
 
 

@@ -75,13 +75,13 @@ def open_to_read(path: str, *, folder: int | None = None) -> int:
     """Open a regular file, and return its descriptor; links are followed, but not in a `folder` that is open.
 
     A link may lead to a device, and to open some of these is to use them: a tape rewinds, a watchdog begins to count.
-    So what a link leads to is looked at before it is opened. Raises NotReadable for what is no regular file, and
+    So what a link leads to is looked at before it is opened. Raises NotReadable for what is not a regular file, and
     OSError as the system says it.
     """
     descriptor = _open(path, folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise NotReadable(f"{path} is no regular file")
+        raise NotReadable(f"{path} is not a regular file")
     return descriptor
 
 
@@ -106,12 +106,12 @@ def _open(path: str, folder: int | None = None) -> int:
 def _open_behind_link(path: str) -> int:
     if not hasattr(os, "O_PATH"):
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise NotReadable(f"{path} is no regular file")
+            raise NotReadable(f"{path} is not a regular file")
         return os.open(path, _READ_FLAGS)
     end = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(end).st_mode):
-            raise NotReadable(f"{path} is no regular file")
+            raise NotReadable(f"{path} is not a regular file")
         try:
             return os.open(f"/proc/self/fd/{end}", _READ_FLAGS)
         except FileNotFoundError:
@@ -124,7 +124,7 @@ def read_descriptor(descriptor: int, path: str, limit: int) -> bytes:
     """Return the content of an open file, a regular one; `path` is for words. Raises as `read_bytes` does."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise NotReadable(f"{path} is no regular file")
+        raise NotReadable(f"{path} is not a regular file")
     if status.st_size > limit:
         raise NotReadable(f"{path} has {status.st_size} bytes, the limit is {limit}")
     pieces: list[bytes] = []
@@ -139,7 +139,7 @@ def read_descriptor(descriptor: int, path: str, limit: int) -> bytes:
 
 
 def read_text(path: str, limit: int = SMALL_FILE) -> str:
-    """Return the text of a regular file; a byte order mark is dropped, bytes that are no UTF-8 are kept as surrogates.
+    """Return the text of a regular file; a byte order mark is dropped, bytes that are not UTF-8 are kept as surrogates.
 
     Raises NotReadable and OSError as `read_bytes` does.
     """
@@ -164,7 +164,7 @@ def read_own_text(path: str, limit: int = SMALL_FILE) -> str:
 def open_regular(path: str) -> FileIO:
     """Open a file for reading, without waiting for the other end of a fifo; unbuffered.
 
-    Raises OSError, also for what is no regular file.
+    Raises OSError, also for what is not a regular file.
     """
     try:
         return open(open_to_read(path), "rb", buffering=0)

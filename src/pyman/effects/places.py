@@ -198,7 +198,7 @@ def check_owner(folder: str) -> None:
     except OSError:
         return
     if not stat.S_ISDIR(status.st_mode):
-        raise Refused(f"{folder} is no folder", hint="move it away, or choose another PYMAN_ROOT")
+        raise Refused(f"{folder} is not a folder", hint="move it away, or choose another PYMAN_ROOT")
     if status.st_uid not in (0, os.geteuid()):
         raise Refused(
             f"{folder} belongs to another user, who could change what you run",
@@ -253,7 +253,7 @@ def cannot_write(path: str, error: OSError) -> PymanError:
             f"{path} cannot be written: {reason}",
             hint="choose a folder that you may write to; PYMAN_ROOT names the store's",
         )
-    return PymanError(f"{path} cannot be written: {reason}", hint="see what is in its place")
+    return PymanError(f"{path} cannot be written: {reason}", hint="look at what is in its place")
 
 
 # The files that travel with pyman and are no Python: the shim, the completions, the activation scripts.

@@ -60,14 +60,14 @@ def read_project_file(path: str) -> ProjectFile | None:
         status = os.stat(path)
     except FileNotFoundError:
         if os.path.islink(path):
-            raise BadRequest(f"{path} is a link to nothing", hint="remove it, or mend it", exit_status=1) from None
+            raise BadRequest(f"{path} is a link to nothing", hint="fix or delete it", exit_status=1) from None
         return None
     except (NotADirectoryError, PermissionError):
         return None
     except OSError as error:
         raise BadRequest(f"{path} cannot be read: {error.strerror}", hint="remove it", exit_status=1) from None
     if not stat.S_ISREG(status.st_mode):
-        raise BadRequest(f"{path} is no regular file", hint="put a text file in its place", exit_status=1)
+        raise BadRequest(f"{path} is not a regular file", hint="put a text file in its place", exit_status=1)
     try:
         return ProjectFile(path, read_text(path), status.st_uid)
     except NotReadable as error:

@@ -95,12 +95,12 @@ def _read_own_settings(places: Places) -> tuple[Settings, Collection[str]]:
         )
     mirror, folders = table.get("mirror"), table.get("folders")
     if mirror is not None and not _is_text(mirror):
-        raise _refused(path, "`mirror` is no text")
+        raise _refused(path, "`mirror` must be a string")
     if folders is not None and (not isinstance(folders, list) or not all(map(_is_text, folders))):
-        raise _refused(path, "`folders` is no list of texts")
+        raise _refused(path, "`folders` must be a list of strings")
     ignore = table.get("ignore", [])
     if not isinstance(ignore, list) or not all(map(_is_text, ignore)):
-        raise _refused(path, "`ignore` is no list of texts")
+        raise _refused(path, "`ignore` must be a list of strings")
     link_mode = table.get("link-mode", AUTO)
     if link_mode not in LINK_MODES:
         raise _refused(path, f"`link-mode` must be {' or '.join(f'`{mode}`' for mode in LINK_MODES)}")
@@ -190,4 +190,4 @@ def _is_text(value: object) -> bool:
 
 
 def _refused(path: str, why: str) -> PymanError:
-    return PymanError(f"{path} cannot be used: {why}", hint="mend it, or remove it", code=BAD_SETTINGS)
+    return PymanError(f"{path} cannot be used: {why}", hint="fix or delete it", code=BAD_SETTINGS)

@@ -1,4 +1,4 @@
-"""The folder of shims: what is in it, and putting it right. Never touches a file that is no shim of pyman's."""
+"""The folder of shims: what is in it, and putting it right. Never touches a file that is not a shim of pyman."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _own_shims(root: str) -> Shims:
     present = read_shims(root)
     if TEMPLATE in present.foreign:
         raise Refused(
-            f"{os.path.join(present.folder, TEMPLATE)} is no shim of pyman's, and nothing was changed",
+            f"{os.path.join(present.folder, TEMPLATE)} is not a shim of pyman, and nothing was changed",
             hint="move it away, then run `pyman shims`",
             code=NOT_OURS,
         )

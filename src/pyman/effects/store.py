@@ -113,7 +113,7 @@ def _with_patch(version: Version, path: str) -> Version:
 def _unreadable(path: str, error: OSError) -> PymanError:
     return PymanError(
         f"the store {path} cannot be read: {(error.strerror or str(error)).lower()}",
-        hint="mend it, or choose another folder with PYMAN_ROOT",
+        hint="fix it, or choose another folder with PYMAN_ROOT",
         code=UNREADABLE_STORE,
     )
 

@@ -172,7 +172,7 @@ class Transaction:
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()
                 raise PymanError(
-                    f"{step.venv} cannot be read any more: {reason}", hint="see what happened to it"
+                    f"{step.venv} can no longer be read: {reason}", hint="see what happened to it"
                 ) from error
             return
         try:
@@ -289,7 +289,7 @@ def _expect_own(path: str, it: OwnName, folder: int) -> int:
 
 
 def _changed(path: str) -> PymanError:
-    return Changed(f"{path} was changed by somebody else since it was read", hint="run the same command again")
+    return Changed(f"{path} was changed by another process since it was read", hint="run the same command again")
 
 
 # Files of a venv's own, in the place of those that it shares with others by hard links.

@@ -71,7 +71,7 @@ def moved_lines(moved: tuple[Moved, ...], reasons: Reasons, *, planned: bool = F
         if move.waits:
             lines += _waiting_lines(move)
             continue
-        lines.append(f"{move.alias} {_swapped(move, planned=planned)}")
+        lines.append(_swapped(move, planned=planned))
         lines += [f"  {line}" for line in alias_move_lines(reasons, move)]
         now_on = "would follow" if planned else f"now on {move.new}"
         held_back = "would be held back" if planned else "held back"
@@ -83,9 +83,7 @@ def moved_lines(moved: tuple[Moved, ...], reasons: Reasons, *, planned: bool = F
         lines += [f"  {held_back}: {held.path}: {held.reason}" for held in move.held_back]
         lines += [f"  {note}" for note in _notes(move)]
         runs = (
-            f"runs {move.old}, and would have to be started again"
-            if planned
-            else f"still runs {move.old}, so start it again"
+            f"runs {move.old}, and would have to be restarted" if planned else f"still runs {move.old}, so restart it"
         )
         lines += [f"  process {process.pid} {runs}: {process.command}" for process in move.processes]
     return lines
@@ -102,10 +100,10 @@ def _waiting_lines(move: Moved) -> list[str]:
 def _swapped(move: Moved, *, planned: bool) -> str:
     if move.new is None:
         is_left = "would be gone: nothing would be left" if planned else "is gone: nothing is left"
-        return f"{is_left} for it to point at"
+        return f"{move.alias} {is_left} for it to point at"
     if move.old is None:
-        return f"{'would be' if planned else 'is'} {move.new}"
-    return f"{'would move' if planned else 'moved'} from {move.old} to {move.new}"
+        return f"{move.alias} -> {move.new}"
+    return f"{move.alias}: {move.old} -> {move.new}"
 
 
 def _notes(move: Moved) -> list[str]:
@@ -164,7 +162,7 @@ def plan_lines(session: Session, plan: RebuildPlan) -> list[str]:
     shown = short_path(session, plan.facts.path)
     lines = [f"{shown}: {python_name(plan.facts.release or '?')} → {plan.choice.release}, packages by {plan.installer}"]
     if plan.source is not None:
-        lines.append(f"  what {short_path(session, plan.source)} asks for, instead of what is there")
+        lines.append(f"  the packages of {short_path(session, plan.source)}, instead of the installed ones")
     else:
         reinstalled = (*plan.reinstallation.exact, *plan.reinstallation.resolved)
         plain = [f"{one.name} {one.version}" for one in reinstalled if one.source == FROM_INDEX]

@@ -97,12 +97,12 @@ def answer(
         )
     if dry_run and any(one.status == PLANNED for one in judged):
         if any(one.finding.asks and one.status == "planned" for one in judged):
-            notes.append(f"some repairs need a yes: `{asked} --fix --yes`")
+            notes.append(f"some repairs need confirmation: `{asked} --fix --yes`")
     elif fix and not dry_run:
         if any(one.finding.asks and _is_for_fix(one) for one in judged):
-            notes.append(f"`{asked} --fix --yes` also does what wants a yes")
+            notes.append(f"some repairs need confirmation: `{asked} --fix --yes`")
     elif any(_is_for_fix(one) for one in judged):
-        notes.append(f"`{asked} --fix` does the repairs; `--dry-run` shows them first")
+        notes.append(f"`{asked} --fix` repairs this; `--dry-run` shows the repairs first")
     if judged and is_terminal(sys.stdout):
         notes.append(f"`pyman doctor --explain {judged[0].finding.code}` explains a finding")
     if seen.ignored:
@@ -115,7 +115,7 @@ def answer(
         table=_table(session, seen, judged),
         notes=tuple(notes),
         status=1 if still_open else 0,
-        nothing_done=f"dry run: nothing was changed{f'; `{asked} --fix` does the repairs' if still_open else ''}",
+        nothing_done=f"dry run: nothing was changed{f'; `{asked} --fix` repairs this' if still_open else ''}",
     )
 
 
@@ -298,6 +298,14 @@ def _is_of_a_venv(judged: JudgedFinding) -> bool:
     return judged.finding.kind == "venv" and judged.finding.code != "interrupted"
 
 
+def _healthy(count: int, fixed: int) -> str:
+    """That nothing is wrong with so many venvs, after so many repairs."""
+    venvs = count_of_venvs(count)
+    if fixed:
+        return f"{fixed} repaired; {venvs} healthy"
+    return f"{venvs} checked: {'healthy' if count == 1 else 'all healthy'}"
+
+
 def _summary(seen: Examination, judged: list[JudgedFinding], still_open: int, fixed: int) -> str:
     # Nobody judged those of other implementations.
     apart = sum(one.finding.code == "other-implementation" for one in judged)
@@ -310,8 +318,8 @@ def _summary(seen: Examination, judged: list[JudgedFinding], still_open: int, fi
         if far:
             left.append(f"{count_of_venvs(far)} cannot be reached")
         if not count:
-            return ", ".join([*told, *(left or ["no venv is known here, and nothing else is wrong"])])
-        return ", ".join([*told, "the only venv is healthy" if count == 1 else f"all {venvs} are healthy", *left])
+            return ", ".join([*told, *(left or ["no venvs found; no other problems"])])
+        return ", ".join([_healthy(count, fixed), *left])
     sick = {one.finding.path for one in judged if one.is_open and _is_of_a_venv(one)}
     unsearched = sum(one.finding.code == "unsearched" for one in judged)
     others = sum(one.is_open and not _is_of_a_venv(one) for one in judged) - unsearched
@@ -320,7 +328,7 @@ def _summary(seen: Examination, judged: list[JudgedFinding], still_open: int, fi
     elif unsearched:
         told.append(f"{venvs} checked")
     elif count:
-        told.append("the only venv is healthy" if count == 1 else f"all {venvs} are healthy")
+        told = [_healthy(count, fixed)]
     if others:
         more = "more " if sick else ""
         told.append(f"{others} {more}{'finding' if others == 1 else 'findings'} about the store and the machine")

@@ -74,7 +74,7 @@ def _rows(table: Table) -> Iterator[tuple[str, ...]]:
 
 def with_pyman_line(answer: Answer, word: str, ours: str) -> Answer:
     """The answer to one of pyenv's words, with pyman's own word for it."""
-    return replace(answer, notes=(*answer.notes, f"`{word}` is pyenv's word: pyman calls it `pyman {ours}`"))
+    return replace(answer, notes=(*answer.notes, f"`{word}` is a command of pyenv; in pyman it is `pyman {ours}`"))
 
 
 def count_of_venvs(count: int) -> str:
@@ -97,7 +97,7 @@ def count_of_links(count: int) -> str:
 def in_need(ill: int, count: int) -> str:
     """How many of the venvs that were looked at need attention."""
     if count == 1:
-        return "the only venv needs attention"
+        return "1 venv checked: needs attention"
     whom = f"all {count_of_venvs(count)}" if ill == count else f"{ill} of {count_of_venvs(count)}"
     return f"{whom} {'needs' if ill == 1 else 'need'} attention"
 
@@ -210,7 +210,7 @@ class _Lines(Observer):
         self._said: set[str] = set()
 
     def waiting(self, what: str, holder: str) -> None:
-        note(f"waiting for {what}: {holder} is at it")
+        note(f"waiting for {what}, in use by {holder}")
 
     def began(self, task: str, total: int | None) -> None:
         if self._verbose and task not in self._said:

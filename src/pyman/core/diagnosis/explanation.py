@@ -164,7 +164,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The venv works. " + _IGNORE,
     ),
     "gone": Explanation(
-        "A venv that pyman knew does not exist any more, and the disk that it was on is mounted.",
+        "A venv that pyman knew no longer exists, and the disk that it was on is mounted.",
         "`doctor --fix`, `uninstall` and `prune` forget it.",
         "It does no harm: nothing counts a venv that is gone.",
     ),
@@ -196,7 +196,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The store names a release that does not exist.",
     ),
     "adopted-gone": Explanation(
-        "A Python that belongs to another tool, and was adopted, does not exist any more.",
+        "A Python that belongs to another tool, and was adopted, no longer exists.",
         "`doctor --fix` forgets it.",
         "Venvs that run it are `dangling`.",
     ),
@@ -248,7 +248,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "unreachable": Explanation(
         "A venv that pyman knows cannot be reached: its disk may not be mounted.",
         "There is none. pyman keeps the Python that the venv needs. `pyman forget PATH` removes the record if the venv "
-        "does not exist any more.",
+        "no longer exists.",
         "It is checked again as soon as it can be reached.",
     ),
 }

@@ -240,7 +240,7 @@ class VenvContext:
         and not replaced.
         """
         if self.facts.copy == SCRIPT:
-            return self.find(code, message, "`pyman rebuild` makes it anew: bin/python is a script")
+            return self.find(code, message, "`pyman rebuild` recreates it: bin/python is a script")
         if self.other_architecture:
             alias = self.alias or ""
             return self.find(

@@ -142,7 +142,7 @@ def _diagnose_runtime(state: RuntimeState) -> Finding | None:
     if runtime.is_managed:
         return Finding("runtime-broken", "runtime", runtime.path, trouble, "install it again", REINSTALL, runtime.name)
     return Finding(
-        "runtime-broken", "runtime", runtime.path, trouble, f"mend {runtime.target} with the tool it belongs to"
+        "runtime-broken", "runtime", runtime.path, trouble, f"repair {runtime.target} with the tool it belongs to"
     )
 
 
@@ -181,7 +181,7 @@ def diagnose_unfinished(unfinished: Iterable[Interrupted]) -> tuple[Finding, ...
 def _what_was_cut_off(work: Interrupted) -> str:
     if not work.subject:
         return "work was cut off"
-    backup = f", and what was there before lies in {work.backup}" if work.backup else ""
+    backup = f", and what was there before is in {work.backup}" if work.backup else ""
     if work.operation in _DOING:
         return f"{_DOING[work.operation]} {work.subject} was cut off{backup}"
     return f"{work.operation or 'something'} of {work.subject} was cut off{backup}"

@@ -122,7 +122,7 @@ def _as_far_as_allowed(finding: Finding, venv: VenvContext) -> Finding:
     if not finding.action:
         return finding
     if facts.uid != context.uid:
-        return replace(finding, repair="its owner can mend it: it belongs to another user", action="", asks=False)
+        return replace(finding, repair="owned by another user; that user must repair it", action="", asks=False)
     if facts.only_named:
         command = f"`pyman doctor {as_word(facts.folder)} --fix`"
         is_pointer = facts.path != facts.folder
@@ -391,7 +391,7 @@ def _without_packages(venv: VenvContext, own: Interpreter) -> Iterator[Finding]:
     minor = f"{own.minor}t" if own.variant == "freethreaded" else own.minor
     folder = f"lib/{library_name(own.implementation, minor)}/site-packages"
     message = f"{folder} does not exist, so nothing that was installed can be imported"
-    repair = f"rebuild it for {own.alias}; the packages that it had are not known any more"
+    repair = f"rebuild it for {own.alias}; the packages that it had are no longer known"
     yield venv.find("minor-mismatch", message, repair, REBUILD, own.alias, asks=True)
 
 
@@ -399,7 +399,7 @@ def _dangling(venv: VenvContext) -> Iterator[Finding]:
     facts = venv.facts
     if facts.home is None:
         named = facts.settings.home
-        message = f"{FILE_NAME} names no home" if named is None else f"home is {named}, which is no absolute path"
+        message = f"{FILE_NAME} names no home" if named is None else f"home is {named}, which is not an absolute path"
     elif facts.home_way is None or facts.home_way.real is None:
         circular = facts.home_way is not None and facts.home_way.is_circle
         message = f"home is {facts.home}, {'a circle of links' if circular else 'which does not exist'}"
@@ -460,7 +460,7 @@ def _two_pythons(facts: VenvFacts) -> str:
 def _nested(venv: VenvContext) -> Iterator[Finding]:
     if venv.facts.outer is None:
         return
-    message = f"home lies in another venv, {venv.facts.outer}"
+    message = f"home is in another venv, {venv.facts.outer}"
     base = base_target(venv.facts, venv.context.store)
     if base is None:
         yield venv.find("nested", message)
@@ -477,7 +477,7 @@ def _no_stdlib(venv: VenvContext) -> Iterator[Finding]:
         return
     message = f"neither {facts.home} nor {own.path} has a standard library beside it"
     if venv.target is not None and venv.target.prefix == own.prefix:
-        yield venv.find("no-stdlib", message, "mend that runtime first")
+        yield venv.find("no-stdlib", message, "repair that runtime first")
     else:
         yield venv.relink("no-stdlib", message)
 

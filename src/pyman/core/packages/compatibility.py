@@ -270,7 +270,7 @@ class Move:
             if requirement.specifier.contains(DistributionVersion(there.version), prereleases=True):
                 return "", ""
         except ValueError:
-            return "", f"`{_shown(there.version)}` is no version of {requirement.name} that can be compared"
+            return "", f"`{_shown(there.version)}` is not a version of {requirement.name} that can be compared"
         return f"needs {wanted} on {self.new.shown}, and {there.version} is installed", ""
 
 

@@ -204,7 +204,7 @@ def requirement_line(package: Package) -> RequirementLine:
     """
     name, origin = package.name, package.origin
     if not is_name(name):
-        return RequirementLine(reason="its name is none that an installer takes")
+        return RequirementLine(reason="its name is not one that an installer accepts")
     if origin is None:
         return _from_index(name, package.version)
     if origin.kind == "unknown":
@@ -227,7 +227,7 @@ def _from_index(name: str, version: str) -> RequirementLine:
         return RequirementLine(f"{name}=={version}", "from the index")
     if _ANY_VERSION.fullmatch(version):
         return RequirementLine(f"{name}==={version}", "from the index")
-    return RequirementLine(reason=f"`{version}` is no version that an installer takes")
+    return RequirementLine(reason=f"`{version}` is not a version that an installer accepts")
 
 
 def _with_fragment(line: str, origin: Origin, egg: str = "") -> str:

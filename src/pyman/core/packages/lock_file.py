@@ -94,7 +94,7 @@ class _Entry:
         self.folders: list[str] = []
         self.editable = False
         if not is_name(self.name):
-            raise ValueError(f"`{self.name}` is no name of a package")
+            raise ValueError(f"`{self.name}` is not a package name")
         if "vcs" in told:
             source = told["vcs"]
             where = f"{source['type']}+{_url(source, folder)}@{source['commit-id']}"

@@ -117,7 +117,7 @@ def cannot_use(damaged: Unusable) -> IntegrityError:
     """The failure to get a build whose entry in the list is damaged."""
     return IntegrityError(
         f"{python_name(damaged.release)} cannot be installed: its entry in the list of builds {damaged.reason}",
-        hint="choose another release, or tell whoever runs the list",
+        hint="choose another release, or tell the operator of the list",
         code=UNVERIFIED if damaged.reason == NO_SHA256 else None,
     )
 
@@ -343,7 +343,7 @@ def decide_adoption(external: ExternalPython, store: Store) -> Adoption:
     if broken is not None and broken.is_managed:
         raise Refused(
             f"{broken.path} is there, and broken: it lacks its manifest",
-            hint=f"mend it with `pyman install {name}`, or remove it with `pyman uninstall {name}`",
+            hint=f"repair it with `pyman install {name}`, or remove it with `pyman uninstall {name}`",
         )
     return Link(external, name, broken)
 

@@ -416,7 +416,7 @@ def _obstacle(package: Package, new: Version, missing: frozenset[str], *, offlin
         what = "the source of this editable install" if told.line.startswith("-e ") else "what it was installed from"
         return f"{what} is gone: {source}"
     if offline and needs_network(package):
-        return f"it is installed {told.source}, and the network is not to be used"
+        return f"it is installed {told.source}, and the network is disabled"
     wanted = package.distribution.requires_python
     # A folder may say something else by now; what is named by its version or its hash says the same.
     fixed = package.origin is None or package.origin.kind in ("archive", "vcs")

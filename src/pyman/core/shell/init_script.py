@@ -152,7 +152,7 @@ def init_script(shell: str, shims: str, completions: str) -> str:
     """
     kind = _OTHER_NAMES.get(shell, shell)
     if kind not in _HEADS:
-        raise UsageError(f"`{shell}` is no shell that pyman knows", hint=f"put {as_word(shims)} first on its PATH")
+        raise UsageError(f"unknown shell `{shell}`", hint=f"put {as_word(shims)} first on its PATH")
     if not can_be_on_path(shims):
         raise UsageError(
             f"{shims} cannot be on PATH, whose folders are separated by `:`",

@@ -73,7 +73,7 @@ def unpack(
         finally:
             pieces.close()
         if digest is not None and digest.hexdigest() != sha256:
-            raise Unacceptable("was changed by somebody else after it was checked")
+            raise Unacceptable("was changed by another process after it was checked")
     except Unacceptable as error:
         raise IntegrityError(f"{archive} {error}", hint="get the archive again, from a place that you trust") from None
     except FileExistsError as error:
@@ -110,7 +110,7 @@ def _open_archive(archive: str) -> tuple[int, os.stat_result]:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise PymanError(f"{archive} is no regular file", hint="name an archive on a disk")
+        raise PymanError(f"{archive} is not a regular file", hint="name an archive on a disk")
     return descriptor, status
 
 
@@ -264,7 +264,7 @@ class TarStream:
         if "size" in overrides:
             digits = overrides["size"]
             if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
-                raise Unacceptable("has a member with a size that is no number")
+                raise Unacceptable("has a member with a size that is not a number")
             size = int(digits)
         if size < 0:
             raise Unacceptable("has a member with a negative size")

@@ -54,7 +54,7 @@ def verified_archive(path: str, cache: str) -> LocalArchive:
         raise IntegrityError(
             f"{path} is not what {source} says: its sha256 is {digest}, not {expected}", hint="get the archive again"
         )
-    told = f"sha256 agrees with {source}" if expected else f"nobody here knows the sha256 of this archive: {digest}"
+    told = f"sha256 agrees with {source}" if expected else f"no known checksum for this archive (sha256 {digest})"
     if other is not None:
         return LocalArchive(digest, told, release_name(other, "default"), other)
     if named is None:

@@ -80,7 +80,7 @@ class CatalogueFeed:
                     return self._catalogue(cached, stale=False)
             if self._web.offline:
                 raise Offline(
-                    f"{self._source.name} would have to be asked what it has, and the network is not allowed",
+                    f"the list of builds of {self._source.name} is not cached, and the network is disabled",
                     hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
                 )
             return self._ask(cached if cached is not None and cached.same_reader else None, enough)
@@ -337,7 +337,7 @@ def split_lines(pieces: Iterable[bytes], shown: str) -> Iterator[tuple[int, byte
 def unreadable(shown: str, number: int, reason: str) -> BadAnswer:
     """Return the error for a list of which nothing is understood; `reason` says what is wrong with a line of it."""
     return BadAnswer(
-        f"line {number} of the list of builds at {shown} {reason}", hint="check the address, or tell whoever runs it"
+        f"line {number} of the list of builds at {shown} {reason}", hint="check the address, or tell its operator"
     )
 
 

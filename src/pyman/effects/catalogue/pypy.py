@@ -52,7 +52,7 @@ def pypy_releases(
         try:
             if web.offline:
                 raise Offline(
-                    f"{_NAME} would have to be asked what it has, and the network is not allowed",
+                    f"the list of builds of {_NAME} is not cached, and the network is disabled",
                     hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
                 )
             with web:

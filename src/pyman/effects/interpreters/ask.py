@@ -95,7 +95,7 @@ def smoke_test(
     found, wanted = shown_release(facts.version, facts.variant), shown_release(expected, variant)
     if found != wanted or facts.implementation != expected.implementation:
         raise BrokenRuntime(
-            f"{tree_python} says that it is {found}, not {wanted}", hint="tell whoever made the archive"
+            f"{tree_python} says that it is {found}, not {wanted}", hint="tell the maker of the archive"
         )
     real = os.path.realpath(tree)
     if facts.real_base_prefix != real:

@@ -269,7 +269,7 @@ def cannot_hold_back(path: str, move: AliasMove, why: str) -> Refused:
     new = move.new.release if move.new is not None else "what comes"
     return Refused(
         f"{path} does not fit {new}: {why}",
-        hint="`--force` moves the alias all the same",
+        hint="`--force` moves the alias anyway",
         code=CANNOT_HOLD_BACK,
     )
 
@@ -277,7 +277,7 @@ def cannot_hold_back(path: str, move: AliasMove, why: str) -> Refused:
 def _cannot_be_kept(follower: Follower, runtime: Runtime, error: PymanError) -> Refused:
     return Refused(
         f"{follower.path} goes through the alias 3, and cannot be linked to {runtime.alias}: {error.message}",
-        hint="make it anew, or `pyman forget` it",
+        hint="recreate it, or `pyman forget` it",
         code=CANNOT_HOLD_BACK,
     )
 

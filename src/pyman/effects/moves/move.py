@@ -240,7 +240,7 @@ def _running(move: AliasMove) -> tuple[Process, ...]:
 
 
 def _name_processes(move: AliasMove, running: tuple[Process, ...], observer: Observer) -> None:
-    becomes = "comes from the new release" if move.swap.new is not None else "is not found any more"
+    becomes = "comes from the new release" if move.swap.new is not None else "is no longer found"
     for process in running:
         observer.noted(
             f"process {process.pid} ({process.command}) runs {move.old.release if move.old else ''} through"

@@ -127,7 +127,7 @@ def _read_dist_info(path: str, folder: str, notes: list[str]) -> Distribution | 
     try:
         distribution = parse_metadata(headers_of(read_bytes(f"{path}/METADATA")))
         if distribution is None:
-            notes.append(f"{path}/METADATA could not be checked: it is no UTF-8, or names no package")
+            notes.append(f"{path}/METADATA could not be checked: it is not UTF-8, or names no package")
     except OSError as error:
         notes.append(f"{path}/METADATA could not be read: {_why(error)}")
     distribution = distribution or _from_name(folder)
@@ -147,7 +147,7 @@ def _from_name(folder: str) -> Distribution | None:
 
 
 def _why(error: OSError) -> str:
-    return "it is no regular file, or too large" if isinstance(error, NotReadable) else error.strerror or str(error)
+    return "it is not a regular file, or too large" if isinstance(error, NotReadable) else error.strerror or str(error)
 
 
 def _read_if_there(path: str, notes: list[str]) -> bytes | None:

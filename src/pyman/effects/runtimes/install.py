@@ -204,7 +204,7 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
             raise BrokenRuntime(
                 f"the archive {os.path.basename(archive.path)} holds {python_name(held)}, "
                 f"not {release_name(version, variant)}",
-                hint="tell whoever runs the mirror",
+                hint="tell the operator of the mirror",
             )
         # The name of an archive of another implementation does not tell the patch release of the language.
         version, variant = inside.version, inside.variant
@@ -247,7 +247,7 @@ def _of_a_build(error: BrokenRuntime, name: str, executable: str, tree: str) -> 
     for place in (tree, os.path.realpath(tree)):
         message = message.replace(f"{place}/", "").replace(place, "its own folder")
         if place in hint:
-            hint = "install another release, or report it to whoever made this build"
+            hint = "install another release, or report it to the maker of this build"
     return BrokenRuntime(message, hint=hint, code=error.code)
 
 

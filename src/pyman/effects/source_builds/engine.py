@@ -120,7 +120,7 @@ def _engine(place: str, search_path: str, places: Places) -> Engine | None:
     is_usable = usable_search_path(os.path.dirname(program), outside=outside, home=places.home) != ""
     if not is_usable or lies_in_project(own_folder(program), places.home):
         raise NotStarted(
-            f"{program} was not started: it lies in a project or a venv",
+            f"{program} was not started: it is in a project or a venv",
             hint=f"install pyenv for the user, or set {VARIABLE} to a {TOOL} that lies elsewhere",
         )
     for path in (program, definitions):

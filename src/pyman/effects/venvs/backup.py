@@ -89,7 +89,7 @@ class Backup:
             with DeferredSignals():
                 self.journal.__enter__()
                 if not self.journal.is_written:
-                    self._observer.noted(f"{self.venv} lies in {self.backup} until the new one is good")
+                    self._observer.noted(f"{self.venv} is in {self.backup} until the new one is good")
                 self._move_away()
             return self
         except BaseException as error:
@@ -236,7 +236,7 @@ def refuse_what_cannot_move(venv: str, *, beside: bool = True) -> int:
     try:
         status = os.lstat(venv)
     except OSError as error:
-        raise Refused(f"{venv} is not there any more: {error.strerror}", hint="look at it, then try again") from error
+        raise Refused(f"{venv} is gone: {error.strerror}", hint="look at it, then try again") from error
     if status.st_uid != os.geteuid():
         raise Refused(f"{venv} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
     if is_mount_point(venv):

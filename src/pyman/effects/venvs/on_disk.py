@@ -167,7 +167,7 @@ class _Reading:
         if b"\0" in content or b"=" not in content:
             self.problems.append(Problem(path, "it holds no settings"))
         elif not _is_utf8(content):
-            self.problems.append(Problem(path, "it is no UTF-8 text, and no Python starts with it"))
+            self.problems.append(Problem(path, "it is not UTF-8 text, and no Python starts with it"))
         return parse_pyvenv_cfg(content.decode("utf-8", "surrogateescape"))
 
     def read_entries(self) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
@@ -196,7 +196,7 @@ class _Reading:
                     entries.append((name, kind, "", is_executable(status)))
                 else:
                     entries.append((name, "other", "", True))
-                    self.problems.append(Problem(path, f"{path} is no regular file"))
+                    self.problems.append(Problem(path, f"{path} is not a regular file"))
         return self.bases.entries(tuple(entries)), tuple(others)
 
     def read_libraries(self) -> tuple[Library, ...]:

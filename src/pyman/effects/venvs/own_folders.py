@@ -117,7 +117,7 @@ def open_own(venv: VenvFolder, below: str = "") -> int:
         way = ""
         for name in below.split("/") if below else ():
             if name in ("", ".", ".."):
-                raise ValueError(f"{below!r} does not lie in a venv")
+                raise ValueError(f"{below!r} is not in a venv")
             way = f"{way}/{name}" if way else name
             inner = _open(venv, way, name, folder)
             os.close(folder)
@@ -203,7 +203,7 @@ class OwnName:
         self._venv = venv
         self._identity: tuple[int, int] | None = None
         if venv is not None and not path.startswith(f"{venv.path}/"):
-            raise ValueError(f"{path} does not lie in {venv.path}")
+            raise ValueError(f"{path} is not in {venv.path}")
 
     def open(self) -> int:
         """Open its folder, and return the descriptor, which the caller closes. Raises as `open_own` does."""

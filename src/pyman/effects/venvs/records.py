@@ -196,6 +196,6 @@ def links_in(folder: str, most: int | None = None) -> dict[str, str]:
 def _unreadable(path: str, error: OSError) -> PymanError:
     return PymanError(
         f"the record {path} cannot be read: {(error.strerror or str(error)).lower()}",
-        hint="mend it, or choose another folder with PYMAN_ROOT",
+        hint="fix it, or choose another folder with PYMAN_ROOT",
         code=UNREADABLE_STORE,
     )

@@ -37,7 +37,7 @@ _KERNELS = ("share", "jupyter", "kernels")
 def read_moved(facts: VenvFacts) -> tuple[MovedFiles, dict[str, str]]:
     """Read the generated files of a venv whose facts name an old place, and find what has moved along with it.
 
-    What cannot be read, or is no regular file, is left out: it is not rewritten either.
+    What cannot be read, or is not a regular file, is left out: it is not rewritten either.
     """
     folder = facts.folder
     old = facts.old_place or folder

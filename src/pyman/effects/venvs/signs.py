@@ -95,7 +95,7 @@ def _names(folder: str) -> list[str]:
 def project_of_venv(folder: str) -> tuple[str | None, bool | None]:
     """The project that a venv was made for, and whether it still exists; None where nothing tells.
 
-    A project that has nothing left but the venv does not exist any more.
+    A project that has nothing left but the venv no longer exists.
     """
     try:
         named = read_text(f"{folder}/{_PROJECT}", _LARGEST).strip()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyman.core.plans.steps import Verify
     from pyman.effects.places import Places
 
-_SOMEBODY = "see whether somebody else changes it, then run the same command again"
+_SOMEBODY = "see whether another process changes it, then run the same command again"
 _RUNTIME = "run `pyman doctor` to see what is wrong with the Python behind it"
 
 

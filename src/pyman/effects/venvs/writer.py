@@ -103,7 +103,9 @@ class NewVenv:
                 os.mkdir(path)
             except FileExistsError:
                 if not os.path.isdir(path):
-                    raise PymanError(f"{path} is no folder", hint="choose another folder", code=NOT_A_FOLDER) from None
+                    raise PymanError(
+                        f"{path} is not a folder", hint="choose another folder", code=NOT_A_FOLDER
+                    ) from None
             else:
                 self._made.append(folder_made(path))
 
@@ -246,7 +248,7 @@ class NewVenv:
             return PymanError(f"the path {self.path} is too long for this system", hint="choose a shorter one")
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and self._putting:
             return Refused(
-                f"{self.path} was made by somebody else meanwhile", hint="look at it, then try again", code=EXISTS
+                f"{self.path} was made by another process meanwhile", hint="look at it, then try again", code=EXISTS
             )
         if is_mount_point(self.path):
             return Refused(f"{self.path} is a mount point", hint="make the venv in a folder of it", code=MOUNT)
@@ -310,7 +312,7 @@ def _is_same(status: os.stat_result, folder: int) -> bool:
 
 
 def _exchanged(path: str) -> Changed:
-    return Changed(f"{path} was exchanged by somebody else while it was made", hint="choose a folder of your own")
+    return Changed(f"{path} was exchanged by another process while it was made", hint="choose a folder of your own")
 
 
 def _is_here(path: str) -> bool:

@@ -68,7 +68,7 @@ def fetch_all(
         if build.sha256 is None and not allow_unverified:
             raise IntegrityError(
                 f"the list of builds has no sha256 for {python_name(build.release)}",
-                hint="choose another version or mirror: nobody can tell what would be unpacked",
+                hint="choose another version or mirror: the content of this one cannot be verified",
                 code=UNVERIFIED,
             )
     own = web is None
@@ -116,7 +116,7 @@ def _fetch(build: Build, cache: str, web: Web, observer: Observer, give_up: Call
         return path
     if web.offline:
         raise Offline(
-            f"{python_name(build.release)} would have to be downloaded, and the network is not allowed",
+            f"{python_name(build.release)} is not in the cache, and the network is disabled",
             hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
         )
     make_folder(folder)
@@ -251,7 +251,7 @@ class Receiver:
             what = f"has the sha256 {part.sha256}, and its list says {build.sha256}"
         return IntegrityError(
             f"{shown} is not what it should be: it {what}",
-            hint="try again later; if it stays so, tell whoever runs the mirror",
+            hint="try again later; if it stays so, tell the operator of the mirror",
         )
 
     def _receive_from(self, url: str) -> None:

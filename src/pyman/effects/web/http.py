@@ -123,7 +123,7 @@ class Web:
         """
         if self.offline:
             raise Offline(
-                f"{host_of(url)} would have to be asked, and the network is not allowed",
+                f"{host_of(url)} is needed, and the network is disabled",
                 hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
             )
         with Failures(url, self.silence):
@@ -140,10 +140,10 @@ class Web:
                 if request.url.scheme == "https" and following.url.scheme != "https":
                     raise NetworkError(
                         f"{without_secrets(str(request.url))} leads from https to {following.url.scheme}",
-                        hint="what is fetched without https could be changed on its way; tell whoever runs the server",
+                        hint="what is fetched without https could be changed on its way; tell its operator",
                     )
                 request = following
-        raise NetworkError(f"{without_secrets(url)} leads in circles", hint="tell whoever runs the server")
+        raise NetworkError(f"{without_secrets(url)} leads in circles", hint="tell its operator")
 
     def _login(self, request: httpx.Request) -> Any:
         """User and password for one server; what stands in its address goes before what netrc has for its name."""
