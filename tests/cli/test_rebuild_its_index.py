@@ -70,7 +70,7 @@ def test_its_own_file_goes_before_all_others(bench, installer, elsewhere, tmp_pa
     assert f"packages come from where the venv's own pip.conf says: {bench.company}" in told.err
     assert "kept as it is: pip.conf" in told.err
     if elsewhere == "variables":
-        assert ("it goes before PIP_FIND_LINKS, PIP_NO_INDEX" in told.err) == (installer == "pip")
+        assert ("it takes precedence over PIP_FIND_LINKS, PIP_NO_INDEX" in told.err) == (installer == "pip")
     after = (venv / "pip.conf").stat()
     assert (venv / "pip.conf").read_text() == conf
     assert (after.st_mode, after.st_mtime_ns, after.st_nlink) == (before.st_mode, before.st_mtime_ns, 1)

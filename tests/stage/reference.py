@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from pyman.cli.commands import COMMANDS
+from pyman.cli.show.output import overview_lines
 from pyman.cli.typer_command import load
 from pyman.cli.verb import DRY_RUN, SHARED_NAMES
 from pyman.core.diagnosis.explanation import EXPLANATIONS
@@ -171,6 +172,10 @@ def _commands() -> list[str]:
             "`pyman --help` lists the commands, `pyman COMMAND --help` shows this text. Options may stand before or after "
             "the command."
         ),
+        "",
+        "```text",
+        *overview_lines(COMMANDS),
+        "```",
         "",
         "These options belong to every command; `--dry-run` only to commands that can change something.",
         "",

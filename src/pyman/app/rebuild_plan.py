@@ -253,7 +253,7 @@ def _installer(
         notes.append(f"packages come from where the venv's own {PIP_CONF} says: {conf.told}")
         overruled = [name for name in overruled_by(conf) if name in session.environ]
         if overruled and installer.kind == "pip":
-            notes.append(f"it goes before {', '.join(overruled)} of the environment")
+            notes.append(f"it takes precedence over {', '.join(overruled)} of the environment")
     return replace(installer, pip_conf=conf), tuple(notes)
 
 

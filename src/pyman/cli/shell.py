@@ -22,8 +22,10 @@ from pyman.effects.places import shipped
 from pyman.effects.shims import read_shims
 from pyman.errors import UsageError
 
-_SHELL = Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
-_ANY_SHELL = Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh, fish, sh, tcsh, nu, xonsh or pwsh.")]
+_SHELL = Annotated[str, typer.Argument(metavar="SHELL", help="The shell: bash, zsh or fish.")]
+_ANY_SHELL = Annotated[
+    str, typer.Argument(metavar="SHELL", help="The shell: bash, zsh, fish, sh, tcsh, nu, xonsh or pwsh.")
+]
 _FILES = {"bash": "pyman.bash", "zsh": "_pyman", "fish": "pyman.fish"}
 
 

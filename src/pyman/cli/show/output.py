@@ -284,10 +284,11 @@ Manage Python versions and every venv that uses them.
 Usage: pyman COMMAND [OPTIONS] …
 """
 _FOOT = """\
-Global options: --json  -q/--quiet  -v/--verbose  --root DIR  --offline  -h/--help  --version
+Global options:
+  --json  -q/--quiet  -v/--verbose  --root DIR  --offline  -h/--help  --version
 
 Examples:
-  pyman install 3.13          install the newest 3.13; venvs that follow 3.13 run it
+  pyman install 3.13          install 3.13 and move the venvs that follow it
   pyman venv                  create .venv, tied to its minor version
   pyman COMMAND --help        show the options and examples of a command
 """
@@ -295,6 +296,12 @@ Examples:
 
 def overview(commands: tuple[Command, ...]) -> None:
     """Print every command with its summary, by group."""
+    for line in overview_lines(commands):
+        result(line)
+
+
+def overview_lines(commands: tuple[Command, ...]) -> list[str]:
+    """What `pyman --help` prints."""
     shown = [command for command in commands if not command.hidden]
     width = max(len(command.name) for command in shown)
     parts = [_HEAD]
@@ -302,5 +309,4 @@ def overview(commands: tuple[Command, ...]) -> None:
         rows = [f"  {c.name.ljust(width)}  {c.summary}\n" for c in shown if c.group == group]
         parts.append(f"{group}:\n" + "".join(rows))
     parts.append(_FOOT)
-    for line in "\n".join(parts).rstrip("\n").split("\n"):
-        result(line)
+    return "\n".join(parts).rstrip("\n").split("\n")

@@ -145,8 +145,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "folder without a dot, or outside of these folders, is not concerned. " + _IGNORE,
     ),
     "shared-files": Explanation(
-        "Files of the venv are hard links to files that belong to another user, or that others can write: whoever "
-        "changes them changes this venv.",
+        "Files of the venv are hard links to files that belong to another user, or that others can write: a change of "
+        "these files changes this venv.",
         "`doctor --fix` replaces them with copies if their content is what was installed. Otherwise "
         "`pyman rebuild VENV --force` installs the packages again.",
         "Others can change what this venv runs. " + _IGNORE,
