@@ -97,7 +97,7 @@ def test_rollback_says_what_it_gives_up_and_unhold_what_it_fixes(both):
     # A hold that is old says what it keeps away, wherever it is met.
     away = f"this keeps away {NEW}, which fixes {COUNTED}"
     again = both.pyman("hold", "3.13")
-    assert lines(again) == [f"3.13 is held at {OLD}; `pyman unhold 3.13` lets it go", away]
+    assert lines(again) == [f"3.13 is held at {OLD}; `pyman unhold 3.13` removes the hold", away]
     assert both.json("hold", "3.13") == {"schema": "pyman/1", "changed": [], "moved": [], "fixes": KNOWN}
     assert f"3.13 is held at {OLD}; {away}\n" in both.pyman("doctor").err
     assert away in lines(both.pyman("upgrade"))

@@ -52,7 +52,7 @@ def hold(
     kept_away = Reason() if moved else reasons.of_runtime(session.store(), runtime)
     lines = (
         *moved_lines(moved, reasons, planned=session.dry_run),
-        f"{name} {session.shown('is', 'would be')} held at {runtime.name}; `pyman unhold {name}` lets it go",
+        f"{name} {session.shown('is', 'would be')} held at {runtime.name}; `pyman unhold {name}` removes the hold",
         *(f"  this {line}" for line in kept_away_line(reasons, kept_away)),
     )
     changed = [] if was_held and not moved else [name]
@@ -83,7 +83,7 @@ def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: 
         {"changed": [name], "moved": moved_data(moved, reasons)},
         (
             *moved_lines(moved, reasons, planned=session.dry_run),
-            f"{name} {session.shown('is not', 'would not be')} held any more{where}",
+            f"{name} {session.shown('is no longer', 'would no longer be')} held{where}",
         ),
         status=moved_status(moved),
     )
@@ -113,7 +113,7 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
     reasons = Reasons(session)
     lines = (
         *moved_lines(moved, reasons, planned=session.dry_run),
-        f"{name} {session.shown('is', 'would be')} held at {target.name}; `pyman unhold {name}` goes forward again",
+        f"{name} {session.shown('is', 'would be')} held at {target.name}; `pyman unhold {name}` removes the hold",
     )
     return Answer({"changed": [name], "moved": moved_data(moved, reasons)}, lines, status=moved_status(moved))
 

@@ -104,7 +104,7 @@ def parse_answer(text: str, source: str) -> Object:
     for key, kinds in (("venvs", _VENV), ("findings", _FINDING)):
         rows = data.get(key, [])
         if not isinstance(rows, list) or len(rows) > MOST_ROWS:
-            raise _not_a_report(source, f"`{key}` is no list, or has more than {MOST_ROWS:,} entries")
+            raise _not_a_report(source, f"`{key}` is not a list, or has more than {MOST_ROWS:,} entries")
         found[key] = [_row(row, kinds, source, key) for row in rows]
     found["findings"] = [one for one in found["findings"] if one["severity"] in _SEVERITIES]
     for key in ("changed", "not_searched"):

@@ -135,7 +135,7 @@ def notice_of_alias(session: Session, runtime: Runtime, reasons: Reasons) -> lis
     held_at = store.runtime(held)
     reason = reasons.between_runtimes(held_at, runtime) if held_at is not None and held_at.rank < runtime.rank else None
     return [
-        f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` lets it go",
+        f"{runtime.alias} is held and stays at {held}; `pyman unhold {runtime.alias}` removes the hold",
         *(f"  this {line}" for line in (kept_away_line(reasons, reason) if reason is not None else ())),
     ]
 
