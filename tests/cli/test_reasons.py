@@ -59,10 +59,10 @@ def lines(result):
 def test_upgrade_says_what_it_fixes_before_and_after(old):
     dry = old.json("upgrade", "--dry-run")
     assert [one["fixes"] for one in dry["moved"]] == [KNOWN]
-    moves = f"3.13 would move from {OLD} to {NEW}\n  fixes {COUNTED}\n"
+    moves = f"3.13: {OLD} -> {NEW}\n  fixes {COUNTED}\n"
     assert moves in old.pyman("upgrade", "--dry-run").out
     done = old.pyman("upgrade").out
-    assert f"3.13 moved from {OLD} to {NEW}\n  fixes {COUNTED}\n  1 venv now on {NEW}\n" in done
+    assert f"3.13: {OLD} -> {NEW}\n  fixes {COUNTED}\n  1 venv now on {NEW}\n" in done
 
 
 def test_install_says_it_where_an_alias_moves(old):
