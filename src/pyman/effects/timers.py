@@ -298,7 +298,7 @@ def _present(path: str, name: str) -> str | None:
         pass  # Not a file of ours.
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise PymanError(f"{path} cannot be read: {reason}", hint="see what is in its place") from error
+        raise PymanError(f"{path} cannot be read: {reason}", hint="look at what is in its place") from error
     if read_mark(text, name) is None:
         raise Refused(
             f"{path} was not written by `pyman schedule`, and was left alone",
