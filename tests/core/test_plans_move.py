@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyman.core.aliases import Swap
 from pyman.core.owners import OwnerFile
 from pyman.core.plans.move import (
     AliasMove,
@@ -20,7 +21,6 @@ from pyman.core.plans.move import (
 from pyman.core.plans.steps import ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.record import replace
-from pyman.core.store import Swap
 from pyman.core.version import Version
 from stage.stores import runtime
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyman.core.aliases import Swap, swaps, wanted_aliases
 from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.store import (
     Alias,
-    Swap,
     choose,
     executable_of,
     is_alias_name,
@@ -17,8 +17,6 @@ from pyman.core.store import (
     parse_runtime_name,
     pinned,
     rollback_target,
-    swaps,
-    wanted_aliases,
 )
 from pyman.core.version import VARIANT_SUFFIX, Version
 from stage.stores import aliases, runtime, settle, store

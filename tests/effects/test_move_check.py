@@ -6,8 +6,8 @@ import os
 
 import pytest
 
+from pyman.core.aliases import Swap
 from pyman.core.plans.move import AliasMove, Follower
-from pyman.core.store import Swap
 from pyman.effects.moves.check import Base, check_followers, read_release
 from pyman.effects.moves.move import reconcile_aliases, set_hold
 from pyman.effects.places import read_places

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pyman.core.aliases import swaps
 from pyman.core.catalogue import Build
 from pyman.core.record import replace
-from pyman.core.store import Alias, Runtime, Store, parse_runtime_name, swaps
+from pyman.core.store import Alias, Runtime, Store, parse_runtime_name
 
 ROOT = "/store"
 

@@ -47,9 +47,9 @@ class Session:
 
     def store(self) -> Store:
         """The store as it is, or as the dry run has left it until now. Raises PymanError where it cannot be read."""
-        from pyman.effects.store import read_store
+        from pyman.effects.store import read_stores
 
-        return self.preview.store if self.preview is not None else read_store(self.places.root, self.places.system_root)
+        return self.preview.store if self.preview is not None else read_stores(self.places)
 
     def shown(self, done: str, planned: str) -> str:
         """The words for what was done, or for what a dry run would do."""

@@ -34,7 +34,7 @@ from pyman.effects.own_installation import SOURCE, own_python, read_installation
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.settings import read_settings
 from pyman.effects.shims import pyman_command
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.effects.upkeep import read_last_run
 from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.inventory import take_inventory
@@ -87,7 +87,7 @@ def examine(
     `search` is what a search of the home has found. `machine` looks at the store, its runtimes and the machine too,
     `work` for work on venvs that was cut off; without `record` nothing is written down. Nothing of a venv is executed.
     """
-    store = read_store(session.places.root, session.places.system_root)
+    store = read_stores(session.places)
     searched = search.venvs if search is not None else ()
     inventory = take_inventory(
         session.places, session.environ, session.cwd, folders, searched, session.observer, record=record

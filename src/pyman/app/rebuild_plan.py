@@ -49,7 +49,7 @@ from pyman.effects.packages.changed_files import changed_files
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import find_installer, find_pip_wheel
 from pyman.effects.project_files import project_of
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.effects.subprocesses import outside_of, usable_search_path
 from pyman.effects.venvs.backup import refuse_what_cannot_move
 from pyman.effects.venvs.inventory import is_own
@@ -243,9 +243,7 @@ def _installer(
         installer = find_installer("pip", search_path, python)
         notes.append(f"pip installs: {why}")
     if installer.kind == "pip" and not with_pip:
-        wheel = find_pip_wheel(
-            choice, read_store(session.places.root, session.places.system_root), session.places.cache
-        )
+        wheel = find_pip_wheel(choice, read_stores(session.places), session.places.cache)
         installer = find_installer("pip", search_path, python, pip_wheel=wheel)
     if conf is None:
         return installer, ()

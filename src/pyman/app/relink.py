@@ -17,7 +17,7 @@ from pyman.core.version import minor_alias, short_release
 from pyman.effects.architecture import Architectures
 from pyman.effects.lock import hold
 from pyman.effects.moves.check import Fitness
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.owner_files import read_owner_files
@@ -66,9 +66,7 @@ def _look(session: Session, facts: VenvFacts) -> tuple[Finding, ...]:
     from pyman.app.examine import judge
     from pyman.core.diagnosis.venv import diagnose_venv
 
-    return diagnose_venv(
-        facts, judge(session, read_store(session.places.root, session.places.system_root), [facts], foreign=True)
-    )
+    return diagnose_venv(facts, judge(session, read_stores(session.places), [facts], foreign=True))
 
 
 def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[dict[str, object], str]:

@@ -34,7 +34,7 @@ from pyman.effects.places import make_folder
 from pyman.effects.runtimes.health import present_executable
 from pyman.effects.runtimes.install import adopt
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.own_folders import clean_up_own, package_folders
@@ -91,10 +91,7 @@ def forget_gone(session: Session, finding: Finding, repaired: list[RepairResult]
     try:
         with Part():
             with Transaction(session.places) as transaction:
-                transaction.take(
-                    plan_repair(finding, None, read_store(session.places.root, session.places.system_root)).plan
-                    or Plan()
-                )
+                transaction.take(plan_repair(finding, None, read_stores(session.places)).plan or Plan())
             repaired.append(RepairResult(finding, FIXED))
     except PymanError as error:
         repaired.append(RepairResult(finding, FAILED, error.message))
@@ -130,7 +127,7 @@ def repair_venv(
     facts: VenvFacts | None = None
     left: tuple[Finding, ...] = ()
     for _ in range(_MOST_REPAIRS):
-        store = read_store(session.places.root, session.places.system_root)
+        store = read_stores(session.places)
         facts = read_one(session.places, path)
         if facts is None:
             return Outcome(None)
@@ -410,7 +407,7 @@ def _repair_in_store(session: Session, finding: Finding) -> None:
         if any(move.waits and move.alias == finding.argument for move in moved):
             raise PymanError("processes run through it")
         return
-    runtime = read_store(places.root, places.system_root).runtime(finding.argument)
+    runtime = read_stores(places).runtime(finding.argument)
     if runtime is None:
         return
     if finding.action == actions.FORGET_RUNTIME:

@@ -37,7 +37,7 @@ from pyman.core.version_source import (
 )
 from pyman.effects.files import open_regular, read_text
 from pyman.effects.project_files import project_of
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.errors import UNSUPPORTED, BadRequest, NoPython, NotFound, PymanError
 
 TYPE_CHECKING = False
@@ -149,7 +149,7 @@ def locate(places: Places, environ: Mapping[str, str], cwd: str, name: str, requ
 
     Raises NoPython (127) where nothing can be run, and BadRequest where a version source is not understood.
     """
-    return located_in(read_store(places.root, places.system_root), places, environ, cwd, name, request)
+    return located_in(read_stores(places), places, environ, cwd, name, request)
 
 
 def located_in(
@@ -391,7 +391,7 @@ def interpreter_as_it_is(
 
     It is not asked what it is, for who runs it need not know. Raises as `find` does.
     """
-    store = read_store(places.root, places.system_root)
+    store = read_stores(places)
     _, selection = who_asks(store, environ, cwd, places, request=request)
     if selection.request.kind == "venv":
         return _program_of_venv(selection, environ, places, "python")
@@ -409,7 +409,7 @@ def choose_here(places: Places, environ: Mapping[str, str], cwd: str, request: s
 
 
 def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str | None) -> tuple[Selection, Choice]:
-    store = read_store(places.root, places.system_root)
+    store = read_stores(places)
     _, selection = who_asks(store, environ, cwd, places, request=request)
     choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is not None:
@@ -462,7 +462,7 @@ def which_all(places: Places, environ: Mapping[str, str], cwd: str, name: str) -
     except PymanError as error:
         answer = replace(answer, error=error)
     found = list(answer.lines)
-    store = read_store(places.root, places.system_root)
+    store = read_stores(places)
     for runtime in store.runtimes:
         try:
             path = _program_of(through_alias(store, runtime), name)
@@ -483,7 +483,7 @@ def _unexplained(places: Places, environ: Mapping[str, str], cwd: str, name: str
     asked: list[VersionSource] = []
     selection = None
     try:
-        store = read_store(places.root, places.system_root)
+        store = read_stores(places)
         asked.extend(each_source(environ, cwd, store))
         _, selection = who_asks(store, environ, cwd, places, name)
     except PymanError:

@@ -11,14 +11,14 @@ from pyman.app.version_sources import notes_of_source, version_sources
 from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.record import record, replace
 from pyman.core.shell.activation import activation_line
-from pyman.core.store import Choice, Store, pinned, with_links_beneath
+from pyman.core.store import Choice, Store, pinned
 from pyman.core.version import minor_alias, python_name, release_name, version_data
 from pyman.core.version_source import NEWEST
 from pyman.effects.architecture import of_another_machine
 from pyman.effects.interpreters.standard_library import libraries_below, library_of
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.effects.venvs.journal import Journal, journal_path, read_entry
 from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.place import only_of_finder, what_is_there
@@ -87,7 +87,7 @@ def choose_for_venv(
     places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions, store: Store | None = None
 ) -> tuple[Request, Choice]:
     """The interpreter of a new venv. Raises Missing where it would have to be installed first."""
-    store = store or read_store(places.root, places.system_root)
+    store = store or read_stores(places)
     _, selection = who_asks(store, environ, cwd, places, request=options.python)
     choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is None:
@@ -100,6 +100,15 @@ def choose_for_venv(
     return selection.request, choice
 
 
+def _with_system_aliases(store: Store) -> Store:
+    """The store with the links to the aliases of the one beneath it."""
+    if store.beneath is None:
+        return store
+    from pyman.core.aliases import with_links_beneath
+
+    return with_links_beneath(store)
+
+
 def _choose_and_link(
     places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions
 ) -> tuple[Request, Choice]:
@@ -107,8 +116,8 @@ def _choose_and_link(
 
     So the venv follows a Python of the user's own that comes later. An own store that cannot be written does without.
     """
-    store = read_store(places.root, places.system_root)
-    both = with_links_beneath(store)
+    store = read_stores(places)
+    both = _with_system_aliases(store)
     request, choice = choose_for_venv(places, environ, cwd, options, both)
     runtime = choice.runtime
     if runtime is None or choice.policy != "follow" or store.alias_target(runtime.alias) is not None:
@@ -200,7 +209,7 @@ def plan_venv(places: Places, environ: Mapping[str, str], cwd: str, options: Ven
 
         refuse_what_cannot_move(path)
         parts_to_remove(path, f"pyman venv --clear {as_word(options.folder)}", yes=options.yes)
-    request, choice = choose_for_venv(places, environ, cwd, options, with_links_beneath(store))
+    request, choice = choose_for_venv(places, environ, cwd, options, _with_system_aliases(store))
     runtime = choice.runtime
     if runtime is None:
         _library(choice.executable, choice)
@@ -466,7 +475,7 @@ class Making:
                 return []
         except OSError:
             pass  # Debian takes it out.
-        runtimes = read_store(self._places.root, self._places.system_root).runtimes
+        runtimes = read_stores(self._places).runtimes
         prefixes = [os.path.dirname(os.path.dirname(self._executable))]
         prefixes += [runtime.path for runtime in runtimes if runtime.whole]
         found = [library for prefix in prefixes for library in libraries_below(prefix)]

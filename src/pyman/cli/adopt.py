@@ -24,7 +24,7 @@ from pyman.effects.interpreters.external import ask_external, discover
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.install import adopt as adopt_one
 from pyman.effects.runtimes.managed import prepare_folders
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.errors import PymanError, UsageError
 
 
@@ -61,14 +61,14 @@ def adopt(
 
 def _external(session: Session, path: str) -> ExternalPython:
     """The Python that a path leads to: of a folder, an interpreter, or a venv whose base may be started unnamed."""
-    store = read_store(session.places.root, session.places.system_root)
+    store = read_stores(session.places)
     text = path if path.startswith(("/", "~", ".")) else f"./{path}"
     chosen = choose_path(text, store, session.environ, session.cwd, session.places, named=True)
     return ask_external(chosen.executable, session.places, named=True)
 
 
 def _show(session: Session, externals: list[ExternalPython]) -> Answer:
-    store = read_store(session.places.root, session.places.system_root)
+    store = read_stores(session.places)
     rows = []
     found: list[dict[str, object]] = []
     for external in sorted(externals, key=lambda one: one.version.order, reverse=True):

@@ -309,7 +309,7 @@ def _fix(
     from pyman.app.shims import keep_shims_current
     from pyman.core.diagnosis.venv import list_venv
     from pyman.effects.moves.check import Fitness
-    from pyman.effects.store import read_store
+    from pyman.effects.store import read_stores
     from pyman.effects.venvs.repairs import RepairLog
 
     repaired, left = done.repaired, done.left
@@ -345,7 +345,7 @@ def _fix(
             done.venvs[path] = list_venv(outcome.facts, outcome.left)
     session.observer.finished(task)
     fitness.store(all_asked=False)
-    if done.others and read_store(session.places.root, session.places.system_root) != done.seen.store:
+    if done.others and read_stores(session.places) != done.seen.store:
         # A release was installed for a venv: what is wrong with the store is another thing now.
         done.others = tuple(finding for finding in look().findings if finding.kind != "venv")
     if done.seen.store.runtimes:

@@ -22,7 +22,7 @@ from pyman.core.venv import VenvFacts
 from pyman.core.version import python_name, shown_release, version_data
 from pyman.effects.files import size_of
 from pyman.effects.runtimes.dependents import read_dependents, runtime_at
-from pyman.effects.store import read_manifest, read_store
+from pyman.effects.store import read_manifest, read_stores
 from pyman.effects.venvs.inventory import BaseReleases, read_one, unrecorded_venvs
 from pyman.effects.venvs.uses import Uses, read_users
 from pyman.errors import BadRequest, NotFound
@@ -50,7 +50,7 @@ def info(
         pyman info 3.13
         pyman info ~/projects/shop/.venv
     """
-    store = read_store(session.places.root, session.places.system_root)
+    store = read_stores(session.places)
     if subject is not None:
         path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(subject)))
         if "/" in subject or subject.startswith((".", "~")) or os.path.lexists(os.path.join(path, "pyvenv.cfg")):

@@ -22,7 +22,7 @@ from pyman.effects.moves.move import set_default
 from pyman.effects.runtimes.health import what_is_broken
 from pyman.effects.runtimes.install import Archive, unpack_runtime
 from pyman.effects.runtimes.managed import prepare_folders
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.errors import NotFound, UsageError
 
 TYPE_CHECKING = False
@@ -134,7 +134,7 @@ def _answer(session: Session, result: installing.Installed, reasons: Reasons, ch
 
 def _asked_here(session: Session) -> list[Request]:
     """Everything that the first place asks for, else the newest: several versions in a file are all wanted."""
-    store = read_store(session.places.root, session.places.system_root)
+    store = read_stores(session.places)
     there = is_there(store, session.environ, session.places)
     asked = version_sources(session.environ, session.cwd, store)
     for note in notes_of_source(asked, session.environ):

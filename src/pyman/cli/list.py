@@ -19,7 +19,7 @@ from pyman.core.request import parse_request
 from pyman.core.store import Store, origin_of
 from pyman.core.version import VARIANT_RANK, Version, minor_alias, release_name, version_data
 from pyman.effects.runtimes.health import read_runtime_states
-from pyman.effects.store import read_manifest, read_store
+from pyman.effects.store import read_manifest, read_stores
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.uses import read_users
 
@@ -47,7 +47,7 @@ def list_pythons(
         pyman list --available
         pyman list --outdated --json
     """
-    store = read_store(session.places.root, session.places.system_root)
+    store = read_stores(session.places)
     if available:
         return beside_installed(list_available(session, store, every=every), session, store)
     if outdated:
@@ -62,9 +62,7 @@ def versions(session: Session) -> Answer:
     Examples:
         pyman list
     """
-    return with_pyman_line(
-        list_installed(session, read_store(session.places.root, session.places.system_root)), "versions", "list"
-    )
+    return with_pyman_line(list_installed(session, read_stores(session.places)), "versions", "list")
 
 
 def list_installed(session: Session, store: Store) -> Answer:

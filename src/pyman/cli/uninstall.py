@@ -16,10 +16,11 @@ from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.show.reasons import move_lines
 from pyman.cli.verb import verb
+from pyman.core.aliases import wanted_aliases
 from pyman.core.plans.move import Follower
 from pyman.core.plans.removal import Dependent
 from pyman.core.record import record
-from pyman.core.store import Moved, Runtime, Store, wanted_aliases, without_runtime
+from pyman.core.store import Moved, Runtime, Store, without_runtime
 from pyman.core.version import python_name, version_data
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, why_left_alone

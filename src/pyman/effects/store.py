@@ -23,6 +23,15 @@ from pyman.effects.files import NotReadable, read_text
 from pyman.effects.interpreters.on_disk import read_other_version
 from pyman.errors import UNREADABLE_STORE, PymanError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyman.effects.places import Places
+
+
+def read_stores(places: Places) -> Store:
+    """Look at the user's store, and at the one for everybody beneath it. Raises PymanError as `read_store` does."""
+    return read_store(places.root, places.system_root)
+
 
 def read_store(root: str, beneath: str = "") -> Store:
     """Look at the store, and at the one `beneath` it. A root that is not there is an empty store.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.store import missing_links
+from pyman.core.aliases import missing_links
 from pyman.effects.files import replace_link
 from pyman.effects.lock import hold
 from pyman.effects.places import Places, cannot_write, make_folder
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 
 
 def link_to_system(places: Places) -> None:
@@ -18,7 +18,7 @@ def link_to_system(places: Places) -> None:
     """
     make_folder(places.runtimes)
     with hold(places.lock, what="the store"):
-        store = read_store(places.root, places.system_root)
+        store = read_stores(places)
         for alias, target in missing_links(store):
             path = os.path.join(places.runtimes, alias)
             try:

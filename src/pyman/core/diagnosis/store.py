@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from posixpath import isabs
 
+from pyman.core.aliases import Swap, swaps
 from pyman.core.diagnosis.finding import (
     ADOPT_AGAIN,
     CLEAN_UP,
@@ -16,7 +17,7 @@ from pyman.core.diagnosis.finding import (
 )
 from pyman.core.implementation import CPYTHON, title
 from pyman.core.record import record
-from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store, Swap, swaps
+from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store
 from pyman.core.version import Version, python_name, release_name, short_release
 
 TYPE_CHECKING = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from posixpath import dirname, isabs, join
 
+from pyman.core.aliases import Swap
 from pyman.core.implementation import library_name
 from pyman.core.owners import Base, reads_exact_release
 from pyman.core.plans.owner_files import with_owner_files
@@ -21,7 +22,7 @@ from pyman.core.pyvenv_cfg import (
     version_line,
 )
 from pyman.core.record import record, replace
-from pyman.core.store import Runtime, Swap, executable_of, parse_runtime_name
+from pyman.core.store import Runtime, executable_of, parse_runtime_name
 from pyman.core.venv import VenvFolder
 from pyman.core.version import short_release
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pyman.core.aliases import wanted_aliases
 from pyman.core.escape import as_word
 from pyman.core.record import record
-from pyman.core.store import wanted_aliases, with_hold, without_runtime
+from pyman.core.store import with_hold, without_runtime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

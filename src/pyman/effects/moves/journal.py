@@ -18,7 +18,7 @@ from pyman.effects.moves.followers import complete, read_follower
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.removal import remove_tree
 from pyman.effects.staging import WorkFolder, read_unfinished
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.own_folders import clean_up_own
 from pyman.errors import PymanError
@@ -80,7 +80,7 @@ def end_moves(places: Places) -> tuple[str, ...]:
     for work in read_unfinished(places.runtimes):
         if work.operation != OPERATION or work.alive:
             continue
-        store = read_store(places.root, places.system_root)
+        store = read_stores(places)
         for alias, new, what, path in _read(work.path):
             target = store.alias_target(alias)
             moved = target is not None and target.name == new

@@ -9,22 +9,12 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.aliases import Swap, swaps, with_swaps
 from pyman.core.names import minor_of_alias
 from pyman.core.plans.move import AliasMove, Follower, going_along, may_need_work
 from pyman.core.plans.steps import RemoveLink, ReplaceLink
 from pyman.core.record import replace
-from pyman.core.store import (
-    Held,
-    Moved,
-    Process,
-    Store,
-    Swap,
-    parse_runtime_name,
-    swaps,
-    with_default,
-    with_hold,
-    with_swaps,
-)
+from pyman.core.store import Held, Moved, Process, Store, parse_runtime_name, with_default, with_hold
 from pyman.core.version import minor_alias
 from pyman.effects.lock import hold
 from pyman.effects.moves.followers import (
@@ -43,7 +33,7 @@ from pyman.effects.moves.journal import MoveJournal, end_moves
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, make_folder
 from pyman.effects.settings import read_settings
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.effects.transaction import Transaction
 from pyman.errors import PymanError
 
@@ -73,7 +63,7 @@ class Preview:
     def store(self) -> Store:
         """The store with all changes so far. Raises PymanError where it cannot be read."""
         if self._store is None:
-            self._store = read_store(self._places.root, self._places.system_root)
+            self._store = read_stores(self._places)
         return self._store
 
     def change(
@@ -118,7 +108,7 @@ def change_store(
     if preview is not None:
         return preview.change(change, check=check, force=force, trees=trees)
     for _ in range(_MOST_LOOKS):
-        before = read_store(places.root, places.system_root)
+        before = read_stores(places)
         if any(name.startswith(".move-") for name in before.unfinished):
             with hold(places.lock, observer, what="the store"):
                 end_moves(places)
@@ -131,7 +121,7 @@ def change_store(
         for move in moves:
             _name_processes(move, processes[move.swap.alias], observer)
         with hold(places.lock, observer, what="the store"):
-            now = read_store(places.root, places.system_root)
+            now = read_stores(places)
             if swaps(change(now)) != wanted:
                 continue
             try:
@@ -477,7 +467,7 @@ def set_hold(
 def write_holds(places: Places, alias: str, name: str | None, transaction: Transaction) -> None:
     """Write the file with one hold set or taken away. The caller holds the store's lock."""
     path = os.path.join(places.root, "holds")
-    holds = with_hold(read_store(places.root, places.system_root), alias, name).holds
+    holds = with_hold(read_stores(places), alias, name).holds
     text = "".join(f"{held} {target}\n" for held, target in sorted(holds))
     transaction.put_file(path, text.encode())
 

@@ -34,7 +34,7 @@ from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.staging import WorkFolder, exchange
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.errors import UNSUPPORTED, BrokenRuntime, IntegrityError, PymanError, Refused
 
 TYPE_CHECKING = False
@@ -176,7 +176,7 @@ class _New:
 
 def _kept(places: Places, name: str | None, archive: Archive) -> Runtime | None:
     """What has the name and is not to be replaced."""
-    there = read_store(places.root, places.system_root).runtime(name) if name is not None else None
+    there = read_stores(places).runtime(name) if name is not None else None
     return there if there is not None and there.is_managed and there.whole and not archive.replace else None
 
 
@@ -273,7 +273,7 @@ def _give_names(
     def do(transaction: Transaction) -> None:
         faster.clear()
         for one in new:
-            there = read_store(places.root, places.system_root).runtime(one.runtime.name)
+            there = read_stores(places).runtime(one.runtime.name)
             if there is not None and there.is_managed and there.whole and not one.replace:
                 faster.add(there.name)
             else:
@@ -446,9 +446,7 @@ def adopt(
 
     Returns the runtime of that release, the moves, and the decision to keep where the release was there already.
     """
-    decision = decide_adoption(
-        external, preview.store if preview is not None else read_store(places.root, places.system_root)
-    )
+    decision = decide_adoption(external, preview.store if preview is not None else read_stores(places))
     if isinstance(decision, KeepInstalled):
         return decision.runtime, (), decision
     path = os.path.join(places.runtimes, decision.name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pyman.core.aliases import swaps
 from pyman.core.plans.move import Follower, through_other
 from pyman.core.plans.steps import RemoveLink
-from pyman.core.store import Moved, Runtime, Store, swaps, with_hold, without_runtime
+from pyman.core.store import Moved, Runtime, Store, with_hold, without_runtime
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below
 from pyman.effects.moves.journal import end_moves
@@ -13,7 +14,7 @@ from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.staging import Unfinished, WorkFolder, clean_up, clean_up_temporaries
-from pyman.effects.store import read_store
+from pyman.effects.store import read_stores
 from pyman.effects.venvs.recovery import recover
 from pyman.errors import ReadOnly
 
@@ -55,7 +56,7 @@ def reconcile(
     Where everything is as it should be nothing is written, not even the lock: the store may be read-only. Raises
     PymanError where something is to be done and fails.
     """
-    store = read_store(places.root, places.system_root)
+    store = read_stores(places)
     if not store.unfinished and not swaps(store):
         return ()
     if preview is not None:
@@ -94,7 +95,7 @@ def remove_runtime(
         return without_runtime(store, runtime.name)
 
     def let_go(transaction: Transaction) -> None:
-        store = read_store(places.root, places.system_root)
+        store = read_stores(places)
         target = store.alias_target(runtime.alias)
         if target is not None:
             for follower in relink:
