@@ -168,7 +168,7 @@ def test_an_installed_version_that_is_none_is_told_and_is_no_reason():
     verdict = Move(*UPGRADE).check([dist("spam", requires_dist=[FLIP]), dist("backport", "unreleased")])
     assert verdict.reasons == ()
     assert verdict.notes == (
-        "spam 1.0 could not be checked: `unreleased` is no version of backport that can be compared",
+        "spam 1.0 could not be checked: `unreleased` is not a version of backport that can be compared",
     )
 
 

@@ -61,7 +61,7 @@ def test_everything_is_put_back_in_its_version_from_where_it_came():
         (package("x", origin=GIT), {"offline": True}, "network", False),
         (package("x", python=">=3.12"), {}, "it requires Python >=3.12", True),
         (package("x", python=">=3.12", origin=ARCHIVE), {}, "it requires Python >=3.12", False),
-        (package("x", "1.0 beta"), {}, "no version", False),
+        (package("x", "1.0 beta"), {}, "not a version", False),
     ],
 )
 def test_what_cannot_be_put_back_is_told_before_anything_is_touched(one, options, words, relaxable):
