@@ -410,10 +410,10 @@ def test_use_refuses_what_no_file_may_say(here, words, where):
 
 def test_use_keeps_what_is_no_file(here):
     (here.path / ".python-version").mkdir()
-    assert "no regular file" in here.pyman("use", "3.13", status=1).err
+    assert "not a regular file" in here.pyman("use", "3.13", status=1).err
     (here.path / ".python-version").rmdir()
     os.mkfifo(here.path / ".python-version")
-    assert "no regular file" in here.pyman("use", "3.13", status=1).err
+    assert "not a regular file" in here.pyman("use", "3.13", status=1).err
 
 
 def test_pyenv_s_words_answer_with_pyman_s(here):

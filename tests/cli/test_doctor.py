@@ -248,7 +248,7 @@ def test_what_asks_is_done_after_a_yes(tmp_path):
     assert machine.found("--fix", status=1) == expected
     # A dry run needs no yes, and says that the run will need one.
     assert machine.found("--dry-run", status=1) == {"a/.venv": ["dangling planned"]}
-    assert "need a yes: `pyman doctor --fix --yes`" in machine.pyman("doctor", "--dry-run", status=1).err
+    assert "need confirmation: `pyman doctor --fix --yes`" in machine.pyman("doctor", "--dry-run", status=1).err
     status, text = on_terminal(machine, 200, "doctor", "--fix", answers=["n"])
     assert status == 1
     # The terminal may show the answer before the program has asked for it to the end.
@@ -267,10 +267,10 @@ def test_yes_on_the_command_line(tmp_path):
     machine = Machine(tmp_path, NEW)
     make_venv(f"{machine.path}/a/.venv", f"{machine.path}/gone/3.11.1/bin/python3.11", library="python3.11")
     machine.pyman("register", machine.path)
-    assert "`pyman doctor --fix` does" in machine.pyman("doctor", status=1).err
+    assert "`pyman doctor --fix` repairs" in machine.pyman("doctor", status=1).err
     told = machine.pyman("doctor", "--fix", status=1).err
-    assert "`pyman doctor --fix --yes` also does" in told
-    assert "`pyman doctor --fix` does" not in told
+    assert "some repairs need confirmation: `pyman doctor --fix --yes`" in told
+    assert "`pyman doctor --fix` repairs" not in told
     assert machine.found("--fix", "--yes", "--offline", status=0) == {"a/.venv": ["dangling fixed"]}
 
 

@@ -34,6 +34,7 @@ def test_an_explanation_is_whole_sentences(code):
             "hold",
             "forget",
             "init",
+            "self",
             "install",
         )
 

@@ -156,7 +156,7 @@ def test_what_was_kept_because_nothing_could_be_asked_is_not_repaired(machine):
     assert answer["summary"]["fixed"] == 0
     failed = only(answer, "runtime-broken")
     assert failed["status"] == "failed"
-    assert "could not be repaired: https://127.0.0.1:9/none would have to be asked" in failed["message"]
+    assert "could not be repaired: the list of builds of https://127.0.0.1:9/none is not cached" in failed["message"]
 
 
 def test_a_runtime_that_passed_its_trial_is_not_started_again(machine):
@@ -243,7 +243,7 @@ def test_an_adopted_python_that_is_broken_is_its_owners_to_mend(machine):
     (other / "lib/python3.13/os.py").unlink()
     before = machine.exact(other)
     _, kind, _, repair, status = about(machine, "runtime-broken", "--fix")
-    assert (kind, repair, status) == ("runtime", f"mend {other} with the tool it belongs to", "open")
+    assert (kind, repair, status) == ("runtime", f"repair {other} with the tool it belongs to", "open")
     assert machine.exact(other) == before
 
 

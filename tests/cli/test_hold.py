@@ -56,8 +56,8 @@ def test_hold_where_it_is_and_elsewhere(user):
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (("hold", "3"), 2, "no alias of a minor"),
-        (("hold", "3.13.5"), 2, "no alias of a minor"),
+        (("hold", "3"), 2, "is not a minor version"),
+        (("hold", "3.13.5"), 2, "is not a minor version"),
         (("hold", "3.12"), 1, "no Python 3.12 is installed"),
         (("hold", "3.13", "3.13.9"), 1, "3.13.9 is not installed"),
         (("hold", "3.13", "3.11.2"), 1, "is no 3.13"),

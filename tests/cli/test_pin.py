@@ -86,7 +86,7 @@ def test_what_cannot_be(machine):
     for words, said in [
         (("pin", venv, "3.13.7"), "Python 3.13.7 is not in the store"),
         (("pin", venv, "3.12.2"), "Python 3.12.2 is not in the store"),
-        (("pin", venv, "3.13"), "is no patch release"),
+        (("pin", venv, "3.13"), "is not a patch release"),
         (("pin", "nowhere"), "there is no venv"),
         (("follow", machine.path / "b/.venv"), "no alias 3.12"),
         (("pin", machine.path / "b/.venv"), "not in the store"),

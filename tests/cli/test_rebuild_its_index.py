@@ -105,7 +105,7 @@ def test_an_index_behind_a_password(bench, installer):
     ("kind", "said"),
     [
         ("link", "it is a link to"),
-        ("fifo", "is no regular file"),
+        ("fifo", "is not a regular file"),
         ("garbage", "it is not a settings file of pip"),
         ("bytes", "it is not UTF-8 text"),
         ("elsewhere", "it sets `target`"),

@@ -482,7 +482,7 @@ def test_too_little_room_for_two_is_told_before_anything_is_touched(bench):
         for words in (("-p", "3.11"), ("-p", "3.11", "--dry-run")):
             answer = bench.rebuild(venv, *words, status=1)
             assert answer["error"]["code"] == "disk-full"
-            assert "no room for a second copy" in answer["error"]["message"]
+            assert "not enough space for a second copy" in answer["error"]["message"]
         check()
         (venv / "lib/python3.13/site-packages/large.bin").unlink()
         assert bench.rebuild(venv, "-p", "3.11")["failed"] == []

@@ -53,7 +53,7 @@ def test_no_repair_of_any_kind_without_a_yes(tmp_path, layout):
     assert [(one["status"], one["repair"][:13]) for one in planned if one["path"] == venv] == [
         ("planned", "after a yes: ")
     ] * 2
-    assert "need a yes: `pyman doctor --fix --yes`" in machine.pyman("doctor", "--dry-run", status=1).err
+    assert "need confirmation: `pyman doctor --fix --yes`" in machine.pyman("doctor", "--dry-run", status=1).err
     for words in (("pin", venv), ("follow", venv), ("rebuild", venv), ("rebuild", venv, "--force")):
         refused = machine.json(*words, status=1)["error"]
         assert (refused["code"], meant_for in refused["message"]) == ("needs-yes", True), words

@@ -186,7 +186,7 @@ REFUSED = [
     (["/dev/null/v"], "not-a-folder", "is not a folder"),
     (["v", "-r", "none.txt"], "not-found", "there is no file"),
     (["v", "-p", "./none"], "not-found", "does not exist"),
-    (["v", "-p", "./file"], "bad-request", "is no program"),
+    (["v", "-p", "./file"], "bad-request", "is not an executable program"),
     (["v", "-p", "jython"], "unsupported", "manages CPython, PyPy and GraalPy"),
     (["v", "-p", "nonsense!"], "bad-request", "is not a Python version"),
 ]

@@ -507,7 +507,7 @@ class TestTheSystem:
         folder = tmp_path_factory.mktemp("odd")
         os.mkfifo(folder / "pipe")
         for odd in (folder / "pipe", folder):
-            with pytest.raises(PymanError, match="no regular file"):
+            with pytest.raises(PymanError, match="not a regular file"):
                 unpack(str(odd), str(place))
 
     def test_a_destination_that_holds_something(self, place, write):

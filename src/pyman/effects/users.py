@@ -185,8 +185,9 @@ def _read(process: subprocess.Popen[bytes], seconds: float, largest: int, ending
             if time.monotonic() > deadline:
                 raise NotAnswered(f"no answer within {seconds:g} seconds")
             if not selector.select(_LOOK):
-                if _has_ended(process.pid):
-                    return bytes(kept)  # What it left behind may hold its output open for ever.
+                # What it wrote last may have come after the look; what it left behind may hold its output open for ever.
+                if _has_ended(process.pid) and not selector.select(0):
+                    return bytes(kept)
                 continue
             piece = os.read(source, 1 << 16)
             if not piece:
