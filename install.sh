@@ -616,7 +616,7 @@ if [ -e "$app/pyman.py" ]; then
 else
     printf 'error: %s is gone, where pyman is installed\n' "$app" >&2
 fi
-printf 'hint: mend it with `%s`; Pythons and venvs are as they were\n' "$again" >&2
+printf 'hint: repair it with `%s`; Pythons and venvs are as they were\n' "$again" >&2
 exit 1
 END
     } >"$launcher.$$"

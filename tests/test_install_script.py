@@ -225,7 +225,7 @@ def test_once_more_brings_it_up_to_date_in_place_and_adopts_where_nothing_can_be
     assert installed.pyman("--version").returncode == 0
     assert not os.path.exists(f"{installed.root}/.installing")
     assert "adopted" in result.stdout
-    assert "the network is not allowed" in result.stdout
+    assert "the network is disabled" in result.stdout
     version, home = demo(installed)
     assert version.startswith(f"{minor}.")
     assert home == f"{installed.root}/runtimes/{minor}/bin"
@@ -254,7 +254,7 @@ def test_the_launcher_survives_its_python_and_install_mends_it(installed):
     assert (result.returncode, result.stdout) == (1, "")
     assert "error: the Python that pyman runs on is gone: /gone/bin/python3.11\n" in result.stderr
     assert "install.sh" in result.stderr
-    command = result.stderr.partition("mend it with `")[2].partition("`;")[0]
+    command = result.stderr.partition("repair it with `")[2].partition("`;")[0]
     # And the whole set-up: a Python from upstream, here a mirror, shims and a venv to show it.
     mended = subprocess.run(
         ["/bin/sh", "-c", f"{command} --python {sys.executable} 3.13"],

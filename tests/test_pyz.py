@@ -308,7 +308,7 @@ def test_an_update_that_cannot_be_had_changes_nothing(own, wheel, tmp_path, what
         result = own.pyman("self", "update", *words, status=None, PYMAN_DOWNLOADS=url[what])
     said = {
         "sum": "has the sha256", "content": "does not start", "http": "must begin with https://",
-        "unset": "the address of pyman's releases is not set", "offline": "the network is not allowed",
+        "unset": "the address of pyman's releases is not set", "offline": "the network is disabled",
     }  # fmt: skip
     assert result.returncode == (2 if what == "http" else 1)
     assert said[what] in result.stderr

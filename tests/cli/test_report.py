@@ -115,7 +115,7 @@ def test_a_page_takes_the_place_of_no_report_and_of_nothing_but_a_file(machine):
     for name, why in (
         ("one.json", "is one of the reports"),
         ("link.json", "is one of the reports"),
-        ("pipe", "is no file"),
+        ("pipe", "is not a file"),
     ):
         for more in ((), ("--dry-run",)):
             assert why in machine.pyman("report", "--merge", "one.json", "--html", name, *more, status=2).err
