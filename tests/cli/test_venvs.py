@@ -247,7 +247,7 @@ def test_what_is_not_deleted(machine):
     for words, status, said in [
         ((venv, folder), 1, "is not a venv; nothing was touched"),
         ((venv, machine.path / "shop/.tox/py313"), 1, "belongs to tox"),
-        ((venv, "nowhere"), 1, "is no venv"),
+        ((venv, "nowhere"), 1, "is not a venv"),
         ((), 2, "takes the venvs to delete"),
     ]:
         assert said in machine.pyman("venvs", "--remove", *words, status=status).err
