@@ -547,7 +547,7 @@ def test_the_second_place_is_asked_where_the_first_is_out_of_order(server, cache
 
 
 def test_offline_without_a_cache_says_so(server, cache):
-    with pytest.raises(Offline, match="not allowed"):
+    with pytest.raises(Offline, match="the network is disabled"):
         feed(server.url, cache, offline=True).releases()
     assert server.requests() == []
 

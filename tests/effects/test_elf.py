@@ -104,7 +104,7 @@ def test_what_is_no_elf_file_is_none(tmp_path, content):
 
 def test_what_cannot_be_read_is_an_error_that_says_so(tmp_path):
     os.mkfifo(tmp_path / "x.so")
-    with pytest.raises(OSError, match="no regular file"):
+    with pytest.raises(OSError, match="not a regular file"):
         undefined_symbols(str(tmp_path / "x.so"))
     with pytest.raises(FileNotFoundError):
         is_library(str(tmp_path / "none.so"))

@@ -143,7 +143,7 @@ def test_a_folder_of_another_user_is_refused(tmp_path):
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(Refused, match="no folder"):
+    with pytest.raises(Refused, match="not a folder"):
         check_owner(str(tmp_path / "file"))
 
 

@@ -65,7 +65,7 @@ def test_what_is_wrong_is_said_with_the_file(tmp_path, text, says):
 
 def test_a_fifo_does_not_hang_and_a_gigabyte_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "config.toml")
-    with pytest.raises(PymanError, match="no regular file"):
+    with pytest.raises(PymanError, match="not a regular file"):
         read_settings(usual(tmp_path / "config.toml"))
     with open(tmp_path / "large.toml", "wb") as file:
         file.truncate(1 << 30)
