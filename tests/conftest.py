@@ -65,6 +65,14 @@ _OWN_RUNS = {
         *("test_venv_like_venv.py", "real_wheels", "real_compiled", "every_kind_of_package"),
         "many_broken_venvs",
     ),
+    "commands": (
+        *("test_dry_run.py", "test_pypy.py", "effects/test_seed.py", "test_rebuild_keeps.py", "cli/test_rebuild.py"),
+        *("test_trials.py", "test_borrows.py", "test_doctor_store.py", "test_upgrade.py", "test_schedule.py"),
+        *("test_doctor_whole.py", "test_doctor_undo.py", "test_strangers_programs.py", "test_doctor_faults.py"),
+        *("test_broken_and_newer.py", "test_all_users.py", "test_growing_list.py", "test_system_store.py"),
+        *("test_install_faults.py", "test_writes_nowhere_else.py", "test_venv_unfinished.py", "test_doctor_moved.py"),
+        *("test_kept_current.py", "test_project_venv.py", "test_variants.py", "test_staged_trees.py"),
+    ),
     "machines": (
         "test_report_page.py",
         "test_cron.py",
