@@ -89,9 +89,40 @@ _LAW_IN_THE_SUITE = 0.25
 
 # In the order of their length, as `--durations=0` told it; whatever is not among them takes less than any of these.
 _LONGEST = (
-    *("test_rebuild", "test_install_script", "test_rebuild_keeps", "test_upgrade", "test_seed", "test_installers"),
-    *("test_seed_interpreters", "test_venv", "test_relocation", "test_uninstall", "test_choose", "test_doctor_store"),
-    *("test_venv_commands", "test_store_commands", "test_crowds", "test_move", "test_install_faults", "test_shim"),
+    *(
+        "test_release",
+        "test_dry_run",
+        "test_pypy",
+        "test_seed",
+        "test_install_script",
+        "test_rebuild_keeps",
+        "test_rebuild",
+    ),
+    *(
+        "test_trials",
+        "test_borrows",
+        "test_doctor_store",
+        "test_upgrade",
+        "test_venv",
+        "test_schedule",
+        "test_installers",
+    ),
+    *(
+        "test_doctor_whole",
+        "test_doctor_undo",
+        "test_readme",
+        "test_strangers_programs",
+        "test_install",
+        "test_relocation",
+    ),
+    *(
+        "test_seed_interpreters",
+        "test_search",
+        "test_doctor",
+        "test_venv_commands",
+        "test_store_commands",
+        "test_crowds",
+    ),
 )
 
 

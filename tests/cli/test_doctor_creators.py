@@ -110,6 +110,7 @@ def test_the_second_fix_changes_nothing(machine):
         "schema": "pyman/1",
         "changed": [],
         "findings": [],
+        "fixes": [],
         "summary": {
             "checked": len(MAKERS) * 5 + 1,
             "open": 0,
