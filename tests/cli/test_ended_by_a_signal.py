@@ -121,8 +121,8 @@ def releases(home):
     return {path.name for path in home.runtimes.glob("*.*.*") if not path.name.startswith(".")}
 
 
-def files(place):
-    return lambda home: {path.name for path in home.path.glob(place)}
+def files(*places):
+    return lambda home: {path.name for place in places for path in home.path.glob(place)}
 
 
 def through(name):
@@ -172,7 +172,7 @@ CASES = {
     "forget a b c": (three_venvs, changed, gone("abc", recorded)),
     "doctor --fix": (three_stale, paths("findings", status="fixed"), through("3.13")),
     "rebuild a b c -p 3.11": (three_to_rebuild, paths("rebuilt"), through("3.11")),
-    "mirror m 3.12 3.14": (lambda home: offered(home, "3.14.1", "3.12.4"), changed, files("project/m/*/cpython-*.gz")),
+    "mirror m 3.12 3.14": (lambda home: offered(home, "3.14.1", "3.12.4"), changed, files("project/m/*/cpython-*.gz", "project/m/advisories.json")),
     "cache clean": (full_cache, without_cache, lambda home: {path.name for path in home.saved.glob("archives/*")} - files(".cache/pyman/archives/*")(home)),
 }  # fmt: skip
 
