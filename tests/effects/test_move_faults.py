@@ -46,7 +46,7 @@ class Upgrade:
                 new = new_runtimes._New(work, self.runtime, replace=False)
                 return tried(
                     lambda: new_runtimes._give_names(
-                        self.places, [new], check=True, force=False, observer=new_runtimes.SILENT
+                        self.places, [new], check=True, force=False, trials=None, observer=new_runtimes.SILENT
                     )
                 )
             finally:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import textwrap
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -55,7 +56,7 @@ class Played:
 class Site:
     """A controller's folder with the collection, and the hosts."""
 
-    def __init__(self, folder, hosts, mirror, pyz):
+    def __init__(self, folder, hosts, mirror, pyz, sockets):
         self.folder, self.hosts, self.mirror = folder, hosts, mirror
         (folder / "ansible_collections/pyman").mkdir(parents=True)
         (folder / "ansible_collections/pyman/pyman").symlink_to(COLLECTION)
@@ -64,7 +65,7 @@ class Site:
         self.environ = {
             "HOME": str(folder), "PATH": f"{ANSIBLE}:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8",
             "ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_HOME": f"{folder}/.ansible", "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_PIPELINING": "1", "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets,
         }  # fmt: skip
 
     def play(self, playbook, *words, status=0):
@@ -107,7 +108,9 @@ def site(tmp_path, wheel):
         for host, user in USERS.values():
             broken_venv(f"{hosts.home(host, user)}/app/.venv")
             hosts.give(host, user)
-        yield Site(tmp_path / "site", hosts, mirror, pyz)
+        # The path of a socket has at most 107 characters, and that of a test has more with several workers.
+        with TemporaryDirectory(prefix="ssh-") as sockets:
+            yield Site(tmp_path / "site", hosts, mirror, pyz, sockets)
 
 
 def broken_venv(place):

@@ -242,4 +242,6 @@ def pip_settings():
     words = [f"{ANSIBLE}/python", "-m", "pip", "config", "list"]
     lines = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     pairs = [line.partition("=") for line in lines]
-    return "".join(f"{name.rpartition('.')[2]} = {ast.literal_eval(value)}\n" for name, _, value in pairs)
+    # The same setting may be in several files and in the environment: pip names the one that counts last.
+    found = {name.rpartition(".")[2]: ast.literal_eval(value) for name, _, value in pairs}
+    return "".join(f"{name} = {value}\n" for name, value in found.items())
