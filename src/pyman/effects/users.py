@@ -185,7 +185,7 @@ def _read(process: subprocess.Popen[bytes], seconds: float, largest: int, ending
             if time.monotonic() > deadline:
                 raise NotAnswered(f"no answer within {seconds:g} seconds")
             if not selector.select(_LOOK):
-                # What it wrote last may have come after the look; what it left behind may hold its output open for ever.
+                # Its last words may have come after that look; what it left behind may hold its output open for ever.
                 if _has_ended(process.pid) and not selector.select(0):
                     return bytes(kept)
                 continue
