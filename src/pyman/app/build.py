@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyman.app.console import Session
-from pyman.app.install import Installed, InstallResult, mirror_of
+from pyman.app.install import Installed, InstallResult
 from pyman.app.shims import keep_shims_current
 from pyman.core.escape import without_secrets
 from pyman.core.plans.install import Impossible, Keep
@@ -46,7 +46,7 @@ def build(
     words = read_options(options)
     with Part():
         done.reconciled = reconcile(session.places, session.observer, check=check, force=force, preview=session.preview)
-    sources = Sources(session, find_engine(session.places), mirror_of(session, mirror))
+    sources = Sources(session, find_engine(session.places), session.mirror(mirror))
     for request in dict.fromkeys(requests):
         try:
             decision = _decide(session, request, sources, words, force=force)

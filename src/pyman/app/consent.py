@@ -49,7 +49,7 @@ def get_consent(
     sentences: list[str] = []
     code = OLDER_RELEASE
     if not may_go_down and facts.python is not None and target.version < facts.python:
-        sentences.append(f"{shown_release(target)} is older than the {facts.release} that runs now")
+        sentences.append(f"{shown_release(target)} is older than {facts.release}")
     lost = Donors().losses(facts, target)
     if lost:
         code = BORROWS

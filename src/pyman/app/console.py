@@ -51,6 +51,15 @@ class Session:
 
         return self.preview.store if self.preview is not None else read_stores(self.places)
 
+    def mirror(self, named: str | None = None) -> str | None:
+        """The mirror that counts: named on the command line, in the environment or in the settings.
+
+        Raises PymanError where the settings cannot be understood.
+        """
+        from pyman.effects.settings import read_settings
+
+        return named or self.environ.get("PYMAN_MIRROR") or read_settings(self.places).mirror
+
     def shown(self, done: str, planned: str) -> str:
         """The words for what was done, or for what a dry run would do."""
         return planned if self.dry_run else done

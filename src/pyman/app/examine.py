@@ -385,14 +385,14 @@ def _newest(session: Session, store: Store) -> dict[str, Version]:
 
     What a distribution maintains gets its patch releases from there.
     """
-    from pyman.app.install import known_builds, mirror_of
+    from pyman.app.install import known_builds
     from pyman.effects.web.http import LastFailure
 
     whole = [runtime for runtime in store.releases if runtime.whole]
     minors = {one.alias: one for one in whole if one.target not in DISTRIBUTION_PREFIXES}
     if not minors:
         return {}
-    failure = LastFailure(session.places.cache, without_secrets(mirror_of(session) or ""))
+    failure = LastFailure(session.places.cache, without_secrets(session.mirror() or ""))
     spared = session.offline or failure.is_recent()
     try:
         builds = known_builds(replace(session, offline=spared), list(minors), max_age=_A_DAY)

@@ -22,7 +22,6 @@ from pyman.effects.runtimes.health import what_is_broken
 from pyman.effects.runtimes.install import Archive, adopt, unpack_runtime
 from pyman.effects.runtimes.managed import prepare_folders, reconcile
 from pyman.effects.runtimes.own_python import refuse_own
-from pyman.effects.settings import read_settings
 from pyman.effects.web.download import fetch, fetch_all
 from pyman.effects.web.http import Web
 from pyman.errors import BadAnswer, NetworkError, NotFound, PymanError, Refused
@@ -70,11 +69,6 @@ class Installed:
         return (*self.reconciled, *(move for result in self.results for move in result.moved))
 
 
-def mirror_of(session: Session, mirror: str | None = None) -> str | None:
-    """The mirror that the user named: on the command line, in the environment, in the settings."""
-    return mirror or session.environ.get("PYMAN_MIRROR") or read_settings(session.places).mirror
-
-
 _OWN_LISTS = {PYPY: pypy_releases}
 """What reads the lists of implementations that have some of their own."""
 
@@ -119,7 +113,7 @@ def catalogue(
     session: Session, mirror: str | None, requests: Sequence[Request] | None = None, *, machine: str = ""
 ) -> Known:
     """The builds for a machine, this one unless it is named; of each list as much as the requests need, else all."""
-    source = mirror_of(session, mirror)
+    source = session.mirror(mirror)
     implementations = [name for name in KNOWN if is_installed(name)]
     if requests is not None:
         implementations = list(dict.fromkeys(one.implementation for one in requests if plan.is_installable(one)))
@@ -182,7 +176,7 @@ def known_builds(session: Session, aliases: list[str], *, max_age: float) -> tup
     Raises NetworkError where nothing is known.
     """
     requests = [parse_request(alias) for alias in aliases]
-    source = mirror_of(session)
+    source = session.mirror()
     web = Web(offline=session.offline, patience=_PATIENCE, rounds=1)
     builds: tuple[Build, ...] = ()
     if source or any(request.implementation == CPYTHON for request in requests):

@@ -34,7 +34,7 @@ class Reasons:
     """Answers about pairs of releases, each looked up once."""
 
     def __init__(self, session: Session, *, may_ask: bool = False, mirror: str | None = None) -> None:
-        """`may_ask` is for commands that use the network: they refresh the table. `mirror` is as for `mirror_of`."""
+        """`may_ask` is for commands that use the network: they refresh the table. `mirror` is one that was named."""
         self._session = session
         self._may_ask = may_ask and not session.offline
         self._mirror = mirror
@@ -126,7 +126,6 @@ class Reasons:
 
     def _source(self) -> tuple[str, bool]:
         """Where a newer table may be, and whether it may be asked: not a mirror that was out of reach just now."""
-        from pyman.app.install import mirror_of
         from pyman.core.escape import without_secrets
         from pyman.effects.catalogue.advisories import table_place
         from pyman.effects.settings import read_settings
@@ -135,7 +134,7 @@ class Reasons:
         session = self._session
         try:
             address = session.environ.get("PYMAN_ADVISORIES_URL") or read_settings(session.places).advisories_url
-            mirror = mirror_of(session, self._mirror)
+            mirror = session.mirror(self._mirror)
             source = table_place(mirror, address)
         except PymanError:
             return "", False  # Whoever needs the settings or the mirror says what is wrong with them.

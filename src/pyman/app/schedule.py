@@ -37,11 +37,11 @@ from pyman.effects.timers import (
     install_line,
     install_units,
     installed_timers,
+    limits_here,
     names_that_start,
     refuse_what_is_in_the_way,
     remove_timer,
     unit_paths,
-    why_it_may_not_run,
 )
 from pyman.effects.upkeep import read_last_run, remove_upkeep_files, upkeep_files, write_last_run
 from pyman.errors import NO_TIMER, Locked, PymanError
@@ -68,7 +68,7 @@ def schedule_state(session: Session) -> ScheduleState:
     """Look at the timers of this store, and at what the last run left."""
     tools = find_tools(session.places)
     timer = next(iter(installed_timers(tools, _name(session))), None)
-    limits = why_it_may_not_run(tools, timer.kind) if timer is not None else []
+    limits = limits_here(tools, timer.kind) if timer is not None else []
     if timer is not None and not timer.is_active:
         limits.insert(
             0, "its files are there, but it is not enabled: run `pyman schedule` again with `daily` or `weekly`"
@@ -124,7 +124,7 @@ def turn_on(
             if other.kind != chosen:
                 _remove(session, tools, schedule.name, other, changed)
     timer = InstalledTimer(chosen, when, fix, is_active=True, paths=paths)
-    return ScheduleState(timer, read_last_run(session.places.root), tuple(why_it_may_not_run(tools, chosen))), notes
+    return ScheduleState(timer, read_last_run(session.places.root), tuple(limits_here(tools, chosen))), notes
 
 
 def _schedule(session: Session, tools: TimerTools, when: When, *, fix: bool) -> tuple[Schedule, list[str]]:

@@ -19,7 +19,7 @@ from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
 from pyman.core.diagnosis.ignore import Acknowledgement, unacknowledged
 from pyman.core.escape import as_word
-from pyman.core.record import replace
+from pyman.core.record import record, replace
 from pyman.core.venv import VenvFolder
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.stores import remember_venv
@@ -76,58 +76,56 @@ def doctor(
     if all_users:
         if undo or explain is not None:
             raise UsageError("`--all-users` checks and repairs, and does nothing else", hint="give one of them")
-        return _for_all_users(session, folders, fix=fix, foreign=foreign, yes=yes, ignore=ignore, search=search)
-    return _doctor(session, folders, fix, foreign, yes, ignore, undo, explain, search)
+        return _for_all_users(session, _Options(folders or [], fix, foreign, yes, ignore or [], search))
+    if explain is not None:
+        return explanation(explain)
+    if undo:
+        if fix:
+            raise UsageError("`--undo` takes repairs back, `--fix` makes them", hint="give one of them")
+        return _take_back(session, _places(session, folders or []))
+    return _doctor(session, _Options(folders or [], fix, foreign, yes, ignore or [], search))
 
 
-def _for_all_users(
-    session: Session,
-    folders: list[str] | None,
-    *,
-    fix: bool,
-    foreign: bool,
-    yes: bool,
-    ignore: list[str] | None,
-    search: bool | None,
-) -> Answer:
+doctor.status_without_session = COULD_NOT_LOOK  # type: ignore[attr-defined]  # read by cli.verb
+
+
+@record
+class _Options:
+    """What is to be checked, and what may be done about it."""
+
+    folders: list[str]
+    fix: bool
+    foreign: bool
+    yes: bool
+    ignore: list[str]
+    search: bool | None
+
+
+def _places(session: Session, folders: list[str]) -> list[str]:
+    return [os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder))) for folder in folders]
+
+
+def _for_all_users(session: Session, options: _Options) -> Answer:
     """Root's own part, and that of every other user by a process of that user."""
     from pyman.app.all_users import Part as UserPart
     from pyman.app.all_users import ask_all_users, refuse_all_users
     from pyman.cli.show.all_users import doctor_answer
     from pyman.effects.interruption import Part
 
-    refuse_all_users(folders)  # Before anything is repaired.
-    words = ["doctor", *(f"--ignore={code}" for code in ignore or ())]
-    for name, given in (("--fix", fix), ("--foreign", foreign), ("--yes", yes), ("--dry-run", session.dry_run)):
-        words += [name] if given else []
+    refuse_all_users(options.folders)  # Before anything is repaired.
+    flags = {"--fix": options.fix, "--foreign": options.foreign, "--yes": options.yes, "--dry-run": session.dry_run}
+    words = ["doctor", *(f"--ignore={code}" for code in options.ignore), *(flag for flag in flags if flags[flag])]
     with Part():
-        own = _doctor(session, None, fix, foreign, yes, ignore, False, None, search)
+        own = _doctor(session, options)
     parts: list[UserPart] = []
     session.if_cut_off(lambda: doctor_answer(own, parts))
-    ask_all_users(session, words, fix=fix and not session.dry_run, done=parts)
+    ask_all_users(session, words, fix=options.fix and not session.dry_run, done=parts)
     return doctor_answer(own, parts)
 
 
-def _doctor(
-    session: Session,
-    folders: list[str] | None,
-    fix: bool,
-    foreign: bool,
-    yes: bool,
-    ignore: list[str] | None,
-    undo: bool,
-    explain: str | None,
-    search: bool | None,
-) -> Answer:
+def _doctor(session: Session, options: _Options) -> Answer:
     """Of this user alone."""
-    if explain is not None:
-        return explanation(explain)
-    wanted = [os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder))) for folder in folders or ()]
-    if undo:
-        if fix:
-            raise UsageError("`--undo` takes repairs back, `--fix` makes them", hint="give one of them")
-        return _take_back(session, wanted)
-
+    wanted, fix, foreign = _places(session, options.folders), options.fix, options.foreign
     searched: HomeSearch | None = None
 
     def look() -> Examination:
@@ -137,7 +135,7 @@ def _doctor(
         return without_accepted(seen, accepted)
 
     try:
-        accepted = accepted_findings(session, ignore or ())
+        accepted = accepted_findings(session, options.ignore)
         if fix and wanted and not session.dry_run:
             # Without folders this is a finding: `interrupted`.
             from pyman.app.rebuild import recover_what_was_cut_off
@@ -145,14 +143,14 @@ def _doctor(
             recover_what_was_cut_off(session)
         _refuse_where_nothing_can_be_searched(wanted)
         if not wanted:
-            searched = search_if_due(session, search, may_end=not fix)
+            searched = search_if_due(session, options.search, may_end=not fix)
         seen = look()
     except PymanError as error:
         error.exit_status = COULD_NOT_LOOK
         raise
-    allowed = _asking(session, yes=yes)
-    options = [*(("--foreign",) if foreign else ()), *(f"--ignore {as_word(code)}" for code in ignore or ())]
-    asked = " ".join(("pyman doctor", *map(as_word, folders or ()), *options))
+    allowed = _asking(session, yes=options.yes)
+    flags = [*(("--foreign",) if foreign else ()), *(f"--ignore {as_word(code)}" for code in options.ignore)]
+    asked = " ".join(("pyman doctor", *map(as_word, options.folders), *flags))
     if session.dry_run or not fix:
         from pyman.app.repair import is_for_fix
 
@@ -163,11 +161,8 @@ def _doctor(
         return answer(session, seen, judged, asked, fix=fix, dry_run=session.dry_run)
     done = _Fixing(session, seen, accepted, asked)
     session.if_cut_off(lambda: done.answer(cut_off=True))
-    _fix(session, done, look, allowed, foreign=foreign, yes=yes)
+    _fix(session, done, look, allowed, foreign=foreign, yes=options.yes)
     return done.answer()
-
-
-doctor.status_without_session = COULD_NOT_LOOK  # type: ignore[attr-defined]  # read by cli.verb
 
 
 def _take_back(session: Session, wanted: list[str]) -> Answer:

@@ -127,9 +127,7 @@ def list_available(session: Session, store: Store, *, every: bool, mirror: str |
     known.refuse_nothing()
     releases = _releases(known.builds, every=every)
     here = {runtime.release for runtime in store.runtimes if runtime.whole}
-    cycles = published_cycles(
-        session.places.cache, offline=session.offline or installing.mirror_of(session, mirror) is not None
-    )
+    cycles = published_cycles(session.places.cache, offline=session.offline or session.mirror(mirror) is not None)
     rows, records = [], []
     for version, variant in releases:
         # The days of support are those of CPython.

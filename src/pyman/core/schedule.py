@@ -251,6 +251,22 @@ def _cron_word(text: str) -> str:
     return "\"$(printf '\\045')\"".join(as_word(part) if part else "" for part in text.split("%"))
 
 
+def limits_of(kind: Kind, *, for_machine: bool, lingers: bool, has_daemon: bool) -> list[str]:
+    """When a timer of a kind does not run, a sentence each.
+
+    `lingers` says that the user's systemd runs without a login, `has_daemon` that a cron daemon runs.
+    """
+    if kind == SYSTEMD:
+        if for_machine or lingers:
+            return []
+        return ["it runs only while you are logged in; `loginctl enable-linger` lets it run always"]
+    if kind == LAUNCHD:
+        what_is_missed = "a run that is missed while the Mac sleeps is made up for, one while it is off is not"
+        return [what_is_missed] if for_machine else ["it runs only while you are logged in", what_is_missed]
+    reasons = ["a run that is missed while the machine is off or asleep is not made up for"]
+    return reasons if has_daemon else ["no cron daemon runs here, so nothing is started", *reasons]
+
+
 def without_line(crontab: str, name: str) -> str:
     """A crontab without pyman's line of this name; every other line stays as it is."""
     return "".join(

@@ -13,6 +13,7 @@ from pyman.core.schedule import (
     LAUNCHD,
     SYSTEMD,
     is_schedule_name,
+    limits_of,
     marked_name,
     read_mark,
     with_line,
@@ -184,17 +185,12 @@ def _own_mark(path: str, name: str) -> tuple[When, bool] | None:
         return None
 
 
-def why_it_may_not_run(tools: TimerTools, kind: Kind) -> list[str]:
-    """When a timer of a kind does not run, a sentence each."""
-    if kind == SYSTEMD:
-        if tools.for_machine or os.path.exists(os.path.join(_LINGER, user_of(tools.uid))):
-            return []
-        return ["it runs only while you are logged in; `loginctl enable-linger` lets it run always"]
-    if kind == LAUNCHD:
-        what_is_missed = "a run that is missed while the Mac sleeps is made up for, one while it is off is not"
-        return [what_is_missed] if tools.for_machine else ["it runs only while you are logged in", what_is_missed]
-    reasons = ["a run that is missed while the machine is off or asleep is not made up for"]
-    return reasons if _runs(_CRON_DAEMONS) else ["no cron daemon runs here, so nothing is started", *reasons]
+def limits_here(tools: TimerTools, kind: Kind) -> list[str]:
+    """When a timer of a kind does not run on this machine, a sentence each."""
+    lingers = kind == SYSTEMD and os.path.exists(os.path.join(_LINGER, user_of(tools.uid)))
+    return limits_of(
+        kind, for_machine=tools.for_machine, lingers=lingers, has_daemon=kind != CRON or _runs(_CRON_DAEMONS)
+    )
 
 
 def _runs(names: tuple[str, ...]) -> bool:
