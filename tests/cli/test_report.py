@@ -65,6 +65,14 @@ def test_a_size_is_measured_again_after_something_was_installed(machine):
     assert size() > before + (1 << 20) - 1
 
 
+def test_what_it_remembers_goes_with_the_cache(machine):
+    machine.pyman("register", machine.venv("shop"))
+    machine.pyman("report")
+    cleaned = machine.pyman("cache", "clean", "--json").json
+    assert f"{machine.cache}/sizes" in cleaned["changed"]
+    assert not os.path.lexists(machine.cache / "sizes")
+
+
 def test_reports_are_put_together_and_a_file_that_is_none_is_named(machine):
     told = machine.pyman("report", "--json").json
     for name in ("a", "b"):

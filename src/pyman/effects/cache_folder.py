@@ -231,6 +231,7 @@ _ALONE = {
     "followers": ANSWERS,
     "contents": ANSWERS,
     "shared-files": ANSWERS,
+    "sizes": ANSWERS,
     "release-cycle.json": ANSWERS,
     "release-cycle.json.etag": ANSWERS,
 }
