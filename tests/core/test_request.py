@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.request import LONGEST, Request, best_of, parse_request
+from pyman.core.request import LONGEST, Request, best_of, how_to_get, parse_request
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name
 from pyman.errors import BadRequest
 
@@ -275,3 +275,18 @@ def test_a_named_pre_release_is_chosen_beside_its_final_release():
 def test_a_request_shows_what_was_written():
     assert str(parse_request(" CPython-3.13 ")) == "CPython-3.13"
     assert Request("latest", "latest") == parse_request("latest")
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("3.13", "run `pyman install 3.13`"),
+        (">=3.12,<3.14", "run `pyman install '>=3.12,<3.14'`"),
+        ("pypy3.11", "run `pyman install pypy3.11`"),
+        ("3.13.5+mine", "run `pyman install 3.13.5+mine --build`"),
+        ("cpython-3.13.5-windows-x86_64-none", "it names another platform than this one: name the version alone"),
+        ("graalpy3.12", "install it by other means, then run `pyman adopt PATH`"),
+    ],
+)
+def test_the_hint_for_what_is_missing_is_a_command_that_can_work(written, hint):
+    assert how_to_get(parse_request(written)) == hint

@@ -39,7 +39,7 @@ from pyman.core.plans.rebuild import (
 )
 from pyman.core.record import replace
 from pyman.core.relink import Target, wanted_alias
-from pyman.core.request import Request
+from pyman.core.request import Request, how_to_get
 from pyman.core.store import Choice, choose
 from pyman.core.venv import VenvFacts
 from pyman.core.version import Version, python_name, split_release
@@ -374,7 +374,7 @@ def _fetched(
         raise installed.error
     found = _installed(session, facts, requested, (request,))
     if found is None:
-        raise NotFound(f"no installed Python satisfies {request}", hint=f"run `pyman install {as_word(request.text)}`")
+        raise NotFound(f"no installed Python satisfies {request}", hint=how_to_get(request))
     planned = (f"{python_name(found[1].release)} would be installed first",) if session.dry_run else ()
     return *found, planned + tuple(line for result in installed.results for line in result.said)
 

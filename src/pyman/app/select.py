@@ -13,7 +13,7 @@ from pyman.core.implementation import CPYTHON
 from pyman.core.names import is_interpreter_name
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
-from pyman.core.request import Request, parse_request
+from pyman.core.request import Request, how_to_get, parse_request
 from pyman.core.shell.shims import (
     is_of_a_venv,
     own_program,
@@ -250,16 +250,8 @@ def missing(store: Store, selection: Selection) -> NoPython:
     asks = "" if selection.source == PROGRAM else f", and {selection.source} requests it"
     return NoPython(
         f"{python_name(selection.request.text)}{others} is not installed{asks}",
-        hint=_how_to_get(selection.request),
+        hint=how_to_get(selection.request),
     )
-
-
-def _how_to_get(request: Request) -> str:
-    if request.platform:
-        return "it names another platform than this one: name the version alone"
-    from pyman.core.escape import as_word
-
-    return f"run `pyman install {as_word(request.text)}`"
 
 
 def _program_of_venv(selection: Selection, environ: Mapping[str, str], places: Places, name: str) -> str:
@@ -419,7 +411,7 @@ def _choose(places: Places, environ: Mapping[str, str], cwd: str, request: str |
     asks = "" if request is not None else f", which {selection.source} requests"
     raise NotFound(
         f"no installed Python satisfies {selection.request}{asks}",
-        hint=_how_to_get(selection.request),
+        hint=how_to_get(selection.request),
     )
 
 

@@ -8,8 +8,10 @@ import sys
 from pyman.app.console import Answer
 from pyman.app.select import choose_interpreter, who_asks
 from pyman.app.version_sources import notes_of_source, version_sources
+from pyman.core.escape import as_word
 from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.record import record, replace
+from pyman.core.request import Request, how_to_get
 from pyman.core.shell.activation import activation_line
 from pyman.core.store import Choice, Store, pinned
 from pyman.core.version import minor_alias, python_name, release_name, version_data
@@ -43,7 +45,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pyman.core.request import Request
     from pyman.effects.places import Places
     from pyman.effects.venvs.place import Occupant
 
@@ -71,13 +72,11 @@ class Missing(NotFound):
     """Nothing installed satisfies the request; `request` could be installed."""
 
     def __init__(self, request: Request, source: str = "") -> None:
-        from pyman.core.escape import as_word
-
         super().__init__(
             "no Python is installed"
             if source == NEWEST
             else f"no installed Python satisfies {request}" + (f", which {source} requests" if source else ""),
-            hint="run `pyman install`" if source == NEWEST else f"run `pyman install {as_word(request.text)}`",
+            hint="run `pyman install`" if source == NEWEST else how_to_get(request),
             code=NOT_INSTALLED,
         )
         self.request = request
@@ -161,7 +160,6 @@ def make_venv(
     there = free_place(places, path, clear=options.clear)
     parts: tuple[str, ...] = ()
     if there == "venv":
-        from pyman.core.escape import as_word
         from pyman.effects.venvs.backup import parts_to_remove
 
         parts = parts_to_remove(path, f"pyman venv --clear {as_word(options.folder)}", yes=options.yes)
@@ -204,7 +202,6 @@ def plan_venv(places: Places, environ: Mapping[str, str], cwd: str, options: Ven
     path = place_of(options.folder, cwd, clear=options.clear)
     there = place_for_venv(places, path, clear=options.clear)
     if there == "venv":
-        from pyman.core.escape import as_word
         from pyman.effects.venvs.backup import parts_to_remove, refuse_what_cannot_move
 
         refuse_what_cannot_move(path)
@@ -302,8 +299,6 @@ def place_for_venv(places: Places, path: str, *, clear: bool) -> Occupant:
     if there == "venv":
         entry = read_entry(journal_path(places, path))
         if entry is not None and entry.is_unfinished:
-            from pyman.core.escape import as_word
-
             raise Refused(
                 f"{path} is a venv already, and its installation was cut off",
                 hint=f"run `pyman doctor --fix --yes {as_word(path)}` to recreate it with what is in it, "
@@ -322,8 +317,6 @@ def place_for_venv(places: Places, path: str, *, clear: bool) -> Occupant:
             code=NOT_A_FOLDER,
         )
     if there == "folder" and (litter := only_of_finder(path)):
-        from pyman.core.escape import as_word
-
         raise Refused(
             f"{path} is not empty: the Finder left {litter} in it",
             hint=f"delete that with `rm {as_word(os.path.join(path, litter))}`, then run the same command again",

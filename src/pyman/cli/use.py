@@ -11,8 +11,7 @@ from pyman.app.console import Answer, Session
 from pyman.app.version_sources import version_sources
 from pyman.cli.show.output import with_pyman_line
 from pyman.cli.verb import verb
-from pyman.core.escape import as_word
-from pyman.core.request import parse_request
+from pyman.core.request import how_to_get, parse_request
 from pyman.core.store import choose
 from pyman.core.version_files import NAME, parse_version_file
 from pyman.core.version_source import DEFAULT
@@ -203,4 +202,4 @@ def _missing(session: Session, requests: list[str]) -> tuple[str, ...]:
     wanted = [parse_request(text) for text in requests]
     if any(request.kind == "system" or choose(store, request) is not None for request in wanted):
         return ()
-    return (f"it is not installed yet: run `pyman install {as_word(requests[0])}`",)
+    return (f"it is not installed yet: {how_to_get(wanted[0])}",)

@@ -20,7 +20,8 @@ Import-light: only a specifier that is more than plain numbers needs packaging.
 
 from __future__ import annotations
 
-from pyman.core.implementation import CPYTHON, OTHERS, SHORT, alias_name
+from pyman.core.escape import as_word
+from pyman.core.implementation import CPYTHON, OTHERS, SHORT, alias_name, is_installed
 from pyman.core.names import other_in_name
 from pyman.core.record import record, replace
 from pyman.core.version import SUFFIX_VARIANT, VARIANT_SUFFIX, Version, is_build_name, parse_specifier, split_release
@@ -310,6 +311,17 @@ def _not_understood(word: str, why: str = "") -> BadRequest:
         f"`{word}` is not a Python version" + (f": {why}" if why else ""),
         hint=f"write {NAMES}, or a path with a slash (`./venv`)",
     )
+
+
+def how_to_get(request: Request) -> str:
+    """What to do, as a hint, where nothing installed satisfies a request."""
+    if request.platform:
+        return "it names another platform than this one: name the version alone"
+    if request.kind == "other":
+        return "install it by other means"
+    if not is_installed(request.implementation):
+        return "install it by other means, then run `pyman adopt PATH`"
+    return f"run `pyman install {as_word(request.text)}{' --build' if request.build else ''}`"
 
 
 def best_of(request: Request, candidates: list[tuple[Version, Variant]]) -> tuple[Version, Variant] | None:

@@ -8,7 +8,7 @@ from pyman.core.implementation import CPYTHON, KNOWN, is_installed, title
 from pyman.core.names import versions_in
 from pyman.core.packages.lent import PART_OF_PYTHON
 from pyman.core.record import record
-from pyman.core.request import Request, best_of, parse_request
+from pyman.core.request import Request, best_of, how_to_get, parse_request
 from pyman.core.store import Runtime, Store, release_of
 from pyman.core.version import Version, python_name, release_name
 from pyman.errors import UNSUPPORTED, UNVERIFIED, IntegrityError, NotFound, PymanError, Refused, UsageError
@@ -133,7 +133,7 @@ def without_network(request: Request, store: Store, error: PymanError) -> Keep |
 def _only_built(request: Request) -> NotFound:
     return NotFound(
         f"Python {request} cannot be downloaded: that is the name of a build of your own",
-        hint=f"run `pyman install {request} --build`",
+        hint=how_to_get(request),
     )
 
 
@@ -165,10 +165,9 @@ def is_installable(request: Request) -> bool:
 def not_installable(request: Request) -> PymanError:
     """The answer to a request for an implementation that pyman understands and does not download."""
     names = " and ".join(title(name) for name in KNOWN if is_installed(name))
-    known = request.kind != "other"
     return PymanError(
         f"`{request}` cannot be installed: pyman installs {names}",
-        hint="install it by other means, then run `pyman adopt PATH`" if known else "install it by other means",
+        hint=how_to_get(request),
         code=UNSUPPORTED,
     )
 
@@ -225,7 +224,7 @@ def minors_to_upgrade(store: Store, texts: Iterable[str]) -> list[Request]:
         fitting = [alias for alias in managed if _names(request, alias)]
         fitting = fitting or [alias for alias in adopted if _names(request, alias)]
         if not fitting:
-            raise NotFound(f"no {python_name(text)} is installed", hint=f"run `pyman install {as_word(text)}`")
+            raise NotFound(f"no {python_name(text)} is installed", hint=how_to_get(request))
         wanted += fitting
     return [parse_request(alias) for alias in dict.fromkeys(wanted or ([] if list(texts) else managed))]
 
