@@ -174,6 +174,68 @@ def test_what_belongs_to_somebody_else_is_never_run(machine):
     assert not (folder / "ran").exists()
 
 
+@as_root
+@pytest.mark.parametrize("where", ["the project", "a folder above", "the scripts", "the packages"])
+def test_what_somebody_else_could_have_put_there_is_never_run(machine, where):
+    above = machine.path / "shared"
+    above.mkdir()
+    folder = project(machine, "shared/shop", eggs="")
+    site = folder / ".venv/lib/python3.13/site-packages"
+    place = {"the project": folder, "a folder above": above, "the scripts": folder / ".venv/bin", "the packages": site}
+    os.chown(place[where], SOMEBODY, SOMEBODY)
+    for module in (folder / "eggs.py", site / "eggs.py"):
+        module.write_text("open('ran', 'w')")
+    for command in ("imports", "python eggs.py"):
+        held, notes = upgraded(machine, "--try", command)
+        assert (held, notes) == ({}, {"shop": f"not tried: {place[where]} belongs to another user"})
+        assert not (folder / "ran").exists()
+        machine.pyman("hold", "3.13", OLD)
+        machine.pyman("uninstall", NEW, "--no-search")
+        machine.pyman("unhold", "3.13")
+
+
+def test_a_folder_that_all_may_write(machine):
+    folder = project(machine, eggs="")
+    folder.chmod(0o1777)
+    assert upgraded(machine, "--try", "imports") == ({}, {"shop": f"not tried: others may write to {folder}"})
+
+
+def test_imports_are_of_packages_and_not_of_the_folder(machine):
+    folder = project(machine, eggs="")
+    (folder / "eggs.py").write_text("open('ran', 'w')")
+    (folder / "importlib.py").write_text("open('ran', 'w')")
+    assert upgraded(machine, "--try", "imports") == ({}, {})
+    assert not (folder / "ran").exists()
+
+
+def test_a_venv_that_came_with_a_clone_is_not_run(machine):
+    origin = project(machine, "origin", eggs="open('ran', 'w')")
+    (origin / ".venv/bin/python").unlink()
+    (origin / ".venv/bin/python").symlink_to("../../../.local/share/pyman/runtimes/3.13/bin/python3.13")
+    clone = machine.path / "clone"
+    machine.run("git", "init", "-q", origin)
+    machine.run("git", "-C", origin, "add", "-f", ".venv")
+    author = ("-c", "user.name=x", "-c", "user.email=x@x.invalid")
+    machine.run("git", "-C", origin, *author, "commit", "-q", "-m", "x")
+    machine.run("git", "clone", "-q", origin, clone)
+    # Looking at the project of the current folder makes it known.
+    machine.pyman("venvs", cwd=clone)
+    _, notes = upgraded(machine, "--try", "imports")
+    assert notes == dict.fromkeys(("clone", "origin"), "not tried: it came with its Git repository")
+    assert not list(machine.path.glob("*/ran"))
+
+
+def test_a_venv_of_any_name(machine):
+    folder = machine.path / "shop"
+    folder.mkdir()
+    machine.pyman("venv", "started", "--without-pip", cwd=folder)
+    held, notes = upgraded(machine, "--try", "python -c 'raise SystemExit(1)'")
+    assert (held, list(notes.values())) == (
+        {},
+        ["`python -c 'raise SystemExit(1)'` fails on both releases: it printed nothing"],
+    )
+
+
 def test_what_only_a_search_has_found_is_not_run(machine, tmp_path):
     folder = project(machine, eggs=BREAKS)
     machine.pyman("forget", folder / ".venv")

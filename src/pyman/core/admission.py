@@ -137,7 +137,13 @@ def is_called_like_one(executable: str) -> bool:
 
 def refusal(executable: str, found: Objection) -> NotStarted:
     """Say why an interpreter was not started, and what can be done."""
-    reason, hint = {
+    reason, hint = reason_and_hint(executable, found)
+    return NotStarted(f"{executable} was not started: {reason}", hint=hint)
+
+
+def reason_and_hint(executable: str, found: Objection) -> tuple[str, str]:
+    """What is held against a program, in words, and what can be done."""
+    return {
         OTHER_OWNER: (f"{found.path} belongs to another user", "let that user run pyman"),
         WRITABLE: (f"others may write to {found.path}", f"run `chmod go-w {as_word(found.path)}`"),
         OUTSIDE: (
@@ -150,4 +156,3 @@ def refusal(executable: str, found: Objection) -> NotStarted:
         NO_LIBRARY: ("it has no standard library beside it", "name an interpreter in its own folder"),
         IN_VENV: (f"{found.path} makes it part of a venv", "name the Python that the venv was made from"),
     }[found.kind]
-    return NotStarted(f"{executable} was not started: {reason}", hint=hint)

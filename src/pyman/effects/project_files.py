@@ -6,7 +6,7 @@ import os
 import stat
 
 from pyman.core.record import record
-from pyman.effects.files import NotReadable, read_text
+from pyman.effects.files import NotReadable, read_bytes, read_text
 from pyman.errors import BadRequest
 
 VERSION_FILE = ".python-version"
@@ -14,6 +14,7 @@ TOOL_FILES = (".tool-versions", "mise.toml", ".mise.toml")
 """In the order in which they count; each behind `.python-version`."""
 PYPROJECT = "pyproject.toml"
 _MARKS = (PYPROJECT, "setup.py", "setup.cfg", ".git")
+_LARGEST_INDEX = 64 << 20
 
 
 @record
@@ -40,6 +41,32 @@ def project_of(folder: str, home: str) -> str:
 def is_below_a_mark(path: str) -> bool:
     """True where a folder above a path is marked as a project."""
     return any(os.path.lexists(os.path.join(above, name)) for above in upward(os.path.dirname(path)) for name in _MARKS)
+
+
+def is_tracked(path: str) -> bool:
+    """True where the Git repository that a file lies in has it, so that it came with a clone, or will go into one.
+
+    Git's list of files is searched for its name, not understood: in one that leaves out what names have in common,
+    any file of that name counts.
+    """
+    real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    for above in upward(os.path.dirname(real)):
+        git = os.path.join(above, ".git")
+        if not os.path.lexists(git):
+            continue
+        try:
+            if not os.path.isdir(git):
+                text = read_text(git).strip()
+                git = os.path.join(above, text.removeprefix("gitdir:").strip())
+            index = read_bytes(os.path.join(git, "index"), _LARGEST_INDEX)
+        except FileNotFoundError:
+            return False  # Nothing was added to it yet.
+        except OSError:
+            return True
+        has_whole_names = index[4:8] in (b"\0\0\0\2", b"\0\0\0\3")
+        name = os.path.relpath(real, above) if has_whole_names else os.path.basename(real)
+        return os.fsencode(name) + b"\0" in index
+    return False
 
 
 def upward(folder: str) -> list[str]:

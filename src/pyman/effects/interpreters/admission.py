@@ -34,6 +34,7 @@ from pyman.core.admission import (
     is_called_like_one,
     is_program,
     objection,
+    reason_and_hint,
     refusal,
 )
 from pyman.core.implementation import CPYTHON
@@ -206,11 +207,21 @@ def refuse_changeable(path: str, program: str) -> None:
     Raises NotStarted, or BrokenRuntime where the file cannot be looked at.
     """
     try:
-        found = next((found for thing in _on_the_way(path) if (found := objection(thing, TOOL, os.geteuid()))), None)
+        found = _changeable(path)
     except OSError as error:
         raise _cannot_be_started(program, error) from error
     if found is not None:
         raise refusal(program, found)
+
+
+def why_changeable(path: str) -> str:
+    """Say why somebody else could change what a path leads to; empty where nobody can. Raises OSError."""
+    found = _changeable(path)
+    return reason_and_hint(path, found)[0] if found is not None else ""
+
+
+def _changeable(path: str) -> Objection | None:
+    return next((found for thing in _on_the_way(path) if (found := objection(thing, TOOL, os.geteuid()))), None)
 
 
 def _what_it_loads(found: Interpreter | None, real: str, grounds: Grounds) -> Objection | None:

@@ -26,8 +26,9 @@ from pyman.core.trials import (
     trial_for,
 )
 from pyman.effects.files import SMALL_FILE, read_bytes
-from pyman.effects.interpreters.admission import Admission
+from pyman.effects.interpreters.admission import Admission, why_changeable
 from pyman.effects.packages.dist_info import installed_paths, read_packages, top_levels
+from pyman.effects.project_files import is_tracked
 from pyman.effects.removal import remove_tree
 from pyman.effects.subprocesses import run_supervised
 from pyman.errors import PymanError
@@ -52,6 +53,8 @@ import os, site
 open({mark!r}, "a").close()
 site.addsitedir({packages!r})
 """
+_IMPORT = "import sys; sys.path = [*filter(None, sys.path)]; import importlib; importlib.import_module(sys.argv[1])"
+"""Not from the working directory, which Python puts first: a project may have a folder of the same name."""
 _NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV_PROMPT", "__PYVENV_LAUNCHER__")
 _SEEDS = ("pip", "setuptools", "wheel")
 _NOT_COPIED = ("python", "activate", "Activate", "deactivate")
@@ -132,12 +135,22 @@ class _Trials:
             return TrialVerdict(note="not tried: it belongs to another user")
         if not follower.is_recorded:
             return TrialVerdict(note="not tried: only a search has found it")
+        if is_tracked(os.path.join(follower.place, FILE_NAME)):
+            return TrialVerdict(note="not tried: it came with its Git repository")
+        folder = trial.folder or project
+        try:
+            # What runs is whatever lies there: what others could put there is theirs (design.md 6).
+            places = (folder, f"{follower.place}/bin", _site_packages(follower, self._new.executable))
+            why = next(filter(None, map(why_changeable, places)), "")
+        except OSError as error:
+            why = str(error)
+        if why:
+            return TrialVerdict(note=f"not tried: {why}")
         try:
             news, olds = self._started(self._new), self._started(old)
         except PymanError as error:
             return TrialVerdict(note=f"not tried: {error.message}")
         self._observer.noted(f"trying {follower.path}: {trial.command}")
-        folder = trial.folder or project
         try:
             if trial.command == IMPORTS:
                 return self._imports(follower, folder, news, olds)
@@ -165,7 +178,7 @@ class _Trials:
         environ = self._places.environ
         with _Throwaway(follower, new, environ) as news, _Throwaway(follower, old, environ) as olds:
             for name in names:
-                words = ("python", "-c", "import importlib, sys; importlib.import_module(sys.argv[1])", name)
+                words = ("python", "-c", _IMPORT, name)
                 verdict = judge(
                     f"import {name}",
                     self._new.release,
@@ -232,7 +245,8 @@ def _site_packages(follower: Follower, interpreter: str) -> str:
 
 
 def _make(top: str, follower: Follower, interpreter: str) -> str:
-    venv, name = os.path.join(top, os.path.basename(follower.path)), os.path.basename(interpreter)
+    # In a folder of its own: it may be called like the mark beside it.
+    venv, name = os.path.join(top, "venv", os.path.basename(follower.path)), os.path.basename(interpreter)
     packages = os.path.join(venv, "lib", name, "site-packages")
     os.makedirs(packages)
     os.mkdir(os.path.join(venv, "bin"))
