@@ -109,6 +109,18 @@ def test_nothing_else_is_touched(home):
     assert (linked / ARCHIVE).exists()
 
 
+def test_a_folder_with_the_name_of_a_file_of_ours_stays(home):
+    names = ["contents", "sizes", "trials/3.13.5", "logs/build-x.log", "catalogue/mine.ndjson", f"interpreters/{DIGEST}",
+             f"archives/{ARCHIVE}"]  # fmt: skip
+    for name in names:
+        (home.cache / name).mkdir(parents=True)
+        (home.cache / name / "thesis.txt").write_text("x")
+    for words in (("cache", "clean"), ("self", "uninstall")):
+        home.pyman(*words)
+        left = [name for name in everything(home.cache) if name.endswith("thesis.txt")]
+        assert left == sorted(f"{name}/thesis.txt" for name in names)
+
+
 def test_what_another_process_is_making_stays(home):
     archives = home.cache / "archives"
     archives.mkdir(parents=True)

@@ -120,6 +120,22 @@ def test_stores_have_lines_of_their_own(machine):
     assert machine.tab == ""
 
 
+def test_the_line_of_another_pyman_stays(machine):
+    machine.pyman("schedule", "daily", "--with", "cron", PYMAN_ROOT=f"{machine.path}/other")
+    program = machine.tab.partition(" --quiet schedule run")[0].rpartition(" ")[2]
+    (machine.tools / "tab").write_text(machine.tab.replace(program, f"{program}-next"))
+    before = machine.tab
+    machine.pyman("self", "uninstall")
+    assert machine.tab == before
+
+
+def test_a_password_in_a_crontab_line_is_refused(machine):
+    mirror = "https://me:secret@mirror.example/x"
+    answer = machine.json("schedule", "daily", "--with", "cron", status=1, PYMAN_MIRROR=mirror)
+    assert (answer["error"]["code"], answer["changed"], machine.tab) == ("unsupported", [], None)
+    assert "secret" not in str(answer)
+
+
 def test_a_crontab_that_cannot_be_read_is_not_replaced(machine):
     (machine.tools / "tab").write_text(OTHERS)
     (machine.tools / "broken").touch()
@@ -154,13 +170,15 @@ def test_what_cron_starts_is_the_upkeep(installed):
 def test_units_come_and_go(machine):
     planned = machine.json("schedule", "daily", "--with", "systemd", "--dry-run")
     assert not machine.units.exists()
-    done = machine.json("schedule", "daily", "--with", "systemd", https_proxy="http://me:pass%20word@proxy")
+    # A proxy may have a password, which of root's services everybody could ask.
+    login = "" if os.geteuid() == 0 else "me:pass%20word@"
+    done = machine.json("schedule", "daily", "--with", "systemd", https_proxy=f"http://{login}proxy/100%25")
     assert planned == {"dry_run": True, **done}
     service, timer = machine.units / "pyman-upkeep.service", machine.units / "pyman-upkeep.timer"
     assert done["changed"] == [str(service), str(timer)]
-    # A proxy may have a password.
     assert {stat.S_IMODE(path.stat().st_mode) for path in (service, timer)} == {0o600}
-    assert 'Environment="https_proxy=http://me:pass%%20word@proxy"' in service.read_text()
+    escaped = login.replace("%", "%%")
+    assert f'Environment="https_proxy=http://{escaped}proxy/100%%25"' in service.read_text()
     user = [] if os.geteuid() == 0 else ["--user"]
     assert machine.calls[-2:] == [
         " ".join((*user, "daemon-reload")),

@@ -409,6 +409,9 @@ def test_release_names_are_sorted_by_version_and_given_once():
 def test_what_is_shown_of_an_address_has_no_secrets():
     assert without_secrets("https://user:word@host.example/a/b?token=1") == "https://host.example/a/b"
     assert without_secrets("https://host.example") == "https://host.example"
+    for password in ("wo/rd", "1/2", "a/b/c@d", "w?rd/", "w#rd"):
+        assert without_secrets(f"https://user:{password}@host.example/a") == "https://host.example/a"
+    assert without_secrets("https://host.example/@scope/x") == "https://host.example/@scope/x"
     assert without_secrets("/srv/mirror/with@sign?") == "/srv/mirror/with@sign?"
 
 
@@ -457,3 +460,14 @@ def test_a_megabyte_of_anything_is_a_wrong_shape(kind):
     for content in (HUGE[kind], b'{"version": "3.13.5+20261001", "artifacts": [' + HUGE[kind]):
         with pytest.raises(WrongShape):
             parse_release(content, HTTPS, LINUX)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://me:secret@host.example/x", "http://me:secret@host.example/x", "https://me:secret@host.example/a b",
+     "//me:secret@host.example/x", "me:secret@host.example/../x"],
+)  # fmt: skip
+def test_a_password_in_the_address_of_a_list_is_not_shown(url):
+    with pytest.raises(WrongShape) as caught:
+        resolve_url(url, HTTPS)
+    assert "secret" not in str(caught.value)

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from pyman.core.record import replace
 from pyman.core.schedule import (
+    CRON,
     DAILY,
     LONGEST_LINE,
+    SYSTEMD,
     WEEKLY,
     Schedule,
     carried,
@@ -25,8 +27,10 @@ from pyman.core.schedule import (
     marked_name,
     read_mark,
     refuse_odd,
+    refuse_readable_passwords,
     schedule_name,
     service_unit,
+    starts,
     timer_unit,
     with_line,
     without_line,
@@ -171,6 +175,35 @@ def test_a_comment_that_speaks_of_it_and_the_line_of_another_store_stay():
     other = cron_line(replace(PLAIN, name="pyman-upkeep-0000beef"))[0]
     text = f"# pyman-schedule: pyman-upkeep daily\n{other}\n"
     assert without_line(with_line(text, cron_line(PLAIN)[0], "pyman-upkeep"), "pyman-upkeep") == text
+
+
+@pytest.mark.parametrize("name", ["/opt/pyman", "/opt/a b/py'man", "/opt/100%/$HOME/py&man"])
+def test_a_program_that_is_called_similarly_is_another(name):
+    for text in (service_unit, launchd_plist, lambda schedule: cron_line(schedule)[0]):
+        own = text(replace(PLAIN, command=(name, "schedule", "run")))
+        other = text(replace(PLAIN, command=(f"{name}-next", "schedule", "run")))
+        below = text(replace(PLAIN, command=(f"/home{name}", "schedule", "run")))
+        assert [starts(each, name) for each in (own, other, below)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PYMAN_MIRROR", "https://me:secret@mirror.example/x"),
+        ("https_proxy", "http://me:secret@proxy.example:3128"),
+        ("ALL_PROXY", "me:secret@proxy.example:3128"),
+        ("PYMAN_ADVISORIES_URL", "https://mirror.example/x?token=secret"),
+    ],
+)
+def test_a_password_is_in_no_timer_that_others_can_read(name, value):
+    schedule = replace(PLAIN, environment=(*PLAIN.environment, (name, value)))
+    for each, kind in ((schedule, CRON), (replace(schedule, for_machine=True), SYSTEMD)):
+        with pytest.raises(PymanError, match=f"^{name} holds a password") as caught:
+            refuse_readable_passwords(each, kind)
+        assert "secret" not in caught.value.message + caught.value.hint
+    # Units of a user are read by that user alone.
+    refuse_readable_passwords(schedule, SYSTEMD)
+    refuse_readable_passwords(replace(schedule, environment=((name, "https://mirror.example/x"),)), CRON)
 
 
 def test_which_variables_go_along():

@@ -515,3 +515,17 @@ def loose():
     server = Loose()
     yield server
     server.close()
+
+
+@pytest.mark.parametrize("url", ["https://me:sec/ret@host.example/x", "https://me:sec ret@host.example:port/x"])
+def test_a_password_is_in_no_failure(web, url):
+    with pytest.raises(NetworkError) as caught:
+        fetch(web, url)
+    assert "sec" not in str(caught.value.message)
+
+
+def test_a_password_of_a_proxy_is_in_no_failure(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:sec/ret@proxy.example:3128")
+    with pytest.raises(UsageError) as caught, Web() as web:
+        web.get("https://host.example/x")
+    assert "sec" not in str(caught.value.message)

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from pyman.effects.memo import Memo, load_fields, store_fields
+from pyman.effects.venvs.sizes import VenvSizes
 
 
 def kept(path, answers, *, all_asked=False):
@@ -74,3 +75,15 @@ def test_what_another_user_wrote_is_not_believed(tmp_path):
         os.chown(tmp_path / name, 1234, 1234)
     assert Memo(str(tmp_path / "memo")).find("/a") is None
     assert load_fields(str(tmp_path / "fields")) == []
+
+
+def test_a_size_that_is_no_number_is_measured_again(tmp_path):
+    venv = tmp_path / "v"
+    (venv / "bin").mkdir(parents=True)
+    sizes = VenvSizes(str(tmp_path))
+    told = sizes.of(str(venv))
+    sizes.store()
+    for damage in ("9" * 5000, "-1", "\u0663\u00b2", ""):
+        text = (tmp_path / "sizes").read_text().rpartition(" ")[0]
+        (tmp_path / "sizes").write_text(f"{text} {damage}\n")
+        assert VenvSizes(str(tmp_path)).of(str(venv)) == told

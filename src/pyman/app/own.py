@@ -9,7 +9,7 @@ from pyman import __version__
 from pyman.app.console import Session
 from pyman.app.schedule import turn_all_off
 from pyman.app.shims import unlink_shims
-from pyman.core.escape import as_word
+from pyman.core.escape import as_word, without_secrets
 from pyman.core.own_release import SUMS, OwnRelease, installer_commands, is_safe_address, newest_release
 from pyman.core.plans.install import wanted_builds
 from pyman.core.project import DOWNLOADS
@@ -95,7 +95,7 @@ def update_pyman(session: Session, changed: list[str]) -> Update:
             code=NO_DOWNLOADS,
         )
     if not is_safe_address(address):
-        raise UsageError(f"{ADDRESS} must begin with https://", hint=f"it is `{address}`")
+        raise UsageError(f"{ADDRESS} must begin with https://", hint=f"it is `{without_secrets(address)}`")
     from pyman.effects.web.http import Web
 
     with Web(offline=session.offline, observer=session.observer) as web:

@@ -18,6 +18,7 @@ from pyman.core.schedule import (
     cron_line,
     launchd_plist,
     refuse_odd,
+    refuse_readable_passwords,
     schedule_name,
     service_unit,
     timer_unit,
@@ -99,6 +100,7 @@ def turn_on(
             code=NO_TIMER,
         )
     schedule, notes = _schedule(session, tools, when, fix=fix)
+    refuse_readable_passwords(schedule, chosen)
     refuse_what_is_in_the_way(tools, schedule.name, chosen)
     before = installed_timers(tools, schedule.name)
     with Part():

@@ -30,7 +30,7 @@ from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.records import UNREACHABLE, record_name
 from pyman.effects.venvs.recovery import keep_unfinished
 from pyman.effects.venvs.stores import forget_venv
-from pyman.errors import FOREIGN, NEEDS_YES, NOT_YOURS, OWN_VENV, NotFound, PymanError, Refused, UsageError
+from pyman.errors import FOREIGN, IN_USE, NEEDS_YES, NOT_YOURS, OWN_VENV, NotFound, PymanError, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -346,6 +346,7 @@ def _unused(session: Session, venvs: list[ListedVenv], age: int, *, remove: bool
 def _remove_unused(session: Session, found: tuple[UnusedVenv, ...], age: int, notes: list[str], *, yes: bool) -> Answer:
     """Delete what nobody has used, after one yes for all; what is not the venv's own, or not the user's, is left."""
     from pyman.app.unused import is_still_unused
+    from pyman.effects.processes import why_unknown_in_venvs
 
     chosen: list[tuple[UnusedVenv, VenvFacts]] = []
     left: list[tuple[str, str]] = []
@@ -367,6 +368,15 @@ def _remove_unused(session: Session, found: tuple[UnusedVenv, ...], age: int, no
 
     if not chosen:
         return answer()
+    unknown = why_unknown_in_venvs()
+    if unknown:
+        return answer(
+            Refused(
+                f"a process may run in one of these venvs: {unknown}; nothing was removed",
+                hint="`pyman venvs --remove VENV` removes one that you know of",
+                code=IN_USE,
+            )
+        )
     total = megabytes(sum(one.size for one, _ in chosen))
     if not session.dry_run and not yes:
         for one, _ in chosen:

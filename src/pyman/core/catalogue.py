@@ -12,6 +12,7 @@ from __future__ import annotations
 from posixpath import basename, join
 
 from pyman.core.archive import parse_archive_name
+from pyman.core.escape import without_secrets
 from pyman.core.implementation import CPYTHON, OTHERS, abi_tag, is_installed
 from pyman.core.names import other_in_name
 from pyman.core.record import record, replace
@@ -399,24 +400,28 @@ def resolve_url(url: str, base: str) -> str:
     from urllib.parse import unquote
 
     if not url or any(one <= " " or one == "\x7f" or "\ud800" <= one <= "\udfff" for one in url):
-        raise WrongShape(f"has the address {url[:100]!r}, which is not one")
+        raise WrongShape(f"has the address {_shown(url)!r}, which is not one")
     scheme, separator, rest = url.partition("://")
     if separator and scheme.lower() == "file" and base.startswith("/"):
         place = unquote(rest.removeprefix("localhost"), errors="surrogateescape")
         path = place.removeprefix(f"{base}/") if place.startswith("/") else ""
     elif separator:
         if scheme.lower() not in ("https", "http") or not rest.partition("/")[0]:
-            raise WrongShape(f"has the address {url[:100]!r}, which is not a web address")
+            raise WrongShape(f"has the address {_shown(url)!r}, which is not a web address")
         if scheme.lower() == "http" and not base.startswith("http://"):
-            raise WrongShape(f"has the address {url[:100]!r}, which is less safe than the list itself")
+            raise WrongShape(f"has the address {_shown(url)!r}, which is less safe than the list itself")
         return url
     else:
         url = url.removeprefix("./")
         path = unquote(url, errors="surrogateescape")
     parts = path.split("/")
     if any(part in ("", ".", "..") for part in parts) or any(character in path for character in "\\\0?#"):
-        raise WrongShape(f"has the address {url[:100]!r}, which is not below the list's folder")
+        raise WrongShape(f"has the address {_shown(url)!r}, which is not below the list's folder")
     return join(base, path) if base.startswith("/") else f"{base}/{url}"
+
+
+def _shown(url: str) -> str:
+    return (without_secrets(url) if "://" in url else url.rpartition("@")[2])[:100]
 
 
 # A mirror in a folder: where an archive lies in it, and the texts of its lists.

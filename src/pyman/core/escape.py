@@ -19,6 +19,9 @@ def without_secrets(url: str) -> str:
     if not separator:
         return url
     host, slash, path = rest.partition("/")
+    if "@" not in host and ":" in host and "@" in path:
+        # A password with a slash in it, which nobody escaped.
+        host, slash, path = rest.rpartition("@")[2].partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
 
 

@@ -6,7 +6,7 @@ whatever is in them, the program gets it as it is.
 
 from __future__ import annotations
 
-from pyman.core.escape import as_word
+from pyman.core.escape import as_word, without_secrets
 from pyman.core.record import record
 from pyman.errors import UNSUPPORTED, PymanError
 
@@ -112,6 +112,30 @@ def refuse_odd(paths: Iterable[str]) -> None:
             )
 
 
+def refuse_readable_passwords(schedule: Schedule, kind: Kind) -> None:
+    """Raise PymanError for passwords that a timer would show to every user of the machine.
+
+    The words of a command that cron starts are in the list of processes, and the system tells everybody what is in the
+    environment of its own services.
+    """
+    if kind != CRON and not schedule.for_machine:
+        return
+    names = [name for name, value in schedule.environment if _holds_password(name, value)]
+    if names:
+        other = "" if schedule.for_machine else ", or use `--with systemd`"
+        raise PymanError(
+            f"{' and '.join(names)} {'holds' if len(names) == 1 else 'hold'} a password, which every user of this"
+            f" machine could read in a timer of {kind}",
+            hint=f"put user and password of a mirror into ~/.netrc, and take them out of the variable{other}",
+            code=UNSUPPORTED,
+        )
+
+
+def _holds_password(name: str, value: str) -> bool:
+    # The address of a proxy needs no `http://`.
+    return "@" in value if name.lower() in _PROXIES else without_secrets(value) != value
+
+
 def _safe_command(schedule: Schedule) -> tuple[str, ...]:
     """The command; a program whose name a timer cannot begin with is started by a shell.
 
@@ -134,6 +158,14 @@ def _head(schedule: Schedule) -> str:
 def marked_name(line: str) -> str:
     """The name in the mark of a line; empty where there is none."""
     return next(iter(line.partition(_MARK)[2].split()), "")
+
+
+def starts(text: str, program: str) -> bool:
+    """True for a unit, an agent or a line that starts a program, and not one that is only called similarly."""
+    from xml.sax.saxutils import escape
+
+    in_unit = _unit_word(program).replace("$", "$$")
+    return any(word in text for word in (in_unit, f"<string>{escape(program)}</string>", f" {_cron_word(program)} "))
 
 
 def read_mark(text: str, name: str) -> tuple[When, bool] | None:

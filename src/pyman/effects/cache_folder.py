@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pyman.core.implementation import KNOWN
 from pyman.core.record import record
 from pyman.core.store import parse_runtime_name
-from pyman.effects.files import size_of
+from pyman.effects.files import is_folder, size_of
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
@@ -77,7 +77,7 @@ def read_cache(folder: str) -> Cache:
         for name in _names(place):
             path = os.path.join(place, name)
             known = name_in_cache(below, name)
-            if known is not None:
+            if known is not None and (known.may_be_folder(name) or not is_folder(path)):
                 entries.append(Entry(path, known, _size(path)))
             elif below or name not in FOLDERS:
                 foreign.append(path)
@@ -251,6 +251,10 @@ class Name:
     """What it belongs to: an archive, an unpacked wheel. Names with one subject come and go together."""
     lock: str = ""
     """The lock beside it that is held while its subject is made; empty where it is written in one step."""
+
+    def may_be_folder(self, name: str) -> bool:
+        """True where pyman makes folders of such names, or a lock that is one; any other folder is somebody's own."""
+        return self.kind in (SEEDS, BUILDS) or name.startswith(self.lock or "/")
 
 
 _LISTS_OF_OTHERS = ("pypy-versions.json", "pypy-checksums.html")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from pyman.core.escape import without_secrets
 from pyman.effects.files import is_alive, is_folder, is_there, read_text, replace_link
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.observer import SILENT, Observer
@@ -65,7 +66,7 @@ def _fetch(web: Web, url: str, most: int) -> bytes:
         for piece in answer.pieces():
             content += piece
             if len(content) > most:
-                raise NetworkError(f"{url} is larger than {most >> 20} MiB", hint="check the address")
+                raise NetworkError(f"{without_secrets(url)} is larger than {most >> 20} MiB", hint="check the address")
     return bytes(content)
 
 

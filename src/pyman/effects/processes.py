@@ -52,6 +52,23 @@ def why_unknown() -> str:
     return _table().why_unknown()
 
 
+def why_unknown_in_venvs() -> str:
+    """Say why `processes_of_venv` may miss a process that everybody may usually see; empty where it does not."""
+    table = _table()
+    return table.why_unknown() or ("/proc hides the processes of other users" if _hides_others(table) else "")
+
+
+def _hides_others(table: ProcessTable) -> bool:
+    """True where `/proc` is mounted with `hidepid`, and this user is none of those who see everything all the same."""
+    if not isinstance(table, _ProcFolder):
+        return False
+    try:
+        table.words(1)
+    except OSError:
+        return True
+    return False
+
+
 def _table() -> ProcessTable:
     if sys.platform != "darwin":
         return _ProcFolder()

@@ -16,6 +16,7 @@ from pyman.core.schedule import (
     limits_of,
     marked_name,
     read_mark,
+    starts,
     with_line,
     without_line,
 )
@@ -157,7 +158,12 @@ def names_that_start(tools: TimerTools, program: str) -> tuple[str, ...]:
         for entry in _entries(folder):
             name, dot, _ = entry.rpartition(".")
             path = os.path.join(folder, entry)
-            if dot and is_schedule_name(name) and _own_mark(path, name) is not None and program in read_own_text(path):
+            if (
+                dot
+                and is_schedule_name(name)
+                and _own_mark(path, name) is not None
+                and starts(read_own_text(path), program)
+            ):
                 found.add(name)
     lines: list[str] = []
     if tools.crontab:
@@ -166,7 +172,7 @@ def names_that_start(tools: TimerTools, program: str) -> tuple[str, ...]:
         except PymanError:
             pass  # Whoever may not have a crontab has no line in it.
     for line in lines:
-        name = marked_name(line) if not line.startswith("#") and program in line else ""
+        name = marked_name(line) if not line.startswith("#") and starts(line, program) else ""
         found |= {name} if is_schedule_name(name) else set()
     return tuple(sorted(found))
 

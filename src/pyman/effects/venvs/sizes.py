@@ -7,6 +7,8 @@ import os
 from pyman.effects.files import size_of
 from pyman.effects.memo import Memo
 
+_MOST_DIGITS = 18
+
 
 class VenvSizes:
     """Sizes in bytes; files that several venvs share by hard links count in each of them."""
@@ -18,7 +20,7 @@ class VenvSizes:
         """The bytes that a venv takes on the disk, as they were when its folders of packages last changed."""
         stamp = _stamp(folder)
         known = (self._memo.find(folder) or "").partition(" ")
-        if known[0] == stamp and known[2].isdecimal():
+        if known[0] == stamp and known[2].isdecimal() and len(known[2]) <= _MOST_DIGITS:
             self._memo.keep(folder, " ".join((stamp, known[2])))
             return int(known[2])
         size = size_of(folder)

@@ -214,7 +214,7 @@ class Web:
                 except (ImportError, ValueError, httpx.InvalidURL) as error:
                     # What httpx says of a proxy that it cannot use; its address may hold a password.
                     raise UsageError(
-                        f"the proxy that the environment names cannot be used: {without_secrets(str(error))}",
+                        f"the proxy that the environment names cannot be used: {without_secrets(_reason(error))}",
                         hint="HTTPS_PROXY, HTTP_PROXY and ALL_PROXY are of the form http://host:port",
                     ) from error
             return self._client
@@ -389,6 +389,9 @@ def host_of(url: str) -> str:
 
 def _reason(error: BaseException) -> str:
     """Return what an exception says, without the numbers that precede it."""
+    if type(error).__name__ == "InvalidURL":
+        # What httpx takes for a port may be a password.
+        return "it is not a web address"
     text = str(error).strip() or type(error).__name__
     if text.startswith("["):
         text = text.partition("]")[2].strip() or text
