@@ -4,25 +4,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyman.core.aliases import Swap, swaps, wanted_aliases
+from pyman.core.aliases import Swap, missing_links, swaps, wanted_aliases, with_links_beneath, with_swaps
 from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.store import (
     Alias,
+    Store,
+    alias_order,
     choose,
     executable_of,
+    is_adopted_target,
     is_alias_name,
+    is_own_build,
     is_shared,
     origin_of,
     parse_runtime_name,
     pinned,
     rollback_target,
+    through_alias,
+    with_broken,
+    with_default,
+    with_hold,
+    with_runtime,
+    without_runtime,
 )
-from pyman.core.version import VARIANT_SUFFIX, Version
+from pyman.core.version import UNKNOWN_PATCH, VARIANT_SUFFIX, Version
 from stage.stores import aliases, runtime, settle, store
 
 NAMES = [
     ("3.13.5", (Version(3, 13, 5), "default", None)),
+    ("pypy3.11-8.0.1", (Version(3, 11, UNKNOWN_PATCH, implementation="pypy", own="8.0.1"), "default", None)),
+    ("pypy3.11-8.0.1+20261101", None),
+    ("pypy3.11", None),
+    ("pypy3.11-v8.0.1", None),
     ("3.14.2t", (Version(3, 14, 2), "freethreaded", None)),
     ("3.14.0rc2d", (Version(3, 14, 0, "rc2"), "debug", None)),
     ("3.13.15+20261101", (Version(3, 13, 15), "default", "20261101")),
@@ -54,7 +68,8 @@ def test_names_of_runtimes(name, parsed):
 @pytest.mark.parametrize(
     ("name", "is_one"),
     [("3", True), ("3.13", True), ("3.14t", True), ("3.14d", True), ("3.13.5", False), ("3t", False), ("x", False),
-     ("", False), ("3.13.5+20261101", False), ("3.14rc1", False)],
+     ("", False), ("3.13.5+20261101", False), ("3.14rc1", False), ("pypy3.11", True), ("graalpy3.12", True),
+     ("pypy3", False), ("pypy3.11-8.0.1", False)],
 )  # fmt: skip
 def test_names_of_aliases(name, is_one):
     assert is_alias_name(name) is is_one
@@ -289,3 +304,179 @@ def test_a_runtime_knows_its_names():
     made = store("3.14.2t", "3.13.5")
     assert made.names_of(made.runtime("3.14.2t")) == ("3.14t",)
     assert set(made.names_of(made.runtime("3.13.5"))) == {"3.13", "3"}
+
+
+# Two stores: the one for everybody lies beneath a user's own.
+
+
+def layered(own=(), below=(), own_aliases=(), **named):
+    """A user's store above one whose aliases are right."""
+    system = replace(store(*below), root="/system")
+    system = replace(
+        system, runtimes=tuple(replace(one, path=f"/system/runtimes/{one.name}") for one in system.runtimes)
+    )
+    made = Store("/store", tuple(map(runtime, own)), tuple(own_aliases), beneath=system, **named)
+    return settle(made) if not own_aliases else made
+
+
+@pytest.mark.parametrize(
+    ("own", "below", "wanted"),
+    [
+        ((), ("3.13.5",), {"3.13": "/system/runtimes/3.13", "3": "3.13"}),
+        (("3.13.15",), ("3.13.5",), {"3.13": "3.13.15", "3": "3.13"}),
+        (("3.13.5",), ("3.13.15",), {"3.13": "/system/runtimes/3.13", "3": "3.13"}),
+        # The same release: one's own.
+        (("3.13.5",), ("3.13.5",), {"3.13": "3.13.5", "3": "3.13"}),
+        # A final release goes before a pre-release, wherever it is.
+        (("3.14.0rc2",), ("3.14.0",), {"3.14": "/system/runtimes/3.14", "3": "3.14"}),
+        (("3.13.5",), ("3.13.15rc1",), {"3.13": "3.13.5", "3": "3.13"}),
+        (("3.12.1",), ("3.13.5",), {"3.12": "3.12.1", "3.13": "/system/runtimes/3.13", "3": "3.13"}),
+        (("3.13.5",), (), {"3.13": "3.13.5", "3": "3.13"}),
+        (("3.13.5",), ("3.13.15!",), {"3.13": "3.13.5", "3": "3.13"}),
+    ],
+)
+def test_the_newer_of_two_stores(own, below, wanted):
+    made = layered(own, below)
+    assert wanted_aliases(made) == wanted
+    assert aliases(made) == wanted
+    assert swaps(made) == ()
+
+
+def test_a_hold_of_ones_own_keeps_the_alias_from_the_store_beneath():
+    assert aliases(layered(("3.13.5",), ("3.13.15",), holds=(("3.13", "3.13.5"),)))["3.13"] == "3.13.5"
+
+
+def test_a_default_may_be_a_minor_beneath():
+    assert aliases(layered(("3.13.5",), ("3.12.1",), default="3.12"))["3"] == "3.12"
+
+
+def test_links_beneath_that_lead_nowhere_go_and_those_of_others_stay():
+    mine = (Alias("3.11", "/system/runtimes/3.11"), Alias("3.10", "/opt/python/3.10"), Alias("3.13", "3.13.5"))
+    made = layered(("3.13.5",), ("3.13.5",), (*mine, Alias("3", "3.13")))
+    assert swaps(made) == (Swap("3.11", "/system/runtimes/3.11", None),)
+    alone = replace(made, beneath=None)
+    assert swaps(alone) == ()
+
+
+def test_the_first_venv_makes_the_links_that_lack():
+    made = layered(("3.12.1",), ("3.13.5", "3.14.2t"), (Alias("3.12", "3.12.1"),))
+    links = (("3.13", "/system/runtimes/3.13"), ("3.14t", "/system/runtimes/3.14t"), ("3", "3.13"))
+    assert missing_links(made) == links
+    linked = with_links_beneath(made)
+    assert aliases(linked) == {"3.12": "3.12.1", **dict(links)}
+    assert [alias.name for alias in linked.aliases] == ["3.14t", "3.13", "3.12", "3"]
+    assert (missing_links(linked), with_links_beneath(linked)) == ((), linked)
+
+
+def test_without_a_store_beneath_no_links_are_made():
+    made = store("3.13.5", reconciled=False)
+    assert (missing_links(made), with_links_beneath(made)) == ((), made)
+    # What is missing of one's own is a matter of the repair.
+    assert missing_links(layered(("3.13.5",), ("3.13.2",), (Alias("3.12", "x"),))) == ()
+
+
+def test_swapped_aliases():
+    made = store("3.13.5", "3.12.1")
+    done = (Swap("3.13", "3.13.5", "3.13.9"), Swap("3.12", "3.12.1", None), Swap("3.11", None, None))
+    assert with_swaps(made, done).aliases == (Alias("3.13", "3.13.9"), Alias("3", "3.13"))
+
+
+def test_which_store_a_name_means():
+    made = layered(("3.13.5", "3.12.1"), ("3.13.15", "3.11.2"))
+    newer = made.beneath.runtime("3.13.15")
+    assert made.alias_target("3.13") == made.in_use("3.13") == made.linked("/system/runtimes/3.13") == newer
+    assert made.find("3.11.2") == made.beneath.runtime("3.11.2")
+    assert made.find("3.12.1") == made.runtime("3.12.1") == made.linked("3.12.1")
+    assert (made.find("3.9.1"), made.linked(None), made.linked("/opt/x"), made.in_use("3.9")) == (None,) * 4
+    assert (made.path_of(newer, "3.13"), made.path_of(newer, newer.name)) == ("/store/runtimes/3.13", newer.path)
+    assert made.path_of(made.runtime("3.13.5"), "nothing") == "/store/runtimes/nothing"
+    assert (made.level_of(newer), made.level_of(made.runtime("3.13.5"))) == ("system", "own")
+    assert store("3.13.5").level_of(runtime("3.13.5")) == "own"
+    assert made.names_of(newer) == ("3.13", "3")
+    bare = replace(made, aliases=())
+    assert bare.path_of(newer, "3.13") == "/system/runtimes/3.13"
+    assert bare.in_use("3.13") == newer
+    assert replace(made, beneath=None).alias_target("3.13") is None
+
+
+def test_aliases_that_lead_to_one_another_lead_nowhere():
+    made = replace(store("3.13.5"), aliases=(Alias("3", "3.13"), Alias("3.13", "3")))
+    assert made.alias_target("3") is None
+    # `3` and `3.13` and a release: no way is longer than that.
+    chain = tuple(Alias(f"3.{number}", f"3.{number + 1}") for number in range(4))
+    assert replace(made, aliases=(*chain[1:], Alias("3.4", "3.13.5"))).alias_target("3.1") is None
+    assert replace(made, aliases=(*chain[1:3], Alias("3.3", "3.13.5"))).alias_target("3.1") == made.runtime("3.13.5")
+
+
+def test_changes_of_a_store():
+    made = store("3.13.5", "3.12.1", holds={"3.13": "3.13.5"}, default="3.12")
+    again = replace(runtime("3.13.5"), target="/opt")
+    assert with_runtime(made, again).runtimes == (made.runtime("3.12.1"), again)
+    assert without_runtime(made, "3.13.5").runtimes == (made.runtime("3.12.1"),)
+    assert with_hold(made, "3.12", "3.12.1").holds == (("3.13", "3.13.5"), ("3.12", "3.12.1"))
+    assert with_hold(made, "3.13", None).holds == ()
+    assert with_hold(made, "3.13", "3.13.4").holds == (("3.13", "3.13.4"),)
+    assert (made.held("3.13"), made.held("3.12")) == ("3.13.5", None)
+    assert (with_default(made, None).default, with_default(made, "3.13").default) == (None, "3.13")
+    assert [one.whole for one in with_broken(made, {"3.12.1"}).runtimes] == [True, False]
+
+
+def test_kinds_of_names():
+    assert [is_own_build(name) for name in ("3.13.5+source", "3.13.5+20261101", "3.13.5", "3.13")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert (is_adopted_target("/usr"), is_adopted_target("3.13.5")) == (True, False)
+
+
+def test_aliases_are_listed_from_the_newest_on():
+    names = ["3", "pypy3.11", "3.9", "3.13d", "3.13", "graalpy3.12", "3.13t", "3.10"]
+    ordered = sorted((Alias(name, "") for name in names), key=alias_order, reverse=True)
+    assert [alias.name for alias in ordered] == [
+        "3.13",
+        "3.13t",
+        "3.13d",
+        "3.10",
+        "3.9",
+        "3",
+        "graalpy3.12",
+        "pypy3.11",
+    ]
+
+
+def test_a_build_of_ones_own_answers_to_its_name_alone():
+    made = store("3.13.5+source", "3.13.15", "3.12.1+source!")
+    assert choose(made, parse_request("3.13.5+source")).through == "3.13.5+source"
+    assert choose(made, parse_request("3.13.5+source")).policy == "pin"
+    assert choose(made, parse_request("3.13.5")) is None
+    assert choose(made, parse_request("3.12.1+source")) is None
+    assert choose(made, parse_request("3.13.15+source")) is None
+    assert (
+        choose(layered((), ("3.13.5+source",)), parse_request("3.13.5+source")).home
+        == "/system/runtimes/3.13.5+source/bin"
+    )
+
+
+def test_a_hold_lets_an_alias_lead_to_a_build_of_ones_own():
+    made = store("3.13.5+source", "3.13.2", holds={"3.13": "3.13.5+source"})
+    choice = choose(made, parse_request("3.13"))
+    assert (choice.through, choice.release, choice.policy) == ("3.13", "3.13.5", "follow")
+    assert choose(made, parse_request("==3.13.5")) is None
+
+
+def test_what_is_used_through_its_alias():
+    made = store("3.13.5", "3.13.15")
+    assert through_alias(made, made.runtime("3.13.15")).through == "3.13"
+    assert through_alias(made, made.runtime("3.13.5")).through == "3.13.5"
+    assert choose(made, parse_request("3.13")).runtime == made.runtime("3.13.15")
+    assert replace(choose(made, parse_request("3.13")), runtime=None).through is None
+    assert rollback_target(made, "3.12") is None
+
+
+def test_of_two_equal_releases_ones_own_is_pinned():
+    made = layered(("3.13.5",), ("3.13.5",))
+    assert choose(made, parse_request("3.13.5")).home == "/store/runtimes/3.13.5/bin"
+    assert choose(layered((), ("3.13.5",)), parse_request("3.13.5")).home == "/system/runtimes/3.13.5/bin"
+    assert choose(layered(("3.12.1",), ("3.13.5",)), parse_request("3.13")).home == "/store/runtimes/3.13/bin"
