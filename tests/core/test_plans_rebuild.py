@@ -6,10 +6,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyman.core.layout import VenvSpec
 from pyman.core.packages.compatibility import Release, marker_environment
+from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.package import UNKNOWN, Distribution, Origin, Package, normalize_name
-from pyman.core.plans.rebuild import Comparison, compare, local_sources, plan_reinstallation, unplanned
+from pyman.core.plans.rebuild import (
+    Comparison,
+    RebuildPlan,
+    RequestedPython,
+    compare,
+    fits,
+    kept_request,
+    local_sources,
+    means_same_minor,
+    obstacles_of,
+    plan_reinstallation,
+    refuse_missing_sources,
+    refuse_unknown_names,
+    relax,
+    requested_python,
+    split_own,
+    stays,
+    told_changes,
+    unplanned,
+    with_policy,
+)
+from pyman.core.record import replace
+from pyman.core.request import parse_request
+from pyman.core.store import choose
 from pyman.core.version import parse_version
+from pyman.errors import NotFound, Refused, UsageError
+from stage.facts import RUNTIMES, cfg, following, pinned
+from stage.stores import store
 
 
 def release(text):
@@ -217,3 +245,195 @@ def test_every_package_is_put_back_or_left_or_an_obstacle_and_never_two_of_these
     assert compare(packages, packages, made.own) == Comparison()
     if not made.resolved:
         assert unplanned(made, compare(packages, packages, made.own)) == ()
+
+
+# Which Python a rebuild is for, and what stays of request and policy.
+
+DEAD = {"interpreter": None, "link": None, "home_interpreter": None, "libraries": ()}
+
+
+def texts(requested):
+    return [str(request) for request in requested.requests]
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "minor", "requests", "alias", "pin", "fallback"),
+    [
+        ({}, "3.12", None, ["3.12"], None, False, None),
+        (pinned("3.13.5"), "3.12", None, ["3.12"], None, True, None),
+        ({}, None, None, ["3.13", f"{RUNTIMES}/3.13/bin/python3.13"], "3.13", False, None),
+        ({"link": None}, None, None, ["3.13"], "3.13", False, None),
+        ({"link": None}, None, "3.14t", ["3.14t"], "3.14t", False, None),
+        # A pinned release first; where it is nowhere to be had, its minor.
+        ({**pinned("3.13.5"), "link": None}, None, None, ["3.13.5"], "3.13", True, "3.13"),
+        ({**pinned("3.13.5"), "link": "/x/python3.13"}, None, None, ["3.13.5", "/x/python3.13"], "3.13", True, "3.13"),
+        # The packages are for another minor than the pin.
+        ({**pinned("3.12.1"), "link": None}, None, None, ["3.13"], "3.13", True, None),
+        # The path that it was made from goes before the alias.
+        ({"settings": cfg("pyman-request = /usr/bin/python3.13\n"), "link": None}, None, None,
+         ["/usr/bin/python3.13", "3.13"], "3.13", False, None),
+        # Only the words tell, and words that nobody understands tell nothing.
+        ({**DEAD, "settings": cfg("pyman-request = 3.11\n")}, None, None, ["3.11"], None, False, None),
+        ({"settings": cfg("pyman-request = !!\n"), "link": None}, None, None, ["3.13"], "3.13", False, None),
+    ],
+)  # fmt: skip
+def test_which_python_a_rebuild_looks_for(changes, asked, minor, requests, alias, pin, fallback):
+    found = requested_python(following(**changes), asked, minor)
+    assert (texts(found), found.alias, found.pin, found.asked) == (requests, alias, pin, asked is not None)
+    assert (str(found.fallback) if found.fallback else None) == fallback
+
+
+def test_a_venv_that_nothing_tells_about():
+    with pytest.raises(NotFound, match=r"nothing tells which Python /p/\.venv needs") as told:
+        requested_python(following(**DEAD, settings=cfg("")), None)
+    assert told.value.hint == "name one: `pyman rebuild -p 3.13 /p/.venv`"
+
+
+@pytest.mark.parametrize(
+    ("asked", "same"),
+    [("3.13", True), ("3.13.1", True), ("3.13t", False), ("3.12", False), ("3", True), (">=3.12", True), ("<3.12", False),
+     ("latest", True), ("pypy3.13", False)],
+)  # fmt: skip
+def test_words_that_name_the_minor_that_a_venv_has(asked, same):
+    assert means_same_minor(following(), asked) is same
+    assert means_same_minor(following(interpreter=None), "latest") is False
+
+
+STORE = store("3.13.5", "3.13.15", "3.14.2t")
+
+
+def test_a_choice_keeps_minor_and_policy():
+    follows = choose(STORE, parse_request("3.13"))
+    assert fits(follows, RequestedPython((), "3.13"))
+    assert fits(follows, RequestedPython(()))
+    assert not fits(follows, RequestedPython((), "3.14t"))
+    request, minor = parse_request("3.13.15"), parse_request("3.13")
+    pins = RequestedPython((request,), "3.13", pin=True, fallback=minor)
+    assert with_policy(follows, pins, request, STORE).through == "3.13.15"
+    assert with_policy(follows, pins, minor, STORE) == follows
+    assert with_policy(follows, replace(pins, pin=False), request, STORE) == follows
+    pinned_one = choose(STORE, request)
+    assert with_policy(pinned_one, pins, request, STORE) == pinned_one
+    outside = replace(follows, runtime=None)
+    assert with_policy(outside, pins, request, STORE) == replace(outside, policy="pin")
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "request_text", "policy", "kept"),
+    [
+        ("3.13", True, ">=3.12", "follow", ">=3.12"),
+        ("3.13", True, "/usr/bin/python3.13", "follow", f"{RUNTIMES}/3.13/bin/python3.13"),
+        (">=3.12", False, "3.13", "follow", ">=3.12"),
+        # What is no longer true goes.
+        ("3.12", False, "3.13", "follow", "3.13"),
+        ("3.12", False, "3.13.15", "pin", "3.13.15"),
+        ("/usr/bin/python3.13", False, "/usr/bin/python3.13", "follow", f"{RUNTIMES}/3.13/bin/python3.13"),
+        ("/usr/bin/python3.13", False, "3.13", "follow", "3.13"),
+        ("", False, "/usr/bin/python3.13", "follow", f"{RUNTIMES}/3.13/bin/python3.13"),
+        ("3.12", False, "/usr/bin/python3.13", "follow", "3.13"),
+    ],
+)
+def test_the_words_that_are_kept(said, asked, request_text, policy, kept):
+    facts = following(settings=cfg(f"pyman-request = {said}\n" if said else ""))
+    choice = replace(choose(STORE, parse_request("3.13")), policy=policy)
+    request = parse_request(request_text)
+    assert kept_request(facts, choice, RequestedPython((request,), asked=asked), request) == kept
+
+
+def test_what_of_the_users_stays_in_the_folder():
+    facts = following()
+    assert stays(facts, "/elsewhere/src")
+    assert stays(facts, "/p/.venv/src/app")
+    assert not stays(facts, "/p/.venv/lib/app")
+    inside = package("ed", origin=Origin("editable", "file:///p/.venv/src/app", "/p/.venv/src/app"))
+    assert split_own(facts, ["bin", "src", "src2", "notes", "pyvenv.cfg"], (inside, package("x"))) == (
+        ("src",),
+        ("notes", "src2"),
+    )
+
+
+def test_files_that_were_changed_are_named():
+    changed = tuple((f"lib/python3.13/site-packages/a{number}.py", "app 1.0") for number in range(7))
+    start = "files of packages were changed since they were installed: a0.py (app 1.0)"
+    assert told_changes(changed[:1]) == start
+    assert told_changes(changed[:5]).endswith(", a4.py (app 1.0)")
+    assert told_changes(changed) == f"{told_changes(changed[:5])} and 2 more"
+
+
+def test_names_behind_an_option_are_those_of_packages():
+    packages = (package("Spam"), package("Eggs_x"))
+    refuse_unknown_names(following(), packages, ["spam", "eggs-x"])
+    with pytest.raises(UsageError, match=r"/p/\.venv has no package bacon"):
+        refuse_unknown_names(following(), packages, ["spam", "bacon", "x"])
+
+
+def test_sources_that_are_gone_are_told_before_a_python_is_installed_for_nothing():
+    packages = (package("ed", origin=EDITABLE), package("x", origin=ARCHIVE), package("y"))
+    refuse_missing_sources(following(), packages, frozenset())
+    with pytest.raises(Refused) as told:
+        refuse_missing_sources(following(), packages, frozenset(("/src", "/w/x-1.0.whl")))
+    assert told.value.message == (
+        "/p/.venv cannot be rebuilt: ed 1.0: the source of this editable install is gone: /src; "
+        "x 1.0: what it was installed from is gone: /w/x-1.0.whl"
+    )
+    assert told.value.hint == "put it back, or uninstall ed x first"
+
+
+def rebuild_plan(*packages, missing=frozenset(), **named):
+    choice = choose(STORE, parse_request("3.13"))
+    decided = plan_reinstallation(packages, OLD, NEW, missing=missing)
+    spec = VenvSpec("/p/.venv", "3.13", system_site_packages=True)
+    installer = Installer("pip", ("/x/python", "-m", "pip"))
+    return RebuildPlan(
+        following(),
+        spec,
+        choice,
+        installer,
+        packages,
+        OLD,
+        NEW,
+        decided,
+        decided.batches,
+        "/p",
+        missing=missing,
+        **named,
+    )
+
+
+def test_what_prevents_a_rebuild():
+    assert obstacles_of(rebuild_plan(package("a"))) is None
+    newer = obstacles_of(rebuild_plan(package("a", python=">=3.12"), package("b", python=">=3.12")))
+    assert newer.message == (
+        "/p/.venv cannot be rebuilt with Python 3.13.15: "
+        "a 1.0: it requires Python >=3.12; b 1.0: it requires Python >=3.12"
+    )
+    assert newer.hint == "`--allow-newer a b` takes other versions of just these"
+    gone = package("ed", origin=EDITABLE)
+    mixed = obstacles_of(rebuild_plan(package("a", python=">=3.12"), gone, missing=frozenset(("/src",))))
+    assert mixed.hint == "put back what is missing, or uninstall these packages first"
+    many = obstacles_of(rebuild_plan(*(package(f"p{number}", python=">=3.12") for number in range(7))))
+    assert many.message.endswith("p4 1.0: it requires Python >=3.12; and p5, p6")
+    # What a lock file says is installed instead.
+    assert obstacles_of(rebuild_plan(package("a", python=">=3.12"), source="/p/lock")) is None
+
+
+def test_changes_in_packages_prevent_a_rebuild_until_they_may_be_lost():
+    changed = (("lib/python3.13/site-packages/a.py", "app 1.0"),)
+    refused = obstacles_of(rebuild_plan(changed=changed))
+    assert refused.message == f"/p/.venv was not rebuilt: {told_changes(changed)}"
+    assert refused.hint == "copy the changes elsewhere, then run `pyman rebuild /p/.venv --force`"
+    assert obstacles_of(rebuild_plan(changed=changed, goes_over_changes=True)) is None
+
+
+def test_a_relaxed_plan_takes_other_versions_of_just_these():
+    unfinished = Batch(("z",), ("z",))
+    plan = rebuild_plan(package("a", python=">=3.12"), package("b"), unfinished=unfinished)
+    assert obstacles_of(plan) is not None
+    relaxed = relax(plan, frozenset(("a",)))
+    assert (obstacles_of(relaxed), relaxed.relaxed) == (None, frozenset(("a",)))
+    assert [batch.lines for batch in relaxed.batches] == [("b==1.0",), ("a>1.0",), ("z",)]
+    assert all(batch.system_site_packages for batch in relaxed.batches)
+    assert relax(relaxed, frozenset(("b",))).relaxed == frozenset(("a", "b"))
+    assert relax(replace(plan, unfinished=None), frozenset(("a",))).batches[-1].lines == ("a>1.0",)
+    assert plan.library == "lib/python3.13/site-packages"
+    assert replace(plan, facts=following(libraries=())).library is None

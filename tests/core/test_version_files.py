@@ -14,8 +14,13 @@ from pyman.core.version_files import (
     LONGEST_LINE,
     FileRequest,
     of_poetry,
+    parse_tool_versions,
     parse_version_file,
+    plainly_of_mise,
     plainly_required,
+    required_by,
+    split_pyenv_name,
+    words_of_mise,
 )
 from pyman.errors import BadRequest
 from stage.hostile import HUGE, damaged, text_of
@@ -238,3 +243,166 @@ def test_a_valid_file_says_the_same_to_the_parser(lines):
 def test_a_constraint_of_a_megabyte_is_not_taken_apart():
     for alternatives in ("^3.9||" * 150_000, "^3.9," * 150_000):
         assert of_poetry(alternatives) == (alternatives,)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nodejs 20\npython 3.12.1 3.11 system\n", [("3.12.1", 2), ("3.11", 2), ("system", 2)]),
+        ("\ufeffpython 3.12 # mine\r\n", [("3.12", 1)]),
+        ("pythonic 3\nnodejs 20\n", []),
+        ("python\n", []),
+        ("# python 3.12\n", []),
+        # The first line counts.
+        ("python 3.12\npython 3.11\n", [("3.12", 1)]),
+        # asdf's and mise's own forms name no release.
+        ("python ref:v3.13 path:/opt sub-1:latest 3.12 tag:x branch:y rev:z {{env}}", [("3.12", 1)]),
+        ("python prefix:3.12\n", [("3.12", 1)]),
+    ],
+)
+def test_what_asdf_asks_for(text, words):
+    assert [(one.text, one.line) for one in parse_tool_versions(text)] == words
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("python prefix:\n", "/p/.tool-versions, line 1: `prefix:` cannot be understood"),
+        ("x\npython /opt/python\n", "/p/.tool-versions, line 2: `/opt/python` is a path"),
+        ("x" * (LONGEST_FILE + 1), "/p/.tool-versions: it is too long to be a version file"),
+    ],
+)
+def test_what_asdf_cannot_mean(text, said):
+    with pytest.raises(BadRequest) as refused:
+        parse_tool_versions(text, "/p/.tool-versions")
+    assert (str(refused.value), refused.value.exit_status) == (said, 1)
+
+
+# Text, and what is read of it without a parser: None where only that can tell.
+OF_MISE = [
+    ("", []),
+    ("[tools]\nnode = '20'\n", []),
+    ('[tools]\npython = "3.12"\n', ["3.12"]),
+    ("[tools]\n  python  =  '3.12'  # mine\r\n", ["3.12"]),
+    ("[ tools ]\npython = '3.12'\n", None),
+    ("[env]\nx = 'python'\n", []),
+    ("[tools]\nnode = '20' # python\n", []),
+    ("[tools]\npython = ''\n", []),
+    ("[tools]\npython = 'ref:v3.13'\n", []),
+    ("[tools]\npython = ['3.12', '3.11']\n", None),
+    ("[tools]\npython = {version = '3.12'}\n", None),
+    ("[tools]\npython = '3.12\n", None),
+    ("[tools]\npython = '3.12' '3.11'\n", None),
+    ("[tools]\npython '3.12'\n", None),
+    ("[tools]\npython = '3.1\x07'\n", None),
+    ("[tools]\npython.version = '3.12'\n", None),
+    ("[tools]\n'python' = '3.12'\n", None),
+    ("[tools]\npython = '3.12'\npython-extra = '1'\n", None),
+    ("[tools]\n[tools]\npython = '3.12'\n", None),
+    ("[tools.python]\nversion = '3.12'\n", None),
+    ("tools.python = '3.12'\n", None),
+    ('[tools]\npython = "3.1\\u0032"\n', None),
+    ("x = '''\n[tools]\npython = '3.12'\n'''\n", None),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), OF_MISE)
+def test_a_plain_line_of_mise_is_read(text, words):
+    found = plainly_of_mise(text)
+    assert (None if found is None else [one.text for one in found]) == words
+
+
+@pytest.mark.parametrize(("text", "words"), [row for row in OF_MISE if row[1] is not None])
+def test_the_parser_reads_the_same_of_it(text, words):
+    assert [one.text for one in words_of_mise(tomllib.loads(text.replace("\r\n", "\n")), "mise.toml")] == words
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({}, []),
+        ({"tools": "python"}, []),
+        ({"tools": {"python": " 3.12 "}}, ["3.12"]),
+        ({"tools": {"python": {"version": "3.12", "virtualenv": ".venv"}}}, ["3.12"]),
+        ({"tools": {"python": {"virtualenv": ".venv"}}}, []),
+        ({"tools": {"python": ["3.12", {"version": "3.11"}, 3, "", None]}}, ["3.12", "3.11"]),
+        ({"tools": {"python": 3.12}}, []),
+    ],
+)
+def test_what_a_parsed_file_of_mise_asks_for(document, words):
+    found = words_of_mise(document, "/p/mise.toml")
+    assert [one.text for one in found] == words
+    assert {one.line for one in found} <= {0}
+
+
+def test_an_error_in_a_parsed_file_names_no_line():
+    with pytest.raises(BadRequest, match=r"^/p/mise\.toml: `/x` is a path$"):
+        words_of_mise({"tools": {"python": "/x"}}, "/p/mise.toml")
+
+
+@pytest.mark.parametrize(
+    ("document", "required"),
+    [
+        ({}, None),
+        ({"project": "x", "tool": "y"}, None),
+        ({"project": {"requires-python": " >=3.11 "}}, (">=3.11", "requires-python")),
+        ({"project": {"requires-python": " "}}, None),
+        ({"project": {"requires-python": 3}}, None),
+        ({"tool": {"poetry": {"dependencies": {"python": " ^3.11 "}}}}, ("^3.11", "tool.poetry.dependencies.python")),
+        (
+            {"tool": {"poetry": {"dependencies": {"python": {"version": "^3.11"}}}}},
+            ("^3.11", "tool.poetry.dependencies.python"),
+        ),
+        ({"tool": {"poetry": {"dependencies": {"python": {"extras": []}}}}}, None),
+        ({"tool": {"poetry": {"dependencies": {"python": " "}}}}, None),
+        ({"tool": {"poetry": {"dependencies": ["python"]}}}, None),
+        (
+            {"project": {"requires-python": ">=3.12"}, "tool": {"poetry": {"dependencies": {"python": "^3.11"}}}},
+            (">=3.12", "requires-python"),
+        ),
+    ],
+)
+def test_what_a_project_requires(document, required):
+    assert required_by(document) == required
+
+
+@pytest.mark.parametrize(
+    ("constraint", "sets"),
+    [
+        ("^3.11", (">=3.11,<4",)),
+        ("^3.11.2", (">=3.11.2,<4",)),
+        ("^3", (">=3,<4",)),
+        ("~3.11", (">=3.11,<3.12",)),
+        ("~3.11.2", (">=3.11.2,<3.12",)),
+        ("~3", (">=3,<4",)),
+        ("3.11", ("==3.11.*",)),
+        ("3.11.*", ("==3.11.*",)),
+        ("3.11.2", ("==3.11.2",)),
+        ("*", (">=3",)),
+        (">=3.11,<3.14", (">=3.11,<3.14",)),
+        (">= 3.11 < 3.14", (">=3.11,<3.14",)),
+        ("~=3.11", ("~=3.11",)),
+        ("^3.11.2.1", ("^3.11.2.1",)),
+        ("^x", ("^x",)),
+        # The last alternative first.
+        ("~3.11 || ^3.13 |", (">=3.13,<4", ">=3.11,<3.12")),
+        ("", ()),
+    ],
+)
+def test_constraints_of_poetry(constraint, sets):
+    assert of_poetry(constraint) == sets
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("3.11.2/envs/blog", ("3.11.2", "blog")),
+        ("3.11.2/envs/", None),
+        ("/envs/blog", None),
+        ("3.11.2/envs/.blog", None),
+        ("3.11.2/envs/a/b", None),
+        ("3.11.2", None),
+    ],
+)
+def test_the_name_of_a_venv_of_pyenv_virtualenv(word, parts):
+    assert split_pyenv_name(word) == parts
