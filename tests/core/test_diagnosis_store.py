@@ -6,6 +6,7 @@ from pyman.core.diagnosis.store import (
     Interrupted,
     RuntimeState,
     diagnose_aliases,
+    diagnose_certificates,
     diagnose_end_of_life,
     diagnose_newer,
     diagnose_own_python,
@@ -14,7 +15,9 @@ from pyman.core.diagnosis.store import (
     diagnose_unfinished,
 )
 from pyman.core.diagnosis.venv import ListedVenv
+from pyman.core.record import replace
 from pyman.core.store import Alias, Runtime, Store
+from pyman.core.upkeep import Waiting
 from pyman.core.venv import Interpreter
 from pyman.core.version import Version
 
@@ -162,3 +165,75 @@ def test_the_order_of_path():
     assert diagnose_path("/s/shims", path, "/s/shims/python") == ()
     assert diagnose_path("/s/shims", ("/usr/bin",), "/usr/bin/python") == ()
     assert diagnose_path("/s/shims", path, None) == ()
+
+
+def test_an_alias_that_waits_for_what_uses_it():
+    behind = Store("/s", (NEW, OLD), (Alias("3.13", "3.13.5"), Alias("3", "3.13")))
+    users = ("a", "b", "c", "d", "e", "f", "g", "h", "i")
+    [few] = diagnose_aliases(behind, [Waiting("3.13", "3.13.5", "3.13.15", users[:2])])
+    assert (few.code, few.severity, few.action) == ("restart-needed", "info", "move-aliases")
+    assert few.message == "it leads to 3.13.5, not to 3.13.15, because it is in use: a, b"
+    assert few.repair == "point it at 3.13.15, then restart what uses it"
+    assert few.move == (OLD.version, None, NEW.version, None)
+    [many] = diagnose_aliases(behind, [Waiting("3.13", "3.13.5", "3.13.15", users)])
+    assert many.message.endswith(" …")
+    # What waited when the alias led elsewhere says nothing about this.
+    [moved] = diagnose_aliases(behind, [Waiting("3.13", "3.13.4", "3.13.15", users)])
+    assert moved.code == "alias-stale"
+
+
+def test_an_alias_that_the_store_beneath_has_a_newer_release_for():
+    system = Store("/system", (replace(NEW, path="/system/runtimes/3.13.15"),), GOOD)
+    own = Store("/s", (OLD,), (Alias("3.13", "3.13.5"), Alias("3", "3.13")), beneath=system)
+    [finding] = diagnose_aliases(own)
+    assert (finding.code, finding.message) == (
+        "alias-stale",
+        "it leads to 3.13.5, and the system store has 3.13.15",
+    )
+    missing = diagnose_aliases(replace(own, aliases=(Alias("3", "3.13"),)))
+    assert missing[0].message == "it is missing, and the system store has 3.13.15"
+    # Who has no Python of their own uses the aliases beneath.
+    assert diagnose_aliases(Store("/s", beneath=system)) == ()
+
+
+def test_what_became_of_an_adopted_runtime():
+    other = RuntimeState(ADOPTED, is_there=True, implementation="pypy")
+    [finding] = diagnose_runtimes([other])
+    assert (finding.code, finding.message, finding.repair, finding.action) == (
+        *("adopted-changed", "/home/u/.pyenv/versions/3.12.1 is PyPy now", "`pyman forget 3.12.1`"),
+        "",
+    )
+
+
+def test_runtimes_that_are_not_simply_installed_again():
+    broken = RuntimeState(NEW, is_there=True, failure="it cannot import ssl")
+    [own] = diagnose_runtimes([replace(broken, runs_pyman=True)])
+    assert (own.repair, own.action) == ("reinstall pyman on another Python, then install this one again", "")
+    [built] = diagnose_runtimes([replace(broken, is_from_source=True)])
+    assert (built.repair, built.action) == ("`pyman install 3.13.15 --build`", "")
+
+
+def test_runtimes_that_find_no_certificates():
+    lacking = RuntimeState(NEW, is_there=True, without_certificates=("/etc/ssl", "/usr/lib/ssl"))
+    [finding] = diagnose_certificates([lacking, RuntimeState(OLD, is_there=True)], "/etc/ca.pem")
+    assert (finding.code, finding.path, finding.repair) == (
+        "no-certificates",
+        NEW.path,
+        "set SSL_CERT_FILE=/etc/ca.pem",
+    )
+    assert finding.message == "it finds no certificates in /etc/ssl or /usr/lib/ssl, so https fails in it"
+    [bare] = diagnose_certificates([lacking], None)
+    assert bare.repair == "install the system's ca-certificates"
+
+
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        (Interrupted("/p", "", "3.13.15"), "something of 3.13.15 was cut off"),
+        (Interrupted("/p", "venv", "/v", "/v.old"), "making /v was cut off, and what was there before is in /v.old"),
+        (Interrupted("/p", "rebuild", "/v"), "rebuilding /v was cut off"),
+        (Interrupted("/p", "install", "3.13.15"), "install of 3.13.15 was cut off"),
+    ],
+)
+def test_how_work_that_was_cut_off_is_told(work, message):
+    assert diagnose_unfinished([work])[0].message == message

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.packages.installer import blocking_packages, failure_reason, installer_environment, is_network_failure
+from pyman.core.packages.installer import (
+    Batch,
+    Installer,
+    blocking_packages,
+    failure_reason,
+    install_command,
+    installer_environment,
+    is_network_failure,
+    sync_command,
+)
+from pyman.core.record import replace
 
 PIP_NO_VERSION = """\
 Looking in links: /wheels
@@ -230,3 +240,60 @@ def test_lines_are_not_broken_for_a_terminal():
     )
     assert "COLUMNS" not in environment
     assert environment["PATH"] == "/usr/bin"
+
+
+UV = Installer("uv", ("/bin/uv",))
+PIP = Installer("pip", ("/v/bin/python", "-m", "pip"))
+BATCH = Batch(("a==1",), ("a",))
+
+
+@pytest.mark.parametrize(
+    ("installer", "batch", "named", "words"),
+    [
+        (UV, BATCH, {}, "/bin/uv pip install --python /v/bin/python --no-progress --color never --no-deps --requirement r"),
+        (PIP, BATCH, {}, "/v/bin/python -m pip install --no-input --progress-bar off --no-deps --requirement r"),
+        (
+            PIP,
+            replace(BATCH, dependencies=True, system_site_packages=True),
+            {"dry_run": True},
+            "/v/bin/python -m pip install --no-input --progress-bar off --ignore-installed --dry-run --requirement r",
+        ),
+        # uv looks into the venv alone.
+        (
+            UV,
+            replace(BATCH, dependencies=True, system_site_packages=True),
+            {},
+            "/bin/uv pip install --python /v/bin/python --no-progress --color never --requirement r",
+        ),
+        (
+            PIP,
+            replace(BATCH, file="/p/requirements.txt", more_files=("/p/dev.txt",)),
+            {"constraints": "c"},
+            ("/v/bin/python -m pip install --no-input --progress-bar off --no-deps --constraint c"
+            " --requirement /p/requirements.txt --requirement /p/dev.txt"),
+        ),
+    ],
+)  # fmt: skip
+def test_how_a_batch_is_installed(installer, batch, named, words):
+    constraints = named.pop("constraints", "")
+    assert install_command(installer, batch, "/v/bin/python", "r", constraints, **named) == words.split()
+
+
+def test_how_a_lock_of_uv_is_installed():
+    words = "/bin/uv sync --frozen --inexact --no-progress --color never --project /p --python /v/bin/python"
+    assert sync_command(UV, "/p", "/v/bin/python") == words.split()
+    assert (str(UV), str(PIP)) == ("uv (/bin/uv)", "pip")
+
+
+def test_offline_nothing_is_reached_and_the_users_proxies_count_no_more():
+    environ = {"https_proxy": "http://proxy", "no_proxy": "*", "NO_PROXY": "*", "KEPT": "1", "COLUMNS": "20"}
+    online = installer_environment(environ, temporary="/t", offline=False, may_link=False)
+    assert (online["https_proxy"], online["no_proxy"], online["UV_LINK_MODE"]) == ("http://proxy", "*", "copy")
+    assert "COLUMNS" not in online
+    offline = installer_environment(environ, temporary="/t", offline=True, extra={"KEPT": "2"})
+    assert not {"no_proxy", "NO_PROXY", "UV_LINK_MODE"} & offline.keys()
+    proxies = {offline[name] for name in ("http_proxy", "https_proxy", "ALL_PROXY", "PIP_PROXY")}
+    assert proxies == {"http://127.0.0.1:1"}
+    assert (offline["PIP_RETRIES"], offline["UV_OFFLINE"], offline["KEPT"], offline["TMPDIR"]) == ("0", "1", "2", "/t")
+    own = installer_environment({"UV_LINK_MODE": "symlink"}, temporary="/t", offline=False, may_link=False)
+    assert own["UV_LINK_MODE"] == "symlink"

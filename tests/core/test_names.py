@@ -5,15 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyman.core.names import (
+    homebrew_names,
+    implementation_in_store,
     is_interpreter_name,
     is_minor_name,
     is_release_name,
+    minor_of_alias,
     minor_of_executable,
     minor_sibling,
     other_in_name,
+    policy_of_path,
+    prefix_of,
     release_of_path,
     version_in_name,
+    versions_in,
 )
+from pyman.core.version import Version
 
 
 @pytest.mark.parametrize(
@@ -137,3 +144,97 @@ def test_what_names_no_release_of_another_implementation(name):
 )
 def test_minor_sibling(folder, sibling):
     assert minor_sibling(folder) == sibling
+
+
+def test_what_is_remembered_is_forgotten_in_time_and_stays_true():
+    for number in range(2100):
+        assert version_in_name(f"3.13.{number}") == ((3, 13, number), "", "default")
+        assert other_in_name(f"pypy3.11-8.0.{number}").own == f"8.0.{number}"
+        assert minor_of_executable(f"python3.{number}") == (f"3.{number}", "default")
+    assert version_in_name("3.13.0") == ((3, 13, 0), "", "default")
+    assert other_in_name("pypy3.11-8.0.0").own == "8.0.0"
+    assert minor_of_executable("python3.0") == ("3.0", "default")
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix"),
+    [
+        ("/usr/bin/python3.13", "/usr"),
+        (
+            "/F/Python.framework/Versions/3.13/Resources/Python.app/Contents/MacOS/Python",
+            "/F/Python.framework/Versions/3.13",
+        ),
+    ],
+)
+def test_the_prefix_of_an_interpreter(path, prefix):
+    assert prefix_of(path) == prefix
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        (
+            "/b/Cellar/python@3.13/3.13.5/bin/python3.13",
+            ("/b/opt/python@3.13/bin/python3.13",),
+        ),
+        (
+            "/b/Cellar/python@3.13/3.13.5/Frameworks/x/bin/python3.13",
+            ("/b/opt/python@3.13/bin/python3.13", "/b/opt/python@3.13/Frameworks/x/bin/python3.13"),
+        ),
+        ("/b/Cellar/python@3.13/3.13.5", ()),
+        ("/b/Cellar/python@3/3.13.5/bin/python3", ()),
+        ("/b/Cellar/python@x/3.13.5/bin/python3", ()),
+        ("/usr/bin/python3", ()),
+    ],
+)
+def test_what_homebrew_calls_it(path, names):
+    assert homebrew_names(path) == names
+
+
+@pytest.mark.parametrize(
+    ("name", "minor", "implementation"),
+    [
+        ("3.14t", "3.14", "cpython"),
+        ("3.13", "3.13", "cpython"),
+        ("pypy3.11", "3.11", "pypy"),
+        ("3.13d", "3.13", "cpython"),
+    ],
+)
+def test_what_a_name_in_the_store_is_for(name, minor, implementation):
+    assert (minor_of_alias(name), implementation_in_store(name)) == (minor, implementation)
+
+
+@pytest.mark.parametrize(
+    ("path", "version", "policy"),
+    [
+        ("/s/3.13.5/bin/python3", Version(3, 13, 5), "pin"),
+        ("/s/cpython-3.13.5-linux/bin/python3", Version(3, 13, 5), "pin"),
+        ("/s/3.13.5.1/bin/python3", Version(3, 13, 5), "pin"),
+        ("/s/3.13/bin/python3", Version(3, 13, 5), "follow"),
+        ("/s/3.13.50/bin/python3", Version(3, 13, 5), "follow"),
+        # Only its own release counts.
+        ("/srv/tool-1.2.3/python/3.13/bin/python3", Version(3, 13, 5), "follow"),
+        ("/s/pypy3.11-8.0.1/bin/pypy3", Version(3, 11, 4, implementation="pypy", own="8.0.1"), "pin"),
+        ("/s/pypy3.11/bin/pypy3", Version(3, 11, 4, implementation="pypy", own="8.0.1"), "follow"),
+        ("/s/pypy3.11-7.3.9/bin/pypy3", Version(3, 11, 4, implementation="pypy", own="8.0.1"), "follow"),
+    ],
+)
+def test_whether_a_path_pins(path, version, policy):
+    assert policy_of_path(path, version) == policy
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("cpython-3.13.5-linux", [(3, 13, 5)]),
+        ("python@3.12", [(3, 12)]),
+        ("a-1.2-b-3.4.5.", [(1, 2), (3, 4, 5)]),
+        ("3", []),
+        ("3..5", []),
+        (".5", []),
+        ("3.²", []),
+        ("", []),
+    ],
+)
+def test_numbers_in_a_name(name, numbers):
+    assert versions_in(name) == numbers

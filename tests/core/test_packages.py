@@ -18,13 +18,16 @@ from pyman.core.packages.package import (
     Origin,
     Package,
     compiled_in_record,
+    digests_in_record,
     headers_of,
+    is_compiled,
     is_inside,
     is_name,
     normalize_name,
     parse_direct_url,
     parse_metadata,
     paths_in_record,
+    rows_in_record,
     scripts_in_entry_points,
     split_folder,
 )
@@ -429,3 +432,34 @@ def test_a_damaged_file_gives_one_line_or_a_reason(content):
 def test_a_megabyte_of_anything_is_no_origin(kind):
     assert parse_direct_url(HUGE[kind]) == UNKNOWN
     assert parse_direct_url(b'{"url": "file:///' + HUGE[kind] + b'", "dir_info": {}}') == UNKNOWN
+
+
+WRITTEN = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
+
+
+def test_rows_of_record_and_the_digests_that_prove_something():
+    content = (
+        f'a.py,{WRITTEN},0\n"b,c.py",md5=rL0Y20zC-Fzt72VPzMSk2A,0\nRECORD,,\nd.py,sha256=AAAA,0\ne.py,sha256=!é,0\nf.py\n'
+    ).encode()
+    rows = rows_in_record(content)
+    assert [path for path, _ in rows] == ["a.py", "b,c.py", "RECORD", "d.py", "e.py"]
+    assert rows[0] == ("a.py", WRITTEN)
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert digests_in_record(content) == (("a.py", "sha256", empty),)
+
+
+def test_a_record_that_is_no_table_lists_nothing():
+    import csv
+
+    field = b'"' + b"x" * (csv.field_size_limit() + 1) + b'"\n'
+    assert (rows_in_record(field), paths_in_record(field), digests_in_record(field)) == ((), (), ())
+
+
+def test_names_of_compiled_files():
+    assert all(map(is_compiled, ("a.so", "lib/a.cpython-313-x86_64-linux-gnu.so", "liba.so.1", "a.dylib")))
+    assert not any(map(is_compiled, ("a.py", "a.so.py", "so", "a.sofa")))
+
+
+def test_a_package_is_named_with_its_version():
+    package = Package(Distribution("Spam", "spam", "1.0", None, ()), "spam-1.0.dist-info", requested=True, origin=None)
+    assert (str(package), package.name, package.normalized, package.version) == ("Spam 1.0", "Spam", "spam", "1.0")

@@ -10,12 +10,15 @@ from pyman.core.plans.install import (
     Keep,
     answer_is_known,
     decide,
+    decide_upgrade,
     needs_catalogue,
+    refuse_what_has_no_build,
+    wanted_builds,
     without_network,
 )
 from pyman.core.request import best_of, parse_request
 from pyman.core.store import with_runtime
-from pyman.errors import NetworkError, NotFound, PymanError
+from pyman.errors import NetworkError, NotFound, PymanError, UsageError
 from stage.stores import builds, runtime, store
 
 BUILDS = (
@@ -168,3 +171,60 @@ def test_a_list_without_anything_names_nothing():
     decision = decide(parse_request("3.13"), store(), ())
     assert isinstance(decision.error, PymanError)
     assert "nearest" not in decision.error.hint
+
+
+def test_a_build_of_ones_own_is_built_and_never_downloaded():
+    made = store("3.13.5+source", "3.12.1+source!")
+    request = parse_request("3.13.5+source")
+    assert not needs_catalogue(request, made, force=True)
+    assert told(decide(request, made, BUILDS)) == "keep 3.13.5+source"
+    for text, force in (("3.13.5+source", True), ("3.12.1+source", False), ("3.13.5+other", False)):
+        refused = decide(parse_request(text), made, BUILDS, force=force)
+        assert isinstance(refused, Impossible)
+        assert refused.error.message == f"Python {text} cannot be downloaded: that is the name of a build of your own"
+        assert refused.error.hint == f"run `pyman install {text} --build`"
+
+
+def test_what_pyman_does_not_install_is_kept_where_it_is_adopted():
+    """Nobody has a download of it, but what is there answers."""
+    made = store("graalpy3.12-25.0.1@/opt/graalpy")
+    request = parse_request("graalpy3.12")
+    assert told(decide(request, made, BUILDS)) == "keep graalpy3.12-25.0.1"
+    assert told(decide(request, made, BUILDS, force=True)) == "no"
+    assert told(decide(request, store(), BUILDS)) == "no"
+
+
+@pytest.mark.parametrize(
+    ("installed", "text", "manifests", "what"),
+    [
+        (("3.13.5",), "3.13", {}, "fetch 3.13.15"),
+        (("3.13.15",), "3.13", {"3.13.15": "20261001"}, "keep 3.13.15"),
+        (("3.13.15",), "3.13", {"3.13.15": "20250101"}, "fetch 3.13.15+20261001"),
+        (("3.13.15+20250101",), "3.13", {}, "fetch 3.13.15+20261001"),
+        (("3.13.15+20261101",), "3.13", {}, "keep 3.13.15+20261101"),
+        # A build that nobody knows is no reason to think it older.
+        (("3.13.15",), "3.13", {}, "keep 3.13.15"),
+        (("3.13.15@/pyenv",), "3.13", {"3.13.15": "20250101"}, "keep 3.13.15"),
+        (("3.13.5@/pyenv",), "3.13", {}, "fetch 3.13.15"),
+        (("3.13.16",), "3.13", {}, "keep 3.13.16"),
+        (("3.9.1",), "3.9", {}, "keep 3.9.1"),
+        # Of several the newest counts, and one of pyman's own before one of others.
+        (("3.13.5", "3.13.15@/pyenv"), "3.13", {}, "fetch 3.13.15"),
+        (("3.13.15", "3.13.5", "3.13.16!"), "3.13", {}, "keep 3.13.15"),
+    ],
+)
+def test_what_an_upgrade_brings(installed, text, manifests, what):
+    assert told(decide_upgrade(parse_request(text), store(*installed), BUILDS, manifests)) == what
+
+
+def test_what_a_mirror_gets():
+    wanted = wanted_builds([parse_request(text) for text in ("3.13", "3.13.15", "3.12")], BUILDS, (), "x")
+    assert [build.release for build in wanted] == ["3.13.15", "3.12.12"]
+    with pytest.raises(NotFound):
+        wanted_builds([parse_request("3.10")], BUILDS, (), "x")
+    for text in ("system", "/usr/bin/python3"):
+        with pytest.raises(UsageError, match="names no build that could be mirrored"):
+            refuse_what_has_no_build(parse_request(text))
+    with pytest.raises(PymanError):
+        refuse_what_has_no_build(parse_request("graalpy3.12"))
+    refuse_what_has_no_build(parse_request("3.13"))

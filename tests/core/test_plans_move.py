@@ -10,6 +10,8 @@ from pyman.core.plans.move import (
     AliasMove,
     Follower,
     copies_of,
+    going_along,
+    library_of_runtime,
     may_need_work,
     onto_alias,
     plan_to_hold_back,
@@ -18,7 +20,7 @@ from pyman.core.plans.move import (
     through_other,
     version_lines,
 )
-from pyman.core.plans.steps import ReplaceFile, ReplaceLink, Verify
+from pyman.core.plans.steps import Plan, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.record import replace
 from pyman.core.version import Version
@@ -241,3 +243,47 @@ def test_lines_that_are_not_about_the_runtime_stay_as_they_are(lines):
         for line in lines:
             if "3.13" not in line:
                 assert line in after
+
+
+def test_a_move_of_an_alias_that_is_new_or_goes_asks_nothing_of_venvs():
+    one, there = follower(STDLIB), runtime("3.13.15")
+    made = AliasMove(Swap("3.13", None, "3.13.15"), None, there)
+    gone = AliasMove(Swap("3.13", "3.13.15", None), there, None)
+    assert plan_to_hold_back(made, one, "why") == Plan()
+    assert plan_to_update(gone, one) == Plan()
+    assert (copies_of(made, one), copies_of(gone, one)) == (Plan(), Plan())
+    assert (made.goes_up, gone.goes_up) == (False, False)
+    assert AliasMove(Swap("3.13", "a", "b"), runtime("3.13.5"), there).goes_up
+    assert not AliasMove(Swap("3.13", "a", "b"), there, runtime("3.13.5")).goes_up
+    assert not AliasMove(Swap("3.13", "a", "b"), there, there).goes_up
+
+
+def test_who_goes_along_is_told_and_counted():
+    move = AliasMove(Swap("3.13", "a", "b"), runtime("3.13.5"), runtime("3.13.15"), others=2)
+    asked = going_along(move, follower(STDLIB), "numpy needs <3.13.10", force=True)
+    assert (asked.others, asked.unprotected, asked.notes) == (3, (), (("/v", "goes along: numpy needs <3.13.10"),))
+    unasked = going_along(asked, follower(STDLIB), "why", force=False)
+    assert (unasked.others, unasked.unprotected, len(unasked.notes)) == (4, ("/v",), 2)
+
+
+def test_nobody_is_told_about_what_no_name_tells():
+    move = AliasMove(Swap("3.13", "3.13.5", "3.13.15"), runtime("3.13.5"), runtime("3.13.15"))
+    assert plan_to_tell_owner(move, follower(STDLIB, "3.13")) == Plan()
+    assert plan_to_tell_owner(move, follower(STDLIB, "pypy3.11-8.0.1")) == Plan()
+    assert plan_to_tell_owner(replace(move, new=None), follower(STDLIB, "3.13.5")) == Plan()
+
+
+def test_which_venvs_stop_a_move():
+    one = follower(STDLIB)
+    assert one.stops_moves
+    assert not replace(one, is_recorded=False).stops_moves
+    assert not replace(one, is_own=False).stops_moves
+    assert (one.place, replace(one, folder="/real").place) == ("/v", "/real")
+
+
+@pytest.mark.parametrize(
+    ("text", "library"),
+    [("3.13.5", "python3.13"), ("3.14.2t", "python3.14t"), ("3.13.5d", "python3.13"), ("pypy3.11-8.0.1", "pypy3.11")],
+)
+def test_the_folder_that_holds_packages(text, library):
+    assert library_of_runtime(runtime(text)) == library

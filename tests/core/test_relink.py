@@ -58,7 +58,13 @@ def test_what_a_venv_should_go_through(changes, alias, home, pins):
     found = target_for(following(**changes), STORE, alias)
     assert (found.home, found.pins, found.in_store, found.alias) == (home, pins, True, alias)
     assert found.prefix_in_use == home.removesuffix("/bin")
+    assert found.prefix == STORE.in_use(alias).path or found.pins
     assert found.executable.startswith(f"{home}/")
+
+
+def test_the_prefix_of_an_adopted_release_is_where_it_lies():
+    found = target_for(following(), store("3.13.5@/opt/python"), "3.13")
+    assert (found.prefix, found.home) == ("/opt/python", f"{RUNTIMES}/3.13/bin")
 
 
 def test_a_pinned_release_that_is_broken_is_no_target():
@@ -133,6 +139,7 @@ def test_the_link_tells_where_nobody_wrote_down_what_was_asked_for():
         ("/usr/bin", "3.13.1", "/usr/bin", False),
         # A folder of one release, which the alias has caught up with.
         (f"{RUNTIMES}/3.13.5/bin", "3.13.5", f"{RUNTIMES}/3.13/bin", False),
+        (f"{RUNTIMES}/3.13.15/bin", "3.13.15", f"{RUNTIMES}/3.13/bin", False),
         # One that is newer than what the alias leads to stays.
         ("/opt/3.13.16/bin", "3.13.16", "/opt/3.13.16/bin", True),
     ],
@@ -191,6 +198,7 @@ def test_whether_link_and_home_are_one_python(changes, one):
         ("home = /a/bin/\n", "/a/bin", False),
         ("home = /a/bin\n", "/a/bin/", False),
         ("home = /b/bin\n", "/a/bin", True),
+        ("home = /a/binX\n", "/a/bin", True),
         ("", "/a/bin", False),
         ("home = /b/bin\n", None, False),
     ],

@@ -24,6 +24,7 @@ from pyman.core.schedule import (
     cron_line,
     is_schedule_name,
     launchd_plist,
+    limits_of,
     marked_name,
     read_mark,
     refuse_odd,
@@ -223,3 +224,29 @@ def test_which_variables_go_along():
 def test_a_place_that_no_timer_can_name_is_refused(path):
     with pytest.raises(PymanError, match="cannot hold"):
         refuse_odd([path])
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "said"),
+    [
+        ("systemd", {"for_machine": True}, []),
+        ("systemd", {"lingers": True}, []),
+        ("systemd", {}, ["it runs only while you are logged in; `loginctl enable-linger` lets it run always"]),
+        ("launchd", {"for_machine": True}, ["a run that is missed while the Mac sleeps"]),
+        ("launchd", {}, ["it runs only while you are logged in", "a run that is missed while the Mac sleeps"]),
+        ("cron", {"has_daemon": True}, ["a run that is missed while the machine is off"]),
+        ("cron", {}, ["no cron daemon runs here", "a run that is missed while the machine is off"]),
+    ],
+)
+def test_when_a_timer_does_not_run(kind, named, said):
+    told = limits_of(kind, **{"for_machine": False, "lingers": False, "has_daemon": False, **named})
+    assert len(told) == len(said)
+    assert all(one.startswith(start) for one, start in zip(told, said, strict=True))
+
+
+def test_a_mark_of_neither_day_nor_week_is_none():
+    assert read_mark("# pyman-schedule: pyman-upkeep hourly", "pyman-upkeep") is None
+    assert read_mark("# pyman-schedule: pyman-upkeep", "pyman-upkeep") is None
+    assert read_mark("# pyman-schedule: pyman-upkeep weekly fix", "pyman-upkeep") == (WEEKLY, True)
+    assert read_mark("x\n# pyman-schedule: pyman-upkeep daily\n", "pyman-upkeep") == (DAILY, False)
+    assert read_mark("# pyman-schedule: another daily", "pyman-upkeep") is None
