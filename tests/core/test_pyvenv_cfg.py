@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, edit, parse_pyvenv_cfg, render, unquote
+from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, edit, other_settings, parse_pyvenv_cfg, render, unquote
 from stage.hostile import HUGE, damaged, text_of
 
 STDLIB = """\
@@ -225,3 +225,32 @@ def test_a_megabyte_of_anything_names_no_base(kind):
 
 def test_a_home_that_no_system_takes_is_none():
     assert parse_pyvenv_cfg("home = /a\0b\n").home is None
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"),
+    [
+        ("version = 3.13.5\n", "3.13"),
+        ("version_info = 3.13.5.final.0\n", "3.13"),
+        ("version = x\nversion_info = 3.12\n", "3.12"),
+        ("version = 3\n", None),
+        ("version = 3.²\n", None),
+        ("", None),
+    ],
+)
+def test_the_minor_that_a_file_names(text, minor):
+    assert parse_pyvenv_cfg(text).minor == minor
+
+
+def test_what_a_release_was_held_back_for():
+    assert parse_pyvenv_cfg(f"{HELD_BACK} = 3.13.5  numpy needs <3.13.10\n").held_back == (
+        "3.13.5",
+        "numpy needs <3.13.10",
+    )
+    assert parse_pyvenv_cfg(f"{HELD_BACK} = 3.13.5\n").held_back == ("3.13.5", "")
+    assert parse_pyvenv_cfg("").held_back is None
+
+
+def test_lines_that_no_maker_of_venvs_writes_are_kept_as_far_as_they_can_be():
+    settings = parse_pyvenv_cfg("home = /x\nversion = 3.13\nmine = a b\nodd = a\0b\n")
+    assert other_settings(settings) == {"mine": "a b"}

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pyman.core.plans.steps import CopyProgram, Plan, RemoveLink, ReplaceFile, ReplaceLink
-from pyman.core.repairs import DoneRepair, Present, as_line, by_run, changes_of, parse_line, plan_undo
+from pyman.core.record import replace
+from pyman.core.repairs import (
+    DoneRepair,
+    Present,
+    Undone,
+    as_line,
+    by_run,
+    changes_of,
+    modules_of,
+    parse_line,
+    plan_undo,
+    undone,
+)
 from pyman.core.venv import VenvFolder
 
 VENV = "/home/u/app/.venv"
@@ -93,3 +106,85 @@ def test_the_last_run_comes_first_and_its_venvs_in_their_order():
     runs = [[[one.folder for one in venv] for venv in run] for run in by_run(repairs, [])]
     assert runs == [[["/b"], ["/a", "/a"], ["/ab/c"]], [["/a"]]]
     assert [[venv[0].folder for venv in run] for run in by_run(repairs, ["/ab"])] == [["/ab/c"]]
+
+
+@pytest.mark.parametrize(
+    ("action", "python", "why"),
+    [
+        (
+            "rebuild",
+            "3.12.1",
+            "it was recreated, and the old one was not kept; `pyman rebuild /home/u/app/.venv -p 3.12` recreates it for 3.12",
+        ),
+        ("rebuild", "", "it was recreated, and the old one was not kept"),
+        ("refresh", "3.12.1", "its interpreter was copied again, and the old copy was not kept"),
+        ("rewrite", "3.12.1", "its old content was not kept"),
+    ],
+)
+def test_why_a_repair_stays(action, python, why):
+    repair = DoneRepair("20261127T000000Z-1-a", VENV, VENV, "x", action, python)
+    assert (repair.why_it_stays, repair.day) == (why, "2026-11-27")
+    assert plan_undo([repair], {}, VenvFolder(VENV)).reason == why
+
+
+@pytest.mark.parametrize(
+    ("change", "now"),
+    [
+        (ReplaceLink(f"{VENV}/x", "a", "b"), Present(None, b"", True)),
+        (ReplaceLink(f"{VENV}/x", "a", "b"), Present("c", None, True)),
+        (ReplaceLink(f"{VENV}/x", "a", "b"), Present()),
+        (ReplaceFile(f"{VENV}/x", b"a\n", b"b\n"), Present("b", None, True)),
+        (ReplaceFile(f"{VENV}/x", b"a\n", b"b\n"), Present()),
+        (RemoveLink(f"{VENV}/x", "a"), Present("c", None, True)),
+    ],
+)
+def test_what_is_neither_as_before_nor_as_after_is_left(change, now):
+    undo = plan_undo([done(change)], {f"{VENV}/x": now}, VenvFolder(VENV))
+    assert undo.reason == "x was changed since it was repaired on 2026-11-27"
+    assert undo.plan is None
+    assert not undo.is_settled
+
+
+def test_permissions_go_back_with_the_file():
+    changes = changes_of(Plan((ReplaceFile(f"{VENV}/bin/x", b"a", b"a", executable=True),)), {f"{VENV}/bin/x": 0o640})
+    repair = replace(done(), changes=changes)
+    undo = plan_undo([repair], {f"{VENV}/bin/x": Present(None, b"a", True, 0o750)}, VenvFolder(VENV))
+    assert undo.plan.steps == (ReplaceFile(f"{VENV}/bin/x", b"a", b"a", mode=0o640),)
+    assert plan_undo([repair], {f"{VENV}/bin/x": Present(None, b"a", True, 0o640)}, VenvFolder(VENV)).is_settled
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"folder": "relative"},
+        {"folder": "/a/../b"},
+        {"path": "/a\0b"},
+        {"run": 1},
+        {"python": 3},
+        {"changes": [{"path": "../x", "link": ["a", "b"]}]},
+        {"changes": [{"path": "/etc/passwd", "link": ["a", "b"]}]},
+        {"changes": [{"path": ".", "link": ["a", "b"]}]},
+        {"changes": [{"path": "a//b", "link": ["a", "b"]}]},
+        {"changes": [{"path": "x", "link": ["a"]}]},
+        {"changes": [{"path": "x", "sha256": ["a", "b"], "line": -1, "lines": 0, "old": "", "mode": None}]},
+        {"changes": [{"path": "x", "sha256": ["a", "b"], "line": 0, "lines": "1", "old": "", "mode": None}]},
+        {"changes": [{"path": "x"}]},
+        {"changes": 7},
+    ],
+)
+def test_a_line_that_pyman_did_not_write_is_no_repair(damage):
+    fields = json.loads(as_line(done(ReplaceLink(f"{VENV}/x", "a", "b"))))
+    assert parse_line(json.dumps({**fields, **damage}).encode()) is None
+
+
+def test_what_people_are_told_of_an_undo():
+    repairs = (
+        done(ReplaceLink(f"{VENV}/bin/python", "a", "b"), ReplaceFile(f"{VENV}/a.py", b"1", b"2")),
+        done(RemoveLink(f"{VENV}/x", "a")),
+    )
+    present = {f"{VENV}/bin/python": Present("b", None, True), f"{VENV}/a.py": Present(None, b"2", True, 0o644)}
+    undo = plan_undo(repairs, present, VenvFolder(VENV))
+    assert undo.links == ((f"{VENV}/bin/python", "a"), (f"{VENV}/x", "a"))
+    assert undone(undo) == Undone(VENV, ("stale-patch",), "3.13.5")
+    assert undone(replace(undo, links=())).python == ""
+    assert modules_of(undo.plan) == (f"{VENV}/a.py",)

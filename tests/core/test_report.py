@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyman.core.report import Numbers, numbers_of, parse_reports, worst_first
+from pyman.core.report import MOST_ROWS, Numbers, numbers_of, parse_answer, parse_reports, worst_first
 from pyman.errors import NOT_A_REPORT, PymanError
 
 
@@ -125,3 +125,37 @@ def test_what_is_counted():
     )  # fmt: skip
     two = report("other", venvs=[venv("/a", size=None)])
     assert numbers_of(parsed(one, two)) == Numbers(6, 2, 1, 1, 1, 50, 4)
+
+
+def test_answers_of_other_users_are_taken_as_far_as_they_are_understood():
+    answer = {
+        "venvs": [venv("/v"), "no row"],
+        "findings": [finding("/v", "moved", "error"), finding("/v", "moved", "worst")],
+        "summary": {"checked": 3, "fixed": "many"},
+        "changed": ["/v"],
+        "not_searched": "no",
+    }
+    answer["venvs"].pop()
+    found = parse_answer(json.dumps({"schema": "pyman/1", **answer}), "ann")
+    assert [one["path"] for one in found["venvs"]] == ["/v"]
+    assert [one["severity"] for one in found["findings"]] == ["error"]
+    assert (found["summary"]["checked"], found["changed"], found["not_searched"]) == (3, ["/v"], [])
+    assert all(isinstance(number, int) for number in found["summary"].values())
+    assert parse_answer(json.dumps({"schema": "pyman/1", "summary": 7}), "ann")["venvs"] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({"error": {"message": "rm -rf"}}, "it is an error"),
+        ({"venvs": 7}, "`venvs` is not a list"),
+        ({"findings": {}}, "`findings` is not a list"),
+        ({"venvs": [{}] * (MOST_ROWS + 1)}, "has more than"),
+    ],
+)
+def test_an_answer_that_is_none(answer, why):
+    with pytest.raises(PymanError, match=why) as refused:
+        parse_answer(json.dumps({"schema": "pyman/1", **answer}), "ann")
+    assert refused.value.message.startswith("ann is not a report of pyman")
+    # What another user wrote is not repeated.
+    assert "rm -rf" not in refused.value.message

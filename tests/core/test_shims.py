@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from pyman.core.escape import fish_quote, quote
 from pyman.core.shell.shims import (
+    is_of_a_venv,
     is_of_python,
     is_shim,
     names_to_link,
     own_program,
+    program_implementation,
     program_minor,
     program_of_venv,
     program_release,
@@ -134,3 +136,33 @@ def test_what_answers_for_the_python_of_a_venv(program, own):
 def test_headers_of_a_free_threaded_build_carry_its_letter():
     assert program_of_venv("python3-config", "3.14", "freethreaded") == "python3.14t-config"
     assert program_of_venv("pydoc3", "3.14", "freethreaded") == "pydoc3.14"
+
+
+def test_names_of_other_implementations_and_builds():
+    names = set(shim_names(["pypy3.11", "graalpy3.12", "3.13+20261101"]))
+    assert {"pypy3.11", "pypy3", "pypy", "graalpy", "python3.13", "pip3.13"} <= names
+    assert not {"pip3.11", "python3.11"} & names
+
+
+@pytest.mark.parametrize(
+    ("program", "implementation", "minor"),
+    [("pypy3.11", "pypy", "pypy3.11"), ("pypy3", "pypy", None), ("graalpy", "graalpy", None), ("python3.13", None, "3.13"),
+     ("pypy3-config", None, None), ("rustpython", None, None)],
+)  # fmt: skip
+def test_what_the_name_of_an_interpreter_means(program, implementation, minor):
+    assert (program_implementation(program), program_minor(program)) == (implementation, minor)
+
+
+@pytest.mark.parametrize(
+    ("program", "is_one"),
+    [
+        ("pydoc3.13", True),
+        ("idle", True),
+        ("python3-config", True),
+        ("python3", False),
+        ("pip", False),
+        ("x-config", False),
+    ],
+)
+def test_what_a_venv_has_not_itself(program, is_one):
+    assert is_of_a_venv(program) is is_one

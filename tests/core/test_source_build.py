@@ -8,6 +8,7 @@ from pyman.core.catalogue import Build, parse_sources
 from pyman.core.plans.install import Impossible, Keep, unknown_release
 from pyman.core.plans.source_build import BuildRelease, decide_build
 from pyman.core.prefix import BuiltFromSource, Manifest, manifest_fields, parse_manifest
+from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.source_build import (
     PARTS,
@@ -16,16 +17,24 @@ from pyman.core.source_build import (
     first_error,
     header_question,
     install_line,
+    lacking_note,
     missing_parts,
+    own_folder,
     package_manager,
     parts_of,
+    plugin_folder,
     read_definition,
+    read_options,
+    refuse_missing,
     release_of_definition,
+    step_of,
+    tarball_of_mirror,
     without_work_folder,
 )
 from pyman.core.store import Runtime, Store
 from pyman.core.tool_roots import python_builds
 from pyman.core.version import Version, parse_version
+from pyman.errors import IntegrityError, PymanError, UsageError
 
 V3135 = Version(3, 13, 5)
 SHA = "93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640"
@@ -275,3 +284,112 @@ def test_what_was_built_is_kept_or_built_again_as_it_was():
     other = decide_build(request, store, RELEASES, built, ("--y",), force=True)
     assert isinstance(other, BuildRelease)
     assert other.options == ("--y",)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ()),
+        ("--enable-optimizations  --with-lto", ("--enable-optimizations", "--with-lto")),
+        ("CFLAGS=-O2 '--with-x=y'", ("CFLAGS=-O2", "--with-x=y")),
+    ],
+)
+def test_options_that_are_passed_on(text, words):
+    assert read_options(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("--prefix=/usr", "`--prefix` cannot be given: pyman chooses where a Python lies"),
+        ("--libdir", "`--libdir` cannot be given"),
+        ("--enable-shared", "`--enable-shared` cannot be given: the result could not be moved to its place"),
+        ("--enable-framework=/x", "`--enable-framework` cannot be given: the result could not be moved"),
+        ("optimizations", "`optimizations` is not an option of configure"),
+        ("-O2", "`-O2` is not an option of configure"),
+        ("cflags=-O2", "`cflags=-O2` is not an option of configure"),
+        ("'CFLAGS=-O2 -g'", "cannot pass `CFLAGS=-O2 -g` on: it splits options at blanks"),
+        ("--with-x=$HOME", "cannot pass `--with-x=$HOME` on"),
+        ("--with-x=*", "cannot pass `--with-x=*` on"),
+        ("'open", "`--build-with 'open` cannot be understood: no closing quotation"),
+    ],
+)
+def test_options_that_are_refused(text, said):
+    with pytest.raises(UsageError) as refused:
+        read_options(text)
+    assert said in refused.value.message
+
+
+def test_a_mirror_that_has_another_source_than_python_build_is_not_believed():
+    known = SourceTarball(V3135, "default", "https://python.org/x", SHA)
+    listed = SourceTarball(V3135, "default", "/mirror/x", SHA, "tgz", 7, is_defined=False)
+    assert tarball_of_mirror(known, listed, "/mirror") == replace(listed, is_defined=True)
+    with pytest.raises(
+        IntegrityError, match=f"the source of Python 3.13.5 has the sha256 {'0' * 64} in the list of /mirror"
+    ):
+        tarball_of_mirror(known, replace(listed, sha256="0" * 64), "/mirror")
+    assert (listed.file_name, known.file_name, known.release) == (
+        "Python-3.13.5.tar.gz",
+        "Python-3.13.5.tar.xz",
+        "3.13.5",
+    )
+
+
+@pytest.mark.parametrize(
+    ("programs", "names", "manager", "named", "said", "hint"),
+    [
+        (["gcc"], [], "apt", {}, "lacks gcc", "build-essential"),
+        (["xz"], [], "brew", {}, "lacks xz", "brew install xz"),
+        (["gcc"], [], "brew", {}, "lacks gcc", "run `xcode-select --install`"),
+        ([], ["ssl"], "apt", {}, "lacks the headers of ssl", "libssl-dev"),
+        (["make"], ["ssl"], "", {}, "lacks make, the headers of ssl", "install them with their development files"),
+    ],
+)
+def test_what_a_build_cannot_do_without(programs, names, manager, named, said, hint):
+    missing = [part for part in PARTS if part.name in names]
+    with pytest.raises(PymanError) as refused:
+        refuse_missing("3.13.5", programs, missing, manager, root=True, brings_ssl=False)
+    assert said in refused.value.message
+    assert hint in refused.value.hint
+
+
+def test_what_a_build_can_do_without():
+    optional = [part for part in PARTS if not part.required]
+    required = [part for part in PARTS if part.required]
+    refuse_missing("3.13.5", [], optional, "apt", root=True, brings_ssl=False)
+    refuse_missing("3.13.5", [], required, "apt", root=True, brings_ssl=True)
+    one = lacking_note(optional[:1], "apt", root=True)
+    assert one.startswith(
+        f"{optional[0].name} will be missing, because the headers are not installed: to have it, run `"
+    )
+    assert ": to have them, run `" in lacking_note(optional[:2], "apt", root=True)
+    assert lacking_note(optional[:2], "", root=True).endswith("because the headers are not installed")
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [("checking for gcc", "configuring"), ("gcc -c x.c", "compiling"), ("Compiling 'x'", "installing"), ("hello", "")],
+)
+def test_what_a_build_is_doing(line, step):
+    assert step_of(line) == step
+
+
+def test_where_python_build_belongs():
+    inside = "/home/me/.pyenv/plugins/python-build/bin/python-build"
+    assert (own_folder(inside), plugin_folder(inside)) == ("/home/me/.pyenv", "/home/me/.pyenv/plugins/python-build")
+    assert own_folder("/usr/bin/python-build") == "/usr"
+
+
+def test_requests_that_no_build_answers():
+    releases = [(V3135, "default"), (Version(3, 13, 15), "default"), (Version(3, 14, 0, "rc1"), "default")]
+
+    def refused(text, mirror=""):
+        decision = decide_build(parse_request(text), Store("/s"), releases, {}, (), mirror=mirror)
+        assert isinstance(decision, Impossible)
+        return decision.error
+
+    assert refused("pypy3.11").message == "`pypy3.11` cannot be built: pyman builds CPython only"
+    assert refused("rustpython").code == "unsupported"
+    assert refused("3.13.9").hint.endswith(", or build `3.13.15`")
+    assert refused("3.14.9").hint.endswith("is a part of")
+    assert refused("3.12", "/mirror").message == "the mirror /mirror has no source of Python 3.12"

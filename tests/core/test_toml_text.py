@@ -7,7 +7,7 @@ import tomllib
 import pytest
 from hypothesis import given, settings
 
-from pyman.core.toml_text import NotToml, parse_toml
+from pyman.core.toml_text import NotToml, parse_toml, replace_value
 from stage.hostile import HUGE, damaged, text_of
 
 PROJECT = b"""[project]
@@ -66,3 +66,43 @@ def test_dots_that_are_no_key_are_no_harm(text):
 def test_a_megabyte_of_anything(kind):
     with pytest.raises(NotToml):
         parse_toml("x = 1\nx" + text_of(HUGE[kind]))
+
+
+TEXT = """\
+# kept
+['demo']  # kept
+"patch" = "3.13.5"\r
+minor = '3.13' # gone
+[other]
+patch = "1"
+"""
+
+
+def test_one_string_is_replaced_and_every_other_line_stays():
+    assert replace_value(TEXT, "demo", "patch", "3.13.15") == TEXT.replace('"patch" = "3.13.5"', '"patch" = "3.13.15"')
+    assert replace_value(TEXT, "other", "patch", 'a"\\b') == TEXT.replace('patch = "1"', 'patch = "a\\"\\\\b"')
+    assert replace_value('[t]\nk = "a"', "t", "k", "b") == '[t]\nk = "b"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[t]\nj = "a"\n',
+        '[s]\nk = "a"\n[t]\n',
+        't = {k = "a"}\n',
+        't.k = "a"\n',
+        # A line that only looks like it.
+        '[t]\nx = """\nk = "a"\n"""\nk.y = 1\n',
+        '[t]\nk = """\na"""\n',
+        "no toml",
+    ],
+)
+def test_what_is_not_written_that_way_is_told(text):
+    with pytest.raises(NotToml):
+        replace_value(text, "t", "k", "b")
+
+
+@pytest.mark.parametrize("value", ["a\nb", "\0", "\x7f"])
+def test_a_control_character_is_not_written(value):
+    with pytest.raises(NotToml, match="control character"):
+        replace_value('[t]\nk = "a"\n', "t", "k", value)

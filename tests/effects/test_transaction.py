@@ -376,3 +376,58 @@ def test_what_is_behind_a_plan_is_taken_with_it_or_neither(places, venv):
     with Transaction(places) as transaction:
         transaction.attempt(plan(b"old"))
     assert (tree(places.home)["envs.toml"][1], tree(venv)["bin/link"][1]) == (b"new", "/new")
+
+
+@pytest.mark.parametrize("kind", ["own", "unknown", "bytecode"])
+def test_where_the_system_cannot_exchange_two_names(places, venv, monkeypatch, kind):
+    """Three renames do the same, with nothing left over, there and back."""
+    monkeypatch.setattr("pyman.effects.transaction.exchange", lambda *_given, **_named: False)
+    before = tree(venv)
+    step, name, after = steps_of(venv, places)[kind]
+    with pytest.raises(PymanError), Transaction(places) as transaction:
+        transaction.take(Plan((step,), venv=VenvFolder(venv)))
+        raise PymanError("no")
+    assert tree(venv) == before
+    with Transaction(places) as transaction:
+        transaction.take(Plan((step,), venv=VenvFolder(venv)))
+    now = tree(venv)
+    assert now.keys() == before.keys() - ({name} if after is None else set())
+    assert after is None or now[name][1] == after[1]
+
+
+def test_an_exchange_that_fails_half_way_goes_back(places, venv, monkeypatch):
+    monkeypatch.setattr("pyman.effects.transaction.exchange", lambda *_given, **_named: False)
+    before = tree(venv)
+    rename, calls = os.rename, []
+
+    def failing(source, target, **named):
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), source)
+        rename(source, target, **named)
+
+    monkeypatch.setattr(os, "rename", failing)
+    with Transaction(places) as transaction, pytest.raises(PymanError):
+        transaction.attempt(Plan((steps_of(venv, places)["own"][0],), venv=VenvFolder(venv)))
+    monkeypatch.undo()
+    assert tree(venv) == before
+
+
+def test_all_that_could_not_be_put_back_is_told(places):
+    def fail(error):
+        raise error
+
+    failure = PymanError("no", hint="first")
+    with pytest.raises(PymanError), Transaction(places) as transaction:
+        transaction.undo_with(lambda: fail(OSError(errno.EIO, "broken", "/a")))
+        transaction.undo_with(lambda: fail(PymanError("it lies there")))
+        raise failure
+    assert failure.message == "no, and not everything could be put back: it lies there; [Errno 5] broken: '/a'"
+    assert failure.hint == "first"
+
+
+def test_a_shared_file_that_was_changed_is_told_by_its_path(places, venv):
+    step = OwnCopy(f"{venv}/{PACKAGES}/module.py", PACKAGES, "sha256", sha256(b"other"))
+    said = f"^{step.path} was changed by another process"
+    with pytest.raises(Changed, match=said), Transaction(places) as transaction:
+        transaction.take(Plan((step,), venv=VenvFolder(venv)))
