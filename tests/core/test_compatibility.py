@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.requirements import InvalidRequirement, Requirement
 
+from pyman.core.architecture import shown
 from pyman.core.packages.compatibility import (
     Move,
     Need,
@@ -17,8 +18,9 @@ from pyman.core.packages.compatibility import (
     ordinary_marker,
 )
 from pyman.core.packages.package import Distribution, normalize_name
+from pyman.core.record import replace
 from pyman.core.request import parse_request
-from pyman.core.version import parse_version
+from pyman.core.version import Version, parse_version
 from stage.hostile import HUGE, damaged, text_of
 
 
@@ -280,3 +282,82 @@ def test_a_megabyte_of_requirement_is_not_checked(kind):
     for line in (text, f"spam>={text}", f"spam; python_version > '{text}'", f"spam; {text}"):
         for one in (line, line[:9000]):
             Move(*UPGRADE).check([dist("p", requires_python=one, requires_dist=[one]), dist("spam", one)])
+
+
+PYPY_OLD, PYPY_NEW = (
+    replace(release("3.11.15"), version=Version(3, 11, 15, implementation="pypy", own=own))
+    for own in ("7.3.19", "8.0.1")
+)
+
+
+def test_extensions_of_another_abi_of_pypy_are_not_loaded():
+    move = Move(PYPY_OLD, PYPY_NEW)
+    assert (PYPY_OLD.shown, PYPY_OLD.abi, move.lost_abi) == ("PyPy 7.3.19", "pypy311-pp73", "pypy311-pp73")
+    needs = [
+        Need("spam", "s.so", abi="pypy311-pp73"),
+        Need("", "t.so", abi="pypy311-pp73"),
+        Need("x", "x.so", abi="abi3"),
+    ]
+    assert move.check([], needs).reasons == (
+        "spam has s.so compiled for pypy311-pp73, and PyPy 8.0.1 loads pypy311-pp80",
+        "t.so is compiled for pypy311-pp73, and PyPy 8.0.1 loads pypy311-pp80",
+    )
+    assert (Move(PYPY_OLD, PYPY_OLD).lost_abi, Move(*UPGRADE).lost_abi, release("3.13.5").abi) == ("", "", "")
+
+
+INTEL, ARM = frozenset(("x86_64",)), frozenset(("arm64",))
+
+
+def test_an_architecture_that_is_lost_takes_what_is_built_for_it():
+    both = replace(release("3.13.5"), architectures=INTEL | ARM)
+    arm = replace(release("3.13.15"), architectures=ARM)
+    move = Move(both, arm)
+    assert move.lost_architectures == INTEL
+    needs = [
+        Need("spam", "s.so", architectures=INTEL),
+        Need("", "t.so", architectures=INTEL),
+        Need("fat", "f.so", architectures=INTEL | ARM),
+    ]
+    assert move.check([], needs).reasons == (
+        f"spam has s.so for {shown(INTEL)}, and 3.13.15 is built for {shown(ARM)}",
+        f"t.so is for {shown(INTEL)}, and 3.13.15 is built for {shown(ARM)}",
+    )
+    assert Move(both, release("3.13.15")).lost_architectures == frozenset()
+    assert Move(release("3.13.5"), arm).lost_architectures == frozenset()
+    [reason] = Move(replace(both, architectures=INTEL), arm).check([]).reasons
+    assert reason == f"3.13.15 is built for {shown(ARM)}, and 3.13.5 for {shown(INTEL)}"
+
+
+def test_what_begins_to_be_required():
+    spam = dist("spam", requires_dist=[FLIP, "other"])
+    assert [one.name for one in Move(*UPGRADE).beginning(spam)] == ["backport"]
+    assert Move(*UPGRADE).beginning(dist("spam")) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named", "broken"),
+    [
+        ([], [dist("a", requires_dist=["b>=2"])], {}, ("a 1.0 needs b>=2, which is not installed",)),
+        ([], [dist("a", requires_dist=["b>=2"]), dist("b", "1.0")], {}, ("a 1.0 needs b>=2, and 1.0 is installed",)),
+        ([], [dist("a", requires_dist=["b>=2"]), dist("b", "2.0")], {}, ()),
+        # What was so before is no news.
+        ([dist("a", requires_dist=["b>=2"])], [dist("a", requires_dist=["b>=2"])], {}, ()),
+        ([dist("a", requires_dist=["b"]), dist("b")], [dist("a", requires_dist=["b"])], {}, ("a 1.0 needs b, which is not installed",)),
+        # What is missing may come from the base, but not in another version.
+        ([], [dist("a", requires_dist=["b"])], {"system_site_packages": True}, ()),
+        ([], [dist("a", requires_dist=["b>=2"]), dist("b")], {"system_site_packages": True}, ("a 1.0 needs b>=2, and 1.0 is installed",)),
+        # Nobody knows which extras were asked for, and what does not apply is not needed.
+        ([], [dist("a", requires_dist=['b; extra == "x"', 'c; python_version < "3"'])], {}, ()),
+        ([], [dist("a", requires_dist=["b >< 2", "=="])], {}, ()),
+    ],
+)  # fmt: skip
+def test_what_a_new_venv_lacks_that_the_old_one_had(before, after, named, broken):
+    assert newly_broken(before, after, *UPGRADE, **named) == broken
+
+
+def test_a_marker_may_apply_on_the_new_minor_alone():
+    spam = dist("spam", requires_dist=['tomli; python_version < "3.11"'])
+    assert newly_broken([spam], [spam], release("3.13.5"), release("3.10.1")) == (
+        "spam 1.0 needs tomli, which is not installed",
+    )
+    assert newly_broken([spam], [spam], release("3.13.5"), release("3.12.1")) == ()

@@ -8,18 +8,26 @@ from hypothesis import given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
 
+from pyman.core.escape import as_word
 from pyman.core.owners import (
     Base,
     OwnerFile,
     creator_of,
+    foreign_command,
     is_pdm_name,
     is_pipenv_name,
+    owner_command,
     owner_files_of,
+    owner_hint,
+    reads_exact_release,
     rewrite_owner_file,
 )
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
+from pyman.core.relink import target_for
 from pyman.core.version import Version
+from stage.facts import RUNTIMES, following
 from stage.hostile import HUGE, damaged
+from stage.stores import store
 
 STDLIB = "version = 3.13.5\ncommand = /usr/bin/python3 -m venv /home/u/pyman\n"
 
@@ -203,3 +211,42 @@ def test_a_megabyte_of_anything_stays(name, kind):
     folder = "/c/shop-AbCd1_-2-py3.13"
     place = "/c" if name == "envs.toml" else folder
     assert rewrite_owner_file(OwnerFile(f"{place}/{name}", HUGE[kind]), folder, MOVED) == HUGE[kind]
+
+
+TARGET = target_for(following(), store("3.13.15"), "3.13")
+PYTHON = f"{RUNTIMES}/3.13/bin/python3.13"
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({"creator": "tox", "folder": "/my app/.tox/py313"}, "cd '/my app' && tox run --recreate -e py313"),
+        # Elsewhere nothing tells where its project is; and what begins with a dot it keeps for itself.
+        ({"creator": "tox", "folder": "/envs/py313"}, None),
+        ({"creator": "tox", "folder": "/p/.tox/.pkg"}, None),
+        ({"creator": "tox", "folder": "/p/.tox/-x"}, None),
+        (
+            {"creator": "pipx", "folder": "/t/black", "names": ("pipx_metadata.json",)},
+            f"pipx reinstall --python {PYTHON} black",
+        ),
+        ({"creator": "pipx", "folder": "/t/shared"}, None),
+        ({"creator": "uv", "folder": "/t/ruff"}, f"uv tool upgrade --python {PYTHON} ruff"),
+        # It refuses a tool whose Python is gone.
+        ({"creator": "uv", "folder": "/t/ruff", "interpreter": None}, None),
+        ({"creator": "poetry", "folder": "/c/demo"}, None),
+    ],
+)
+def test_what_owners_offer(changes, command):
+    facts = following(**changes)
+    assert owner_command(facts, TARGET) == command
+    assert owner_command(facts, None) is None
+    own = foreign_command(facts)
+    assert own == f"pyman doctor {as_word(facts.folder)} --fix --foreign"
+    first = f"run `{command}`, or" if command else "run"
+    assert owner_hint(facts, TARGET, asks=False) == f"{first} `{own}`"
+    assert owner_hint(facts, TARGET, asks=True) == f"{first} `{own} --yes`"
+
+
+def test_pre_commit_reads_the_very_release():
+    assert reads_exact_release("/c/repo/py_env-python3.13")
+    assert not reads_exact_release("/c/py_env-x/demo")
