@@ -77,6 +77,10 @@ class Session:
         """The working directory as the user sees it; `/` where it is gone."""
         return self.places.cwd
 
+    def absolute(self, text: str) -> str:
+        """The absolute path of a file or folder that the user named; no link is followed."""
+        return os.path.abspath(os.path.join(self.cwd, os.path.expanduser(text)))
+
 
 # What a command found or did, before anybody put it on a screen.
 

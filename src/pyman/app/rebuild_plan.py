@@ -283,7 +283,7 @@ def _old_release(facts: VenvFacts, new: Release) -> Release:
 def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPlan:
     """Install from the project's lock file, or from a requirements file, instead of what was there."""
     if source != LOCK:
-        path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(source)))
+        path = session.absolute(source)
         if not os.path.exists(path) or os.path.isdir(path):
             raise NotFound(f"there is no file {path}", hint=f"name a requirements file, or `{LOCK}`")
         batch = Batch(dependencies=True, file=path, system_site_packages=plan.spec.system_site_packages)

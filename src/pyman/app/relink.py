@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:
     """False where the same minor and variant is meant and a relink does what is wanted."""
     from pyman.app.rebuild_plan import installed_python
-    from pyman.app.repair import is_for_fix
     from pyman.core.plans.rebuild import means_same_minor
 
     if options.force or options.yes or options.source is not None or options.allow_newer or options.minor is not None:
@@ -49,7 +48,7 @@ def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -
     findings = _look(session, facts)
     if any(finding.action in (REBUILD, RECREATE) for finding in findings):
         return True
-    if any(finding.severity == ERROR and not is_for_fix(finding) for finding in findings):
+    if any(finding.severity == ERROR and not finding.is_for_fix for finding in findings):
         return True  # Nothing else repairs it.
     if options.python is None:
         return False
@@ -74,11 +73,11 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
 
     Raises PymanError where that fails; the venv is then as it was.
     """
-    from pyman.app.repair import is_for_fix, repair_venv
+    from pyman.app.repair import repair_venv
 
     shown = short_path(session, facts.path)
     findings = _look(session, facts)
-    wanted = [finding for finding in findings if is_for_fix(finding)]
+    wanted = [finding for finding in findings if finding.is_for_fix]
     count = _count(facts)
     target = _other_target(session, facts, options) if options.python is not None else None
     if session.dry_run:
@@ -155,7 +154,7 @@ def named_venv(session: Session, text: str | None) -> VenvFacts:
     Raises NotFound where there is none.
     """
     named = text or session.environ.get("VIRTUAL_ENV") or ".venv"
-    path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(named)))
+    path = session.absolute(named)
     facts = read_one(session.places, path)
     if facts is None:
         inside = os.path.join(path, ".venv")

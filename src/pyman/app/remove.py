@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 
 from pyman.app.console import Session, megabytes
 from pyman.app.search import search_before_removal
@@ -52,7 +51,7 @@ def to_remove(session: Session, store: Store, text: str) -> Runtime:
         return named
     request = parse_request(text)
     if request.kind == "path":
-        path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(text)))
+        path = session.absolute(text)
         fitting = [runtime for runtime in (runtime_at(store, path),) if runtime is not None]
     else:
         fitting = [runtime for runtime in store.runtimes if request.admits(runtime.version, runtime.variant)]

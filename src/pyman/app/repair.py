@@ -81,11 +81,6 @@ class Outcome:
     """What is still wrong with it."""
 
 
-def is_for_fix(finding: Finding) -> bool:
-    """True for a finding that `--fix` does something about; `upgrade` is only named."""
-    return bool(finding.action) and finding.action != actions.UPGRADE
-
-
 def forget_gone(session: Session, finding: Finding, repaired: list[RepairResult]) -> None:
     """Forget a record whose venv is gone."""
     try:
@@ -134,7 +129,7 @@ def repair_venv(
         found = diagnose_venv(facts, judge(session, store, [facts], foreign=foreign, fitness=fitness))
         left = unacknowledged(found, accepted)
         tried = {(done.finding.code, done.finding.action) for done in repaired[start:]}
-        finding = next((one for one in left if is_for_fix(one) and (one.code, one.action) not in tried), None)
+        finding = next((one for one in left if one.is_for_fix and (one.code, one.action) not in tried), None)
         if finding is None:
             break
         if finding.asks and not allowed(finding):

@@ -60,7 +60,7 @@ def read_reports(
     """The reports in files; one that is none is handed to `failed`, and does not keep the others from being read."""
     found: list[dict[str, Any]] = []
     for name in files:
-        path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(name)))
+        path = session.absolute(name)
         try:
             found += parse_reports(read_text(path, _LARGEST), path)
         except PymanError as error:

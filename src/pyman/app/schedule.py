@@ -150,11 +150,11 @@ def _schedule(session: Session, tools: TimerTools, when: When, *, fix: bool) -> 
 
 def _absolute(session: Session) -> dict[str, str]:
     mirror = session.environ.get("PYMAN_MIRROR", "")
-    here = os.path.join(session.cwd, os.path.expanduser(mirror))
+    here = session.absolute(mirror)
     return {
         "PYMAN_CACHE_DIR": session.places.cache,
         "PYMAN_CONFIG": session.places.config,
-        "PYMAN_MIRROR": os.path.abspath(here) if "://" not in mirror and os.path.isdir(here) else mirror,
+        "PYMAN_MIRROR": here if "://" not in mirror and os.path.isdir(here) else mirror,
     }
 
 

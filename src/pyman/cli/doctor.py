@@ -82,7 +82,7 @@ def doctor(
     if undo:
         if fix:
             raise UsageError("`--undo` takes repairs back, `--fix` makes them", hint="give one of them")
-        return _take_back(session, _places(session, folders or []))
+        return _take_back(session, list(map(session.absolute, folders or [])))
     return _doctor(session, _Options(folders or [], fix, foreign, yes, ignore or [], search))
 
 
@@ -99,10 +99,6 @@ class _Options:
     yes: bool
     ignore: list[str]
     search: bool | None
-
-
-def _places(session: Session, folders: list[str]) -> list[str]:
-    return [os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder))) for folder in folders]
 
 
 def _for_all_users(session: Session, options: _Options) -> Answer:
@@ -125,7 +121,7 @@ def _for_all_users(session: Session, options: _Options) -> Answer:
 
 def _doctor(session: Session, options: _Options) -> Answer:
     """Of this user alone."""
-    wanted, fix, foreign = _places(session, options.folders), options.fix, options.foreign
+    wanted, fix, foreign = list(map(session.absolute, options.folders)), options.fix, options.foreign
     searched: HomeSearch | None = None
 
     def look() -> Examination:
@@ -152,10 +148,8 @@ def _doctor(session: Session, options: _Options) -> Answer:
     flags = [*(("--foreign",) if foreign else ()), *(f"--ignore {as_word(code)}" for code in options.ignore)]
     asked = " ".join(("pyman doctor", *map(as_word, options.folders), *flags))
     if session.dry_run or not fix:
-        from pyman.app.repair import is_for_fix
-
         judged = [
-            JudgedFinding(finding, PLANNED if session.dry_run and is_for_fix(finding) else OPEN)
+            JudgedFinding(finding, PLANNED if session.dry_run and finding.is_for_fix else OPEN)
             for finding in worst_first(seen.findings)
         ]
         return answer(session, seen, judged, asked, fix=fix, dry_run=session.dry_run)
@@ -300,7 +294,7 @@ def _fix(
     yes: bool,
 ) -> None:
     """Repair the store, then one venv after the other; what was not touched is not looked at again."""
-    from pyman.app.repair import forget_gone, is_for_fix, repair_store, repair_venv, repair_work_folder
+    from pyman.app.repair import forget_gone, repair_store, repair_venv, repair_work_folder
     from pyman.app.shims import keep_shims_current
     from pyman.core.diagnosis.venv import list_venv
     from pyman.effects.moves.check import Fitness
@@ -316,7 +310,7 @@ def _fix(
         done.look_at(look())
         left = done.left
     fitness = Fitness(session.places.cache)
-    waiting = [path for path, found in left.items() if any(map(is_for_fix, found))]
+    waiting = [path for path, found in left.items() if any(one.is_for_fix for one in found)]
     waiting = _with_yes_for_found(session, done, waiting, yes=yes)
     task = f"repairing {len(waiting)} venvs"
     # Nothing moves on the terminal while a question stands there.

@@ -98,7 +98,7 @@ def _adopted(session: Session, name: str) -> Runtime:
 
 def _record_of(session: Session, name: str) -> tuple[str, str] | None:
     """The record of a venv, by its path or by its name in the store."""
-    path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(name)))
+    path = session.absolute(name)
     for known in recorded_venvs(session.places):
         if known.name == name or known.path == path or os.path.realpath(known.path) == os.path.realpath(path):
             return known.name, known.path

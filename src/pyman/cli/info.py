@@ -52,7 +52,7 @@ def info(
     """
     store = read_stores(session.places)
     if subject is not None:
-        path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(subject)))
+        path = session.absolute(subject)
         if "/" in subject or subject.startswith((".", "~")) or os.path.lexists(os.path.join(path, "pyvenv.cfg")):
             runtime = runtime_at(store, path)
             if runtime is not None:

@@ -161,7 +161,7 @@ def _refuse_what_has_no_build(request: Request) -> None:
 
 
 def _install_archive(session: Session, text: str, done: installing.Installed, *, force: bool, check: bool) -> None:
-    path = _archive_of(text, session.cwd)
+    path = _archive_of(session, text)
     local = verified_archive(path, session.places.cache)
     request = Request(os.path.basename(path), "path")
     there = session.store().runtime(local.name) if local.name is not None else None
@@ -183,9 +183,9 @@ def _install_archive(session: Session, text: str, done: installing.Installed, *,
     keep_shims_current(session)
 
 
-def _archive_of(text: str, cwd: str) -> str:
+def _archive_of(session: Session, text: str) -> str:
     """The absolute path of a local archive. Raises PymanError where there is none."""
-    path = os.path.abspath(os.path.join(cwd, os.path.expanduser(text)))
+    path = session.absolute(text)
     if not os.path.isfile(path):
         raise NotFound(f"there is no archive {path}", hint="name a file ending in .tar.gz")
     return path

@@ -54,7 +54,7 @@ def mirror(
             raise UsageError(f"`{name}` is not a platform", hint=f"name one as upstream does: this machine is {here}")
         known = _known(session, name, asked)
         wanted += wanted_builds(asked, known.builds, known.unusable, name)
-    place = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))
+    place = session.absolute(folder)
     archives = [mirrored(build) for build in wanted]
     table = Reasons(session, may_ask=True).table
     if session.dry_run:

@@ -129,13 +129,9 @@ def _in_words(hosts: list[dict[str, Any]], numbers: Numbers) -> str:
     return f"{where}{count_of_venvs(numbers.venvs)}, {megabytes(numbers.size)}; {', '.join(parts) or 'all healthy'}"
 
 
-def _path_of(session: Session, name: str) -> str:
-    return os.path.abspath(os.path.join(session.cwd, os.path.expanduser(name)))
-
-
 def _refuse_as_page(session: Session, name: str, files: Sequence[str]) -> None:
     """Raise UsageError where a page would take the place of a report, or of what is no file: a device, a pipe."""
-    path = _path_of(session, name)
+    path = session.absolute(name)
     try:
         status = os.stat(path)
     except OSError:
@@ -144,7 +140,7 @@ def _refuse_as_page(session: Session, name: str, files: Sequence[str]) -> None:
         raise UsageError(f"{path} is not a file", hint="name a file for the page, such as report.html")
     for file in files:
         try:
-            same = os.path.samestat(status, os.stat(_path_of(session, file)))
+            same = os.path.samestat(status, os.stat(session.absolute(file)))
         except OSError:
             continue
         if same:
@@ -154,7 +150,7 @@ def _refuse_as_page(session: Session, name: str, files: Sequence[str]) -> None:
 def _write_page(session: Session, name: str, hosts: list[dict[str, Any]]) -> str:
     from pyman.cli.show.report_page import page
 
-    path = _path_of(session, name)
+    path = session.absolute(name)
     text = page(hosts)
     if not session.dry_run:
         try:

@@ -115,7 +115,7 @@ def _make(session: Session, options: VenvOptions, install: Callable[[str], None]
 
 
 def _requirements_file(session: Session, text: str) -> str:
-    path = os.path.abspath(os.path.join(session.cwd, os.path.expanduser(text)))
+    path = session.absolute(text)
     if not os.path.exists(path) or os.path.isdir(path):
         raise NotFound(f"there is no file {path}", hint="name a requirements file")
     return path

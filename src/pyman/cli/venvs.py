@@ -111,7 +111,7 @@ def _venvs(
     search: bool | None,
 ) -> Answer:
     """Of this user alone."""
-    wanted = [_absolute(session, folder) for folder in folders or ()]
+    wanted = [session.absolute(folder) for folder in folders or ()]
     age: int | None = None
     if unused is not None:
         from pyman.core.last_use import parse_age
@@ -173,7 +173,7 @@ def register(
         pyman register .venv
         pyman register ~/projects
     """
-    wanted = [_absolute(session, folder) for folder in folders]
+    wanted = [session.absolute(folder) for folder in folders]
     _refuse_missing(wanted)
     kept = [path for path in wanted if _keep_unfinished(session, path)]
     inventory = take_inventory(
@@ -252,10 +252,6 @@ def _numbers(session: Session, venvs: list[ListedVenv]) -> list[str]:
     return [f"{count} {word}" for count, word in (*told, (unsupported, "on a Python without support")) if count]
 
 
-def _absolute(session: Session, folder: str) -> str:
-    return os.path.abspath(os.path.join(session.cwd, os.path.expanduser(folder)))
-
-
 def _refuse_missing(folders: list[str]) -> None:
     for folder in folders:
         if not os.path.lexists(folder):
@@ -267,7 +263,7 @@ def _refuse_missing(folders: list[str]) -> None:
 def _runs(session: Session, venv: ListedVenv, request: Request) -> bool:
     if request.kind != "path":
         return venv.runs(request)
-    place = os.path.realpath(_absolute(session, request.text))
+    place = os.path.realpath(session.absolute(request.text))
     return venv.base is not None and (venv.base.path == place or venv.base.path.startswith(f"{place}/"))
 
 

@@ -50,6 +50,11 @@ class JudgedFinding:
         return self.status != FIXED and self.finding.is_open
 
     @property
+    def is_for_fix(self) -> bool:
+        """True where `--fix` would do something about it."""
+        return self.status == OPEN and self.finding.is_for_fix
+
+    @property
     def message(self) -> str:
         """What is wrong, why that counts, and why it still is so."""
         message = f"{self.finding.message}; {self.reason}" if self.reason else self.finding.message
@@ -99,9 +104,9 @@ def answer(
         if any(one.finding.asks and one.status == "planned" for one in judged):
             notes.append(f"some repairs need confirmation: `{asked} --fix --yes`")
     elif fix and not dry_run:
-        if any(one.finding.asks and _is_for_fix(one) for one in judged):
+        if any(one.finding.asks and one.is_for_fix for one in judged):
             notes.append(f"some repairs need confirmation: `{asked} --fix --yes`")
-    elif any(_is_for_fix(one) for one in judged):
+    elif any(one.is_for_fix for one in judged):
         notes.append(f"`{asked} --fix` repairs this; `--dry-run` shows the repairs first")
     if judged and is_terminal(sys.stdout):
         notes.append(f"`pyman doctor --explain {judged[0].finding.code}` explains a finding")
@@ -204,12 +209,6 @@ def undo_answer(session: Session, done: Sequence[Undone], left: Sequence[tuple[s
 def _what_is_back(undone: Undone) -> str:
     codes = ", ".join(undone.codes)
     return f"{codes}; it runs Python {undone.python} again" if undone.python else codes
-
-
-def _is_for_fix(judged: JudgedFinding) -> bool:
-    from pyman.app.repair import is_for_fix
-
-    return judged.status == OPEN and is_for_fix(judged.finding)
 
 
 def summary_data(seen: Examination, judged: Sequence[JudgedFinding]) -> dict[str, object]:

@@ -163,6 +163,11 @@ class Finding:
         """True where it counts for the exit status."""
         return self.severity != INFO
 
+    @property
+    def is_for_fix(self) -> bool:
+        """True where `--fix` does something about it; `upgrade` is only named."""
+        return bool(self.action) and self.action != UPGRADE
+
 
 def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Sort by severity, then by the order of the table, then by path."""
