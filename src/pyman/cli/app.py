@@ -14,7 +14,7 @@ from pyman.cli.commands import COMMANDS, Command, command_named
 from pyman.cli.show.output import overview, show
 from pyman.cli.verb import to_the_end
 
-_FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v", "--offline", "--dry-run")
+_FLAGS = ("--dry-run", *(word for word, (_, takes_value) in plain.SHARED_OPTIONS.items() if not takes_value))
 
 
 def run(words: list[str]) -> int:

@@ -29,8 +29,19 @@ class CommandLine:
     """Long names; a flag's value is the empty string."""
 
 
-# What each fast verb understands here: option as written → its long name, and whether a value follows.
-_SHARED = {"-q": ("quiet", False), "--quiet": ("quiet", False), "--root": ("root", True)}
+# Option as written → the parameter's name, and whether a value follows.
+SHARED_OPTIONS = {
+    "--json": ("json", False),
+    "--quiet": ("quiet", False),
+    "-q": ("quiet", False),
+    "--verbose": ("verbose", False),
+    "-v": ("verbose", False),
+    "--root": ("root", True),
+    "--offline": ("offline", False),
+}
+"""The options of every command."""
+# What each fast verb understands here; a flag by its long name.
+_SHARED = {word: SHARED_OPTIONS[word] for word in ("-q", "--quiet", "--root")}
 _OPTIONS = {
     "find": {**_SHARED, "--resolve": ("resolve", False)},
     "init": {**_SHARED},
@@ -199,19 +210,9 @@ _VERBS = {"init": _init, "find": _find, "which": _which, "venv": _venv}
 # Verbs that typer would slow down noticeably: it takes a third of the time of an `install`. What is not in the table,
 # or not written plainly, is left to typer, which calls the same function with the same values.
 
-_PLAIN_SHARED = {
-    "--json": ("json", False),
-    "--quiet": ("quiet", False),
-    "-q": ("quiet", False),
-    "--verbose": ("verbose", False),
-    "-v": ("verbose", False),
-    "--root": ("root", True),
-    "--offline": ("offline", False),
-}
-# Option as written → the function's parameter, and whether a value follows.
 PLAIN_OPTIONS = {
     "install": {
-        **_PLAIN_SHARED,
+        **SHARED_OPTIONS,
         "--dry-run": ("dry_run", False),
         "--from": ("archive", True),
         "--mirror": ("mirror", True),

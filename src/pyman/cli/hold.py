@@ -8,6 +8,7 @@ import typer
 
 from pyman.app.console import Answer, Session
 from pyman.app.reasons import Reason, Reasons
+from pyman.cli.options import MoveAnywayOption
 from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.show.reasons import kept_away_line, known_fixes
 from pyman.cli.verb import verb
@@ -20,7 +21,6 @@ from pyman.errors import BadRequest, NotFound, Refused
 
 _ALIAS = Annotated[str, typer.Argument(metavar="ALIAS", help="A minor version: 3.13, 3.14t.")]
 _NO_CHECK = Annotated[bool, typer.Option("--no-check", help="Move the alias without checking the venvs.")]
-_FORCE = Annotated[bool, typer.Option("--force", help="Move even if an incompatible venv cannot be held back.")]
 
 
 @verb
@@ -31,7 +31,7 @@ def hold(
         str | None, typer.Argument(metavar="[VERSION]", help="A patch release; default: the current one.")
     ] = None,
     no_check: _NO_CHECK = False,
-    force: _FORCE = False,
+    force: MoveAnywayOption = False,
 ) -> Answer:
     """Keep an alias at one patch release, even if newer ones are installed later.
 
@@ -61,7 +61,7 @@ def hold(
 
 
 @verb
-def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: _FORCE = False) -> Answer:
+def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: MoveAnywayOption = False) -> Answer:
     """Remove a hold; the alias moves to the newest installed release.
 
     Examples:
@@ -90,7 +90,7 @@ def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: 
 
 
 @verb
-def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: _FORCE = False) -> Answer:
+def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: MoveAnywayOption = False) -> Answer:
     """Move an alias back to the previous installed release and hold it there; run it again to go back further.
 
     Examples:

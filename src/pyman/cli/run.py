@@ -9,6 +9,7 @@ import typer
 
 from pyman.app.console import Answer, Session
 from pyman.app.select import Located, choose_here, interpreter_as_it_is, locate, replace_process
+from pyman.cli.options import PythonOption
 from pyman.cli.verb import verb
 from pyman.core.request import parse_request
 from pyman.core.shell.shims import is_of_python
@@ -22,9 +23,7 @@ from pyman.errors import NO_PROGRAM, BadRequest, NoPython, NotFound, PymanError,
 def run(
     session: Session,
     command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The program and its arguments.")],
-    python: Annotated[
-        str | None, typer.Option("--python", "-p", metavar="REQUEST", help="A version, range or path.")
-    ] = None,
+    python: PythonOption = None,
 ) -> Answer:
     """Run a command with a Python first on PATH: the given one, else the one that this folder requests.
 

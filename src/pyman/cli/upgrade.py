@@ -12,7 +12,7 @@ from pyman.app.reasons import Reasons
 from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.app.search import search_if_due
 from pyman.app.shims import keep_shims_current
-from pyman.cli.options import SearchOption
+from pyman.cli.options import MoveAnywayOption, SearchOption
 from pyman.cli.show.changes import (
     changed_names,
     installed_data,
@@ -57,9 +57,7 @@ def upgrade(
         list[str] | None, typer.Argument(metavar="[REQUEST...]", help="Minor versions; default: all.")
     ] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Move aliases without checking the venvs.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Move even if an incompatible venv cannot be held back.")
-    ] = False,
+    force: MoveAnywayOption = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Afterwards remove releases that nothing uses any more.")
     ] = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from pyman.cli.commands import COMMANDS, command_named
+from pyman.cli.fastpath import SHARED_OPTIONS
 from pyman.core.escape import as_word
 from pyman.core.request import parse_request
 from pyman.errors import PymanError, UsageError
@@ -112,7 +113,8 @@ def no_such_command(name: str, rest: list[str]) -> UsageError:
     if name == "--root":
         return UsageError("`--root` needs a value", hint="name the folder of a store: `pyman --root DIR list`")
     if name.startswith("-"):
-        near = _nearest(name, ("--help", "--version", "--json", "--quiet", "--verbose", "--root", "--offline"))
+        shared = [word for word in SHARED_OPTIONS if word.startswith("--")]
+        near = _nearest(name, ("--help", "--version", *shared))
         hint = f"did you mean `{near}`?" if near else f"write options of a command behind it: {_HELP}"
         return UsageError(f"there is no option `{name}` before the command", hint=hint)
     return UsageError(f"there is no command `{name}`", hint=_meant(name, rest))

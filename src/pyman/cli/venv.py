@@ -11,6 +11,7 @@ from pyman.app import install as installing
 from pyman.app.consent import with_what_needs_yes
 from pyman.app.console import Answer, Session
 from pyman.app.venv import Missing, VenvOptions, make_venv, place_of, plan_venv
+from pyman.cli.options import PythonOption
 from pyman.cli.show.changes import changed_names
 from pyman.cli.verb import verb
 from pyman.core.record import replace
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 def venv(
     session: Session,
     folder: Annotated[str, typer.Argument(metavar="[DIR]", help="Where to create it.")] = ".venv",
-    python: Annotated[
-        str | None, typer.Option("--python", "-p", metavar="REQUEST", help="A version, range or path.")
-    ] = None,
+    python: PythonOption = None,
     pin: Annotated[bool, typer.Option("--pin", help="Stay on the current patch release.")] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Replace the existing venv.")] = False,
     without_pip: Annotated[bool, typer.Option("--without-pip", help="Do not install pip.")] = False,

@@ -10,6 +10,7 @@ import os
 import sys
 
 from pyman.app.console import Answer, CannotPrint, Session, answer_json, is_terminal, print_error
+from pyman.cli.fastpath import SHARED_OPTIONS
 from pyman.cli.show.output import listener, show
 from pyman.core.record import replace
 from pyman.effects.interruption import Terminated, catch_signals, failure_of, work_until_signal
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-SHARED_NAMES = ("json", "quiet", "verbose", "root", "offline")
+SHARED_NAMES = tuple(dict.fromkeys(name for name, _ in SHARED_OPTIONS.values()))
 DRY_RUN = "dry_run"
 """The shared option of every verb that changes something (cli/commands.py)."""
 
