@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 from pyman.app.console import Session, megabytes
 from pyman.app.search import search_before_removal
 from pyman.app.shims import keep_shims_current
+from pyman.core.aliases import wanted_aliases
 from pyman.core.escape import as_word
 from pyman.core.plans.removal import Dependent, aliases_without_way_back, prunable
+from pyman.core.record import record
 from pyman.core.request import parse_request
-from pyman.core.store import Runtime, Store
+from pyman.core.store import Runtime, Store, without_runtime
 from pyman.core.version import python_name, version_data
 from pyman.effects.files import size_of
 from pyman.effects.interruption import DeferredSignals, Part
-from pyman.effects.runtimes.dependents import UnreachableVenvs, read_dependents, runtime_at
+from pyman.effects.moves.followers import complete, why_left_alone
+from pyman.effects.runtimes.dependents import UnreachableVenvs, read_dependents, runtime_at, sort_for_relink
 from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.record_mounts import RecordMounts
@@ -24,6 +28,7 @@ from pyman.errors import AMBIGUOUS, IN_USE, NotFound, PymanError, ReadOnly, Refu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyman.core.plans.move import Follower
     from pyman.core.request import Request
     from pyman.effects.venvs.home_search import HomeSearch
 
@@ -77,6 +82,63 @@ def _is_beneath(beneath: Store, text: str, request: Request) -> bool:
         return False
     admitted = any(request.admits(runtime.version, runtime.variant) for runtime in beneath.runtimes)
     return beneath.runtime(text) is not None or admitted
+
+
+@record
+class Removal:
+    """A runtime that is to go, and who needs it."""
+
+    runtime: Runtime
+    needed: tuple[Dependent, ...]
+    relinked: tuple[Follower, ...] = ()
+    """The venvs that are linked to its alias first."""
+
+
+def planned_removal(
+    session: Session,
+    store: Store,
+    runtime: Runtime,
+    chosen: list[Runtime],
+    others: tuple[str, ...],
+    *,
+    relink: bool,
+    force: bool,
+) -> Removal:
+    """Who needs a runtime once the others that were chosen are gone, and which venvs are linked to its alias first.
+
+    Raises Refused where there is nothing to link them to.
+    """
+    rest = store
+    for other in chosen:
+        if other.name != runtime.name:
+            rest = without_runtime(rest, other.name)
+    needed = read_dependents(session.places, rest, runtime, others)
+    if relink:
+        # The yes to go down with their alias: the move checks them, and stops where one does not fit.
+        needed = tuple(dependent for dependent in needed if not dependent.goes_down_to)
+    linked = [
+        dependent
+        for dependent in needed
+        if dependent.follower is not None and dependent.follower.through == runtime.name
+    ]
+    if not relink or not linked:
+        return Removal(runtime, needed)
+    left = without_runtime(rest, runtime.name)
+    target = left.linked(wanted_aliases(left).get(runtime.alias))
+    if target is None:
+        raise Refused(
+            f"there is no other {python_name(runtime.alias)} to move the venvs to",
+            hint=f"run `pyman install {runtime.alias}` first",
+            code=IN_USE,
+        )
+    movable, needed = sort_for_relink(session.places, needed, runtime, target)
+    followers = [dependent.follower for dependent in movable if dependent.follower is not None]
+    if force:
+        # What does not fit would not run at all without the runtime.
+        unfit = [dependent.follower for dependent in needed if dependent.unfit and dependent.follower is not None]
+        followers += [follower for follower in unfit if not why_left_alone(follower)]
+    program = os.path.join(runtime.path, runtime.executable)
+    return Removal(runtime, needed, tuple(complete(follower, program) for follower in followers))
 
 
 _OVERRULED = ("unreachable", "processes", "unasked")

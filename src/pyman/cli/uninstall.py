@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
 from pyman.app.console import Answer, Session
 from pyman.app.reasons import Reasons
-from pyman.app.remove import forget_gone, needed_by, to_remove
+from pyman.app.remove import Removal, forget_gone, needed_by, planned_removal, to_remove
 from pyman.app.search import search_before_removal
 from pyman.app.shims import keep_shims_current
 from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.show.reasons import move_lines
 from pyman.cli.verb import verb
-from pyman.core.aliases import wanted_aliases
-from pyman.core.plans.move import Follower
-from pyman.core.plans.removal import Dependent
-from pyman.core.record import record
-from pyman.core.store import Moved, Runtime, Store, without_runtime
-from pyman.core.version import python_name, version_data
+from pyman.core.store import Moved, Store
+from pyman.core.version import version_data
 from pyman.effects.interruption import Part
-from pyman.effects.moves.followers import complete, why_left_alone
-from pyman.effects.runtimes.dependents import read_dependents, sort_for_relink
 from pyman.effects.runtimes.managed import remove_runtime
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.venvs.inventory import unrecorded_venvs
@@ -61,10 +54,10 @@ def uninstall(
         refuse_own(session.places, runtime)
     searched = search_before_removal(session, search)
     others = unrecorded_venvs(session.places, searched.venvs)
-    going = [_look(session, store, runtime, chosen, others, relink=relink, force=force) for runtime in chosen]
+    going = [planned_removal(session, store, one, chosen, others, relink=relink, force=force) for one in chosen]
     if not force and any(one.needed for one in going):
         return _refused(going, store, Reasons(session), relink=relink)
-    done: list[tuple[_Going, tuple[Moved, ...]]] = []
+    done: list[tuple[Removal, tuple[Moved, ...]]] = []
     reasons = Reasons(session)
     session.if_cut_off(lambda: _answer(session, done, reasons))
     for one in going:
@@ -83,7 +76,7 @@ def uninstall(
     return _answer(session, done, reasons)
 
 
-def _answer(session: Session, done: list[tuple[_Going, tuple[Moved, ...]]], reasons: Reasons) -> Answer:
+def _answer(session: Session, done: list[tuple[Removal, tuple[Moved, ...]]], reasons: Reasons) -> Answer:
     """What was removed so far."""
     lines: list[str] = []
     for one, moves in done:
@@ -114,68 +107,7 @@ def _answer(session: Session, done: list[tuple[_Going, tuple[Moved, ...]]], reas
     return Answer(data, tuple(lines), status=moved_status(moved))
 
 
-@record
-class _Going:
-    """A runtime that is to go, and who needs it."""
-
-    runtime: Runtime
-    needed: tuple[Dependent, ...]
-    relinked: tuple[Follower, ...] = ()
-    """The venvs that are linked to its alias first."""
-
-
-def _look(
-    session: Session,
-    store: Store,
-    runtime: Runtime,
-    chosen: list[Runtime],
-    others: tuple[str, ...],
-    *,
-    relink: bool,
-    force: bool,
-) -> _Going:
-    """See who needs a runtime, once the others that were chosen are gone."""
-    rest = store
-    for other in chosen:
-        if other.name != runtime.name:
-            rest = without_runtime(rest, other.name)
-    needed = read_dependents(session.places, rest, runtime, others)
-    if relink:
-        # The yes to go down with their alias: the move checks them, and stops where one does not fit.
-        needed = tuple(dependent for dependent in needed if not dependent.goes_down_to)
-    linked = [
-        dependent
-        for dependent in needed
-        if dependent.follower is not None and dependent.follower.through == runtime.name
-    ]
-    if not relink or not linked:
-        return _Going(runtime, needed)
-    left = without_runtime(rest, runtime.name)
-    target = left.linked(wanted_aliases(left).get(runtime.alias))
-    if target is None:
-        raise Refused(
-            f"there is no other {python_name(runtime.alias)} to move the venvs to",
-            hint=f"run `pyman install {runtime.alias}` first",
-            code=IN_USE,
-        )
-    movable, needed = sort_for_relink(session.places, needed, runtime, target)
-    if force:
-        # What does not fit would not run at all without the runtime.
-        movable = (
-            *movable,
-            *(
-                dependent
-                for dependent in needed
-                if dependent.unfit and dependent.follower and not why_left_alone(dependent.follower)
-            ),
-        )
-    program = os.path.join(runtime.path, runtime.executable)
-    return _Going(
-        runtime, needed, tuple(complete(dependent.follower, program) for dependent in movable if dependent.follower)
-    )
-
-
-def _refused(going: list[_Going], store: Store, reasons: Reasons, *, relink: bool) -> Answer:
+def _refused(going: list[Removal], store: Store, reasons: Reasons, *, relink: bool) -> Answer:
     """Nothing is removed: who needs what, for people and for programs."""
     given_up = []
     for one in going:
