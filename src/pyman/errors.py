@@ -260,6 +260,12 @@ class Offline(NetworkError):
 
     code = Code("offline")
 
+    def __init__(self, needed: str) -> None:
+        super().__init__(
+            f"{needed}, and the network is disabled",
+            hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
+        )
+
 
 class BadAnswer(NetworkError):
     """A server or mirror was reached, and has not what was asked for, or nothing that can be understood.

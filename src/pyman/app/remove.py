@@ -85,7 +85,7 @@ def _is_beneath(beneath: Store, text: str, request: Request) -> bool:
 
 
 @record
-class Removal:
+class PlannedRemoval:
     """A runtime that is to go, and who needs it."""
 
     runtime: Runtime
@@ -103,7 +103,7 @@ def planned_removal(
     *,
     relink: bool,
     force: bool,
-) -> Removal:
+) -> PlannedRemoval:
     """Who needs a runtime once the others that were chosen are gone, and which venvs are linked to its alias first.
 
     Raises Refused where there is nothing to link them to.
@@ -122,7 +122,7 @@ def planned_removal(
         if dependent.follower is not None and dependent.follower.through == runtime.name
     ]
     if not relink or not linked:
-        return Removal(runtime, needed)
+        return PlannedRemoval(runtime, needed)
     left = without_runtime(rest, runtime.name)
     target = left.linked(wanted_aliases(left).get(runtime.alias))
     if target is None:
@@ -138,7 +138,7 @@ def planned_removal(
         unfit = [dependent.follower for dependent in needed if dependent.unfit and dependent.follower is not None]
         followers += [follower for follower in unfit if not why_left_alone(follower)]
     program = os.path.join(runtime.path, runtime.executable)
-    return Removal(runtime, needed, tuple(complete(follower, program) for follower in followers))
+    return PlannedRemoval(runtime, needed, tuple(complete(follower, program) for follower in followers))
 
 
 _OVERRULED = ("unreachable", "processes", "unasked")

@@ -8,7 +8,7 @@ import typer
 
 from pyman.app.console import Answer, Session
 from pyman.app.reasons import Reasons
-from pyman.app.remove import Removal, forget_gone, needed_by, planned_removal, to_remove
+from pyman.app.remove import PlannedRemoval, forget_gone, needed_by, planned_removal, to_remove
 from pyman.app.search import search_before_removal
 from pyman.app.shims import keep_shims_current
 from pyman.cli.options import SearchOption
@@ -57,7 +57,7 @@ def uninstall(
     going = [planned_removal(session, store, one, chosen, others, relink=relink, force=force) for one in chosen]
     if not force and any(one.needed for one in going):
         return _refused(going, store, Reasons(session), relink=relink)
-    done: list[tuple[Removal, tuple[Moved, ...]]] = []
+    done: list[tuple[PlannedRemoval, tuple[Moved, ...]]] = []
     reasons = Reasons(session)
     session.if_cut_off(lambda: _answer(session, done, reasons))
     for one in going:
@@ -76,7 +76,7 @@ def uninstall(
     return _answer(session, done, reasons)
 
 
-def _answer(session: Session, done: list[tuple[Removal, tuple[Moved, ...]]], reasons: Reasons) -> Answer:
+def _answer(session: Session, done: list[tuple[PlannedRemoval, tuple[Moved, ...]]], reasons: Reasons) -> Answer:
     """What was removed so far."""
     lines: list[str] = []
     for one, moves in done:
@@ -107,7 +107,7 @@ def _answer(session: Session, done: list[tuple[Removal, tuple[Moved, ...]]], rea
     return Answer(data, tuple(lines), status=moved_status(moved))
 
 
-def _refused(going: list[Removal], store: Store, reasons: Reasons, *, relink: bool) -> Answer:
+def _refused(going: list[PlannedRemoval], store: Store, reasons: Reasons, *, relink: bool) -> Answer:
     """Nothing is removed: who needs what, for people and for programs."""
     given_up = []
     for one in going:

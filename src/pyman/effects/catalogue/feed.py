@@ -12,7 +12,16 @@ from __future__ import annotations
 import os
 import time
 
-from pyman.core.catalogue import UPSTREAM_INDEXES, Build, Catalogue, PassedOver, Unusable, WrongShape, parse_release
+from pyman.core.catalogue import (
+    INDEX,
+    UPSTREAM_INDEXES,
+    Build,
+    Catalogue,
+    PassedOver,
+    Unusable,
+    WrongShape,
+    parse_release,
+)
 from pyman.core.escape import without_secrets
 from pyman.core.record import record, replace
 from pyman.effects.catalogue.cache import CachedList, CatalogueCache
@@ -79,10 +88,7 @@ class CatalogueFeed:
                 if 0 <= age < max_age and (cached.complete or enough is not None) and cached.same_reader:
                     return self._catalogue(cached, stale=False)
             if self._web.offline:
-                raise Offline(
-                    f"the list of builds of {self._source.name} is not cached, and the network is disabled",
-                    hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
-                )
+                raise Offline(f"the list of builds of {self._source.name} is not cached")
             return self._ask(cached if cached is not None and cached.same_reader else None, enough)
         except BadAnswer:
             raise
@@ -105,10 +111,7 @@ class CatalogueFeed:
                 small = os.fstat(index.fileno()).st_size <= _SMALL
                 known = self._read(iter(lambda: index.read(1 << 16), b""), None, None if small else enough)
         except OSError as error:
-            raise BadAnswer(
-                f"the mirror {self._source.name} has no index.ndjson that can be read: {error.strerror or error}",
-                hint="name the folder that holds index.ndjson, or its web address",
-            ) from error
+            raise no_list(self._source, error) from error
         self._offer(known)
         return self._catalogue(known, stale=False)
 
@@ -251,8 +254,6 @@ def _builds(cached: CachedList | None) -> Sequence[Build]:
 
 # Where a list of builds lies: upstream, or the mirror that the user named.
 
-_INDEX = "index.ndjson"
-
 
 @record
 class Source:
@@ -289,7 +290,7 @@ def find_source(mirror: str | None) -> Source:
         return Source(UPSTREAM_INDEXES, UPSTREAM_INDEXES[0].rpartition("/")[0], "releases.astral.sh")
     scheme, separator, rest = mirror.partition("://")
     if separator and scheme.lower() in ("http", "https"):
-        index = mirror if mirror.endswith(".ndjson") else f"{mirror.rstrip('/')}/{_INDEX}"
+        index = mirror if mirror.endswith(".ndjson") else f"{mirror.rstrip('/')}/{INDEX}"
         return Source((index,), index.rpartition("/")[0], without_secrets(mirror))
     path = os.path.expanduser(mirror)
     if separator:
@@ -303,7 +304,7 @@ def find_source(mirror: str | None) -> Source:
             )
         path = unquote(f"/{below}", errors="surrogateescape")
     path = os.path.abspath(path)
-    index = path if path.endswith(".ndjson") else os.path.join(path, _INDEX)
+    index = path if path.endswith(".ndjson") else os.path.join(path, INDEX)
     return Source((index,), os.path.dirname(index), path)
 
 
@@ -338,6 +339,14 @@ def unreadable(shown: str, number: int, reason: str) -> BadAnswer:
     """Return the error for a list of which nothing is understood; `reason` says what is wrong with a line of it."""
     return BadAnswer(
         f"line {number} of the list of builds at {shown} {reason}", hint="check the address, or tell its operator"
+    )
+
+
+def no_list(source: Source, error: OSError) -> BadAnswer:
+    """Return the error for a folder whose list cannot be read."""
+    return BadAnswer(
+        f"the mirror {source.name} has no {INDEX} that can be read: {error.strerror or error}",
+        hint=f"name the folder that holds {INDEX}, or its web address",
     )
 
 

@@ -51,10 +51,7 @@ def pypy_releases(
         observer.began(_TASK, None)
         try:
             if web.offline:
-                raise Offline(
-                    f"the list of builds of {_NAME} is not cached, and the network is disabled",
-                    hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
-                )
+                raise Offline(f"the list of builds of {_NAME} is not cached")
             with web:
                 for file, url in zip(kept, urls, strict=True):
                     file.refresh(web, url, clock())

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pyman.core.catalogue import Build, parse_sources
 from pyman.core.source_build import SourceTarball
-from pyman.effects.catalogue.feed import find_source, split_lines
+from pyman.effects.catalogue.feed import find_source, no_list, split_lines
 from pyman.effects.files import open_regular
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.web.http import Web
-from pyman.errors import BadAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,10 +32,7 @@ def read_sources(mirror: str, *, offline: bool, observer: Observer = SILENT) -> 
             with open_regular(source.indexes[0]) as index:
                 builds = read(iter(lambda: index.read(1 << 16), b""))
         except OSError as error:
-            raise BadAnswer(
-                f"the mirror {source.name} has no index.ndjson that can be read: {error.strerror or error}",
-                hint="name the folder that holds index.ndjson, or its web address",
-            ) from error
+            raise no_list(source, error) from error
     else:
         web = Web(offline=offline, observer=observer)
 

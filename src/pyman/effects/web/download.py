@@ -115,10 +115,7 @@ def _fetch(build: Build, cache: str, web: Web, observer: Observer, give_up: Call
     if _is_right(path, build):
         return path
     if web.offline:
-        raise Offline(
-            f"{python_name(build.release)} is not in the cache, and the network is disabled",
-            hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
-        )
+        raise Offline(f"{python_name(build.release)} is not in the cache")
     make_folder(folder)
     beside = os.path.join(folder, f".{build.archive_name}")
     with hold(f"{beside}.lock", observer, f"the download of {python_name(build.release)}", give_up=give_up):

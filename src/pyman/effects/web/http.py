@@ -122,10 +122,7 @@ class Web:
         Raises Offline, PassingError for what may work in a moment, NetworkError for all else.
         """
         if self.offline:
-            raise Offline(
-                f"{host_of(url)} is needed, and the network is disabled",
-                hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
-            )
+            raise Offline(f"{host_of(url)} is needed")
         with Failures(url, self.silence):
             client = self._made_client()
             request = client.build_request("GET", url, headers=dict(headers or {}), extensions={"trace": self._watch})
