@@ -7,15 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pyman.cli.show.reasons import fixes_given_up, fixes_kept_away, fixes_upward
 from pyman.core.advisories import (
     LARGEST,
     NotATable,
     builder_of,
     fixes_between,
-    fixes_data,
-    fixes_given_up,
-    fixes_kept_away,
-    fixes_upward,
     parse_table,
     systems_of,
     table_text,
@@ -107,7 +104,7 @@ def test_the_table_that_comes_with_pyman_is_small_and_written_as_it_is_read():
 def test_the_worst_come_first_and_then_the_older():
     fixes = between("3.13.5", "3.13.9")
     assert fixes.ids == ("CVE-2026-0009", "CVE-2026-0003", "CVE-2026-0005", "CVE-2026-0010", "CVE-2026-10000")
-    assert fixes_data(fixes) == {
+    assert fixes.data == {
         "known_to": "2026-10-01",
         "at_least": 5,
         "by_severity": {"critical": 1, "high": 1, "medium": 1, "low": 1, "unrated": 1},
@@ -193,7 +190,7 @@ def test_nothing_is_said(one, other):
 def test_a_release_beyond_the_table_never_fixes_0(one, other, said):
     fixes = between(one, other)
     assert fixes_upward(fixes, TODAY) == said
-    data = fixes_data(fixes)
+    data = fixes.data
     assert data is None or (data["at_least"], data["unknown_from"]) == (1, "3.13.17")
 
 

@@ -12,7 +12,7 @@ from pyman.app.examine import examine, judge
 from pyman.app.reasons import Reason, Reasons
 from pyman.app.relink import named_venv
 from pyman.cli.show.changes import runtime_data
-from pyman.cli.show.reasons import identifiers, not_judged, reason_data
+from pyman.cli.show.reasons import fixes_upward, identifiers, not_judged, reason_data
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
 from pyman.core.implementation import is_repaired, other_name
@@ -137,8 +137,6 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
 
 def _newer_lines(reasons: Reasons, reason: Reason) -> list[str]:
     """What a newer release fixes, with the identifiers."""
-    from pyman.core.advisories import fixes_upward
-
     if reason.of_distribution:
         return [f"  {not_judged(reason)}"]
     if reason.fixes is None:

@@ -30,8 +30,6 @@ SEVERITIES = ("critical", "high", "medium", "low")
 UNRATED = "unrated"
 LARGEST = 1 << 20
 """Bytes of a table."""
-OLD_AFTER = 60
-"""Days after which the age of a table is said."""
 
 _MOST_ADVISORIES = 5000
 _MOST_MINORS = 100
@@ -122,6 +120,32 @@ class Fixes:
         """True where the PSF has rated one of them."""
         return any(severity != UNRATED for severity, _ in self.counts)
 
+    @property
+    def data(self) -> dict[str, object] | None:
+        """`fixes` of design.md 11; None where nothing is known."""
+        if not self.ids:
+            return None
+        counts = dict(self.counts)
+        return {
+            "known_to": self.known_to,
+            "at_least": len(self.ids),
+            "by_severity": {severity: counts.get(severity, 0) for severity in (*SEVERITIES, UNRATED)},
+            "ids": list(self.ids),
+            "unknown_from": self.unknown_from or None,
+        }
+
+    def days_until(self, day: str) -> int:
+        """How old the table is on a day, `YYYY-MM-DD`."""
+        return _day_number(day) - _day_number(self.known_to)
+
+
+def _day_number(day: str) -> int:
+    """The days up to `YYYY-MM-DD`, in the proleptic Gregorian calendar."""
+    year, month, number = (int(part) for part in day.split("-"))
+    # The year begins with March, so that the leap day is its last.
+    year, month = (year - 1, month + 9) if month < 3 else (year, month - 3)
+    return year * 365 + year // 4 - year // 100 + year // 400 + (month * 153 + 2) // 5 + number
+
 
 # Who may be judged.
 
@@ -187,84 +211,6 @@ def is_comparable(one: Version, other: Version) -> bool:
 def _id_order(name: str) -> tuple[tuple[int, str], ...]:
     """By year and number, which is padded with zeros to four digits alone."""
     return tuple((len(part.lstrip("0")) if part.isdigit() else 0, part.lstrip("0")) for part in name.split("-"))
-
-
-# In words, and as data.
-
-
-def counted(fixes: Fixes) -> str:
-    """`at least 35 known vulnerabilities, 1 critical, 7 high`; the lesser severities are not named."""
-    count = len(fixes.ids)
-    noun = "vulnerability" if count == 1 else "vulnerabilities"
-    worst = [f"{number} {severity}" for severity, number in fixes.counts if severity in SEVERITIES[:2]]
-    return ", ".join((f"at least {count} known {noun}", *worst))
-
-
-def rated(fixes: Fixes, today: str) -> str:
-    """`rated by the PSF, known to 2026-10-01`, with the age of what is old. `today` is `YYYY-MM-DD`."""
-    age = _days_between(fixes.known_to, today)
-    known = f"known to {fixes.known_to}" + (f" ({age} days ago)" if age > OLD_AFTER else "")
-    return f"rated by the PSF, {known}" if fixes.is_rated else known
-
-
-def unknown_part(fixes: Fixes) -> str:
-    """What the table does not know of it: `what 3.15.2 fixes is not known here`; empty where it knows all releases."""
-    if not fixes.unknown_from:
-        return ""
-    if not fixes.ids or fixes.unknown_from == str(fixes.new):
-        return f"what {fixes.new} fixes is not known here"
-    return f"what {fixes.unknown_from} and later fix is not known here"
-
-
-def fixes_upward(fixes: Fixes, today: str = "") -> str:
-    """Of a move to the newer one: `fixes at least 35 known vulnerabilities, …`, and what is not known.
-
-    Without a day nothing is said of who rates them and of the table's age: rows say that once, below them.
-    """
-    known = f"fixes {_sourced(fixes, today)}" if fixes.ids else ""
-    return "; ".join(filter(None, (known, unknown_part(fixes))))
-
-
-def _sourced(fixes: Fixes, today: str) -> str:
-    return f"{counted(fixes)}, {rated(fixes, today)}" if today else counted(fixes)
-
-
-def fixes_given_up(fixes: Fixes, today: str = "") -> str:
-    """Of a move to the older one."""
-    known = f"gives up fixes for {_sourced(fixes, today)}" if fixes.ids else ""
-    return "; ".join(filter(None, (known, unknown_part(fixes))))
-
-
-def fixes_kept_away(fixes: Fixes, today: str = "") -> str:
-    """Of a hold, a pin, or a venv that is held back, on the older one: `keeps away 3.13.15, which fixes …`."""
-    joint = ", which " if fixes.ids else "; "
-    return f"keeps away {fixes.new}{joint}{fixes_upward(fixes, today)}"
-
-
-def fixes_data(fixes: Fixes | None) -> dict[str, object] | None:
-    """`fixes` of design.md 11; None where nothing is known."""
-    if fixes is None or not fixes.ids:
-        return None
-    counts = dict(fixes.counts)
-    return {
-        "known_to": fixes.known_to,
-        "at_least": len(fixes.ids),
-        "by_severity": {severity: counts.get(severity, 0) for severity in (*SEVERITIES, UNRATED)},
-        "ids": list(fixes.ids),
-        "unknown_from": fixes.unknown_from or None,
-    }
-
-
-def _days_between(first: str, last: str) -> int:
-    return _day_number(last) - _day_number(first)
-
-
-def _day_number(day: str) -> int:
-    """The days up to `YYYY-MM-DD`, in the proleptic Gregorian calendar."""
-    year, month, number = (int(part) for part in day.split("-"))
-    # The year begins with March, so that the leap day is its last.
-    year, month = (year - 1, month + 9) if month < 3 else (year, month - 3)
-    return year * 365 + year // 4 - year // 100 + year // 400 + (month * 153 + 2) // 5 + number
 
 
 # Reading a table, which may be anybody's.

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pyman.app.reasons import Reason, Reasons
+    from pyman.core.advisories import Fixes
     from pyman.core.diagnosis.finding import Finding
     from pyman.core.store import Moved
     from pyman.core.version import Version
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 def move_lines(reasons: Reasons, old: Version, new: Version, reason: Reason) -> list[str]:
     """What a move from one release to another fixes or gives up; none where nothing may be said."""
-    from pyman.core.advisories import fixes_given_up, fixes_upward
-
     if reason.of_distribution:
         return [not_judged(reason)]
     if reason.fixes is None:
@@ -28,8 +27,6 @@ def reason_to_act(finding: Finding, reason: Reason) -> str:
 
     Who rates them, and up to when that is known, is said once for all (`source_notes`).
     """
-    from pyman.core.advisories import fixes_given_up, fixes_kept_away, fixes_upward
-
     if finding.move is None or reason.fixes is None:
         return ""
     old, _, new, _ = finding.move
@@ -54,27 +51,21 @@ def alias_move_lines(reasons: Reasons, move: Moved) -> list[str]:
 
 def kept_away_line(reasons: Reasons, reason: Reason) -> list[str]:
     """What a hold or a pin keeps away; none where nothing may be said."""
-    from pyman.core.advisories import fixes_kept_away
-
     return [fixes_kept_away(reason.fixes, reasons.today)] if reason.fixes is not None else []
 
 
 def fixes_cell(reason: Reason) -> str:
     """The same in a column: `at least 35 known vulnerabilities, 1 critical, 7 high`; empty where nothing is known."""
-    from pyman.core.advisories import counted, unknown_part
-
     if reason.of_distribution:
         return "patched by its distribution, not judged"
     if reason.fixes is None:
         return ""
-    return counted(reason.fixes) if reason.fixes.ids else unknown_part(reason.fixes)
+    return _counted(reason.fixes) if reason.fixes.ids else _unknown_part(reason.fixes)
 
 
 def source_notes(reasons: Reasons, each: Iterable[Reason]) -> list[str]:
     """Who rates what columns count, and up to which day it is known."""
-    from pyman.core.advisories import rated
-
-    known = {rated(one.fixes, reasons.today) for one in each if one.fixes is not None and one.fixes.ids}
+    known = {_rated(one.fixes, reasons.today) for one in each if one.fixes is not None and one.fixes.ids}
     return [f"vulnerabilities: {words}" for words in sorted(known)]
 
 
@@ -100,6 +91,59 @@ def known_fixes(reason: Reason) -> dict[str, object]:
 
 def reason_data(reason: Reason | None) -> dict[str, object] | None:
     """`fixes` of design.md 11."""
-    from pyman.core.advisories import fixes_data
+    return reason.fixes.data if reason is not None and reason.fixes is not None else None
 
-    return fixes_data(reason.fixes) if reason is not None and reason.fixes is not None else None
+
+# What lies between two releases, in words.
+
+_OLD_AFTER = 60
+"""Days after which the age of a table is said."""
+
+
+def _counted(fixes: Fixes) -> str:
+    """`at least 35 known vulnerabilities, 1 critical, 7 high`; the lesser severities are not named."""
+    count = len(fixes.ids)
+    noun = "vulnerability" if count == 1 else "vulnerabilities"
+    worst = [f"{number} {severity}" for severity, number in fixes.counts if severity in ("critical", "high")]
+    return ", ".join((f"at least {count} known {noun}", *worst))
+
+
+def _rated(fixes: Fixes, today: str) -> str:
+    """`rated by the PSF, known to 2026-10-01`, with the age of what is old. `today` is `YYYY-MM-DD`."""
+    age = fixes.days_until(today)
+    known = f"known to {fixes.known_to}" + (f" ({age} days ago)" if age > _OLD_AFTER else "")
+    return f"rated by the PSF, {known}" if fixes.is_rated else known
+
+
+def _unknown_part(fixes: Fixes) -> str:
+    """What the table does not know of it: `what 3.15.2 fixes is not known here`; empty where it knows all releases."""
+    if not fixes.unknown_from:
+        return ""
+    if not fixes.ids or fixes.unknown_from == str(fixes.new):
+        return f"what {fixes.new} fixes is not known here"
+    return f"what {fixes.unknown_from} and later fix is not known here"
+
+
+def fixes_upward(fixes: Fixes, today: str = "") -> str:
+    """Of a move to the newer one: `fixes at least 35 known vulnerabilities, …`, and what is not known.
+
+    Without a day nothing is said of who rates them and of the table's age: rows say that once, below them.
+    """
+    known = f"fixes {_sourced(fixes, today)}" if fixes.ids else ""
+    return "; ".join(filter(None, (known, _unknown_part(fixes))))
+
+
+def _sourced(fixes: Fixes, today: str) -> str:
+    return f"{_counted(fixes)}, {_rated(fixes, today)}" if today else _counted(fixes)
+
+
+def fixes_given_up(fixes: Fixes, today: str = "") -> str:
+    """Of a move to the older one."""
+    known = f"gives up fixes for {_sourced(fixes, today)}" if fixes.ids else ""
+    return "; ".join(filter(None, (known, _unknown_part(fixes))))
+
+
+def fixes_kept_away(fixes: Fixes, today: str = "") -> str:
+    """Of a hold, a pin, or a venv that is held back, on the older one: `keeps away 3.13.15, which fixes …`."""
+    joint = ", which " if fixes.ids else "; "
+    return f"keeps away {fixes.new}{joint}{fixes_upward(fixes, today)}"
