@@ -12,6 +12,7 @@ from pyman.core.plans.move import (
     copies_of,
     going_along,
     library_of_runtime,
+    going_and_waiting,
     may_need_work,
     onto_alias,
     plan_to_hold_back,
@@ -24,7 +25,7 @@ from pyman.core.plans.steps import Plan, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.record import replace
 from pyman.core.version import Version
-from stage.stores import runtime
+from stage.stores import runtime, store
 
 RUNTIMES = "/store/runtimes"
 OLD, NEW = Version(3, 13, 5), Version(3, 13, 15)
@@ -287,3 +288,14 @@ def test_which_venvs_stop_a_move():
 )
 def test_the_folder_that_holds_packages(text, library):
     assert library_of_runtime(runtime(text)) == library
+
+
+def test_what_processes_use_waits_unless_its_release_goes():
+    minor, other = (
+        AliasMove(Swap(alias, f"{alias}.1", f"{alias}.2"), runtime(f"{alias}.1"), runtime(f"{alias}.2"))
+        for alias in ("3.12", "3.13")
+    )
+    after = store("3.12.1", "3.12.2", "3.13.1", "3.13.2")
+    assert going_and_waiting([minor, other], after, {"3.13"}) == ([minor], [other])
+    assert going_and_waiting([minor, other], after, ()) == ([minor, other], [])
+    assert going_and_waiting([minor, other], store("3.12.1", "3.12.2", "3.13.2"), {"3.13"}) == ([minor, other], [])

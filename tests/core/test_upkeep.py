@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pyman.core.upkeep import DONE, FAILED, LEFT, UNFINISHED, notice_of, parse_run, run_of, unit_of
+from pyman.core.upkeep import DONE, FAILED, LEFT, UNFINISHED, notice_of, parse_run, run_of
 
 MOVE = {"alias": "3.13", "from": "3.13.5", "to": "3.13.15", "venvs": {}}
 PROCESS = {"pid": 7, "command": "python -m x", "unit": None}
@@ -72,28 +72,3 @@ def test_a_damaged_one_is_read_as_far_as_it_goes():
 def test_it_does_not_grow_without_end():
     many = {"findings": [finding("dangling", "error", path=f"/{number}" + "x" * 5000) for number in range(5000)]}
     assert len(json.dumps(run_of("t", {}, many, []).data)) < 1 << 20
-
-
-DIGITS = "3f2a" * 16
-
-
-@pytest.mark.parametrize(
-    ("cgroup", "unit"),
-    [
-        ("0::/system.slice/gunicorn.service\n", "gunicorn.service"),
-        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/shop.service\n", "shop.service"),
-        ("0::/user.slice/user-1000.slice/session-3.scope\n", ""),
-        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-term-12.scope\n", ""),
-        ("0::/system.slice/my\\x2dshop.service\n", "my-shop.service"),
-        ("0::/system.slice/web@1.service/worker\n", "web@1.service"),
-        (f"0::/system.slice/docker-{DIGITS}.scope\n", "container 3f2a3f2a3f2a"),
-        (f"12:pids:/docker/{DIGITS}\n1:name=systemd:/docker/{DIGITS}\n", "container 3f2a3f2a3f2a"),
-        (f"0::/machine.slice/libpod-{DIGITS}.scope/container\n", "container 3f2a3f2a3f2a"),
-        ("5:cpu,cpuacct:/system.slice/old.service\n", "old.service"),
-        ("0::/\n", ""),
-        ("", ""),
-        ("rubbish", ""),
-    ],
-)
-def test_whose_process_it_is(cgroup, unit):
-    assert unit_of(cgroup) == unit

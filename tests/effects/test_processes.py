@@ -232,3 +232,28 @@ def test_a_process_and_a_machine_are_known_again_on_macos(monkeypatch):
     monkeypatch.setattr(Libproc, "host", lambda _: "number")
     assert lock.host() == "number"
     assert lock._is_dead(f"999999999.0.aa.{lock._host()}")
+
+
+DIGITS = "3f2a" * 16
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "unit"),
+    [
+        ("0::/system.slice/gunicorn.service\n", "gunicorn.service"),
+        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/shop.service\n", "shop.service"),
+        ("0::/user.slice/user-1000.slice/session-3.scope\n", ""),
+        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-term-12.scope\n", ""),
+        ("0::/system.slice/my\\x2dshop.service\n", "my-shop.service"),
+        ("0::/system.slice/web@1.service/worker\n", "web@1.service"),
+        (f"0::/system.slice/docker-{DIGITS}.scope\n", "container 3f2a3f2a3f2a"),
+        (f"12:pids:/docker/{DIGITS}\n1:name=systemd:/docker/{DIGITS}\n", "container 3f2a3f2a3f2a"),
+        (f"0::/machine.slice/libpod-{DIGITS}.scope/container\n", "container 3f2a3f2a3f2a"),
+        ("5:cpu,cpuacct:/system.slice/old.service\n", "old.service"),
+        ("0::/\n", ""),
+        ("", ""),
+        ("rubbish", ""),
+    ],
+)
+def test_whose_process_it_is(cgroup, unit):
+    assert processes.unit_of(cgroup) == unit

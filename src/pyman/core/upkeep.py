@@ -158,28 +158,3 @@ def notice_of(run: UpkeepRun) -> str:
     parts += [f"{missed} without the newest patch release"] if missed else []
     parts += [f"{one.alias} did not move to {one.new}, because it is in use" for one in run.waiting[:3]]
     return f"pyman: {', '.join(parts)}; run `pyman doctor`" if parts else ""
-
-
-# To whom a process belongs, by its line in /proc/PID/cgroup.
-
-
-def unit_of(cgroup: str) -> str:
-    """The systemd service or the container that a process belongs to; empty where its control group names none.
-
-    What a person started in a login session belongs to nothing that could be restarted.
-    """
-    for line in cgroup.splitlines():
-        _, _, path = line.partition("::") if line.startswith("0::") else line.rpartition(":")
-        for name in reversed(path.split("/")):
-            if name.endswith(".service") and not name.startswith("user@"):
-                return name.replace("\\x2d", "-")
-            container = _container(name)
-            if container:
-                return f"container {container[:12]}"
-    return ""
-
-
-def _container(name: str) -> str:
-    """The number of a container, as Docker, podman and Kubernetes write it in the name of a control group."""
-    number = name.removesuffix(".scope").rpartition("-")[2]
-    return number if len(number) == 64 and not number.strip("0123456789abcdef") else ""

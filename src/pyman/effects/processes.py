@@ -6,7 +6,6 @@ import os
 import sys
 
 from pyman.core.store import Process, Runtime
-from pyman.core.upkeep import unit_of
 from pyman.effects.venvs.uses import Uses
 
 TYPE_CHECKING = False
@@ -181,6 +180,28 @@ def _unit(pid: int) -> str:
         return unit_of(_read(pid, "cgroup", _LONGEST_COMMAND * 8).decode("utf-8", "replace"))
     except OSError:
         return ""
+
+
+def unit_of(cgroup: str) -> str:
+    """The systemd service or the container that a process belongs to; empty where its control group names none.
+
+    What a person started in a login session belongs to nothing that could be restarted.
+    """
+    for line in cgroup.splitlines():
+        _, _, path = line.partition("::") if line.startswith("0::") else line.rpartition(":")
+        for name in reversed(path.split("/")):
+            if name.endswith(".service") and not name.startswith("user@"):
+                return name.replace("\\x2d", "-")
+            container = _container(name)
+            if container:
+                return f"container {container[:12]}"
+    return ""
+
+
+def _container(name: str) -> str:
+    """The number of a container, as Docker, podman and Kubernetes write it in the name of a control group."""
+    number = name.removesuffix(".scope").rpartition("-")[2]
+    return number if len(number) == 64 and not number.strip("0123456789abcdef") else ""
 
 
 def is_pyman(process: Process) -> bool:

@@ -17,6 +17,7 @@ from pyman.core.store import (
     is_adopted_target,
     is_alias_name,
     parse_runtime_name,
+    with_hold,
 )
 from pyman.core.version import VARIANT_RANK, Version
 from pyman.effects.files import NotReadable, read_text
@@ -26,6 +27,12 @@ from pyman.errors import UNREADABLE_STORE, PymanError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.effects.places import Places
+    from pyman.effects.transaction import Transaction
+
+_HOLDS = "holds"
+"""Lines `3.13 3.13.5`, which keep an alias where the user wants it."""
+_DEFAULT = "default"
+"""One line, the default request."""
 
 
 def read_stores(places: Places) -> Store:
@@ -97,8 +104,8 @@ def _read_store(root: str) -> Store:
         root,
         tuple(runtimes),
         tuple(aliases),
-        tuple(_read_holds(os.path.join(root, "holds"))),
-        _read_default(os.path.join(root, "default")),
+        tuple(_read_holds(os.path.join(root, _HOLDS))),
+        _read_default(os.path.join(root, _DEFAULT)),
         tuple(sorted(blocked)),
         tuple(sorted(unfinished)),
     )
@@ -148,6 +155,18 @@ def _lines(path: str) -> list[str]:
     except OSError as error:
         # Not as if there were none: the next change would write that down.
         raise _unreadable(path, error) from error
+
+
+def write_hold(places: Places, alias: str, name: str | None, transaction: Transaction) -> None:
+    """Write the holds with one of them set, or taken away. The caller holds the store's lock."""
+    holds = with_hold(read_stores(places), alias, name).holds
+    text = "".join(f"{held} {target}\n" for held, target in sorted(holds))
+    transaction.put_file(os.path.join(places.root, _HOLDS), text.encode())
+
+
+def write_default(places: Places, request: str | None, transaction: Transaction) -> None:
+    """Write the default request, none as an empty file. The caller holds the store's lock."""
+    transaction.put_file(os.path.join(places.root, _DEFAULT), f"{request}\n".encode() if request else b"")
 
 
 def read_manifest(runtime: Runtime) -> Manifest | None:

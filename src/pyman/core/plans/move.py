@@ -28,8 +28,11 @@ from pyman.core.version import short_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pyman.core.owners import OwnerFile
     from pyman.core.plans.steps import Step
+    from pyman.core.store import Store
     from pyman.core.version import Variant, Version
 
 
@@ -270,6 +273,18 @@ class AliasMove:
     def goes_up(self) -> bool:
         """True where the new release is newer than the old one."""
         return self.old is not None and self.new is not None and self.new.version > self.old.version
+
+
+def going_and_waiting(
+    moves: list[AliasMove], after: Store, in_use: Collection[str]
+) -> tuple[list[AliasMove], list[AliasMove]]:
+    """The moves to make, and those that wait for the processes that run through their alias, which is `in_use`.
+
+    An alias whose release goes does not wait: it would lead nowhere.
+    """
+    there = {runtime.name for runtime in after.runtimes if runtime.whole}
+    waiting = [move for move in moves if move.swap.old in there and move.swap.alias in in_use]
+    return [move for move in moves if move not in waiting], waiting
 
 
 def plan_to_hold_back(move: AliasMove, follower: Follower, reason: str) -> Plan:

@@ -11,7 +11,7 @@ import os
 
 from pyman.core.aliases import Swap, swaps, with_swaps
 from pyman.core.names import minor_of_alias
-from pyman.core.plans.move import AliasMove, Follower, going_along, may_need_work
+from pyman.core.plans.move import AliasMove, Follower, going_along, going_and_waiting, may_need_work
 from pyman.core.plans.steps import RemoveLink, ReplaceLink
 from pyman.core.record import replace
 from pyman.core.store import Held, Moved, Process, Store, parse_runtime_name, with_default, with_hold
@@ -33,7 +33,7 @@ from pyman.effects.moves.journal import MoveJournal, end_moves
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, make_folder
 from pyman.effects.settings import read_settings
-from pyman.effects.store import read_stores
+from pyman.effects.store import read_stores, write_default, write_hold
 from pyman.effects.transaction import Transaction
 from pyman.errors import PymanError
 
@@ -241,17 +241,13 @@ def _name_processes(move: AliasMove, running: tuple[Process, ...], observer: Obs
 def _apart(
     places: Places, moves: list[AliasMove], after: Store, processes: dict[str, tuple[Process, ...]]
 ) -> tuple[list[AliasMove], list[AliasMove]]:
-    """The moves to make, and those that wait for processes, where the caller wants that (design.md 8).
-
-    An alias whose release goes does not wait: it would lead nowhere.
-    """
+    """The moves to make, and those that wait for processes, where the caller wants that (design.md 8)."""
     if not places.keeps_running:
         return moves, []
     from pyman.effects.processes import is_pyman
 
-    there = {runtime.name for runtime in after.runtimes if runtime.whole}
-    waiting = [move for move in moves if move.swap.old in there and not all(map(is_pyman, processes[move.swap.alias]))]
-    return [move for move in moves if move not in waiting], waiting
+    in_use = {alias for alias, found in processes.items() if not all(map(is_pyman, found))}
+    return going_and_waiting(moves, after, in_use)
 
 
 def _told(
@@ -434,7 +430,7 @@ def alias_of(name: str) -> str | None:
     return minor_alias(parsed[0], parsed[1]) if parsed is not None else None
 
 
-# Holds: lines `3.13 3.13.5` in the file `holds` of the store, which keep an alias where the user wants it.
+# Changes of what the user wants: holds and the default request (effects/store.py), with the moves that these make.
 
 
 def set_hold(
@@ -456,7 +452,7 @@ def set_hold(
     return change_store(
         places,
         lambda store: with_hold(store, alias, name),
-        lambda transaction: write_holds(places, alias, name, transaction),
+        lambda transaction: write_hold(places, alias, name, transaction),
         check=check,
         force=force,
         observer=observer,
@@ -464,32 +460,16 @@ def set_hold(
     )
 
 
-def write_holds(places: Places, alias: str, name: str | None, transaction: Transaction) -> None:
-    """Write the file with one hold set or taken away. The caller holds the store's lock."""
-    path = os.path.join(places.root, "holds")
-    holds = with_hold(read_stores(places), alias, name).holds
-    text = "".join(f"{held} {target}\n" for held, target in sorted(holds))
-    transaction.put_file(path, text.encode())
-
-
-# The default request: one line in the file `default` of the store.
-
-
 def set_default(places: Places, request: str | None, *, preview: Preview | None = None) -> None:
-    """Write the default request, none into an empty file, and point the alias `3` at its minor.
+    """Write the default request, and point the alias `3` at its minor.
 
     Raises PymanError where the store cannot be written.
     """
     if preview is None:
         make_folder(places.runtimes)
-    path = os.path.join(places.root, "default")
-
-    try:
-        change_store(
-            places,
-            lambda store: with_default(store, request),
-            lambda transaction: transaction.put_file(path, f"{request}\n".encode() if request else b""),
-            preview=preview,
-        )
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    change_store(
+        places,
+        lambda store: with_default(store, request),
+        lambda transaction: write_default(places, request, transaction),
+        preview=preview,
+    )

@@ -9,12 +9,12 @@ from pyman.core.store import Moved, Runtime, Store, with_hold, without_runtime
 from pyman.effects.lock import hold
 from pyman.effects.mounts import refuse_mounts_below
 from pyman.effects.moves.journal import end_moves
-from pyman.effects.moves.move import Preview, change_store, reconcile_aliases, write_holds
+from pyman.effects.moves.move import Preview, change_store, reconcile_aliases
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, make_folder
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.staging import Unfinished, WorkFolder, clean_up, clean_up_temporaries
-from pyman.effects.store import read_stores
+from pyman.effects.store import read_stores, write_hold
 from pyman.effects.venvs.recovery import recover
 from pyman.errors import ReadOnly
 
@@ -111,7 +111,7 @@ def remove_runtime(
                     )
                 )
         for alias in _held_at(store, runtime):
-            write_holds(places, alias, None, transaction)
+            write_hold(places, alias, None, transaction)
 
     target = runtime.target
     if target is not None:
