@@ -1,4 +1,4 @@
-"""Which files of a moved or copied venv name its old place, what they must say now, and which files are the user's.
+"""Which files of a moved or copied venv name its old place, and what they must say now.
 
 Rewritten are (design.md 7): scripts that an installer made (RECORD lists them), activation, the `command` line of
 `pyvenv.cfg`; and editable installs, kernels and links that name something which has moved along. What the user wrote
@@ -11,7 +11,6 @@ import re
 from posixpath import basename, dirname, join, normpath
 from types import MappingProxyType
 
-from pyman.core.layout import IGNORE_FILE
 from pyman.core.pyvenv_cfg import edit, parse_pyvenv_cfg
 from pyman.core.record import record, replace
 from pyman.core.script_header import header_for, read_header
@@ -409,99 +408,3 @@ def _repoint_string(token: str, relocated: Mapping[str, str]) -> str:
     text = _string_of(token) if "/" in token else ""
     moved = relocated.get(text) or _PIECE.sub(lambda piece: relocated.get(piece[0], piece[0]), text)
     return json.dumps(moved, ensure_ascii=token.isascii()) if moved != text else token
-
-
-# What in the folder of a venv is the user's, told by its names: a rebuild must not lose it.
-
-PROJECT_NOTE = ".project"
-
-# What every tool puts there, `.lock` by uv, `pip-selfcheck.json` by pip before 10.
-_OF_A_VENV = frozenset(("bin", "lib", "lib64", "include", "share", "etc", "man", "doc", "pyvenv.cfg", ".lock"))
-_LITTER = frozenset(("pip-selfcheck.json", "__pycache__", IGNORE_FILE))
-
-DATA_FOLDERS = ("share", "etc", "include", "man", "doc")
-"""Folders that packages put data into; what else lies there is somebody's settings."""
-
-# Notes of tools, which a rebuild keeps, and which nobody misses with the venv: uv's and virtualenv's, pipenv's and
-# virtualenvwrapper's.
-_NOTES = frozenset(("CACHEDIR.TAG", PROJECT_NOTE))
-# What repairs were about to put in place (effects/files.py), and the mark of a venv whose making was cut off.
-_OURS = re.compile(r"\.pyman-unfinished|\..+\.pyman-[0-9]+-[0-9a-f]{8}")
-
-# What a venv's `bin` is born with, whoever makes it.
-_BORN_WITH = re.compile(
-    r"(?:python|pythonw|pypy)[0-9.]*[td]?|𝜋thon|(?:pip|wheel|easy_install)-?[0-9.]*t?|pydoc(?:\.bat)?"
-    r"|activate(?:\.[a-z0-9]+)?|activate_this\.py|deactivate(?:\.[a-z0-9]+)?|__pycache__",
-    re.IGNORECASE,
-)
-_PIPS = re.compile(r"(pip|wheel|easy_install)-?[0-9.]*t?")
-_RUNTIME_FOLDER = re.compile(r"(?:python|pypy|graalpy)[0-9.]+[a-z]*|site")
-# Bookkeeping of installers, which the new ones do for themselves; virtualenv and uv patch distutils.
-_BOOKKEEPING = re.compile(
-    r".*\.(?:dist-info|egg-info|egg-link|egg|virtualenv)|~.*|__pycache__|_virtualenv\.(?:py|pth)"
-    r"|(?:easy-install|setuptools|distutils-precedence)\.pth|\.pyman-.*"
-)
-
-
-def of_the_user(names: Iterable[str]) -> tuple[str, ...]:
-    """The names at the top of a venv's folder that belong to no venv: a project around it, another tool's notes."""
-    return tuple(sorted(name for name in names if name not in _OF_A_VENV | _LITTER and not _OURS.fullmatch(name)))
-
-
-def made_by_nobody(names: Iterable[str]) -> tuple[str, ...]:
-    """Of these the names that neither making a venv nor a tool that keeps one puts there."""
-    return tuple(name for name in of_the_user(names) if name not in _NOTES)
-
-
-def may_be_a_packages(name: str) -> bool:
-    """True for a name at the top of a venv's folder that a package may put there; never what a repository lives in."""
-    return not name.startswith(".")
-
-
-def is_runtime_folder(name: str) -> bool:
-    """True for what a venv has in `lib` and `include` for its Python: `python3.13`, and `site` for headers."""
-    return _RUNTIME_FOLDER.fullmatch(name) is not None
-
-
-def is_written_by_a_tool(ignore_file: str) -> bool:
-    """True for a `.gitignore` that hides the whole folder, and says nothing else."""
-    lines = [line.strip() for line in ignore_file.splitlines()]
-    return [line for line in lines if line and not line.startswith("#")] in ([], ["*"])
-
-
-def is_born_with(name: str) -> bool:
-    """True for what is in the `bin` of every venv."""
-    return _BORN_WITH.fullmatch(name) is not None
-
-
-def package_of_program(name: str) -> str | None:
-    """The package that puts a program of this name into every venv: `pip` for `pip3.13`."""
-    found = _PIPS.fullmatch(name)
-    return {"easy_install": "setuptools"}.get(found[1], found[1]) if found is not None else None
-
-
-def is_bookkeeping(name: str) -> bool:
-    """True for what installers keep in site-packages for themselves."""
-    return _BOOKKEEPING.fullmatch(name) is not None
-
-
-def with_parents(paths: Iterable[str]) -> frozenset[str]:
-    """Relative paths and every folder above them."""
-    found: set[str] = set()
-    for path in paths:
-        above = path
-        while above and above not in found:
-            found.add(above)
-            above = dirname(above)
-    return frozenset(found)
-
-
-def inside(venv: str, folder: str, path: str) -> str | None:
-    """A path of RECORD, relative to the venv; None for one that leads out of it.
-
-    `folder` is that of RECORD's own site-packages, relative to the venv.
-    """
-    if path.startswith("/"):
-        return normpath(path[len(venv) + 1 :]) if path.startswith(f"{venv}/") else None
-    found = normpath(f"{folder}/{path}")
-    return found if found not in (".", "..") and not found.startswith("../") and "\0" not in found else None

@@ -10,9 +10,9 @@ from pyman.core.packages.installer import Batch, Installer, local_source, needs_
 from pyman.core.packages.package import Package, normalize_name, own_packages
 from pyman.core.record import record, replace
 from pyman.core.relink import pinned_release, wanted_alias
-from pyman.core.relocation import of_the_user
 from pyman.core.request import Request, parse_request
 from pyman.core.store import Choice, Store, pinned
+from pyman.core.user_files import of_the_user
 from pyman.core.version import Version, minor_alias, python_name
 from pyman.errors import BLOCKED, CHANGED_FILES, SOURCE_GONE, BadRequest, NotFound, Refused, UsageError
 

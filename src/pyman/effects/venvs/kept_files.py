@@ -7,9 +7,12 @@ import stat
 
 from pyman.core.names import minor_of_executable
 from pyman.core.packages.package import is_compiled
-from pyman.core.relocation import (
+from pyman.core.relocation import KERNEL
+from pyman.core.script_header import with_interpreter
+from pyman.core.shell.activation import read_virtual_env
+from pyman.core.shell.kept_activation import Rebuilding, filled_templates, is_makers_script, kept_script
+from pyman.core.user_files import (
     DATA_FOLDERS,
-    KERNEL,
     inside,
     is_bookkeeping,
     is_born_with,
@@ -17,9 +20,6 @@ from pyman.core.relocation import (
     package_of_program,
     with_parents,
 )
-from pyman.core.script_header import with_interpreter
-from pyman.core.shell.activation import read_virtual_env
-from pyman.core.shell.kept_activation import Rebuilding, filled_templates, is_makers_script, kept_script
 from pyman.effects.copying import RUNS_AS_OWNER, copy_content, open_source
 from pyman.effects.files import NotReadable, is_folder, read_bytes, replace_file
 from pyman.effects.packages.dist_info import installed_paths, read_packages, top_levels

@@ -15,7 +15,6 @@ import time
 
 from pyman.core.packages.package import digests_in_record
 from pyman.core.record import replace
-from pyman.core.relocation import inside
 from pyman.core.shared_files import (
     COPY,
     DOUBT,
@@ -30,6 +29,7 @@ from pyman.core.shared_files import (
     probe_of,
     summary,
 )
+from pyman.core.user_files import inside
 from pyman.effects.files import open_regular, pid_of_temporary, read_bytes
 from pyman.effects.interpreters.admission import is_shared_group
 from pyman.effects.memo import Memo

@@ -7,7 +7,7 @@ import os
 import stat
 
 from pyman.core.layout import IGNORE_FILE
-from pyman.core.relocation import (
+from pyman.core.user_files import (
     DATA_FOLDERS,
     PROJECT_NOTE,
     inside,
