@@ -145,7 +145,7 @@ def _serve() -> None:
 
     for command in COMMANDS:
         importlib.import_module(command.place[0])
-    for name in ("cli.app", "cli.show.output", "cli.show.changes", "app.rebuild", "app.repair"):
+    for name in ("cli.app", "cli.show.output", "cli.show.changes", "app.rebuild", "app.repair_store"):
         importlib.import_module(f"pyman.{name}")
     from pyman.__main__ import main
 

@@ -385,7 +385,7 @@ def _newest(session: Session, store: Store) -> dict[str, Version]:
 
     What a distribution maintains gets its patch releases from there.
     """
-    from pyman.app.install import known_builds
+    from pyman.app.catalogue import known_builds
     from pyman.effects.web.http import LastFailure
 
     whole = [runtime for runtime in store.releases if runtime.whole]

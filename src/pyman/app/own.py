@@ -117,8 +117,8 @@ def update_pyman(session: Session, changed: list[str]) -> Update:
 
 def _newer_python(session: Session, installation: Installation) -> Build | None:
     """The build to replace the Python with that install.sh downloaded for pyman alone; None where it is to stay."""
+    from pyman.app.catalogue import known_builds
     from pyman.app.examine import ended_minors
-    from pyman.app.install import known_builds
 
     if not runs_fetched_python(installation):
         return None

@@ -9,7 +9,7 @@ from pyman.app import install as installing
 from pyman.app.console import Session
 from pyman.app.examine import judge
 from pyman.core.diagnosis import finding as actions
-from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, RESTART_NEEDED, Finding
+from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.diagnosis.ignore import unacknowledged
 from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.plans.move import through_other
@@ -23,7 +23,6 @@ from pyman.core.store import Store
 from pyman.core.venv import VenvFacts
 from pyman.core.version import short_release
 from pyman.effects.files import read_bytes
-from pyman.effects.interpreters.external import ask_external
 from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.lock import hold
 from pyman.effects.moves.check import Fitness
@@ -31,16 +30,13 @@ from pyman.effects.moves.followers import read_follower
 from pyman.effects.moves.move import reconcile_aliases
 from pyman.effects.packages.donors import Donors
 from pyman.effects.places import make_folder
-from pyman.effects.runtimes.health import present_executable
-from pyman.effects.runtimes.install import adopt
-from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.store import read_stores
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.own_folders import clean_up_own, package_folders
 from pyman.effects.venvs.owner_files import read_owner_files
 from pyman.effects.venvs.records import record_name
-from pyman.effects.venvs.recovery import LEFT, interrupted, recover, restore_work_folder
+from pyman.effects.venvs.recovery import restore_work_folder
 from pyman.effects.venvs.relocation import bytecode_of, folders_of_moved, kernels_elsewhere, read_moved
 from pyman.effects.venvs.repairs import RepairLog, modes_of
 from pyman.effects.venvs.shared_files import read_shared_files
@@ -81,23 +77,18 @@ class Outcome:
     """What is still wrong with it."""
 
 
-def forget_gone(session: Session, finding: Finding, repaired: list[RepairResult]) -> None:
-    """Forget a record whose venv is gone."""
+def repair_what_is_no_venv(session: Session, finding: Finding, repaired: list[RepairResult]) -> None:
+    """Forget a record whose venv is gone; give a whole venv, in a work folder that the user named, its name again."""
     try:
-        with Part():
-            with Transaction(session.places) as transaction:
-                transaction.take(plan_repair(finding, None, read_stores(session.places)).plan or Plan())
-            repaired.append(RepairResult(finding, FIXED))
-    except PymanError as error:
-        repaired.append(RepairResult(finding, FAILED, error.message))
-
-
-def repair_work_folder(finding: Finding, repaired: list[RepairResult]) -> None:
-    """Give a whole venv, in a folder that the user named, the name that it had."""
-    try:
-        with DeferredSignals():
-            restore_work_folder(finding.path)
-            repaired.append(RepairResult(finding, FIXED))
+        if finding.code == "gone":
+            with Part():
+                with Transaction(session.places) as transaction:
+                    transaction.take(plan_repair(finding, None, read_stores(session.places)).plan or Plan())
+                repaired.append(RepairResult(finding, FIXED))
+        else:
+            with DeferredSignals():
+                restore_work_folder(finding.path)
+                repaired.append(RepairResult(finding, FIXED))
     except PymanError as error:
         repaired.append(RepairResult(finding, FAILED, error.message))
 
@@ -340,84 +331,3 @@ def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Stor
     with locked_store(session), Transaction(session.places) as transaction:
         transaction.undo_with(log.add(_as_done(log, facts, finding, plan)))
         transaction.take(plan)
-
-
-# Carrying out the repairs that the store itself needs, before any venv is looked at.
-
-_STORE_FIRST = (
-    actions.CLEAN_UP,
-    actions.ADOPT_AGAIN,
-    actions.FORGET_RUNTIME,
-    actions.REINSTALL,
-    actions.MOVE_ALIASES,
-)
-"""What the store needs before any venv is looked at: in this order."""
-
-
-def repair_store(
-    session: Session,
-    findings: tuple[Finding, ...],
-    allowed: Callable[[Finding], bool],
-    repaired: list[RepairResult],
-    log: RepairLog,
-) -> None:
-    """Repair what the store itself needs; `repaired` gets what became of each finding."""
-    wanted = [finding for finding in findings if finding.kind != "venv" and finding.action in _STORE_FIRST]
-    if session.places.keeps_running:
-        wanted = [finding for finding in wanted if finding.code != RESTART_NEEDED]
-    for finding in sorted(wanted, key=lambda one: _STORE_FIRST.index(one.action)):
-        if finding.asks and not allowed(finding):
-            repaired.append(RepairResult(finding, OPEN, "not wanted"))
-            continue
-        try:
-            with Part(whole=True):
-                _repair_in_store(session, finding)
-                if finding.action in LASTING:
-                    log.add(DoneRepair(log.run, finding.path, finding.path, finding.code, finding.action, None))
-                repaired.append(RepairResult(finding, FIXED))
-        except PymanError as error:
-            repaired.append(RepairResult(finding, FAILED, error.message))
-
-
-def _refuse_what_is_left(session: Session, venv: str) -> None:
-    """Raise PymanError where work on a venv that was cut off can neither be finished nor undone."""
-    if not any(entry.venv == venv for entry in interrupted(session.places)):
-        return
-    with hold(session.places.lock, session.observer, what="the store"):
-        reasons = [one.reason for one in recover(session.places) if (one.venv, one.outcome) == (venv, LEFT)]
-    if reasons:
-        raise PymanError(reasons[0])
-
-
-def _repair_in_store(session: Session, finding: Finding) -> None:
-    places = session.places
-    if finding.action == actions.CLEAN_UP:
-        for work in prepare_folders(places):
-            if work.path == finding.argument:
-                raise PymanError(work.trouble)
-        _refuse_what_is_left(session, finding.argument)
-        return
-    if finding.action == actions.MOVE_ALIASES:
-        moved = reconcile_aliases(places, session.observer)
-        if any(move.waits and move.alias == finding.argument for move in moved):
-            raise PymanError("processes run through it")
-        return
-    runtime = read_stores(places).runtime(finding.argument)
-    if runtime is None:
-        return
-    if finding.action == actions.FORGET_RUNTIME:
-        remove_runtime(places, runtime, force=True, observer=session.observer)
-    elif finding.action == actions.ADOPT_AGAIN:
-        target = runtime.target or runtime.path
-        external = ask_external(os.path.join(target, present_executable(runtime)), places)
-        # The new name first: at no instant is a venv that follows without its Python.
-        adopt(places, external, session.observer)
-        remove_runtime(places, runtime, force=True, observer=session.observer)
-    else:
-        installed = installing.get(session, [parse_request(runtime.release)], force=True, may_adopt=False)
-        if installed.error is not None:
-            raise installed.error
-        for result in installed.results:
-            if result.already and result.said:
-                # What is in the way of a new one: the old one was kept, and that is no repair.
-                raise PymanError(result.said[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import Annotated
 
@@ -20,7 +19,6 @@ from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANN
 from pyman.core.diagnosis.ignore import Acknowledgement, unacknowledged
 from pyman.core.escape import as_word
 from pyman.core.record import record, replace
-from pyman.core.venv import VenvFolder
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.stores import remember_venv
 from pyman.errors import UNREADABLE, NotFound, PymanError, UsageError
@@ -211,30 +209,6 @@ def _asking(session: Session, *, yes: bool) -> Callable[[Finding], bool]:
     return lambda finding: confirmed(session, f"{finding.path}: {finding.message}; {finding.repair}?", yes=yes)
 
 
-def _clean_up(session: Session, venvs: list[str]) -> None:
-    """Remove what dead processes were about to put in place of something, in the store and in venvs."""
-    from pyman.effects.lock import hold
-    from pyman.effects.staging import clean_up_temporaries
-    from pyman.effects.venvs.journal import journal_paths
-    from pyman.effects.venvs.own_folders import clean_up_own, has_temporaries, package_folders
-    from pyman.effects.venvs.recovery import recover
-    from pyman.effects.venvs.relocation import folders_of_moved
-
-    places = session.places
-    for folder in (places.root, places.runtimes, places.venvs, places.shims):
-        clean_up_temporaries(folder)
-    for venv in venvs:
-        if has_temporaries(f"{venv}/bin"):
-            # A repair of a moved venv goes through more folders, and ends in this one.
-            facts = read_venv(venv)
-            clean_up_own(VenvFolder(venv), folders_of_moved(facts) if facts is not None else ())
-        clean_up_own(VenvFolder(venv), ("", *package_folders(venv), "bin"))
-    if journal_paths(places):
-        # What is left of them is said already.
-        with contextlib.suppress(PymanError), hold(places.lock, session.observer, what="the store"):
-            recover(places)
-
-
 class _Fixing:
     """What was seen, and what became of it so far."""
 
@@ -294,7 +268,8 @@ def _fix(
     yes: bool,
 ) -> None:
     """Repair the store, then one venv after the other; what was not touched is not looked at again."""
-    from pyman.app.repair import forget_gone, repair_store, repair_venv, repair_work_folder
+    from pyman.app.repair import repair_venv, repair_what_is_no_venv
+    from pyman.app.repair_store import clean_up, repair_store
     from pyman.app.shims import keep_shims_current
     from pyman.core.diagnosis.venv import list_venv
     from pyman.effects.moves.check import Fitness
@@ -318,13 +293,8 @@ def _fix(
     if len(waiting) > _WORTH_SAYING and not asks:
         session.observer.began(task, None)
     for path in waiting:
-        if left[path][0].code == "gone":
-            forget_gone(session, left[path][0], repaired)
-            del left[path]
-            continue
-        if left[path][0].code == "interrupted":
-            repair_work_folder(left[path][0], repaired)
-            del left[path]
+        if left[path][0].code in ("gone", "interrupted"):
+            repair_what_is_no_venv(session, left.pop(path)[0], repaired)
             continue
         outcome = repair_venv(
             session, path, allowed, repaired, foreign=foreign, fitness=fitness, log=log, accepted=done.accepted
@@ -339,4 +309,4 @@ def _fix(
         done.others = tuple(finding for finding in look().findings if finding.kind != "venv")
     if done.seen.store.runtimes:
         keep_shims_current(session)
-    _clean_up(session, [venv.folder for venv in done.venvs.values() if venv.uid == os.geteuid()])
+    clean_up(session, [venv.folder for venv in done.venvs.values() if venv.uid == os.geteuid()])

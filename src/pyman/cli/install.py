@@ -8,7 +8,6 @@ from pyman.app import install as installing
 from pyman.app.console import Answer, Session
 from pyman.app.reasons import Reasons
 from pyman.app.select import for_this_machine, is_there
-from pyman.app.shims import keep_shims_current
 from pyman.app.version_sources import notes_of_source, version_sources
 from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_alias
 from pyman.cli.verb import verb
@@ -17,13 +16,9 @@ from pyman.core.request import Request, parse_request
 from pyman.core.store import pinned
 from pyman.core.version import python_name
 from pyman.core.version_source import requests_of
-from pyman.effects.archives.local import verified_archive
 from pyman.effects.moves.move import set_default
-from pyman.effects.runtimes.health import what_is_broken
-from pyman.effects.runtimes.install import Archive, unpack_runtime
-from pyman.effects.runtimes.managed import prepare_folders
 from pyman.effects.store import read_stores
-from pyman.errors import NotFound, UsageError
+from pyman.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +82,7 @@ def install(
     reasons = Reasons(session, may_ask=True, mirror=mirror)
     session.if_cut_off(lambda: _answer(session, done, reasons.without_asking()))
     if archive is not None:
-        _install_archive(session, archive, done, force=force, check=not no_check)
+        installing.install_archive(session, archive, done, force=force, check=not no_check)
     else:
         asked = [parse_request(text) for text in requests or ()] or _asked_here(session)
         asked = [for_this_machine(request) for request in asked]
@@ -158,34 +153,3 @@ def _refuse_what_has_no_build(request: Request) -> None:
             f"`{request}` is a path: pyman installs versions, and adopts what is on this machine already",
             hint=f"run `pyman adopt {as_word(request.text)}` to use it through the store",
         )
-
-
-def _install_archive(session: Session, text: str, done: installing.Installed, *, force: bool, check: bool) -> None:
-    path = _archive_of(session, text)
-    local = verified_archive(path, session.places.cache)
-    request = Request(os.path.basename(path), "path")
-    there = session.store().runtime(local.name) if local.name is not None else None
-    managed = there if there is not None and there.is_managed else None
-    is_broken = managed is not None and what_is_broken(managed, session.places) is not None
-    if managed is not None and not is_broken and not force:
-        done.results.append(installing.InstallResult(request, managed, already=True))
-        keep_shims_current(session)
-        return
-    session.observer.noted(local.told)
-    if not session.dry_run:
-        prepare_folders(session.places)
-    replace = force or is_broken
-    found = Archive(path, local.name, local.version, local.variant, local.build, None, local.sha256, replace)
-    runtime, moved, already = unpack_runtime(
-        session.places, found, check=check, force=force, observer=session.observer, preview=session.preview
-    )
-    done.results.append(installing.InstallResult(request, runtime, already, moved))
-    keep_shims_current(session)
-
-
-def _archive_of(session: Session, text: str) -> str:
-    """The absolute path of a local archive. Raises PymanError where there is none."""
-    path = session.absolute(text)
-    if not os.path.isfile(path):
-        raise NotFound(f"there is no archive {path}", hint="name a file ending in .tar.gz")
-    return path

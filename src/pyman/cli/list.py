@@ -118,12 +118,12 @@ def beside_installed(answer: Answer, session: Session, store: Store) -> Answer:
 
 def list_available(session: Session, store: Store, *, every: bool, mirror: str | None = None) -> Answer:
     """The newest patch release of each minor, or all of them, with what is installed marked."""
-    from pyman.app import install as installing
+    from pyman.app.catalogue import catalogue
     from pyman.core.plans.install import better_unusable, cannot_use
     from pyman.core.release_cycle import state
     from pyman.effects.catalogue.release_cycle import published_cycles, today
 
-    known = installing.catalogue(session, mirror)
+    known = catalogue(session, mirror)
     known.refuse_nothing()
     releases = _releases(known.builds, every=every)
     here = {runtime.release for runtime in store.runtimes if runtime.whole}
@@ -163,12 +163,12 @@ def list_available(session: Session, store: Store, *, every: bool, mirror: str |
 
 def list_outdated(session: Session, store: Store) -> Answer:
     """The minors for which something newer exists, managed and adopted ones."""
-    from pyman.app import install as installing
+    from pyman.app.catalogue import catalogue, nothing_newer
     from pyman.core.plans.install import Fetch, adopted_minors, cannot_use, decide_upgrade, minors_to_upgrade, missed
 
     adopted = adopted_minors(store)
     minors = [*minors_to_upgrade(store, ()), *map(parse_request, adopted)]
-    known = installing.catalogue(session, None, minors)
+    known = catalogue(session, None, minors)
     known.refuse_nothing()
     rows, records = [], []
     reasons, judged = Reasons(session, may_ask=True), list[Reason]()
@@ -205,7 +205,7 @@ def list_outdated(session: Session, store: Store) -> Answer:
     damaged = missed(minors, store, known.builds, known.unusable)
     notes += [cannot_use(one).message for one in damaged]
     if not named and not damaged:
-        notes.append(installing.nothing_newer(known))
+        notes.append(nothing_newer(known))
     notes += source_notes(reasons, judged)
     if any(alias not in adopted for alias in named):
         notes.append("run `pyman upgrade` to install them")

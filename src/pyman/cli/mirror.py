@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pyman.app.catalogue import Known, catalogue
 from pyman.app.console import Answer, Session
-from pyman.app.install import Known, catalogue
 from pyman.app.reasons import Reasons
 from pyman.cli.verb import verb
 from pyman.core.advisories import FILE, Table

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pyman.app import install as installing
+from pyman.app.catalogue import Known, catalogue, nothing_newer
 from pyman.app.console import Answer, Session
 from pyman.app.reasons import Reasons
 from pyman.app.remove import Pruned, remove_unused, removed_data
@@ -103,7 +104,7 @@ def upgrade(
     if not minors and not adopted:
         done.lines = ["no Python is installed by pyman: run `pyman install`"]
         return done.answer()
-    known = installing.catalogue(session, mirror, [*minors, *adopted])
+    known = catalogue(session, mirror, [*minors, *adopted])
     known.refuse_nothing()
     for note in known.stale_notes:
         session.observer.noted(note)
@@ -236,7 +237,7 @@ def _newer_than_adopted(minors: list[Request], store: Store, builds: Sequence[Bu
     return lines
 
 
-def _nothing_newer(session: Session, minors: list[Request], known: installing.Known, reasons: Reasons) -> list[str]:
+def _nothing_newer(session: Session, minors: list[Request], known: Known, reasons: Reasons) -> list[str]:
     """That nothing is to be done, and which aliases do not get what is there."""
     store = session.store()
     held = []
@@ -248,4 +249,4 @@ def _nothing_newer(session: Session, minors: list[Request], known: installing.Kn
         )
         if newest is not None:
             held += notice_of_alias(session, newest, reasons)
-    return held or [installing.nothing_newer(known)]
+    return held or [nothing_newer(known)]

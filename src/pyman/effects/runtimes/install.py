@@ -41,6 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pyman.core.archive import Release
     from pyman.core.trials import Trial
     from pyman.core.version import Variant
     from pyman.effects.source_builds.build import SourceBuild
@@ -103,7 +104,7 @@ def unpack_runtimes(
             stack.enter_context(
                 hold(os.path.join(places.root, f".lock-{subject}"), observer, what=python_name(subject))
             )
-            there = _kept(places, archive.name, archive)
+            there = _kept(read_stores(places), archive.name, archive.replace)
             if there is not None:
                 answers.append((there, True))
                 continue
@@ -146,13 +147,12 @@ def _preview(
                 code=UNSUPPORTED,
             )
         name = archive.name or release_name(archive.version, archive.variant)
-        there = preview.store.runtime(name)
-        if there is not None and there.is_managed and there.whole and not archive.replace:
-            answers.append((there, True))
+        if (kept := _kept(preview.store, name, archive.replace)) is not None:
+            answers.append((kept, True))
             continue
         path = os.path.join(places.runtimes, name)
         runtime = Runtime(name, archive.version, archive.variant, path, None, archive.build if "+" in name else None)
-        refuse_own(places, there or runtime, done="replaced")
+        refuse_own(places, preview.store.runtime(name) or runtime, done="replaced")
         answers.append((runtime, False))
         new.append(runtime)
 
@@ -174,10 +174,10 @@ class _New:
     replace: bool
 
 
-def _kept(places: Places, name: str | None, archive: Archive) -> Runtime | None:
-    """What has the name and is not to be replaced."""
-    there = read_stores(places).runtime(name) if name is not None else None
-    return there if there is not None and there.is_managed and there.whole and not archive.replace else None
+def _kept(store: Store, name: str | None, replaces: bool) -> Runtime | None:
+    """What has the name and stays: another is put in the place of what is whole only where it `replaces` that."""
+    there = store.runtime(name) if name is not None else None
+    return there if there is not None and there.is_managed and there.whole and not replaces else None
 
 
 def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Observer) -> tuple[Runtime, bool]:
@@ -185,58 +185,71 @@ def _prepare(places: Places, archive: Archive, work: WorkFolder, observer: Obser
 
     Returns what is there already, and True, where the archive turns out to hold just that.
     """
-    from pyman.effects.archives.archive import release_in_tree, unpack
-    from pyman.effects.interpreters.admission import Admission
-    from pyman.effects.interpreters.ask import smoke_test
-    from pyman.effects.source_builds.build import build, how_built
-
-    version, variant = archive.version, archive.variant
     try:
-        implementation = version.implementation if version is not None else CPYTHON
-        if archive.source is not None:
-            build(archive.source, archive.subject, work.path, work.tree, places, observer)
-        else:
-            top = TOP_FOLDER if implementation == CPYTHON else None
-            unpack(archive.path, work.tree, observer, archive.subject, sha256=archive.sha256, top=top)
-        inside = release_in_tree(work.tree, implementation, version.minor_name if version is not None else "")
-        held = release_name(inside.version, inside.variant)
-        if version is not None and held != release_name(version, variant):
-            raise BrokenRuntime(
-                f"the archive {os.path.basename(archive.path)} holds {python_name(held)}, "
-                f"not {release_name(version, variant)}",
-                hint="tell the operator of the mirror",
-            )
+        inside = _unpack(places, archive, work, observer)
         # The name of an archive of another implementation does not tell the patch release of the language.
         version, variant = inside.version, inside.variant
         name = archive.name or release_name(version, variant)
-        if (there := _kept(places, name, archive)) is not None:
+        if (there := _kept(read_stores(places), name, archive.replace)) is not None:
             return there, True
         final = os.path.join(places.runtimes, name)
-        if implementation == CPYTHON:
+        if version.implementation == CPYTHON:
             repair_prefix(work.tree, final)  # PyPy computes what CPython bakes in.
         write_externally_managed(work.tree)
-        manifest = Manifest(
-            version,
-            variant,
-            archive.build,
-            archive.url,
-            archive.sha256,
-            _now(),
-            _library(work.tree, version),
-            executable_of(version, variant),
-            how_built(archive.source, work.tree) if archive.source is not None else None,
-        )
+        manifest = _manifest(archive, version, variant, work.tree)
         _write_manifest(work.tree, manifest)
-        executable = os.path.join(work.tree, manifest.executable)
-        try:
-            smoke_test(
-                executable, version, variant, work.tree, Admission(places), is_from_source=manifest.source is not None
-            )
-        except BrokenRuntime as error:
-            raise _of_a_build(error, python_name(release_name(version, variant)), executable, work.tree) from error
+        _try(places, manifest, work.tree)
     except OSError as error:
         raise cannot_write(work.tree, error) from error
     return Runtime(name, version, variant, final, None, archive.build if "+" in name else None), False
+
+
+def _unpack(places: Places, archive: Archive, work: WorkFolder, observer: Observer) -> Release:
+    """Fill the tree of a work folder, and say what it holds. Raises BrokenRuntime where that is another release."""
+    from pyman.effects.archives.archive import release_in_tree, unpack
+
+    version = archive.version
+    implementation = version.implementation if version is not None else CPYTHON
+    if archive.source is not None:
+        from pyman.effects.source_builds.build import build
+
+        build(archive.source, archive.subject, work.path, work.tree, places, observer)
+    else:
+        top = TOP_FOLDER if implementation == CPYTHON else None
+        unpack(archive.path, work.tree, observer, archive.subject, sha256=archive.sha256, top=top)
+    inside = release_in_tree(work.tree, implementation, version.minor_name if version is not None else "")
+    held = release_name(inside.version, inside.variant)
+    if version is not None and held != release_name(version, archive.variant):
+        raise BrokenRuntime(
+            f"the archive {os.path.basename(archive.path)} holds {python_name(held)}, "
+            f"not {release_name(version, archive.variant)}",
+            hint="tell the operator of the mirror",
+        )
+    return inside
+
+
+def _manifest(archive: Archive, version: Version, variant: Variant, tree: str) -> Manifest:
+    """What a runtime is to say about itself."""
+    source = None
+    if archive.source is not None:
+        from pyman.effects.source_builds.build import how_built
+
+        source = how_built(archive.source, tree)
+    library, executable = _library(tree, version), executable_of(version, variant)
+    return Manifest(version, variant, archive.build, archive.url, archive.sha256, _now(), library, executable, source)
+
+
+def _try(places: Places, manifest: Manifest, tree: str) -> None:
+    """See that a runtime starts, and is what it says. Raises BrokenRuntime."""
+    from pyman.effects.interpreters.admission import Admission
+    from pyman.effects.interpreters.ask import smoke_test
+
+    version, variant = manifest.version, manifest.variant
+    executable = os.path.join(tree, manifest.executable)
+    try:
+        smoke_test(executable, version, variant, tree, Admission(places), is_from_source=manifest.source is not None)
+    except BrokenRuntime as error:
+        raise _of_a_build(error, python_name(release_name(version, variant)), executable, tree) from error
 
 
 def _of_a_build(error: BrokenRuntime, name: str, executable: str, tree: str) -> BrokenRuntime:
@@ -273,11 +286,11 @@ def _give_names(
     def do(transaction: Transaction) -> None:
         faster.clear()
         for one in new:
-            there = read_stores(places).runtime(one.runtime.name)
-            if there is not None and there.is_managed and there.whole and not one.replace:
-                faster.add(there.name)
+            store = read_stores(places)
+            if (kept := _kept(store, one.runtime.name, one.replace)) is not None:
+                faster.add(kept.name)
             else:
-                refuse_own(places, there or one.runtime, done="replaced")
+                refuse_own(places, store.runtime(one.runtime.name) or one.runtime, done="replaced")
                 _give_name(one.work, one.runtime.path, transaction)
 
     trees = {one.runtime.name: one.work.tree for one in new}
