@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from pyman.app.console import Session
-from pyman.app.rebuild_plan import plan_rebuild, refuse_obstacles, target_of
+from pyman.app.rebuild_plan import plan_rebuild, refuse_obstacles
+from pyman.app.rebuild_python import target_of
 from pyman.app.venv import build_venv
 from pyman.core.owners import MARKERS, Base, OwnerFile, rewrite_owner_file
 from pyman.core.packages.compatibility import newly_broken
@@ -34,6 +35,12 @@ from pyman.effects.venvs.recovery import FINISHED, LEFT, interrupted, recover
 from pyman.effects.venvs.stores import remember_venv
 from pyman.effects.venvs.user_files import put_own_pip_conf
 from pyman.errors import NOT_AS_PLANNED, NotFound, PymanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyman.core.packages.package import Package
 
 _MOST_TRIES = 20
 """Of `--allow-newer` without names: each one allows another version of at least one more package."""
@@ -64,7 +71,7 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
             if plan.pip_conf is not None:
                 put_own_pip_conf(VenvFolder(old.backup, facts.identity), made, plan.pip_conf)
             plan = _install(session, plan)
-            done = check_new(session, plan, old, made)
+            done = _finish(session, plan, old, made)
             old.commit(names_to_move(plan, old.backup))
         remember_venv(places, facts.path)
     except OSError as error:
@@ -190,13 +197,13 @@ class Rebuilt:
     notes: tuple[str, ...] = ()
 
 
-def check_new(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder) -> Rebuilt:
-    """Look whether the new venv is what was planned, and give it what the user had put into the old one.
+def _finish(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder) -> Rebuilt:
+    """See that the new venv is what was planned, and give it what the user had put into the old one.
 
     `made` is the folder that was made for it: nothing is written into another that has its name by now. Raises
     PymanError where the new venv is not what was planned.
     """
-    facts, backup = plan.facts, old.backup
+    facts = plan.facts
     # Its programs are started: what somebody has put in its place while packages were installed is none of it.
     refuse_unless_own(made)
     new = read_venv(facts.folder)
@@ -204,47 +211,62 @@ def check_new(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder
         raise PymanError(f"the new venv in {facts.path} cannot be read", hint="please report this")
     library = os.path.join("lib", new.library.name, "site-packages")
     packages, notes = read_packages(os.path.join(facts.folder, library))
-    own = plan.reinstallation.own
-    brought = [package for package in packages if package.normalized not in own]
+    brought = [package for package in packages if package.normalized not in plan.reinstallation.own]
     programs = [name for package in brought for name in package.scripts]
     smoke_test = SmokeTest(facts.folder, programs, session.environ)
     try:
-        comparison = compare(plan.packages, packages, own)
-        wrong: list[str] = []
-        if plan.source is None:
-            wrong += unplanned(plan.reinstallation, comparison, any_version=plan.unfinished is not None)
-        wrong += [f"bin/{name} does not start" for name in missing_programs(facts.folder, programs)]
-        _refuse(wrong, "`--allow-newer` allows other versions")
-        lacking = newly_broken(
-            [package.distribution for package in plan.packages],
-            [package.distribution for package in packages],
-            plan.old,
-            plan.new,
-            system_site_packages=plan.spec.system_site_packages,
-        )
+        comparison, lacking = _refuse_unplanned(plan, packages, programs)
         if plan.source is None:
             before = {package.normalized: package.requested for package in plan.packages}
             within_own(made, library, lambda folder: keep_marks(folder, packages, before))
             _refuse(lacking, "`--allow-newer` with the names of these packages allows versions that fit")
         else:
             notes += lacking  # What the lock or the file says is what the user wants.
-        user_files: tuple[str, ...] = ()
-        refuse_unless_own(made)
-        if plan.library is not None:
-            user_files = copy_user_files(backup, facts.folder, plan.library, library, plan.packages)
-        repointed = repoint_programs(made, backup, dict.fromkeys((facts.folder, facts.path)), user_files)
-        user_files += tuple(f"bin/{name}" for name in keep_activation(facts, backup, new, made))
-        _keep_owner_files(plan, backup, made)
-        _keep_settings(facts, new, made)
-        if user_files:
-            notes += (f"kept what no package had put there: {_some(user_files)}",)
-        if repointed:
-            notes += (f"bin/python starts what named an interpreter that is gone: {_some(repointed)}",)
+        notes += _take_over(plan, old.backup, new, made, library)
         old.flush()
-        notes += _refuse_programs_that_fail(smoke_test, backup, session)
+        notes += _refuse_programs_that_fail(smoke_test, old.backup, session)
     finally:
         smoke_test.end()
     return Rebuilt(plan, len(brought), comparison, (*plan.notes, *notes))
+
+
+def _refuse_unplanned(
+    plan: RebuildPlan, packages: Sequence[Package], programs: Sequence[str]
+) -> tuple[Comparison, tuple[str, ...]]:
+    """What became of the packages, and what they lack since then. Raises PymanError where they are not as planned."""
+    comparison = compare(plan.packages, packages, plan.reinstallation.own)
+    wrong: list[str] = []
+    if plan.source is None:
+        wrong += unplanned(plan.reinstallation, comparison, any_version=plan.unfinished is not None)
+    wrong += [f"bin/{name} does not start" for name in missing_programs(plan.facts.folder, programs)]
+    _refuse(wrong, "`--allow-newer` allows other versions")
+    lacking = newly_broken(
+        [package.distribution for package in plan.packages],
+        [package.distribution for package in packages],
+        plan.old,
+        plan.new,
+        system_site_packages=plan.spec.system_site_packages,
+    )
+    return comparison, lacking
+
+
+def _take_over(plan: RebuildPlan, backup: str, new: VenvFacts, made: VenvFolder, library: str) -> tuple[str, ...]:
+    """Give the new venv what no package had put into the old one; says which files that are."""
+    facts = plan.facts
+    user_files: tuple[str, ...] = ()
+    refuse_unless_own(made)
+    if plan.library is not None:
+        user_files = copy_user_files(backup, facts.folder, plan.library, library, plan.packages)
+    repointed = repoint_programs(made, backup, dict.fromkeys((facts.folder, facts.path)), user_files)
+    user_files += tuple(f"bin/{name}" for name in keep_activation(facts, backup, new, made))
+    _keep_owner_files(plan, backup, made)
+    _keep_settings(facts, new, made)
+    notes: tuple[str, ...] = ()
+    if user_files:
+        notes += (f"kept what no package had put there: {_some(user_files)}",)
+    if repointed:
+        notes += (f"bin/python starts what named an interpreter that is gone: {_some(repointed)}",)
+    return notes
 
 
 def _refuse(wrong: tuple[str, ...] | list[str], hint: str) -> None:

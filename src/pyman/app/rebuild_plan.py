@@ -1,4 +1,4 @@
-"""Looking at a venv and deciding its rebuild, its Python included, before anything is touched."""
+"""Looking at a venv and deciding its rebuild, before anything of it is touched."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 from pyman import errors
 from pyman.app.consent import get_consent
 from pyman.app.console import Session
-from pyman.app.select import choose_interpreter
+from pyman.app.rebuild_python import get_python, target_of
 from pyman.core.escape import as_word
-from pyman.core.implementation import refuse_other, refuse_to_cross
+from pyman.core.implementation import refuse_other
 from pyman.core.layout import IGNORE_FILE, VenvSpec
 from pyman.core.names import implementation_in_store, minor_of_alias
 from pyman.core.owners import RECREATES_ITSELF, recreation_hint
@@ -23,28 +23,22 @@ from pyman.core.plans.rebuild import (
     RebuildOptions,
     RebuildPlan,
     Reinstallation,
-    RequestedPython,
-    fits,
     kept_request,
     local_sources,
     obstacles_of,
     refuse_missing_sources,
     refuse_unknown_names,
     relax,
-    requested_python,
     split_own,
     stays,
     told_changes,
-    with_policy,
 )
 from pyman.core.record import replace
-from pyman.core.relink import Target, wanted_alias
-from pyman.core.request import Request, how_to_get
-from pyman.core.store import Choice, choose
+from pyman.core.relink import wanted_alias
+from pyman.core.store import Choice
 from pyman.core.venv import VenvFacts
-from pyman.core.version import Version, python_name, split_release
+from pyman.core.version import Version, split_release
 from pyman.effects.files import missing_space, read_bytes
-from pyman.effects.interruption import Part
 from pyman.effects.packages.changed_files import changed_files
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import find_installer, find_pip_wheel
@@ -55,7 +49,7 @@ from pyman.effects.venvs.backup import refuse_what_cannot_move
 from pyman.effects.venvs.inventory import is_own
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.user_files import hides_all, read_own_pip_conf
-from pyman.errors import FOREIGN, OTHER_LOCK, OWN_VENV, BadRequest, DiskFull, NotFound, NotStarted, PymanError, Refused
+from pyman.errors import FOREIGN, OTHER_LOCK, OWN_VENV, DiskFull, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,17 +66,7 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
     """
     refuse_other(facts, "rebuild")
     _refuse_what_is_not_ours(facts, options)
-    library = facts.library
-    for problem in facts.problems:
-        if problem.path.startswith(f"{facts.folder}/lib"):
-            raise PymanError(
-                f"{problem.path} cannot be read: {problem.reason}", hint="see why, then run the same command again"
-            )
-    packages, notes = (
-        read_packages(os.path.join(facts.folder, "lib", library.name, "site-packages"))
-        if library is not None
-        else ((), ())
-    )
+    packages, notes = _packages(facts)
     refuse_unknown_names(facts, packages, options.relaxed)
     own_conf = read_own_pip_conf(facts.place)
     missing = frozenset(
@@ -90,16 +74,13 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
     )
     if options.source is None:
         refuse_missing_sources(facts, packages, missing)
-    requested, request, choice, said = find_python(session, facts, options)
+    requested, request, choice, said = get_python(session, facts, options)
     said += _refuse_to_lose(session, facts, choice, options)
     new = _release(choice.version, choice.variant)
     with_pip = any(package.normalized == "pip" for package in packages)
     conf = own_conf[1] if own_conf is not None else None
     installer, told = _installer(session, facts, choice, options, conf, with_pip=with_pip)
-    copied, moved = split_own(facts, os.listdir(facts.folder), packages)
-    moved = tuple(name for name in moved if name != PIP_CONF)
-    if not hides_all(os.path.join(facts.folder, IGNORE_FILE)):
-        moved = (*moved, IGNORE_FILE)
+    copied, moved = _names_kept(facts, packages)
     plan = RebuildPlan(
         facts,
         VenvSpec(
@@ -138,6 +119,27 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
     if options.source is not None:
         plan = _from_source(session, plan, options.source)
     return plan
+
+
+def _packages(facts: VenvFacts) -> tuple[tuple[Package, ...], tuple[str, ...]]:
+    """What is installed, and what is to be said about it. Raises PymanError where not all of it can be read."""
+    for problem in facts.problems:
+        if problem.path.startswith(f"{facts.folder}/lib"):
+            raise PymanError(
+                f"{problem.path} cannot be read: {problem.reason}", hint="see why, then run the same command again"
+            )
+    if facts.library is None:
+        return (), ()
+    return read_packages(os.path.join(facts.folder, "lib", facts.library.name, "site-packages"))
+
+
+def _names_kept(facts: VenvFacts, packages: tuple[Package, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names at the top of the venv that the new one gets: copied before the packages come, and moved afterwards."""
+    copied, moved = split_own(facts, os.listdir(facts.folder), packages)
+    moved = tuple(name for name in moved if name != PIP_CONF)
+    if not hides_all(os.path.join(facts.folder, IGNORE_FILE)):
+        moved = (*moved, IGNORE_FILE)
+    return copied, moved
 
 
 def _unfinished(session: Session, facts: VenvFacts) -> Batch | None:
@@ -316,108 +318,3 @@ class OtherLock(Refused):
             f"{path} is installed by its own tool only", hint=f"run {' and then '.join(f'`{one}`' for one in commands)}"
         )
         self.commands = commands
-
-
-# Finding the Python that a venv is recreated with, and installing it where it is missing.
-
-
-def find_python(
-    session: Session, facts: VenvFacts, options: RebuildOptions
-) -> tuple[RequestedPython, Request, Choice, tuple[str, ...]]:
-    """The Python of the new venv, the request that it answers, and what is to be said about it.
-
-    It is installed where it is missing; a dry run plans that. Raises NotFound where none can be had.
-    """
-    requested = requested_python(facts, options.python, options.minor)
-    for request in requested.requests if requested.asked else ():
-        if request.kind in ("release", "specifier", "latest"):
-            refuse_to_cross(facts, request.implementation)
-    found = _installed(session, facts, requested, requested.requests)
-    if found is not None:
-        return requested, *found, ()
-    wanted = next((request for request in requested.requests if request.kind not in ("path", "system")), None)
-    if wanted is None:
-        raise NotFound(f"no Python answers to {requested.requests[0]}", hint="name another: `pyman rebuild -p 3.13`")
-    try:
-        request, choice, said = _fetched(session, facts, requested, wanted)
-    except PymanError:
-        if requested.fallback is None:
-            raise
-        # As doctor does it: a pinned release that is gone for good lets the venv follow.
-        followed = _installed(session, facts, requested, (requested.fallback,))
-        if followed is not None:
-            request, choice, said = *followed, ()
-        else:
-            request, choice, said = _fetched(session, facts, requested, requested.fallback)
-        said = (f"{wanted} is no longer available: {facts.path} follows {requested.fallback} from now on", *said)
-    return requested, request, choice, said
-
-
-def installed_python(session: Session, facts: VenvFacts, options: RebuildOptions) -> Choice | None:
-    """The Python of the new venv where that is installed already."""
-    requested = requested_python(facts, options.python, options.minor)
-    found = _installed(session, facts, requested, requested.requests)
-    return found[1] if found is not None else None
-
-
-def _fetched(
-    session: Session, facts: VenvFacts, requested: RequestedPython, request: Request
-) -> tuple[Request, Choice, tuple[str, ...]]:
-    from pyman.app import install as installing
-
-    if not session.dry_run:
-        session.observer.noted(f"no installed Python satisfies {request}: installing it")
-    # It is reported here: a signal need not wait for the whole rebuild, which may take minutes.
-    with Part():
-        installed = installing.get(session, [request])
-    if installed.error is not None:
-        raise installed.error
-    found = _installed(session, facts, requested, (request,))
-    if found is None:
-        raise NotFound(f"no installed Python satisfies {request}", hint=how_to_get(request))
-    planned = (f"{python_name(found[1].release)} would be installed first",) if session.dry_run else ()
-    return *found, planned + tuple(line for result in installed.results for line in result.said)
-
-
-def _installed(
-    session: Session, facts: VenvFacts, requested: RequestedPython, requests: tuple[Request, ...]
-) -> tuple[Request, Choice] | None:
-    store = session.store()
-    for request in requests:
-        if request.kind == "release":
-            choice = choose(store, request)
-        else:
-            try:
-                choice = choose_interpreter(
-                    store, request, session.environ, session.cwd, session.places, named=requested.asked
-                )
-            except (NotFound, BadRequest, NotStarted):
-                if requested.asked:
-                    raise
-                continue
-        if choice is not None and requested.asked:
-            refuse_to_cross(facts, choice.version.implementation)
-        if choice is None or not fits(choice, requested):
-            continue
-        if os.path.realpath(choice.home).startswith(os.path.realpath(facts.folder) + os.sep):
-            if requested.asked:
-                raise Refused(f"{choice.executable} is in the venv that would be recreated", hint="name another Python")
-            continue
-        return request, with_policy(choice, requested, request, store)
-    return None
-
-
-def target_of(choice: Choice) -> Target:
-    """A Python that was chosen, as what a venv is linked to."""
-    prefix = os.path.dirname(choice.home)
-    if choice.runtime is not None:
-        prefix = choice.runtime.target or choice.runtime.path
-    return Target(
-        choice.home,
-        choice.executable,
-        choice.version,
-        choice.variant,
-        prefix,
-        in_store=choice.runtime is not None,
-        pins=choice.policy == "pin",
-    )

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:
     """False where the same minor and variant is meant and a relink does what is wanted."""
-    from pyman.app.rebuild_plan import installed_python
+    from pyman.app.rebuild_python import installed_python
     from pyman.core.plans.rebuild import means_same_minor
 
     if options.force or options.yes or options.source is not None or options.allow_newer or options.minor is not None:
@@ -127,10 +127,10 @@ def _is_download(finding: Finding) -> bool:
 
 def _other_target(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[Target, str, Policy] | None:
     """Link, words and policy that the user's request means, where the venv has others."""
-    from pyman.app.rebuild_plan import find_python, target_of
+    from pyman.app.rebuild_python import get_python, target_of
     from pyman.core.plans.rebuild import kept_request
 
-    requested, request, choice, _ = find_python(session, facts, options)
+    requested, request, choice, _ = get_python(session, facts, options)
     text = kept_request(facts, choice, requested, request)
     same = facts.link is not None and os.path.dirname(facts.link) == choice.home == (facts.home or "").rstrip("/")
     if same and facts.request == text and facts.policy == choice.policy:
