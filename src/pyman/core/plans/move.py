@@ -8,7 +8,7 @@ from pyman.core.aliases import Swap
 from pyman.core.implementation import library_name
 from pyman.core.owners import Base, reads_exact_release
 from pyman.core.plans.owner_files import with_owner_files
-from pyman.core.plans.steps import CopyProgram, Plan, ReplaceFile, ReplaceLink, Verify, library_steps
+from pyman.core.plans.steps import CopyProgram, Plan, ReplaceLink, Verify, library_steps, settings_steps
 from pyman.core.pyvenv_cfg import (
     BASE_KEYS,
     HELD_BACK,
@@ -17,7 +17,6 @@ from pyman.core.pyvenv_cfg import (
     VERSION_KEYS,
     Settings,
     base_lines,
-    edit,
     parse_pyvenv_cfg,
     version_line,
 )
@@ -137,7 +136,7 @@ def through_other(
         changes[REQUEST] = name
     changes |= version_lines(settings, version, follows=_names_minor(follower, name))
     changes |= base_lines(settings, join(new, "bin"), join(new, program))
-    files: list[Step] = [*_edited(follower, changes)]
+    files = settings_steps(follower.place, follower.cfg, changes)
     links: list[Step] = []
     for link, target in follower.links:
         inside = target[len(old) + 1 :] if target.startswith(old + "/") else program
@@ -180,7 +179,7 @@ def onto_alias(
         changes = version_lines(follower.settings, version, follows=_names_minor(follower, alias))
         changes |= _stale_base_lines(follower, program)
         libraries = library_steps(follower.place, follower.libraries, join(follower.runtimes, follower.through))
-        plan = Plan((*_edited(follower, changes), *libraries), venv=follower.own)
+        plan = Plan((*settings_steps(follower.place, follower.cfg, changes), *libraries), venv=follower.own)
         base = _base(follower, follower.through, version, variant, found)
         return with_owner_files(plan, follower.owner_files, base)
     return through_other(follower, alias, version, held_back=None, variant=variant, found=found)
@@ -231,15 +230,6 @@ def _stale_base_lines(follower: Follower, program: str) -> dict[str, str | None]
         if settings.values[key].startswith(inside)
         and parse_runtime_name(settings.values[key][len(inside) :].partition("/")[0]) is not None
     }
-
-
-def _edited(follower: Follower, changes: dict[str, str | None]) -> tuple[ReplaceFile, ...]:
-    """The step that changes lines of a venv's file; none where they are as they should be."""
-    if not changes:
-        return ()
-    text = follower.cfg.decode("utf-8", "surrogateescape")
-    new = edit(text, changes).encode("utf-8", "surrogateescape")
-    return (ReplaceFile(join(follower.place, "pyvenv.cfg"), follower.cfg, new),) if new != follower.cfg else ()
 
 
 @record

@@ -34,15 +34,14 @@ from pyman.core.plans.steps import (
     ReplaceLink,
     Verify,
     library_steps,
+    settings_steps,
 )
 from pyman.core.pyvenv_cfg import (
-    FILE_NAME,
     HELD_BACK,
     POLICY,
     REQUEST,
     VERSION_KEYS,
     base_lines,
-    edit,
     version_line,
 )
 from pyman.core.record import record
@@ -151,11 +150,7 @@ def relink_plan(
     refuse_other(facts, "relink")
     links = tuple(_link_steps(facts, target))
     changes = {**settings_of(facts, target), **(also or {})}
-    text = facts.cfg.decode("utf-8", "surrogateescape")
-    new = edit(text, changes).encode("utf-8", "surrogateescape")
-    files: list[Step] = []
-    if new != facts.cfg:
-        files.append(ReplaceFile(join(facts.folder, FILE_NAME), facts.cfg, new))
+    files = settings_steps(facts.folder, facts.cfg, changes)
     links += library_steps(facts.folder, facts.own_libraries, target.prefix_in_use)
     check = Verify(facts.folder, target.version, target.variant, target.home)
     running = facts.python
@@ -241,12 +236,7 @@ def _rewrite(facts: VenvFacts) -> tuple[Step, ...]:
     }
     if has_stale_home(facts) and facts.home is not None and facts.link is not None:
         changes |= {"home": facts.home, **base_lines(facts.settings, facts.home, facts.link)}
-    return (_edited(facts, changes),) if changes else ()
-
-
-def _edited(facts: VenvFacts, changes: Mapping[str, str | None]) -> ReplaceFile:
-    new = edit(facts.cfg.decode("utf-8", "surrogateescape"), changes).encode("utf-8", "surrogateescape")
-    return ReplaceFile(join(facts.folder, FILE_NAME), facts.cfg, new)
+    return settings_steps(facts.folder, facts.cfg, changes)
 
 
 def _refresh(facts: VenvFacts) -> tuple[Step, ...]:

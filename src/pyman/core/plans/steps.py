@@ -10,11 +10,12 @@ from posixpath import basename, dirname, join
 
 from pyman.core.implementation import names_own_library
 from pyman.core.names import other_in_name
+from pyman.core.pyvenv_cfg import FILE_NAME, edit
 from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pyman.core.venv import VenvFolder
     from pyman.core.version import Variant, Version
@@ -123,6 +124,14 @@ class Plan:
     """The venv that files and links of the steps lie in; None for those of the store."""
     also: Plan | None = None
     """What is taken behind the steps, or they are undone: a file beside the venv, in which its owner remembers it."""
+
+
+def settings_steps(venv: str, cfg: bytes, changes: Mapping[str, str | None]) -> tuple[ReplaceFile, ...]:
+    """Change lines of a venv's `pyvenv.cfg`, None for those to remove; no step where all are as they should be."""
+    if not changes:
+        return ()
+    new = edit(cfg.decode("utf-8", "surrogateescape"), changes).encode("utf-8", "surrogateescape")
+    return (ReplaceFile(join(venv, FILE_NAME), cfg, new),) if new != cfg else ()
 
 
 def library_steps(venv: str, links: Iterable[tuple[str, str]], prefix: str) -> tuple[ReplaceLink, ...]:
