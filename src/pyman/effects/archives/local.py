@@ -96,8 +96,6 @@ def _expected(path: str, cache: str) -> tuple[str | None, str]:
 
 def _in_catalogues(name: str, folder: str) -> str | None:
     """Look for an archive in the cached catalogues, line by line: they are long."""
-    import json
-
     try:
         files = [os.path.join(folder, entry) for entry in os.listdir(folder)]
     except OSError:
@@ -107,18 +105,21 @@ def _in_catalogues(name: str, folder: str) -> str | None:
         try:
             with open(open_to_read(path), encoding="utf-8", errors="replace") as lines:
                 for line in lines:
-                    if wanted not in line and name not in line:
-                        continue
-                    for artifact in json.loads(line)["artifacts"]:
-                        digest = artifact["sha256"]
-                        if (
-                            isinstance(digest, str)
-                            and len(digest) == 64
-                            and str(artifact["url"]).endswith((f"/{wanted}", f"/{name}"))
-                        ):
-                            return digest
+                    if (wanted in line or name in line) and (digest := _digest_in(line, (f"/{wanted}", f"/{name}"))):
+                        return digest
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue  # A spoilt cache knows nothing.
+    return None
+
+
+def _digest_in(line: str, endings: tuple[str, ...]) -> str | None:
+    """The sha256 that a line of a catalogue has for an address that ends so."""
+    import json
+
+    for artifact in json.loads(line)["artifacts"]:
+        digest = artifact["sha256"]
+        if isinstance(digest, str) and len(digest) == 64 and str(artifact["url"]).endswith(endings):
+            return digest
     return None
 
 

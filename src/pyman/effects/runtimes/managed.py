@@ -94,30 +94,11 @@ def remove_runtime(
             store = with_hold(store, alias, None)
         return without_runtime(store, runtime.name)
 
-    def let_go(transaction: Transaction) -> None:
-        store = read_stores(places)
-        target = store.alias_target(runtime.alias)
-        if target is not None:
-            for follower in relink:
-                transaction.take(
-                    through_other(
-                        follower,
-                        runtime.alias,
-                        target.version,
-                        held_back=None,
-                        variant=target.variant,
-                        follow=True,
-                        found=target,
-                    )
-                )
-        for alias in _held_at(store, runtime):
-            write_hold(places, alias, None, transaction)
-
     target = runtime.target
     if target is not None:
 
         def forget(transaction: Transaction) -> None:
-            let_go(transaction)
+            _let_go(places, runtime, relink, transaction)
             transaction.take_step(RemoveLink(runtime.path, target))
 
         return change_store(places, change, forget, check=check, force=force, observer=observer, preview=preview)
@@ -132,10 +113,31 @@ def remove_runtime(
                 work.set_aside(runtime.path)
                 transaction.undo_with(lambda: work.give_back(runtime.path))
 
-            let_go(transaction)
+            _let_go(places, runtime, relink, transaction)
             transaction.do(take_name)
 
         return change_store(places, change, remove, check=check, force=force, observer=observer)
+
+
+def _let_go(places: Places, runtime: Runtime, relink: Iterable[Follower], transaction: Transaction) -> None:
+    """Link venvs to the alias of a runtime, and let go the holds of it."""
+    store = read_stores(places)
+    target = store.alias_target(runtime.alias)
+    if target is not None:
+        for follower in relink:
+            transaction.take(
+                through_other(
+                    follower,
+                    runtime.alias,
+                    target.version,
+                    held_back=None,
+                    variant=target.variant,
+                    follow=True,
+                    found=target,
+                )
+            )
+    for alias in _held_at(store, runtime):
+        write_hold(places, alias, None, transaction)
 
 
 def _held_at(store: Store, runtime: Runtime) -> tuple[str, ...]:
