@@ -9,7 +9,7 @@ import pytest
 
 from pyman.effects import files
 from pyman.effects.files import NotReadable, open_regular, open_to_read, read_bytes, read_own_text, read_text
-from pyman.effects.project_files import read_project_file
+from pyman.effects.project_files import project_of, read_project_file
 from pyman.effects.venvs.on_disk import compare_copy, is_script
 from pyman.errors import BadRequest
 
@@ -110,3 +110,16 @@ def test_links_that_lead_nowhere_or_round_say_so_as_the_system_does(tmp_path):
         read_bytes(f"{tmp_path}/loop")
     with pytest.raises(OSError, match="null byte"):
         open_regular("a\0b")
+
+
+def test_the_home_and_what_is_above_it_are_no_project(tmp_path):
+    home, other = tmp_path / "me", tmp_path / "other" / "lib"
+    for folder in (tmp_path, home):
+        (folder / ".git").mkdir(parents=True)
+    (home / "shop" / "src").mkdir(parents=True)
+    other.mkdir(parents=True)
+    assert project_of(f"{home}/shop/src", str(home)) == f"{home}/shop/src"
+    assert project_of(str(other), str(home)) == str(other)
+    (home / "shop" / "setup.cfg").touch()
+    assert project_of(f"{home}/shop/src", str(home)) == f"{home}/shop"
+    assert project_of(f"{home}/shop/src", f"{home}/") == f"{home}/shop"

@@ -16,6 +16,7 @@ from pyman.effects.files import TEMPORARY, read_text
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
+from pyman.effects.project_files import project_of
 from pyman.effects.venvs.home_search import found_venvs, never_walked
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.place import is_work_folder
@@ -223,7 +224,10 @@ def read_one(places: Places, path: str) -> VenvFacts | None:
 
 def leads_outside(places: Places, path: str, folder: str) -> bool:
     """True for a venv whose `path` is a link or a text file, and whose `folder` lies outside of the project of that."""
-    return path != folder and not is_inside(folder, project_of(os.path.dirname(path), places.home))
+    if path == folder:
+        return False
+    # What the files of a project say counts inside of it, and nowhere else (design.md 6).
+    return not _is_inside(folder, project_of(os.path.realpath(os.path.dirname(path)), places.home))
 
 
 class Claims:
@@ -293,8 +297,9 @@ def named_by_others(places: Places) -> frozenset[str]:
 
 
 def _tops(places: Places, cwd: str) -> list[str]:
-    project = project_of(cwd, places.home)
-    return [cwd] if os.path.realpath(cwd) == project else [cwd, project]
+    here = os.path.realpath(cwd)
+    project = project_of(here, places.home)
+    return [cwd] if here == project else [cwd, project]
 
 
 def _named_here(places: Places, cwd: str) -> list[tuple[str, bool]]:
@@ -302,7 +307,7 @@ def _named_here(places: Places, cwd: str) -> list[tuple[str, bool]]:
     tops = _tops(places, cwd)
     named = [path for top in tops for path in _named_in(top) if _is_venv(path)]
     project = os.path.realpath(tops[-1])
-    return [(path, not is_inside(os.path.realpath(path), project)) for path in named]
+    return [(path, not _is_inside(os.path.realpath(path), project)) for path in named]
 
 
 def _named_in(project: str) -> list[str]:
@@ -446,28 +451,6 @@ def _lies_beside(path: str, venv: str) -> bool:
     return around not in _OF_THE_SYSTEM and not is_shared(os.path.dirname(os.path.dirname(path)))
 
 
-# The project that a folder belongs to: what its files say counts inside of it, and nowhere else (design.md 6).
-
-_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
-
-
-def project_of(folder: str, home: str) -> str:
-    """Return the nearest folder at or above an absolute one that is a project, with its links resolved.
-
-    The home folder and what is above it are none, whatever lies there; where no folder is one, it is the folder itself.
-    """
-    start = os.path.realpath(folder)
-    above = os.path.realpath(home)
-    if not is_inside(start, above):
-        above = "/"
-    found = start
-    while found != above and is_inside(found, above):
-        if any(os.path.lexists(os.path.join(found, mark)) for mark in _MARKS):
-            return found
-        found = os.path.dirname(found)
-    return start
-
-
-def is_inside(path: str, folder: str) -> bool:
+def _is_inside(path: str, folder: str) -> bool:
     """True for a folder itself and all that lies below it; both absolute, with their links resolved."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
