@@ -52,6 +52,22 @@ def is_there(path: str) -> bool:
     return status_of(path) is not None
 
 
+def names_in(folder: str) -> list[str]:
+    """What is in a folder, sorted; nothing where there is none. Raises OSError where that cannot be told."""
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def names_seen(folder: str) -> list[str]:
+    """What is in a folder, sorted, as far as it can be looked into: for whoever only looks."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
 def is_folder(path: str) -> bool:
     """True for a folder that is not a link. Raises OSError as `status_of` does."""
     status = status_of(path)

@@ -6,7 +6,7 @@ import os
 import sys
 
 from pyman.core.escape import without_secrets
-from pyman.effects.files import is_alive, is_folder, is_there, read_text, replace_link
+from pyman.effects.files import is_alive, is_folder, is_there, names_in, read_text, replace_link
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.own_installation import ARCHIVE
@@ -226,7 +226,7 @@ _STAY = "pyman stays on the Python that it has; run install.sh with another one,
 
 def _version_in(site: str) -> str:
     """The release that is installed in a folder: an update may have replaced the one that runs."""
-    names = [name for name in _names(site) if name.startswith("pyman_cli-") and name.endswith(".dist-info")]
+    names = [name for name in names_in(site) if name.startswith("pyman_cli-") and name.endswith(".dist-info")]
     return names[-1].removeprefix("pyman_cli-").removesuffix(".dist-info") if names else ""
 
 
@@ -241,7 +241,7 @@ def _older_environments(installation: Installation) -> list[str]:
     root = os.path.dirname(own)
     if os.path.realpath(os.path.join(root, "app")) != own:
         return []  # This process is itself in an older one, or `app` is not install.sh's.
-    paths = [os.path.join(root, name) for name in _names(root) if _is_environment_name(name)]
+    paths = [os.path.join(root, name) for name in names_in(root) if _is_environment_name(name)]
     return [path for path in paths if path != own and is_folder(path) and is_there(os.path.join(path, "pyman.py"))]
 
 
@@ -356,23 +356,16 @@ def bookkeeping(root: str, going: Collection[str]) -> tuple[str, ...]:
     `going` are paths that are removed as well.
     """
     runtimes = os.path.join(root, "runtimes")
-    if not os.path.isdir(root) or _names(runtimes):
+    if not os.path.isdir(root) or names_in(runtimes):
         return ()
-    found = [os.path.join(root, name) for name in _names(root) if name in _REMEMBERED]
+    found = [os.path.join(root, name) for name in names_in(root) if name in _REMEMBERED]
     for folder in (os.path.join(root, name) for name in _RECORDS):
-        found += [path for path in (os.path.join(folder, name) for name in _names(folder)) if os.path.islink(path)]
+        found += [path for path in (os.path.join(folder, name) for name in names_in(folder)) if os.path.islink(path)]
     for folder in (*(os.path.join(root, name) for name in (*_RECORDS, "runtimes")), root):
-        names = [name for name in _names(folder) if folder != root or not name.startswith(_LOCKS)]
+        names = [name for name in names_in(folder) if folder != root or not name.startswith(_LOCKS)]
         if is_folder(folder) and {os.path.join(folder, name) for name in names} <= {*found, *going}:
             found.append(folder)
     return tuple(found)
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
 
 
 def _launchers(app: str, home: str, search_path: str) -> Iterator[str]:
@@ -402,7 +395,7 @@ def remove_files(paths: tuple[str, ...], removed: list[str]) -> None:
                 elif is_there(os.path.join(path, "pyman.py")) or is_there(os.path.join(path, "pyman", "__main__.py")):
                     remove_tree(path)
                 else:
-                    for name in _names(path):
+                    for name in names_in(path):
                         if name.startswith(_LOCKS):
                             _unlink(os.path.join(path, name))
                     os.rmdir(path)

@@ -15,6 +15,7 @@ from pyman.core.record import replace
 from pyman.core.request import OLDEST
 from pyman.core.store import executable_of, is_shared, origin_of
 from pyman.core.version import Version, shown_release
+from pyman.effects.files import names_seen
 from pyman.effects.interpreters.on_disk import implementation_at, read_other_version
 from pyman.effects.interpreters.standard_library import library_of
 from pyman.errors import UNSUPPORTED, PymanError, Refused
@@ -36,7 +37,7 @@ def prefixes_of_others(places: Places) -> list[str]:
 
     found: list[str] = []
     for root in own_tool_roots(places):
-        for name in _names(root.pythons):
+        for name in names_seen(root.pythons):
             prefix = os.path.join(root.pythons, name)
             # A minor-version link is an owner's own alias: the release that it leads to is listed beside it.
             if name.startswith(root.starts) and (root.links or not os.path.islink(prefix)):
@@ -167,21 +168,14 @@ def base_packages(external: ExternalPython) -> tuple[str, ...]:
         return ()
     executable = os.path.join(external.prefix, executable_of(external.version, external.variant))
     library = library_of(executable, external.version, external.variant)
-    names = _names(os.path.join(library, "site-packages")) if library is not None else []
+    names = names_seen(os.path.join(library, "site-packages")) if library is not None else []
     return tuple(name.split("-")[0] for name in names if name.endswith((".dist-info", ".egg-info")))
 
 
 def _interpreters(prefix: str) -> list[str]:
     """The interpreters of a prefix, one for each minor."""
     folder = os.path.join(prefix, "bin")
-    names = [name for name in _names(folder) if minor_of_executable(name) is not None or name == _GRAALPY]
+    names = [name for name in names_seen(folder) if minor_of_executable(name) is not None or name == _GRAALPY]
     # PyPy has a `python3.11` too, which may be anybody's where a prefix is shared.
     names.sort(key=lambda name: of_program(name) is None)
     return [path for name in names if os.access(path := os.path.join(folder, name), os.X_OK)]
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

@@ -14,7 +14,7 @@ from pyman.core.packages.lent import paths_in_pth
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.relocation import is_pointer, sources_in
 from pyman.core.venv_contents import Abi, has_tag, module_of
-from pyman.effects.files import read_bytes
+from pyman.effects.files import names_seen, read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,11 +111,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _pointed_to(site_packages: str) -> Iterator[str]:
     """The paths that `.pth` files and editable installs add, outside of site-packages."""
-    try:
-        names = sorted(os.listdir(site_packages))
-    except OSError:
-        return
-    for name in filter(is_pointer, names):
+    for name in filter(is_pointer, names_seen(site_packages)):
         try:
             content = read_bytes(f"{site_packages}/{name}")
         except OSError:

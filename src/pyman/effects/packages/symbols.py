@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.core.mach_o import is_mach_o, python_symbols
-from pyman.effects.files import open_regular
+from pyman.effects.files import names_seen, open_regular
 from pyman.effects.packages import elf
 
 TYPE_CHECKING = False
@@ -76,11 +76,7 @@ def _libraries(executable: str) -> list[str]:
     start = f"lib{os.path.basename(real)}"
     found: dict[str, None] = {}
     for folder in (os.path.join(prefix, "lib"), os.path.join(prefix, "lib64")):
-        try:
-            names = os.listdir(folder)
-        except OSError:
-            continue
-        for name in sorted(names):
+        for name in names_seen(folder):
             if name in (f"{start}.so", f"{start}.dylib") or name.startswith(f"{start}.so."):
                 found[os.path.realpath(os.path.join(folder, name))] = None
     if os.path.basename(os.path.dirname(prefix)) == "Versions":

@@ -22,7 +22,7 @@ from pyman.core.script_header import read_header
 from pyman.core.venv import stage_of
 from pyman.core.venv_contents import NOTHING, Abi, Contents, Modules, Named, has_tag, module_of, split_tag
 from pyman.effects.architecture import architectures_of
-from pyman.effects.files import open_to_read, read_bytes
+from pyman.effects.files import names_seen, open_to_read, read_bytes
 from pyman.effects.interpreters.on_disk import is_executable
 from pyman.effects.memo import Memo
 from pyman.effects.packages.dist_info import LARGEST_RECORD
@@ -192,7 +192,7 @@ def hidden_files(facts: VenvFacts) -> tuple[str, ...]:
     if sys.platform != "darwin":
         return ()
     folders = [f"{facts.folder}/lib/{library.name}/site-packages" for library in facts.libraries]
-    paths = [f"{folder}/{name}" for folder in folders for name in _names(folder) if name.endswith(".pth")]
+    paths = [f"{folder}/{name}" for folder in folders for name in names_seen(folder) if name.endswith(".pth")]
     return tuple(path for path in paths if _flags(path) & stat.UF_HIDDEN)
 
 
@@ -215,7 +215,7 @@ def look(folder: str, site_packages: Iterable[str]) -> _Seen:
         sources += _editable_sources(packages)
     named: dict[str, list[str]] = {}
     not_executable: list[str] = []
-    own = _names(f"{folder}/bin")
+    own = names_seen(f"{folder}/bin")
     sample = ""
     for name in own:
         if name.startswith(("python", "activate")):
@@ -246,7 +246,7 @@ def look(folder: str, site_packages: Iterable[str]) -> _Seen:
 
 def _editable_sources(folder: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The editable installs in a folder of packages, and which paths of their source folders they import from."""
-    for name in _names(folder):
+    for name in names_seen(folder):
         if name.endswith(".egg-link"):
             paths = sources_in(name, _content(f"{folder}/{name}"))
             if paths:
@@ -275,18 +275,11 @@ def _content(path: str) -> bytes:
         return b""
 
 
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
-
-
 def _look_at_packages(
     folder: str, scripts: set[str], modules: dict[str, set[str]], examples: dict[str, str], missing: list[str]
 ) -> None:
     """See which scripts, compiled modules and files the packages in one folder have."""
-    names = _names(folder)
+    names = names_seen(folder)
     there = set(names)
     compiled = [name for name in names if name.endswith(".so")]
     for name in names:
@@ -311,7 +304,7 @@ def _look_at_packages(
     # What lies beside a listed module counts too: somebody may have put the right one there.
     for above in sorted({os.path.dirname(path) for path in compiled if path.endswith(".so")}):
         start = f"{above}/" if above else ""
-        for name in _names(f"{folder}/{above}") if above else names:
+        for name in names_seen(f"{folder}/{above}") if above else names:
             if name.endswith(".so"):
                 _look_at_module(folder, start + name, modules, examples)
 
@@ -368,12 +361,12 @@ def _platform_of(runs: Interpreter) -> str | None:
     """What the names of modules that an interpreter loads end with: as its own modules do, or as its build says."""
     found = {
         parts[2]
-        for name in _names(f"{runs.library}/lib-dynload")
+        for name in names_seen(f"{runs.library}/lib-dynload")
         if name.endswith(".so") and (parts := split_tag(module_of(name)[1]))[0].startswith("cpython-")
     }
     if not found:
         # Its name goes on with the flags, the platform, and what is looked for.
-        names = [name.removesuffix(".py") for name in _names(runs.library or "") if name.startswith(_BUILD_OF)]
+        names = [name.removesuffix(".py") for name in names_seen(runs.library or "") if name.startswith(_BUILD_OF)]
         words = [name.removeprefix(_BUILD_OF).split("_", 2) for name in names]
         found = {each[2] for each in words if len(each) == 3 and each[1] == sys.platform}
     return found.pop() if len(found) == 1 else None

@@ -46,6 +46,7 @@ from pyman.effects.files import (
     flush_descriptor,
     is_alive,
     is_there,
+    names_seen,
     read_descriptor,
     read_text,
     write_all,
@@ -325,11 +326,8 @@ def journal_path(places: Places, venv: str) -> str:
 
 def journal_paths(places: Places) -> list[str]:
     """The journals that there are, sorted; none where the store cannot be read."""
-    try:
-        names = os.listdir(places.venvs)
-    except OSError:
-        return []
-    return [os.path.join(places.venvs, name) for name in sorted(names) if name[:1] == "." and TEMPORARY not in name]
+    names = names_seen(places.venvs)
+    return [os.path.join(places.venvs, name) for name in names if name[:1] == "." and TEMPORARY not in name]
 
 
 def dead_entries(places: Places) -> Iterator[Entry]:

@@ -14,7 +14,7 @@ import stat
 
 from pyman.core.names import minor_of_executable
 from pyman.core.venv import VenvFolder
-from pyman.effects.files import clean_up_folder, pid_of_temporary
+from pyman.effects.files import clean_up_folder, names_seen, pid_of_temporary
 from pyman.errors import LEADS_ELSEWHERE, NOT_OWN_FOLDER, Changed, PymanError, Refused
 
 TYPE_CHECKING = False
@@ -161,10 +161,7 @@ def _refuse_others(venv: VenvFolder, way: str, status: os.stat_result) -> None:
 
 def package_folders(venv: str) -> list[str]:
     """The folders of a venv that hold packages, relative to it."""
-    try:
-        names = os.listdir(f"{venv}/lib")
-    except OSError:
-        return []
+    names = names_seen(f"{venv}/lib")
     return [f"lib/{name}/site-packages" for name in names if minor_of_executable(name) is not None]
 
 
@@ -183,10 +180,7 @@ def clean_up_own(venv: VenvFolder, folders: Iterable[str]) -> None:
 
 def has_temporaries(folder: str) -> bool:
     """True for a folder in which a process, dead or not, was about to put something in place."""
-    try:
-        return any(map(pid_of_temporary, os.listdir(folder)))
-    except OSError:
-        return False
+    return any(map(pid_of_temporary, names_seen(folder)))
 
 
 class OwnName:

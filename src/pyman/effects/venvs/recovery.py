@@ -14,7 +14,7 @@ from pyman.core.layout import IGNORE_FILE
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record
 from pyman.effects.copying import copy_exactly
-from pyman.effects.files import NotReadable, is_alive, is_there, read_bytes, status_of
+from pyman.effects.files import NotReadable, is_alive, is_there, names_seen, read_bytes, status_of
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.removal import refuse_what_cannot_be_removed, remove_tree
 from pyman.effects.venvs.journal import (
@@ -410,11 +410,7 @@ def find_work_folders(places: Places, folders: Iterable[str]) -> tuple[WorkFolde
 
 
 def _candidates(folder: str) -> Iterator[str]:
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return
-    for name in names:
+    for name in names_seen(folder):
         # Most names need no closer look.
         if ".pyman-" in name and is_work_folder(name) and not is_alive(process_of(name)):
             path = os.path.join(folder, name)

@@ -20,7 +20,7 @@ from pyman.core.relocation import (
     where_they_would_be,
 )
 from pyman.core.script_header import SHEBANG_LIMITS, is_plain
-from pyman.effects.files import SMALL_FILE, open_to_read, pid_of_temporary, read_bytes
+from pyman.effects.files import SMALL_FILE, names_seen, open_to_read, pid_of_temporary, read_bytes
 from pyman.effects.packages.dist_info import LARGEST_RECORD
 from pyman.effects.venvs.writer import activation_scripts
 
@@ -170,10 +170,7 @@ def folders_of_moved(facts: VenvFacts) -> Iterator[str]:
 
 def _names(folder: str) -> list[str]:
     """What is in a folder, without what a repair that was killed was about to put in place: that is cleaned up."""
-    try:
-        return sorted(name for name in os.listdir(folder) if not pid_of_temporary(name))
-    except OSError:
-        return []
+    return [name for name in names_seen(folder) if not pid_of_temporary(name)]
 
 
 def _keep(found: dict[str, bytes], path: str, limit: int = SMALL_FILE) -> bool:

@@ -30,7 +30,7 @@ from pyman.core.shared_files import (
     summary,
 )
 from pyman.core.user_files import inside
-from pyman.effects.files import open_regular, pid_of_temporary, read_bytes
+from pyman.effects.files import names_seen, open_regular, pid_of_temporary, read_bytes
 from pyman.effects.interpreters.admission import is_shared_group
 from pyman.effects.memo import Memo
 from pyman.effects.packages.dist_info import LARGEST_RECORD
@@ -118,11 +118,7 @@ def what_is_wrong_with_folder(path: str, owner: int) -> Wrong | None:
 def _worth_a_look(folder: str, owner: int) -> list[str]:
     """The packages whose file is a hard link or is not safe, with its number: `numpy-2.1.0=123456`."""
     found = []
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    for each in names:
+    for each in names_seen(folder):
         name = each.removesuffix(INFO)
         if (name == each and name != PIP) or "\t" in name or "\n" in name:
             continue

@@ -8,7 +8,7 @@ import stat
 from pyman.core.last_use import Signs
 from pyman.core.names import minor_of_executable
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.effects.files import open_to_read, read_text
+from pyman.effects.files import names_seen, open_to_read, read_text
 from pyman.effects.mounts import Mounts
 from pyman.effects.processes import processes_of_venv
 from pyman.effects.venvs.inventory import FOLDERS_OF_TOOLS
@@ -41,7 +41,7 @@ def _read_at(folder: str, mounts: Mounts) -> float | None:
     if mount is None or not mount.keeps_access_times:
         return None
     times: list[float] = []
-    for name in (FILE_NAME, *(f"bin/{each}" for each in _names(f"{folder}/bin"))):
+    for name in (FILE_NAME, *(f"bin/{each}" for each in names_seen(f"{folder}/bin"))):
         path = f"{folder}/{name}"
         try:
             status = os.lstat(path)
@@ -76,20 +76,15 @@ def _written(folder: str) -> Iterator[float]:
 
 def _places(folder: str) -> Iterator[str]:
     yield from (f"{folder}/{name}" for name in (FILE_NAME, "bin"))
-    for library in _names(f"{folder}/lib"):
+    for library in names_seen(f"{folder}/lib"):
         if minor_of_executable(library) is None:
             continue
         packages = f"{folder}/lib/{library}/site-packages"
         yield packages
         yield f"{packages}/__pycache__"
-        yield from (f"{packages}/{name}/__pycache__" for name in _names(packages)[:_MOST_PACKAGES] if "." not in name)
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
+        yield from (
+            f"{packages}/{name}/__pycache__" for name in names_seen(packages)[:_MOST_PACKAGES] if "." not in name
+        )
 
 
 def project_of_venv(folder: str) -> tuple[str | None, bool | None]:
@@ -109,4 +104,4 @@ def project_of_venv(folder: str) -> tuple[str | None, bool | None]:
         above, inside = os.path.dirname(above), os.path.basename(above)
     elif inside not in USUAL_NAMES:
         return None, None
-    return above, any(name != inside for name in _names(above))
+    return above, any(name != inside for name in names_seen(above))

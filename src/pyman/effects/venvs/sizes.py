@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.effects.files import size_of
+from pyman.effects.files import names_seen, size_of
 from pyman.effects.memo import Memo
 
 _MOST_DIGITS = 18
@@ -34,16 +34,10 @@ class VenvSizes:
 
 def _stamp(folder: str) -> str:
     times = []
-    for path in (f"{folder}/bin", *_package_folders(folder)):
+    libraries = names_seen(f"{folder}/lib")
+    for path in (f"{folder}/bin", *(f"{folder}/lib/{name}/site-packages" for name in libraries)):
         try:
             times.append(os.stat(path).st_mtime_ns)
         except OSError:
             times.append(0)
     return ":".join(map(str, times))
-
-
-def _package_folders(folder: str) -> list[str]:
-    try:
-        return [f"{folder}/lib/{name}/site-packages" for name in sorted(os.listdir(f"{folder}/lib"))]
-    except OSError:
-        return []

@@ -17,7 +17,16 @@ from pyman.core.user_files import (
     made_by_nobody,
     may_be_a_packages,
 )
-from pyman.effects.files import NotReadable, is_folder, is_there, open_regular, read_bytes, read_text, replace_file
+from pyman.effects.files import (
+    NotReadable,
+    is_folder,
+    is_there,
+    names_in,
+    open_regular,
+    read_bytes,
+    read_text,
+    replace_file,
+)
 from pyman.effects.packages.dist_info import read_packages, record_rows
 from pyman.effects.venvs.own_folders import open_own
 from pyman.errors import PIP_CONF, Changed, PymanError, Refused
@@ -28,14 +37,6 @@ if TYPE_CHECKING:
 
     from pyman.core.packages.pip_conf import PipConf
     from pyman.core.venv import VenvFolder
-
-
-def names_in(folder: str) -> list[str]:
-    """What is in a folder, sorted; nothing where there is none. Raises OSError where that cannot be told."""
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
 
 
 def walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
