@@ -18,7 +18,7 @@ from pyman.core.version import python_name
 from pyman.effects.interpreters.external import base_packages, discover
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.health import what_is_broken
-from pyman.effects.runtimes.install import Archive, adopt, unpack_runtime
+from pyman.effects.runtimes.install import Archive, adopt, unpack_runtime, unpack_runtimes
 from pyman.effects.runtimes.managed import prepare_folders, reconcile
 from pyman.effects.runtimes.own_python import refuse_own
 from pyman.effects.web.download import fetch, fetch_all
@@ -27,6 +27,8 @@ from pyman.errors import BadAnswer, NetworkError, NotFound, PymanError, Refused
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pyman.core.trials import Trial
 
 
 @record
@@ -219,7 +221,7 @@ def _without(session: Session, request: Request, error: PymanError, *, may_adopt
 def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, force: bool) -> InstallResult:
     runtime, moved, already = unpack_runtime(
         session.places,
-        archive_of(fetch, archive),
+        _archive_for(fetch, archive),
         check=check,
         force=force,
         observer=session.observer,
@@ -228,7 +230,38 @@ def _unpack(session: Session, fetch: plan.Fetch, archive: str, *, check: bool, f
     return InstallResult(fetch.request, runtime, already, moved)
 
 
-def archive_of(fetch: plan.Fetch, path: str) -> Archive:
+def get_together(
+    session: Session,
+    fetches: list[plan.Fetch],
+    done: Installed,
+    *,
+    check: bool,
+    force: bool,
+    trials: tuple[Trial, ...] | None,
+) -> None:
+    """Download side by side, unpack, and move all aliases in one step: if anything fails, nothing has changed."""
+    builds = list(dict.fromkeys(fetch.build for fetch in fetches))
+    paths = [""] * len(builds)
+    if not session.dry_run:
+        paths = fetch_all(builds, session.places.cache, offline=session.offline, observer=session.observer)
+    archives = [_archive_for(wanted, path) for wanted, path in zip(fetches, paths, strict=True)]
+    found, moved = unpack_runtimes(
+        session.places,
+        archives,
+        check=check,
+        force=force,
+        trials=trials,
+        observer=session.observer,
+        preview=session.preview,
+    )
+    new = {runtime.name: (runtime, already) for runtime, already in found}
+    for wanted in fetches:
+        runtime, already = new[wanted.name]
+        moves = tuple(one for one in moved if one.alias == runtime.alias)
+        done.results.append(InstallResult(wanted.request, runtime, already, moves))
+
+
+def _archive_for(fetch: plan.Fetch, path: str) -> Archive:
     """What is to become of a downloaded archive."""
     build = fetch.build
     return Archive(

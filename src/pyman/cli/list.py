@@ -19,7 +19,7 @@ from pyman.core.request import parse_request
 from pyman.core.store import Store, origin_of
 from pyman.core.version import VARIANT_RANK, Version, minor_alias, release_name, version_data
 from pyman.effects.runtimes.health import read_runtime_states
-from pyman.effects.store import read_manifest, read_stores
+from pyman.effects.store import manifest_builds, read_stores
 from pyman.effects.venvs.inventory import unrecorded_venvs
 from pyman.effects.venvs.uses import read_users
 
@@ -172,11 +172,7 @@ def list_outdated(session: Session, store: Store) -> Answer:
     known.refuse_nothing()
     rows, records = [], []
     reasons, judged = Reasons(session, may_ask=True), list[Reason]()
-    builds = {
-        runtime.name: manifest.build or ""
-        for runtime in store.runtimes
-        if (manifest := read_manifest(runtime)) is not None
-    }
+    builds = manifest_builds(store)
     for minor in minors:
         decision = decide_upgrade(minor, store, known.builds, builds)
         if not isinstance(decision, Fetch):

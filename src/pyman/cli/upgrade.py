@@ -38,10 +38,8 @@ from pyman.core.store import Store, origin_of
 from pyman.core.trials import IMPORTS, Trial, split_command
 from pyman.core.version import python_name
 from pyman.effects.interruption import Part
-from pyman.effects.runtimes.install import unpack_runtimes
 from pyman.effects.runtimes.managed import prepare_folders, reconcile
-from pyman.effects.store import read_manifest
-from pyman.effects.web.download import fetch_all
+from pyman.effects.store import manifest_builds
 from pyman.errors import UsageError
 
 TYPE_CHECKING = False
@@ -110,11 +108,7 @@ def upgrade(
         session.observer.noted(note)
     for error in dict.fromkeys(known.unreachable.values()):
         done.installed.fail(error)
-    builds = {}
-    for runtime in store.runtimes:
-        manifest = read_manifest(runtime)
-        if manifest is not None and manifest.build is not None:
-            builds[runtime.name] = manifest.build
+    builds = manifest_builds(store)
     decisions = [decide_upgrade(minor, store, known.builds, builds) for minor in minors]
     fetches = [decision for decision in decisions if isinstance(decision, Fetch)]
     for damaged in missed(minors, store, known.builds, known.unusable):
@@ -123,7 +117,7 @@ def upgrade(
         if not session.dry_run:
             prepare_folders(session.places)
         with Part():
-            _get_together(session, fetches, done.installed, check=not no_check, force=force, trials=trials)
+            installing.get_together(session, fetches, done.installed, check=not no_check, force=force, trials=trials)
             keep_shims_current(session)
     elif minors and done.installed.error is None:
         done.lines = _nothing_newer(session, minors, known, done.reasons)
@@ -187,37 +181,6 @@ class _Done:
             error=self.installed.error or self.pruned.refusal,
             status=moved_status(self.installed.moved),
         )
-
-
-def _get_together(
-    session: Session,
-    fetches: list[Fetch],
-    done: installing.Installed,
-    *,
-    check: bool,
-    force: bool,
-    trials: tuple[Trial, ...] | None,
-) -> None:
-    """Download side by side, unpack, and move all aliases in one step: if anything fails, nothing has changed."""
-    builds = list(dict.fromkeys(fetch.build for fetch in fetches))
-    paths = [""] * len(builds)
-    if not session.dry_run:
-        paths = fetch_all(builds, session.places.cache, offline=session.offline, observer=session.observer)
-    archives = [installing.archive_of(wanted, path) for wanted, path in zip(fetches, paths, strict=True)]
-    found, moved = unpack_runtimes(
-        session.places,
-        archives,
-        check=check,
-        force=force,
-        trials=trials,
-        observer=session.observer,
-        preview=session.preview,
-    )
-    new = {runtime.name: (runtime, already) for runtime, already in found}
-    for wanted in fetches:
-        runtime, already = new[wanted.name]
-        moves = tuple(one for one in moved if one.alias == runtime.alias)
-        done.results.append(installing.InstallResult(wanted.request, runtime, already, moves))
 
 
 def _newer_than_adopted(minors: list[Request], store: Store, builds: Sequence[Build], reasons: Reasons) -> list[str]:

@@ -177,3 +177,9 @@ def read_manifest(runtime: Runtime) -> Manifest | None:
         return parse_manifest(read_text(os.path.join(runtime.path, MANIFEST)))
     except OSError:
         return None
+
+
+def manifest_builds(store: Store) -> dict[str, str]:
+    """The build of each managed runtime whose manifest names it, by the runtime's name."""
+    manifests = {runtime.name: read_manifest(runtime) for runtime in store.runtimes}
+    return {name: found.build for name, found in manifests.items() if found is not None and found.build is not None}
