@@ -63,16 +63,23 @@ class _Reading:
         self.missing: set[str] = set()
         self.cfg = b""
 
-    def read(self) -> VenvFacts | None:
+    def find_folder(self) -> os.stat_result | None:
+        """See where the venv really lies; None where nothing is there."""
         try:
             status = os.lstat(self.path)
-            if not stat.S_ISDIR(status.st_mode):
-                found = os.path.realpath(self.path) if stat.S_ISLNK(status.st_mode) else folder_of(self.path)
-                if found is None:
-                    return None
-                self.folder = found
-                status = os.stat(found)
+            if stat.S_ISDIR(status.st_mode):
+                return status
+            found = os.path.realpath(self.path) if stat.S_ISLNK(status.st_mode) else folder_of(self.path)
+            if found is None:
+                return None
+            self.folder = found
+            return os.stat(found)
         except OSError:
+            return None
+
+    def read(self) -> VenvFacts | None:
+        status = self.find_folder()
+        if status is None:
             return None
         names = self.list(self.folder)
         if names is None:
