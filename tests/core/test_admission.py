@@ -27,6 +27,7 @@ from pyman.core.admission import (
     is_program,
     objection,
     refusal,
+    shared_by_number,
 )
 
 USER, OTHER = 1000, 1001
@@ -152,3 +153,11 @@ def test_every_refusal_is_a_sentence_and_says_what_to_do(kind):
     assert error.hint
     assert (error.code, error.exit_status) == ("not-started", 1)
     assert "'/a b" in error.hint or "/a b" not in error.hint
+
+
+@pytest.mark.parametrize(
+    ("gid", "user", "admin", "shared"),
+    [(0, 1000, None, False), (0, 0, None, False), (50, 0, 80, True), (80, 1000, 80, False), (80, 1000, None, None)],
+)
+def test_a_group_that_its_number_tells(gid, user, admin, shared):
+    assert shared_by_number(gid, user, admin) is shared

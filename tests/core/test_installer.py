@@ -12,6 +12,7 @@ from pyman.core.packages.installer import (
     Batch,
     Installer,
     blocking_packages,
+    chosen_installer,
     failure_reason,
     install_command,
     installer_environment,
@@ -19,6 +20,7 @@ from pyman.core.packages.installer import (
     sync_command,
 )
 from pyman.core.record import replace
+from pyman.errors import NotFound
 
 PIP_NO_VERSION = """\
 Looking in links: /wheels
@@ -297,3 +299,14 @@ def test_offline_nothing_is_reached_and_the_users_proxies_count_no_more():
     assert (offline["PIP_RETRIES"], offline["UV_OFFLINE"], offline["KEPT"], offline["TMPDIR"]) == ("0", "1", "2", "/t")
     own = installer_environment({"UV_LINK_MODE": "symlink"}, temporary="/t", offline=False, may_link=False)
     assert own["UV_LINK_MODE"] == "symlink"
+
+
+def test_uv_installs_where_there_is_one_unless_pip_is_asked_for():
+    python, pip = "/v/bin/python", ("/v/bin/python", "-I", "-m", "pip")
+    assert chosen_installer("auto", "/bin/uv", "/bin", python) == Installer("uv", ("/bin/uv",), "/bin")
+    assert chosen_installer("uv", "/bin/uv", "/bin", python).kind == "uv"
+    assert chosen_installer("pip", "/bin/uv", "/bin", python) == Installer("pip", pip, "/bin")
+    assert chosen_installer("auto", None, "/bin", python) == Installer("pip", pip, "/bin")
+    assert chosen_installer("auto", None, "", python, pip_wheel="/w.whl").command == (python, "-I", "/w.whl/pip")
+    with pytest.raises(NotFound, match="uv is not on PATH"):
+        chosen_installer("uv", None, "/bin", python)

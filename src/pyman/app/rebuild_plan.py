@@ -42,9 +42,8 @@ from pyman.effects.files import missing_space, read_bytes
 from pyman.effects.packages.changed_files import changed_files
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import find_installer, find_pip_wheel
-from pyman.effects.project_files import project_of
 from pyman.effects.store import read_stores
-from pyman.effects.subprocesses import outside_of, usable_search_path
+from pyman.effects.subprocesses import search_path_outside
 from pyman.effects.venvs.backup import refuse_what_cannot_move
 from pyman.effects.venvs.inventory import is_own
 from pyman.effects.venvs.journal import journal_path, read_entry
@@ -228,9 +227,9 @@ def _installer(
 
     Raises Refused where uv is wanted, and cannot be told what the venv's own `pip.conf` says.
     """
-    home = session.places.home
-    outside = outside_of(facts.folder, project_of(os.path.dirname(facts.path), home), home)
-    search_path = usable_search_path(session.environ.get("PATH", ""), outside=outside, home=home)
+    search_path = search_path_outside(
+        session.environ.get("PATH", ""), os.path.dirname(facts.path), session.places.home, facts.folder
+    )
     python = os.path.join(facts.folder, "bin", "python")
     installer = find_installer(options.installer, search_path, python)
     notes: list[str] = []

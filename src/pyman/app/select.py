@@ -36,7 +36,6 @@ from pyman.core.version_source import (
     select_for_program,
 )
 from pyman.effects.files import open_regular, read_text
-from pyman.effects.project_files import project_of
 from pyman.effects.store import read_stores
 from pyman.errors import UNSUPPORTED, BadRequest, NoPython, NotFound, PymanError
 
@@ -94,10 +93,9 @@ def choose_interpreter(
 
 def _is_on_own_path(path: str, cwd: str, places: Places) -> bool:
     """Whether PATH names a program as the user would: PATH is the user's word, but for folders of the project."""
-    from pyman.effects.subprocesses import outside_of, usable_search_path
+    from pyman.effects.subprocesses import search_path_outside
 
-    outside = outside_of("", project_of(cwd, places.home), places.home)
-    return usable_search_path(os.path.dirname(path), outside=outside, home=places.home) != ""
+    return search_path_outside(os.path.dirname(path), cwd, places.home) != ""
 
 
 def choose_path(

@@ -123,12 +123,9 @@ def _requirements_file(session: Session, text: str) -> str:
 def _find_installer(session: Session, venv: str, *, with_pip: bool) -> Installer:
     """The program that installs: none that the project, or what lies in it, could have brought along."""
     from pyman.effects.packages.installers import find_installer
-    from pyman.effects.project_files import project_of
-    from pyman.effects.subprocesses import outside_of, usable_search_path
+    from pyman.effects.subprocesses import search_path_outside
 
-    home = session.places.home
-    outside = outside_of(venv, project_of(session.cwd, home), home)
-    search_path = usable_search_path(session.environ.get("PATH", ""), outside=outside, home=home)
+    search_path = search_path_outside(session.environ.get("PATH", ""), session.cwd, session.places.home, venv)
     if not with_pip:
         try:
             return find_installer("uv", search_path, "")

@@ -97,6 +97,19 @@ def objection(thing: Standing, grounds: Grounds, user: int) -> Objection | None:
     return Objection(OUTSIDE, thing.path) if grounds == UNVOUCHED else None
 
 
+def shared_by_number(gid: int, user: int, admin: int | None) -> bool | None:
+    """Whether a group counts as others by its number alone; None where its members tell that.
+
+    `user` is who depends on the file, `admin` the group of administrators where the system has one. For root every
+    group is others but its own.
+    """
+    if gid == ROOT:
+        return False
+    if user == ROOT:
+        return True
+    return False if gid == admin else None
+
+
 def has_other_members(
     gid: int,
     uid: int,

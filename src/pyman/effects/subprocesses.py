@@ -7,6 +7,7 @@ import time
 
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.interruption import DeferredSignals, defer_signals
+from pyman.effects.project_files import project_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,7 +129,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 # Programs found on PATH, as pyman's own helpers: none that a project or a venv could have brought along (design.md 6).
 
 
-def outside_of(venv: str, project: str, home: str) -> tuple[str, ...]:
+def search_path_outside(search_path: str, folder: str, home: str, venv: str = "") -> str:
+    """Return the part of a PATH that neither the project of a folder nor a venv could have brought along."""
+    return usable_search_path(search_path, outside=_outside_of(venv, project_of(folder, home), home), home=home)
+
+
+def _outside_of(venv: str, project: str, home: str) -> tuple[str, ...]:
     """The folders of which nothing on PATH counts: the venv, if there is one, and the project.
 
     A project that holds the home folder is none: everything in there is the user's own, the usual place of uv too.

@@ -7,6 +7,7 @@ from posixpath import defpath
 
 from pyman.core.packages.package import COMPARED, Origin, Package, is_name, normalize_name
 from pyman.core.record import record
+from pyman.errors import NO_INSTALLER, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,27 @@ class Installer:
 
     def __str__(self) -> str:
         return f"uv ({self.command[0]})" if self.kind == "uv" else "pip"
+
+
+def chosen_installer(
+    choice: str, uv: str | None, search_path: str, python: str, *, pip_wheel: str | None = None
+) -> Installer:
+    """What installs packages into the venv of the interpreter `python`: `auto` means uv where there is one.
+
+    pip is the venv's own, or where that has none, the bundled wheel `pip_wheel`. Raises NotFound where uv is asked for
+    and not there.
+    """
+    if uv is not None and choice in ("auto", "uv"):
+        return Installer("uv", (uv,), search_path)
+    if choice == "uv":
+        raise NotFound(
+            "uv is not on PATH, or only in a venv or in the project",
+            hint="install uv for the user, or use `--installer pip`",
+            code=NO_INSTALLER,
+        )
+    # `-I`: neither the current folder nor the user's site-packages may lend pip a module.
+    how = ("-m", "pip") if pip_wheel is None else (f"{pip_wheel}/pip",)
+    return Installer("pip", (python, "-I", *how), search_path)
 
 
 @record

@@ -24,7 +24,6 @@ from pyman.core.admission import (
     NO_NAME,
     NO_PROGRAM,
     OUTSIDE,
-    ROOT,
     STORE,
     TOOL,
     UNVOUCHED,
@@ -36,6 +35,7 @@ from pyman.core.admission import (
     objection,
     reason_and_hint,
     refusal,
+    shared_by_number,
 )
 from pyman.core.implementation import CPYTHON
 from pyman.core.pyvenv_cfg import FILE_NAME
@@ -304,16 +304,10 @@ def _standing(path: str, *, last: bool, status: os.stat_result | None = None) ->
 
 @functools.cache
 def is_shared_group(gid: int, uid: int, user: int) -> bool:
-    """True where a group has other members than the owner of a file and root; for root every group but its own.
-
-    `uid` is the owner, `user` who depends on the file.
-    """
-    if gid == ROOT:
-        return False
-    if user == ROOT:
-        return True
-    if sys.platform == "darwin" and gid == _ADMIN:
-        return False
+    """True where a group has other members than the owner of a file (`uid`) and root, as `user` sees it."""
+    known = shared_by_number(gid, user, _ADMIN if sys.platform == "darwin" else None)
+    if known is not None:
+        return known
     import grp
     import pwd
 

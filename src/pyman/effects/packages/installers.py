@@ -9,6 +9,7 @@ from pyman.core.packages.installer import (
     Batch,
     Installer,
     blocking_packages,
+    chosen_installer,
     failure_reason,
     install_command,
     installer_environment,
@@ -24,7 +25,7 @@ from pyman.effects.removal import remove_tree
 from pyman.effects.seeds.seed import find_wheels
 from pyman.effects.seeds.sharing import write_new
 from pyman.effects.subprocesses import find_on_path, run_supervised
-from pyman.errors import CANNOT_INSTALL, NO_INSTALLER, Code, NetworkError, NotFound, PymanError
+from pyman.errors import CANNOT_INSTALL, Code, NetworkError, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,22 +50,11 @@ class CannotInstall(PymanError):
 def find_installer(choice: str, search_path: str, python: str, *, pip_wheel: str | None = None) -> Installer:
     """Find the program that is to install packages into the venv whose interpreter is (or will be) `python`.
 
-    `choice` is `auto`, `uv` or `pip`; `auto` means uv where it is on `search_path`, the usable part of a PATH
-    (effects/subprocesses.py), on which it will find its own helpers too, such as git. pip is the venv's own, or where
-    that has none, the bundled wheel `pip_wheel`. Raises NotFound where uv is asked for and not there.
+    `choice` is `auto`, `uv` or `pip`; `search_path` the usable part of a PATH (effects/subprocesses.py), on which it
+    will find its own helpers too, such as git. Raises NotFound where uv is asked for and not there.
     """
-    uv = find_on_path("uv", search_path) if choice in ("auto", "uv") else None
-    if uv is not None:
-        return Installer("uv", (uv,), search_path)
-    if choice == "uv":
-        raise NotFound(
-            "uv is not on PATH, or only in a venv or in the project",
-            hint="install uv for the user, or use `--installer pip`",
-            code=NO_INSTALLER,
-        )
-    # `-I`: neither the current folder nor the user's site-packages may lend pip a module.
-    how = ("-m", "pip") if pip_wheel is None else (f"{pip_wheel}/pip",)
-    return Installer("pip", (python, "-I", *how), search_path)
+    uv = find_on_path("uv", search_path) if choice != "pip" else None
+    return chosen_installer(choice, uv, search_path, python, pip_wheel=pip_wheel)
 
 
 def install(

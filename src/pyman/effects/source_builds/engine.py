@@ -17,8 +17,7 @@ from pyman.core.tool_roots import python_builds
 from pyman.effects.files import read_text
 from pyman.effects.interpreters.admission import lies_in_project, refuse_changeable
 from pyman.effects.places import Places
-from pyman.effects.project_files import project_of
-from pyman.effects.subprocesses import find_on_path, outside_of, usable_search_path
+from pyman.effects.subprocesses import find_on_path, search_path_outside
 from pyman.errors import NO_PYTHON_BUILD, NotFound, NotStarted, PymanError, UsageError
 
 TYPE_CHECKING = False
@@ -103,8 +102,7 @@ def find_engine(places: Places) -> Engine:
 
 def _search_path(places: Places) -> str:
     """What may be used of PATH, without shims: a build must not run the Python that they choose."""
-    outside = outside_of("", project_of(places.cwd, places.home), places.home)
-    usable = usable_search_path(places.environ.get("PATH", ""), outside=outside, home=places.home)
+    usable = search_path_outside(places.environ.get("PATH", ""), places.cwd, places.home)
     return os.pathsep.join(
         folder for folder in usable.split(os.pathsep) if os.path.basename(folder.rstrip("/")) != _SHIMS
     )
@@ -116,8 +114,7 @@ def _engine(place: str, search_path: str, places: Places) -> Engine | None:
     definitions = f"{plugin_folder(program)}/share/python-build"
     if not os.path.isfile(program) or not os.path.isdir(definitions):
         return None
-    outside = outside_of("", project_of(places.cwd, places.home), places.home)
-    is_usable = usable_search_path(os.path.dirname(program), outside=outside, home=places.home) != ""
+    is_usable = search_path_outside(os.path.dirname(program), places.cwd, places.home) != ""
     if not is_usable or lies_in_project(own_folder(program), places.home):
         raise NotStarted(
             f"{program} was not started: it is in a project or a venv",
