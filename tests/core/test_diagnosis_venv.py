@@ -485,6 +485,9 @@ def test_the_rules(case):
     assert (first.code, first.message, first.repair, first.action) == (code, message, repair, action)
     assert (first.kind, first.path) == ("venv", "/p/.venv")
     assert first.asks is (action == "rebuild")
+    # What a repair is about: the alias to rebuild for, or the release to install.
+    about = {"rebuild": ("3.13", "3.13t"), "install": ("3.13.9",)}
+    assert first.argument in about.get(action, ("",))
 
 
 def test_without_packages_no_implementation_tells_them_apart():
@@ -548,7 +551,8 @@ def test_another_architecture():
     assert behind.message == "kept on 3.13.5 while 3.13 is 3.13.15: 3.13.15 is built for arm64"
     assert diagnose(following(**within(f"{RUNTIMES}/3.13.15", NEW)), other_architecture=why) == ()
     nested = following(outer="/outer", base_home="/usr/bin")
-    assert one(nested, other_architecture=why).action == "rebuild"
+    rebuilt = one(nested, other_architecture=why)
+    assert (rebuilt.code, rebuilt.action, rebuilt.argument) == ("nested", "rebuild", "3.13")
     copied = following(**COPY, copy=OTHER_COPY)
     assert one(copied, other_architecture=why).action == "rebuild"
     # A copy is not refreshed from what it cannot run; the next rule that applies counts.
@@ -685,6 +689,10 @@ def test_a_venv_that_does_not_fit_stays_behind():
     finding = one(following(**BEHIND), unfit={"/p/.venv": "numpy needs <3.13.10"})
     assert (finding.code, finding.action) == ("held-back", "")
     assert finding.message == "kept on 3.13.5 while 3.13 is 3.13.15: numpy needs <3.13.10"
+    # What the newer release fixes is told with it, as for one that is moved.
+    assert (
+        finding.move == one(following(**BEHIND)).move == (Version(3, 13, 5), OLD.prefix, Version(3, 13, 15), NEW.prefix)
+    )
 
 
 def test_a_newer_release_than_the_alias_has_is_left_alone():
@@ -790,7 +798,8 @@ def test_the_worst_is_the_state():
 def test_places_that_hold_no_venv():
     assert (diagnose_gone("record", "/p").action, diagnose_gone("record", "/p").argument) == ("forget", "record")
     assert "`pyman forget '/a b'`" in diagnose_unreachable("/a b").message
-    assert (diagnose_unsearched("/x").code, diagnose_unsearched("/x").kind) == ("unsearched", "machine")
+    unsearched = diagnose_unsearched("/x")
+    assert (unsearched.code, unsearched.kind, unsearched.path) == ("unsearched", "machine", "/x")
 
 
 WORK = WorkFolder("/p/.work", 1000, tuple("abcdefg"))
@@ -824,7 +833,8 @@ def test_a_venv_as_lists_show_it():
         "3.13",
     )
     assert (listed.policy, listed.request, listed.link, listed.uid) == ("follow", None, "patch", 1000)
-    followed = list_venv(following(), ())
+    followed = list_venv(following(path="/link"), ())
+    assert (followed.path, followed.folder) == ("/link", "/p/.venv")
     assert (followed.state, followed.held_back, followed.request) == ("healthy", None, "3.13")
     nothing = unreachable_venv("/gone")
     assert (nothing.state, nothing.python, nothing.minor, nothing.is_of_distribution) == (
@@ -925,3 +935,9 @@ def test_a_line_that_names_no_pre_release_is_only_stale():
 def test_nobody_knows_what_would_move_where_nobody_knows_what_runs():
     facts = following(interpreter=replace(OLD, version=None))
     assert VenvContext(facts, context()).move_to(Version(3, 13, 15), None) is None
+
+
+def test_a_venv_of_a_free_threaded_build_is_as_whole_as_any():
+    threaded = base("3.14.2t")
+    facts = following(**within(f"{RUNTIMES}/3.14t", threaded), libraries=(Library("python3.14t", site_packages=True),))
+    assert diagnose(facts, store=store("3.14.2t")) == ()

@@ -4,7 +4,7 @@ import pytest
 
 from pyman.core.diagnosis.finding import Finding
 from pyman.core.owners import OwnerFile
-from pyman.core.plans.repair import moved_steps, plan_repair, relink_plan, settings_of
+from pyman.core.plans.repair import Repair, moved_steps, plan_repair, relink_plan, settings_of
 from pyman.core.plans.steps import (
     CopyProgram,
     Forget,
@@ -43,12 +43,15 @@ def found(action, code="dangling", argument=""):
 
 
 def steps(action, facts, **named):
-    plan = plan_repair(found(action), facts, STORE, **named).plan
+    repair = plan_repair(found(action), facts, STORE, **named)
+    assert repair.finding == found(action)
+    plan = repair.plan
     return plan.steps if plan is not None else None
 
 
 def test_a_record_is_forgotten_and_other_verbs_have_plans_of_their_own():
-    assert plan_repair(found("forget", argument="record"), None, STORE).plan == Plan((Forget("record"),))
+    forgotten = found("forget", argument="record")
+    assert plan_repair(forgotten, None, STORE) == Repair(forgotten, Plan((Forget("record"),)))
     assert plan_repair(found("install"), following(), STORE).plan is None
     assert plan_repair(found("relink"), None, STORE).plan is None
 
@@ -165,8 +168,9 @@ def kinds(plan):
 def test_a_relink_up_changes_the_link_first():
     """The newer binary runs with the older library, not the reverse."""
     facts = linked()
-    plan = plan_repair(found("relink", "stale-patch"), facts, STORE).plan
-    assert plan == Plan(
+    repair = plan_repair(found("relink", "stale-patch"), facts, STORE)
+    assert repair.finding == found("relink", "stale-patch")
+    assert repair.plan == Plan(
         (
             ReplaceLink(f"{BIN}/python", f"{RUNTIMES}/3.13.5/bin/python3.13", LINK),
             cfg_step(facts, f"home = {RUNTIMES}/3.13/bin", "version = 3.13"),
@@ -326,3 +330,13 @@ def test_links_to_libraries_of_its_base():
     )
     assert link in plan.steps
     assert not any(getattr(step, "path", "").endswith("libmine.so") for step in plan.steps)
+
+
+def test_bytes_that_are_no_text_stay_as_they_are():
+    lines = b"include-system-site-packages = false\nprompt = \xff\nversion = 3.13.5\n"
+    facts = replace(following(settings=cfg("version = 3.13.5\n")), cfg=lines)
+    [step] = steps("rewrite", facts)
+    assert (step.old, step.new) == (lines, lines.replace(b"3.13.5", b"3.13"))
+    plan = relink_plan(facts, target_for(facts, STORE, "3.13"))
+    [written_step] = [each for each in plan.steps if isinstance(each, ReplaceFile)]
+    assert b"prompt = \xff\n" in written_step.new

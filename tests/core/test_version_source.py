@@ -147,3 +147,18 @@ def test_wrong_words_of_the_command_line_are_wrong_usage():
 def test_a_path_is_welcome_where_nobody_else_could_have_put_it():
     for source in (ARGUMENT, ENVIRONMENT, DEFAULT):
         assert select([VersionSource(source, ("./venv",))], is_there).request.kind == "path"
+
+
+@pytest.mark.parametrize(
+    ("words", "request_text", "source"),
+    [
+        (("3.13",), "pypy", PROGRAM),
+        (("3.13", "pypy3.11"), "pypy3.11", FILE),
+        (("pypy",), "pypy", FILE),
+        (("graalpy",), "pypy", PROGRAM),
+    ],
+)
+def test_a_program_without_a_minor_means_its_implementation(words, request_text, source):
+    """`pypy3` is PyPy whatever a file says of CPython, and what it says of PyPy counts."""
+    selection = select_for_program([file(*words)], "", lambda request: request.kind != "venv", "pypy")
+    assert (str(selection.request), selection.source) == (request_text, source)
