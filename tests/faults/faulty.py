@@ -39,6 +39,8 @@ FAULTS = {
     TORN: (_TORN, 0),  # killed after the n-th, or in the middle of it where it writes
 }
 TIMEOUT = 60
+SYSTEM_SETTINGS = "PYMAN_TEST_SYSTEM_SETTINGS"
+"""The variable that names another file in the place of `/etc/pyman/config.toml`."""
 
 
 class Wrong(NamedTuple):
@@ -148,6 +150,7 @@ def _serve() -> None:
     for name in ("cli.app", "cli.show.output", "cli.show.changes", "app.rebuild", "app.repair_store"):
         importlib.import_module(f"pyman.{name}")
     from pyman.__main__ import main
+    from pyman.effects import places
 
     faults = ctypes.CDLL(None)
     for name in ("faults_what", "faults_log"):
@@ -170,6 +173,8 @@ def _serve() -> None:
                 os.chdir(question["cwd"])
                 os.environ.clear()
                 os.environ.update(question["environ"])
+                if SYSTEM_SETTINGS in os.environ:  # The variable of pyman's own does not count for root.
+                    places.SYSTEM_CONFIG = os.environ[SYSTEM_SETTINGS]
                 sys.argv = ["pyman", *question["words"]]
                 signal.alarm(TIMEOUT)
                 faults.faults_arm(mode, kind, error, at, os.fsencode(below))

@@ -58,7 +58,7 @@ class Trial:
         self.calls = clean.calls
         self.after = world.snapshot()
         assert not list(world.what_is_broken())
-        world.run("doctor", "--fix", status=0)
+        world.run("doctor", "--fix", *(["--foreign"] if "--foreign" in words else []), status=0)
         strange = self._strange(world.snapshot(), last=True)
         assert not strange, strange
         world.reset()
@@ -148,9 +148,10 @@ class Trial:
         broken = {thing: why for thing, why in world.what_is_broken() if thing not in self.sick}
         if broken:
             tell(f"broken: {broken}")
-        doctor = world.run("doctor", "--fix")
+        fix = ("doctor", "--fix", *(["--foreign"] if "--foreign" in self.words else []))
+        doctor = world.run(*fix)
         if doctor.status != 0 and "error unfinished" in doctor.out:
-            doctor = world.run("doctor", "--fix", "--yes")
+            doctor = world.run(*fix, "--yes")
         if doctor.status != 0:
             tell(f"doctor --fix is not content: {doctor}")
         strange = self._strange(world.snapshot(), last=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 
-from faults.faulty import COUNT, KILLED, Wrong
+import pytest
+
+from faults.faulty import COUNT, KILLED, SYSTEM_SETTINGS, Wrong
 from faults.thin_runtimes import unpack_thin
 from faults.world import CACHE, STORE, World
+from stage.implementations import pypy
 from stage.venvs import peer
 from stage.wheels import install_distribution
 
@@ -261,3 +265,81 @@ def adopted_newer(world: World) -> None:
     """3.13.5, and 3.13.15 of somebody else's in the store by a link."""
     one(world)
     world.run("adopt", unpack_thin("3.13.15", os.path.join(world.path, "opt/3.13.15")), status=0)
+
+
+def tried(world: World) -> None:
+    """One Python, and two venvs of which one has a package that breaks on the newer release."""
+    one(world)
+    shutil.rmtree(os.path.join(world.project, "unfit"))
+    world.run("forget", os.path.join(world.project, "unfit"), status=0)
+    world.run("venv", "breaks", "--without-pip", status=0)
+    breaks = "import sys\nif sys.version_info >= (3, 13, 15):\n    raise RuntimeError('no such thing any more')\n"
+    install_distribution(site_packages(world, "breaks"), "ham", "1.0", files={"ham.py": breaks})
+
+
+def measured(world: World) -> None:
+    """One Python, and a report that has measured the venvs."""
+    one(world)
+    world.run("report", "--json", status=0)
+    assert os.path.isfile(os.path.join(world.path, CACHE, "sizes"))
+
+
+def reported(world: World) -> None:
+    """One Python, and a page of an older report."""
+    one(world)
+    with open(os.path.join(world.path, "page.html"), "w", encoding="utf-8") as file:
+        file.write("<!doctype html><title>older</title>")
+
+
+def cleared(world: World) -> None:
+    """A store without Pythons, in which a timer, shims and what is remembered are left."""
+    scheduled(world)
+    for name in (".venv", "pinned", "unfit"):
+        world.run("venvs", "--remove", os.path.join(world.project, name), "--yes", status=0)
+    world.run("uninstall", "3.13.5", "--no-search", status=0)
+
+
+def above(world: World) -> None:
+    """A store for everybody with the older release, above which a user has venvs of her own."""
+    _beneath(world, "3.13.5")
+    world.run("venv", status=0)
+    world.run("venv", "unfit", "--without-pip", status=0)
+    install_distribution(site_packages(world, ".venv"), "spam", "1.0", scripts={"spam": "spam:main"})
+    install_distribution(site_packages(world, "unfit"), "eggs", "1.0", requires_python="<3.13.10")
+
+
+def overtaken(world: World) -> None:
+    """One Python, and the administrator has installed a newer release beneath."""
+    one(world)
+    _beneath(world, "3.13.15")
+
+
+def _beneath(world: World, release: str) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a store for everybody is root's")
+    root, settings = os.path.join(world.path, "system"), os.path.join(world.path, "system.toml")
+    world.run("--root", root, "install", release, "--no-check", status=0)
+    with open(settings, "w", encoding="utf-8") as file:
+        file.write(f'system-root = "{root}"\n')
+    world.environ[SYSTEM_SETTINGS] = settings
+
+
+def of_pypy(world: World) -> None:
+    """One Python, and a PyPy of somebody else's with a venv that follows it."""
+    one(world)
+    world.run("adopt", pypy(), status=0)
+    world.run("venv", "quick", "-p", "pypy3.11", "--without-pip", status=0)
+
+
+def owned(world: World) -> None:
+    """Two releases, and a venv of pipx that is linked to the older one, as its metadata say."""
+    two(world)
+    venv = os.path.join(world.path, ".local/share/pipx/venvs/spam")
+    world.run("venv", venv, "--without-pip", status=0)
+    install_distribution(site_packages(world, venv), "spam", "1.0", scripts={"spam": "spam:main"})
+    old = os.path.join(world.path, STORE, "runtimes/3.13.5/bin/python3.13")
+    _edit(world, venv, "/3.13/", "/3.13.5/")
+    _relink(world, venv, old)
+    metadata = {"python_version": "Python 3.13.5", "source_interpreter": {"__type__": "Path", "__Path__": old}}
+    with open(os.path.join(venv, "pipx_metadata.json"), "w", encoding="utf-8") as file:
+        json.dump(metadata, file)
