@@ -64,6 +64,7 @@ class NewVenv:
         """The folder that it is moved up into, where it was prepared in there."""
         self._replaced: int | None = None
         self._putting = False
+        self._is_marked = False
         self._kept = False
 
     def __enter__(self) -> Self:
@@ -113,6 +114,7 @@ class NewVenv:
         """Give the venv its name. With `unfinished` it says so in a file until it is kept."""
         try:
             if unfinished:
+                self._is_marked = True
                 write_new(UNFINISHED, self._journal.entry.number.encode(), folder=self._folder)
             self._putting = True
             with DeferredSignals():
@@ -170,12 +172,13 @@ class NewVenv:
     def keep(self) -> None:
         """Say that the venv is good."""
         with DeferredSignals():
-            try:
-                os.unlink(UNFINISHED, dir_fd=self._folder)
-            except FileNotFoundError:
-                pass  # It was never unfinished under this name.
-            except OSError as error:
-                raise self._told(error) from error
+            if self._is_marked:
+                try:
+                    os.unlink(UNFINISHED, dir_fd=self._folder)
+                except FileNotFoundError:
+                    pass  # Somebody else has removed it.
+                except OSError as error:
+                    raise self._told(error) from error
             self._kept = True
             committed()
 
