@@ -84,8 +84,11 @@ def test_a_file_beside_the_venv_is_only_that_of_its_owner():
     repair = done(ReplaceFile("/home/u/envs/envs.toml", b"1", b"2"), folder=folder)
     assert parse_line(as_line(repair)) == repair
     fields = json.loads(as_line(repair))
-    fields["folder"] = "/home/u/envs/demo"
-    assert parse_line(json.dumps(fields).encode()) is None
+    for name in ("/home/u/envs/demo", "/"):
+        fields["folder"] = name
+        assert parse_line(json.dumps(fields).encode()) is None
+    inside = json.loads(as_line(done(ReplaceLink(f"{VENV}/x", "a", "b"))))
+    assert parse_line(json.dumps(inside | {"folder": "/"}).encode()) is None
 
 
 def test_what_is_not_kept_cannot_be_taken_back():

@@ -284,13 +284,6 @@ def measured(world: World) -> None:
     assert os.path.isfile(os.path.join(world.path, CACHE, "sizes"))
 
 
-def reported(world: World) -> None:
-    """One Python, and a page of an older report."""
-    one(world)
-    with open(os.path.join(world.path, "page.html"), "w", encoding="utf-8") as file:
-        file.write("<!doctype html><title>older</title>")
-
-
 def cleared(world: World) -> None:
     """A store without Pythons, in which a timer, shims and what is remembered are left."""
     scheduled(world)

@@ -271,7 +271,7 @@ def _text_or_none(value: object) -> str | None:
 
 def _absolute(value: object) -> str:
     path = _text(value)
-    if not path.startswith("/") or normpath(path) != path:
+    if not path.startswith("/") or normpath(path) != path or path == "/":
         raise ValueError(path)
     return path
 
