@@ -42,6 +42,13 @@ def machine(tmp_path):
     return machine
 
 
+def test_doctor_says_that_pyman_has_none_of_these_pythons_yet(machine):
+    told = "6 venvs get no patch releases, and pyman has no Python 3.11 or Python 3.13: run `pyman adopt --all`, then "
+    assert told in machine.pyman("doctor", "--search", status=None).err
+    machine.pyman("adopt", "--all")
+    assert "adopt" not in machine.pyman("doctor", status=None).err
+
+
 def test_the_guide_to_the_letter(machine):
     blocks = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     assert len(blocks) == 6

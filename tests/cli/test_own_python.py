@@ -63,8 +63,23 @@ def test_an_adopted_one_that_pyman_goes_through_is_not_forgotten(user, tmp_path)
     # What is used by its own path needs no link.
     os.unlink(user.root / "app/bin/python")
     (user.root / "app/bin/python").symlink_to(tmp_path / "theirs/bin/python3.13")
-    user.pyman("forget", NEW)
+    told = user.pyman("forget", NEW).err
+    assert (
+        told == f"pyman itself runs on {tmp_path}/theirs; before you delete it: install pyman again on a newer Python\n"
+    )
     assert not os.path.lexists(user.runtimes / NEW)
+
+
+def test_who_forgets_the_one_that_pyman_runs_on_is_told_before_deleting_it(user, tmp_path):
+    os.rename(user.runtimes / NEW, tmp_path / "theirs")
+    os.unlink(tmp_path / "theirs/pyman-runtime.toml")
+    (user.runtimes / NEW).symlink_to(tmp_path / "theirs")
+    (user.root / "app/bin").mkdir(parents=True)
+    (user.root / "app/bin/python").symlink_to(tmp_path / "theirs/bin/python3.13")
+    assert user.pyman("uninstall", NEW, "--force", "--dry-run").err.startswith(
+        f"pyman itself runs on {tmp_path}/theirs; "
+    )
+    assert "pyman itself" not in user.pyman("uninstall", OLD, "--force", "--dry-run").err
 
 
 def test_it_is_not_exchanged(home):

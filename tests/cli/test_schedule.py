@@ -142,6 +142,7 @@ def test_a_crontab_that_cannot_be_read_is_not_replaced(machine):
     error = machine.json("schedule", "daily", "--with", "cron", status=1)["error"]
     assert error["code"] == "no-timer"
     assert "you may not use this program" in error["message"]
+    assert machine.pyman("schedule", "daily", "--with", "cron", status=1).out == ""
     assert machine.tab == OTHERS
     assert set(machine.calls) == {"-l"}
     assert machine.json("schedule")["on"] is False

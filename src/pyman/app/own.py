@@ -10,7 +10,7 @@ from pyman.app.console import Session
 from pyman.app.schedule import turn_all_off
 from pyman.app.shims import unlink_shims
 from pyman.core.escape import as_word, without_secrets
-from pyman.core.own_release import SUMS, OwnRelease, installer_commands, is_safe_address, newest_release
+from pyman.core.own_release import SUMS, OwnRelease, installer_commands, is_safe_address, newest_release, python_command
 from pyman.core.plans.install import wanted_builds
 from pyman.core.project import DOWNLOADS
 from pyman.core.record import record
@@ -42,13 +42,17 @@ from pyman.effects.own_release import (
     replace_python,
     start_pyman,
 )
+from pyman.effects.runtimes.own_python import holds_pyman
 from pyman.effects.shims import pyman_command, remove_shims
 from pyman.effects.web.download import fetch
 from pyman.errors import FOREIGN, NO_DOWNLOADS, NetworkError, NotFound, PymanError, Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyman.core.catalogue import Build
+    from pyman.core.store import Runtime, Store
     from pyman.core.version import Version
 
 ADDRESS = "PYMAN_DOWNLOADS"
@@ -58,6 +62,20 @@ ADDRESS = "PYMAN_DOWNLOADS"
 def own_installation() -> Installation:
     """How the pyman that runs was installed."""
     return read_installation(__version__, pyman_command())
+
+
+def notes_of_own_python(session: Session, store: Store, forgotten: Iterable[Runtime]) -> list[str]:
+    """Say of adopted runtimes that pyman itself runs on what to do before their folders are deleted.
+
+    `store` is as it was before their links were removed.
+    """
+    notes = []
+    for runtime in forgotten:
+        if holds_pyman(session.places, runtime):
+            has_another = any(one.alias == runtime.alias and one.name != runtime.name for one in store.runtimes)
+            command = python_command(own_installation().by, runtime.alias if has_another else "3")
+            notes.append(f"pyman itself runs on {runtime.target}; before you delete it: {command}")
+    return notes
 
 
 @record

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
+from pyman.app.own import notes_of_own_python
 from pyman.app.reasons import Reasons
 from pyman.app.remove import needed_by, to_remove
 from pyman.app.shims import keep_shims_current
 from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.verb import verb
-from pyman.core.store import Moved, Runtime
+from pyman.core.store import Moved, Runtime, Store
 from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.runtimes.dependents import read_dependents
 from pyman.effects.runtimes.managed import remove_runtime
@@ -39,11 +40,12 @@ def forget(
     changed: list[str] = []
     lines: list[str] = []
     moved: list[Moved] = []
+    notes: list[str] = []
     reasons = Reasons(session)
 
     def answer() -> Answer:
         data = {"changed": changed, "moved": moved_data(tuple(moved), reasons)}
-        return Answer(data, tuple(lines), status=moved_status(moved))
+        return Answer(data, tuple(lines), notes=tuple(notes), status=moved_status(moved))
 
     session.if_cut_off(answer)
     for name in names:
@@ -56,20 +58,21 @@ def forget(
                 lines.append(f"{session.shown('forgot', 'would forget')} the venv {record[1]}")
             continue
         with Part():
-            runtime = _adopted(session, name)
+            store = session.store()
+            runtime = _adopted(session, store, name)
             moves = remove_runtime(session.places, runtime, observer=session.observer, preview=session.preview)
             moved += moves
             changed.append(runtime.name)
             done = session.shown("forgot", "would forget")
             lines.append(f"{done} {runtime.name}; {runtime.target} stays as it is")
             lines += moved_lines(moves, reasons, planned=session.dry_run)
+            notes += notes_of_own_python(session, store, [runtime])
             keep_shims_current(session)
     return answer()
 
 
-def _adopted(session: Session, name: str) -> Runtime:
+def _adopted(session: Session, store: Store, name: str) -> Runtime:
     """The adopted runtime that a name means, which nobody needs. Raises NotFound or Refused."""
-    store = session.store()
     try:
         runtime = to_remove(session, store, name)
     except NotFound as error:

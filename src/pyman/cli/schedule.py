@@ -79,15 +79,18 @@ def schedule(
     if action == Action.run:
         return _run(session, fix=fix)
     changed: list[str] = []
-    session.if_cut_off(lambda: _answer(schedule_state(session), changed=changed))
+    done = session.shown("removed", "would remove") if action == Action.off else session.shown("wrote", "would write")
+
+    def lines() -> list[str]:
+        return [f"{done} {changed_place(path)}" for path in changed]
+
+    session.if_cut_off(lambda: Answer(_data(schedule_state(session), changed), tuple(lines())))
     if action == Action.off:
         turn_off(session, changed)
-        lines = [f"{session.shown('removed', 'would remove')} {changed_place(path)}" for path in changed]
-        return Answer(_data(ScheduleState(None, None), changed), tuple(lines or ["the schedule is off"]))
+        return Answer(_data(ScheduleState(None, None), changed), tuple(lines() or ["the schedule is off"]))
     when = DAILY if action == Action.daily else WEEKLY
     state, notes = turn_on(session, when, _KINDS[using] if using is not None else None, changed, fix=fix)
-    lines = [f"{session.shown('wrote', 'would write')} {changed_place(path)}" for path in changed]
-    return _answer(state, lines, [*notes, *state.limits], changed)
+    return _answer(state, lines(), [*notes, *state.limits], changed)
 
 
 def _run(session: Session, *, fix: bool) -> Answer:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, Session
+from pyman.app.own import notes_of_own_python
 from pyman.app.reasons import Reasons
 from pyman.app.remove import PlannedRemoval, forget_gone, needed_by, planned_removal, to_remove
 from pyman.app.search import search_before_removal
@@ -59,7 +60,7 @@ def uninstall(
         return _refused(going, store, Reasons(session), relink=relink)
     done: list[tuple[PlannedRemoval, tuple[Moved, ...]]] = []
     reasons = Reasons(session)
-    session.if_cut_off(lambda: _answer(session, done, reasons))
+    session.if_cut_off(lambda: _answer(session, store, done, reasons))
     for one in going:
         with Part():
             moves = remove_runtime(
@@ -73,11 +74,13 @@ def uninstall(
             done.append((one, moves))
             keep_shims_current(session)
     forget_gone(session)
-    return _answer(session, done, reasons)
+    return _answer(session, store, done, reasons)
 
 
-def _answer(session: Session, done: list[tuple[PlannedRemoval, tuple[Moved, ...]]], reasons: Reasons) -> Answer:
-    """What was removed so far."""
+def _answer(
+    session: Session, store: Store, done: list[tuple[PlannedRemoval, tuple[Moved, ...]]], reasons: Reasons
+) -> Answer:
+    """What was removed so far. `store` is as it was before."""
     lines: list[str] = []
     for one, moves in done:
         runtime = one.runtime
@@ -104,7 +107,8 @@ def _answer(session: Session, done: list[tuple[PlannedRemoval, tuple[Moved, ...]
         "moved": moved_data(moved, reasons),
         "needed": [],
     }
-    return Answer(data, tuple(lines), status=moved_status(moved))
+    notes = notes_of_own_python(session, store, removed)
+    return Answer(data, tuple(lines), notes=tuple(notes), status=moved_status(moved))
 
 
 def _refused(going: list[PlannedRemoval], store: Store, reasons: Reasons, *, relink: bool) -> Answer:

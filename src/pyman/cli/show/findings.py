@@ -13,6 +13,7 @@ from pyman.cli.show.output import count_of_venvs, in_need
 from pyman.cli.show.reasons import kept_away_line, reason_data, reason_to_act, source_notes
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
 from pyman.core.record import record, replace
+from pyman.core.version import python_name
 from pyman.effects.venvs.records import UNREACHABLE
 from pyman.errors import Refused, UsageError
 
@@ -90,7 +91,8 @@ def answer(
         return Answer(data, status=1 if still_open else 0)
     moves = (one.finding.move for one in judged if one.reason)
     notes = source_notes(reasons, (reasons.between(*move) for move in moves if move is not None))
-    notes += [*_held_notes(reasons, seen), *notes_of_search(session, seen.search, "pyman doctor")]
+    notes += [*_held_notes(reasons, seen), *_notes_of_unknown_minors(seen)]
+    notes += notes_of_search(session, seen.search, "pyman doctor")
     known = {venv.path: venv.known for venv in seen.venvs}
     of_a_search = not_wanted or sum(
         dry_run and one.status == PLANNED and known.get(one.finding.path) == "search" for one in judged
@@ -122,6 +124,24 @@ def answer(
         status=1 if still_open else 0,
         nothing_done=f"dry run: nothing was changed{f'; `{asked} --fix` repairs this' if still_open else ''}",
     )
+
+
+def _notes_of_unknown_minors(seen: Examination) -> list[str]:
+    """Say of venvs tied to a patch release that pyman has no Python of their minor version to link them to."""
+    there = {runtime.alias for layer in seen.store.layers for runtime in layer.releases}
+    tied = [
+        venv.alias
+        for venv in seen.venvs
+        if venv.link == "patch" and venv.policy != "pin" and venv.state != "other-implementation"
+        if venv.alias is not None and venv.alias not in there
+    ]
+    if not tied:
+        return []
+    names = " or ".join(python_name(alias) for alias in sorted(set(tied)))
+    told = (
+        f"{count_of_venvs(len(tied))} {'gets' if len(tied) == 1 else 'get'} no patch releases, and pyman has no {names}"
+    )
+    return [f"{told}: run `pyman adopt --all`, then `pyman doctor` again"]
 
 
 def with_reasons(reasons: Reasons, judged: list[JudgedFinding]) -> list[JudgedFinding]:

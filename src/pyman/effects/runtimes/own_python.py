@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from pyman.core.store import DISTRIBUTION_PREFIXES
 from pyman.core.version import python_name
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.errors import OWN_PYTHON, Refused
@@ -33,6 +34,14 @@ def runs_pyman(places: Places, runtime: Runtime) -> bool:
     return any(
         os.path.realpath(loaded).startswith(f"{place}/") for loaded in (f"{sys.base_prefix}/lib", "/proc/self/exe")
     )
+
+
+def holds_pyman(places: Places, runtime: Runtime) -> bool:
+    """True for an adopted runtime that pyman runs on by its own path: whoever deletes it later breaks pyman."""
+    if not runtime.target or runtime.target in DISTRIBUTION_PREFIXES:
+        return False
+    folder = os.path.realpath(runtime.target)
+    return any(os.path.realpath(interpreter).startswith(f"{folder}/") for interpreter in _interpreters(places))
 
 
 def refuse_own(places: Places, runtime: Runtime, *, done: str = "removed") -> None:
