@@ -260,9 +260,10 @@ def _states() -> list[str]:
                 ("pinned", "It stays on its patch release on purpose: it was created for one, or `pyman pin` was used."),
                 ("held back on 3.13.5", ("It follows an alias, but its packages do not fit the newest release. Each move of "
                  "the alias tries it again.")),
-                ("nothing", ("It is linked directly to a patch release in the store, without being pinned. "
-                 "`pyman doctor --fix` makes it follow.")),
-                ("external", "It uses a Python that pyman does not manage, and changes when that Python is upgraded."),
+                ("nothing", ("It is linked directly to a patch release, without being pinned. `pyman doctor --fix` makes it "
+                 "follow, once pyman has installed or adopted a Python of its minor version.")),
+                ("external", ("It uses a Python that pyman does not manage, and changes when that Python is upgraded. "
+                 "`pyman follow VENV` makes it follow the alias of its minor version.")),
                 ("(empty)", "Its link leads nowhere."),
             ],
         ),
