@@ -47,6 +47,10 @@ def test_doctor_says_that_pyman_has_none_of_these_pythons_yet(machine):
     assert told in machine.pyman("doctor", "--search", status=None).err
     machine.pyman("adopt", "--all")
     assert "adopt" not in machine.pyman("doctor", status=None).err
+    # A venv that needs two repairs is one venv.
+    os.rename(machine.path / "code/shop", machine.path / "code/market")
+    told = machine.pyman("doctor", "--search", "--dry-run", status=1).err
+    assert "only a search has found 4 venvs of these" in told
 
 
 def test_the_guide_to_the_letter(machine):

@@ -94,9 +94,8 @@ def answer(
     notes += [*_held_notes(reasons, seen), *_notes_of_unknown_minors(seen)]
     notes += notes_of_search(session, seen.search, "pyman doctor")
     known = {venv.path: venv.known for venv in seen.venvs}
-    of_a_search = not_wanted or sum(
-        dry_run and one.status == PLANNED and known.get(one.finding.path) == "search" for one in judged
-    )
+    planned = {one.finding.path for one in judged if dry_run and one.status == PLANNED}
+    of_a_search = not_wanted or sum(known.get(path) == "search" for path in planned)
     if of_a_search:
         notes.append(
             f"only a search has found {count_of_venvs(of_a_search)} of these: `{asked} --fix --yes` repairs them too, "
