@@ -317,6 +317,54 @@ awk '{names} {{ print "#if 0"; next }} {{ print }}' "$file" >"$file.c" && exec /
     assert 'compiler = "cc 99"' in (user.runtimes / "3.13.5/pyman-runtime.toml").read_text()
 
 
+def planted(path: Path, aside: Path) -> Path:
+    """A compiler that leaves a file when it is started."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!/bin/sh\ntouch "{aside}"\nexec /usr/bin/gcc "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("variable", ["CC", "CXX", "AR", "PKG_CONFIG"])
+@pytest.mark.parametrize("how", ["project", "venv", "link", "behind another"])
+def test_a_compiler_of_a_project_is_not_run_when_the_environment_names_it(
+    user: Home, engine: PythonBuild, tmp_path: Path, how: str, variable: str
+) -> None:
+    (user.project / ".git").mkdir()
+    own = planted((user.path / "other/bin" if how == "venv" else user.project / "tools") / "gcc", tmp_path / "started")
+    if how == "venv":
+        (user.path / "other/pyvenv.cfg").touch()
+    if how == "link":
+        (user.path / "bin").mkdir()
+        (user.path / "bin/gcc").symlink_to(own)
+        own = user.path / "bin/gcc"
+    value = f"/usr/bin/env {own} -m64" if how == "behind another" else str(own)
+    for words in ([], ["--dry-run"]):
+        (user.project / "sub").mkdir(exist_ok=True)
+        error = user.json(
+            "install", "3.13.5", "--build", *words, cwd=user.project / "sub", status=1, **{variable: value}
+        )["error"]
+        assert error["code"] == "not-started"
+        assert (str(own) in error["message"], f"unset {variable}" in error["hint"]) == (True, True)
+    assert not (tmp_path / "started").exists()
+    assert not engine.has_run
+
+
+def test_a_compiler_of_a_project_is_not_run_from_path(user: Home, engine: PythonBuild, tmp_path: Path) -> None:
+    (user.project / ".git").mkdir()
+    own = planted(user.project / "tools/cc", tmp_path / "started")
+    user.pyman("install", "3.13.5", "--build", PATH=f"{own.parent}:tools:{user.environ['PATH']}")
+    assert engine.environment["PATH"] == user.environ["PATH"]
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_compiler_that_the_user_names_is_run(user: Home, engine: PythonBuild, tmp_path: Path) -> None:
+    own = planted(user.path / "opt/bin/gcc", tmp_path / "started")
+    user.pyman("install", "3.13.5", "--build", CC=f"{own} -m64")
+    assert engine.environment["CC"] == f"{own} -m64"
+    assert (tmp_path / "started").exists()
+
+
 # --- afterwards ---
 
 

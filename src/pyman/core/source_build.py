@@ -146,8 +146,14 @@ _KEPT = frozenset(
     DEVELOPER_DIR MACOSX_DEPLOYMENT_TARGET SOURCE_DATE_EPOCH CCACHE_DIR
     """.split()  # noqa: SIM905  # as a list it takes a page
 )
+_NAME_PROGRAMS = ("CC", "CXX", "CPP", "AR", "RANLIB", "LD", "PKG_CONFIG")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _NOWHERE = "http://127.0.0.1:9"
+
+
+def named_programs(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The programs that a build is given by absolute paths (`CC="ccache /opt/gcc -m64"`), each with its variable."""
+    return [(name, word) for name in _NAME_PROGRAMS for word in environ.get(name, "").split() if word.startswith("/")]
 
 
 def build_environment(

@@ -8,6 +8,7 @@ from pyman.core.record import record
 from pyman.core.source_build import (
     TOOL,
     SourceTarball,
+    named_programs,
     own_folder,
     plugin_folder,
     read_definition,
@@ -68,9 +69,17 @@ class Engine:
 def find_engine(places: Places) -> Engine:
     """Find python-build: by PYMAN_PYTHON_BUILD, on PATH, and where pyenv, mise, asdf and Homebrew have it.
 
-    Raises NotFound where there is none, NotStarted where there are only some that others could change.
+    Raises NotFound where there is none, NotStarted where there are only some that others could change, or where the
+    environment names a compiler in a project or a venv.
     """
     search_path = _search_path(places)
+    for variable, path in named_programs(places.environ):
+        folders = (os.path.dirname(path), os.path.dirname(os.path.realpath(path)))
+        if not all(search_path_outside(folder, places.cwd, places.home) for folder in folders):
+            raise NotStarted(
+                f"{variable} names {path}, which was not started: it is in a project or a venv",
+                hint=f"unset {variable}, or set it to a program that lies elsewhere",
+            )
     named = places.environ.get(VARIABLE, "")
     if named and not os.path.isabs(named):
         raise UsageError(f"{VARIABLE}={named} is not an absolute path", hint="name the program by its whole path")

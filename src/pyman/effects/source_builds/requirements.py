@@ -82,7 +82,8 @@ def _compiler(environ: Mapping[str, str], search_path: str) -> list[str]:
     """The words of the compiler that `configure` will take; none where there is none."""
     words = environ.get("CC", "").split()
     for name in words[:1] or _COMPILERS:
-        found = name if os.path.isabs(name) and os.access(name, os.X_OK) else find_on_path(name, search_path)
+        folder, program = os.path.split(name)
+        found = find_on_path(program, folder) if os.path.isabs(name) else find_on_path(name, search_path)
         if found is not None:
             return [found, *words[1:]]
     return []
