@@ -12,8 +12,9 @@ import pytest
 from stage.implementations import graalpy_in, other_folder, pypy, pypy_in
 from stage.machine import NEW, Machine
 from stage.mirror import mirror_folder
+from stage.rebuilding import place_program
 from stage.venvs import call, peer
-from stage.wheels import install_distribution
+from stage.wheels import build_wheel, install_distribution
 
 RELEASES = ("7.3.18", "7.3.19", "8.0.1")
 PYTHON = {"7.3.18": "3.11.11", "7.3.19": "3.11.11", "8.0.1": "3.11.17"}
@@ -249,6 +250,62 @@ def test_rebuild_makes_it_for_another_abi(machine):
     assert answer["rebuilt"][0]["to"] == "pypy3.11-8.0.1"
     assert machine.run(venv / "bin/python", "-c", "import sys; print(sys.pypy_version_info[0])") == "8"
     assert machine.found(venv.parent) == {}
+
+
+def wheels_of_both_abis(machine) -> str:
+    """`pure` for every Python, `compiled` for each of both ABIs, and `only73` for the older one alone."""
+    folder = f"{machine.path}/wheels"
+    (machine.path / "hello.c").write_text(_HELLO)
+    build_wheel(folder, "pure", "1.0", scripts={"pure": "pure:main"})
+    for release, abi in (("7.3.19", "pp73"), ("8.0.1", "pp80")):
+        module = f"{machine.path}/{abi}.so"
+        include = f"-I{pypy(release)}/include/pypy3.11"
+        subprocess.run(["cc", "-shared", "-fPIC", include, f"{machine.path}/hello.c", "-o", module], check=True)
+        with open(module, "rb") as file:
+            files = {f"hello.pypy311-{abi}-x86_64-linux-gnu.so": file.read()}
+        tags = [f"pp311-pypy311_{abi}-linux_x86_64"]
+        build_wheel(folder, "compiled", "1.0", files=files, tags=tags)
+        if abi == "pp73":
+            build_wheel(folder, "only73", "1.0", files={"only73.txt": ""}, tags=tags)
+    return folder
+
+
+@pytest.mark.parametrize(("installer", "named"), [("uv", ()), ("pip", ("-p", "pypy3.11"))])
+def test_rebuild_of_a_venv_that_is_held_back_installs_its_packages_for_the_other_abi(machine, installer, named):
+    machine.adopt("7.3.19")
+    venv = machine.path / "shop/.venv"
+    machine.pyman("venv", venv, "--without-pip", "-p", "pypy3.11")
+    site = venv / "lib/pypy3.11/site-packages"
+    folder = wheels_of_both_abis(machine)
+    machine.environ |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": folder, "PIP_CONFIG_FILE": os.devnull}
+    machine.environ |= {"UV_NO_INDEX": "1", "UV_FIND_LINKS": folder, "UV_NO_CONFIG": "1"}
+    machine.run(peer("uv"), "pip", "install", "-q", "-p", venv / "bin/python", "pure", "compiled")
+    (site / "own.py").write_text("kept = True\n")
+    hi = "import hello, own, pure, sys; print(hello.hi(), sys.pypy_version_info[0])"
+    assert machine.run(venv / "bin/python", "-c", hi) == "42 7"
+    (moved,) = machine.adopt("8.0.1")["moved"]
+    assert moved["venvs"]["held_back"] == 1
+    words = ("rebuild", venv, *named, "--installer", installer)
+    (machine.path / "uv").mkdir()
+    place_program(peer("uv"), f"{machine.path}/uv/uv")
+    path = f"{machine.path}/uv:{machine.environ['PATH']}"
+    answer = machine.json(*words, PATH=path)
+    (one,) = answer["rebuilt"]
+    assert (one["from"], one["to"], one["packages"]) == ("pypy3.11-7.3.19", "pypy3.11-8.0.1", 2)
+    assert (one["added"], one["removed"], one["changed"], answer["failed"]) == ([], [], [], [])
+    assert machine.run(venv / "bin/python", "-c", hi) == "42 8"
+    assert machine.run(venv / "bin/pure") == "pure 1.0"
+    assert [file.name for file in site.glob("*.so")] == ["hello.pypy311-pp80-x86_64-linux-gnu.so"]
+    assert machine.found(venv.parent) == {}
+    # What the newer one cannot have: nothing of the venv changes.
+    install_distribution(str(site), "only73", "1.0", tags=["pp311-pypy311_pp73-linux_x86_64"])
+    before = machine.exact(venv)
+    answer = machine.json(*words, "--yes", status=1, PATH=path)
+    (failed,) = answer["failed"]
+    assert (failed["path"], failed["restored"]) == (str(venv), True)
+    assert "only73" in failed["reason"]
+    assert machine.exact(venv).keys() == before.keys()
+    assert machine.run(venv / "bin/python", "-c", hi) == "42 8"
 
 
 def test_graalpy_is_adopted_listed_and_followed_and_never_changed(tmp_path):

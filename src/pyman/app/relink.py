@@ -12,11 +12,12 @@ from pyman.core.plans.repair import relink_plan
 from pyman.core.plans.steps import Verify
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
 from pyman.core.relink import Target, wanted_alias
+from pyman.core.trials import is_of_trial
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias, short_release
 from pyman.effects.architecture import Architectures
 from pyman.effects.lock import hold
-from pyman.effects.moves.check import Fitness
+from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.store import read_stores
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pyman.app.repair import RepairResult
     from pyman.core.plans.rebuild import RebuildOptions
     from pyman.core.pyvenv_cfg import Policy
+    from pyman.core.store import Choice
 
     RelinkStatus = Literal["planned", "relinked", "unchanged"]
 
@@ -51,14 +53,35 @@ def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -
     if any(finding.severity == ERROR and not finding.is_for_fix for finding in findings):
         return True  # Nothing else repairs it.
     if options.python is None:
-        return False
+        return any(_waits_for_packages(facts, finding) for finding in findings)
     choice = installed_python(session, facts, options)
     if choice is None:
         # It will be installed; a request that the venv satisfies as it is needs no other minor.
         return not means_same_minor(facts, options.python)
     if Architectures().objection(facts, choice.executable):
         return True
-    return minor_alias(choice.version, choice.variant) != wanted_alias(facts)
+    return minor_alias(choice.version, choice.variant) != wanted_alias(facts) or not _fits(session, facts, choice)
+
+
+def _waits_for_packages(facts: VenvFacts, finding: Finding) -> bool:
+    """True for a venv that is held back because of its packages: installed once more, they may fit the new release."""
+    held = facts.settings.held_back
+    return finding.code == "held-back" and not finding.action and held is not None and not is_of_trial(held[1])
+
+
+def _fits(session: Session, facts: VenvFacts, choice: Choice) -> bool:
+    """False where what is installed fits the release that runs and not the one that was chosen: a relink breaks it."""
+    running, library = facts.running, facts.library
+    if running is None or running.version is None or library is None:
+        return True
+    fitness = Fitness(session.places.cache)
+    question = Question(
+        facts.path,
+        f"{facts.folder}/lib/{library.name}/site-packages",
+        Base(running.path, running.version, running.variant),
+        Base(choice.executable, choice.version, choice.variant),
+    )
+    return not fitness.reasons([question])
 
 
 def _look(session: Session, facts: VenvFacts) -> tuple[Finding, ...]:
