@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.implementation import CPYTHON, KNOWN, title
+from pyman.core.implementation import CPYTHON, KNOWN, known_titles, title
 from pyman.core.names import homebrew_names, is_interpreter_name, policy_of_path, split_library
 from pyman.core.pyvenv_cfg import FILE_NAME, Settings, parse_pyvenv_cfg
 from pyman.core.record import record
@@ -266,7 +266,7 @@ def _refuse_unknown(path: str, implementation: str) -> None:
     if implementation not in KNOWN:
         raise BadRequest(
             f"{path} is {title(implementation)}, which pyman does not support",
-            hint="name a CPython, PyPy or GraalPy",
+            hint=f"name a {known_titles('or')}",
             code=UNSUPPORTED,
             exit_status=1,
         )

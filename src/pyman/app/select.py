@@ -9,7 +9,7 @@ import os
 
 from pyman.app.console import Answer
 from pyman.app.version_sources import each_source, explain_sources, notes_of_source, version_sources
-from pyman.core.implementation import CPYTHON
+from pyman.core.implementation import CPYTHON, known_titles
 from pyman.core.names import is_interpreter_name
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record, replace
@@ -83,7 +83,7 @@ def choose_interpreter(
         return choose_path(path, store, environ, cwd, places, named=_is_on_own_path(path, cwd, places))
     if request.kind == "other":
         raise BadRequest(
-            f"`{request}` is not supported: pyman manages CPython, PyPy and GraalPy",
+            f"`{request}` is not supported: pyman manages {known_titles('and')}",
             hint="name one of these, for example `3.13`",
             code=UNSUPPORTED,
             exit_status=1,

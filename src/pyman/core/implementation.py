@@ -48,13 +48,22 @@ class Implementation:
     """True where its venvs are made, repaired, moved, relinked and rebuilt; False where they are left as they are."""
     installed: bool = True
     """True where pyman can download it."""
+    version_macro: str = ""
+    """What its headers define as its own version."""
+    abi: str = ""
+    """What extensions compiled for it are called, by the digits of the minor and of its own major and minor version."""
 
 
 _TABLE = {
     row.name: row
     for row in (
         Implementation(CPYTHON, "CPython", "python", "python", "cp", "CPython"),
-        Implementation(PYPY, "PyPy", "pypy", "pypy", "pp", "PyPy", reads_home=False),
+        Implementation(
+            *(PYPY, "PyPy", "pypy", "pypy", "pp", "PyPy"),
+            reads_home=False,
+            version_macro="PYPY_VERSION",
+            abi="pypy{minor}-pp{own}",
+        ),
         # Its library is called as CPython's is: only its other names tell it.
         Implementation(
             *(GRAALPY, "GraalPy", "graalpy", "python", "gp", "GraalVM"),
@@ -62,6 +71,7 @@ _TABLE = {
             reads_home=False,
             repaired=False,
             installed=False,
+            abi="graalpy{own}-{minor}",
         ),
     )
 }
@@ -91,6 +101,8 @@ _STARTS = tuple(_PROGRAMS)
 _SPELLINGS = {"graalvm": GRAALPY, "graalpython": GRAALPY, "python": CPYTHON}
 PROGRAMS = tuple(row.program for row in _TABLE.values())
 """What the interpreters in `bin` are called before their numbers."""
+UNNUMBERED = tuple(row.program for row in _TABLE.values() if not row.numbered)
+"""The interpreters whose names never carry the minor."""
 SHORT = {row.short: row.name for row in _TABLE.values() if row.name != CPYTHON}
 """What requests may call an implementation besides: `pp311`."""
 LIBRARIES = {row.library: row.name for row in reversed(_TABLE.values())}
@@ -101,6 +113,12 @@ def title(implementation: str) -> str:
     """The name of an implementation as people write it."""
     known = _TABLE.get(implementation)
     return known.title if known is not None else _UNKNOWN_TITLES.get(implementation, implementation)
+
+
+def known_titles(word: str) -> str:
+    """The implementations that pyman knows, for a sentence: `CPython, PyPy and GraalPy` with the word `and`."""
+    *first, last = (row.title for row in _TABLE.values())
+    return f"{', '.join(first)} {word} {last}"
 
 
 def python_of(implementation: str) -> str:
@@ -195,8 +213,13 @@ def abi_tag(implementation: str, minor: str, own: str) -> str | None:
 
     It goes with the minor of the language and with major and minor of the implementation's `own` version.
     """
-    digits, numbers = minor.replace(".", ""), "".join(own.split(".")[:2])
-    return {PYPY: f"pypy{digits}-pp{numbers}", GRAALPY: f"graalpy{numbers}-{digits}"}.get(implementation)
+    pattern = _TABLE[implementation].abi if implementation in _TABLE else ""
+    return pattern.format(minor=minor.replace(".", ""), own="".join(own.split(".")[:2])) or None
+
+
+def version_macro(implementation: str) -> str:
+    """What the headers of an implementation define as its own version; empty where they do not tell it."""
+    return _TABLE[implementation].version_macro if implementation in _TABLE else ""
 
 
 def other_name(implementation: str | None) -> str | None:

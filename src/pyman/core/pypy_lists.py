@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 VERSIONS = "https://downloads.python.org/pypy/versions.json"
 CHECKSUMS = "https://pypy.org/checksums.html"
+FILES = ("pypy-versions.json", "pypy-checksums.html")
+"""What the two are called in the cache."""
 
 # Platform and architecture as the list calls them. There are no builds for musl.
 _PLATFORMS = {

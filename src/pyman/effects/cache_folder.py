@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager
 
 from pyman.core.implementation import KNOWN
+from pyman.core.pypy_lists import FILES
 from pyman.core.record import record
 from pyman.core.store import parse_runtime_name
 from pyman.effects.files import is_folder, size_of
@@ -257,16 +258,13 @@ class Name:
         return self.kind in (SEEDS, BUILDS) or name.startswith(self.lock or "/")
 
 
-_LISTS_OF_OTHERS = ("pypy-versions.json", "pypy-checksums.html")
-
-
 def name_in_cache(folder: str, name: str) -> Name | None:
     """Say what a name in one of FOLDERS is; None for one that pyman does not give."""
     if not folder:
         return Name(_ALONE[name], name) if name in _ALONE else None
     if folder == "catalogue":
         plain = name.removesuffix(".etag")
-        is_list = name.endswith(".ndjson") or plain in _LISTS_OF_OTHERS or plain.startswith("advisories-")
+        is_list = name.endswith(".ndjson") or plain in FILES or plain.startswith("advisories-")
         return Name(LISTS, name) if is_list else None
     if folder == "interpreters":
         return Name(ANSWERS, name) if len(name) == _DIGEST and name.isalnum() else None

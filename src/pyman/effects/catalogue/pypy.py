@@ -9,7 +9,7 @@ import os
 import time
 
 from pyman.core.catalogue import Catalogue, WrongShape
-from pyman.core.pypy_lists import CHECKSUMS, VERSIONS, parse_pypy_lists
+from pyman.core.pypy_lists import CHECKSUMS, FILES, VERSIONS, parse_pypy_lists
 from pyman.effects.catalogue.cache import CatalogueCache
 from pyman.effects.catalogue.kept import KeptFile
 from pyman.effects.observer import SILENT, Observer
@@ -44,7 +44,7 @@ def pypy_releases(
     """
     web = web or Web(offline=offline, observer=observer)
     folder = os.path.join(cache, "catalogue")
-    kept = [KeptFile(os.path.join(folder, name), _LARGEST) for name in ("pypy-versions.json", "pypy-checksums.html")]
+    kept = [KeptFile(os.path.join(folder, name), _LARGEST) for name in FILES]
     fetched = min(file.time() for file in kept)
     stale = False
     if not 0 <= clock() - fetched < max_age:

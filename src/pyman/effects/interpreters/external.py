@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.implementation import CPYTHON, GRAALPY, KNOWN, of_program, program_name, title
+from pyman.core.implementation import CPYTHON, KNOWN, UNNUMBERED, known_titles, of_program, title
 from pyman.core.names import minor_of_executable, other_in_name, versions_in
 from pyman.core.plans.install import ExternalPython
 from pyman.core.record import replace
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 # Hatch has each Python in a folder of its release, rye of some releases did.
 _BELOW = ("", "python", "install")
-_GRAALPY = program_name(GRAALPY, "")
 _WHOLE = 2
 """Dots in the implementation's own version of one release."""
 
@@ -120,7 +119,7 @@ def _refuse_unknown(executable: str, implementation: str) -> None:
     if implementation not in KNOWN:
         raise Refused(
             f"{executable} is {title(implementation)}, which pyman does not support; nothing was adopted",
-            hint="adopt a CPython, PyPy or GraalPy",
+            hint=f"adopt a {known_titles('or')}",
             code=UNSUPPORTED,
         )
 
@@ -175,7 +174,7 @@ def base_packages(external: ExternalPython) -> tuple[str, ...]:
 def _interpreters(prefix: str) -> list[str]:
     """The interpreters of a prefix, one for each minor."""
     folder = os.path.join(prefix, "bin")
-    names = [name for name in names_seen(folder) if minor_of_executable(name) is not None or name == _GRAALPY]
+    names = [name for name in names_seen(folder) if minor_of_executable(name) is not None or name in UNNUMBERED]
     # PyPy has a `python3.11` too, which may be anybody's where a prefix is shared.
     names.sort(key=lambda name: of_program(name) is None)
     return [path for name in names if os.access(path := os.path.join(folder, name), os.X_OK)]

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from pyman.core.implementation import CPYTHON, PYPY, library_name
+from pyman.core.implementation import CPYTHON, library_name, version_macro
 from pyman.core.names import (
     is_minor_name,
     minor_of_executable,
@@ -268,7 +268,8 @@ def read_other_version(prefix: str, implementation: str, minor: str) -> Version 
     The patch release of the language may be unknown.
     """
     text = _read_header(prefix, library_name(implementation, minor))
-    own = _defined(text, "PYPY_VERSION") if implementation == PYPY else _read_graalvm(prefix)
+    macro = version_macro(implementation)
+    own = _defined(text, macro) if macro else _read_graalvm(prefix)
     if not is_own_version(own):
         names = (os.path.basename(prefix), *_names(f"{prefix}/lib"))
         told = [one for name in names if (one := other_in_name(name)) is not None]
