@@ -11,6 +11,7 @@ import pytest
 from pyman.effects.cache_folder import name_in_cache
 from pyman.effects.lock import hold
 from stage.home import PACKAGE
+from stage.mirror import MINOR
 
 ARCHIVE = "cpython-3.13.5+20260901-x86_64-unknown-linux-gnu-default-19c2f234bfdd24c6.tar.gz"
 SEED = "pip-25.1-1800000-1704067200000000000-3.13"
@@ -59,7 +60,7 @@ def test_what_pyman_made_goes_and_the_venv_keeps_its_pip(home):
     from stage.server import Server
 
     with Server(home.environ["PYMAN_MIRROR"]) as server:
-        home.pyman("install", "3.13", PYMAN_MIRROR=server.url)
+        home.pyman("install", MINOR, PYMAN_MIRROR=server.url)
     home.pyman("venv", "env")
     shown = home.json("cache")
     assert shown["path"] == str(home.cache)

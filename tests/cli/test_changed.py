@@ -6,9 +6,8 @@ import os
 import pwd
 
 from stage.disks import as_on_a_disk
+from stage.mirror import MINOR, NEW, OLD
 from stage.venvs import make_venv
-
-OLD, NEW = "3.13.5", "3.13.15"
 
 
 def changed(home, *words, status=0):
@@ -25,14 +24,14 @@ def test_pythons(home):
     assert changed(home, "install", OLD) == []
     assert changed(home, "install", OLD, "--default") == [f"{home.root}/default"]
     assert changed(home, "install", OLD, "--default") == []
-    assert changed(home, "use", "--global", "3.13") == [f"{home.root}/default"]
-    assert changed(home, "use", "--global", "3.13") == []
-    assert changed(home, "upgrade", "3.13", "--prune") == [NEW, OLD]
-    assert changed(home, "upgrade", "3.13") == []
-    assert changed(home, "hold", "3.13") == ["3.13"]
-    assert changed(home, "hold", "3.13") == []
-    assert changed(home, "unhold", "3.13") == ["3.13"]
-    assert changed(home, "unhold", "3.13") == []
+    assert changed(home, "use", "--global", MINOR) == [f"{home.root}/default"]
+    assert changed(home, "use", "--global", MINOR) == []
+    assert changed(home, "upgrade", MINOR, "--prune") == [NEW, OLD]
+    assert changed(home, "upgrade", MINOR) == []
+    assert changed(home, "hold", MINOR) == [MINOR]
+    assert changed(home, "hold", MINOR) == []
+    assert changed(home, "unhold", MINOR) == [MINOR]
+    assert changed(home, "unhold", MINOR) == []
     assert changed(home, "prune") == []
     assert changed(home, "uninstall", NEW) == [NEW]
 
@@ -40,9 +39,9 @@ def test_pythons(home):
 def test_an_alias_that_moves_by_itself(home):
     """What a killed process left is ended by the next one, and that is a change too."""
     home.with_runtimes(OLD, NEW)
-    os.unlink(home.runtimes / "3.13")
-    os.symlink(OLD, home.runtimes / "3.13")
-    assert changed(home, "install", NEW) == ["3.13"]
+    os.unlink(home.runtimes / MINOR)
+    os.symlink(OLD, home.runtimes / MINOR)
+    assert changed(home, "install", NEW) == [MINOR]
 
 
 def test_venvs(home):
@@ -54,7 +53,7 @@ def test_venvs(home):
     assert changed(home, "follow", "v") == [made]
     assert changed(home, "follow", "v") == []
     assert changed(home, "venvs") == []
-    other = make_venv(f"{home.path}/elsewhere/w", f"{home.runtimes}/{OLD}/bin/python3.13")
+    other = make_venv(f"{home.path}/elsewhere/w", f"{home.runtimes}/{OLD}/bin/python{MINOR}", library=f"python{MINOR}")
     assert changed(home, "register", other) == [other]
     assert changed(home, "register", other) == []
     assert changed(home, "doctor", "--fix", other) == [other]
@@ -62,8 +61,8 @@ def test_venvs(home):
     assert changed(home, "doctor") == []
     assert changed(home, "rebuild", other) == []
     assert changed(home, "rebuild", other, "--yes") == [other]
-    assert changed(home, "use", "3.13") == [f"{home.project}/.python-version"]
-    assert changed(home, "use", "3.13") == []
+    assert changed(home, "use", MINOR) == [f"{home.project}/.python-version"]
+    assert changed(home, "use", MINOR) == []
     assert changed(home, "venvs", "--remove", made) == [made]
 
 

@@ -12,7 +12,7 @@ from pyman.cli.commands import command_named
 from pyman.cli.fastpath import PLAIN_ARGUMENTS, PLAIN_OPTIONS
 from pyman.cli.typer_command import load
 from stage.home import Home
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, NEW, OLD, mirror_folder
 
 
 @pytest.mark.parametrize("verb", PLAIN_OPTIONS)
@@ -28,16 +28,16 @@ def test_the_table_says_what_typer_is_told(verb):
 
 
 WORDS = [
-    ["3.13"],
-    ["3.13.15", "3.13.5"],
-    ["3.13", "--force", "--default"],
+    [MINOR],
+    [NEW, OLD],
+    [MINOR, "--force", "--default"],
     ["3.9"],
-    ["3.13", "nonsense"],
-    ["--mirror", "/nowhere", "3.13", "--no-adopt"],
+    [MINOR, "nonsense"],
+    ["--mirror", "/nowhere", MINOR, "--no-adopt"],
     ["--from", "nothing.tar.gz"],
-    ["--from", "nothing.tar.gz", "3.13"],
+    ["--from", "nothing.tar.gz", MINOR],
     ["system"],
-    ["--json", "3.13.15"],
+    ["--json", NEW],
     ["--root", "/nowhere/at/all", "3.9", "--offline", "--no-adopt"],
     ["--mirror", "", "--offline", "3.9", "--no-adopt"],
 ]
@@ -47,7 +47,7 @@ WORDS = [
 def reconciled(tmp_path_factory):
     """A home where nothing that is asked for here changes anything any more."""
     home = Home(tmp_path_factory.mktemp("plain"), mirror_folder())
-    home.pyman("install", "3.13.5", "3.13.15")
+    home.pyman("install", OLD, NEW)
     return home
 
 
@@ -69,7 +69,7 @@ def test_what_is_not_plain_is_left_to_typer(home, words):
 
 
 def test_typer_is_not_loaded(home):
-    code = "import sys; from pyman.__main__ import main; sys.argv[1:] = ['install', '3.13']; main();"
+    code = f"import sys; from pyman.__main__ import main; sys.argv[1:] = ['install', '{MINOR}']; main();"
     code += "print(*(name for name in ('typer', 'inspect', 'rich', 'httpx', 'dataclasses') if name in sys.modules))"
     process = subprocess.run(
         [sys.executable, "-c", code],

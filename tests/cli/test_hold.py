@@ -10,8 +10,7 @@ import pytest
 
 from stage.followers import add_package, contents, library_of, make_venv, setting, site_packages, version_of
 from stage.home import link_tree
-
-OLD, NEW = "3.13.5", "3.13.15"
+from stage.mirror import MINOR, NEW, OLD, OTHER, OTHER_MINOR
 
 EXTENSION = """\
 #include <Python.h>
@@ -28,7 +27,7 @@ def user(home):
     return home.with_runtimes(OLD, NEW)
 
 
-def alias(user, name="3.13"):
+def alias(user, name=MINOR):
     return os.readlink(user.runtimes / name)
 
 
@@ -39,35 +38,35 @@ def holds(user):
 
 def test_hold_where_it_is_and_elsewhere(user):
     venv = make_venv(user, "pyman", "v")
-    assert user.json("hold", "3.13") == {"schema": "pyman/1", "changed": ["3.13"], "moved": []}
-    assert holds(user) == f"3.13 {NEW}\n"
-    answer = user.json("hold", "3.13", OLD)
-    assert [(one["alias"], one["from"], one["to"]) for one in answer["moved"]] == [("3.13", NEW, OLD)]
+    assert user.json("hold", MINOR) == {"schema": "pyman/1", "changed": [MINOR], "moved": []}
+    assert holds(user) == f"{MINOR} {NEW}\n"
+    answer = user.json("hold", MINOR, OLD)
+    assert [(one["alias"], one["from"], one["to"]) for one in answer["moved"]] == [(MINOR, NEW, OLD)]
     assert answer["moved"][0]["venvs"] == {"followed": 1, "pinned": 0, "held_back": 0}
-    assert (holds(user), alias(user), version_of(venv)) == (f"3.13 {OLD}\n", OLD, OLD)
+    assert (holds(user), alias(user), version_of(venv)) == (f"{MINOR} {OLD}\n", OLD, OLD)
     listed = user.pyman("list").out
-    assert "3.13 (held)" in listed
-    answer = user.json("unhold", "3.13")
-    assert (answer["changed"], [one["to"] for one in answer["moved"]]) == (["3.13"], [NEW])
+    assert f"{MINOR} (held)" in listed
+    answer = user.json("unhold", MINOR)
+    assert (answer["changed"], [one["to"] for one in answer["moved"]]) == ([MINOR], [NEW])
     assert (holds(user), alias(user), version_of(venv)) == ("", NEW, NEW)
-    assert user.json("unhold", "3.13") == {"schema": "pyman/1", "changed": [], "moved": []}
+    assert user.json("unhold", MINOR) == {"schema": "pyman/1", "changed": [], "moved": []}
 
 
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
         (("hold", "3"), 2, "is not a minor version"),
-        (("hold", "3.13.5"), 2, "is not a minor version"),
+        (("hold", OLD), 2, "is not a minor version"),
         (("hold", "3.12"), 1, "no Python 3.12 is installed"),
-        (("hold", "3.13", "3.13.9"), 1, "3.13.9 is not installed"),
-        (("hold", "3.13", "3.11.2"), 1, "is no 3.13"),
-        (("hold", "3.13", "3.13"), 1, "is not installed"),
+        (("hold", MINOR, f"{MINOR}.9"), 1, f"{MINOR}.9 is not installed"),
+        (("hold", MINOR, OTHER), 1, f"is no {MINOR}"),
+        (("hold", MINOR, MINOR), 1, "is not installed"),
         (("unhold", "3.12"), 1, "no Python 3.12 is installed"),
-        (("rollback", "3.11"), 1, "nothing older than 3.11.2"),
+        (("rollback", OTHER_MINOR), 1, f"nothing older than {OTHER}"),
     ],
 )
 def test_what_cannot_be_held(user, words, status, said):
-    user.with_runtimes("3.11.2")
+    user.with_runtimes(OTHER)
     before = contents(user)
     answer = user.json(*words, status=status)
     assert said in answer["error"]["message"]
@@ -79,16 +78,16 @@ def test_rollback_goes_one_lower_each_time(user):
     build = f"{NEW}+20261101"
     link_tree(str(user.runtimes / NEW), str(user.runtimes / build))
     venv = make_venv(user, "pyman", "v")
-    user.pyman("unhold", "3.13")
+    user.pyman("unhold", MINOR)
     assert user.json("upgrade", "--offline", status=None)["moved"][0]["to"] == build
     for target in (NEW, OLD):
-        answer = user.json("rollback", "3.13")
-        assert (answer["changed"], [one["to"] for one in answer["moved"]]) == (["3.13"], [target])
-        assert (holds(user), library_of(venv)) == (f"3.13 {target}\n", target)
+        answer = user.json("rollback", MINOR)
+        assert (answer["changed"], [one["to"] for one in answer["moved"]]) == ([MINOR], [target])
+        assert (holds(user), library_of(venv)) == (f"{MINOR} {target}\n", target)
     before = contents(user)
-    assert user.json("rollback", "3.13", status=1)["error"]["code"] == "not-found"
+    assert user.json("rollback", MINOR, status=1)["error"]["code"] == "not-found"
     assert contents(user) == before
-    assert user.json("unhold", "3.13")["moved"][0]["to"] == build
+    assert user.json("unhold", MINOR)["moved"][0]["to"] == build
 
 
 @pytest.mark.real_archives("symbols that a patch release adds")
@@ -96,62 +95,64 @@ def test_an_extension_that_needs_what_the_older_release_lacks_is_held_back(user,
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler")
+    if (OLD, NEW) != ("3.13.5", "3.13.15"):
+        pytest.skip(f"no symbol is known that {NEW} has and {OLD} has not")
     source = tmp_path / "needs_new.c"
     source.write_text(EXTENSION)
     venv, other = make_venv(user, "pyman", "v"), make_venv(user, "venv", "other")
-    command = [compiler, "-shared", "-fPIC", f"-I{user.runtimes}/{NEW}/include/python3.13", source, "-o"]
+    command = [compiler, "-shared", "-fPIC", f"-I{user.runtimes}/{NEW}/include/python{MINOR}", source, "-o"]
     subprocess.run([*command, tmp_path / "needs_new.so"], check=True)
     compiled = (tmp_path / "needs_new.so").read_bytes()
-    add_package(venv, "needs-new", files={"needs_new.cpython-313-x86_64-linux-gnu.so": compiled})
+    add_package(venv, "needs-new", files={f"needs_new.cpython-{MINOR.replace('.', '')}-x86_64-linux-gnu.so": compiled})
     imports = [venv / "bin/python", "-c", "import needs_new"]
     assert subprocess.run(imports, check=False, capture_output=True).returncode == 0
     # so it is: without the check the venv breaks
-    user.pyman("rollback", "3.13", "--no-check")
+    user.pyman("rollback", MINOR, "--no-check")
     assert b"_PyType_AllocNoTrack" in subprocess.run(imports, check=False, capture_output=True).stderr
-    user.pyman("unhold", "3.13")
+    user.pyman("unhold", MINOR)
 
-    answer = user.json("rollback", "3.13")
+    answer = user.json("rollback", MINOR)
     [moved] = answer["moved"]
     assert moved["venvs"] == {"followed": 1, "pinned": 0, "held_back": 1}
     [one] = moved["held_back"]
     assert one["path"] == str(venv)
     assert "needs-new 1.0 needs _PyType_AllocNoTrack" in one["reason"]
-    assert "3.13.5 lacks" in one["reason"]
+    assert f"{OLD} lacks" in one["reason"]
     assert setting(venv, "pyman-held-back").startswith(f"{NEW} needs-new 1.0")
     assert subprocess.run(imports, check=False, capture_output=True).returncode == 0
     assert (version_of(venv), version_of(other)) == (NEW, OLD)
     # forward again it comes home without a word
-    [moved] = user.json("unhold", "3.13")["moved"]
+    [moved] = user.json("unhold", MINOR)["moved"]
     assert moved["venvs"] == {"followed": 2, "pinned": 0, "held_back": 0}
-    assert setting(venv, "home") == f"{user.runtimes}/3.13/bin"
+    assert setting(venv, "home") == f"{user.runtimes}/{MINOR}/bin"
 
 
 def test_without_followers_it_is_the_swap_alone(user):
-    result = user.json("rollback", "3.13")
+    result = user.json("rollback", MINOR)
     assert result["moved"][0]["venvs"] == {"followed": 0, "pinned": 0, "held_back": 0}
     assert alias(user) == OLD
 
 
 def test_a_venv_of_three_stays_in_its_minor(user):
     """What was made through `3` by hand follows its minor, and gets the alias of it before `3` leads elsewhere."""
-    user.with_runtimes("3.11.2")
+    user.with_runtimes(OTHER)
     os.unlink(user.runtimes / "3")
-    os.symlink("3.11", user.runtimes / "3")
-    (user.root / "default").write_text("3.11\n")
+    os.symlink(OTHER_MINOR, user.runtimes / "3")
+    (user.root / "default").write_text(f"{OTHER_MINOR}\n")
     venv = user.project / "v"
     user.run(user.runtimes / "3/bin/python3", "-m", "venv", "--without-pip", venv)
     user.pyman("register", venv)
-    assert version_of(venv) == "3.11.2"
-    user.pyman("use", "3.13", "--global")
-    assert alias(user, "3") == "3.13"
-    assert version_of(venv) == "3.11.2"
-    assert setting(venv, "home") == f"{user.runtimes}/3.11/bin"
+    assert version_of(venv) == OTHER
+    user.pyman("use", MINOR, "--global")
+    assert alias(user, "3") == MINOR
+    assert version_of(venv) == OTHER
+    assert setting(venv, "home") == f"{user.runtimes}/{OTHER_MINOR}/bin"
     # and one that goes through the `3` that stays is checked and moved with the minor
     other = user.project / "w"
     user.run(user.runtimes / "3/bin/python3", "-m", "venv", "--without-pip", other)
     user.pyman("register", other)
-    add_package(other, "picky", requires_python=">3.13.5")
-    [moved] = user.json("rollback", "3.13")["moved"]
+    add_package(other, "picky", requires_python=f">{OLD}")
+    [moved] = user.json("rollback", MINOR)["moved"]
     assert [one["path"] for one in moved["held_back"]] == [str(other)]
     assert version_of(other) == NEW
 
@@ -161,12 +162,12 @@ def test_a_venv_known_by_two_names_is_changed_once(user):
     os.symlink(venv, user.project / ".venv")
     user.pyman("register", user.project / ".venv")
     os.symlink(user.project / ".venv", user.root / "venvs" / "again-0123456789abcdef")
-    add_package(venv, "picky", requires_python=">3.13.5")
-    [moved] = user.json("rollback", "3.13")["moved"]
+    add_package(venv, "picky", requires_python=f">{OLD}")
+    [moved] = user.json("rollback", MINOR)["moved"]
     assert [one["path"] for one in moved["held_back"]] == [str(venv)]
     assert version_of(venv) == NEW
-    user.pyman("unhold", "3.13")
-    assert setting(venv, "home") == f"{user.runtimes}/3.13/bin"
+    user.pyman("unhold", MINOR)
+    assert setting(venv, "home") == f"{user.runtimes}/{MINOR}/bin"
 
 
 def test_a_text_file_in_the_place_of_a_venv(user):
@@ -176,8 +177,8 @@ def test_a_text_file_in_the_place_of_a_venv(user):
         record.unlink()
     (user.project / ".venv").write_text(f"{venv}\n")
     os.symlink(user.project / ".venv", user.root / "venvs" / "project-0123456789abcdef")
-    add_package(venv, "picky", requires_python=">3.13.5")
-    [moved] = user.json("rollback", "3.13")["moved"]
+    add_package(venv, "picky", requires_python=f">{OLD}")
+    [moved] = user.json("rollback", MINOR)["moved"]
     assert [one["path"] for one in moved["held_back"]] == [str(user.project / ".venv")]
     assert version_of(venv) == NEW
 
@@ -187,9 +188,9 @@ def test_a_store_that_is_reached_by_another_path(user, tmp_path):
     link = tmp_path / "link"
     os.symlink(user.path, link)
     venv = make_venv(user, "pyman", "v")
-    add_package(venv, "picky", requires_python=">3.13.5")
+    add_package(venv, "picky", requires_python=f">{OLD}")
     user.environ |= {"HOME": str(link), "PYMAN_ROOT": f"{link}/.local/share/pyman"}
-    [moved] = user.json("rollback", "3.13")["moved"]
+    [moved] = user.json("rollback", MINOR)["moved"]
     assert [one["path"] for one in moved["held_back"]] == [str(venv)]
     assert (version_of(venv), alias(user)) == (NEW, OLD)
 
@@ -197,11 +198,11 @@ def test_a_store_that_is_reached_by_another_path(user, tmp_path):
 def test_no_venv_is_started_unless_it_is_linked_anew(user):
     """A check that ran what it finds would run whatever lies there."""
     venv, misfit = make_venv(user, "pyman", "v"), make_venv(user, "pyman", "misfit")
-    add_package(misfit, "picky", requires_python=">3.13.5")
+    add_package(misfit, "picky", requires_python=f">{OLD}")
     for each in (venv, misfit):
         marks = f"import os; open({str(each)!r} + '/started', 'w').close()\n"
         (site_packages(each) / "evil.pth").write_text(marks)
-    answer = user.json("rollback", "3.13")
+    answer = user.json("rollback", MINOR)
     assert answer["moved"][0]["venvs"]["held_back"] == 1
     # even then without its site-packages
     assert not (venv / "started").exists()

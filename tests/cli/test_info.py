@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD
 from stage.venvs import make_venv
 
 
@@ -29,34 +30,34 @@ def test_a_venv_that_follows(machine):
         "python": NEW,
         "link": "alias",
         "state": "healthy",
-        "home": f"{runtimes}/3.13/bin",
+        "home": f"{runtimes}/{MINOR}/bin",
         "users": [str(other)],
         "findings": [],
     }
     assert answer["chain"] == [
         f"{venv}/bin/python",
-        f"{runtimes}/3.13/bin/python3.13",
-        f"{runtimes}/{NEW}/bin/python3.13",
+        f"{runtimes}/{MINOR}/bin/python{MINOR}",
+        f"{runtimes}/{NEW}/bin/python{MINOR}",
     ]
     text = machine.pyman("info", venv).out
     assert text.startswith("~/a/.venv, made by pyman\n")
     for part in (
         f"runs Python {NEW}",
-        "→ ~/.local/share/pyman/runtimes/3.13/bin/python3.13",
+        f"→ ~/.local/share/pyman/runtimes/{MINOR}/bin/python{MINOR}",
         "pyman upgrade",
         "~/b/.venv",
         "healthy",
     ):
         assert part in text
     # What moves it is what holds it, too.
-    machine.pyman("hold", "3.13")
+    machine.pyman("hold", MINOR)
     assert f"held at {NEW}" in machine.pyman("info", venv).out
 
 
 def test_what_would_move_each(machine):
     machine.venv("pinned", machine.python(OLD), tool="pyman")
     machine.venv("patch", machine.python(OLD))
-    make_venv(f"{machine.path}/broken/.venv", f"{machine.path}/gone/3.13.1/bin/python3.13")
+    make_venv(f"{machine.path}/broken/.venv", f"{machine.path}/gone/{MINOR}.1/bin/python{MINOR}")
     for name, part in {
         "pinned": "nothing moves it but `pyman follow`",
         "patch": "`pyman doctor --fix` lets it follow",
@@ -77,20 +78,20 @@ def test_a_venv_of_links(machine):
 
 def test_a_runtime(machine):
     venv = machine.venv("a", tool="pyman")
-    for subject in ("3.13", NEW, str(machine.runtimes / NEW), str(machine.runtimes / "3.13")):
+    for subject in (MINOR, NEW, str(machine.runtimes / NEW), str(machine.runtimes / MINOR)):
         answer = machine.json("info", subject)
         assert (answer["version"], answer["name"], answer["venvs"]) == (NEW, NEW, 1)
         assert answer["users"] == [str(venv)]
         assert answer["executable"] == str(machine.python(NEW))
         assert len(answer["sha256"]) == 64
     assert machine.json("info", OLD)["users"] == []
-    text = machine.pyman("info", "3.13").out
-    for part in (f"Python {NEW}, managed", "aliases: 3.13, 3", "venvs that run it: 1", "~/a/.venv"):
+    text = machine.pyman("info", MINOR).out
+    for part in (f"Python {NEW}, managed", f"aliases: {MINOR}, 3", "venvs that run it: 1", "~/a/.venv"):
         assert part in text
 
 
 def test_an_adopted_runtime(machine):
-    other = machine.put(OLD, machine.path / ".pyenv/versions/3.13.5")
+    other = machine.put(OLD, machine.path / f".pyenv/versions/{OLD}")
     machine.pyman("uninstall", OLD)
     machine.pyman("adopt", other)
     text = machine.pyman("info", OLD).out
@@ -124,4 +125,4 @@ def test_nothing_is_written(machine):
     before = machine.exact(venv)
     machine.pyman("info", venv)
     assert machine.exact(venv) == before
-    assert os.readlink(machine.runtimes / "3.13") == NEW
+    assert os.readlink(machine.runtimes / MINOR) == NEW

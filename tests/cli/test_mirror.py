@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from stage.home import Home
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, NEW, OLD, mirror_folder
 from stage.server import Server, instead, stall, status
 
 LINUX, ARM, MAC = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "aarch64-apple-darwin"
@@ -59,25 +59,29 @@ def files(folder):
 
 def test_another_machine_installs_from_it_as_a_folder_and_over_http(home, tmp_path):
     folder = tmp_path / "mirror of mine"
-    first = home.json("mirror", folder, "3.13.5")
+    first = home.json("mirror", folder, OLD)
     assert [os.path.isfile(path) for path in first["changed"]] == [True, True]
     assert os.path.basename(first["changed"][1]) == "advisories.json"
-    again = home.pyman("mirror", folder, "3.13.5", "3.13")
-    assert again.out == f"3.13.5 for {LINUX} is there already\n3.13.15 for {LINUX} added\n"
+    again = home.pyman("mirror", folder, OLD, MINOR)
+    assert again.out == f"{OLD} for {LINUX} is there already\n{NEW} for {LINUX} added\n"
     assert str(folder) in again.err
     # What was made is what upstream has: the same places, the same sums.
     real = mirror_folder()
-    for name in files(folder) - {"index.ndjson", "advisories.json", ".pyman-mirror/lock", "20260901/SHA256SUMS"}:
+    sums = {name for name in files(folder) if name.endswith("/SHA256SUMS")}
+    for name in files(folder) - sums - {"index.ndjson", "advisories.json", ".pyman-mirror/lock"}:
         with open(f"{real}/{name}", "rb") as one, open(folder / name, "rb") as other:
             assert one.read() == other.read()
-    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder / "20260901", check=True)
+    for name in sums:
+        command = ["sha256sum", "--check", "--quiet", "SHA256SUMS"]
+        subprocess.run(command, cwd=(folder / name).parent, check=True)
+    assert len(sums) == 2
 
     other = another_home(tmp_path, str(folder))
-    assert other.json("install", "3.13.5", "--offline")["installed"][0]["version"] == "3.13.5"
+    assert other.json("install", OLD, "--offline")["installed"][0]["version"] == OLD
     with Server(str(folder)) as server:
         upgraded = other.json("upgrade", PYMAN_MIRROR=server.url)
-    assert upgraded["installed"][0]["version"] == "3.13.15"
-    assert other.run(other.runtimes / "3.13/bin/python3.13", "-V") == "Python 3.13.15"
+    assert upgraded["installed"][0]["version"] == NEW
+    assert other.run(other.runtimes / f"{MINOR}/bin/python{MINOR}", "-V") == f"Python {NEW}"
     failed = other.pyman("install", "3.11", "--no-adopt", status=1)
     assert "3.11" in failed.err
 

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from stage.home import Home
+from stage.mirror import MINOR, NEW, OLD
 
 
 def test_nobody_is_told_to_take_a_shared_folder_from_the_others(tmp_path):
@@ -18,12 +19,12 @@ def test_nobody_is_told_to_take_a_shared_folder_from_the_others(tmp_path):
 
 
 def test_an_upgrade_that_does_nothing_says_what_is_held(home):
-    home.with_runtimes("3.13.5", "3.13.15")
-    home.pyman("rollback", "3.13")
+    home.with_runtimes(OLD, NEW)
+    home.pyman("rollback", MINOR)
     for words in (("upgrade",), ("upgrade", "--dry-run")):
         said = home.pyman(*words).out.splitlines()
-        assert said[0] == "3.13 is held and stays at 3.13.5; `pyman unhold 3.13` removes the hold"
-    home.pyman("unhold", "3.13")
+        assert said[0] == f"{MINOR} is held and stays at {OLD}; `pyman unhold {MINOR}` removes the hold"
+    home.pyman("unhold", MINOR)
     assert home.pyman("upgrade").out == "everything is up to date\n"
 
 
@@ -44,7 +45,7 @@ def test_who_asks_for_a_python_that_is_not_there(user):
 
 
 def test_ctrl_c_in_a_rebuild_is_told_once(home):
-    home.with_runtimes("3.13.15")
+    home.with_runtimes(NEW)
     home.pyman("venv", "--without-pip")
     (home.project / "requirements.txt").write_text("spam\n")
     folder = home.path / "bin"
@@ -62,27 +63,27 @@ def test_ctrl_c_in_a_rebuild_is_told_once(home):
 
 
 def test_many_who_need_a_python_are_a_list_and_no_endless_sentence(home):
-    home.with_runtimes("3.13.5", "3.13.15")
+    home.with_runtimes(OLD, NEW)
     for number in range(7):
-        home.pyman("venv", "--without-pip", "-p", "3.13.5", f"v{number}")
-    *listed, error, hint = home.pyman("uninstall", "3.13.5", status=1).err.splitlines()
+        home.pyman("venv", "--without-pip", "-p", OLD, f"v{number}")
+    *listed, error, hint = home.pyman("uninstall", OLD, status=1).err.splitlines()
     assert listed == [f"{home.project}/v{number} is pinned to it" for number in range(7)]
-    assert error == f"error: 3.13.5 is needed: {home.project}/v0 is pinned to it, and 6 more"
+    assert error == f"error: {OLD} is needed: {home.project}/v0 is pinned to it, and 6 more"
     assert hint.startswith("hint: `--relink`")
-    assert len(home.json("uninstall", "3.13.5", status=1)["needed"]) == 7
+    assert len(home.json("uninstall", OLD, status=1)["needed"]) == 7
 
 
 def test_a_folder_that_may_not_be_written_to(user):
     if os.geteuid() == 0:
         pytest.skip("root may write everywhere")
     user.project.chmod(0o555)
-    told = user.pyman("use", "3.13", status=1).err
+    told = user.pyman("use", MINOR, status=1).err
     user.project.chmod(0o755)
     assert told.splitlines()[1].startswith("hint: choose a folder that you may write to")
 
 
 def test_who_needs_attention_is_counted_and_the_next_step_named(home):
-    home.with_runtimes("3.13.5", "3.13.15")
+    home.with_runtimes(OLD, NEW)
     home.pyman("venv", "--without-pip")
     assert home.pyman("venvs", "--search").err == ""
     for name, numbers, sentence in (
@@ -90,7 +91,7 @@ def test_who_needs_attention_is_counted_and_the_next_step_named(home):
         ("b", "3 venvs: 2 stale", "2 of 3 venvs need attention"),
     ):
         subprocess.run(
-            [home.runtimes / "3.13.5/bin/python3", "-m", "venv", "--without-pip", home.project / name], check=True
+            [home.runtimes / f"{OLD}/bin/python3", "-m", "venv", "--without-pip", home.project / name], check=True
         )
         assert home.pyman("venvs", ".").err == f"{numbers}; see `pyman doctor`\n"
         assert home.pyman("doctor", ".", status=1).out.endswith(f"{sentence}\n")
@@ -101,5 +102,5 @@ def test_who_needs_attention_is_counted_and_the_next_step_named(home):
 
 
 def test_the_command_that_installs_from_a_mirror_can_be_pasted(home):
-    told = home.pyman("mirror", "my pythons", "3.13").err
+    told = home.pyman("mirror", "my pythons", MINOR).err
     assert f"`PYMAN_MIRROR='{home.project}/my pythons' pyman install`" in told

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD, OTHER_MINOR
 from stage.venvs import make_prefix, make_venv
 
 
@@ -36,11 +37,11 @@ def test_there_and_back(machine, tool):
     machine.works(venv, OLD)
     assert settings(venv)["home"] == str(machine.python(OLD).parent)
     assert machine.found(status=0) == {"a/.venv": ["pinned open"]}
-    assert f"follows 3.13, now {NEW}" in machine.pyman("follow", venv).out
+    assert f"follows {MINOR}, now {NEW}" in machine.pyman("follow", venv).out
     machine.works(venv, NEW)
     assert machine.found(status=0) == {}
     after = settings(venv)
-    assert (after["pyman-policy"], after["pyman-request"]) == ("follow", "3.13")
+    assert (after["pyman-policy"], after["pyman-request"]) == ("follow", MINOR)
     assert after.get("executable", str(machine.python())) == str(machine.python())
     kept = before.keys() - {"pyman-request", "pyman-policy", "version", "version_info", "executable"}
     assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
@@ -50,7 +51,7 @@ def test_a_pin_holds_when_the_alias_moves(tmp_path):
     machine = Machine(tmp_path, OLD)
     pinned, follows = machine.venv("pinned", tool="pyman"), machine.venv("follows", tool="pyman")
     machine.pyman("pin", pinned)
-    (move,) = [move for move in machine.json("install", NEW)["moved"] if move["alias"] == "3.13"]
+    (move,) = [move for move in machine.json("install", NEW)["moved"] if move["alias"] == MINOR]
     assert move["venvs"] == {"followed": 1, "pinned": 1, "held_back": 0}
     assert (runs(machine, pinned), runs(machine, follows)) == (OLD, NEW)
 
@@ -86,7 +87,7 @@ def test_what_cannot_be(machine):
     for words, said in [
         (("pin", venv, "3.13.7"), "Python 3.13.7 is not in the store"),
         (("pin", venv, "3.12.2"), "Python 3.12.2 is not in the store"),
-        (("pin", venv, "3.13"), "is not a patch release"),
+        (("pin", venv, MINOR), "is not a patch release"),
         (("pin", "nowhere"), "there is no venv"),
         (("follow", machine.path / "b/.venv"), "no alias 3.12"),
         (("pin", machine.path / "b/.venv"), "not in the store"),
@@ -99,11 +100,11 @@ def test_what_cannot_be(machine):
 
 
 def test_never_across_a_minor(machine):
-    machine.pyman("install", "3.11")
+    machine.pyman("install", OTHER_MINOR)
     venv = machine.venv("a", tool="pyman")
-    release = next(name for name in os.listdir(machine.runtimes) if name.startswith("3.11."))
+    release = next(name for name in os.listdir(machine.runtimes) if name.startswith(f"{OTHER_MINOR}."))
     result = machine.pyman("pin", venv, release, status=1)
-    assert "has packages for 3.13" in result.err
+    assert f"has packages for {MINOR}" in result.err
     assert "pyman rebuild" in result.err
 
 
@@ -114,7 +115,7 @@ def test_a_pin_survives_a_relink_elsewhere(machine):
     text = (venv / "pyvenv.cfg").read_text().replace(f"{machine.runtimes}/{OLD}", f"{machine.path}/gone/{OLD}")
     (venv / "pyvenv.cfg").write_text(text)
     (venv / "bin/python").unlink()
-    (venv / "bin/python").symlink_to(f"{machine.path}/gone/{OLD}/bin/python3.13")
+    (venv / "bin/python").symlink_to(f"{machine.path}/gone/{OLD}/bin/python{MINOR}")
     assert machine.found(venv, "--fix", status=0) == {"a/.venv": ["dangling fixed", "pinned open"]} or machine.found(
         venv, status=0
     ) == {"a/.venv": ["pinned open"]}

@@ -10,8 +10,7 @@ import pytest
 
 from stage.disks import as_on_a_disk
 from stage.followers import add_package, contents, make_venv, setting, version_of
-
-OLD, NEW = "3.13.5", "3.13.15"
+from stage.mirror import MINOR, NEW, OLD, OTHER, OTHER_MINOR
 
 
 @pytest.fixture
@@ -43,13 +42,13 @@ def test_what_nobody_needs_goes(user):
     assert answer["moved"] == []
     assert installed(user) == [NEW]
     # a minor with exactly one installed
-    assert user.json("uninstall", "3.13")["changed"] == [NEW]
+    assert user.json("uninstall", MINOR)["changed"] == [NEW]
     assert sorted(path.name for path in user.runtimes.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("request_", "status", "code"),
-    [("3.13", 1, "ambiguous"), ("3.12", 1, "not-found"), ("3.13.9", 1, "not-found"), ("nonsense", 2, "bad-request")],
+    [(MINOR, 1, "ambiguous"), ("3.12", 1, "not-found"), (f"{MINOR}.9", 1, "not-found"), ("nonsense", 2, "bad-request")],
 )
 def test_what_is_not_meant(user, request_, status, code):
     before = contents(user)
@@ -59,7 +58,7 @@ def test_what_is_not_meant(user, request_, status, code):
 
 @pytest.mark.real_archives("processes whose program is the runtime's")
 def test_everyone_who_needs_it_is_listed(user, tmp_path):
-    user.pyman("hold", "3.13", OLD)
+    user.pyman("hold", MINOR, OLD)
     pinned, held, linked = (make_venv(user, "pyman", name, through=OLD) for name in ("pinned", "held", "linked"))
     text = (held / "pyvenv.cfg").read_text().replace("policy = pin", "policy = follow")
     (held / "pyvenv.cfg").write_text(f"{text}pyman-held-back = {OLD} picky\n")
@@ -80,7 +79,7 @@ def test_everyone_who_needs_it_is_listed(user, tmp_path):
         "pinned": str(pinned),
         "held back": str(held),
         "linked": str(linked),
-        "hold": "3.13",
+        "hold": MINOR,
         "unreachable": str(disk / "far/.venv"),
     }
     text = user.pyman("uninstall", OLD, status=1)
@@ -107,7 +106,7 @@ def test_the_last_one_behind_an_alias_that_venvs_follow(user):
 def test_what_follows_may_stay_above(user):
     """An alias that was rolled back does not go down when the newer release goes."""
     venv = make_venv(user, "venv", "v")
-    user.pyman("rollback", "3.13")
+    user.pyman("rollback", MINOR)
     assert user.json("uninstall", NEW)["changed"] == [NEW]
     assert version_of(venv) == OLD
 
@@ -115,7 +114,7 @@ def test_what_follows_may_stay_above(user):
 def test_the_alias_is_checked_before_it_goes_back(user):
     """Uninstalling what the alias leads to moves it; a venv that fits nowhere else stops that."""
     misfit, fine = make_venv(user, "pyman", "misfit"), make_venv(user, "pyman", "fine")
-    add_package(misfit, "picky", requires_python=">3.13.5")
+    add_package(misfit, "picky", requires_python=f">{OLD}")
     before = contents(user)
     answer = user.json("uninstall", NEW, "--relink", status=1)
     assert answer["error"]["code"] == "cannot-hold-back"
@@ -130,14 +129,14 @@ def test_the_alias_is_checked_before_it_goes_back(user):
 def test_relink_moves_the_venvs_first_and_says_who_follows_now(user):
     pinned, linked = make_venv(user, "pyman", "pinned", through=OLD), make_venv(user, "uv", "linked", through=OLD)
     result = user.pyman("uninstall", OLD, "--relink")
-    assert f"{pinned} was pinned and now follows 3.13" in result.out
-    assert f"{linked} now follows 3.13" in result.out
+    assert f"{pinned} was pinned and now follows {MINOR}" in result.out
+    assert f"{linked} now follows {MINOR}" in result.out
     assert installed(user) == [NEW]
     for venv in (pinned, linked):
         assert version_of(venv) == NEW
-        assert setting(venv, "home") == f"{user.runtimes}/3.13/bin"
-    assert (setting(pinned, "pyman-policy"), setting(pinned, "pyman-request")) == ("follow", "3.13")
-    assert (setting(linked, "pyman-policy"), setting(linked, "version_info")) == (None, "3.13")
+        assert setting(venv, "home") == f"{user.runtimes}/{MINOR}/bin"
+    assert (setting(pinned, "pyman-policy"), setting(pinned, "pyman-request")) == ("follow", MINOR)
+    assert (setting(linked, "pyman-policy"), setting(linked, "version_info")) == (None, MINOR)
     assert user.json("doctor", "--offline")["findings"] == [] or user.pyman("doctor", "--offline").status == 0
 
 
@@ -151,24 +150,24 @@ def test_relink_down_to_an_older_release(user):
 def test_relink_keeps_what_a_venv_that_follows_asked_for(user):
     """Held back on 3.13.5, it asked for less than a release: it still does."""
     venv = user.project / "v"
-    user.pyman("hold", "3.13", OLD)
-    user.pyman("venv", venv, "--without-pip", "-p", ">=3.13,<3.14")
-    package = add_package(venv, "picky", requires_python="<3.13.15")
-    user.pyman("unhold", "3.13")
+    user.pyman("hold", MINOR, OLD)
+    user.pyman("venv", venv, "--without-pip", "-p", f">={MINOR},<4")
+    package = add_package(venv, "picky", requires_python=f"<{NEW}")
+    user.pyman("unhold", MINOR)
     assert setting(venv, "pyman-held-back")
     # what is held back for a reason is not relinked
     needed = user.json("uninstall", OLD, "--relink", status=1)["needed"]
     assert [(need["why"], need["who"]) for need in needed] == [("held back", str(venv))]
-    assert needed[0]["reason"] == "picky 1.0 requires Python <3.13.15"
+    assert needed[0]["reason"] == f"picky 1.0 requires Python <{NEW}"
     assert version_of(venv) == OLD
-    (package / "METADATA").write_text((package / "METADATA").read_text().replace("<3.13.15", "<3.14"))
+    (package / "METADATA").write_text((package / "METADATA").read_text().replace(f"<{NEW}", "<4"))
     user.pyman("uninstall", OLD, "--relink")
-    assert (version_of(venv), setting(venv, "pyman-request")) == (NEW, ">=3.13,<3.14")
+    assert (version_of(venv), setting(venv, "pyman-request")) == (NEW, f">={MINOR},<4")
 
 
 def test_relink_with_force_takes_also_what_does_not_fit(user):
     venv = make_venv(user, "pyman", "v", through=OLD)
-    add_package(venv, "picky", requires_python="<3.13.15")
+    add_package(venv, "picky", requires_python=f"<{NEW}")
     assert refused(user, OLD, "--relink") == {"pinned": str(venv)}
     user.pyman("uninstall", OLD, "--relink", "--force")
     assert version_of(venv) == NEW
@@ -179,17 +178,17 @@ def test_relink_with_nowhere_to_go(user):
     make_venv(user, "pyman", "v", through=OLD)
     before = contents(user)
     answer = user.json("uninstall", OLD, "--relink", status=1)
-    assert "no other Python 3.13" in answer["error"]["message"]
+    assert f"no other Python {MINOR}" in answer["error"]["message"]
     assert contents(user) == before
 
 
 def test_force_goes_ahead_and_lets_the_hold_go(user):
     venv = make_venv(user, "pyman", "v", through=OLD)
-    user.pyman("hold", "3.13", OLD)
+    user.pyman("hold", MINOR, OLD)
     result = user.pyman("uninstall", OLD, "--force")
-    assert "3.13 is no longer held" in result.out
+    assert f"{MINOR} is no longer held" in result.out
     assert (user.root / "holds").read_text() == ""
-    assert os.readlink(user.runtimes / "3.13") == NEW
+    assert os.readlink(user.runtimes / MINOR) == NEW
     assert not os.path.exists(venv / "bin/python")
     # doctor knows what to do about it
     [finding] = [one for one in user.json("doctor", "--offline", status=1)["findings"] if one["path"] == str(venv)]
@@ -208,20 +207,20 @@ def test_a_relink_that_fails_leaves_everything(user):
 
 
 def test_an_adopted_python_is_forgotten_and_stays(user, tmp_path):
-    theirs = tmp_path / "versions/3.11.2"
-    user.with_runtimes("3.11.2")
-    (user.runtimes / "3.11.2").rename(tmp_path / "moved")
+    theirs = tmp_path / f"versions/{OTHER}"
+    user.with_runtimes(OTHER)
+    (user.runtimes / OTHER).rename(tmp_path / "moved")
     theirs.parent.mkdir()
     (tmp_path / "moved").rename(theirs)
-    user.pyman("uninstall", "3.13.5")
+    user.pyman("uninstall", OLD)
     user.pyman("adopt", theirs)
-    venv = make_venv(user, "venv", "v", through="3.11")
-    assert refused(user, "3.11") == {"follows": str(venv)}
+    venv = make_venv(user, "venv", "v", through=OTHER_MINOR)
+    assert refused(user, OTHER_MINOR) == {"follows": str(venv)}
     # `forget` asks the same
-    answer = user.json("forget", "3.11", status=1)
+    answer = user.json("forget", OTHER_MINOR, status=1)
     assert answer["error"]["code"] == "in-use"
     assert str(venv) in answer["error"]["message"]
-    answer = user.json("uninstall", "3.11", "--force")
-    assert answer["changed"] == ["3.11.2"]
-    assert (theirs / "bin/python3.11").exists()
-    assert not os.path.lexists(user.runtimes / "3.11")
+    answer = user.json("uninstall", OTHER_MINOR, "--force")
+    assert answer["changed"] == [OTHER]
+    assert (theirs / f"bin/python{OTHER_MINOR}").exists()
+    assert not os.path.lexists(user.runtimes / OTHER_MINOR)

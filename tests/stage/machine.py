@@ -21,6 +21,7 @@ from stage.venvs import call, peer
 from stage.wheels import build_wheel
 
 OLD, NEW = "3.13.5", "3.13.15"
+"""What most tests of such a machine say in words; those that take what the mirror has (stage/mirror.py) run with any."""
 
 
 @functools.cache
@@ -40,12 +41,13 @@ class Machine(Home):
         self.environ["UV_CACHE_DIR"] = str(self.path / "uv-cache")
         self.environ["UV_OFFLINE"] = "1"
         self.environ["UV_PYTHON_DOWNLOADS"] = "never"
+        self.minor = (releases or (NEW,))[0].rpartition(".")[0]
         for release in releases:
             self.put(release)
         if releases:
             (self.root / "venvs").mkdir()
-            self.alias("3.13", max(releases, key=lambda release: int(release.split(".")[2])))
-            self.alias("3", "3.13")
+            self.alias(self.minor, max(releases, key=lambda release: int(release.split(".")[2])))
+            self.alias("3", self.minor)
 
     def put(self, release: str, place: Path | None = None) -> Path:
         """A release in the store, or at another place, where it is somebody else's."""
@@ -61,9 +63,9 @@ class Machine(Home):
         (self.runtimes / name).unlink(missing_ok=True)
         (self.runtimes / name).symlink_to(target)
 
-    def python(self, name: str = "3.13") -> Path:
+    def python(self, name: str | None = None) -> Path:
         """The interpreter of an alias or a release of the store."""
-        return self.runtimes / name / "bin/python3.13"
+        return self.runtimes / (name or self.minor) / f"bin/python{self.minor}"
 
     def venv(self, name: str, python: Path | None = None, *options: str, tool: str = "venv") -> Path:
         """A venv in `~/name/.venv`, by the tool named; without pip, and with the package spam."""

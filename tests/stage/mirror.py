@@ -28,8 +28,38 @@ STAND_INS = "stand-ins"
 NEEDS_REAL = "needs real archives: "
 """How the reason begins why a test is skipped."""
 
+_USUAL = ("3.13.5", "3.13.15", "3.11.2")
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _BESIDE = os.path.join(os.path.dirname(_CHECKOUT), "shared", "runtimes")
+
+
+def _releases() -> tuple[str, str, str]:
+    """The two newest patch releases of a minor that the mirror has, newest last, and the newest release of an older minor.
+
+    Of several minors that have two it is the newest. Where there is no mirror, the tests that need one are skipped.
+    """
+    index = os.path.join(os.environ.get("PYMAN_TEST_MIRROR") or _BESIDE, "index.ndjson")
+    patches: dict[tuple[int, int], list[int]] = {}
+    try:
+        with open(index, encoding="utf-8") as lines:
+            names = [json.loads(line)["version"].partition("+")[0] for line in lines]
+    except OSError:
+        names = []
+    for name in names:
+        major, minor, patch = map(int, name.split("."))
+        patches.setdefault((major, minor), []).append(patch)
+    both = [minor for minor, there in patches.items() if len(there) > 1]
+    if not both:
+        return _USUAL
+    minor = max(both)
+    old, new = (f"{minor[0]}.{minor[1]}.{patch}" for patch in sorted(patches[minor])[-2:])
+    older = max((other for other in patches if other < minor), default=None)
+    return old, new, f"{older[0]}.{older[1]}.{max(patches[older])}" if older is not None else _USUAL[2]
+
+
+OLD, NEW, OTHER = _releases()
+"""What tests install from the mirror: two patch releases of one minor, and one of an older minor."""
+MINOR, OTHER_MINOR = (release.rpartition(".")[0] for release in (NEW, OTHER))
 
 
 def uses_stand_ins() -> bool:
