@@ -183,5 +183,12 @@ def test_root_installs_from_a_wheelhouse_for_every_user(site, wheel, tmp_path):
     assert site.play(site.folder / "root.yml", *words).changed_of["db1-root"] == 0
     assert site.play(site.folder / "root.yml", *words, "--check").changed_of["db1-root"] == 0
     assert site.hosts.ssh("db1", "cat", "pyman --version").startswith("pyman ")
+    site.hosts.ssh("db1", "cat", "pyman register app/.venv")
+    looked = site.tasks("db1-root", """
+        - pyman.pyman.pyman_doctor: {all_users: true}
+          register: looked
+        - ansible.builtin.debug: {msg: "{{ looked.findings | selectattr('owner', 'eq', 'cat') | map(attribute='path') }}"}
+    """)  # fmt: skip
+    assert '"/home/cat/app/.venv"' in looked.out
     settings = site.hosts.ssh("db1", "root", "cat /etc/ssh/pyman.toml").splitlines()
     assert settings == ['mirror = "http://10.213.0.1:8000"', "offline = false"]

@@ -174,6 +174,11 @@ def test_doctor_tells_repairs_and_reports(host):
     assert len(host.home.json("report", "--merge", "one.json")["hosts"]) == 1
 
 
+def test_doctor_of_all_users_is_root_s_and_takes_no_paths(host):
+    failed = host.module("pyman_doctor", all_users=True, paths=["/srv"], fails=True)
+    assert "all_users takes no paths" in failed["msg"]
+
+
 def test_what_runs_on_hosts_is_read_by_the_oldest_python():
     files = sorted((COLLECTION / "plugins").rglob("*.py"))
     assert len(files) == 5

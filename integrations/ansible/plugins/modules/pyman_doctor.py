@@ -37,6 +37,13 @@ options:
     type: list
     elements: path
     default: []
+  all_users:
+    description:
+      - Whether to check the virtual environments of every user of the host. Each user's part is done by a process of
+        that user.
+      - Needs root, and is mutually exclusive with O(paths).
+    type: bool
+    default: false
   fix:
     description:
       - Whether to repair what is found.
@@ -81,6 +88,12 @@ EXAMPLES = r"""
     paths: ["~"]
     fix: true
 
+- name: Repair those of every user of the host
+  pyman.pyman.pyman_doctor:
+    all_users: true
+    fix: true
+  become: true
+
 - name: Fail the play if one of the deployed application's is broken
   pyman.pyman.pyman_doctor:
     paths: [/srv/app]
@@ -91,7 +104,7 @@ RETURN = r"""
 findings:
   description: >-
     The problems, each with C(code), C(severity), C(kind), C(path), C(message), C(repair), and C(status), which is
-    V(open), V(fixed), V(failed), or V(planned).
+    V(open), V(fixed), V(failed), or V(planned). With O(all_users=true) each has an C(owner).
   returned: success
   type: list
   elements: dict
@@ -127,6 +140,8 @@ def words(params):
     command += ["--" + name for name in ("fix", "foreign") if params[name]]
     if params["confirm"]:
         command.append("--yes")
+    if params["all_users"]:
+        command.append("--all-users")
     for code in params["ignore"]:
         command += ["--ignore", code]
     return command + searching(params)
@@ -142,6 +157,7 @@ def main():
     module = AnsibleModule(
         argument_spec=arguments(
             paths={"type": "list", "elements": "path", "default": []},
+            all_users={"type": "bool", "default": False},
             fix={"type": "bool", "default": False},
             foreign={"type": "bool", "default": False},
             confirm={"type": "bool", "default": False},
@@ -152,6 +168,8 @@ def main():
         ),
         supports_check_mode=True,
     )
+    if module.params["paths"] and module.params["all_users"]:
+        module.fail_json(msg="all_users takes no paths: give one of them")
     pyman = Pyman(module)
     if pyman.is_missing():
         module.exit_json(changed=False, findings=[], repaired=[], msg="pyman is not installed on this host yet")
