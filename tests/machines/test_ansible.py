@@ -173,11 +173,11 @@ def test_root_installs_from_a_wheelhouse_for_every_user(site, wheel, tmp_path):
           vars:
             pyman_pyz: ""
             pyman_bin: /usr/local/bin
-            pyman_environment: /usr/local/lib/pyman
+            pyman_environment: "/usr/local/lib/one pyman"
             pyman_settings: /etc/ssh/pyman.toml
     """))  # fmt: skip
     words = ("-e", f"pyman_wheelhouse={house}")
-    site.hosts.ssh("db1", "root", "mkdir /usr/local/lib; printf 'offline = false\\n' > /etc/ssh/pyman.toml")
+    site.hosts.ssh("db1", "root", "mkdir /usr/local/lib; printf 'offline = false\\n' > /etc/ssh/pyman.toml; chmod 600 /etc/ssh/pyman.toml")
     assert site.play(site.folder / "root.yml", *words, "--check").changed_of["db1-root"] > 0
     assert site.play(site.folder / "root.yml", *words).changed_of["db1-root"] > 0
     assert site.play(site.folder / "root.yml", *words).changed_of["db1-root"] == 0
@@ -191,4 +191,5 @@ def test_root_installs_from_a_wheelhouse_for_every_user(site, wheel, tmp_path):
     """)  # fmt: skip
     assert '"/home/cat/app/.venv"' in looked.out
     settings = site.hosts.ssh("db1", "root", "cat /etc/ssh/pyman.toml").splitlines()
+    assert site.hosts.ssh("db1", "root", "stat -c %a /etc/ssh/pyman.toml").strip() == "600"
     assert settings == ['mirror = "http://10.213.0.1:8000"', "offline = false"]
