@@ -166,11 +166,11 @@ is_ours() {
 
 check_launcher() {
     if { [ -e "$launcher" ] || [ -h "$launcher" ]; } && ! is_ours "$launcher"; then
-        fail "$launcher is there already, and not from install.sh; nothing was changed" \
+        fail "$launcher already exists and is not from install.sh; nothing was changed" \
             "remove it with what put it there (pipx, uv tool, pip), then run install.sh again"
     fi
     if [ -e "$root/app" ] && [ ! -h "$root/app" ]; then
-        fail "$root/app is there already, and not from install.sh; nothing was changed" "move it away"
+        fail "$root/app already exists and is not from install.sh; nothing was changed" "move it away"
     fi
 }
 
@@ -187,7 +187,7 @@ begin_work() {
     if ! mkdir -- "$root/.installing" 2>/dev/null; then
         other=$(cat "$root/.installing/process" 2>/dev/null || :)
         if [ -n "$other" ] && kill -0 "$other" 2>/dev/null; then
-            fail "another install.sh, process $other, is at work in $root" "wait until it has finished"
+            fail "another install.sh, process $other, is running in $root" "wait until it has finished"
         fi
         rm -rf -- "$root/.installing"
         mkdir -- "$root/.installing"
@@ -414,17 +414,17 @@ fetch_python() {
         [ -n "$sha256" ] ||
             fail "$none, and install.sh knows no build for $target" "$install_one"
         [ -z "${PYMAN_OFFLINE-}" ] || [ "$PYMAN_OFFLINE" = 0 ] ||
-            fail "$none, and PYMAN_OFFLINE forbids fetching one" "$install_one"
-        say "$none: fetching $archive"
+            fail "$none, and PYMAN_OFFLINE does not allow downloading one" "$install_one"
+        say "$none: downloading $archive"
         get "$upstream/$upstream_tag/$(printf '%s' "$archive" | sed 's/+/%2B/g')" "$work/download/$archive" ||
-            fail "$archive could not be fetched from $upstream" "$install_one"
+            fail "$archive could not be downloaded from $upstream" "$install_one"
     fi
     found=$(sha256_of "$work/download/$archive") ||
-        fail "nothing here can compute a sha256" "install sha256sum, shasum or openssl"
+        fail "no program to compute a sha256 was found" "install sha256sum, shasum or openssl"
     [ "$found" = "$sha256" ] ||
-        fail "$archive has the sha256 $found, and should have $sha256; nothing of it was used" "fetch it again later"
+        fail "$archive has the sha256 $foundinstead of $sha256; it was not used" "try again later"
     tar -xzof "$work/download/$archive" -C "$work" ||
-        fail "$archive could not be unpacked" "run install.sh again, which fetches it again"
+        fail "$archive could not be unpacked" "run install.sh again to download it again"
     rm -rf -- "$work/download"
     for candidate in "$work"/python/bin/python3.[1-9][0-9]; do
         try_python "$candidate" && return 0
@@ -448,14 +448,14 @@ find_in_mirror() {
         *:*) return 1 ;;
     esac
     archive=$(printf '%s' "${place##*/}" | sed 's/%2B/+/g')
-    say "$none: fetching $archive from $mirror"
+    say "$none: downloading $archive from $mirror"
     case $place in
         */*) folder=$mirror/${place%/*} ;;
         *) folder=$mirror ;;
     esac
     get "$folder/SHA256SUMS" "$work/download/SHA256SUMS" || return 1
     sha256=$(sed -n "s/^\([0-9a-f]\{64\}\) [ *]$(printf '%s' "$archive" | sed 's/\./\\./g')\$/\1/p" "$work/download/SHA256SUMS")
-    [ -n "$sha256" ] || fail "$folder/SHA256SUMS does not name $archive" "mend the mirror"
+    [ -n "$sha256" ] || fail "$folder/SHA256SUMS does not name $archive" "fix the mirror"
     case $mirror in
         /*) get "$folder/$archive" "$work/download/$archive" || return 1 ;;
         *) get "$mirror/$place" "$work/download/$archive" || return 1 ;;
@@ -472,7 +472,7 @@ get() {
                 # Busybox's wget has no --https-only; the hash is checked in any case.
                 wget --https-only -q -O "$2" -- "$1" 2>/dev/null || wget -q -O "$2" "$1"
             else
-                fail "neither curl nor wget is here" "install one of them, or Python 3.11 or newer"
+                fail "neither curl nor wget is installed" "install one of them, or Python 3.11 or newer"
             fi
             ;;
         http://*)
@@ -481,7 +481,7 @@ get() {
             elif command -v wget >/dev/null 2>&1; then
                 wget -q -O "$2" "$1"
             else
-                fail "neither curl nor wget is here" "install one of them, or Python 3.11 or newer"
+                fail "neither curl nor wget is installed" "install one of them, or Python 3.11 or newer"
             fi
             ;;
         *) [ -f "$1" ] && cp -- "$1" "$2" ;;
@@ -505,7 +505,7 @@ sha256_of() {
 make_app() {
     python=$work/bin/python
     quietly "$base" -I -m venv --without-pip -- "$work" ||
-        fail "$base could not make pyman's environment in $work" "pass another interpreter to --python"
+        fail "$base could not create pyman's environment in $work" "pass another interpreter to --python"
     site=$("$python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     [ "$pip" = pip ] || quietly "$base" -I -m zipfile -e "$pip" "$lock/pip" || fail "$pip cannot be unpacked" "pass another interpreter to --python"
     say "installing pyman's dependencies"
@@ -539,7 +539,7 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)' "$([ "$pip" = pip 
     quietly "$python" -I -m compileall -q -x '/pygments/|/rich/_unicode_data/' "$site" >/dev/null ||
         say "some files of pyman could not be compiled"
     quietly "$python" -I -S "$work/pyman.py" --version >/dev/null ||
-        fail "the new pyman does not start; the old one, if there was one, stays" "pass another interpreter to --python"
+        fail "the new pyman does not start; an existing installation was kept" "pass another interpreter to --python"
     # A copy of the repository may be its user's alone.
     [ -z "$system" ] || chmod -R u=rwX,go=rX -- "$work"
 }
@@ -629,10 +629,10 @@ END
 show_result() {
     say "installed pyman $version: $launcher, on $base"
     if [ -n "$system" ]; then
-        say "every user's own \`pyman init\` says what to add to their shell's start-up file"
+        say "each user runs \`pyman init SHELL\` to see what to add to their shell's start-up file"
         return 0
     fi
-    "$launcher" --quiet shims >/dev/null || say "its shims could not be put in place; see \`pyman doctor\`"
+    "$launcher" --quiet shims >/dev/null || say "the shims could not be created; see \`pyman doctor\`"
     shell=${SHELL-}
     case :$PATH: in
         *":$programs:"*) ;;
@@ -674,7 +674,7 @@ uninstall_all() {
         cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME-}/.cache}/pyman}
         [ "$(uname -s)" != Darwin ] || cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME-}/Library/Caches}/pyman}
         if [ -z "$system" ] && [ -d "$cache" ] && ! "$launcher" --quiet cache clean >/dev/null 2>&1; then
-            say "kept: the cache, $cache, which may be deleted"
+            say "kept: the cache, $cache; it can be deleted"
         fi
         # A timer would start what is gone.
         "$launcher" --quiet schedule off >/dev/null 2>&1 || :
@@ -703,7 +703,7 @@ uninstall_all() {
         if rmdir -- "$root/shims" 2>/dev/null; then
             say "removed $root/shims"
         else
-            say "kept: what is not pyman's in $root/shims"
+            say "kept: files in $root/shims that are not pyman's"
         fi
     fi
     for record in "$root"/venvs/*; do
@@ -734,9 +734,9 @@ uninstall_all() {
             [ ! -h "$record" ] || rm -f -- "$record"
         done
         rmdir -- "$root/runtimes" "$root/venvs" "$root/found" 2>/dev/null || :
-        rmdir -- "$root" 2>/dev/null || say "kept: what else is in $root"
+        rmdir -- "$root" 2>/dev/null || say "kept: other files in $root"
     fi
-    say "a line with \`pyman init\` in your shell's start-up file is yours to remove"
+    say "remove the line with \`pyman init\` from your shell's start-up file yourself"
 }
 
 main "$@"

@@ -303,6 +303,7 @@ __pyman_options() {
             '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         self) values+=(
+            '--yes'$'\t''Uninstall without asking'
             '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
     esac

@@ -131,7 +131,7 @@ function __pyman_options
         case cache
             printf '%s\n' --dry-run\t'Show what would be done without changing anything'
         case self
-            printf '%s\n' --dry-run\t'Show what would be done without changing anything'
+            printf '%s\n' -y\t'Uninstall without asking' --yes\t'Uninstall without asking' --dry-run\t'Show what would be done without changing anything'
     end
     printf '%s\n' --json\t'Print one JSON object instead of text' -q\t'Print only results and errors' --quiet\t'Print only results and errors' -v\t'Print more details' --verbose\t'Print more details' --root\t'Use the store in DIR (default: PYMAN_ROOT, else ~/.local/share/pyman)' --offline\t'Do not use the network' -h\t'Explain the command' --help\t'Explain the command'
 end

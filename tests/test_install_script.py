@@ -606,7 +606,7 @@ def only_archive(folder, *, sums):
 def test_a_python_is_fetched_from_a_mirror_and_kept_by_upgrades(person):
     result = person.install(PYMAN_MIRROR=mirror_folder())
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "fetching cpython-3.13.15+20261001" in result.stdout
+    assert "downloading cpython-3.13.15+20261001" in result.stdout
     assert person.pyman("--version").returncode == 0
     assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python3.13")
     before = app_of(person)
@@ -614,7 +614,7 @@ def test_a_python_is_fetched_from_a_mirror_and_kept_by_upgrades(person):
     assert person.pyman("install", "3.13", PYMAN_MIRROR=mirror_folder()).returncode == 0
     again = person.install(PATH=f"{person.root}/shims:{person.tools}")
     assert again.returncode == 0, again.stderr
-    assert "fetching" not in again.stdout
+    assert "downloading" not in again.stdout
     assert not os.path.exists(before)
     assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python3.13")
     removed = person.pyman("uninstall", "3.13.15")
@@ -675,7 +675,7 @@ def test_an_update_of_pymans_python_that_fails_changes_nothing(person, tmp_path)
         file.write(f"{os.getpid()}\n")
     asked = {"PYMAN_MIRROR": str(mirror), "PYMAN_DOWNLOADS": ""}
     refused = person.pyman("self", "update", **asked)
-    assert (refused.returncode, "install.sh is at work" in refused.stderr) == (1, True), refused.stderr
+    assert (refused.returncode, "install.sh is running" in refused.stderr) == (1, True), refused.stderr
     shutil.rmtree(busy)
     shutil.rmtree(f"{person.home}/.cache/pyman")
     [archive] = mirror.rglob("cpython-*.tar.gz")
@@ -690,8 +690,8 @@ def test_a_python_is_fetched_over_http_and_refused_by_its_hash(person):
     with Server(mirror) as server:
         result = person.install(PYMAN_MIRROR=server.url)
     assert result.returncode == 1
-    assert "fetching cpython-3.13.15+20261001" in result.stdout
-    assert "nothing of it was used" in result.stderr
+    assert "downloading cpython-3.13.15+20261001" in result.stdout
+    assert "it was not used" in result.stderr
     assert not os.path.exists(person.root)
 
 
@@ -705,7 +705,7 @@ def test_from_upstream_over_https_only_and_by_the_hash_in_the_script(person):
     result = person.install()
     assert result.returncode == 1
     assert "has the sha256" in result.stderr
-    assert "nothing of it was used" in result.stderr
+    assert "it was not used" in result.stderr
     assert not os.path.exists(person.root)
     with open(f"{person.home}/asked", encoding="utf-8") as file:
         asked = file.read()
@@ -749,7 +749,7 @@ def test_uninstalling_says_what_it_keeps(installed):
     result = installed.install("--uninstall")
     assert result.returncode == 0, result.stderr
     assert f"kept: the Pythons in {installed.root}/runtimes, through which venvs may run: 3.13.5" in result.stdout
-    assert "kept: what is not pyman's in" in result.stdout
+    assert "kept: files in " in result.stdout
     assert not os.path.exists(installed.launcher)
     assert not os.path.exists(f"{installed.home}/.cache/pyman")
     assert os.listdir(f"{installed.root}/shims") == ["mine"]

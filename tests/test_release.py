@@ -221,7 +221,7 @@ def test_installed_used_updated_and_uninstalled_without_a_trace(tmp_path, releas
     use(person, pyman)
     releases.publish(releases.second)
     if update is not None:
-        assert "installed this pyman" in subprocess.run(
+        assert "this pyman was installed by" in subprocess.run(
             [shutil.which(pyman, path=person.environ["PATH"]), "self", "update"],
             env=person.environ, capture_output=True, text=True, check=False,
         ).stderr  # fmt: skip

@@ -83,10 +83,10 @@ def test_it_runs_and_knows_who_installed_it(environ, tmp_path, way):
         written = next(line for line in file if line.startswith("pyman_written_command="))
     assert os.path.samefile(written.partition("=")[2].strip().strip("'"), os.path.realpath(pyman))
     refused = run(environ, pyman, "self", "update", status=1)
-    assert refused.stderr.startswith(f"error: {by} installed this pyman, and updates it\nhint: run `")
+    assert refused.stderr.startswith(f"error: this pyman was installed by {by}, which also updates it\nhint: run `")
     assert command in refused.stderr
     gone = run(environ, pyman, "self", "uninstall")
-    assert f"{by} installed pyman; remove it with `" in gone.stderr
+    assert f"pyman was installed by {by}: to remove it, run `" in gone.stderr
     assert not os.path.exists(shim)
     assert run(environ, pyman, "--version").stdout.startswith("pyman ")
 

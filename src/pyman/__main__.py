@@ -19,7 +19,7 @@ def main() -> int:
     try:
         return _main()
     except KeyboardInterrupt:  # It came while what catches signals was being loaded.
-        sys.stderr.write("error: interrupted\n")
+        sys.stderr.write("\nerror: interrupted\n" if sys.stderr.isatty() else "error: interrupted\n")
         return 130
 
 

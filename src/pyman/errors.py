@@ -79,7 +79,7 @@ MISSING_HEADERS = Code("missing-headers")
 MOUNT = Code("mount")
 """A mount point, which can neither be renamed nor removed."""
 NEEDS_YES = Code("needs-yes")
-"""It is done only after a yes: on a terminal, or with `--yes`."""
+"""It is done only after confirmation: on a terminal, or with `--yes`."""
 NO_DOWNLOADS = Code("no-downloads")
 """The address of pyman's own releases is not set."""
 NO_INSTALLER = Code("no-installer")
@@ -183,7 +183,7 @@ def bug(error: Exception) -> PymanError:
             code=SYSTEM,
         )
     return PymanError(
-        f"pyman failed in a way that it should not: {type(error).__name__}: {error}",
+        f"unexpected failure in pyman: {type(error).__name__}: {error}",
         hint="no change was left incomplete; please report it with the output of PYMAN_TRACEBACK=1",
         code=BUG,
     )
@@ -263,7 +263,7 @@ class Offline(NetworkError):
     def __init__(self, needed: str) -> None:
         super().__init__(
             f"{needed}, and the network is disabled",
-            hint="run it without --offline and PYMAN_OFFLINE, or name a folder as the mirror",
+            hint="run it without --offline and PYMAN_OFFLINE, or use a folder as the mirror",
         )
 
 

@@ -28,7 +28,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(MODULES)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes, to see that it works")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes, to check that it works")
     options = parser.parse_args()
     # Whoever has it set would measure a Python that compiles everything again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -135,7 +135,7 @@ def test_a_second_place_of_the_same_release_is_not_adopted(user, others, tmp_pat
     write_stand_in(tmp_path / "mine", "3.12.1")
     user.pyman("adopt", others["pyenv"])
     assert user.pyman("adopt", tmp_path / "mine").out.startswith("kept 3.12.1 (pyenv")
-    assert user.pyman("adopt", others["pyenv"]).out.startswith("3.12.1 is adopted already")
+    assert user.pyman("adopt", others["pyenv"]).out.startswith("3.12.1 is already adopted")
     assert os.readlink(user.runtimes / "3.12.1") == others["pyenv"]
 
 
@@ -323,7 +323,7 @@ def test_the_system_s_python_and_nothing_else_of_its_prefix(tmp_path):
     # its `bin` holds far more than a Python: it is not on PATH, and its programs are not pyman's
     path = home.pyman("run", "--", "sh", "-c", 'echo "$PATH"').out.strip()
     assert not any(folder.startswith(str(home.root)) for folder in path.split(":"))
-    assert "did not install" in home.pyman("which", "ls", status=1).err
+    assert "(adopted) has no program" in home.pyman("which", "ls", status=1).err
     assert home.pyman("which", "python").out == f"{home.runtimes}/{minor}/bin/python{minor}\n"
 
 

@@ -64,7 +64,7 @@ def test_doctor_asks_before_it_takes_a_venv_off_its_base(machine, release):
     assert set(found) == {"borrows"}
     assert found["borrows"]["severity"] == "warning"
     assert found["borrows"]["status"] == "open"
-    assert f"its base lends it lent 1.0, which {NEW} does not have" in found["borrows"]["message"]
+    assert f"it uses lent 1.0, which {NEW} does not have" in found["borrows"]["message"]
     assert "without these packages" in found["borrows"]["repair"]
     assert machine.exact(venv) == before
     assert findings(machine, machine.path / "a", "--fix", "--yes", status=0)["borrows"]["status"] == "fixed"
@@ -134,7 +134,7 @@ def test_whatever_way_a_base_lends(machine, way):
     lends(prefix)
     venv = borrower(machine, prefix)
     found = findings(machine, machine.path / "a", "--fix", status=1)
-    assert f"lends it {told}, which" in found["borrows"]["message"]
+    assert f"it uses {told}, which" in found["borrows"]["message"]
     assert machine.json("follow", venv, status=1)["error"]["code"] == "borrows"
     assert runs(venv) == OLD
 
@@ -221,12 +221,12 @@ def test_pin_and_follow_ask(machine, verb):
     venv = borrower(machine, lender)
     before = machine.exact(venv)
     answer = machine.pyman(verb, venv, status=1)
-    assert f"{venv} was not changed: its base lends it lent 1.0, which {NEW} does not have" in answer.err
-    assert f"`pyman {verb} {venv} --yes` goes ahead" in answer.err
+    assert f"{venv} was not changed: it uses lent 1.0, which {NEW} does not have" in answer.err
+    assert f"`pyman {verb} {venv} --yes` does it anyway" in answer.err
     assert machine.exact(venv) == before
     told = machine.pyman(verb, venv, "--yes").out
     assert f"({NEW} in ~/usr -> {NEW})" in told
-    assert "its base lends it lent 1.0" in told
+    assert "it uses lent 1.0" in told
     assert not has(venv)
     # From then on it is a venv of the store, which lends nothing more.
     machine.pyman(verb, venv)
@@ -256,7 +256,7 @@ def test_at_a_terminal_it_is_a_question(machine, answer):
         timeout=60,
     )
     child.setwinsize(24, 400)
-    child.expect("lends it lent 1.0.*Go ahead")
+    child.expect("it uses lent 1.0.*Go ahead")
     child.sendline(answer)
     child.expect(pexpect.EOF)
     child.close()
@@ -339,11 +339,11 @@ def test_rebuild_asks_where_a_relink_would_do(machine):
     venv = borrower(machine, other(machine))
     before = machine.exact(venv)
     answer = machine.pyman("rebuild", venv, status=1)
-    assert "its base lends it lent 1.0" in answer.err
+    assert "it uses lent 1.0" in answer.err
     assert f"`pyman doctor {venv} --fix --yes` relinks it anyway" in answer.err
     again = machine.json("rebuild", venv, "-p", "3.13", status=1)
     assert again["error"]["code"] == "borrows"
-    assert again["error"]["hint"] == f"`pyman rebuild {venv} -p 3.13 --yes` goes ahead"
+    assert again["error"]["hint"] == f"`pyman rebuild {venv} -p 3.13 --yes` does it anyway"
     assert machine.exact(venv) == before
 
 
@@ -356,14 +356,14 @@ def test_rebuild_to_another_base_needs_a_yes(machine):
     for words in ((), ("--force",), ("--from", write(f"{machine.path}/r.txt"))):
         answer = machine.json("rebuild", venv, "-p", "3.11", *words, status=1)
         assert answer["error"]["code"] == "borrows"
-        assert "its base lends it lent 1.0, which 3.11.2 does not have" in answer["error"]["message"]
+        assert "it uses lent 1.0, which 3.11.2 does not have" in answer["error"]["message"]
         assert machine.exact(venv) == before
-    assert "lends it lent 1.0" in machine.pyman("rebuild", venv, "-p", "3.11", "--dry-run").out
+    assert "it uses lent 1.0" in machine.pyman("rebuild", venv, "-p", "3.11", "--dry-run").out
     # On its own base it keeps what that lends.
     machine.pyman("rebuild", venv, "--force", "-p", lender / "bin/python3.13")
     assert (runs(venv), has(venv)) == (OLD, True)
     told = machine.pyman("rebuild", venv, "-p", "3.11", "--yes")
-    assert "lends it lent 1.0" in told.out + told.err
+    assert "it uses lent 1.0" in told.out + told.err
     assert (runs(venv), has(venv)) == ("3.11.2", False)
     assert "include-system-site-packages = true" in (venv / "pyvenv.cfg").read_text()
 
@@ -381,12 +381,10 @@ def test_rebuilding_all_leaves_it(machine):
     call("cp", "-a", newer / "bin", newer / "lib", prefix)
     before = machine.exact(venv)
     found = findings(machine, machine.path / "a", "--fix", status=1)
-    assert found["borrows"]["message"].startswith(
-        "its packages are for 3.11, and 3.13 runs; but its base lends it lent"
-    )
+    assert found["borrows"]["message"].startswith("its packages are for 3.11, and 3.13 runs; but it uses lent")
     (machine.runtimes / "3.11").unlink()
     machine.json("uninstall", "3.11.2")
     found = findings(machine, machine.path / "a", "--fix", "--yes", status=1)
     assert found["minor-mismatch"]["status"] == "failed"
-    assert "its base lends it lent 1.0" in found["minor-mismatch"]["message"]
+    assert "it uses lent 1.0" in found["minor-mismatch"]["message"]
     assert machine.exact(venv) == before

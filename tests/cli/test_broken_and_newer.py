@@ -79,7 +79,7 @@ def test_a_broken_one_cannot_be_installed_again_without_a_network(tmp_path, spoi
     machine = Machine(tmp_path, OLD)
     spoil(machine.runtimes / OLD)
     failed = machine.pyman("install", OLD, "--offline", "--no-adopt", status=1, PYMAN_MIRROR="http://127.0.0.1:9/")
-    assert "is installed already" not in failed.out + failed.err
+    assert "is already installed" not in failed.out + failed.err
 
 
 @pytest.mark.parametrize("spoil", [lose_library, change_machine])

@@ -141,7 +141,7 @@ def test_a_name_of_its_own_beside_a_download_and_with_options(home: Home, tmp_pa
     assert "Python 3.13.5+source is installed" in answer.out
     assert "`pyman hold 3.13 3.13.5+source` points 3.13 at it" in answer.out
     assert os.readlink(home.runtimes / "3.13") == "3.13.5"
-    assert "3.13.5+source is installed already" in home.pyman("install", "3.13", "--build", **mirror).out
+    assert "3.13.5+source is already installed" in home.pyman("install", "3.13", "--build", **mirror).out
     refused = home.json("install", "3.13.5", "--build-with", "--with-lto", status=1, **mirror)["error"]
     assert refused["message"] == "3.13.5+source is installed, and was built with no options"
     assert "pyman install 3.13.5+NAME" in refused["hint"]
@@ -153,7 +153,7 @@ def test_a_name_of_its_own_beside_a_download_and_with_options(home: Home, tmp_pa
 
 def test_a_build_of_the_releases_own_name_stays_one(user: Home, engine: PythonBuild) -> None:
     user.pyman("install", "3.13.5", "--build")
-    assert "3.13.5 is installed already" in user.pyman("install", "3.13.5", "--build").out
+    assert "3.13.5 is already installed" in user.pyman("install", "3.13.5", "--build").out
     user.pyman("install", "3.13.5", "--build-with", "--with-lto")
     assert names(user) == ["3", "3.13", "3.13.5", "3.13.5+source"]
     assert os.readlink(user.runtimes / "3.13") == "3.13.5"

@@ -75,7 +75,7 @@ def test_what_pyman_made_goes_and_the_venv_keeps_its_pip(home):
     assert sizes["archives"] <= cleaned["freed"] <= shown["bytes"]
     assert all(path.startswith(f"{home.cache}/") for path in cleaned["changed"])
     assert home.run(home.project / "env/bin/python", "-m", "pip", "--version").startswith("pip ")
-    assert home.pyman("cache", "clean").out == f"there is nothing in {home.cache}\n"
+    assert home.pyman("cache", "clean").out == f"{home.cache} is empty\n"
     assert home.json("cache")["bytes"] == 0
     # And all is made again where it is needed.
     home.pyman("venv", "other")
@@ -98,7 +98,7 @@ def test_nothing_else_is_touched(home):
     result = home.pyman("cache", "clean")
     left = [name for name in everything(home.cache) if (home.cache / name).is_file()]
     assert left == sorted(kept)
-    assert "mine.txt is not pyman's" in result.err
+    assert "mine.txt: pyman did not create it" in result.err
     assert (outside / DIGEST).read_text() == "x"
     linked = home.path / "linked"
     linked.mkdir()

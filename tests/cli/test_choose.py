@@ -192,7 +192,7 @@ def test_every_step_of_a_choice_is_told(here):
         f"{here.path}/.python-version: 3.9 3.13.5 (line 1); used",
         "  3.9 is not installed",
         "the default: 3.11; not used",
-        "3.13.5 is the patch release 3.13.5 and no other",
+        "3.13.5 is exactly the patch release 3.13.5",
         f"python runs {here.runtimes}/3.13.5/bin/python",
     ]
     told = here.pyman("which", "--explain", "python3.11").out

@@ -325,7 +325,7 @@ def test_a_pinned_release_that_nobody_has_any_more(machine):
         machine.json("doctor", "--fix", "--offline", status=0, PYMAN_MIRROR="https://127.0.0.1:9/none"), "dangling"
     )
     assert fixed["status"] == "fixed"
-    assert "follows its minor from now on" in fixed["repair"]
+    assert "now follows its minor version" in fixed["repair"]
     machine.works(venv)
     (one,) = machine.json("venvs")["venvs"]
     assert (one["policy"], one["link"], one["python"]) == ("follow", "alias", NEW)

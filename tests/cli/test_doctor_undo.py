@@ -30,7 +30,7 @@ def contents(folder):
 
 
 def stale(machine, *names):
-    """Venvs of the older release, known to pyman."""
+    """Venvs of the older release, as of pyman."""
     python = str(machine.python(OLD))
     venvs = [make_venv(f"{machine.path}/{name}/.venv", python, extra=f"version = {OLD}\n") for name in names]
     machine.pyman("register", *venvs)

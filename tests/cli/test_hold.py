@@ -62,7 +62,7 @@ def test_hold_where_it_is_and_elsewhere(user):
         (("hold", MINOR, OTHER), 1, f"is no {MINOR}"),
         (("hold", MINOR, MINOR), 1, "is not installed"),
         (("unhold", "3.12"), 1, "no Python 3.12 is installed"),
-        (("rollback", OTHER_MINOR), 1, f"nothing older than {OTHER}"),
+        (("rollback", OTHER_MINOR), 1, f"no release older than {OTHER}"),
     ],
 )
 def test_what_cannot_be_held(user, words, status, said):

@@ -59,7 +59,7 @@ def test_what_would_move_each(machine):
     machine.venv("patch", machine.python(OLD))
     make_venv(f"{machine.path}/broken/.venv", f"{machine.path}/gone/{MINOR}.1/bin/python{MINOR}")
     for name, part in {
-        "pinned": "nothing moves it but `pyman follow`",
+        "pinned": "only `pyman follow` moves it",
         "patch": "`pyman doctor --fix` lets it follow",
         "broken": "`pyman doctor --fix` repairs it",
     }.items():
@@ -96,7 +96,7 @@ def test_an_adopted_runtime(machine):
     machine.pyman("adopt", other)
     text = machine.pyman("info", OLD).out
     assert f"Python {OLD}, pyenv" in text
-    assert "which stays its owner's" in text
+    assert "which pyman never changes" in text
 
 
 def test_the_path_of_an_interpreter(machine):

@@ -141,7 +141,7 @@ def test_every_way_to_name_a_release(user, request_, name):
 
 def test_what_is_there_is_kept_and_a_newer_one_is_fetched_whatever_is_there(user):
     user.pyman("install", "3.13.8")
-    assert user.pyman("install", "3.13.8").out == "Python 3.13.8 is installed already\n"
+    assert user.pyman("install", "3.13.8").out == "Python 3.13.8 is already installed\n"
     assert user.json("install", "3.13")["installed"][0]["already"] is False
     again = user.json("install", "3.13")
     assert again["installed"][0]["already"] is True
@@ -218,9 +218,9 @@ WRONG = [
     (["2.7"], 2, "too old", "3.13"),
     (["graalpy3.12"], 1, "cannot be installed: pyman installs", "pyman adopt PATH"),
     (["./my venv"], 2, "is a path", "pyman adopt './my venv'"),
-    (["system"], 2, "on this machine already", "pyman adopt"),
-    (["--from", "a.tar.gz", "3.13"], 2, "takes no request", "leave the request away"),
-    (["--from", "a.tar.gz", "--mirror", "/nowhere"], 2, "name two sources", "leave one of them away"),
+    (["system"], 2, "already on this machine", "pyman adopt"),
+    (["--from", "a.tar.gz", "3.13"], 2, "takes no request", "leave the request out"),
+    (["--from", "a.tar.gz", "--mirror", "/nowhere"], 2, "name two sources", "leave one of them out"),
     (["--from", "nothing.tar.gz"], 1, "there is no archive", ".tar.gz"),
     (["--nonsense"], 2, "there is no option `--nonsense`", "pyman install --help"),
     (["--mirror"], 2, "`--mirror` needs a value", "pyman install --help"),

@@ -380,7 +380,7 @@ def test_a_list_from_before_serves_without_a_network(user, server, mirror):
         content = file.read()
     assert content
     answer = user.pyman("install", "3.13", "--offline", PYMAN_MIRROR=server.url)
-    assert "installed already" in answer.out
+    assert "already installed" in answer.out
     listed = user.json("list", "--available", "--offline", PYMAN_MIRROR=server.url)
     assert [one["version"] for one in listed["available"]] == [RELEASE]
 

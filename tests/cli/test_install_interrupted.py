@@ -71,7 +71,7 @@ def test_eight_installs_of_one_release_are_one_download(home):
         assert [status for _, _, status in answers] == [0] * 8, answers
         assert len(server.requests(path)) == 1
     assert sum("is installed\n" in out for out, _, _ in answers) == 1
-    assert sum("is installed already\n" in out for out, _, _ in answers) == 7
+    assert sum("is already installed\n" in out for out, _, _ in answers) == 7
     assert names(home) == ["3", "3.13", "3.13.15"]
     check_whole(home)
 

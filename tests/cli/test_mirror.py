@@ -177,11 +177,11 @@ def test_a_list_that_is_none_is_not_overwritten(user, tmp_path, upstream, line):
 @pytest.mark.parametrize(
     ("words", "status_", "said"),
     [
-        (["3.9"], 1, "there is no Python 3.9 to install for"),
+        (["3.9"], 1, "Python 3.9 is not available for"),
         (["3.13", "--platform", "x86_64"], 2, "`x86_64` is not a platform"),
         (["3.13", "--platform", "riscv64-unknown-linux-gnu"], 1, "riscv64-unknown-linux-gnu"),
-        (["./venv"], 2, "names no build"),
-        (["system"], 2, "names no build"),
+        (["./venv"], 2, "does not name a build"),
+        (["system"], 2, "does not name a build"),
         (["graalpy3.12"], 1, "`graalpy3.12` cannot be installed"),
         (["x y"], 2, "is not a Python version"),
         ([], 2, "REQUEST"),

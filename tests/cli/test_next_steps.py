@@ -32,7 +32,7 @@ def test_an_empty_store_says_what_to_do_next(tmp_path):
     home = Home(tmp_path)
     assert "`pyman venv`" in home.pyman("venvs").err
     assert "`pyman doctor DIR`" in home.pyman("doctor").err
-    assert home.pyman("prune").out == "nothing to remove: pyman has installed no Python\n"
+    assert home.pyman("prune").out == "nothing to remove: no Python was installed by pyman\n"
     assert (
         home.pyman("venv", "--no-install", status=1).err == "error: no Python is installed\nhint: run `pyman install`\n"
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
 
 import pytest
 
-from pyman.app.console import answer_json
+from pyman.app.console import answer_json, fitted
 from pyman.cli.commands import COMMANDS
 from stage.fake_store import FakeStore
 from stage.home import Home
@@ -23,8 +25,8 @@ def command(*words):
     return [sys.executable, "-m", "pyman", *map(str, words)]
 
 
-def on_a_terminal(home, *words, **environ):
-    """Run pyman with all its streams on a terminal; returns what was shown."""
+def on_a_terminal(home, *words, status=0, typed=b"", **environ):
+    """Run pyman with all its streams on a terminal, and type at a question; returns what was shown."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         command(*words),
@@ -44,8 +46,11 @@ def on_a_terminal(home, *words, **environ):
         if not piece:
             break
         shown += piece
+        if typed and b"[y/N]" in shown:
+            os.write(master, typed)
+            typed = b""
     os.close(master)
-    assert process.wait(60) == 0, shown
+    assert process.wait(60) == status, shown
     return shown.decode(errors="surrogateescape")
 
 
@@ -86,6 +91,76 @@ def test_json_on_a_terminal_is_one_object_too(user):
     import json
 
     assert json.loads(on_a_terminal(user, "list", "--json"))["aliases"][0]["name"] == "3.13"
+
+
+def test_what_kind_of_line_it_is_is_coloured_on_a_terminal_alone(user):
+    shown = on_a_terminal(user, "find", "3.12", status=1)
+    assert shown.startswith("\x1b[1;31merror:\x1b[0m ")
+    assert "\n\x1b[36mhint:\x1b[0m run `" in shown
+    assert on_a_terminal(user, "list", "--nothing", status=2).startswith("\x1b[1;31merror:\x1b[0m there is no option")
+    for wish in ({"NO_COLOR": "1"}, {"CI": "true"}, {"TERM": "dumb"}):
+        assert on_a_terminal(user, "find", "3.12", status=1, **wish).startswith("error: ")
+    assert user.pyman("find", "3.12", status=1).err.startswith("error: ")
+
+
+# --- lines that are longer than the terminal is wide ---
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+PATH = "/home/ada/customers/a-rather-long-name/.venv"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("error: it is short", ["error: it is short"]),
+        (f"error: {PATH} is already a venv", [f"error: {PATH}", "  is already a venv"]),
+        ("run `pyman doctor --fix` or `pyman rebuild --all --yes` now", ["run `pyman doctor --fix` or", "  `pyman rebuild --all --yes` now"]),
+        ("    of many words that go on and on and on, until the end", ["    of many words that go on and on and on, until", "      the end"]),
+        (f"  from {PATH}/{PATH}", [f"  from {PATH}/{PATH}"]),
+        ("an odd ` of which there is one alone in this sentence", ["an odd ` of which there is one alone in this", "  sentence"]),
+    ],
+)  # fmt: skip
+def test_a_line_is_broken_between_words_and_never_in_a_path_or_a_command(text, lines, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "52")
+    assert fitted(text, Terminal()).split("\n") == lines
+    assert fitted(text, io.StringIO()) == text
+
+
+def test_a_long_path_in_a_table_is_whole(user):
+    folder = user.project / "a-rather-long-name-of-a-company" / "and-the-name-of-its-project"
+    user.pyman("venv", folder / "v", "--without-pip")
+    user.pyman("venv", "short", "--without-pip")
+    shown = re.sub(r"\x1b\[[0-9;]*m|\r", "", on_a_terminal(user, "venvs", COLUMNS="60"))
+    path = f"~/{(folder / 'v').relative_to(user.path)}"
+    assert path in [line.strip() for line in shown.splitlines()]
+    assert [line for line in shown.splitlines() if len(line.rstrip()) > 60 and line.strip() != path] == []
+
+
+# --- a question before pyman goes ---
+
+
+def test_self_uninstall_asks_on_a_terminal_and_says_what_goes_and_what_stays(user):
+    user.pyman("shims")
+    before = user.tree(user.root)
+    shown = on_a_terminal(user, "self", "uninstall", typed=b"n\n", status=1)
+    assert f"removes {user.root}/shims" in shown
+    assert f"keeps {user.root}" in shown
+    assert "nothing was removed" in shown
+    ended = on_a_terminal(user, "self", "uninstall", typed=b"\x04", status=130, NO_COLOR="1")
+    assert ended.replace("\r", "").endswith("Go ahead? [y/N]: \nerror: interrupted\n")
+    assert user.tree(user.root) == before
+    assert "Go ahead?" not in on_a_terminal(user, "self", "uninstall", "--yes")
+    assert not (user.root / "shims").exists()
+
+
+def test_verbose_names_what_pyman_uses(user):
+    assert f"store: {user.root}; cache: {user.cache}; settings: " in user.pyman("list", "-v").err
+    assert user.pyman("list", "-v", "-q").err == ""
 
 
 # --- results and everything else ---
@@ -215,7 +290,7 @@ def test_an_answer_that_cannot_be_written_is_a_failure(user, words):
     with open("/dev/full", "wb") as full:
         process = with_streams(user, *words, stdout=full)
     assert process.returncode == 1
-    assert process.stderr.decode().splitlines()[0] == "error: the answer could not be written: no space left on device"
+    assert process.stderr.decode().splitlines()[0] == "error: the output could not be written: no space left on device"
     assert b"Exception" not in process.stderr
 
 
@@ -236,7 +311,7 @@ def test_a_bug_is_said_to_be_one_without_a_traceback(user, tmp_path, words):
     status = 127 if words[0] == "shim" else 1
     answer = user.pyman(*words, status=status, PYTHONPATH=path)
     first, second = answer.err.splitlines()
-    assert first == "error: pyman failed in a way that it should not: ZeroDivisionError: boom"
+    assert first == "error: unexpected failure in pyman: ZeroDivisionError: boom"
     assert "PYMAN_TRACEBACK=1" in second
     if "--json" in words:
         assert answer.json["error"]["code"] == "bug"

@@ -104,7 +104,7 @@ def test_never_across_a_minor(machine):
     venv = machine.venv("a", tool="pyman")
     release = next(name for name in os.listdir(machine.runtimes) if name.startswith(f"{OTHER_MINOR}."))
     result = machine.pyman("pin", venv, release, status=1)
-    assert f"has packages for {MINOR}" in result.err
+    assert f"was built for {MINOR}" in result.err
     assert "pyman rebuild" in result.err
 
 

@@ -91,36 +91,36 @@ def test_info_lists_the_identifiers_of_a_python_and_of_a_venv(old):
 
 
 def test_rollback_says_what_it_gives_up_and_unhold_what_it_fixes(both):
-    assert f"  gives up fixes for {COUNTED}\n" in both.pyman("rollback", "3.13", "--dry-run").out
+    assert f"  loses fixes for {COUNTED}\n" in both.pyman("rollback", "3.13", "--dry-run").out
     answer = both.json("rollback", "3.13")
     assert (answer["moved"][0]["from"], answer["moved"][0]["to"], answer["moved"][0]["fixes"]) == (NEW, OLD, KNOWN)
-    # A hold that is old says what it keeps away, wherever it is met.
-    away = f"this keeps away {NEW}, which fixes {COUNTED}"
+    # A hold that is old says what it blocks, wherever it is met.
+    away = f"this blocks {NEW}, which fixes {COUNTED}"
     again = both.pyman("hold", "3.13")
     assert lines(again) == [f"3.13 is held at {OLD}; `pyman unhold 3.13` removes the hold", away]
     assert both.json("hold", "3.13") == {"schema": "pyman/1", "changed": [], "moved": [], "fixes": KNOWN}
     assert f"3.13 is held at {OLD}; {away}\n" in both.pyman("doctor").err
     assert away in lines(both.pyman("upgrade"))
     assert f"  fixes {COUNTED}\n" in both.pyman("unhold", "3.13").out
-    assert "keeps away" not in both.pyman("hold", "3.13").out
+    assert "blocks" not in both.pyman("hold", "3.13").out
 
 
 def test_pin_and_follow(both):
-    assert "keeps away" not in both.pyman("pin", "v").out
+    assert "blocks" not in both.pyman("pin", "v").out
     down = both.pyman("pin", "v", OLD, "--yes").out
-    assert f"\n  gives up fixes for {COUNTED}\n" in down
-    assert f"  this keeps away {NEW}, which fixes {COUNTED}" in both.pyman("pin", "v").out
+    assert f"\n  loses fixes for {COUNTED}\n" in down
+    assert f"  this blocks {NEW}, which fixes {COUNTED}" in both.pyman("pin", "v").out
     assert both.json("pin", "v")["fixes"] == KNOWN
     [found] = both.json("doctor", "v")["findings"]
-    assert found["message"].endswith(f"; this keeps away {NEW}, which fixes {SHORT}")
+    assert found["message"].endswith(f"; this blocks {NEW}, which fixes {SHORT}")
     assert f"\n  fixes {COUNTED}\n" in both.pyman("follow", "v", "--dry-run").out
     assert both.json("follow", "v")["fixes"] == KNOWN
 
 
 def test_uninstall_says_what_going_down_gives_up(both):
     refused = both.pyman("uninstall", NEW, status=1)
-    assert f"going down to {OLD} gives up fixes for {COUNTED}\n" in refused.err
-    assert f"  gives up fixes for {COUNTED}\n" in both.pyman("uninstall", NEW, "--relink", "--dry-run").out
+    assert f"going down to {OLD} loses fixes for {COUNTED}\n" in refused.err
+    assert f"  loses fixes for {COUNTED}\n" in both.pyman("uninstall", NEW, "--relink", "--dry-run").out
     assert both.json("uninstall", NEW, "--relink")["moved"][0]["fixes"] == KNOWN
 
 

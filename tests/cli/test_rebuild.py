@@ -196,7 +196,7 @@ def test_what_the_metadata_excludes_is_known_before_anything_is_touched(bench):
     venv = bench.venv("newest==1.0", "other==1.0", "spam==1.0", "eggs==1.0")
     check = unchanged(venv)
     result = bench.home.pyman("rebuild", "-p", "3.11", cwd=venv.parent, status=1)
-    assert "newest 1.0: it requires Python >=3.12: cannot be put back" in result.err
+    assert "newest 1.0: it requires Python >=3.12: cannot be restored" in result.err
     assert "`--allow-newer newest other`" in result.err
     check()
 
@@ -255,7 +255,7 @@ def test_a_program_that_starts_no_more_stops_it(bench):
     venv = bench.venv("broken", "eggs==1.0")
     check = unchanged(venv)
     answer = bench.rebuild(venv, "-p", "3.11", status=1)
-    assert "bin/broken starts no more: SyntaxError" in answer["error"]["message"]
+    assert "bin/broken no longer starts: SyntaxError" in answer["error"]["message"]
     check()
 
 

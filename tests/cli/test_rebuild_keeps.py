@@ -381,7 +381,7 @@ def test_a_dry_run_touches_nothing_and_shows_the_plan(tmp_path):
         f"~/{venv.parent.name}/.venv: Python {NEW} → {OLD}, packages by uv ({bench.uv})",
         "  2 from the index: eggs 1.0, spam 1.0",
         f"  edited 0.1 editable, from {tmp_path}/source",
-        "  pip as that Python brings it",
+        "  pip in the version bundled with that Python",
         f"  Python {OLD} would be installed first",
     ]
     (element,) = bench.rebuild(venv, "-p", "3.11", "--dry-run")["rebuilt"]
@@ -431,7 +431,7 @@ def test_who_runs_in_the_venv_is_told(bench):
 def test_pyman_does_not_saw_off_its_own_branch(bench):
     venv = Path(sys.prefix)
     result = bench.home.pyman("rebuild", venv, "--force", "-p", "3.13", status=1)
-    assert "is what pyman itself runs in" in result.err
+    assert "is the environment that pyman itself runs in" in result.err
 
 
 # --- other file systems -----------------------------------------------------------------------------------------------

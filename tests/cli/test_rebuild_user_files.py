@@ -71,7 +71,7 @@ def test_all_that_no_package_put_there_stays(bench):
     assert (venv / "share/empty").is_dir()
     assert not (venv / "lib/bytecode").exists() and not (venv / "lib/python3.13").exists()
     assert "my-own-key = 1\n" in (venv / "pyvenv.cfg").read_text()
-    assert "kept what no package had put there: " in result.err
+    assert "kept files that belong to no package: " in result.err
     assert left_beside(venv) == []
 
 
@@ -114,7 +114,7 @@ def test_what_names_the_old_minors_interpreter_starts_the_new_one(bench):
         f"{venv}/bin/python",
         "/usr/bin/python3.13",
     ]
-    assert "bin/python starts what named an interpreter that is gone: " in result.err
+    assert "so bin/python now runs them: " in result.err
     assert "bin/mine" in result.err
 
 

@@ -80,7 +80,7 @@ def test_venvs_on_a_python_without_support_are_counted(machine):
     put(machine, "a/.venv")
     prefix = make_prefix(f"{machine.path}/.pyenv/versions/3.7.9", "3.7.9")
     make_venv(f"{machine.path}/b/.venv", f"{prefix}/bin/python3.7", library="python3.7")
-    assert "1 on a Python without support; see" in machine.pyman("venvs", "--search").err
+    assert "1 on an unsupported Python; see" in machine.pyman("venvs", "--search").err
 
 
 def test_where_it_does_not_look(machine):
@@ -178,13 +178,13 @@ def test_what_only_a_search_has_found_is_changed_after_one_yes(machine):
     machine.pyman("register", machine.path / "c")
     before = machine.exact(machine.path / "a")
     told = machine.pyman("doctor", "--fix", "--search", status=1)
-    assert "only a search has found 2 venvs of these: `pyman doctor --fix --yes` repairs them too" in told.err
+    assert "only a search found 2 venvs of these: to repair them too, run `pyman doctor --fix --yes` or" in told.err
     assert machine.found(status=1) == {"a/.venv": ["stale-patch open"], "b/.venv": ["stale-patch open"]}
     assert machine.exact(machine.path / "a") == before
     # It needs no yes when it is named, and is a record from then on.
     assert machine.found(machine.path / "b", "--fix") == {"b/.venv": ["stale-patch fixed"]}
     planned = machine.pyman("doctor", "--fix", "--dry-run", status=1)
-    assert "only a search has found 1 venv of these" in planned.err
+    assert "only a search found 1 venv of these" in planned.err
     assert machine.found("--fix", "--yes") == {"a/.venv": ["stale-patch fixed"]}
     assert listed(machine) == dict.fromkeys(["a/.venv", "b/.venv", "c/.venv"], "record")
 
@@ -273,6 +273,7 @@ def test_ctrl_c_in_the_middle_of_a_search(machine, words):
             env=machine.environ,
             cwd=machine.project,
         )
+        assert process.stderr.readline().startswith("pyman ")
         # It says so when it takes longer than a moment.
         assert process.stderr.readline().startswith("searching for venvs (`--no-search` skips this")
         process.send_signal(signal.SIGINT)
@@ -317,9 +318,9 @@ def test_a_named_folder_that_cannot_be_searched_is_a_finding(machine):
 
 def test_an_empty_store_says_what_could_be_adopted(tmp_path):
     machine = Machine(tmp_path)
-    assert "`pyman adopt --all` would use" not in machine.json("list")
+    assert "found on this machine" not in machine.json("list")
     root = machine.path / ".pyenv"
     machine.put(NEW, root / f"versions/{NEW}")
     said = machine.pyman("list").err
-    assert said.startswith("no Python is installed yet: run `pyman install`\n`pyman adopt --all` would use what is")
+    assert said.startswith("no Python is installed yet: run `pyman install`\nfound on this machine: ")
     assert f"{NEW} (pyenv)" in said

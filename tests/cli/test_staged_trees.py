@@ -47,11 +47,11 @@ def test_no_repair_of_any_kind_without_a_yes(tmp_path, layout):
         assert set(told) == {"stale-patch", "moved"}
         for one in told.values():
             assert one["status"] == "open"
-            assert one["repair"].startswith("after a yes: ")
+            assert one["repair"].startswith("after confirmation: ")
             assert f"it names {meant_for} as its place, so {stage} may be a tree" in one["message"]
     planned = machine.json("doctor", "--dry-run", status=1)["findings"]
-    assert [(one["status"], one["repair"][:13]) for one in planned if one["path"] == venv] == [
-        ("planned", "after a yes: ")
+    assert [(one["status"], one["repair"][:20]) for one in planned if one["path"] == venv] == [
+        ("planned", "after confirmation: ")
     ] * 2
     assert "need confirmation: `pyman doctor --fix --yes`" in machine.pyman("doctor", "--dry-run", status=1).err
     for words in (("pin", venv), ("follow", venv), ("rebuild", venv), ("rebuild", venv, "--force")):
@@ -120,7 +120,7 @@ def test_with_a_yes_it_is_changed(tmp_path, verb):
         (made / "bin" / name).write_text(text.replace(str(machine.path / "data"), ""))
     assert machine.json(verb, venv, status=1)["error"]["code"] == "needs-yes"
     shown = machine.pyman(verb, venv, "--dry-run")
-    assert "needs a yes (`--yes`): it names /srv/app/.venv" in shown.err
+    assert "needs confirmation (`--yes`): it names /srv/app/.venv" in shown.err
     machine.pyman(verb, venv, "--yes")
     text = (made / "pyvenv.cfg").read_text()
     assert {"pin": "policy = pin", "follow": "policy = follow", "rebuild": "request = 3.13"}[verb] in text

@@ -65,7 +65,7 @@ def test_it_follows_and_says_so(user):
     home = user.runtimes / "3.13/bin"
     assert answer.out.splitlines() == [
         "created .venv with Python 3.13.15",
-        f"follows 3.13 (now 3.13.15); home is {home}",
+        "follows 3.13 (now 3.13.15)",
     ]
     assert answer.err == "activate it with: source .venv/bin/activate\n"
     assert os.readlink(user.project / ".venv/bin/python") == f"{home}/python3.13"
@@ -78,7 +78,7 @@ def test_it_follows_and_says_so(user):
 
 def test_it_is_pinned_and_says_so(user):
     answer = user.pyman("venv", "-p", "3.13.5", "v")
-    assert answer.out.splitlines()[1] == f"pinned to 3.13.5; home is {user.runtimes}/3.13.5/bin"
+    assert answer.out.splitlines()[1] == "pinned to 3.13.5"
     assert user.run("v/bin/python", "-c", "import sys; print(sys.version_info[2])") == "5"
 
 
@@ -174,8 +174,8 @@ def put(folder: Path) -> None:
 REFUSED = [
     (["file"], "not-a-folder", "is not a folder"),
     (["file/v"], "not-a-folder", "is not a folder"),
-    (["full"], "not-empty", "is not empty and no venv; nothing was touched"),
-    (["full", "--clear"], "not-empty", "is not empty and no venv; nothing was touched"),
+    (["full"], "not-empty", "is not empty and is not a venv; nothing was changed"),
+    (["full", "--clear"], "not-empty", "is not empty and is not a venv; nothing was changed"),
     (["shown"], "not-empty", "is not empty: the Finder left .DS_Store in it"),
     (["dangling"], "not-a-folder", "is a link to nowhere, which does not exist"),
     (["/"], "not-empty", "is not empty"),
@@ -377,7 +377,7 @@ def test_only_the_users_own_uv_installs(user, from_wheels, tmp_path):
     assert (tmp_path / "called").read_text().split() == ["usual"]
     assert not (user.project / "w").exists()
     without = user.pyman("venv", "w", "--without-pip", "-r", "r.txt", **from_wheels, status=1)
-    assert "leave `--without-pip` away" in without.err
+    assert "leave out `--without-pip`" in without.err
 
 
 # Two ways to the same answer.

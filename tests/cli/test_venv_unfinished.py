@@ -97,7 +97,7 @@ def test_doctor_tells_of_it_and_changes_nothing_without_a_yes(words, cut_off):
             "venv",
             "planned" if more == ("--dry-run",) else "open",
         )
-        assert found["message"] == "installing r.txt into it was cut off"
+        assert found["message"] == "installing r.txt into it was interrupted"
         assert f"`pyman register {cut_off.venv}` keeps it as it is" in found["repair"]
         assert cut_off.tree(cut_off.project) == before
     [found] = findings(cut_off, *words, "--dry-run", "--yes", status=1)

@@ -248,7 +248,7 @@ def test_what_is_not_deleted(machine):
         ((venv, folder), 1, "is not a venv; nothing was touched"),
         ((venv, machine.path / "shop/.tox/py313"), 1, "belongs to tox"),
         ((venv, "nowhere"), 1, "is not a venv"),
-        ((), 2, "takes the venvs to delete"),
+        ((), 2, "takes the paths of the venvs to delete"),
     ]:
         assert said in machine.pyman("venvs", "--remove", *words, status=status).err
     assert before == (machine.exact(machine.path / "a"), machine.exact(machine.path / "shop"))

@@ -67,7 +67,7 @@ def test_followers_with_a_folder_elsewhere(tmp_path):
     machine.pyman("register", venv)
     before = machine.exact(machine.path / "app"), machine.exact(outside)
     (moved,) = machine.json("hold", "3.13", OLD)["moved"]
-    assert moved["notes"] == [{"path": venv, "note": "was not brought up to date: bin is a link to ../../outside"}]
+    assert moved["notes"] == [{"path": venv, "note": "was not updated: bin is a link to ../../outside"}]
     assert (machine.exact(machine.path / "app"), machine.exact(outside)) == before
     machine.pyman("unhold", "3.13")
     install_distribution(f"{venv}/lib/python3.13/site-packages", "eggs", "1.0", requires_python=">=3.13.10")
@@ -212,5 +212,5 @@ def test_a_venv_that_is_exchanged_while_its_packages_are_installed_is_not_tried(
     write(f"{tmp_path}/tools/uv", f"#!/bin/sh\nmv '{venv}' '{venv}-away'\nmv '{tmp_path}/theirs' '{venv}'\n", 0o755)
     path = f"{tmp_path}/tools:/usr/bin:/bin"
     refused = home.json("rebuild", "--force", "--installer", "uv", status=1, PATH=path)
-    assert "was exchanged for another folder" in str(refused), refused
+    assert "was replaced by another folder" in str(refused), refused
     assert not (tmp_path / "started").exists()

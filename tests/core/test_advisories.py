@@ -197,11 +197,11 @@ def test_a_release_beyond_the_table_never_fixes_0(one, other, said):
 def test_down_and_kept_away():
     fixes = between("3.13.8", "3.13.6")
     counted = "at least 3 known vulnerabilities, 1 critical, 1 high, rated by the PSF, known to 2026-10-01"
-    assert fixes_given_up(fixes, TODAY) == f"gives up fixes for {counted}"
-    assert fixes_kept_away(fixes, TODAY) == f"keeps away 3.13.8, which fixes {counted}"
+    assert fixes_given_up(fixes, TODAY) == f"loses fixes for {counted}"
+    assert fixes_kept_away(fixes, TODAY) == f"blocks 3.13.8, which fixes {counted}"
     unknown = between("3.15.0", "3.15.2")
     assert fixes_given_up(unknown, TODAY) == "what 3.15.2 fixes is not known here"
-    assert fixes_kept_away(unknown, TODAY) == "keeps away 3.15.2; what 3.15.2 fixes is not known here"
+    assert fixes_kept_away(unknown, TODAY) == "blocks 3.15.2; what 3.15.2 fixes is not known here"
 
 
 def test_whose_rating_it_is_and_how_old_the_table_is():

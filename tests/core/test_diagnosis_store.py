@@ -53,7 +53,7 @@ def test_missing_and_dangling_aliases():
     ]
     dangling = diagnose_aliases(Store("/s", (NEW,), (Alias("3.13", "3.13.9"), GOOD[1])))
     assert [(each.code, each.message) for each in dangling] == [
-        ("alias-dangling", "it leads to 3.13.9, which is not there")
+        ("alias-dangling", "it leads to 3.13.9, which does not exist")
     ]
     orphan = diagnose_aliases(Store("/s", (NEW,), (*GOOD, Alias("3.11", "3.11.2"))))
     assert [(each.code, each.repair) for each in orphan] == [("alias-dangling", "remove it")]
@@ -95,7 +95,7 @@ def test_interrupted_work():
         "install of 3.13.15 was cut off",
         "sweep",
     )
-    assert diagnose_unfinished([Interrupted("/s/runtimes/.x", "", "")])[0].message == "work was cut off"
+    assert diagnose_unfinished([Interrupted("/s/runtimes/.x", "", "")])[0].message == "an operation was interrupted"
 
 
 def listed(path, version, prefix="/home/u/python", uid=1000):

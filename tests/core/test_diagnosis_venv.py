@@ -161,7 +161,7 @@ INTERPRETER_RULES = {
     ),
     "no home": (
         {"home": None, "home_way": None},
-        ("dangling", "pyvenv.cfg names no home", "relink to 3.13, which is 3.13.15", "relink"),
+        ("dangling", "pyvenv.cfg does not set `home`", "relink to 3.13, which is 3.13.15", "relink"),
     ),
     "a home that is no path": (
         {"home": None, "home_way": None, "settings": cfg("home = bin\n")},
@@ -178,7 +178,7 @@ INTERPRETER_RULES = {
     ),
     "a home in a circle": (
         {"home": "/round/bin", "home_way": Way(("/round/bin",), reason=CIRCLE)},
-        ("dangling", "home is /round/bin, a circle of links", "relink to 3.13, which is 3.13.15", "relink"),
+        ("dangling", "home is /round/bin, a circular link", "relink to 3.13, which is 3.13.15", "relink"),
     ),
     "a link that leads nowhere": (
         {**DEAD, "way": Way(("/p/.venv/bin/python", "/gone/bin/python3.13"))},
@@ -199,7 +199,7 @@ INTERPRETER_RULES = {
         },
         (
             "dangling",
-            "bin/python leads in a circle: python -> python3 -> python",
+            "bin/python is a circular link: python -> python3 -> python",
             "relink to 3.13, which is 3.13.15",
             "relink",
         ),
@@ -316,7 +316,7 @@ INTERPRETER_RULES = {
     ),
     "a script without a home": (
         {**COPY, "copy": SCRIPT, "home": None, "home_way": None},
-        ("dangling", "pyvenv.cfg names no home", "`pyman rebuild` recreates it: bin/python is a script", ""),
+        ("dangling", "pyvenv.cfg does not set `home`", "`pyman rebuild` recreates it: bin/python is a script", ""),
     ),
     "a copy of another build": (
         {**COPY, "copy": OTHER_COPY},
@@ -425,7 +425,7 @@ INTERPRETER_RULES = {
     ),
     "a place that activation names": (
         {"moved_from": "/old/.venv"},
-        ("moved", "its scripts and activation name /old/.venv", "rewrite its scripts", "repair-moved"),
+        ("moved", "its scripts and activation refer to /old/.venv", "rewrite its scripts", "repair-moved"),
     ),
     "scripts of a venv that is gone": (
         {"contents": Contents(named=(Named("/old/.venv/bin/python", is_gone=True, scripts=("pip", "pip3")),))},
@@ -623,7 +623,7 @@ def test_a_repair_that_would_take_lent_packages_away_asks():
     assert unknown.message.endswith("; but its base may lend it packages, which 3.13.15 does not have")
     assert unknown.repair == "relink to 3.13, which is 3.13.15, without these packages"
     told = one(lent(), losses={key: ("numpy 1.26",)})
-    assert told.message.endswith("; but its base lends it numpy 1.26, which 3.13.15 does not have")
+    assert told.message.endswith("; but it uses numpy 1.26, which 3.13.15 does not have")
     assert one(lent(), losses={key: ()}).code == "stale-patch"
     # A rebuild, or what does nothing, takes nothing away.
     assert one(lent(libraries=())).code == "minor-mismatch"
@@ -655,12 +655,12 @@ def test_packages_that_fitted_an_older_release():
 def test_a_venv_whose_making_was_cut_off():
     plain = one(following(), unfinished={"/p/.venv": ()})
     assert (plain.code, plain.message, plain.action, plain.asks) == (
-        *("unfinished", "its making was cut off", "recreate"),
+        *("unfinished", "its creation was interrupted", "recreate"),
         True,
     )
     assert plain.repair == "recreate it with what is in it; `pyman register /p/.venv` keeps it as it is"
     files = one(following(), unfinished={"/p/.venv": ("/p/a.txt", "/p/b.txt")})
-    assert files.message == "installing a.txt and b.txt into it was cut off"
+    assert files.message == "installing a.txt and b.txt into it was interrupted"
     assert files.repair.startswith("recreate it with what is in it and install a.txt and b.txt; ")
     assert diagnose(following(), unfinished={"/other": ()}) == ()
 
@@ -751,7 +751,7 @@ def test_what_another_tool_owns_is_left_to_it_unless_that_is_allowed():
 def test_a_tree_that_may_be_packed_asks_first():
     finding = one(following(**FIXABLE, folder="/build/p/.venv", meant_for="/p/.venv"))
     assert finding.asks
-    assert finding.repair == "after a yes: make it executable"
+    assert finding.repair == "after confirmation: make it executable"
     assert finding.message == f"bin/pip may not be executed; {stage_reason('/build/p/.venv', '/p/.venv')}"
 
 

@@ -209,7 +209,7 @@ def test_what_nobody_asked_for_does_not_block():
         ),
         ("Killed\n", "Killed"),
         (PIP_18, "No matching distribution found for ham==1.0"),
-        ("", "it said nothing"),
+        ("", "it printed nothing"),
     ],
 )
 def test_one_line_says_why(output, reason):

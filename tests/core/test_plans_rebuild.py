@@ -284,7 +284,7 @@ def test_which_python_a_rebuild_looks_for(changes, asked, minor, requests, alias
 
 
 def test_a_venv_that_nothing_tells_about():
-    with pytest.raises(NotFound, match=r"nothing tells which Python /p/\.venv needs") as told:
+    with pytest.raises(NotFound, match=r"it is not known which Python /p/\.venv needs") as told:
         requested_python(following(**DEAD, settings=cfg("")), None)
     assert told.value.hint == "name one: `pyman rebuild -p 3.13 /p/.venv`"
 
@@ -407,7 +407,7 @@ def test_what_prevents_a_rebuild():
         "/p/.venv cannot be rebuilt with Python 3.13.15: "
         "a 1.0: it requires Python >=3.12; b 1.0: it requires Python >=3.12"
     )
-    assert newer.hint == "`--allow-newer a b` takes other versions of just these"
+    assert newer.hint == "`--allow-newer a b` allows other versions of only these"
     gone = package("ed", origin=EDITABLE)
     mixed = obstacles_of(rebuild_plan(package("a", python=">=3.12"), gone, missing=frozenset(("/src",))))
     assert mixed.hint == "put back what is missing, or uninstall these packages first"

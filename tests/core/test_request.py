@@ -284,7 +284,7 @@ def test_a_request_shows_what_was_written():
         (">=3.12,<3.14", "run `pyman install '>=3.12,<3.14'`"),
         ("pypy3.11", "run `pyman install pypy3.11`"),
         ("3.13.5+mine", "run `pyman install 3.13.5+mine --build`"),
-        ("cpython-3.13.5-windows-x86_64-none", "it names another platform than this one: name the version alone"),
+        ("cpython-3.13.5-windows-x86_64-none", "it is for another platform: give only the version"),
         ("graalpy3.12", "install it by other means, then run `pyman adopt PATH`"),
     ],
 )

@@ -232,10 +232,10 @@ def test_a_place_that_no_timer_can_name_is_refused(path):
         ("systemd", {"for_machine": True}, []),
         ("systemd", {"lingers": True}, []),
         ("systemd", {}, ["it runs only while you are logged in; `loginctl enable-linger` lets it run always"]),
-        ("launchd", {"for_machine": True}, ["a run that is missed while the Mac sleeps"]),
-        ("launchd", {}, ["it runs only while you are logged in", "a run that is missed while the Mac sleeps"]),
-        ("cron", {"has_daemon": True}, ["a run that is missed while the machine is off"]),
-        ("cron", {}, ["no cron daemon runs here", "a run that is missed while the machine is off"]),
+        ("launchd", {"for_machine": True}, ["a run missed while the Mac sleeps"]),
+        ("launchd", {}, ["it runs only while you are logged in", "a run missed while the Mac sleeps"]),
+        ("cron", {"has_daemon": True}, ["a run missed while the machine is off"]),
+        ("cron", {}, ["no cron daemon runs here", "a run missed while the machine is off"]),
     ],
 )
 def test_when_a_timer_does_not_run(kind, named, said):

@@ -344,12 +344,12 @@ def test_a_web_page_is_called_one_and_is_a_matter_of_the_network(server, cache, 
     [
         (lambda: status(404), "does not exist"),
         (lambda: status(500), "cannot answer"),
-        (lambda: status(403), "does not let us have"),
-        (lambda: redirect(PATH), "leads in circles"),
-        (lambda: cut(0), "broke off"),
-        (lambda: status(304), "to a plain question"),
-        (lambda: status(416), "to a plain question"),
-        (wrong_range, "to a plain question"),
+        (lambda: status(403), "denies access to"),
+        (lambda: redirect(PATH), "redirects in circles"),
+        (lambda: cut(0), "interrupted the transfer"),
+        (lambda: status(304), "to a plain request"),
+        (lambda: status(416), "to a plain request"),
+        (wrong_range, "to a plain request"),
     ],
 )
 def test_faults_that_stay(server, cache, web, fault, reason):

@@ -308,7 +308,7 @@ def test_a_runtime_that_can_be_removed_in_part_only_stays_whole_in_its_copy(tmp_
     never_renamed(folder)
     kept.add("a.py")
     with (
-        pytest.raises(PymanError, match=r"cannot be put back from .*/old: .*a.py") as told,
+        pytest.raises(PymanError, match=r"cannot be restored from .*/old: .*a.py") as told,
         WorkFolder(str(runtimes), "remove", "3.13.5", None) as work,
     ):
         work.set_aside(folder)
@@ -350,7 +350,7 @@ def test_a_name_that_cannot_be_given_back_keeps_the_work_folder(tmp_path):
     folder = make(runtimes / "3.13.5")
     before = tree(folder)
     with (
-        pytest.raises(PymanError, match="cannot be put back"),
+        pytest.raises(PymanError, match="cannot be restored"),
         WorkFolder(str(runtimes), "remove", "3.13.5", None) as work,
     ):
         work.set_aside(folder)
@@ -397,7 +397,7 @@ def test_a_venv_that_can_be_removed_in_part_only_is_said_to_lie_in_its_copy(tmp_
     backup = Backup(places, venv, "clear")
     with pytest.raises(PymanError) as told:
         backup.__enter__()
-    assert f"could not be put back from {backup.backup}" in told.value.message
+    assert f"could not be restored from {backup.backup}" in told.value.message
     assert backup.backup in told.value.hint
     assert tree(backup.backup) == before
     kept.clear()

@@ -82,7 +82,7 @@ def test_there_is_a_bound(place, tmp_path, monkeypatch):
     put(tmp_path, *(f"big/package/module{number}.py" for number in range(100)))
     write(f"{place}/big.pth", f"{tmp_path}/big\n")
     look = LooseFiles(str(place), ())
-    assert look.notes == [f"{tmp_path}/big was not looked at to the end: it has more than 50 files and folders"]
+    assert look.notes == [f"{tmp_path}/big was only partly checked: it has more than 50 files and folders"]
 
 
 # --- a real one: 3.13.15 exports a symbol that 3.13.5 does not

@@ -118,7 +118,7 @@ def test_another_venv_in_its_place_since_it_was_read(venv, tmp_path):
     make_venv(venv, "/nowhere/bin/python3.13")
     before = listing(venv)
     plan = Plan((ReplaceLink(f"{venv}/bin/python3.14", None, "/x"),), venv=place)
-    with pytest.raises(PymanError, match="exchanged for another folder"), transaction(tmp_path) as taking:
+    with pytest.raises(PymanError, match="replaced by another folder"), transaction(tmp_path) as taking:
         taking.take(plan)
     assert listing(venv) == before
 

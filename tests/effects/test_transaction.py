@@ -57,7 +57,7 @@ def test_what_cannot_be_put_back_stays_beside_and_is_told(places, monkeypatch):
     [kept] = [name for name in os.listdir(venv) if name.endswith(".kept")]
     with open(f"{venv}/{kept}", "rb") as opened:
         assert opened.read() == before
-    assert f"{file} could not be put back from {venv}/{kept}" in failure.message
+    assert f"{file} could not be restored from {venv}/{kept}" in failure.message
     assert failure.hint == f"rename {venv}/{kept} to {file} yourself"
     # The next change of that file does not take it for work that was cut off.
     monkeypatch.undo()
@@ -328,7 +328,7 @@ def test_what_belongs_to_another_user_is_refused(places, venv):
     os.chown(f"{venv}/bin/tool", 12345, -1)
     with pytest.raises(Refused, match="bin/tool belongs to another user") as told, Transaction(places) as transaction:
         transaction.take(Plan((ReplaceFile(f"{venv}/bin/tool", b"#!old\n", b"x"),), venv=VenvFolder(venv)))
-    assert told.value.hint == "let its owner run pyman"
+    assert told.value.hint == "ask its owner to run pyman"
     assert tree(venv)["bin/tool"][1] == b"#!old\n"
 
 

@@ -124,10 +124,10 @@ def test_nothing_is_left_of_what_went_well(stage):
 def test_one_process_at_a_time(stage):
     with Journal(stage.places, str(stage.venv), "venv") as first:
         for operation in ("venv", "clear"):
-            with pytest.raises(Locked, match="another process is making") as raised:
+            with pytest.raises(Locked, match="another process is creating") as raised:
                 Journal(stage.places, str(stage.venv), operation).__enter__()
             assert raised.value.code == "locked"
-        with pytest.raises(Locked, match="another process is making"):
+        with pytest.raises(Locked, match="another process is creating"):
             recover_venv(stage.places, str(stage.venv))
         assert recover(stage.places) == ()
         assert first.is_written

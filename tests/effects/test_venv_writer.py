@@ -158,7 +158,7 @@ def test_a_folder_that_is_exchanged_for_another_while_it_is_made(unfinished, tmp
         os.symlink(victim, work)
         os.mkdir("more", dir_fd=folder)
 
-    with pytest.raises(Changed, match="was exchanged by another process"):
+    with pytest.raises(Changed, match="was replaced by another process"):
         make(shared / "v", exchange, unfinished=unfinished)
     assert tree(victim) == ["bin", "mine"]
     assert (shared / "away/more").is_dir()
@@ -185,7 +185,7 @@ def test_an_empty_folder_that_is_exchanged_for_a_link(tmp_path, monkeypatch):
         os.rename(path, tmp_path / "away")
         os.symlink(victim, path)
 
-    with pytest.raises(Refused, match="made by another process"):
+    with pytest.raises(Refused, match="created by another process"):
         make(path, exchange)
     assert tree(victim) == []
 

@@ -92,7 +92,7 @@ class Crowd:
         allowed = {KILLED: (0, 1, -signal.SIGKILL), INTERRUPTED: (0, 1, 130, -signal.SIGINT)}.get(number, (0, 1))
         if number == INTERRUPTED and err.endswith("\nKeyboardInterrupt\n") and "<frozen importlib" in err:
             return  # Python was still loading what catches it, and says so in its way.
-        if process.returncode not in allowed or "Traceback" in err or "should not" in err:
+        if process.returncode not in allowed or "Traceback" in err or "unexpected failure" in err:
             self.problems.append(f"{words}, signal {number}: status {process.returncode}\n{out}\n{err}")
 
 

@@ -126,7 +126,7 @@ class Trial:
             strange = self._strange(world.snapshot())
             # A folder that lets things out and not in again, or that keeps an alias where it is, which decides what venvs
             # are linked to: it is said, and doctor ends it.
-            said = ("could not be put back from" in ended.err, "could not be repaired" in ended.out)
+            said = ("could not be restored from" in ended.err, "could not be repaired" in ended.out)
             is_told = wrong.fault == SHUT and any(said)
             if strange and not is_told:
                 yield f"{shown}neither as before nor as after: {strange}\n{ended}"
@@ -227,7 +227,7 @@ def _reasons(ended: Ended, wrong: Wrong) -> tuple[str, ...]:
 
 def _said(ended: Ended, wrong: Wrong | None) -> Iterator[str]:
     """What is wrong with what was said."""
-    if "Traceback" in ended.err or "should not" in ended.err:
+    if "Traceback" in ended.err or "unexpected failure" in ended.err:
         yield f"a bug: {ended}"
     elif ended.status < 0:
         yield f"ended by a signal: {ended}"

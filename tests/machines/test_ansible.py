@@ -177,7 +177,11 @@ def test_root_installs_from_a_wheelhouse_for_every_user(site, wheel, tmp_path):
             pyman_settings: /etc/ssh/pyman.toml
     """))  # fmt: skip
     words = ("-e", f"pyman_wheelhouse={house}")
-    site.hosts.ssh("db1", "root", "mkdir /usr/local/lib; printf 'offline = false\\n' > /etc/ssh/pyman.toml; chmod 600 /etc/ssh/pyman.toml")
+    site.hosts.ssh(
+        "db1",
+        "root",
+        "mkdir /usr/local/lib; printf 'offline = false\\n' > /etc/ssh/pyman.toml; chmod 600 /etc/ssh/pyman.toml",
+    )
     assert site.play(site.folder / "root.yml", *words, "--check").changed_of["db1-root"] > 0
     assert site.play(site.folder / "root.yml", *words).changed_of["db1-root"] > 0
     assert site.play(site.folder / "root.yml", *words).changed_of["db1-root"] == 0

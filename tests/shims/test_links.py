@@ -55,7 +55,7 @@ def test_links_are_made_kept_current_and_taken_back(machine):
 
     assert f"removed 1 link from {folder}" in machine.pyman("shims", "--unlink").out
     assert links(machine) == {"python3.13.99": "/usr/bin/python3"}
-    assert "there are no links" in machine.pyman("shims", "--unlink").out
+    assert "no links to shims" in machine.pyman("shims", "--unlink").out
     assert not os.path.exists(f"{machine.root}/links")
 
 
@@ -64,8 +64,8 @@ def test_a_name_that_is_taken_is_left_and_named(machine):
     folder.mkdir()
     (folder / "python3.13").write_text("mine")
     told = machine.pyman("shims", "--link", "own bin", cwd=machine.path)
-    assert f"{folder}/python3.13 is not pyman's, and was left alone" in told.err
-    assert f"{folder} is not on PATH here" in told.err
+    assert f"kept {folder}/python3.13: it is not a link of pyman" in told.err
+    assert f"{folder} is not on PATH" in told.err
     assert (folder / "python3.13").read_text() == "mine"
     machine.pyman("shims", "--unlink")
     assert os.listdir(folder) == ["python3.13"]
@@ -89,7 +89,7 @@ def test_a_folder_that_is_gone_is_not_made_again_and_one_that_fails_keeps_no_oth
     (machine.root / "links").write_text(f"{gone}\n{last}\n")
     told = machine.pyman("shims", "--unlink")
     assert told.out == f"removed 1 link from {last}\n"
-    assert f"{gone} does not exist: if it comes back, so do the links in it" in told.err
+    assert f"{gone} does not exist; if it comes back, the links in it do too" in told.err
 
 
 def test_what_came_into_the_place_of_a_link_meanwhile_is_left_alone(machine):

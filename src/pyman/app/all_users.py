@@ -44,7 +44,7 @@ def refuse_all_users(folders: object) -> None:
     if folders:
         from pyman.errors import UsageError
 
-        raise UsageError("`--all-users` takes no folders", hint="give one of them")
+        raise UsageError("`--all-users` and folders cannot be used together", hint="give one of them")
     pyman_for_users()
 
 

@@ -100,7 +100,7 @@ def _decide(
     decision = decide_build(request, store, sources.releases, built, options, force=force, mirror=sources.mirror)
     trouble = what_is_broken(decision.runtime, session.places) if isinstance(decision, Keep) else None
     if isinstance(decision, Keep) and trouble is not None:
-        session.observer.noted(f"Python {decision.runtime.name} is installed and broken: {trouble}")
+        session.observer.noted(f"Python {decision.runtime.name} is installed but broken: {trouble}")
         store = with_broken(store, {decision.runtime.name})
         decision = decide_build(request, store, sources.releases, built, options, mirror=sources.mirror)
     return decision
@@ -132,7 +132,7 @@ def _build_one(
     if not session.dry_run:
         prepare_folders(places)
         tarball = fetch_source(source, places, offline=session.offline, observer=observer)
-        observer.noted(f"building Python {decision.name} with {sources.engine.program}: this takes minutes")
+        observer.noted(f"building Python {decision.name} with {sources.engine.program}: this takes several minutes")
     replace = decision.replaces is not None and decision.replaces.is_managed
     archive = Archive(
         tarball,

@@ -101,14 +101,14 @@ def note_passed_over(session: Session, known: Catalogue) -> None:
     passed = known.passed_over
     if passed.lines or passed.artifacts:
         session.observer.noted(
-            f"skipped in the list of builds of {known.source}, because this pyman does not understand it: "
-            f"{passed.lines} lines, {passed.artifacts} builds"
+            f"warning: skipped {passed.lines} lines and {passed.artifacts} builds in the list of builds of "
+            f"{known.source}, which this version of pyman does not understand"
         )
 
 
 def stale_note(known: Catalogue) -> str:
     """That a list is an old one."""
-    return f"{known.source} was not asked: this is what it had when it was last reached"
+    return f"the list of builds of {known.source} comes from the cache and may be out of date"
 
 
 def nothing_newer(known: Known) -> str:
@@ -117,8 +117,8 @@ def nothing_newer(known: Known) -> str:
     if not lines:
         return "everything is up to date"
     return (
-        f"nothing newer is known, but {lines} lines of the list of builds are of a kind that this "
-        "pyman does not understand: a newer pyman may"
+        f"no newer release found, but this version of pyman does not understand {lines} lines of the list of builds; "
+        "a newer one may"
     )
 
 

@@ -43,7 +43,7 @@ def get_consent(
 ) -> tuple[str, ...]:
     """Make sure that the user wants what a venv loses by going to another Python; returns it, a sentence each.
 
-    That is a newer release, unless it `may_go_down`, and the packages that its base lends it and the other one does
+    That is a newer release, unless it `may_go_down`, and the packages of its base that the other one does
     not have. Raises Refused without a yes; `command` is the one that gives it.
     """
     sentences: list[str] = []
@@ -53,16 +53,18 @@ def get_consent(
     lost = Donors().losses(facts, target)
     if lost:
         code = BORROWS
-        sentences.append(f"its base lends it {told(lost)}, which {shown_release(target)} does not have")
+        sentences.append(f"it uses {told(lost)}, which {shown_release(target)} does not have")
     if not sentences or yes:
         return tuple(sentences)
     if session.dry_run:
-        session.observer.noted(f"this needs a yes: `{command}`")
+        session.observer.noted(f"this needs confirmation: `{command}`")
         return tuple(sentences)
     shown = short_path(session, facts.path)
     if confirmed(session, f"{shown}: {'; '.join(sentences)}. Go ahead?", yes=yes):
         return tuple(sentences)
-    raise Refused(f"{facts.path} was not changed: {'; '.join(sentences)}", hint=f"`{command}` goes ahead", code=code)
+    raise Refused(
+        f"{facts.path} was not changed: {'; '.join(sentences)}", hint=f"`{command}` does it anyway", code=code
+    )
 
 
 def shown_move(session: Session, facts: VenvFacts, target: Target) -> str:
@@ -95,11 +97,11 @@ def refuse_other_place(session: Session, facts: VenvFacts, command: str) -> None
 def refuse_stage(session: Session, facts: VenvFacts, command: str, *, yes: bool) -> None:
     """Ask whether a venv is to be changed that may lie in a tree for elsewhere; Refused without a yes (design.md 7)."""
     if facts.stage_reason and session.dry_run and not yes:
-        session.observer.noted(f"{facts.path} needs a yes (`--yes`): {facts.stage_reason}")
+        session.observer.noted(f"{facts.path} needs confirmation (`--yes`): {facts.stage_reason}")
         return
     if facts.stage_reason and not confirmed(session, f"{facts.path}: {facts.stage_reason}; change it?", yes=yes):
         raise Refused(
-            f"{facts.path} is left as it is: {facts.stage_reason}",
+            f"{facts.path} was not changed: {facts.stage_reason}",
             hint=f"if it really was moved there, run `pyman {command} --yes`",
             code=NEEDS_YES,
         )
@@ -114,5 +116,5 @@ def with_what_needs_yes(session: Session, yes: bool, take: Callable[[bool], Answ
             raise
         # What a yes does not help is refused once more.
         answer = take(True)
-        session.observer.noted(f"this needs a yes: {refusal.message}; {refusal.hint}")
+        session.observer.noted(f"this needs confirmation: {refusal.message}; {refusal.hint}")
         return answer

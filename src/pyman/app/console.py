@@ -11,6 +11,7 @@ import sys
 from pyman.core.escape import visible
 from pyman.core.record import record
 from pyman.effects.observer import Observer
+from pyman.effects.places import is_automated
 from pyman.errors import OUTPUT, PymanError
 
 TYPE_CHECKING = False
@@ -89,6 +90,8 @@ _TOGETHER = 500
 """Elements of a list that are made text at once."""
 _LONG = 1 << 16
 """Characters that are printed at once."""
+_STYLES = {"error": "1;31", "warning": "1;33", "hint": "36"}
+"""The prefixes of notes, and their colours on a terminal."""
 
 
 @record
@@ -135,12 +138,14 @@ class Answer:
 
 def answer_plainly(answer: Answer, *, quiet: bool = False) -> int:
     """Print an answer without tables, and return the exit status."""
-    escape = not answer.raw or is_terminal(sys.stdout)
     for line in answer.lines:
-        _write(sys.stdout, visible(line) if escape else line)
+        if answer.raw:
+            _write(sys.stdout, visible(line) if is_terminal(sys.stdout) else line)
+        else:
+            result(line)
     if not quiet:
-        for note in answer.notes:
-            _write(sys.stderr, visible(note))
+        for line in answer.notes:
+            note(line)
     if answer.error is not None:
         print_error(answer.error)
     return answer.exit_status
@@ -148,19 +153,66 @@ def answer_plainly(answer: Answer, *, quiet: bool = False) -> int:
 
 def result(text: str) -> None:
     """Print one line that was asked for."""
-    _write(sys.stdout, visible(text))
+    _write(sys.stdout, fitted(visible(text), sys.stdout))
 
 
 def print_error(error: PymanError) -> None:
     """Print a failure: what is wrong, and what to do."""
-    _write(sys.stderr, f"error: {visible(error.message)}")
+    note(f"error: {error.message}")
     if error.hint:
-        _write(sys.stderr, f"hint: {visible(error.hint)}")
+        note(f"hint: {error.hint}")
 
 
 def note(text: str) -> None:
     """Print one line about the work, while it is done."""
-    _write(sys.stderr, visible(text))
+    line = fitted(visible(text), sys.stderr)
+    kind, colon, rest = line.partition(":")
+    if colon and kind in _STYLES and is_coloured(sys.stderr):
+        line = f"\x1b[{_STYLES[kind]}m{kind}:\x1b[0m{rest}"
+    _write(sys.stderr, line)
+
+
+def end_interrupted_line() -> None:
+    """Begin a new line on the terminal, which has shown `^C` at the end of the last one."""
+    if is_terminal(sys.stderr):
+        _write(sys.stderr, "")
+
+
+def fitted(text: str, stream: TextIO | None) -> str:
+    """A line as it fits the terminal behind a stream: broken between words, never within a path or a command."""
+    width = _width_of(stream) if is_terminal(stream) else 0
+    return text if len(text) <= width or not width else "\n".join(_broken(text, width))
+
+
+def _broken(text: str, width: int) -> Iterator[str]:
+    """Lines of at most so many characters. A longer word is left to the terminal, so that it can still be copied."""
+    words = text.lstrip(" ")
+    begin = " " * (len(text) - len(words))
+    line, inner = begin, begin + "  "
+    commands = words.split("`")
+    # What is between backticks is one word; a number of them that is odd means nothing.
+    if len(commands) % 2:
+        words = "`".join(part.replace(" ", "\0") if number % 2 else part for number, part in enumerate(commands))
+    for word in words.split(" "):
+        if not line.strip(" "):
+            line += word
+        elif len(line) + 1 + len(word) <= width or len(inner) + len(word) > width:
+            line += f" {word}"
+        else:
+            yield line.replace("\0", " ")
+            line = inner + word
+    yield line.replace("\0", " ")
+
+
+def _width_of(stream: TextIO | None) -> int:
+    """Columns of a terminal; 0 where they are not known."""
+    named = os.environ.get("COLUMNS", "")
+    if named.isdecimal() and len(named) < len("10000"):
+        return int(named)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream is not None else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def answer_json(data: dict[str, Any], error: PymanError | None) -> None:
@@ -203,6 +255,13 @@ class CannotPrint(PymanError):
     code = OUTPUT
 
 
+def is_coloured(stream: TextIO | None) -> bool:
+    """True for a terminal that shows colours, unless the user wants none (NO_COLOR) or a service shows it (CI)."""
+    environ = os.environ
+    plain = environ.get("NO_COLOR") or environ.get("TERM", "") in ("", "dumb", "unknown") or is_automated(environ)
+    return is_terminal(stream) and not plain
+
+
 def is_terminal(stream: TextIO | None) -> bool:
     """True where a person reads along; False also for a stream that was closed before pyman began (`>&-`)."""
     return stream is not None and stream.isatty()
@@ -225,8 +284,8 @@ def _write(stream: TextIO | None, line: str, end: str = "\n") -> None:
         # `pyman list | head` has seen enough; and nobody could be told that nobody can be told.
         if not isinstance(error, BrokenPipeError) and stream is sys.stdout:
             raise CannotPrint(
-                f"the answer could not be written: {(error.strerror or str(error)).lower()}",
-                hint="see where the output goes",
+                f"the output could not be written: {(error.strerror or str(error)).lower()}",
+                hint="check where the output goes",
             ) from error
 
 
@@ -238,7 +297,7 @@ class Listener(Observer):
 
     def waiting(self, what: str, holder: str) -> None:
         """Say who is waited for."""
-        note(f"waiting for {what}, in use by {holder}")
+        note(f"waiting for {what}, used by {holder}")
 
     def began(self, task: str, total: int | None) -> None:
         """Say what is begun."""
@@ -261,6 +320,8 @@ def short_path(session: Session, path: str) -> str:
 
 
 def megabytes(size: int) -> str:
-    """`87 MiB`; below ten with one decimal."""
+    """`87 MiB`; below ten with one decimal, and KiB for less than a tenth."""
     value = size / (1 << 20)
+    if value < 0.1:
+        return f"{-(-size // 1024)} KiB"
     return f"{value:.1f} MiB" if value < 10 else f"{value:.0f} MiB"

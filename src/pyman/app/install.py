@@ -124,7 +124,7 @@ def _without_broken(session: Session, store: Store, requests: Sequence[Request])
         runtime = plan.installed_for(request, store)
         trouble = what_is_broken(runtime, session.places) if runtime is not None else None
         if runtime is not None and trouble is not None and runtime.name not in broken:
-            session.observer.noted(f"{python_name(runtime.release)} is installed and broken: {trouble}")
+            session.observer.noted(f"{python_name(runtime.release)} is installed but broken: {trouble}")
             broken.add(runtime.name)
     return with_broken(store, broken) if broken else store
 
@@ -321,13 +321,13 @@ def _adopt_instead(
     best = best_of(request, [(runtime.version, runtime.variant) for runtime in there])
     if best is not None:
         adopted = next(runtime for runtime in there if (runtime.version, runtime.variant) == best)
-        said = (f"kept {adopted.release} of {origin_of(adopted.target)}: {error.message}",)
+        said = (f"using {adopted.release} of {origin_of(adopted.target)}: {error.message}",)
         return InstallResult(request, adopted, already=True, said=said)
     externals, _ = discover(session.places)
     best = best_of(request, [(external.version, external.variant) for external in externals])
     if best is None:
         raise type(error)(
-            f"{error.message}, and no Python of this machine satisfies {request}", hint=error.hint, code=error.code
+            f"{error.message}, and no Python on this machine satisfies {request}", hint=error.hint, code=error.code
         )
     external = next(one for one in externals if (one.version, one.variant) == best)
     if not session.dry_run:
@@ -335,10 +335,10 @@ def _adopt_instead(
     runtime, moved, kept = adopt(session.places, external, session.observer, check=check, preview=session.preview)
     if kept is not None:
         return InstallResult(
-            request, runtime, already=True, said=(f"kept the one of {external.origin}: {error.message}",)
+            request, runtime, already=True, said=(f"using the Python of {external.origin}: {error.message}",)
         )
     done = session.shown("adopted", "would adopt")
-    said = (f"{error.message}: {done} {runtime.release} of {external.origin} at {external.prefix} instead",)
+    said = (f"{error.message}: {done} {runtime.release} of {external.origin} in {external.prefix} instead",)
     return InstallResult(request, runtime, already=False, moved=moved, said=said + tuple(notice_of_base(external)))
 
 
@@ -348,4 +348,4 @@ def notice_of_base(external: ExternalPython) -> list[str]:
     if not packages:
         return []
     shown = ", ".join(packages[:5]) + (f" and {len(packages) - 5} more" if len(packages) > 5 else "")
-    return [f"it holds packages of its own, which the next patch release will not have: {shown}"]
+    return [f"packages installed in it will not be in the next patch release: {shown}"]

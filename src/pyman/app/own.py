@@ -148,7 +148,7 @@ def _newer_python(session: Session, installation: Installation) -> Build | None:
         builds = known_builds(session, [request.text], max_age=0)
         [build] = wanted_builds([request], builds, (), platform())
     except (NetworkError, NotFound) as error:
-        session.observer.noted(f"pyman's own Python stays {own}: {error.message}")
+        session.observer.noted(f"pyman keeps running on Python {own}: {error.message}")
         return None
     return build if build.version > own else None
 
@@ -169,7 +169,7 @@ def _new_shims(session: Session, installation: Installation) -> tuple[str, ...]:
     start = installation.path if installation.by == ARCHIVE else os.path.join(installation.environment, "pyman.py")
     if not os.path.isdir(session.places.shims) or start_pyman(start, "--root", root, "--quiet", "shims"):
         return ()
-    return ("the shims were left as they are: run `pyman shims`",)
+    return ("the shims were not updated: run `pyman shims`",)
 
 
 def _by_hand(installation: Installation) -> str:
@@ -184,9 +184,12 @@ def _not_ours(installation: Installation, does: str, number: int) -> Refused:
         folder = os.path.dirname(installation.package)
         message, hint = f"this pyman runs from its source, {folder}", f"run `git -C {as_word(folder)} pull`"
     elif commands is not None:
-        message, hint = f"{installation.by} installed this pyman, and {does} it", f"run `{commands[number]}`"
+        message, hint = (
+            f"this pyman was installed by {installation.by}, which also {does} it",
+            f"run `{commands[number]}`",
+        )
     else:
-        message = f"{installation.by} installed this pyman, and {does} it"
+        message = f"this pyman was installed by {installation.by}, which also {does} it"
         hint = f"see the documentation of {installation.by}"
     return Refused(message, hint=hint, code=FOREIGN)
 

@@ -130,7 +130,7 @@ def _to_base(path: str, policy: Policy | None) -> ResolvedPath:
         path = _joined(os.path.dirname(path), os.readlink(path))
         if not os.path.lexists(path):
             raise NotFound(f"the link leads to {path}, which does not exist", hint="`pyman doctor` says what is broken")
-    raise BadRequest(f"{path} leads round in a circle", hint="name the interpreter itself", exit_status=1)
+    raise BadRequest(f"{path} is a circular link", hint="name the interpreter itself", exit_status=1)
 
 
 def _name_that_stays(path: str) -> str:
@@ -156,7 +156,9 @@ def _base_of_venv(venv: str, policy: Policy | None) -> tuple[str, Policy | None]
         ) from None
     if settings.home is None:
         raise BadRequest(
-            f"{venv}/{FILE_NAME} names no home", hint="run `pyman doctor --fix` on it, or name another", exit_status=1
+            f"{venv}/{FILE_NAME} does not set `home`",
+            hint="run `pyman doctor --fix` on it, or name another interpreter",
+            exit_status=1,
         )
     home = _joined(venv, settings.home)
     for name in (*_names_for(venv, settings), *_names_in(home)):

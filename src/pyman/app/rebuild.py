@@ -57,9 +57,7 @@ def carry_out(session: Session, plan: RebuildPlan) -> Rebuilt:
     """
     places, facts = session.places, plan.facts
     for process in processes_of_venv(facts.folder):
-        session.observer.noted(
-            f"process {process.pid} ({process.command}) runs in {facts.path}: start it again afterwards"
-        )
+        session.observer.noted(f"process {process.pid} ({process.command}) runs in {facts.path}: restart it afterwards")
     old = Backup(places, facts.folder, "rebuild", session.observer)
     try:
         with old:
@@ -113,7 +111,7 @@ def _install(session: Session, plan: RebuildPlan) -> RebuildPlan:
             free = {one.normalized for one in wider.reinstallation.resolved}
             if not free.issuperset(error.packages) or wider.relaxed == plan.relaxed:
                 raise _explained(plan, error) from error
-            session.observer.noted(f"{', '.join(error.packages)}: other versions are tried")
+            session.observer.noted(f"{', '.join(error.packages)}: trying other versions")
             plan = wider
             continue
         break
@@ -151,14 +149,14 @@ def recover_what_was_cut_off(session: Session) -> None:
     with hold(places.lock, session.observer, what="the store"):
         for one in recover(places):
             if one.outcome == LEFT:
-                told = f"it could not be undone: {one.reason}"
+                told = f"could not be undone: {one.reason}"
             else:
-                told = "that was finished" if one.outcome == FINISHED else "that was undone"
-            session.observer.noted(f"{one.venv} was being changed when pyman was cut off: {told}")
+                told = "was completed" if one.outcome == FINISHED else "was undone"
+            session.observer.noted(f"an interrupted change of {one.venv} {told}")
 
 
 def recreate_unfinished(session: Session, facts: VenvFacts) -> None:
-    """Rebuild a venv whose making was cut off, and install what was being installed into it.
+    """Rebuild a venv whose creation was interrupted, and install what was being installed into it.
 
     Raises PymanError; the venv is then as it was.
     """
@@ -263,9 +261,9 @@ def _take_over(plan: RebuildPlan, backup: str, new: VenvFacts, made: VenvFolder,
     _keep_settings(facts, new, made)
     notes: tuple[str, ...] = ()
     if user_files:
-        notes += (f"kept what no package had put there: {_some(user_files)}",)
+        notes += (f"kept files that belong to no package: {_some(user_files)}",)
     if repointed:
-        notes += (f"bin/python starts what named an interpreter that is gone: {_some(repointed)}",)
+        notes += (f"the interpreter of these programs is gone, so bin/python now runs them: {_some(repointed)}",)
     return notes
 
 
@@ -296,7 +294,7 @@ def _refuse_programs_that_fail(smoke_test: SmokeTest, backup: str, session: Sess
     if before is None:
         return tuple(f"bin/{name} does not start: {reason}" for name, reason in failing.items())
     _refuse(
-        [f"bin/{name} starts no more: {reason}" for name, reason in failing.items() if name not in before],
+        [f"bin/{name} no longer starts: {reason}" for name, reason in failing.items() if name not in before],
         "`--allow-newer` with the name of its package allows a version that fits",
     )
     return ()

@@ -125,7 +125,7 @@ def _packages(facts: VenvFacts) -> tuple[tuple[Package, ...], tuple[str, ...]]:
     for problem in facts.problems:
         if problem.path.startswith(f"{facts.folder}/lib"):
             raise PymanError(
-                f"{problem.path} cannot be read: {problem.reason}", hint="see why, then run the same command again"
+                f"{problem.path} cannot be read: {problem.reason}", hint="fix that, then run the same command again"
             )
     if facts.library is None:
         return (), ()
@@ -163,11 +163,13 @@ def refuse_obstacles(plan: RebuildPlan) -> None:
     try:
         lacking = missing_space(plan.facts.folder)
     except OSError as error:
-        raise PymanError(f"{plan.facts.path} cannot be read: {error}", hint="look at it, then try again") from error
+        raise PymanError(
+            f"{plan.facts.path} cannot be read: {error}", hint="check it, then run the same command again"
+        ) from error
     if lacking:
         raise DiskFull(
             f"there is not enough space for a second copy of {plan.facts.path}: {(lacking >> 20) + 1} MiB short",
-            hint="make room on that disk, then run the same command again",
+            hint="free some space on that disk, then run the same command again",
         )
 
 
@@ -184,7 +186,7 @@ def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
     refuse_foreign(facts, options)
     if is_own(facts.folder):
         raise Refused(
-            f"{facts.path} is what pyman itself runs in",
+            f"{facts.path} is the environment that pyman itself runs in",
             hint="install pyman for the user, outside of this venv, and run that one",
             code=OWN_VENV,
         )

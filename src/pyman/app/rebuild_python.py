@@ -33,7 +33,7 @@ def get_python(
         return requested, *found, ()
     wanted = next((request for request in requested.requests if request.kind not in ("path", "system")), None)
     if wanted is None:
-        raise NotFound(f"no Python answers to {requested.requests[0]}", hint="name another: `pyman rebuild -p 3.13`")
+        raise NotFound(f"no Python matches {requested.requests[0]}", hint="name another: `pyman rebuild -p 3.13`")
     try:
         request, choice, said = _fetched(session, facts, requested, wanted)
     except PymanError:
@@ -50,7 +50,7 @@ def get_python(
 
 
 def installed_python(session: Session, facts: VenvFacts, options: RebuildOptions) -> Choice | None:
-    """The Python of the new venv where that is installed already."""
+    """The Python of the new venv where that is already installed."""
     requested = requested_python(facts, options.python, options.minor)
     found = _installed(session, facts, requested, requested.requests)
     return found[1] if found is not None else None

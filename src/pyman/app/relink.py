@@ -115,7 +115,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
         get_consent(session, facts, target[0], yes=False, command=command, may_go_down=True)
         link_venv(session, facts, *target)
         after = read_one(session.places, facts.path) or facts
-        line = f"{shown}: same minor, so it was linked to {target[0].home}, with its packages"
+        line = f"{shown}: same minor version, so it was linked to {target[0].home}and kept its packages"
         return relinked_data(facts, after, count, "relinked"), line
     if not wanted:
         line = f"{shown}: nothing is wrong with it; `--yes` recreates it anyway"
@@ -139,7 +139,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
             hint=f"run `pyman rebuild {as_word(facts.path)} --yes` to recreate it",
         )
     after = outcome.facts or facts
-    line = f"{shown}: same minor, so it was repaired in place, with its packages"
+    line = f"{shown}: same minor version, so it was repaired in placeand kept its packages"
     return relinked_data(facts, after, count, "relinked"), line
 
 
@@ -186,7 +186,7 @@ def named_venv(session: Session, text: str | None) -> VenvFacts:
             hint = f"did you mean {as_word(os.path.join(named, '.venv'))}?"
         raise NotFound(f"there is no venv at {path}", hint=hint)
     if facts.uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
+        raise Refused(f"{path} belongs to another user", hint="ask its owner to run pyman", code=NOT_YOURS)
     return facts
 
 

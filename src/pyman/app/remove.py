@@ -64,7 +64,7 @@ def to_remove(session: Session, store: Store, text: str) -> Runtime:
         root = store.beneath.root
         raise ReadOnly(
             f"{python_name(text)} is in the system store {root}, not in yours",
-            hint=f"the administrator removes it with `pyman --root {as_word(root)} uninstall {as_word(text)}`",
+            hint=f"the administrator can remove it with `pyman --root {as_word(root)} uninstall {as_word(text)}`",
         )
     if not fitting:
         raise NotFound(f"{python_name(text)} is not installed", hint="see `pyman list`")
@@ -183,7 +183,7 @@ class Pruned:
             lines.append(f"{free} {megabytes(sum(size for _, size in self.removed))}")
             lines += [f"{alias} {can} no longer be rolled back" for alias in self.without_way_back]
         elif not any(runtime.is_managed for runtime in self.store.runtimes):
-            lines.append("nothing to remove: pyman has installed no Python")
+            lines.append("nothing to remove: no Python was installed by pyman")
         elif not lines:
             lines.append("nothing to remove: every Python that pyman installed is used")
         return lines
@@ -252,6 +252,6 @@ def _refusal(kept: list[tuple[Runtime, Dependent]]) -> PymanError | None:
         return None
     return Refused(
         f"{', '.join(names)} may be in use: {next(one.who for _, one in kept if one.why == 'processes')}",
-        hint="stop the programs that run on Pythons of pyman, then run `pyman prune --force`",
+        hint="stop the programs that run on pyman's Pythons, then run `pyman prune --force`",
         code=IN_USE,
     )

@@ -124,7 +124,7 @@ def repair_venv(
         if finding is None:
             break
         if finding.asks and not allowed(finding):
-            repaired.append(RepairResult(finding, OPEN, "not wanted"))
+            repaired.append(RepairResult(finding, OPEN, "declined"))
             continue
         try:
             with Part(whole=True):
@@ -143,7 +143,7 @@ def repair_venv(
 def _confirmed(repaired: RepairResult, left: tuple[Finding, ...]) -> RepairResult:
     """A repair that left its finding where it was has failed, whatever it says."""
     if repaired.status == FIXED and any(one.code == repaired.finding.code for one in left):
-        return replace(repaired, status=FAILED, why="it is still so afterwards")
+        return replace(repaired, status=FAILED, why="the problem remains after the repair")
     return repaired
 
 
@@ -197,7 +197,8 @@ def _repair_moved(session: Session, finding: Finding, facts: VenvFacts, store: S
     if not left or facts.old_place is None:
         return ""
     more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
-    return f"{finding.repair}; not changed, and naming {facts.old_place}: {', '.join(left[:_MOST_NAMED])}{more}"
+    named = ", ".join(left[:_MOST_NAMED])
+    return f"{finding.repair}; these still refer to {facts.old_place} and were not changed: {named}{more}"
 
 
 def _old_record(session: Session, facts: VenvFacts) -> tuple[Step, ...]:
@@ -275,7 +276,7 @@ def locked_store(session: Session) -> Iterator[None]:
 
 
 def _nothing_to_do(path: str) -> NotFound:
-    return NotFound(f"nothing is known that would repair {path}", hint="`pyman rebuild` recreates it with its packages")
+    return NotFound(f"there is no automatic repair for {path}", hint="`pyman rebuild` recreates it with its packages")
 
 
 def _contents(finding: Finding, facts: VenvFacts) -> Iterator[tuple[str, bytes]]:
@@ -306,7 +307,7 @@ def _install(session: Session, facts: VenvFacts, finding: Finding, store: Store,
     if Donors().losses(facts, target):
         raise installed.error  # What it would lose was not in the question.
     _take_steps(session, relink, facts, store, log)
-    return f"{finding.argument} cannot be had ({installed.error.message}), so it follows its minor from now on"
+    return f"{finding.argument} is not available ({installed.error.message}), so the venv now follows its minor version"
 
 
 def _hold_back(session: Session, facts: VenvFacts, finding: Finding, store: Store, log: RepairLog) -> None:

@@ -96,7 +96,7 @@ def turn_on(
     if chosen is None or not tools.tool(chosen):
         raise PymanError(
             f"{chosen} is not available here" if chosen else "neither systemd nor cron is available to this user",
-            hint=f"have whatever runs programs here start `{' '.join(own_command())} schedule run` once a day",
+            hint=f"run `{' '.join(own_command())} schedule run` once a day with a scheduler of this system",
             code=NO_TIMER,
         )
     schedule, notes = _schedule(session, tools, when, fix=fix)
@@ -231,7 +231,7 @@ def _run(session: Session, environ: dict[str, str], *, fix: bool, notices: bool)
     session.observer.noted("checking venvs")
     examined = ask_pyman(["doctor", "--no-search", *(["--fix"] if fix else []), *dry_run], environ)
     if examined.complaint or "findings" not in examined.data or examined.status == _COULD_NOT_LOOK:
-        errors.append(f"doctor: {examined.complaint or 'it could not look'}")
+        errors.append(f"doctor: {examined.complaint or 'it could not check'}")
     return keep(run_of(began, upgraded.data, examined.data, errors, before=before))
 
 
@@ -239,4 +239,4 @@ def failure_of_run(run: UpkeepRun) -> PymanError | None:
     """What a run failed with; None for one that did all that it could."""
     if run.status not in (FAILED, UNFINISHED):
         return None
-    return PymanError("; ".join(run.errors) or "the run was cut off", hint="run `pyman schedule run` to try it now")
+    return PymanError("; ".join(run.errors) or "the run was interrupted", hint="run `pyman schedule run` to try it now")

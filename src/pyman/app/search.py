@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pyman.app.console import Session, is_terminal, short_path
+from pyman.app.console import Session, end_interrupted_line, is_terminal, short_path
 from pyman.effects.venvs.home_search import (
     ANOTHER_USERS,
     GUARDED,
@@ -19,7 +19,7 @@ from pyman.errors import NOT_SEARCHED, Refused
 
 _MOST_NAMED = 3
 _REASONS = {
-    ROOT: "it is the root of all folders",
+    ROOT: "it is the root folder",
     NETWORK: "it is on a network ({})",
     ANOTHER_USERS: "it belongs to another user",
     GUARDED: "macOS asks before a program looks into it",
@@ -48,8 +48,8 @@ def search_before_removal(session: Session, wanted: bool | None, made: HomeSearc
     search = made or _search(session, may_end=False)
     if search.not_searched:
         raise Refused(
-            f"venvs that need it may be where pyman could not look: {'; '.join(_reasons(session, search))}",
-            hint="`--no-search` goes ahead without counting them",
+            f"pyman could not search everywhere for venvs that need it: {'; '.join(_reasons(session, search))}",
+            hint="use `--no-search` to go ahead without searching",
             code=NOT_SEARCHED,
         )
     return search
@@ -59,6 +59,8 @@ def _search(session: Session, *, may_end: bool) -> HomeSearch:
     settings = short_path(session, session.places.config)
     told = f"searching for venvs (`--no-search` skips this, `folders = []` in {settings} turns it off)"
     search = search_home(session.places, session.observer, told=told, may_end=may_end, record=not session.dry_run)
+    if not search.is_whole:
+        end_interrupted_line()
     if session.preview is not None:
         session.preview.found = search.venvs
     return search

@@ -162,7 +162,7 @@ def located_in(
         path = system_program(environ, store, name)
         if path is None:
             raise NoPython(
-                f"no `{name}` is on PATH but shims, and {selection.source} requests the system's",
+                f"`{name}` is on PATH only as a shim, but {selection.source} requests that of the system",
                 hint="choose another Python with `pyman use`",
             )
         return Located(path, selection, asked, None)
@@ -207,7 +207,7 @@ def in_active_venv(environ: Mapping[str, str], name: str) -> Located | None:
     path = os.path.join(settings.home, own)
     if not os.path.isfile(path) or not os.access(path, os.X_OK):
         raise NoPython(
-            f"the Python of the active venv {venv} has no program `{own}`", hint="look for a package that brings it"
+            f"the Python of the active venv {venv} has no program `{own}`", hint="install a package that provides it"
         )
     starter = "" if own.startswith("python") else f"{venv}/bin/python"
     return Located(path, Selection(Request(venv, "path"), ACTIVE_VENV), (), None, starter)
@@ -274,15 +274,15 @@ def _program_of(choice: Choice, name: str) -> str:
         own = own_program(name, minor) if not is_other else None
         if own is None:
             raise NoPython(
-                f"`{name}` is not a program of {python_name(choice.release)}, which pyman did not install",
-                hint="make a venv that has it, with `pyman venv`",
+                f"{python_name(choice.release)} (adopted) has no program `{name}`",
+                hint="install it in a venv: `pyman venv`",
             )
         # An interpreter that a path named may be called anything.
         path = choice.executable if own == f"python{minor}" else os.path.join(choice.home, own)
     if not os.path.isfile(path) or not os.access(path, os.X_OK):
         raise NoPython(
             f"{python_name(choice.release)} has no program `{os.path.basename(path)}`",
-            hint="make a venv that has it, with `pyman venv`",
+            hint="install it in a venv: `pyman venv`",
         )
     return path
 
@@ -504,7 +504,7 @@ def explain_steps(located: Located, name: str) -> tuple[str, ...]:
     elif choice.policy == "follow" and choice.through is not None:
         lines.append(f"{choice.through} is an alias of {choice.release}")
     else:
-        lines.append(f"{request} is the patch release {choice.release} and no other")
+        lines.append(f"{request} is exactly the patch release {choice.release}")
     lines.append(f"{name} runs {located.path}")
     return tuple(lines)
 

@@ -34,9 +34,7 @@ def last_run(session: Session, wanted: Sequence[str]) -> tuple[Repairs, ...]:
         if not all(plan_of(repairs).is_settled for repairs in run):
             return run
     where = f" of {', '.join(wanted)}" if wanted else ""
-    raise NotFound(
-        f"there is no repair{where} to take back", hint="only repairs that `pyman doctor --fix` has made are recorded"
-    )
+    raise NotFound(f"there is no repair{where} to undo", hint="only repairs by `pyman doctor --fix` are recorded")
 
 
 def plan_of(repairs: Repairs) -> Undo:

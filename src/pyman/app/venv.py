@@ -138,8 +138,8 @@ def _refuse_broken_alias(store: Store, request: Request, choice: Choice) -> None
     target = store.linked(alias.target) if alias is not None else None
     if alias is None or (target is not None and target.whole):
         return
-    hint = f"run `pyman install --force {alias.target}` to put it back, or `pyman doctor` to see what is wrong"
-    raise BrokenRuntime(f"{python_name(alias.target)} is broken, which {alias.name} leads to", hint=hint)
+    hint = f"run `pyman install --force {alias.target}` to reinstall it, or `pyman doctor` to see what is wrong"
+    raise BrokenRuntime(f"{python_name(alias.target)}, which {alias.name} points at, is broken", hint=hint)
 
 
 def make_venv(
@@ -191,7 +191,7 @@ def make_venv(
         if making.recorded_in == places.own_root != places.root:
             notes = (f"it is recorded in {places.own_root}, because {places.root} cannot be written", *notes)
         return Answer(_data(spec, choice), _lines(shown, choice), notes=notes)
-    raise PymanError("the alias is moved by others all the time", hint="run the same command again later")
+    raise PymanError("other processes keep moving the alias", hint="run the same command again later")
 
 
 def plan_venv(places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions, store: Store) -> Answer:
@@ -261,7 +261,7 @@ def place_of(folder: str, cwd: str, *, clear: bool = False) -> str:
         try:
             os.getcwd()
         except OSError:
-            raise PymanError("the folder that you are in is gone", hint="go to another one first") from None
+            raise PymanError("the current folder no longer exists", hint="change to another folder first") from None
     path = os.path.abspath(os.path.join(cwd, folder))
     if os.path.islink(path) and os.path.isdir(path):
         if not os.path.samefile(path, "."):
@@ -269,7 +269,7 @@ def place_of(folder: str, cwd: str, *, clear: bool = False) -> str:
         path = os.path.realpath(path)  # The folder that the user is in, reached through a link.
     if os.pathsep in path:
         raise Refused(
-            f"{path} holds `{os.pathsep}`, which parts the folders of PATH: a venv there could not be activated",
+            f"{path} holds `{os.pathsep}`, which separates the folders of PATH: a venv there could not be activated",
             hint="choose a folder without it",
             code=PATH_SEPARATOR,
         )
@@ -300,13 +300,13 @@ def place_for_venv(places: Places, path: str, *, clear: bool) -> Occupant:
         entry = read_entry(journal_path(places, path))
         if entry is not None and entry.is_unfinished:
             raise Refused(
-                f"{path} is a venv already, and its installation was cut off",
+                f"{path} is already a venv, but its installation was interrupted",
                 hint=f"run `pyman doctor --fix --yes {as_word(path)}` to recreate it with what is in it, "
                 "or use `--clear` to replace it",
                 code=EXISTS,
             )
         raise Refused(
-            f"{path} is a venv already",
+            f"{path} is already a venv",
             hint="use `--clear` to recreate it, or `pyman doctor --fix` to repair it",
             code=EXISTS,
         )
@@ -326,7 +326,7 @@ def place_for_venv(places: Places, path: str, *, clear: bool) -> Occupant:
         "file": ("is not a folder", NOT_A_FOLDER),
         "mount": ("is a mount point", MOUNT),
         "home": ("is your home folder", HOME),
-    }.get(there, ("is not empty and no venv; nothing was touched", NOT_EMPTY))
+    }.get(there, ("is not empty and is not a venv; nothing was changed", NOT_EMPTY))
     raise Refused(f"{path} {words}", hint="choose another folder", code=code)
 
 
@@ -350,10 +350,10 @@ def _shown(path: str, cwd: str) -> str:
 def _lines(shown: str, choice: Choice, *, planned: bool = False) -> tuple[str, ...]:
     first = f"{'would create' if planned else 'created'} {shown} with {python_name(choice.release)}"
     if choice.policy == "follow" and choice.through is not None:
-        return (first, f"follows {choice.through} (now {choice.release}); home is {choice.home}")
+        return (first, f"follows {choice.through} (now {choice.release})")
     if choice.policy == "follow":
         return (first, f"uses {choice.home} and is upgraded with it")
-    return (first, f"pinned to {choice.release}; home is {choice.home}")
+    return (first, f"pinned to {choice.release}")
 
 
 # Making one venv: layout, packages, record; and looking once more whether its alias is still the right one.
@@ -411,7 +411,7 @@ class Making:
             # Who moves an alias asks the recorded venvs whether they can follow. This one was none of them until now.
             choice = choose_again() if self._has_moved() else self._choice
             if (choice.executable, choice.policy) != (self._choice.executable, self._choice.policy):
-                raise AliasMoved(f"{self._choice.through} was moved meanwhile")
+                raise AliasMoved(f"{self._choice.through} was moved in the meantime")
             if before_keeping is None:
                 new.keep()
             else:

@@ -47,7 +47,7 @@ def adopt(
         pyman adopt ~/.pyenv/versions/3.12.1 /usr/bin/python3
     """
     if every and paths:
-        raise UsageError("`--all` takes no path", hint="leave one of the two away")
+        raise UsageError("`--all` and paths cannot be used together", hint="leave one of them out")
     if every or not paths:
         externals, notes = discover(session.places)
         if session.verbose:
@@ -85,9 +85,9 @@ def _show(session: Session, externals: list[ExternalPython]) -> Answer:
                 "adopted": there,
             }
         )
-    notes = ("adopt them with `pyman adopt --all`, or one by its place",)
+    notes = ("adopt them with `pyman adopt --all`, or one with `pyman adopt PATH`",)
     if all(row[-1] for row in rows):
-        notes = ("nothing is left to adopt",) if rows else ("found no other Python",)
+        notes = ("nothing is left to adopt",) if rows else ("no other Python found",)
     table = Table(("Python", "From", "Place", "Here"), tuple(rows))
     return Answer({"found": found, "installed": [], "changed": [], "moved": []}, table=table, notes=notes)
 
@@ -132,10 +132,10 @@ def _adopted(
 
 def _kept(kept: KeepInstalled) -> str:
     if kept.is_same:
-        return f"{kept.runtime.name} is adopted already, from {kept.external.prefix}"
+        return f"{kept.runtime.name} is already adopted, from {kept.external.prefix}"
     place = kept.runtime.target or kept.runtime.path
     if os.path.realpath(place) == kept.external.prefix:
-        return f"{kept.runtime.name} is pyman's own, in {place}"
+        return f"{kept.runtime.name} is already managed by pyman, in {place}"
     return (
         f"kept {kept.runtime.name} ({origin_of(kept.runtime.target)}, in {place}); "
         f"{kept.external.prefix} is the same release and was not adopted"

@@ -46,15 +46,16 @@ def cache(
     sizes = dict.fromkeys(KINDS, 0)
     for entry in found.entries:
         sizes[entry.name.kind] += entry.size
+    total = sum(sizes.values())
     data = {
         "path": folder,
         "kinds": [{"kind": kind, "bytes": size} for kind, size in sizes.items()],
-        "bytes": sum(sizes.values()),
+        "bytes": total,
         "changed": [],
     }
     rows = tuple((kind, megabytes(size)) for kind, size in sizes.items() if size)
-    notes = ("`pyman cache clean` removes it",) if rows else ()
-    return Answer(data, (f"{megabytes(sum(sizes.values()))} in {folder}",), Table(("What", "Size"), rows), notes)
+    notes = (f"`pyman cache clean` frees {megabytes(total)}",) if rows else ()
+    return Answer(data, (f"{megabytes(total)} in {folder}",), Table(("What", "Size"), rows), notes)
 
 
 def _clean(session: Session, folder: str) -> Answer:
@@ -63,7 +64,7 @@ def _clean(session: Session, folder: str) -> Answer:
 
     def answer() -> Answer:
         data = {"changed": cleaned.removed, "freed": cleaned.freed, "kept": cleaned.busy}
-        line = f"{freed} {megabytes(cleaned.freed)} in {folder}" if cleaned.removed else f"there is nothing in {folder}"
+        line = f"{freed} {megabytes(cleaned.freed)} in {folder}" if cleaned.removed else f"{folder} is empty"
         return Answer(data, (line,), notes=tuple(cleaned.busy))
 
     session.if_cut_off(answer)
@@ -71,5 +72,5 @@ def _clean(session: Session, folder: str) -> Answer:
         plan_cleaning(folder, cleaned)
     else:
         clean_cache(folder, cleaned)
-    left = (f"{path} is not pyman's, and was left alone" for path in read_cache(folder).foreign)
+    left = (f"kept {path}: pyman did not create it" for path in read_cache(folder).foreign)
     return replace(answer(), notes=(*cleaned.busy, *left))

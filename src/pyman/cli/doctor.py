@@ -192,11 +192,11 @@ def _why_not_searched(folder: str) -> PymanError | None:
 
 
 def _with_yes_for_found(session: Session, done: _Fixing, waiting: list[str], *, yes: bool) -> list[str]:
-    """Those to repair: what only a search has found after one yes for all, which makes records of them."""
+    """Those to repair: what only a search found after one yes for all, which makes records of them."""
     found = [path for path in waiting if path in done.venvs and done.venvs[path].known == "search"]
     if not found:
         return waiting
-    question = f"only a search has found {count_of_venvs(len(found))} of these; repair those too?"
+    question = f"only a search found {count_of_venvs(len(found))} of these; repair those too?"
     if not confirmed(session, question, yes=yes):
         done.not_wanted = len(found)
         return [path for path in waiting if path not in found]
@@ -218,7 +218,7 @@ class _Fixing:
         self._asked = asked
         self.repaired: list[RepairResult] = []
         self.not_wanted = 0
-        """How many venvs need a yes, because only a search has found them."""
+        """How many venvs need a yes, because only a search found them."""
         self.look_at(seen)
 
     def look_at(self, seen: Examination) -> None:

@@ -10,7 +10,7 @@ Import-light.
 from __future__ import annotations
 
 from pyman import __version__
-from pyman.app.console import Answer, Listener, answer_plainly, print_error
+from pyman.app.console import Answer, Listener, answer_plainly, end_interrupted_line, print_error
 from pyman.core.record import record, replace
 from pyman.effects.places import Places, check_owner, read_places, shipped
 from pyman.errors import Interrupted, NoPython, PymanError, UsageError, bug
@@ -112,6 +112,7 @@ def run(verb: str, words: CommandLine, environ: Mapping[str, str]) -> int | None
     except PymanError as error:
         return _fail(error)
     except KeyboardInterrupt:
+        end_interrupted_line()
         return _fail(Interrupted("interrupted"))
     except Exception as error:  # as in cli/verb.py
         if environ.get("PYMAN_TRACEBACK"):
@@ -138,7 +139,7 @@ def run_shim(arguments: list[str], environ: Mapping[str, str], root: str | None 
 
     try:
         if not arguments:
-            raise UsageError("`pyman shim` takes the name of a program", hint="it is what the shims call")
+            raise UsageError("`pyman shim` needs the name of a program", hint="only the shims call it")
         places = read_places(environ, root)
         check_owner(places.root)
         check_owner(places.runtimes)

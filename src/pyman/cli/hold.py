@@ -77,13 +77,13 @@ def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: 
         session.places, name, None, session.observer, check=not no_check, force=force, preview=session.preview
     )
     target = session.store().alias_target(name)
-    where = f", at {target.name}" if target is not None else ""
+    stays = f" and {session.shown('stays', 'would stay')} at {target.name}" if target is not None and not moved else ""
     reasons = Reasons(session)
     return Answer(
         {"changed": [name], "moved": moved_data(moved, reasons)},
         (
             *moved_lines(moved, reasons, planned=session.dry_run),
-            f"{name} {session.shown('is no longer', 'would no longer be')} held{where}",
+            f"{name} {session.shown('is no longer', 'would no longer be')} held{stays}",
         ),
         status=moved_status(moved),
     )
@@ -104,7 +104,7 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
     target = rollback_target(store, name)
     if target is None:
         raise NotFound(
-            f"there is nothing older than {present.name if present else name} to go back to",
+            f"no release older than {present.name if present else name} is installed",
             hint=f"install it first: `pyman install {name}.N`, then `pyman hold {name} {name}.N`",
         )
     moved = set_hold(
@@ -120,19 +120,19 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
 
 def _alias_name(store: Store, text: str) -> str:
     if not is_alias_name(text) or text == "3":
-        raise BadRequest(f"`{text}` is not a minor version", hint="write a minor: `3.13`, `3.14t`")
+        raise BadRequest(f"`{text}` is not a minor version", hint="name a minor version, such as `3.13` or `3.14t`")
     if all(runtime.alias != text for runtime in store.runtimes) and store.held(text) is None:
         present = store.in_use(text)
         if present is not None:
             raise _only_beneath(present)
-        raise NotFound(f"no {python_name(text)} is installed", hint=f"run `pyman install {text}`")
+        raise NotFound(f"{python_name(text)} is not installed", hint=f"run `pyman install {text}`")
     return text
 
 
 def _only_beneath(runtime: Runtime) -> NotFound:
     """The failure to hold what only the store for everybody has: its owner may remove it at any time."""
     return NotFound(
-        f"{python_name(runtime.release)} is in the system store, and not in yours",
+        f"{python_name(runtime.release)} is in the system store, not in yours",
         hint=f"run `pyman install {runtime.release}`, then hold {runtime.alias} at it",
     )
 
@@ -141,7 +141,7 @@ def _runtime_of(store: Store, alias: str, version: str | None) -> Runtime:
     if version is None:
         target = store.alias_target(alias)
         if target is None:
-            raise NotFound(f"{alias} points nowhere", hint="run `pyman doctor --fix`")
+            raise NotFound(f"the alias {alias} is broken", hint="run `pyman doctor --fix`")
         if store.level_of(target) == "system":
             raise _only_beneath(target)
         return target
@@ -162,5 +162,5 @@ def _runtime_of(store: Store, alias: str, version: str | None) -> Runtime:
     if named is None or not named.whole:
         raise NotFound(f"{python_name(version)} is not installed", hint=f"run `pyman install {version}`")
     if named.alias != alias:
-        raise Refused(f"{named.name} is no {alias}", hint=f"hold `{named.alias}` at it instead")
+        raise Refused(f"{named.name} is not a release of {alias}", hint=f"hold `{named.alias}` at it instead")
     return named

@@ -108,7 +108,7 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
         f"  place: {runtime.path}",
     ]
     if runtime.target is not None:
-        lines.append(f"  a link to {runtime.target}, which stays its owner's")
+        lines.append(f"  a link to {runtime.target}, which pyman never changes")
         if is_shared(runtime.target):
             lines.append("  its bin is shared with other programs: only this Python's own names are run from it")
     else:
@@ -223,15 +223,15 @@ def _what_moves(facts: VenvFacts, store: Store, findings: Iterable[Finding]) -> 
     if not is_repaired(facts.implementation):
         return "pyman does not move it"
     if facts.policy == "pin":
-        return "pinned: nothing moves it but `pyman follow`"
+        return "pinned: only `pyman follow` moves it"
     if facts.settings.held_back is not None:
-        return f"held back on {facts.settings.held_back[0]}: the next move of its alias tries again"
+        return f"held back on {facts.settings.held_back[0]}; tried again when its alias moves"
     link = facts.minor_link
     if link is None:
         repaired = any(one.code in ("stale-patch", "unfollowed") for one in findings)
         follows = "; `pyman doctor --fix` lets it follow" if repaired else ""
         return {
-            "patch": f"linked to a patch release: nothing moves it{follows}",
+            "patch": f"linked to a patch release, so it is not upgraded{follows}",
             "external": "uses a Python that pyman does not manage; it changes when that Python is upgraded",
         }.get(facts.link_kind, "its link is broken: `pyman doctor --fix` repairs it")
     entry = Uses(store.root).named(link)
@@ -239,4 +239,4 @@ def _what_moves(facts: VenvFacts, store: Store, findings: Iterable[Finding]) -> 
         alias = entry[1]
         held = store.held(alias)
         return f"follows {alias}" + (f", which is held at {held}" if held else ", which `pyman upgrade` moves")
-    return f"follows {link}, which its owner moves"
+    return f"follows {link}, which its owner upgrades"

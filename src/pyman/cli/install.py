@@ -72,12 +72,12 @@ def install(
         pyman install 3.13.5+fast --build-with "--enable-optimizations --with-lto"
     """
     if archive is not None and requests:
-        raise UsageError("`--from` takes no request: the archive says what it is", hint="leave the request away")
+        raise UsageError("`--from` takes no request: the archive says what it is", hint="leave the request out")
     if archive is not None and mirror is not None:
-        raise UsageError("`--from` and `--mirror` name two sources", hint="leave one of them away")
+        raise UsageError("`--from` and `--mirror` name two sources", hint="leave one of them out")
     is_built = from_source or options is not None
     if archive is not None and is_built:
-        raise UsageError("`--from` and `--build` name two sources", hint="leave one of them away")
+        raise UsageError("`--from` and `--build` name two sources", hint="leave one of them out")
     done = installing.Installed()
     reasons = Reasons(session, may_ask=True, mirror=mirror)
     session.if_cut_off(lambda: _answer(session, done, reasons.without_asking()))
@@ -112,7 +112,7 @@ def _answer(session: Session, result: installing.Installed, reasons: Reasons, ch
     lines = moved_lines(result.reconciled, reasons, planned=session.dry_run)
     for one in result.results:
         choice = pinned(store, one.runtime)
-        verb_done = "is installed already" if one.already else session.shown("is installed", "would be installed")
+        verb_done = "is already installed" if one.already else session.shown("is installed", "would be installed")
         if one.runtime.is_managed or one.already:
             named = one.runtime.name if one.runtime.is_own_build else choice.release
             lines.append(f"{python_name(named)} {verb_done}")
@@ -145,11 +145,11 @@ def _asked_here(session: Session) -> list[Request]:
 def _refuse_what_has_no_build(request: Request) -> None:
     if request.kind == "system":
         raise UsageError(
-            "`system` is on this machine already and cannot be installed",
+            "`system` is already on this machine and cannot be installed",
             hint="run `pyman adopt` to see which Pythons could be used through the store",
         )
     if request.kind == "path":
         raise UsageError(
-            f"`{request}` is a path: pyman installs versions, and adopts what is on this machine already",
+            f"`{request}` is a path: pyman installs versions, and adopts what is already on this machine",
             hint=f"run `pyman adopt {as_word(request.text)}` to use it through the store",
         )

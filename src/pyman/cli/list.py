@@ -105,7 +105,7 @@ def _adoptable(session: Session) -> tuple[str, ...]:
     shown = ", ".join(names[:_MOST_NAMED]) + (
         f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     )
-    return (f"`pyman adopt --all` would use what is already here: {shown}",)
+    return (f"found on this machine: {shown}; to use them, run `pyman adopt --all`",)
 
 
 def beside_installed(answer: Answer, session: Session, store: Store) -> Answer:

@@ -67,7 +67,7 @@ def mirror(
     if table is not None:
         add_table(place, table, added, session.observer)
     command = f"PYMAN_MIRROR={as_word(place)} pyman install"
-    note = f"install from it with `{command}`, or put it behind a web server: {INDEX} is its list"
+    note = f"install from it with `{command}`, or serve it with a web server: {INDEX} is its list of builds"
     answer = _answer(session, place, {archive: done[archive] for archive in archives}, added)
     return replace(answer, notes=(note,))
 

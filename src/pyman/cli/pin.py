@@ -110,7 +110,7 @@ def _own_venv(session: Session, text: str | None, command: str, *, yes: bool) ->
     facts = named_venv(session, text)
     refuse_other(facts, "pin or move")
     if facts.foreign:
-        hint = f"run `{foreign_command(facts)}` to repair it; {facts.creator} decides which Python it has"
+        hint = f"run `{foreign_command(facts)}` to repair it; {facts.creator} chooses its Python"
         raise Refused(f"{facts.path} belongs to {facts.creator}", hint=hint, code=FOREIGN)
     refuse_other_place(session, facts, command)
     refuse_stage(session, facts, f"{command} {as_word(facts.path)}", yes=yes)
@@ -130,7 +130,7 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
     alias = wanted_alias(facts)
     if version is None:
         if facts.python is None:
-            raise NotFound(f"it is not known what {facts.path} runs", hint="give the full version")
+            raise NotFound(f"it is not known which release {facts.path} runs", hint="give the full version")
         target = store.alias_target(alias or "")
         there = store.releases if target is None or not target.is_own_build else (target,)
         fitting = [one for one in there if one.whole and one.version == facts.python and one.alias == alias]
@@ -140,7 +140,7 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
         if alias is not None and store.runtime(f"{alias}-{version}") is not None:
             request = parse_request(f"{alias}-{version}")
         if not request.pins:
-            raise NotFound(f"`{version}` is not a patch release", hint="name one, as `pyman list` has it")
+            raise NotFound(f"`{version}` is not a patch release", hint="`pyman list` shows them")
         found = installed_for(request, store, adopted=True)
         fitting = [found] if found is not None else []
         wanted = version
@@ -151,7 +151,7 @@ def _release(store: Store, facts: VenvFacts, version: str | None) -> Runtime:
         )
     if chosen.alias != alias:
         raise Refused(
-            f"{facts.path} has packages for {alias}, and {chosen.release} is no {alias}",
+            f"{facts.path} was built for {alias}; {chosen.release} is another minor version",
             hint=f"run `pyman rebuild {as_word(facts.path)} -p {chosen.release}` to recreate it",
             code=MINOR_MISMATCH,
         )

@@ -88,7 +88,7 @@ def report(
     lines = [_in_words(hosts, numbers_of(hosts))]
     lines += [f"{session.shown('wrote', 'would write')} {path}" for path in changed]
     if not changed and not session.json:
-        notes.append("`pyman report > FILE` writes all of it, `--html FILE` a page")
+        notes.append("`pyman report > FILE` writes all of it, `pyman report --html FILE` a web page")
     return Answer(data, tuple(lines), notes=tuple(notes), error=error)
 
 
@@ -120,7 +120,7 @@ def _in_words(hosts: list[dict[str, Any]], numbers: Numbers) -> str:
         (numbers.broken, "broken"),
         (numbers.stale, "stale"),
         (numbers.held_back, "held back"),
-        (numbers.unsupported, "on a Python without support"),
+        (numbers.unsupported, "on an unsupported Python"),
     )
     where = f"{len(hosts)} reports: " if len(hosts) > 1 else f"{hosts[0]['host']}: "
     parts = [f"{count} {word}" for count, word in told if count]

@@ -35,7 +35,7 @@ def run(
         pyman run -p 3.12 -- python -m unittest
     """
     if not command:
-        raise UsageError("there is no command to run", hint="write it behind `--`: `pyman run -- python -V`")
+        raise UsageError("there is no command to run", hint="put it after `--`: `pyman run -- python -V`")
     name = command[0]
     located = _of_python(session, name, python) if is_of_python(name) else None
     executable, shared = _chosen(session, python, located)
@@ -63,7 +63,9 @@ def _on_path(name: str, environ: dict[str, str]) -> str:
     path = shutil.which(name, path=environ.get("PATH", os.defpath))
     if path is None and "/" in name and os.path.exists(name):
         # As every shell says it of a file that is there and cannot be run.
-        raise NoPython(f"{name} is not an executable program", hint="see its mode", code=NO_PROGRAM, exit_status=126)
+        raise NoPython(
+            f"{name} is not an executable program", hint="check its permissions", code=NO_PROGRAM, exit_status=126
+        )
     if path is None:
         where = f"`{name}`" if "/" in name else f"`{name}` on PATH"
         raise NoPython(f"there is no program {where}", hint="check the spelling", code=NO_PROGRAM)

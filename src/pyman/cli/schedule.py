@@ -97,7 +97,7 @@ def _run(session: Session, *, fix: bool) -> Answer:
     run = run_upkeep(session, fix=fix)
     state = schedule_state(session)
     if run is None:
-        return Answer(_data(state, []), notes=("another run is at work; this one did nothing",))
+        return Answer(_data(state, []), notes=("another run is in progress; this one did nothing",))
     data = _data(ScheduleState(state.timer, run, state.limits), _changed(run))
     return Answer(data, notes=tuple(_lines_of(run)), error=failure_of_run(run))
 
@@ -129,7 +129,7 @@ def _answer(
     return Answer(_data(state, changed or []), tuple(told), notes=tuple(state.limits if notes is None else notes))
 
 
-_WORDS = {DONE: "no problems left", LEFT: "", FAILED: "failed", UNFINISHED: "still running, or cut off"}
+_WORDS = {DONE: "no problems left", LEFT: "", FAILED: "failed", UNFINISHED: "still running, or interrupted"}
 
 
 def _lines_of(run: UpkeepRun) -> list[str]:

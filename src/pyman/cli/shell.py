@@ -79,7 +79,7 @@ def shims(
         pyman shims --unlink
     """
     if link and unlink:
-        raise UsageError("--link and --unlink exclude each other", hint="give one of them")
+        raise UsageError("`--link` and `--unlink` cannot be used together", hint="give one of them")
     if folder is not None and not link:
         raise UsageError("a folder is only for `--link`", hint=f"run `pyman shims --link {as_word(folder)}`")
     if link:
@@ -101,11 +101,11 @@ def _shims(session: Session) -> Answer:
     changed = refresh_shims(session)
     now = read_shims(session.places.root)
     on_path = session.places.shims in session.environ.get("PATH", "").split(os.pathsep)
-    notes = [f"{name} in {now.folder} is not pyman's, and was left alone" for name in now.foreign]
+    notes = [f"kept {now.folder}/{name}: it is not a shim of pyman" for name in now.foreign]
     if not can_be_on_path(now.folder):
         notes.append(f"{now.folder} cannot be on PATH, whose folders are separated by `:`: choose another PYMAN_ROOT")
     elif not on_path:
-        notes.append('put them on PATH: `eval "$(pyman init bash)"`, or zsh, or fish')
+        notes.append('put them first on PATH: `eval "$(pyman init bash)"` (other shells: `pyman init --help`)')
     lines = (f"{len(now.names)} shims in {now.folder}",)
     if session.dry_run and changed:
         lines = (f"{len(changed)} shims in {now.folder} would be written or removed",)
@@ -115,13 +115,13 @@ def _shims(session: Session) -> Answer:
 def _linked(session: Session, folder: str) -> Answer:
     changes = link_shims(session, folder)
     verb = "would be in" if session.dry_run else "is in" if len(changes.now) == 1 else "are in"
-    notes = [f"{folder}/{name} is not pyman's, and was left alone" for name in changes.foreign]
+    notes = [f"kept {folder}/{name}: it is not a link of pyman" for name in changes.foreign]
     if folder not in session.environ.get("PATH", "").split(os.pathsep):
-        notes.append(f"{folder} is not on PATH here")
+        notes.append(f"{folder} is not on PATH")
     if changes.now:
         lines = [f"{count_of_links(len(changes.now))} to shims {verb} {folder}: {', '.join(changes.now)}"]
     else:
-        lines = ["there is nothing to link: no Python is installed, or every name is taken"]
+        lines = ["nothing to link: no Python is installed, or every name is taken"]
     return Answer({"changed": list(changes.paths)}, tuple(lines), notes=tuple(notes))
 
 
@@ -135,8 +135,8 @@ def _unlinked(session: Session) -> Answer:
         for changes in each
         if changes.folder not in gone
     )
-    notes = tuple(f"{folder} does not exist: if it comes back, so do the links in it" for folder in gone)
-    return Answer({"changed": paths}, lines or ("there are no links to shims",), notes=notes)
+    notes = tuple(f"{folder} does not exist; if it comes back, the links in it do too" for folder in gone)
+    return Answer({"changed": paths}, lines or ("no links to shims",), notes=notes)
 
 
 # The command line, described for the completions: what is understood, read from the commands themselves.

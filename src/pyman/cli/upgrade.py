@@ -132,7 +132,7 @@ def _trials(command: str | None, *, no_check: bool) -> tuple[Trial, ...] | None:
     if command is None:
         return None
     if no_check:
-        raise UsageError("--try and --no-check exclude each other", hint="give one of them")
+        raise UsageError("`--try` and `--no-check` cannot be used together", hint="give one of them")
     if command != IMPORTS:
         split_command(command)
     return (Trial(command),)
@@ -159,13 +159,13 @@ class _Done:
         lines = moved_lines(self.installed.reconciled, self.reasons, planned=planned)
         for result in self.installed.results:
             done = (
-                "is installed already" if result.already else self._session.shown("is installed", "would be installed")
+                "is already installed" if result.already else self._session.shown("is installed", "would be installed")
             )
             lines.append(f"{python_name(result.runtime.name)} {done}")
             lines += moved_lines(result.moved, self.reasons, planned=planned)
             lines += notice_of_alias(self._session, result.runtime, self.reasons)
         if planned and any(move.followed for move in self.installed.moved):
-            lines.append("compiled packages are checked, and trials made, once the new release is there")
+            lines.append("compiled packages are checked and trials run once the new release is installed")
         lines += [*self.lines, *self.pruned.lines()]
         store = self._session.store()
         data = {

@@ -115,7 +115,7 @@ def no_such_command(name: str, rest: list[str]) -> UsageError:
     if name.startswith("-"):
         shared = [word for word in SHARED_OPTIONS if word.startswith("--")]
         near = _nearest(name, ("--help", "--version", *shared))
-        hint = f"did you mean `{near}`?" if near else f"write options of a command behind it: {_HELP}"
+        hint = f"did you mean `{near}`?" if near else f"put the options of a command after it: {_HELP}"
         return UsageError(f"there is no option `{name}` before the command", hint=hint)
     return UsageError(f"there is no command `{name}`", hint=_meant(name, rest))
 

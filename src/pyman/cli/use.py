@@ -176,10 +176,12 @@ def _use_global(session: Session, requests: list[str]) -> Answer:
     if not requests:
         default = session.store().default
         if default is None:
-            raise NotFound("no default is set, so the newest installed counts", hint="run `pyman use --global 3.13`")
+            raise NotFound(
+                "no default is set, so the newest installed Python is used", hint="run `pyman use --global 3.13`"
+            )
         return Answer({"changed": [], "requests": [default], "source": DEFAULT}, (default,))
     if len(requests) > 1:
-        raise BadRequest("the default is one request", hint="name one")
+        raise BadRequest("the default takes a single request", hint="name one")
     _refuse_unless_name(requests[0])
     changes = session.store().default != requests[0]
     set_default(session.places, requests[0], preview=session.preview)
@@ -194,7 +196,7 @@ def _refuse_unless_name(text: str) -> None:
     """Refuse what a file may not say, or says in another way than it was meant: a comment, two requests."""
     request = parse_request(text)
     if request.kind in ("path", "other") or len(parse_version_file(text, NAME)) != 1:
-        raise BadRequest(f"`{text}` cannot stand in a file", hint="name a version (`3.13`) or a range")
+        raise BadRequest(f"`{text}` cannot be written to a file", hint="name a version (`3.13`) or a range")
 
 
 def _missing(session: Session, requests: list[str]) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ def _find_installer(session: Session, venv: str, *, with_pip: bool) -> Installer
         try:
             return find_installer("uv", search_path, "")
         except NotFound as error:
-            raise NotFound(error.message, hint="leave `--without-pip` away, or install uv", code=error.code) from None
+            raise NotFound(error.message, hint="leave out `--without-pip`, or install uv", code=error.code) from None
     return find_installer("auto", search_path, os.path.join(venv, "bin", "python"))
 
 

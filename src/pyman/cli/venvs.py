@@ -119,7 +119,9 @@ def _venvs(
         age = parse_age(unused)
     if remove and age is None:
         if not wanted:
-            raise UsageError("`--remove` takes the venvs to delete", hint="name them: `pyman venvs --remove DIR`")
+            raise UsageError(
+                "`--remove` takes the paths of the venvs to delete", hint="name them: `pyman venvs --remove DIR`"
+            )
         return _remove(session, wanted, yes=yes)
     _refuse_missing(wanted)
     request = parse_request(python) if python is not None else None
@@ -198,9 +200,10 @@ def _registered(session: Session, paths: list[str], recorded: list[str], kept: l
     """What is known now, and which of that was not before."""
     is_now = session.shown("is", "would be")
     shown = [
-        f"{short_path(session, path)} {is_now} kept as it is, although its installation was cut off" for path in kept
+        f"{short_path(session, path)} {is_now} kept as it is, although its installation was interrupted"
+        for path in kept
     ]
-    shown += [f"{short_path(session, path)} {is_now} known" for path in paths[:_MOST_NAMED]]
+    shown += [f"{short_path(session, path)} {is_now} registered" for path in paths[:_MOST_NAMED]]
     if len(paths) > _MOST_NAMED:
         shown.append(f"and {len(paths) - _MOST_NAMED} more: see `pyman venvs`")
     return Answer({"changed": list(dict.fromkeys((*kept, *recorded)))}, tuple(shown))
@@ -236,7 +239,7 @@ def _next(
         return [f"no venv runs {request}"]
     if folders:
         return [f"no venv is in {', '.join(folders)}"]
-    return ["no venv is known: make one with `pyman venv`, or search a folder with `pyman venvs DIR`"]
+    return ["no venvs found: create one with `pyman venv`, or search a folder with `pyman venvs DIR`"]
 
 
 _STALE = ("stale-patch", "unfollowed", "stale-metadata")
@@ -249,7 +252,7 @@ def _numbers(session: Session, venvs: list[ListedVenv]) -> list[str]:
     broken = sum(SEVERITIES[state] == "error" for state in ill)
     told = ((stale, "stale"), (broken, "broken"), (len(ill) - stale - broken, "with warnings"))
     unsupported = len(end_of_life(session, venvs))
-    return [f"{count} {word}" for count, word in (*told, (unsupported, "on a Python without support")) if count]
+    return [f"{count} {word}" for count, word in (*told, (unsupported, "on an unsupported Python")) if count]
 
 
 def _refuse_missing(folders: list[str]) -> None:
@@ -311,7 +314,7 @@ def _unused(session: Session, venvs: list[ListedVenv], age: int, *, remove: bool
         return _remove_unused(session, found, age, notes, yes=yes)
     if found:
         total = megabytes(sum(one.size for one in found))
-        notes.append(f"{count_of_venvs(len(found))}, {total} together; `--remove` deletes them after a question")
+        notes.append(f"{count_of_venvs(len(found))}, {total} together; `--remove` deletes them after confirmation")
     elif not session.json:
         notes.append("no venv is known to be unused for that long")
     rows = [
@@ -378,20 +381,18 @@ def _remove_unused(session: Session, found: tuple[UnusedVenv, ...], age: int, no
         for one, _ in chosen:
             session.observer.noted(f"{short_path(session, one.venv.path)}, last used {one.day}")
         if not confirmed(session, f"delete {count_of_venvs(len(chosen))}, {total}?", yes=yes):
-            return answer(
-                Refused("nothing was removed", hint="`--yes` removes them without a question", code=NEEDS_YES)
-            )
+            return answer(Refused("nothing was removed", hint="`--yes` removes them without asking", code=NEEDS_YES))
     session.if_cut_off(answer)
     for one, facts in chosen:
         with Part():
             if not session.dry_run:
                 if not is_still_unused(one, age):
-                    left.append((facts.path, "it was used meanwhile"))
+                    left.append((facts.path, "it was used in the meantime"))
                     continue
                 _delete(session, facts, ())
             changed.append(facts.path)
     if session.dry_run and not yes:
-        notes.append("this needs a yes: `--yes`, or an answer on a terminal")
+        notes.append("this needs confirmation: `--yes`, or an answer on a terminal")
     return answer()
 
 
@@ -411,9 +412,11 @@ def _removable(session: Session, path: str) -> VenvFacts:
     if facts.foreign:
         raise Refused(f"{path} belongs to {facts.creator}", hint=f"remove it with {facts.creator}", code=FOREIGN)
     if is_own(path):
-        raise Refused(f"{path} is what pyman runs in", hint="install.sh --uninstall removes pyman", code=OWN_VENV)
+        raise Refused(
+            f"{path} is the environment that pyman runs in", hint="install.sh --uninstall removes pyman", code=OWN_VENV
+        )
     if facts.uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
+        raise Refused(f"{path} belongs to another user", hint="ask its owner to run pyman", code=NOT_YOURS)
     return facts
 
 

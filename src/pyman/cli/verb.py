@@ -9,7 +9,16 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.app.console import Answer, CannotPrint, Session, answer_json, is_terminal, print_error
+from pyman import __version__
+from pyman.app.console import (
+    Answer,
+    CannotPrint,
+    Session,
+    answer_json,
+    end_interrupted_line,
+    is_terminal,
+    print_error,
+)
 from pyman.cli.fastpath import SHARED_OPTIONS
 from pyman.cli.show.output import listener, show
 from pyman.core.record import replace
@@ -23,6 +32,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from pyman.effects.places import Places
 
 SHARED_NAMES = tuple(dict.fromkeys(name for name, _ in SHARED_OPTIONS.values()))
 DRY_RUN = "dry_run"
@@ -76,6 +87,8 @@ def _answer(session: Session, function: Callable[[], Answer]) -> Answer:
         answer = answer or _so_far(session)
         if answer is None:
             raise ended
+        if isinstance(ended, Terminated) and ended.is_ctrl_c:
+            end_interrupted_line()
         failure = failure_of(ended)
         if failure is None:
             assert isinstance(ended, Exception)
@@ -109,6 +122,8 @@ def open_session(
         moves = is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown")
         moves = moves and not places.is_automated
         observer = listener(moves and not json, verbose=verbose)
+        if verbose:
+            observer.noted(_told_with_verbose(places))
     offline = offline or is_offline(places)
     preview = None
     if dry_run:
@@ -118,6 +133,13 @@ def open_session(
     return Session(places, os.environ, json, quiet, verbose, offline, observer, _ask, [], preview)
 
 
+def _told_with_verbose(places: Places) -> str:
+    """Which pyman this is, and the folders and settings that it uses."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    settings = places.config if os.path.exists(places.config) else f"none in {places.config}"
+    return f"pyman {__version__} on Python {python}; store: {places.root}; cache: {places.cache}; settings: {settings}"
+
+
 def _ask(question: str) -> bool:
     """True for a yes. Raises Interrupted where nothing more can be typed, as ctrl-C ends the questions."""
     import typer
@@ -125,6 +147,7 @@ def _ask(question: str) -> bool:
     try:
         return typer.confirm(question, err=True)
     except typer.Abort:
+        end_interrupted_line()
         raise Interrupted("interrupted") from None
 
 
@@ -139,7 +162,11 @@ def to_the_end(action: Callable[[], int], *, json: bool) -> int:
     try:
         catch_signals()
         return action()
-    except (PymanError, Terminated, KeyboardInterrupt) as error:
+    except PymanError as error:
+        return _fail(error, json=json)
+    except (Terminated, KeyboardInterrupt) as error:
+        if getattr(error, "is_ctrl_c", True):
+            end_interrupted_line()
         return _fail(failure_of(error) or Interrupted("interrupted"), json=json)
     except Exception as error:  # the last line of defence: a bug is reported as one, not as a traceback
         if os.environ.get("PYMAN_TRACEBACK"):

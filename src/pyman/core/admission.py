@@ -157,15 +157,15 @@ def refusal(executable: str, found: Objection) -> NotStarted:
 def reason_and_hint(executable: str, found: Objection) -> tuple[str, str]:
     """What is held against a program, in words, and what can be done."""
     return {
-        OTHER_OWNER: (f"{found.path} belongs to another user", "let that user run pyman"),
+        OTHER_OWNER: (f"{found.path} belongs to another user", "ask that user to run pyman"),
         WRITABLE: (f"others may write to {found.path}", f"run `chmod go-w {as_word(found.path)}`"),
         OUTSIDE: (
             "it belongs neither to pyman's store, nor to the system, nor to a version manager",
             f"if you trust it, run `pyman adopt {as_word(dirname(dirname(executable)))}`",
         ),
-        EXCHANGED: (f"{found.path} was replaced meanwhile", "run the same command again"),
+        EXCHANGED: (f"{found.path} was replaced in the meantime", "run the same command again"),
         NO_PROGRAM: ("it is not a binary program", "name the interpreter that it runs"),
-        NO_NAME: ("it is not called like a Python interpreter", "name the interpreter itself"),
+        NO_NAME: ("its name is not that of a Python interpreter", "name the interpreter itself"),
         NO_LIBRARY: ("it has no standard library beside it", "name an interpreter in its own folder"),
-        IN_VENV: (f"{found.path} makes it part of a venv", "name the Python that the venv was made from"),
+        IN_VENV: (f"{found.path} marks it as part of a venv", "name the Python that the venv was made from"),
     }[found.kind]

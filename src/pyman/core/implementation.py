@@ -236,7 +236,7 @@ def refuse_to_make(implementation: str, executable: str, path: str) -> None:
     """Raise Refused for an implementation whose venvs pyman leaves alone, so makes none."""
     if not is_repaired(implementation):
         raise Refused(
-            f"pyman does not make venvs of {title(implementation)}",
+            f"pyman does not create venvs of {title(implementation)}",
             hint=f"run `{as_word(executable)} -m venv {as_word(path)}`: it follows the same link",
             code=UNSUPPORTED,
         )

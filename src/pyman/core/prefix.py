@@ -104,16 +104,16 @@ def _usual(names: Sequence[str]) -> str:
 
 EXTERNALLY_MANAGED = """\
 [externally-managed]
-Error=This Python belongs to pyman, which replaces it as a whole when a newer patch
- release is installed: packages in it would be gone.
+Error=This Python is managed by pyman, which replaces it when a newer patch release
+ is installed: packages that you install in it would be lost.
 
- Make an environment and install into that:
+ Create a virtual environment and install into that:
 
    pyman venv
    . .venv/bin/activate
    python -m pip install PACKAGE
 
- An application is best installed by pipx or uv tool, each in an environment of its own.
+ To install an application, use pipx or uv tool: each application gets its own environment.
 """
 """The file that keeps pip out of a runtime (PEP 668). pip and uv show its text as it stands, empty lines too."""
 

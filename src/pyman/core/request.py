@@ -228,10 +228,10 @@ def _parse_release(word: str, rest: str) -> Request:
     if (prereleases and len(numbers) != 2) or (len(numbers) == 1 and variant != "default"):
         raise _not_understood(word)
     if build and len(numbers) != 3:
-        raise _not_understood(word, "a build of your own is of a patch release, as 3.13.5+NAME")
+        raise _not_understood(word, "a build of your own needs a patch release, such as 3.13.5+NAME")
     if numbers[:2] < OLDEST[: len(numbers)]:
         raise Unavailable(
-            f"Python {'.'.join(map(str, numbers))} is too old: pyman looks after CPython 3.6 and newer",
+            f"Python {'.'.join(map(str, numbers))} is too old: pyman supports CPython 3.6 and newer",
             hint="name a newer one, for example `3.13`",
         )
     return Request(word, "release", numbers, prerelease, variant, prereleases, build=build)
@@ -316,7 +316,7 @@ def _not_understood(word: str, why: str = "") -> BadRequest:
 def how_to_get(request: Request) -> str:
     """What to do, as a hint, where nothing installed satisfies a request."""
     if request.platform:
-        return "it names another platform than this one: name the version alone"
+        return "it is for another platform: give only the version"
     if request.kind == "other":
         return "install it by other means"
     if not is_installed(request.implementation):

@@ -293,9 +293,9 @@ def limits_of(kind: Kind, *, for_machine: bool, lingers: bool, has_daemon: bool)
             return []
         return ["it runs only while you are logged in; `loginctl enable-linger` lets it run always"]
     if kind == LAUNCHD:
-        what_is_missed = "a run that is missed while the Mac sleeps is made up for, one while it is off is not"
+        what_is_missed = "a run missed while the Mac sleeps starts when it wakes; one missed while it is off is skipped"
         return [what_is_missed] if for_machine else ["it runs only while you are logged in", what_is_missed]
-    reasons = ["a run that is missed while the machine is off or asleep is not made up for"]
+    reasons = ["a run missed while the machine is off or asleep is skipped"]
     return reasons if has_daemon else ["no cron daemon runs here, so nothing is started", *reasons]
 
 

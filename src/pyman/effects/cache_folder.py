@@ -99,7 +99,7 @@ def plan_cleaning(folder: str, done: Cleaned) -> None:
 
 
 def clean_cache(folder: str, done: Cleaned) -> None:
-    """Remove what pyman keeps in the cache, but for what another process is making, and say so in `done`.
+    """Remove what pyman keeps in the cache, but for what another process is creating, and say so in `done`.
 
     Raises PymanError where something cannot be removed.
     """
@@ -120,7 +120,8 @@ def clean_cache(folder: str, done: Cleaned) -> None:
             done.busy.append(f"{os.path.join(place, subject)} was kept: {holder.name} is using it")
         except OSError as error:
             raise PymanError(
-                f"{error.filename or place} cannot be removed: {error.strerror}", hint="see who may write there"
+                f"{error.filename or place} cannot be removed: {error.strerror}",
+                hint="check the permissions of its folder",
             ) from error
     for below in (*FOLDERS[1:], ""):
         try:

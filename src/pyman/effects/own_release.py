@@ -199,7 +199,7 @@ def _begin_work(busy: str) -> None:
             number = ""
         if not number or is_alive(number):
             raise Locked(
-                f"install.sh is at work in {os.path.dirname(busy)}", hint="wait until it has finished"
+                f"install.sh is running in {os.path.dirname(busy)}", hint="wait until it has finished"
             ) from None
         _unlink(process)
     _write(process, f"{os.getpid()}\n".encode(), 0o644)
@@ -215,7 +215,7 @@ def _run(command: list[str]) -> None:
             timeout=_START_SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise BrokenRuntime(f"{command[0]} gave no answer within {_START_SECONDS:g} seconds", hint=_STAY) from None
+        raise BrokenRuntime(f"{command[0]} did not answer within {_START_SECONDS:g} seconds", hint=_STAY) from None
     if answer.returncode != 0:
         lines = answer.stderr.strip().splitlines() or [f"it ended with status {answer.returncode}"]
         raise BrokenRuntime(f"{command[0]} failed: {lines[-1]}", hint=_STAY)

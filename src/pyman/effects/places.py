@@ -253,7 +253,7 @@ def cannot_write(path: str, error: OSError) -> PymanError:
             f"{path} cannot be written: {reason}",
             hint="choose a folder that you may write to; PYMAN_ROOT names the store's",
         )
-    return PymanError(f"{path} cannot be written: {reason}", hint="look at what is in its place")
+    return PymanError(f"{path} cannot be written: {reason}", hint="move away what is in its place")
 
 
 # The files that travel with pyman and are no Python: the shim, the completions, the activation scripts.

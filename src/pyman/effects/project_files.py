@@ -87,7 +87,7 @@ def read_project_file(path: str) -> ProjectFile | None:
         status = os.stat(path)
     except FileNotFoundError:
         if os.path.islink(path):
-            raise BadRequest(f"{path} is a link to nothing", hint="fix or delete it", exit_status=1) from None
+            raise BadRequest(f"{path} is a broken link", hint="fix or delete it", exit_status=1) from None
         return None
     except (NotADirectoryError, PermissionError):
         return None

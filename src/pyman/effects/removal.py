@@ -82,7 +82,7 @@ def refuse_what_cannot_be_removed(path: str) -> None:
         if kept is not None:
             raise Refused(
                 f"{kept} cannot be removed: {folder} belongs to another user",
-                hint="let that user remove it, then run the same command again",
+                hint="ask that user to remove it, then run the same command again",
                 code=NOT_YOURS,
             )
         waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]

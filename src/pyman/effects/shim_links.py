@@ -102,7 +102,7 @@ def _refuse_list_of_others(root: str) -> None:
     if status is not None and status.st_uid not in (0, os.geteuid()):
         raise Refused(
             f"{path} belongs to another user, who could choose where links are made",
-            hint="let its owner run pyman, or remove it",
+            hint="ask its owner to run pyman, or remove it",
             code=NOT_YOURS,
         )
 

@@ -174,7 +174,7 @@ def pyman_command() -> str:
 
 def _unreadable(path: str, error: OSError) -> PymanError:
     reason = (error.strerror or str(error)).lower()
-    return PymanError(f"{path} cannot be read: {reason}", hint="see that its folder can be read")
+    return PymanError(f"{path} cannot be read: {reason}", hint="make its folder readable")
 
 
 def _shim_text(path: str) -> str | None:

@@ -108,7 +108,7 @@ class WorkFolder:
         """Take a folder's name away: it is `old` from then on, or a copy of it is.
 
         Raises OSError, and Refused where this user may not remove all of it; the folder has its name then. Where it was
-        removed in part all the same, and cannot be put back, the PymanError says where the whole copy lies.
+        removed in part all the same, and cannot be restored, the PymanError says where the whole copy lies.
         """
         try:
             os.rename(folder, self.old)
@@ -148,8 +148,8 @@ class WorkFolder:
             except OSError:
                 pass  # `clean_up` will take it for a process that was killed.
             raise PymanError(
-                f"{folder} cannot be put back from {self.old}: {_why(error)}",
-                hint=f"{self.old} holds all of it: make room for it at {folder}, then run `pyman doctor --fix`",
+                f"{folder} cannot be restored from {self.old}: {_why(error)}",
+                hint=f"{self.old} holds all of it: free some space for it at {folder}, then run `pyman doctor --fix`",
             ) from error
         self._is_only_copy = False
 

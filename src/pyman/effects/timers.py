@@ -300,7 +300,7 @@ def _present(path: str, name: str) -> str | None:
         pass  # Not a file of ours.
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise PymanError(f"{path} cannot be read: {reason}", hint="look at what is in its place") from error
+        raise PymanError(f"{path} cannot be read: {reason}", hint="move away what is in its place") from error
     if read_mark(text, name) is None:
         raise Refused(
             f"{path} was not written by `pyman schedule`, and was left alone",
@@ -410,7 +410,7 @@ def _call(tools: TimerTools, command: list[str], text: bytes = b"", *, may_fail:
     except (OSError, subprocess.SubprocessError) as error:
         if may_fail:
             return
-        raise PymanError(f"{command[0]} cannot be run: {error}", hint="see that it works", code=NO_TIMER) from error
+        raise PymanError(f"{command[0]} cannot be run: {error}", hint="check that it works", code=NO_TIMER) from error
     if answer.returncode and not may_fail:
         said = (answer.stderr or answer.stdout).decode("utf-8", "replace").strip().splitlines()
         called = " ".join(os.path.basename(word) for word in command[:4])

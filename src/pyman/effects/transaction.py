@@ -172,7 +172,7 @@ class Transaction:
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()
                 raise PymanError(
-                    f"{step.venv} can no longer be read: {reason}", hint="see what happened to it"
+                    f"{step.venv} can no longer be read: {reason}", hint="check what happened to it"
                 ) from error
             return
         try:
@@ -263,7 +263,7 @@ def _not_put_back(it: OwnName, spare: str, error: OSError) -> PymanError:
         kept = spare
     place = os.path.join(os.path.dirname(it.path), kept)
     return PymanError(
-        f"{it.path} could not be put back from {place}: {(error.strerror or str(error)).lower()}",
+        f"{it.path} could not be restored from {place}: {(error.strerror or str(error)).lower()}",
         hint=f"rename {place} to {it.path} yourself",
     )
 
@@ -284,7 +284,7 @@ def _expect_own(path: str, it: OwnName, folder: int) -> int:
     """The mode of what belongs to the user; Refused for what does not."""
     status = os.stat(it.name, dir_fd=folder, follow_symlinks=False)
     if status.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
+        raise Refused(f"{path} belongs to another user", hint="ask its owner to run pyman", code=NOT_YOURS)
     return status.st_mode
 
 

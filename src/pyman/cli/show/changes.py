@@ -121,7 +121,7 @@ def notice_of_alias(session: Session, runtime: Runtime, reasons: Reasons) -> lis
     """A line that says so, where the alias stays at a newer release, or where a hold or a folder keeps it."""
     store = session.store()
     if runtime.alias in store.blocked:
-        return [f"{store.folder(runtime.alias)} is in the place of an alias, so nothing can follow {runtime.alias}"]
+        return [f"{store.folder(runtime.alias)} is in the place of the alias {runtime.alias}, so no venv can follow it"]
     held = store.held(runtime.alias)
     if runtime.is_own_build and held is None:
         return [f"use it as `{runtime.name}`; `pyman hold {runtime.alias} {runtime.name}` points {runtime.alias} at it"]
@@ -175,10 +175,10 @@ def plan_lines(session: Session, plan: RebuildPlan) -> list[str]:
         ]
         if not reinstalled and not plan.reinstallation.obstacles:
             lines.append("  no packages")
-        lines += [f"  {obstacle}: cannot be put back" for obstacle in plan.reinstallation.obstacles]
+        lines += [f"  {obstacle}: cannot be restored" for obstacle in plan.reinstallation.obstacles]
     left = [package.name for package in plan.packages if package.normalized in plan.reinstallation.own]
     if left:
-        lines.append(f"  {', '.join(left)} as that Python brings it")
+        lines.append(f"  {', '.join(left)} in the version bundled with that Python")
     kept = (*plan.copied, *plan.moved, *(("pip.conf",) if plan.pip_conf is not None else ()))
     if kept:
         lines.append(f"  kept as it is: {', '.join(kept)}")

@@ -98,8 +98,8 @@ def answer(
     of_a_search = not_wanted or sum(known.get(path) == "search" for path in planned)
     if of_a_search:
         notes.append(
-            f"only a search has found {count_of_venvs(of_a_search)} of these: `{asked} --fix --yes` repairs them too, "
-            "and so does `pyman doctor DIR --fix`"
+            f"only a search found {count_of_venvs(of_a_search)} of these: to repair them too, run "
+            f"`{asked} --fix --yes` or `pyman doctor DIR --fix`"
         )
     if dry_run and any(one.status == PLANNED for one in judged):
         if any(one.finding.asks and one.status == "planned" for one in judged):
@@ -114,7 +114,7 @@ def answer(
     if seen.ignored:
         notes.append(f"{seen.ignored} {'finding is' if seen.ignored == 1 else 'findings are'} ignored, as you asked")
     if not seen.venvs:
-        notes.append("venvs elsewhere are found with `pyman doctor DIR`")
+        notes.append("to find venvs elsewhere, run `pyman doctor DIR`")
     return Answer(
         data,
         (_summary(seen, judged, still_open, fixed),),
@@ -210,7 +210,7 @@ def undo_answer(session: Session, done: Sequence[Undone], left: Sequence[tuple[s
     error = None
     if left:
         told = reasons.pop() if len(reasons) == 1 else f"{count_of_venvs(len(left))} were not changed"
-        error = Refused(told, hint="`pyman doctor --undo PATH` takes the last repair of one venv back")
+        error = Refused(told, hint="`pyman doctor --undo PATH` undoes the last repair of one venv")
     if len(done) > 1:
         lines.append(f"{count_of_venvs(len(done))} {session.shown('restored', 'would be restored')}")
     again = "`pyman doctor --fix` makes these repairs again; `ignore` in the settings or `pyman pin` prevents that"

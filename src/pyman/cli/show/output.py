@@ -11,6 +11,7 @@ from pyman.app.console import (
     Table,
     answer_json,
     answer_plainly,
+    fitted,
     is_terminal,
     note,
     print_error,
@@ -140,21 +141,46 @@ def draw(table: Table) -> None:
 
     Under rows that have the same detail it stands once.
     """
-    from rich.padding import Padding
     from rich.text import Text
 
     console = _console()
     rows = [tuple(map(visible, row)) for row in table.rows]
-    widths = fit_widths([max(map(len, column)) for column in zip(table.head, *rows, strict=True)], console.width)
+    columns = list(zip(table.head, *rows, strict=True))
+    words = [max(len(word) for cell in column for word in cell.split(" ")) for column in columns]
+    widths = fit_widths([max(map(len, column)) for column in columns], words, console.width)
     details = table.details or ("",) * len(rows)
     begin = 0
     for end in range(1, len(rows) + 1):
         if end < len(rows) and details[end] == details[begin]:
             continue
-        console.print(_block(table.head, widths, rows[begin:end], with_head=begin == 0))
+        _draw_rows(console, table.head, widths, rows[begin:end], with_head=begin == 0)
         if details[begin]:
-            console.print(Padding(Text(visible(details[begin]), style="dim"), (0, 0, 0, _INDENT)))
+            detail = fitted(" " * _INDENT + visible(details[begin]), sys.stdout)
+            console.print(Text(detail, style="dim"), soft_wrap=True)
         begin = end
+
+
+def _draw_rows(
+    console: Console, head: tuple[str, ...], widths: list[int], rows: list[tuple[str, ...]], *, with_head: bool
+) -> None:
+    """Rows in columns; a cell with a word that is longer than its column has a line of its own, above the others."""
+    begin = 0
+    for number, row in enumerate(rows):
+        long = [max(map(len, cell.split(" "))) > width for cell, width in zip(row, widths, strict=True)]
+        if not any(long):
+            continue
+        if begin < number or with_head:
+            console.print(_block(head, widths, rows[begin:number], with_head=with_head))
+        with_head = False
+        for cell, is_long in zip(row, long, strict=True):
+            if is_long:
+                console.print(_cell(cell), soft_wrap=True)
+        if not all(is_long or not cell for cell, is_long in zip(row, long, strict=True)):
+            short = tuple("" if is_long else cell for cell, is_long in zip(row, long, strict=True))
+            console.print(_block(head, widths, [short], with_head=False))
+        begin = number + 1
+    if begin < len(rows):
+        console.print(_block(head, widths, rows[begin:], with_head=with_head))
 
 
 def _block(head: tuple[str, ...], widths: list[int], rows: list[tuple[str, ...]], *, with_head: bool) -> RichTable:
@@ -170,8 +196,11 @@ def _block(head: tuple[str, ...], widths: list[int], rows: list[tuple[str, ...]]
     return drawn
 
 
-def fit_widths(wanted: list[int], room: int) -> list[int]:
-    """Share `room` characters between columns that want so many: the wide ones give way, the narrow ones do not."""
+def fit_widths(wanted: list[int], words: list[int], room: int) -> list[int]:
+    """Share `room` characters between columns that want so many: the wide ones give way, the narrow ones do not.
+
+    `words` are the longest words of the columns: one that can be broken between words gives way to one that cannot.
+    """
     room -= _GAP * (len(wanted) - 1)
     over = sum(wanted) - room
     wide = [column for column, width in enumerate(wanted) if width > _NARROW]
@@ -183,6 +212,13 @@ def fit_widths(wanted: list[int], room: int) -> list[int]:
     for number, column in enumerate(sorted(wide, key=wanted.__getitem__)):
         widths[column] = min(wanted[column], left // (len(wide) - number))
         left -= widths[column]
+    for column in wide:
+        for other in wide:
+            spare = widths[other] - max(words[other], _NARROWEST)
+            more = min(words[column] - widths[column], spare)
+            if more == words[column] - widths[column] > 0:
+                widths[column] += more
+                widths[other] -= more
     return widths
 
 
@@ -210,7 +246,7 @@ class _Lines(Observer):
         self._said: set[str] = set()
 
     def waiting(self, what: str, holder: str) -> None:
-        note(f"waiting for {what}, in use by {holder}")
+        note(f"waiting for {what}, used by {holder}")
 
     def began(self, task: str, total: int | None) -> None:
         if self._verbose and task not in self._said:

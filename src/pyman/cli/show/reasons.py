@@ -139,11 +139,11 @@ def _sourced(fixes: Fixes, today: str) -> str:
 
 def fixes_given_up(fixes: Fixes, today: str = "") -> str:
     """Of a move to the older one."""
-    known = f"gives up fixes for {_sourced(fixes, today)}" if fixes.ids else ""
+    known = f"loses fixes for {_sourced(fixes, today)}" if fixes.ids else ""
     return "; ".join(filter(None, (known, _unknown_part(fixes))))
 
 
 def fixes_kept_away(fixes: Fixes, today: str = "") -> str:
-    """Of a hold, a pin, or a venv that is held back, on the older one: `keeps away 3.13.15, which fixes …`."""
+    """Of a hold, a pin, or a venv that is held back, on the older one: `blocks 3.13.15, which fixes …`."""
     joint = ", which " if fixes.ids else "; "
-    return f"keeps away {fixes.new}{joint}{fixes_upward(fixes, today)}"
+    return f"blocks {fixes.new}{joint}{fixes_upward(fixes, today)}"

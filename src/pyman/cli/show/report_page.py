@@ -91,7 +91,7 @@ def _tiles(hosts: Sequence[Host]) -> str:
         ("broken", numbers.broken, "error"),
         ("stale", numbers.stale, "warning"),
         ("held back", numbers.held_back, "warning"),
-        ("on a Python without support", numbers.unsupported, "warning"),
+        ("on an unsupported Python", numbers.unsupported, "warning"),
         ("room", _room(numbers.size), ""),
     )
     each = (

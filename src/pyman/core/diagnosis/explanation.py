@@ -124,7 +124,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The venv uses packages of its Python (`include-system-site-packages`), and the Python that the repair would "
         "link it to does not have them.",
         "`doctor --fix --yes` goes ahead without these packages.",
-        "The finding in whose place this one stands remains. Install the packages that are named into the venv first.",
+        "The finding that this one replaces remains. Install the packages that are named into the venv first.",
     ),
     "wrong-abi": Explanation(
         "Packages of the venv contain modules that were compiled for a pre-release, another minor version or another "
@@ -142,7 +142,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "folders such as `.venv` below Documents and Desktop.",
         "`doctor --fix` replaces them with files of the same content that are not hidden.",
         "Editable installs, and whatever else such a file adds, cannot be imported. It may happen again: a venv in a "
-        "folder without a dot, or outside of these folders, is not concerned. " + _IGNORE,
+        "folder without a dot, or outside of these folders, is not affected. " + _IGNORE,
     ),
     "shared-files": Explanation(
         "Files of the venv are hard links to files that belong to another user, or that others can write: a change of "
@@ -204,7 +204,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "An operation was interrupted, or a work folder of pyman was left that this store does not know of.",
         "`doctor --fix` completes or undoes the operation. It never removes a folder that it does not know of; it "
         "says what is in it.",
-        "A venv may still lie in the work folder beside its place.",
+        "A venv may still be in the work folder beside its place.",
     ),
     END_OF_LIFE: Explanation(
         "The minor version gets no more fixes, not even for security, from the developers of Python.",

@@ -195,7 +195,7 @@ class DiagnosisContext:
     """Venvs, by path, that do not fit the release that runs and fitted an older one: its name in the store, and the
     reason."""
     losses: Mapping[tuple[str, str], tuple[str, ...]] | None = None
-    """By the path of a venv and the `home` that it would get: the packages that its base lends it, and that it would
+    """By the path of a venv and the `home` that it would get: the packages that it uses, and that it would
     miss there. None, or no entry, where nobody looked."""
     other_architecture: Mapping[str, str] | None = None
     """Why venvs, by path, are not linked to what they would be linked to: it is built for another processor."""
@@ -280,7 +280,7 @@ class VenvContext:
         lost = self.losses(target)
         if lost == ():
             return finding
-        lends = f"its base lends it {told(lost)}" if lost else "its base may lend it packages"
+        lends = f"it uses {told(lost)}" if lost else "its base may lend it packages"
         return replace(
             finding,
             code="borrows",
@@ -291,7 +291,7 @@ class VenvContext:
         )
 
     def losses(self, target: Target) -> tuple[str, ...] | None:
-        """What the venv would miss of what its base lends it; None where nobody looked."""
+        """What the venv would miss of what it uses; None where nobody looked."""
         if not self.facts.settings.has_system_site_packages:
             return ()
         return (self.context.losses or {}).get((self.facts.path, target.home))

@@ -111,7 +111,7 @@ def _what_is_wrong(store: Store, swap: Swap) -> tuple[str, str, str]:
     if swap.old is None:
         return "alias-dangling", f"it is missing, and {swap.new} is installed", point
     if store.alias_target(swap.alias) is None:
-        return "alias-dangling", f"it leads to {swap.old}, which is not there", point
+        return "alias-dangling", f"it leads to {swap.old}, which does not exist", point
     return "alias-stale", f"it leads to {swap.old}, not to {swap.new}", point
 
 
@@ -181,7 +181,7 @@ def diagnose_unfinished(unfinished: Iterable[Interrupted]) -> tuple[Finding, ...
 
 def _what_was_cut_off(work: Interrupted) -> str:
     if not work.subject:
-        return "work was cut off"
+        return "an operation was interrupted"
     backup = f", and what was there before is in {work.backup}" if work.backup else ""
     if work.operation in _DOING:
         return f"{_DOING[work.operation]} {work.subject} was cut off{backup}"

@@ -139,7 +139,7 @@ def _as_far_as_allowed(finding: Finding, venv: VenvContext) -> Finding:
         return replace(finding, repair=why, action="", asks=False)
     if facts.stage_reason:
         message = f"{finding.message}; {facts.stage_reason}"
-        return replace(finding, message=message, repair=f"after a yes: {finding.repair}", asks=True)
+        return replace(finding, message=message, repair=f"after confirmation: {finding.repair}", asks=True)
     return finding
 
 
@@ -231,7 +231,7 @@ def _shared_files(venv: VenvContext) -> Iterator[Finding]:
 def _moved(venv: VenvContext) -> Iterator[Finding]:
     facts = venv.facts
     if facts.moved_from is not None:
-        message = f"its scripts and activation name {facts.moved_from}"
+        message = f"its scripts and activation refer to {facts.moved_from}"
         yield venv.find("moved", message, "rewrite its scripts", REPAIR_MOVED)
         return
     named = max(facts.contents.named, key=lambda one: len(one.scripts), default=None)
@@ -335,7 +335,7 @@ def _unfinished(venv: VenvContext) -> Iterator[Finding]:
     if files is None:
         return
     named = " and ".join(basename(file) for file in files)
-    message = f"installing {named} into it was cut off" if files else "its making was cut off"
+    message = f"installing {named} into it was interrupted" if files else "its creation was interrupted"
     repair = f"recreate it with what is in it{f' and install {named}' if files else ''}"
     keep = f"`pyman register {as_word(venv.facts.path)}` keeps it as it is"
     yield venv.find("unfinished", message, f"{repair}; {keep}", RECREATE, asks=True)
@@ -399,10 +399,12 @@ def _dangling(venv: VenvContext) -> Iterator[Finding]:
     facts = venv.facts
     if facts.home is None:
         named = facts.settings.home
-        message = f"{FILE_NAME} names no home" if named is None else f"home is {named}, which is not an absolute path"
+        message = f"home is {named}, which is not an absolute path"
+        if named is None:
+            message = f"{FILE_NAME} does not set `home`"
     elif facts.home_way is None or facts.home_way.real is None:
         circular = facts.home_way is not None and facts.home_way.is_circle
-        message = f"home is {facts.home}, {'a circle of links' if circular else 'which does not exist'}"
+        message = f"home is {facts.home}, {'a circular link' if circular else 'which does not exist'}"
     elif facts.copy == NO_COPY and facts.interpreter is None:
         message = _where_it_leads(facts)
     elif all(entry.name != "python" for entry in facts.entries):
@@ -428,7 +430,7 @@ def _where_it_leads(facts: VenvFacts) -> str:
     if facts.way is not None and facts.way.is_circle:
         steps = [step.removeprefix(f"{facts.folder}/bin/") for step in chain]
         again = next((number for number, step in enumerate(steps) if step in steps[:number]), len(steps))
-        return f"bin/python leads in a circle: {' -> '.join(steps[: again + 1])}"
+        return f"bin/python is a circular link: {' -> '.join(steps[: again + 1])}"
     return f"bin/python leads to {chain[-1]}, which does not exist" if len(chain) > 1 else "bin/python does not exist"
 
 

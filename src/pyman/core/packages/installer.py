@@ -404,7 +404,7 @@ def failure_reason(output: str) -> str:
         # The first says more than the message, the last what is at the bottom of it.
         named = dict.fromkeys([told[0].removeprefix(start), *causes[:1], *causes[-1:]])
         return _shortened(": ".join(named))
-    return _shortened(lines[-1]) if lines else "it said nothing"
+    return _shortened(lines[-1]) if lines else "it printed nothing"
 
 
 def _shortened(reason: str) -> str:

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 
 def needs_catalogue(request: Request, store: Store, *, force: bool) -> bool:
-    """False where a named patch release is installed already, so that no network is asked."""
+    """False where a named patch release is already installed, so that no network is asked."""
     return not request.build and (force or not request.pins or installed_for(request, store) is None)
 
 
@@ -182,12 +182,10 @@ def unknown_release(request: Request, builds: Sequence[Build], machine: str = _H
         alike = list({pair[0].minor_name: pair for pair in reversed(alike)}.values())[::-1]
     near = sorted(alike, key=lambda pair: _distance(request, pair[0]))[:_MOST_NAMED]
     names = ", ".join(f"`{release_name(*pair)}`" for pair in sorted(near, key=lambda pair: pair[0].order))
-    hint = (
-        f"the nearest that exist are {names}; see `pyman list --available`" if near else "see `pyman list --available`"
-    )
+    hint = f"closest: {names}; see `pyman list --available`" if near else "see `pyman list --available`"
     if machine == _HERE and _may_have_source(request, [version for version, _ in known]):
         hint += f"; `pyman install {as_word(request.text)} --build` builds it from source"
-    return NotFound(f"there is no {python_name(request.text)} to install for {machine}", hint=hint)
+    return NotFound(f"{python_name(request.text)} is not available for {machine}", hint=hint)
 
 
 def _may_have_source(request: Request, known: Sequence[Version]) -> bool:
@@ -220,11 +218,14 @@ def minors_to_upgrade(store: Store, texts: Iterable[str]) -> list[Request]:
     for text in texts:
         request = parse_request(text)
         if request.pins or request.kind not in ("release", "latest"):
-            raise Refused(f"`{text}` cannot be upgraded: it names no minor", hint="name a minor: `pyman upgrade 3.13`")
+            raise Refused(
+                f"`{text}` cannot be upgraded: it does not name a minor version",
+                hint="name a minor version: `pyman upgrade 3.13`",
+            )
         fitting = [alias for alias in managed if _names(request, alias)]
         fitting = fitting or [alias for alias in adopted if _names(request, alias)]
         if not fitting:
-            raise NotFound(f"no {python_name(text)} is installed", hint=how_to_get(request))
+            raise NotFound(f"{python_name(text)} is not installed", hint=how_to_get(request))
         wanted += fitting
     return [parse_request(alias) for alias in dict.fromkeys(wanted or ([] if list(texts) else managed))]
 
@@ -341,7 +342,7 @@ def decide_adoption(external: ExternalPython, store: Store) -> Adoption:
     broken = next((runtime for runtime in same if runtime.name == name), None)
     if broken is not None and broken.is_managed:
         raise Refused(
-            f"{broken.path} is there, and broken: it lacks its manifest",
+            f"{broken.path} is broken: its manifest is missing",
             hint=f"repair it with `pyman install {name}`, or remove it with `pyman uninstall {name}`",
         )
     return Link(external, name, broken)
@@ -358,7 +359,7 @@ def left_behind(packages: tuple[str, ...]) -> tuple[str, ...]:
 def refuse_what_has_no_build(request: Request) -> None:
     """Raise for a request that names a place on this machine, or what pyman does not install."""
     if request.kind in ("path", "system"):
-        raise UsageError(f"`{request}` names no build that could be mirrored", hint="name a version or a range")
+        raise UsageError(f"`{request}` does not name a build that can be mirrored", hint="name a version or a range")
     if not is_installable(request):
         raise not_installable(request)
 

@@ -60,7 +60,7 @@ class Follower:
     identity: tuple[int, int] | None = None
     """Device and inode of the folder that it lies in."""
     obstacle: str = ""
-    """Why it is left as it is: `it cannot be written`; empty where nothing is against it."""
+    """Why it was not changed: `it cannot be written`; empty where nothing is against it."""
     libraries: tuple[tuple[str, str], ...] = ()
     """The links to libraries of its base: names relative to it, and texts. Looked up like `links`."""
     owner_files: tuple[OwnerFile, ...] = ()

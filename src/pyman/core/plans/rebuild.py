@@ -65,7 +65,7 @@ class RebuildPlan:
     source: str | None = None
     """The lock file or requirements file that is installed instead of what was there."""
     unfinished: Batch | None = None
-    """What was being installed when its making was cut off: installed behind what is there."""
+    """What was being installed when its creation was interrupted: installed behind what is there."""
     sync: str | None = None
     """The project whose `uv.lock` uv installs."""
     missing: frozenset[str] = frozenset()
@@ -116,7 +116,7 @@ def obstacles_of(plan: RebuildPlan) -> Refused | None:
     names = " ".join(one.normalized for one in obstacles if one.relaxable)
     hint = "put back what is missing, or uninstall these packages first"
     if names and all(one.relaxable for one in obstacles):
-        hint = f"`--allow-newer {names}` takes other versions of just these"
+        hint = f"`--allow-newer {names}` allows other versions of only these"
     return Refused(
         f"{plan.facts.path} cannot be rebuilt with {python_name(plan.choice.release)}: {told}", hint=hint, code=BLOCKED
     )
@@ -146,7 +146,7 @@ def refuse_unknown_names(facts: VenvFacts, packages: Iterable[Package], names: I
     if unknown:
         raise UsageError(
             f"{facts.path} has no package {unknown[0]}",
-            hint="`--allow-newer` takes names of packages that are installed",
+            hint="`--allow-newer` takes the names of installed packages",
         )
 
 
@@ -219,7 +219,7 @@ def requested_python(facts: VenvFacts, asked: str | None, minor: str | None = No
     if alias is None:
         if own is None:
             raise NotFound(
-                f"nothing tells which Python {facts.path} needs",
+                f"it is not known which Python {facts.path} needs",
                 hint=f"name one: `pyman rebuild -p 3.13 {as_word(facts.path)}`",
             )
         return RequestedPython((own,), pin=pin)
@@ -381,7 +381,9 @@ def plan_reinstallation(
         relaxable = package.origin is None and not told.reason
         if relaxable and package.normalized in relaxed:
             line = _relaxed_line(package, told.line, excluded=bool(reason))
-            resolved.append(Reinstalled(*identity, line, "from the index, in another version if need be", exact=False))
+            resolved.append(
+                Reinstalled(*identity, line, "from the index, in another version if necessary", exact=False)
+            )
         elif reason:
             obstacles.append(Obstacle(*identity, reason, relaxable))
         else:

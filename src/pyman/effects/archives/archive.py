@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import hashlib
     from typing import Any
 
-_ANOTHER = "take another archive of it"
+_ANOTHER = "use another archive"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -80,7 +80,7 @@ def unpack(
         # the rules tell every two names apart; a file system that ignores case does not
         raise IntegrityError(
             f"{archive} has two members that are both {error.filename} in {destination}",
-            hint="unpack to a file system that tells upper from lower case",
+            hint="use a case-sensitive file system",
         ) from None
     except OSError as error:
         raise cannot_write(destination, error) from error
@@ -404,7 +404,7 @@ def decompress(
     if not head:
         raise Unacceptable("is empty")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
-        raise Unacceptable("is a web page: something on the way answered in the server's place")
+        raise Unacceptable("is a web page: something between this machine and the server answered instead")
     raise Unacceptable("is not a .tar.gz, .tar.bz2 or .tar.zst")
 
 

@@ -138,7 +138,7 @@ class CatalogueFeed:
                 self._cache.touch(self._clock())
                 return replace(cached, url=shown, fetched=self._clock())
             if answer.status != 200:
-                raise NetworkError(f"{shown} answered HTTP {answer.status} to a plain question")
+                raise NetworkError(f"{shown} answered HTTP {answer.status} to a plain request")
             if answer.is_web_page:
                 raise web_page(shown)
             small = answer.length is not None and answer.length <= _SMALL

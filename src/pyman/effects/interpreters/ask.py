@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # Bytes of output that are looked at; the rest is read and dropped.
 _LARGEST_ANSWER = 1 << 18
 _LONGEST_SENTENCE = 300
-_ANOTHER = "take another build of it"
+_ANOTHER = "use another build"
 _USUAL, _LONG = (60.0, 120.0) if sys.platform == "darwin" else (10.0, 30.0)
 """Seconds for an answer. macOS examines each new program before it first starts, which may take half a minute."""
 
@@ -146,7 +146,7 @@ def _answer(
     part = missing_part(last)
     hint = f"install what the system lacks: {part}" if part else _try_it(executable)
     if status is None:
-        raise BrokenRuntime(f"{executable} gave no answer within {timeout:g} seconds", hint=hint)
+        raise BrokenRuntime(f"{executable} did not answer within {timeout:g} seconds", hint=hint)
     if status < 0:
         import signal
 
@@ -154,7 +154,7 @@ def _answer(
             hint = signing_hint(executable)
         raise BrokenRuntime(f"{executable} was ended by the signal {signal.strsignal(-status) or -status}", hint=hint)
     if status:
-        raise BrokenRuntime(f"{executable} ended with status {status}: {last or 'it said nothing'}", hint=hint)
+        raise BrokenRuntime(f"{executable} ended with status {status}: {last or 'it printed nothing'}", hint=hint)
     raise BrokenRuntime(f"{executable} does not answer as a Python interpreter does", hint=hint)
 
 
@@ -169,7 +169,7 @@ def signing_hint(executable: str) -> str:
 def _facts(executable: str, fields: list[str]) -> InterpreterFacts:
     facts = read_facts(fields)
     if facts is None:
-        raise BrokenRuntime(f"{executable} gave an answer that makes no sense", hint=_try_it(executable))
+        raise BrokenRuntime(f"{executable} gave an invalid answer", hint=_try_it(executable))
     return facts
 
 

@@ -308,7 +308,7 @@ def update_followers(transaction: Transaction, move: AliasMove) -> AliasMove:
         try:
             transaction.attempt(plan_to_update(move, follower))
         except PymanError as error:
-            still_held.append((follower, f"it fits again, and cannot be brought forward: {error.message}"))
+            still_held.append((follower, f"it fits again, but could not be moved: {error.message}"))
         else:
             released.append(follower)
     for follower, _ in move.still_held:
@@ -320,4 +320,4 @@ def update_followers(transaction: Transaction, move: AliasMove) -> AliasMove:
 
 
 def _noted(move: AliasMove, follower: Follower, error: PymanError) -> AliasMove:
-    return replace(move, notes=(*move.notes, (follower.path, f"could not be brought up to date: {error.message}")))
+    return replace(move, notes=(*move.notes, (follower.path, f"could not be updated: {error.message}")))

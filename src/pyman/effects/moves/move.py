@@ -130,7 +130,7 @@ def change_store(
             except OSError as error:
                 raise cannot_write(places.runtimes, error) from error
         return _told(moves, waiting, processes)
-    raise PymanError("the store is being changed by others all the time", hint="run the same command again later")
+    raise PymanError("other processes keep changing the store", hint="run the same command again later")
 
 
 def reconcile_aliases(
@@ -385,13 +385,13 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
             others += 1
         elif (ready := _ready(follower, program)).obstacle:
             others += 1
-            notes.append((follower.path, f"was not brought up to date: {ready.obstacle}"))
+            notes.append((follower.path, f"was not updated: {ready.obstacle}"))
         else:
             updated.append(ready)
     for follower in move.released:
         present = os.path.join(follower.runtimes, follower.through, move.new.executable) if move.new else None
         if (ready := _ready(follower, present)).obstacle:
-            still_held.append((follower, f"it fits again, and cannot be brought forward: {ready.obstacle}"))
+            still_held.append((follower, f"it fits again, but could not be moved: {ready.obstacle}"))
         else:
             released.append(ready)
     return replace(

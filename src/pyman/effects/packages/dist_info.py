@@ -69,7 +69,7 @@ def read_packages(site_packages: str) -> tuple[tuple[Package, ...], tuple[str, .
     notes: list[str] = []
     folders = _metadata_folders(site_packages, notes)
     if notes and os.path.lexists(site_packages):
-        raise PymanError(notes[0], hint="see why, then run the same command again")
+        raise PymanError(notes[0], hint="fix that, then run the same command again")
     for folder in folders:
         path = f"{site_packages}/{folder}"
         if folder.endswith(".dist-info"):

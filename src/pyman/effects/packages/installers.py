@@ -234,14 +234,14 @@ def _failure(installer: Installer, status: int, output: str, blocking: tuple[str
     if is_network_failure(output):
         return CannotInstall(
             f"{installer} could not reach what it installs from: {reason}",
-            hint="see whether the index that its settings name can be reached, then run the same command again",
+            hint="check whether the index in its settings can be reached, then run the same command again",
             code=NetworkError.code,
         )
     if not blocking:
         return CannotInstall(f"{installer} failed: {reason}", hint="run the same command again with `-v` to see it all")
     return CannotInstall(
         f"{installer} cannot install {', '.join(blocking)}: {reason}",
-        hint=f"run it again with `--allow-newer {' '.join(blocking)}` to take other versions of just these",
+        hint=f"run it again with `--allow-newer {' '.join(blocking)}` to allow other versions of only these",
         packages=blocking,
     )
 

@@ -52,7 +52,7 @@ class LooseFiles:
             self._look_at(path)
             if self._left <= 0:
                 self.notes.append(
-                    f"{path} was not looked at to the end: it has more than {MOST_ENTRIES:,} files and folders"
+                    f"{path} was only partly checked: it has more than {MOST_ENTRIES:,} files and folders"
                 )
                 break
 

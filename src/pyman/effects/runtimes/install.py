@@ -381,7 +381,7 @@ def repair_prefix(tree: str, final: str) -> None:
         for name in _names_in(f"{tree}/bin", "-config"):
             _adapt(f"{tree}/bin/{name}", adapted_script)
     except NotReadable as error:
-        raise IntegrityError(f"the runtime in {tree} is not one: {error}", hint="take another build of it") from None
+        raise IntegrityError(f"the runtime in {tree} is not one: {error}", hint="use another build") from None
     except OSError as error:
         raise cannot_write(library, error) from error
 

@@ -302,5 +302,5 @@ def _wait(executable: str, process: subprocess.Popen[bytes], tree: str) -> None:
     last = error_output.decode("utf-8", "backslashreplace").strip().rpartition("\n")[2]
     raise BrokenRuntime(
         f"{executable} cannot compile: {last[:300] or f'it ended with status {process.returncode}'}",
-        hint="see whether it starts at all",
+        hint="check whether it starts",
     )

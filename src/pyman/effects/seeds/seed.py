@@ -79,7 +79,7 @@ def _seed(wheel: Wheel, target: SeedTarget, seeds: str, ways: tuple[str, ...], o
         except (ReadOnly, DiskFull):
             return _seed_without_cache(wheel, target, ways, observer)
     raise PymanError(
-        f"{folder} is changed as soon as it is made", hint="see which program changes it, or use --without-pip"
+        f"{folder} is changed as soon as it is created", hint="find out which program changes it, or use --without-pip"
     )
 
 
@@ -95,7 +95,7 @@ def _seed_without_cache(wheel: Wheel, target: SeedTarget, ways: tuple[str, ...],
         prepare(wheel, folder, target.executable, target.version, observer)
         prepared = read_prepared(folder)
         if prepared is None:
-            raise PymanError(f"{folder} is changed as soon as it is made", hint="see which program changes it")
+            raise PymanError(f"{folder} is changed as soon as it is created", hint="find out which program changes it")
         return _install(prepared, folder, target, ways)
     finally:
         remove_tree(work)
@@ -183,7 +183,7 @@ def find_wheels(target: SeedTarget, seeds: str) -> list[Wheel]:
     chosen = [wheel for name in wanted if (wheel := _newest_that_fits(lent, name, target, seeds)) is not None]
     if not chosen or chosen[0].name != "pip":
         raise NotFound(
-            f"the Python of {target.libraries[0]} brings no pip with it, and no other has one that fits",
+            f"the Python of {target.libraries[0]} has no bundled pip, and no other Python has one that fits",
             hint=f"use --without-pip, or install another Python {target.version.minor_name} to take it from",
             code=NO_PIP,
         )

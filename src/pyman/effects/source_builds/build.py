@@ -149,7 +149,7 @@ def _failure(what: SourceBuild, name: str, folder: str, output: str, places: Pla
     kept = os.path.join(places.cache, "logs", f"build-{name}.log")
     make_folder(os.path.dirname(kept))
     replace_file(kept, log.encode("utf-8", "surrogateescape"))
-    reason = first_error(log) or "it said nothing"
+    reason = first_error(log) or "it printed nothing"
     return PymanError(
         f"Python {what.source.release} could not be built: {reason.replace(folder, '…')}",
         hint=f"the log is {kept}",

@@ -178,7 +178,7 @@ class Backup:
     def _tell_not_restored(self, error: BaseException | None, trouble: OSError) -> None:
         """Add to a failure where the old venv lies. Raises PymanError where there is no failure to add it to."""
         self.restored = False
-        told = f"the old venv could not be put back from {self.backup}: {trouble}"
+        told = f"the old venv could not be restored from {self.backup}: {trouble}"
         hint = f"rename {self.backup} to {self.venv} yourself"
         if self.journal.entry.taken:
             hint = f"move what is in {self.backup} back into {self.venv} yourself"
@@ -206,7 +206,7 @@ def parts_to_remove(venv: str, command: str, *, yes: bool) -> tuple[str, ...]:
         if user_files and yes:
             return own_entries(venv)
     except OSError as error:
-        raise PymanError(f"{venv} cannot be read: {error}", hint="see why, then run the same command again") from error
+        raise PymanError(f"{venv} cannot be read: {error}", hint="fix that, then run the same command again") from error
     if user_files:
         raise Refused(
             f"{venv} holds files that are not part of a venv: {shown(user_files)}",
@@ -236,9 +236,9 @@ def refuse_what_cannot_move(venv: str, *, beside: bool = True) -> int:
     try:
         status = os.lstat(venv)
     except OSError as error:
-        raise Refused(f"{venv} is gone: {error.strerror}", hint="look at it, then try again") from error
+        raise Refused(f"{venv} is gone: {error.strerror}", hint="check it, then run the same command again") from error
     if status.st_uid != os.geteuid():
-        raise Refused(f"{venv} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
+        raise Refused(f"{venv} belongs to another user", hint="ask its owner to run pyman", code=NOT_YOURS)
     if is_mount_point(venv):
         raise _mounted(venv)
     refuse_mounts_below(venv)

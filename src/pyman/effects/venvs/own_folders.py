@@ -80,7 +80,7 @@ def _libraries(folder: int) -> list[str]:
 def not_written(venv: str, reason: str) -> Refused:
     """The failure to report for a venv that nothing is written into."""
     return Refused(
-        f"{venv} is left as it is: {reason}, and pyman writes only into a venv's own folders",
+        f"{venv} was not changed: {reason}, and pyman writes only into a venv's own folders",
         hint="put a real folder of your own in its place, or recreate the venv with `pyman venv --clear`",
         code=NOT_OWN_FOLDER,
     )
@@ -111,7 +111,7 @@ def open_own(venv: VenvFolder, below: str = "") -> int:
         status = os.fstat(folder)
         if venv.identity is not None and venv.identity != (status.st_dev, status.st_ino):
             raise Changed(
-                f"{venv.path} was exchanged for another folder since it was read", hint="run the same command again"
+                f"{venv.path} was replaced by another folder after it was read", hint="run the same command again"
             )
         _refuse_others(venv, "it", status)
         way = ""

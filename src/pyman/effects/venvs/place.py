@@ -77,7 +77,7 @@ def is_deployed(place: str, folder: str) -> bool:
 
 def being_made(path: str) -> Locked:
     """The failure to report while another process makes the same venv."""
-    return Locked(f"another process is making {path}", hint="wait until it has finished")
+    return Locked(f"another process is creating {path}", hint="wait until it has finished")
 
 
 def folder_beside(venv: str, use: str, number: str) -> str:

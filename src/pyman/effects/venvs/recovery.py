@@ -437,17 +437,17 @@ def restore_work_folder(path: str) -> str:
     """Give the whole venv in a folder for work the name that it had, and return that. Raises Refused and PymanError."""
     found = _look_at(path)
     if found.venv is None:
-        raise Refused(f"{path} does not hold a whole venv", hint=f"see what is in it: `ls -A {path}`", code=NOT_WHOLE)
+        raise Refused(f"{path} does not hold a whole venv", hint=f"list what is in it: `ls -A {path}`", code=NOT_WHOLE)
     if found.uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user", hint="let its owner run pyman", code=NOT_YOURS)
+        raise Refused(f"{path} belongs to another user", hint="ask its owner to run pyman", code=NOT_YOURS)
     if os.path.lexists(found.venv):
         raise Refused(
-            f"{found.venv} exists, so {path} cannot be put back", hint="move one of them away", code=IN_THE_WAY
+            f"{found.venv} exists, so {path} cannot be restored", hint="move one of them away", code=IN_THE_WAY
         )
     try:
         os.rename(path, found.venv)
     except OSError as error:
         raise PymanError(
-            f"{path} cannot be put back: {(error.strerror or str(error)).lower()}", hint="rename it yourself"
+            f"{path} cannot be restored: {(error.strerror or str(error)).lower()}", hint="rename it yourself"
         ) from error
     return found.venv

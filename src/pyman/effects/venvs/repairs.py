@@ -66,9 +66,7 @@ class RepairLog:
                 except NotReadable:
                     break
             self._is_off = True
-            self._observer.noted(
-                f"the store keeps no more of what is repaired: `--undo` will not take back {repair.path}"
-            )
+            self._observer.noted(f"the record of repairs is full: `--undo` will not undo {repair.path}")
         return lambda: None
 
     def _add(self, path: str, line: bytes) -> Callable[[], None]:
@@ -202,7 +200,7 @@ def _not_trusted(path: str, reason: str) -> Refused:
 
     return Refused(
         f"{path} {reason}, so what it says was repaired cannot be trusted",
-        hint=f"look at it, then run `rm -r {as_word(path)}`; repairs made before can then not be taken back",
+        hint=f"look at it, then run `rm -r {as_word(path)}`; earlier repairs can then no longer be undone",
         code=UNSAFE_FOLDER,
     )
 
@@ -224,7 +222,7 @@ def _read(path: str) -> bytes:
 def _unreadable(path: str, error: OSError) -> PymanError:
     return PymanError(
         f"{path} cannot be read: {error.strerror or error}",
-        hint="delete it; repairs made before can then not be taken back",
+        hint="delete it; earlier repairs can then no longer be undone",
         code=UNREADABLE_STORE,
     )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyman.core.plans.steps import Verify
     from pyman.effects.places import Places
 
-_SOMEBODY = "see whether another process changes it, then run the same command again"
+_SOMEBODY = "check whether another process changes it, then run the same command again"
 _RUNTIME = "run `pyman doctor` to see what is wrong with the Python behind it"
 
 
@@ -69,7 +69,7 @@ def _read_back(step: Verify) -> str:
     if os.path.dirname(real) != os.path.realpath(os.path.dirname(python)):
         raise BrokenRuntime(f"{python} leads to {real}, which is not in {prefix}", hint=_SOMEBODY)
     if is_script(real):
-        raise BrokenRuntime(f"{python} is a script, so it is not started", hint="look at it yourself first")
+        raise BrokenRuntime(f"{python} is a script, so it is not started", hint="inspect it first")
     import filecmp
 
     base = _base(step)

@@ -251,7 +251,9 @@ class NewVenv:
             return PymanError(f"the path {self.path} is too long for this system", hint="choose a shorter one")
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and self._putting:
             return Refused(
-                f"{self.path} was made by another process meanwhile", hint="look at it, then try again", code=EXISTS
+                f"{self.path} was created by another process in the meantime",
+                hint="check it, then run the same command again",
+                code=EXISTS,
             )
         if is_mount_point(self.path):
             return Refused(f"{self.path} is a mount point", hint="make the venv in a folder of it", code=MOUNT)
@@ -315,7 +317,7 @@ def _is_same(status: os.stat_result, folder: int) -> bool:
 
 
 def _exchanged(path: str) -> Changed:
-    return Changed(f"{path} was exchanged by another process while it was made", hint="choose a folder of your own")
+    return Changed(f"{path} was replaced by another process while it was created", hint="choose a folder of your own")
 
 
 def _is_here(path: str) -> bool:

@@ -172,17 +172,17 @@ def _check_in_place(build: Build) -> str:
     except OSError as error:
         raise BadAnswer(
             f"the mirror's archive {build.url} cannot be read: {error.strerror or error}",
-            hint="see that the mirror is complete",
+            hint="check that the mirror is complete",
         ) from error
     if sha256 != build.sha256 and build.sha256 is not None:
         raise IntegrityError(
-            f"{build.url} is not what it should be: it has the sha256 {sha256}, and its list says {build.sha256}",
-            hint="fetch it again, or write the mirror's list again",
+            f"{build.url} does not match the list of builds: its sha256 is {sha256}, and its list says {build.sha256}",
+            hint="download it again, or regenerate the mirror's list",
         )
     if build.size not in (None, size):
         raise IntegrityError(
-            f"{build.url} is not what it should be: it has {size} bytes, and its list says {build.size}",
-            hint="fetch it again, or write the mirror's list again",
+            f"{build.url} does not match the list of builds: it has {size} bytes, and its list says {build.size}",
+            hint="download it again, or regenerate the mirror's list",
         )
     return build.url
 
@@ -248,7 +248,7 @@ class Receiver:
             what = f"has the sha256 {part.sha256}, and its list says {build.sha256}"
         return IntegrityError(
             f"{shown} is not what it should be: it {what}",
-            hint="try again later; if it stays so, tell the operator of the mirror",
+            hint="try again later; if that does not help, tell the operator of the mirror",
         )
 
     def _receive_from(self, url: str) -> None:
@@ -267,7 +267,7 @@ class Receiver:
                 # Nothing is left: the part is whole, or of something else.
                 if not self._is_right():
                     part.restart()
-                    raise PassingError(f"{without_secrets(url)} is shorter than what came of it before")
+                    raise PassingError(f"{without_secrets(url)} is shorter than what was received before")
                 return
             self._check(answer, url)
             tag = answer.tag
@@ -286,10 +286,10 @@ class Receiver:
         elif answer.status == 206 and part.size:
             if not answer.headers.get("content-range", "").startswith(f"bytes {part.size}-"):
                 part.restart()
-                raise PassingError(f"{without_secrets(url)} goes on in another place than asked for")
+                raise PassingError(f"{without_secrets(url)} continues at another place than requested")
             part.resumed = True
         else:
-            raise NetworkError(f"{without_secrets(url)} answered HTTP {answer.status} to a plain question")
+            raise NetworkError(f"{without_secrets(url)} answered HTTP {answer.status} to a plain request")
 
     def _fill(self, answer: Answer, url: str) -> None:
         part = self._part

@@ -128,7 +128,7 @@ class Web:
             request = client.build_request("GET", url, headers=dict(headers or {}), extensions={"trace": self._watch})
             for _ in range(_MOST_REDIRECTS + 1):
                 if self._interrupted.is_set():
-                    raise NetworkError("the transfer was broken off")
+                    raise NetworkError("the transfer was interrupted")
                 response = client.send(request, stream=True, auth=self._login(request), follow_redirects=False)
                 following = response.next_request
                 if following is None:
@@ -137,10 +137,10 @@ class Web:
                 if request.url.scheme == "https" and following.url.scheme != "https":
                     raise NetworkError(
                         f"{without_secrets(str(request.url))} leads from https to {following.url.scheme}",
-                        hint="what is fetched without https could be changed on its way; tell its operator",
+                        hint="what is downloaded without https could be changed in transit; tell its operator",
                     )
                 request = following
-        raise NetworkError(f"{without_secrets(url)} leads in circles", hint="tell its operator")
+        raise NetworkError(f"{without_secrets(url)} redirects in circles", hint="tell its operator")
 
     def _login(self, request: httpx.Request) -> Any:
         """User and password for one server; what stands in its address goes before what netrc has for its name."""
@@ -346,7 +346,7 @@ class Failures:
                 ) from error
             raise UnreachableError(f"{host} cannot be reached: {_reason(error)}") from error
         if isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol):
-            raise PassingError(f"{host} broke off the transfer: {_reason(error)}") from error
+            raise PassingError(f"{host} interrupted the transfer: {_reason(error)}") from error
         # idna, to which httpx hands over names of hosts, has failures of its own, all of them of this kind.
         if isinstance(error, (httpx.HTTPError, httpx.InvalidURL, UnicodeError)):
             raise NetworkError(
@@ -367,7 +367,7 @@ def status_error(response: httpx.Response, url: str) -> NetworkError:
         # A proxy says 403 and 407 of what it keeps from us.
         kind = BadAnswer if status == 401 else NetworkError
         return kind(
-            f"{host} does not let us have {shown} (HTTP {status})",
+            f"{host} denies access to {shown} (HTTP {status})",
             hint="check user and password: in the address of the mirror, in ~/.netrc, or in the address of the proxy",
         )
     return NetworkError(f"{host} answered HTTP {status} for {shown}", hint=REACHABLE)
