@@ -422,7 +422,7 @@ fetch_python() {
     found=$(sha256_of "$work/download/$archive") ||
         fail "no program to compute a sha256 was found" "install sha256sum, shasum or openssl"
     [ "$found" = "$sha256" ] ||
-        fail "$archive has the sha256 $foundinstead of $sha256; it was not used" "try again later"
+        fail "$archive has the sha256 $found instead of $sha256; it was not used" "try again later"
     tar -xzof "$work/download/$archive" -C "$work" ||
         fail "$archive could not be unpacked" "run install.sh again to download it again"
     rm -rf -- "$work/download"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import subprocess
@@ -55,6 +56,25 @@ def test_what_was_removed_is_gone(place, removed):
     assert RecordMounts().missing(known_venvs(f"{place}/root")) == []
     shutil.rmtree(f"{place}/{removed}")
     assert state(place) == GONE
+
+
+def test_what_is_there_and_could_not_be_looked_at_for_a_moment_is_not_gone(place, monkeypatch):
+    record(place, f"{place}/code/shop/.venv")
+    (known,) = known_venvs(f"{place}/root")
+    assert RecordMounts().state_of(known) == UNREACHABLE
+    file = f"{known.path}/pyvenv.cfg"
+    real = os.stat
+
+    def fails(path, *args, **options):
+        if path == file:
+            raise OSError(errno.EIO, "Input/output error", path)
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(os, "stat", fails)
+    assert RecordMounts().state_of(known) == UNREACHABLE
+    monkeypatch.undo()
+    os.unlink(file)
+    assert RecordMounts().state_of(known) == GONE
 
 
 def test_a_folder_without_its_file_or_with_a_file_in_its_place_is_none(place):

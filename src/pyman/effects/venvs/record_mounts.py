@@ -48,6 +48,8 @@ class RecordMounts:
         try:
             while not _is_folder(nearest):
                 nearest = os.path.dirname(nearest)
+            if nearest == path and _exists(f"{path}/{FILE_NAME}"):
+                return UNREACHABLE  # It is there: the look at it has failed.
         except OSError:
             return UNREACHABLE
         # Of what a link leads to no mount is known: it need not be that of the link.
@@ -139,6 +141,15 @@ def _is_venv(path: str) -> bool:
         return True
     leads = _leads_to(path)
     return leads is not None and os.access(f"{leads}/{FILE_NAME}", os.F_OK)
+
+
+def _exists(path: str) -> bool:
+    """False where nothing has the name. Raises OSError where the system refuses a look."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _is_folder(path: str) -> bool:
