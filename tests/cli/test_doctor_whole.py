@@ -287,7 +287,7 @@ def test_modules_for_another_python(machine, files, built_for):
 def test_modules_whose_names_do_not_say_it_are_for_another_processor(machine):
     venv = make(machine)
     compiled(venv, "fast", "_fast.abi3.so", "_other.so", machine=AARCH64)
-    message = "_fast.abi3.so and 1 more modules are compiled for aarch64, which 3.13 does not load"
+    message = "_fast.abi3.so and 1 more module are compiled for aarch64, which 3.13 does not load"
     assert findings(machine, venv) == [("wrong-abi", message, "open")]
 
 

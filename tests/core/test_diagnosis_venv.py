@@ -431,7 +431,7 @@ INTERPRETER_RULES = {
         {"contents": Contents(named=(Named("/old/.venv/bin/python", is_gone=True, scripts=("pip", "pip3")),))},
         (
             "moved",
-            "bin/pip and 1 more scripts run /old/.venv/bin/python, which does not exist",
+            "bin/pip and 1 more script run /old/.venv/bin/python, which does not exist",
             "rewrite its scripts",
             "repair-moved",
         ),
@@ -620,7 +620,7 @@ def test_a_repair_that_would_take_lent_packages_away_asks():
         "relink",
         True,
     )
-    assert unknown.message.endswith("; but its base may lend it packages, which 3.13.15 does not have")
+    assert unknown.message.endswith("; but it may use packages of its base, which 3.13.15 does not have")
     assert unknown.repair == "relink to 3.13, which is 3.13.15, without these packages"
     told = one(lent(), losses={key: ("numpy 1.26",)})
     assert told.message.endswith("; but it uses numpy 1.26, which 3.13.15 does not have")

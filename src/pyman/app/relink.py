@@ -115,7 +115,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
         get_consent(session, facts, target[0], yes=False, command=command, may_go_down=True)
         link_venv(session, facts, *target)
         after = read_one(session.places, facts.path) or facts
-        line = f"{shown}: same minor version, so it was linked to {target[0].home}and kept its packages"
+        line = f"{shown}: same minor version, so it was linked to {target[0].home} and kept its packages"
         return relinked_data(facts, after, count, "relinked"), line
     if not wanted:
         line = f"{shown}: nothing is wrong with it; `--yes` recreates it anyway"
@@ -139,7 +139,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
             hint=f"run `pyman rebuild {as_word(facts.path)} --yes` to recreate it",
         )
     after = outcome.facts or facts
-    line = f"{shown}: same minor version, so it was repaired in placeand kept its packages"
+    line = f"{shown}: same minor version, so it was repaired in place and kept its packages"
     return relinked_data(facts, after, count, "relinked"), line
 
 

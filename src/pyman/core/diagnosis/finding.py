@@ -280,7 +280,7 @@ class VenvContext:
         lost = self.losses(target)
         if lost == ():
             return finding
-        lends = f"it uses {told(lost)}" if lost else "its base may lend it packages"
+        lends = f"it uses {told(lost)}" if lost else "it may use packages of its base"
         return replace(
             finding,
             code="borrows",

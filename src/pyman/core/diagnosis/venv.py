@@ -172,9 +172,14 @@ _UNTIL_THEN_UNKNOWN = ("minor-mismatch", "dangling", "wrong-abi")
 def _missing_packages(venv: VenvContext) -> Iterator[Finding]:
     missing = venv.facts.contents.missing
     if missing:
-        more = f" and of {len(missing) - 1} more packages" if len(missing) > 1 else ""
+        more = f" and of {_more(len(missing) - 1, 'package')}" if len(missing) > 1 else ""
         repair = f"`pyman rebuild {as_word(venv.facts.path)} --force` installs its packages again"
         yield venv.find("unreadable", f"the files of {missing[0]}{more} are missing", repair)
+
+
+def _more(number: int, noun: str) -> str:
+    """`2 more modules`, where the first one was named."""
+    return f"{number} more {noun}" + ("s" if number > 1 else "")
 
 
 def _wrong_abi(venv: VenvContext) -> Iterator[Finding]:
@@ -187,7 +192,7 @@ def _wrong_abi(venv: VenvContext) -> Iterator[Finding]:
     first, count = found[0], sum(one.count for one in found)
     tag, _, machine = first.tags[0].partition("@")
     built_for = machine or " ".join(split_tag(tag)[::2]).strip()
-    named = first.example if count == 1 else f"{first.example} and {count - 1} more modules"
+    named = first.example if count == 1 else f"{first.example} and {_more(count - 1, 'module')}"
     message = f"{named} {'is' if count == 1 else 'are'} compiled for {built_for}, which {facts.alias} does not load"
     yield venv.find("wrong-abi", message, f"rebuild it for {venv.alias}", REBUILD, venv.alias or "", asks=True)
 
@@ -239,7 +244,7 @@ def _moved(venv: VenvContext) -> Iterator[Finding]:
         return
     scripts = f"bin/{named.scripts[0]}"
     if len(named.scripts) > 1:
-        scripts += f" and {len(named.scripts) - 1} more scripts"
+        scripts += f" and {_more(len(named.scripts) - 1, 'script')}"
     verb = "runs" if len(named.scripts) == 1 else "run"
     why = "which does not exist" if named.is_gone else "the Python of another venv"
     message = f"{scripts} {verb} {named.interpreter}, {why}"
