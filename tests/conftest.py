@@ -72,6 +72,9 @@ _OWN_RUNS = {
         *("test_broken_and_newer.py", "test_all_users.py", "test_growing_list.py", "test_system_store.py"),
         *("test_install_faults.py", "test_writes_nowhere_else.py", "test_venv_unfinished.py", "test_doctor_moved.py"),
         *("test_kept_current.py", "test_project_venv.py", "test_variants.py", "test_staged_trees.py"),
+        *("cli/test_venv.py", "cli/test_install.py", "test_search.py", "test_reasons.py", "cli/test_build.py"),
+        *("cli/test_adopt.py", "effects/test_repairs.py", "test_folders_never_renamed.py", "cli/test_pin.py"),
+        *("shims/test_shim.py", "contract/test_version_files.py"),
     ),
     "machines": (
         "test_report_page.py",
@@ -80,7 +83,7 @@ _OWN_RUNS = {
         "test_ansible_modules.py",
         "test_integrations.py",
     ),
-    "docs": ("test_site.py",),
+    "docs": ("test_site.py", "test_transcripts_are_what_happens"),
     "build": ("test_real_builds.py",),
     "inputs": ("a_megabyte_of", "any_kind_and_size", "ten_megabytes"),
 }
@@ -97,6 +100,7 @@ _LONGEST = (
         "test_install_script",
         "test_rebuild_keeps",
         "test_rebuild",
+        "test_shim",
     ),
     *(
         "test_trials",
@@ -104,6 +108,7 @@ _LONGEST = (
         "test_doctor_store",
         "test_upgrade",
         "test_venv",
+        "test_version_files",
         "test_schedule",
         "test_installers",
     ),
@@ -118,6 +123,9 @@ _LONGEST = (
     *(
         "test_seed_interpreters",
         "test_search",
+        "test_venvs",
+        "test_start_up",
+        "test_choose",
         "test_doctor",
         "test_venv_commands",
         "test_store_commands",

@@ -57,11 +57,11 @@ def test_hold_where_it_is_and_elsewhere(user):
     [
         (("hold", "3"), 2, "is not a minor version"),
         (("hold", OLD), 2, "is not a minor version"),
-        (("hold", "3.12"), 1, "no Python 3.12 is installed"),
+        (("hold", "3.12"), 1, "Python 3.12 is not installed"),
         (("hold", MINOR, f"{MINOR}.9"), 1, f"{MINOR}.9 is not installed"),
-        (("hold", MINOR, OTHER), 1, f"is no {MINOR}"),
+        (("hold", MINOR, OTHER), 1, f"is not a release of {MINOR}"),
         (("hold", MINOR, MINOR), 1, "is not installed"),
-        (("unhold", "3.12"), 1, "no Python 3.12 is installed"),
+        (("unhold", "3.12"), 1, "Python 3.12 is not installed"),
         (("rollback", OTHER_MINOR), 1, f"no release older than {OTHER}"),
     ],
 )

@@ -179,7 +179,7 @@ def test_a_hold_keeps_its_alias_and_that_is_said(user):
 def test_a_folder_in_the_place_of_an_alias_is_left_there_and_said(user):
     (user.runtimes / "3.13").mkdir(parents=True)
     answer = user.pyman("install", "3.13")
-    assert f"{user.runtimes}/3.13 is in the place of an alias" in answer.out
+    assert f"{user.runtimes}/3.13 is in the place of the alias 3.13" in answer.out
     assert os.listdir(user.runtimes / "3.13") == []
     assert user.pyman("find", "3.13").out == f"{user.runtimes}/3.13.9/bin/python3.13\n"
     (user.runtimes / "3.13").rmdir()
@@ -209,9 +209,9 @@ def test_a_runtime_that_is_not_whole_is_installed_again(user, lost):
 
 WRONG = [
     # words, status, what the message says, what the hint says
-    (["3.99"], 1, "there is no Python 3.99", "`3.13.9`, `3.14.2`, `3.15.0b2`"),
-    (["3.13.99"], 1, "there is no Python 3.13.99", "`3.13.8`, `3.13.9`"),
-    (["3.13t"], 1, "there is no Python 3.13t", "`3.14.2t`"),
+    (["3.99"], 1, "Python 3.99 is not available", "`3.13.9`, `3.14.2`, `3.15.0b2`"),
+    (["3.13.99"], 1, "Python 3.13.99 is not available", "`3.13.8`, `3.13.9`"),
+    (["3.13t"], 1, "Python 3.13t is not available", "`3.14.2t`"),
     (["nonsense"], 2, "`nonsense` is not a Python version", "`3.13`"),
     (["3..13"], 2, "`3..13` is not a Python version", "`3.13`"),
     ([""], 2, "is not a Python version", "`3.13`"),

@@ -42,7 +42,7 @@ WRONG = [
     (["upgrade", "--check"], "there is no option `--check`", "did you mean `--dry-run`?"),
     (["install", "--list"], "there is no option `--list`", "did you mean `pyman list --available`?"),
     (["use", "--unset", "3.13"], "`--unset` takes no request", "leave one of them out"),
-    (["--fix"], "there is no option `--fix` before the command", "behind it"),
+    (["--fix"], "there is no option `--fix` before the command", "after it"),
     (["--versio"], "there is no option `--versio` before the command", "did you mean `--version`?"),
     (["--root"], "`--root` needs a value", "--root DIR"),
     (["list", "--avail"], "there is no option `--avail`", "did you mean `--available`?"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -257,7 +258,7 @@ def test_the_folder_that_one_stands_in(user):
     script = f'rmdir "{gone}"; exec "{sys.executable}" -m pyman venv'
     done = subprocess.run(["sh", "-c", script], cwd=gone, env=user.environ, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (1, 2)
-    assert "is gone" in done.stderr
+    assert "no longer exists" in done.stderr
 
 
 BROKEN = {"interpreter": ["bin/python3.13"], "standard library": ["lib/python3.13/os.py"]}
@@ -269,7 +270,7 @@ def test_a_broken_runtime_is_named(lacking, way, owner):
     for name in BROKEN[lacking]:
         (owner.runtimes / "3.13.15" / name).unlink()
     answer = owner.pyman("venv", *way, status=1)
-    assert "Python 3.13.15 is broken" in answer.err
+    assert re.search(r"Python 3\.13\.15(, which 3\.13 points at,)? is broken", answer.err)
     assert "pyman install --force 3.13.15" in answer.err
     assert os.listdir(owner.project) == []
     assert owner.json("venv", "-p", "3.13.5", "--without-pip")["python"] == "3.13.5"

@@ -68,7 +68,7 @@ def test_names_of_implementations():
 def test_implementations_that_are_left_alone():
     assert (why_not_repaired("pypy"), why_not_repaired("graalpy")) == ("", "pyman does not change venvs of GraalPy")
     refuse_to_make("pypy", "/x/pypy", "/v")
-    with pytest.raises(Refused, match="does not make venvs of GraalPy") as told:
+    with pytest.raises(Refused, match="does not create venvs of GraalPy") as told:
         refuse_to_make("graalpy", "/x/graal py", "/v")
     assert told.value.hint == "run `'/x/graal py' -m venv /v`: it follows the same link"
     refuse_to_cross(following(), "cpython")

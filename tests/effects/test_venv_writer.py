@@ -258,7 +258,7 @@ def test_a_mount_point_is_seen_and_never_touched(tmp_path):
 
 def test_who_comes_second_is_told(tmp_path):
     path = tmp_path / "v"
-    with pytest.raises(Refused, match="meanwhile") as raised:
+    with pytest.raises(Refused, match="in the meantime") as raised:
         make(path, lambda *_: make(path))
     assert raised.value.code == "exists"
     check_whole(path)
@@ -338,6 +338,6 @@ def test_a_folder_that_holds_something_else_gets_what_it_lacks(tmp_path):
         assert (path / ".gitignore").read_text() == "*.o\n"
         check_whole(path)
         # Twice is once too often.
-        with pytest.raises(Refused, match="meanwhile"), NewVenv(str(path), layout_for(path), None, journal) as new:
+        with pytest.raises(Refused, match="in the meantime"), NewVenv(str(path), layout_for(path), None, journal) as new:
             new.put()
     check_whole(path)
