@@ -120,7 +120,9 @@ class TestFailures:
             hanging = script(f'exec 3> "{tmp_path}/alive"; sleep 1000 & echo >&3; sleep 1000')
             # On a busy machine it may be ended before it came that far.
             for seconds in (0.5, 5, 50):
-                with pytest.raises(BrokenRuntime, match=rf"did not answer within {seconds} seconds".replace(".", r"\.")):
+                with pytest.raises(
+                    BrokenRuntime, match=rf"did not answer within {seconds} seconds".replace(".", r"\.")
+                ):
                     ask(hanging, timeout=seconds)
                 if select.select([reader], [], [], 0)[0] and os.read(reader, 1):
                     break

@@ -338,6 +338,9 @@ def test_a_folder_that_holds_something_else_gets_what_it_lacks(tmp_path):
         assert (path / ".gitignore").read_text() == "*.o\n"
         check_whole(path)
         # Twice is once too often.
-        with pytest.raises(Refused, match="in the meantime"), NewVenv(str(path), layout_for(path), None, journal) as new:
+        with (
+            pytest.raises(Refused, match="in the meantime"),
+            NewVenv(str(path), layout_for(path), None, journal) as new,
+        ):
             new.put()
     check_whole(path)
