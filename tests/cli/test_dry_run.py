@@ -220,7 +220,7 @@ def test_it_needs_no_yes_and_names_the_one_that_the_run_will_need(home, world, w
     world(home)
     before = picture(home)
     told = home.pyman(*words.split(), "--dry-run")
-    assert "needs a yes" in told.out + told.err
+    assert "needs confirmation" in told.out + told.err
     assert "--yes" in told.out + told.err
     planned = home.json(*words.split(), "--dry-run")
     assert picture(home) == before

@@ -84,7 +84,7 @@ def test_it_is_refused_with_what_is_not_the_venvs(words, project):
     error = project.json(*words, status=1)["error"]
     assert error["code"] == "other-files"
     assert error["message"].endswith("holds files that are not part of a venv: .git, .gitignore, main.py, src")
-    assert "--yes` removes the venv's own files alone" in error["hint"]
+    assert "--yes` removes only the venv's own files" in error["hint"]
     assert project.tree(project.project) == before
     # The hint is a command that works.
     command = error["hint"].split("`")[1].split()[1:]

@@ -210,7 +210,7 @@ def parts_to_remove(venv: str, command: str, *, yes: bool) -> tuple[str, ...]:
     if user_files:
         raise Refused(
             f"{venv} holds files that are not part of a venv: {shown(user_files)}",
-            hint=f"`{command} --yes` removes the venv's own files alone",
+            hint=f"`{command} --yes` removes only the venv's own files",
             code=OTHER_FILES,
         )
     return ()
