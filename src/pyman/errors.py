@@ -260,11 +260,13 @@ class Offline(NetworkError):
 
     code = Code("offline")
 
-    def __init__(self, needed: str) -> None:
-        super().__init__(
-            f"{needed}, and the network is disabled",
-            hint="run it without --offline and PYMAN_OFFLINE, or use a folder as the mirror",
-        )
+
+def network_disabled(needed: str) -> Offline:
+    """The failure to report where the network is needed: `3.13.5 is not in the cache`."""
+    return Offline(
+        f"{needed}, and the network is disabled",
+        hint="run it without --offline and PYMAN_OFFLINE, or use a folder as the mirror",
+    )
 
 
 class BadAnswer(NetworkError):

@@ -98,7 +98,7 @@ def test_the_last_run_then_the_one_before(machine):
     assert machine.json("doctor", "--undo")["changed"] == [second]
     assert machine.json("doctor", "--undo")["changed"] == [first]
     refused = machine.json("doctor", "--undo", status=1)["error"]
-    assert (refused["code"], refused["message"]) == ("not-found", "there is no repair to take back")
+    assert (refused["code"], refused["message"]) == ("not-found", "there is no repair to undo")
     assert os.readlink(f"{first}/bin/python") == os.readlink(f"{second}/bin/python") == str(machine.python(OLD))
 
 

@@ -361,7 +361,7 @@ def test_two_at_once_one_works(installed):
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         answer = installed.pyman("schedule", "run")
-        assert "another run is at work" in answer.err
+        assert "another run is in progress" in answer.err
         assert installed.json("schedule", "run")["last"] is None
     assert installed.run_upkeep()["status"] == "done"
 

@@ -28,7 +28,7 @@ from pyman.effects.catalogue.cache import CachedList, CatalogueCache
 from pyman.effects.files import open_regular
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.web.http import PassingError, Web
-from pyman.errors import BadAnswer, NetworkError, Offline, UsageError
+from pyman.errors import BadAnswer, NetworkError, UsageError, network_disabled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class CatalogueFeed:
                 if 0 <= age < max_age and (cached.complete or enough is not None) and cached.same_reader:
                     return self._catalogue(cached, stale=False)
             if self._web.offline:
-                raise Offline(f"the list of builds of {self._source.name} is not cached")
+                raise network_disabled(f"the list of builds of {self._source.name} is not cached")
             return self._ask(cached if cached is not None and cached.same_reader else None, enough)
         except BadAnswer:
             raise

@@ -14,7 +14,7 @@ from pyman.effects.catalogue.cache import CatalogueCache
 from pyman.effects.catalogue.kept import KeptFile
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.web.http import Web
-from pyman.errors import BadAnswer, NetworkError, Offline
+from pyman.errors import BadAnswer, NetworkError, network_disabled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def pypy_releases(
         observer.began(_TASK, None)
         try:
             if web.offline:
-                raise Offline(f"the list of builds of {_NAME} is not cached")
+                raise network_disabled(f"the list of builds of {_NAME} is not cached")
             with web:
                 for file, url in zip(kept, urls, strict=True):
                     file.refresh(web, url, clock())

@@ -19,7 +19,7 @@ from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, make_folder
 from pyman.effects.web.http import Answer, PassingError, Web
-from pyman.errors import UNVERIFIED, BadAnswer, IntegrityError, NetworkError, Offline
+from pyman.errors import UNVERIFIED, BadAnswer, IntegrityError, NetworkError, network_disabled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _fetch(build: Build, cache: str, web: Web, observer: Observer, give_up: Call
     if _is_right(path, build):
         return path
     if web.offline:
-        raise Offline(f"{python_name(build.release)} is not in the cache")
+        raise network_disabled(f"{python_name(build.release)} is not in the cache")
     make_folder(folder)
     beside = os.path.join(folder, f".{build.archive_name}")
     with hold(f"{beside}.lock", observer, f"the download of {python_name(build.release)}", give_up=give_up):

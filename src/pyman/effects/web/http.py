@@ -19,7 +19,7 @@ from pyman.effects.files import read_own_text
 from pyman.effects.memo import load_fields, store_fields
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import NO_HOME
-from pyman.errors import BadAnswer, NetworkError, Offline, PymanError, UsageError
+from pyman.errors import BadAnswer, NetworkError, Offline, PymanError, UsageError, network_disabled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Web:
         Raises Offline, PassingError for what may work in a moment, NetworkError for all else.
         """
         if self.offline:
-            raise Offline(f"{host_of(url)} is needed")
+            raise network_disabled(f"{host_of(url)} is needed")
         with Failures(url, self.silence):
             client = self._made_client()
             request = client.build_request("GET", url, headers=dict(headers or {}), extensions={"trace": self._watch})
