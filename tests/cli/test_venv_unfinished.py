@@ -149,7 +149,7 @@ def test_it_can_be_kept(cut_off):
     cut_off.pyman("register", cut_off.project)
     assert [one["code"] for one in findings(cut_off, status=1)] == ["unfinished"]
     told = cut_off.pyman("register", cut_off.venv)
-    assert "is kept as it is" in told.out
+    assert "kept as it is" in told.out
     assert findings(cut_off, status=0) == []
     assert (cut_off.venv / "notes.txt").read_text() == "mine"
     assert left(cut_off) == []
@@ -160,7 +160,7 @@ def test_venv_refuses_it_like_any_other_and_replaces_it_only_when_it_is_told_to(
     for words in ((), ("--pin",), ("--clear",)):
         told = cut_off.pyman("venv", *words, status=1)
         assert cut_off.tree(cut_off.project) == before
-        expected = "holds files that are not part of a venv: notes.txt" if words == ("--clear",) else "was cut off"
+        expected = "holds files that are not part of a venv: notes.txt" if words == ("--clear",) else "was interrupted"
         assert expected in told.err
     cut_off.pyman("venv", "--clear", "--yes")
     assert (cut_off.venv / "notes.txt").read_text() == "mine"
