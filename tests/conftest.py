@@ -74,7 +74,8 @@ _OWN_RUNS = {
         *("test_kept_current.py", "test_project_venv.py", "test_variants.py", "test_staged_trees.py"),
         *("cli/test_venv.py", "cli/test_install.py", "test_search.py", "test_reasons.py", "cli/test_build.py"),
         *("cli/test_adopt.py", "effects/test_repairs.py", "test_folders_never_renamed.py", "cli/test_pin.py"),
-        *("shims/test_shim.py", "contract/test_version_files.py"),
+        *("shims/test_shim.py", "contract/test_version_files.py", "cli/test_venvs.py", "test_moves_know.py"),
+        *("cli/test_choose.py", "cli/test_uninstall.py"),
     ),
     "machines": (
         "test_report_page.py",
