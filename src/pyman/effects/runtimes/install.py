@@ -93,27 +93,29 @@ def unpack_runtimes(
     """
     if preview is not None:
         return _preview(places, preview, archives, check=check, force=force)
-    from contextlib import ExitStack
-
     answers: list[tuple[Runtime, bool]] = []
     new: list[_New] = []
-    with ExitStack() as stack:
-        # In one order for all processes, so that no two wait for each other.
-        for archive in sorted(archives, key=lambda archive: archive.subject):
-            subject = archive.subject
-            stack.enter_context(
-                hold(os.path.join(places.root, f".lock-{subject}"), observer, what=python_name(subject))
-            )
+
+    def unpack(waiting: list[Archive]) -> tuple[set[str], tuple[Moved, ...]]:
+        # Each within what holds the one before; `ExitStack` would load inspect.
+        if not waiting:
+            return _give_names(places, new, check=check, force=force, trials=trials, observer=observer)
+        archive, *rest = waiting
+        subject = archive.subject
+        with hold(os.path.join(places.root, f".lock-{subject}"), observer, what=python_name(subject)):
             there = _kept(read_stores(places), archive.name, archive.replace)
             if there is not None:
                 answers.append((there, True))
-                continue
-            work = stack.enter_context(WorkFolder(places.runtimes, "install", subject, places.lock))
-            runtime, already = _prepare(places, archive, work, observer)
-            answers.append((runtime, already))
-            if not already:
-                new.append(_New(work, runtime, archive.replace))
-        faster, moved = _give_names(places, new, check=check, force=force, trials=trials, observer=observer)
+                return unpack(rest)
+            with WorkFolder(places.runtimes, "install", subject, places.lock) as work:
+                runtime, already = _prepare(places, archive, work, observer)
+                answers.append((runtime, already))
+                if not already:
+                    new.append(_New(work, runtime, archive.replace))
+                return unpack(rest)
+
+    # In one order for all processes, so that no two wait for each other.
+    faster, moved = unpack(sorted(archives, key=lambda archive: archive.subject))
     return tuple((runtime, already or runtime.name in faster) for runtime, already in answers), moved
 
 
