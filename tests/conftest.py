@@ -14,7 +14,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from stage.home import Home
-from stage.mirror import NEEDS_REAL, SHARED, mirror_folder, need_real_archives, uses_stand_ins
+from stage.mirror import (
+    NEEDS_REAL,
+    SHARED,
+    STAND_INS,
+    has_real_archives,
+    mirror_folder,
+    need_real_archives,
+    uses_stand_ins,
+)
 
 # Whoever started the suite in the background may have these ignored, and every process of a test would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -142,6 +150,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "real_archives(why): stand-ins cannot serve this test, see stage/mirror.py")
     if not hasattr(config, "workerinput"):
         os.environ[SHARED] = tempfile.mkdtemp(prefix="pyman-test-shared-")
+        named = os.environ.get("PYMAN_TEST_MIRROR")
+        if "not commands" in config.option.markexpr and not named and not has_real_archives():
+            # The suite makes do; what has a run of its own needs the real ones.
+            os.environ["PYMAN_TEST_MIRROR"] = STAND_INS
         # xdist would begin with the files that have the most tests, which are not those that take the longest.
         config.option.loadscopereorder = False
 

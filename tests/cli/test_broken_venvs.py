@@ -30,6 +30,7 @@ def disagreements(world, seeds):
     return table
 
 
+@pytest.mark.real_archives("a standard library of their own")
 def test_a_sample_of_broken_venvs(tmp_path):
     """A few; `tests/run --tools` tries every kind."""
     assert disagreements(World(tmp_path), range(3, len(DAMAGES), 7)) == []

@@ -69,6 +69,7 @@ def test_a_hold_keeps_what_it_names_and_the_alias_what_it_leads_to(user):
     assert installed(user) == [OLD]
 
 
+@pytest.mark.real_archives("processes of their own")
 def test_a_process_keeps_what_it_runs(user):
     with subprocess.Popen(
         [user.runtimes / OLD / f"bin/python{MINOR}", "-c", "import sys; sys.stdin.read()"], stdin=-1

@@ -175,6 +175,7 @@ def test_lines_that_were_added_to_activation_stay(bench, tool):
         assert (venv / "bin/activate").read_text().startswith("# Makes this virtual environment")
 
 
+@pytest.mark.real_archives("packages that fit one release")
 def test_a_failure_leaves_the_old_scripts(bench):
     venv = bench.venv("broken")
     with (venv / "bin/activate").open("a") as file:

@@ -143,6 +143,7 @@ def test_the_longest_unused_first_with_size_and_project(machine):
     assert "no venv is known to be unused" in machine.pyman("venvs", "--unused", "1y").err
 
 
+@pytest.mark.real_archives("processes of their own")
 def test_a_venv_in_which_something_runs_or_that_is_active_is_in_use(machine):
     runs, active, idle = known(machine, "runs", "active", "idle")
     process = subprocess.Popen([f"{runs}/bin/python", "-c", "print(1, flush=True); input()"], stdin=-1, stdout=-1)

@@ -285,6 +285,7 @@ def needy(runtimes, tmp_path_factory):
     return (folder / "needy.so").read_bytes()
 
 
+@pytest.mark.real_archives("headers")
 def test_an_extension_that_needs_a_newer_release_holds_a_rollback_back(tmp_path, releases, needy):
     install_distribution(str(tmp_path), "needy", "1.0", files={"needy.cpython-313-x86_64-linux-gnu.so": needy})
     old, new = releases["3.13.5"], releases["3.13.15"]
@@ -294,6 +295,7 @@ def test_an_extension_that_needs_a_newer_release_holds_a_rollback_back(tmp_path,
     )
 
 
+@pytest.mark.real_archives("headers")
 def test_hard_links_of_one_file_are_read_once(tmp_path, releases, needy):
     (tmp_path / "needy.so").write_bytes(needy)
     for venv in ("a", "b"):

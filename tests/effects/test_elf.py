@@ -30,6 +30,7 @@ def compile_shared(folder, source, *options):
     return str(folder / "x.so")
 
 
+@pytest.mark.real_archives("symbols")
 def test_two_real_patch_releases_differ_by_the_symbols_that_were_added(interpreters):
     old, new = (exported_symbols(interpreters[release]) for release in ("3.13.5", "3.13.15"))
     assert old is not None

@@ -316,6 +316,7 @@ def test_changes_at_the_same_time_all_count(store):
     assert made.alias_target("3.13").name == "3.13.5"
 
 
+@pytest.mark.real_archives("processes of their own")
 def test_a_process_that_runs_through_the_alias_is_named(store):
     venv = make_venv(store, "v")
     with subprocess.Popen(

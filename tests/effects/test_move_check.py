@@ -102,6 +102,7 @@ def test_a_fifo_in_the_place_of_settings_hangs_nobody(user):
     assert released(user, check=False).followed == 1
 
 
+@pytest.mark.real_archives("packages of their own")
 def test_packages_of_the_base_count_where_the_venv_sees_them(user):
     """pip is installed in the runtime itself."""
     sees, does_not = user.project / "sees", user.project / "not"
@@ -146,6 +147,7 @@ def test_a_venv_whose_release_is_gone_comes_forward(user):
     assert version_of(venv) == NEW
 
 
+@pytest.mark.real_archives("symbols")
 def test_the_exported_symbols_differ_as_they_do(user):
     """3.13.15 exports `_PyType_AllocNoTrack`, 3.13.5 does not, and nothing was lost on the way."""
     old, new = (

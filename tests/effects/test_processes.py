@@ -115,6 +115,7 @@ def found(user, name):
     return {one.pid: one.through for one in processes.processes_in(runtime)}
 
 
+@pytest.mark.real_archives("processes of their own")
 def test_the_way_by_which_a_process_was_started(user):
     venv, pinned = make_venv(user, "venv", "a b"), make_venv(user, "pyman", "pinned", through=NEW)
     bin_folder = user.runtimes / "3.13/bin"
@@ -137,6 +138,7 @@ def test_the_way_by_which_a_process_was_started(user):
     assert found(user, NEW) == {}
 
 
+@pytest.mark.real_archives("processes of their own")
 def test_a_prefix_that_others_share_is_told_by_its_own_python(user, tmp_path):
     """Of everything that runs from /usr, only that Python's processes run that Python."""
     shared = tmp_path / "usr"
@@ -151,6 +153,7 @@ def test_a_prefix_that_others_share_is_told_by_its_own_python(user, tmp_path):
         sleeper.kill()
 
 
+@pytest.mark.real_archives("processes of their own")
 def test_who_has_an_adopted_python_by_its_owner_s_path_does_not_go_through_the_store(user, tmp_path):
     theirs = tmp_path / "versions/3.13.5"
     shutil.copytree(user.runtimes / OLD, theirs, symlinks=True)
@@ -167,6 +170,7 @@ def test_who_has_an_adopted_python_by_its_owner_s_path_does_not_go_through_the_s
     assert seen == {by_path: None, by_name: None, through_alias: "3.13"}
 
 
+@pytest.mark.real_archives("processes of their own")
 def test_who_runs_in_a_venv(user):
     venv, other = make_venv(user, "venv", "a b"), make_venv(user, "venv", "other")
     script = venv / "bin/serve"
@@ -189,6 +193,7 @@ def test_who_runs_in_a_venv(user):
     assert processes.processes_of_venv(str(venv)) == ()
 
 
+@pytest.mark.real_archives("processes of their own")
 def test_a_framework_build_goes_on_to_another_program(user):
     """`bin/python3.13` of one starts `Python.app`, and says in a variable how it was called itself."""
     if processes._table().__class__ is not Libproc:

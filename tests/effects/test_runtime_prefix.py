@@ -64,6 +64,7 @@ def data_file(tree: str) -> str:
     return found
 
 
+@pytest.mark.real_archives("the prefix that a build has baked in")
 class TestVariables:
     def test_they_name_the_place_that_the_interpreter_runs_from(self, runtimes, alias):
         for place in (alias, f"{runtimes}/3.13.5"):
@@ -130,6 +131,7 @@ class TestVariables:
         assert (tmp_path / "other").read_bytes() == before
 
 
+@pytest.mark.real_archives("the prefix that a build has baked in")
 class TestMakefile:
     def test_it_names_the_final_place(self, runtimes):
         (path,) = glob.glob(f"{runtimes}/3.13.5/lib/python3.13/config-*/Makefile")
@@ -171,6 +173,7 @@ print(json.dumps(compile_it + link_it))
 """
 
 
+@pytest.mark.real_archives("the prefix that a build has baked in")
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler")
 class TestBuilding:
     @pytest.fixture
@@ -228,6 +231,7 @@ def programs(folder, *names, **links) -> str:
     return str(folder)
 
 
+@pytest.mark.real_archives("the prefix that a build has baked in")
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler")
 class TestLikeUpstream:
     """A runtime that was built by a clang of upstream's, on a machine that has something else."""
@@ -279,6 +283,7 @@ class TestLikeUpstream:
         assert told == "3.13.5\n"
 
 
+@pytest.mark.real_archives("the prefix that a build has baked in")
 class TestExternallyManaged:
     def test_pip_leaves_the_runtime_alone(self, runtimes):
         done = subprocess.run(

@@ -67,6 +67,11 @@ def uses_stand_ins() -> bool:
     return os.environ.get("PYMAN_TEST_MIRROR") == STAND_INS
 
 
+def has_real_archives() -> bool:
+    """True where a mirror was named, or lies beside the checkout."""
+    return os.path.isfile(os.path.join(os.environ.get("PYMAN_TEST_MIRROR") or _BESIDE, "index.ndjson"))
+
+
 def need_real_archives(why: str) -> None:
     """Skip a test that stand-ins cannot serve."""
     if uses_stand_ins():
