@@ -136,7 +136,7 @@ def open_session(
 def _told_with_verbose(places: Places) -> str:
     """Which pyman this is, and the folders and settings that it uses."""
     python = ".".join(map(str, sys.version_info[:3]))
-    settings = places.config if os.path.exists(places.config) else f"none in {places.config}"
+    settings = places.config if os.path.exists(places.config) else f"{places.config} (does not exist)"
     return f"pyman {__version__} on Python {python}; store: {places.root}; cache: {places.cache}; settings: {settings}"
 
 
