@@ -28,18 +28,24 @@ def test_the_table_says_what_typer_is_told(verb):
 
 
 WORDS = [
-    [MINOR],
-    [NEW, OLD],
-    [MINOR, "--force", "--default"],
-    ["3.9"],
-    [MINOR, "nonsense"],
-    ["--mirror", "/nowhere", MINOR, "--no-adopt"],
-    ["--from", "nothing.tar.gz"],
-    ["--from", "nothing.tar.gz", MINOR],
-    ["system"],
-    ["--json", NEW],
-    ["--root", "/nowhere/at/all", "3.9", "--offline", "--no-adopt"],
-    ["--mirror", "", "--offline", "3.9", "--no-adopt"],
+    ["install", MINOR],
+    ["install", NEW, OLD],
+    ["install", MINOR, "--force", "--default"],
+    ["install", "3.9"],
+    ["install", MINOR, "nonsense"],
+    ["install", "--mirror", "/nowhere", MINOR, "--no-adopt"],
+    ["install", "--from", "nothing.tar.gz"],
+    ["install", "--from", "nothing.tar.gz", MINOR],
+    ["install", "system"],
+    ["install", "--json", NEW],
+    ["install", "--root", "/nowhere/at/all", "3.9", "--offline", "--no-adopt"],
+    ["install", "--mirror", "", "--offline", "3.9", "--no-adopt"],
+    ["list"],
+    ["list", "--json"],
+    ["list", "--available", "--all"],
+    ["list", "--outdated", "--json"],
+    ["list", MINOR],
+    ["list", "--root", "/nowhere/at/all"],
 ]
 
 
@@ -54,8 +60,8 @@ def reconciled(tmp_path_factory):
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
 def test_both_ways_answer_alike(reconciled, words):
     """The verb behind an option is left to typer."""
-    plain = reconciled.pyman("install", *words, "--quiet", status=None)
-    full = reconciled.pyman("--quiet", "install", *words, status=None)
+    plain = reconciled.pyman(*words, "--quiet", status=None)
+    full = reconciled.pyman("--quiet", *words, status=None)
     assert (plain.status, plain.out, plain.err) == (full.status, full.out, full.err)
 
 
@@ -68,8 +74,9 @@ def test_what_is_not_plain_is_left_to_typer(home, words):
     assert "Traceback" not in result.err
 
 
-def test_typer_is_not_loaded(home):
-    code = f"import sys; from pyman.__main__ import main; sys.argv[1:] = ['install', '{MINOR}']; main();"
+@pytest.mark.parametrize("words", [["install", MINOR], ["list"]], ids=" ".join)
+def test_typer_is_not_loaded(home, words):
+    code = f"import sys; from pyman.__main__ import main; sys.argv[1:] = {words}; main();"
     code += "print(*(name for name in ('typer', 'inspect', 'rich', 'httpx', 'dataclasses') if name in sys.modules))"
     process = subprocess.run(
         [sys.executable, "-c", code],

@@ -174,7 +174,11 @@ def test_what_a_folder_asks_for_stays_on_the_fast_path(home, tmp_path, verb, nam
 def test_a_command_imports_what_it_needs(home, tmp_path, words, allowed):
     fast, _, loaded = imports(home, words, tmp_path)
     assert not fast
-    assert {name.partition(".")[0] for name in loaded} & _HEAVY <= allowed
+    # On Python 3.14 traceback, which typer imports, colours its words by way of dataclasses, and ctypes asks sysconfig.
+    unavoidable = {"dataclasses"} if "_colorize" in loaded else set()
+    if "ctypes" in loaded:
+        unavoidable.add("sysconfig")
+    assert {name.partition(".")[0] for name in loaded} & _HEAVY <= allowed | unavoidable
 
 
 def test_a_plain_install_does_without_typer(home, tmp_path):

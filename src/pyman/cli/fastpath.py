@@ -208,8 +208,8 @@ def _init(words: CommandLine, places: Places, _environ: Mapping[str, str]) -> An
 _VERBS = {"init": _init, "find": _find, "which": _which, "venv": _venv}
 
 
-# Verbs that typer would slow down noticeably: it takes a third of the time of an `install`. What is not in the table,
-# or not written plainly, is left to typer, which calls the same function with the same values.
+# Verbs that typer would slow down noticeably: it takes a third of the time of an `install` or a `list`. What is not in
+# the table, or not written plainly, is left to typer, which calls the same function with the same values.
 
 PLAIN_OPTIONS = {
     "install": {
@@ -224,9 +224,15 @@ PLAIN_OPTIONS = {
         "--build": ("from_source", False),
         "--build-with": ("options", True),
     },
+    "list": {
+        **SHARED_OPTIONS,
+        "--available": ("available", False),
+        "--outdated": ("outdated", False),
+        "--all": ("every", False),
+    },
 }
 PLAIN_ARGUMENTS = {"install": "requests"}
-"""The parameter that takes all arguments, as a list, or None where there are none."""
+"""The parameter that takes all arguments, as a list, or None where none is given; a verb that is missing takes none."""
 _MANY = 1000
 
 
@@ -241,10 +247,11 @@ def answer_plain(words: list[str]) -> int | None:
     command = command_named(verb)
     if command is None or verb not in PLAIN_OPTIONS:
         return None
-    plain = take_apart(words[1:], PLAIN_OPTIONS[verb], _MANY)
+    takes_arguments = verb in PLAIN_ARGUMENTS
+    plain = take_apart(words[1:], PLAIN_OPTIONS[verb], _MANY if takes_arguments else 0)
     if plain is None:
         return None
-    given: dict[str, object] = {PLAIN_ARGUMENTS[verb]: list(plain.arguments) or None}
+    given: dict[str, object] = {PLAIN_ARGUMENTS[verb]: list(plain.arguments) or None} if takes_arguments else {}
     for name, takes_value in PLAIN_OPTIONS[verb].values():
         given[name] = plain.options.get(name) if takes_value else name in plain.options
     module, function = command.place

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from pyman.app.console import Answer, Session, Table
 from pyman.app.reasons import Reason, Reasons
 from pyman.cli.show.changes import runtime_data
@@ -27,7 +23,11 @@ _MOST_NAMED = 5
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    # `Annotated` and typer are for typer to read, which imports them itself: see cli/typer_command.py.
     from collections.abc import Sequence
+    from typing import Annotated
+
+    import typer
 
     from pyman.core.catalogue import Build
     from pyman.core.version import Variant

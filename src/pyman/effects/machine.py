@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 
@@ -40,6 +39,8 @@ def system_loader(programs: tuple[str, ...] = _PROGRAMS, loaders: tuple[str, ...
         loader = elf_interpreter(program)
         if loader is not None:
             return loader
+    import glob  # loads re, which no start of a command shall pay for
+
     for pattern in loaders:
         found = sorted(glob.glob(pattern))
         if found:
