@@ -181,12 +181,12 @@ def test_a_command_imports_what_it_needs(home, tmp_path, words, allowed):
     assert {name.partition(".")[0] for name in loaded} & _HEAVY <= allowed | unavoidable
 
 
-def test_a_plain_install_does_without_typer(home, tmp_path):
-    assert not {
-        name
-        for name in imports(home, ["install", "3.13"], tmp_path)[2]
-        if name.startswith(("typer", "click", "inspect"))
-    }
+@pytest.mark.parametrize(
+    ("words", "spared"), [(["install", "3.13"], set()), (["list"], {"re", "enum", "subprocess", "pathlib"})]
+)
+def test_a_plain_command_line_does_without_typer(home, tmp_path, words, spared):
+    loaded = imports(home, words, tmp_path)[2]
+    assert not {name.partition(".")[0] for name in loaded} & {"typer", "click", "inspect", *spared}
 
 
 def test_nothing_of_pydantic_comes_with_typer():

@@ -6,7 +6,6 @@ the names in these folders is enough: which packages they are, not which files e
 
 from __future__ import annotations
 
-from pyman.core.packages.package import normalize_name, split_folder
 from pyman.core.record import record
 
 TYPE_CHECKING = False
@@ -59,6 +58,9 @@ def package_folders(prefix: str, library: str) -> tuple[str, ...]:
 
 def read_names(files: Iterable[str], folders: Iterable[str]) -> DonorPackages:
     """Understand the names of the files and folders in a package folder."""
+    # Its expressions cost more than the rest of what `list` loads of the packages, and `list` lends nothing.
+    from pyman.core.packages.package import normalize_name, split_folder
+
     distributions: dict[str, str] = {}
     modules = {name.partition(".")[0] for name in files if name.endswith(_MODULE_ENDINGS)}
     for name in folders:
