@@ -31,11 +31,15 @@ _TITLES = (
 
 
 class Case(NamedTuple):
-    """A command line in a world. `large`: only where every fault is tried, because another case is much like it."""
+    """A command line in a world. `large`: only where every fault is tried, because another case is much like it.
+
+    `looks`: a look may fail as well. Of a command that writes down what it could look at, the outcome is another one then.
+    """
 
     world: Callable[[World], object]
     words: str
     large: bool = False
+    looks: bool = True
 
     @property
     def name(self) -> str:
@@ -61,7 +65,7 @@ def try_cases(cases: list[Case], budget: int):
     def test_faults(case, world_made_by, tally):
         world = world_made_by(case.world)
         words = [word.format(home=world.path) for word in case.words.split()]
-        trial = Trial(world, tuple(words))
+        trial = Trial(world, tuple(words), looks=case.looks)
         trial.try_all(budget)
         row = {
             "command": case.words,

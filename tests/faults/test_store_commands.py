@@ -31,6 +31,7 @@ world_made_by, test_faults = try_cases(
         Case(worlds.two, "use --global 3.13"),
         Case(worlds.one, "cache clean"),
         Case(worlds.measured, "cache clean", large=True),
+        Case(worlds.two, "report --html {home}/page.html", looks=False),
         Case(worlds.scheduled, "self uninstall"),
         Case(worlds.cleared, "self uninstall", large=True),
         Case(worlds.one, "mirror {home}/copy 3.13.15"),

@@ -42,7 +42,7 @@ class Verdict:
 class Trial:
     """A command in a world, tried with every fault."""
 
-    def __init__(self, world: World, words: tuple[str, ...]) -> None:
+    def __init__(self, world: World, words: tuple[str, ...], *, looks: bool = True) -> None:
         self.world = world
         self.words = words
         self.tried: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class Trial:
         strange = self._strange(world.snapshot(), last=True)
         assert not strange, strange
         world.reset()
-        self.looks = world.run(*words, wrong=Wrong(COUNT, kind=LOOKS)).calls
+        self.looks = world.run(*words, wrong=Wrong(COUNT, kind=LOOKS)).calls if looks else []
 
     def try_all(self, budget: int) -> None:
         """Try every fault with PYMAN_TEST_FAULTS=all, else at most about `budget`, always the same."""
