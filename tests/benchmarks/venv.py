@@ -68,6 +68,8 @@ def _with_pip(bench: Bench, folder: Path, where: str) -> list[Row]:
     works = {"pyman": places.work(bench.pyman, "venv", "-p", "3.13")}
     if bench.uv is not None:
         uv = [bench.uv, "-q", "venv", "--seed", "-p", places.python]
+        if os.geteuid() == 0:
+            uv += ["--link-mode", "copy"]  # What root makes shares no file with anybody, for pyman without an option.
         # The same pip as pyman's, and no question to an index.
         works["uv"] = places.work(*uv, "--offline", "--no-index", "--find-links", places.wheels)
         if places.can(*uv):
