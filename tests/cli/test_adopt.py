@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from pyman.core.tool_roots import tool_roots
+from pyman.core.pythons_of_tools import tool_roots
 from stage.home import Home
 from stage.interpreters import PYENV
 from stage.mirrors import Mirror, write_stand_in

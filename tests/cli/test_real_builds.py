@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pyman.core.tool_roots import python_builds
+from pyman.core.pythons_of_tools import python_builds
 from stage.home import Home
 from stage.mirror import mirror_folder
 

@@ -32,7 +32,7 @@ from pyman.core.source_build import (
     without_work_folder,
 )
 from pyman.core.store import Runtime, Store
-from pyman.core.tool_roots import python_builds
+from pyman.core.pythons_of_tools import python_builds
 from pyman.core.version import Version, parse_version
 from pyman.errors import IntegrityError, PymanError, UsageError
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyman.core.venv import LONE_COPY, OTHER_COPY, SAME_COPY, SCRIPT
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.venvs.on_disk import read_venv
-from pyman.effects.venvs.tool_places import tool_places, venvs_of_tools
+from pyman.effects.venvs.venvs_of_tools import tool_places, venvs_of_tools
 from stage.hostile import damaged
 from stage.mirror import copy_of_tree
 from stage.venvs import call, make_prefix, make_venv, peer, write

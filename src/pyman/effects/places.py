@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyman.core.tool_roots import ToolRoot
+    from pyman.core.pythons_of_tools import ToolRoot
 
 _EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/tmp")  # noqa: S108  # nothing is put there
 _CACHES = {"linux": ".cache", "darwin": "Library/Caches"}
@@ -103,7 +103,7 @@ class Places:
     @property
     def tool_roots(self) -> tuple[ToolRoot, ...]:
         """Where version managers keep their Pythons, by the environment and by default."""
-        from pyman.core.tool_roots import tool_roots
+        from pyman.core.pythons_of_tools import tool_roots
 
         return tool_roots(self.environ, self.home)
 

@@ -14,7 +14,7 @@ from pyman.core.source_build import (
     read_definition,
     release_of_definition,
 )
-from pyman.core.tool_roots import python_builds
+from pyman.core.pythons_of_tools import python_builds
 from pyman.effects.files import read_text
 from pyman.effects.interpreters.admission import lies_in_project, refuse_changeable
 from pyman.effects.places import Places

@@ -59,7 +59,7 @@ _WITHOUT = (
     "snap",
 )
 _CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR")
-# Half of `Library` is guarded; where tools keep venvs in it is known (tool_places.py).
+# Half of `Library` is guarded; where tools keep venvs in it is known (venvs_of_tools.py).
 _WITHOUT_ON_MACOS = ("Library",)
 # The system asks the user before a program may look into these.
 _GUARDED_ON_MACOS = (

@@ -34,7 +34,7 @@ from pyman.effects.venvs.stores import (
     recorded_elsewhere,
     recorded_venvs,
 )
-from pyman.effects.venvs.tool_places import PlaceOwners, tool_places, venvs_of_tools
+from pyman.effects.venvs.venvs_of_tools import PlaceOwners, tool_places, venvs_of_tools
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from pyman.effects.venvs import tool_places as module
-from pyman.effects.venvs.tool_places import PlaceOwners, tool_places, venvs_of_tools
+from pyman.effects.venvs import venvs_of_tools as module
+from pyman.effects.venvs.venvs_of_tools import PlaceOwners, tool_places, venvs_of_tools
 from stage.venvs import make_venv, write
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyman.core.tool_roots import tool_roots
+from pyman.core.pythons_of_tools import tool_roots
 
 DEFAULTS = {
     "pyenv": "/home/me/.pyenv/versions",
