@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyman.core.choice import choose
 from pyman.core.layout import VenvSpec
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
@@ -33,7 +34,6 @@ from pyman.core.plans.rebuild import (
 )
 from pyman.core.record import replace
 from pyman.core.request import parse_request
-from pyman.core.store import choose
 from pyman.core.version import parse_version
 from pyman.errors import NotFound, Refused, UsageError
 from stage.facts import RUNTIMES, cfg, following, pinned

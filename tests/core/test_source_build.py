@@ -8,6 +8,7 @@ from pyman.core.catalogue import Build, parse_sources
 from pyman.core.plans.install import Impossible, Keep, unknown_release
 from pyman.core.plans.source_build import BuildRelease, decide_build
 from pyman.core.prefix import BuiltFromSource, Manifest, manifest_fields, parse_manifest
+from pyman.core.pythons_of_tools import python_builds
 from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.source_build import (
@@ -32,7 +33,6 @@ from pyman.core.source_build import (
     without_work_folder,
 )
 from pyman.core.store import Runtime, Store
-from pyman.core.pythons_of_tools import python_builds
 from pyman.core.version import Version, parse_version
 from pyman.errors import IntegrityError, PymanError, UsageError
 

@@ -1,35 +1,28 @@
-"""Where aliases point, and which runtime answers a request."""
+"""Names of runtimes and aliases, and where aliases point."""
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from pyman.core.aliases import Swap, missing_links, swaps, wanted_aliases, with_links_beneath, with_swaps
 from pyman.core.record import replace
-from pyman.core.request import parse_request
 from pyman.core.store import (
     Alias,
-    Store,
     alias_order,
-    choose,
-    executable_of,
     is_adopted_target,
     is_alias_name,
     is_own_build,
     is_shared,
     origin_of,
     parse_runtime_name,
-    pinned,
     rollback_target,
-    through_alias,
     with_broken,
     with_default,
     with_hold,
     with_runtime,
     without_runtime,
 )
-from pyman.core.version import UNKNOWN_PATCH, VARIANT_SUFFIX, Version
-from stage.stores import aliases, runtime, settle, store
+from pyman.core.version import UNKNOWN_PATCH, Version
+from stage.stores import ADOPTED, MANAGED, aliases, distinct, layered, runtime, settle, store
 
 NAMES = [
     ("3.13.5", (Version(3, 13, 5), "default", None)),
@@ -139,29 +132,9 @@ def test_what_is_right_is_not_rewritten_and_what_lies_in_the_way_is_not_touched(
     assert swaps(stale) == (Swap("3.11", "3.11.2", None), Swap("3.13", "3.13.5", "3.13.15"), Swap("3", None, "3.13"))
 
 
-RUNTIMES = st.sets(
-    st.builds(
-        "{}.{}{}{}{}{}".format,
-        st.sampled_from(["3.12", "3.13"]),
-        st.integers(0, 3),
-        st.sampled_from(["", "", "rc1", "b2"]),
-        st.sampled_from(sorted(VARIANT_SUFFIX.values())),
-        st.sampled_from(["", "", "+20261101"]),
-        st.sampled_from(["", "", "!"]),
-    ),
-    max_size=9,
-)
-ADOPTED = st.sets(st.builds("{}.{}{}@/x".format, st.sampled_from(["3.12", "3.13"]), st.integers(4, 6),
-                            st.sampled_from(["", "rc1"])), max_size=3)  # fmt: skip
-
-
-def _distinct(names):
-    return {name.rstrip("!"): name for name in sorted(names)}.values()
-
-
-@given(RUNTIMES, ADOPTED)
+@given(MANAGED, ADOPTED)
 def test_an_alias_leads_to_a_final_release_where_there_is_one(managed, adopted):
-    made = store(*_distinct(managed), *adopted)
+    made = store(*distinct(managed), *adopted)
     for name in aliases(made):
         target = made.alias_target(name)
         assert target is not None
@@ -176,100 +149,6 @@ def test_an_alias_leads_to_a_final_release_where_there_is_one(managed, adopted):
         assert all(one.version <= target.version for one in mine or finals or peers)
     assert {one.alias for one in made.runtimes if one.whole} == set(aliases(made)) - {"3"}
     assert swaps(made) == ()
-
-
-CHOICES = [
-    # request → home below runtimes/, policy
-    ("3.13", "3.13", "follow"),
-    ("3", "3.13", "follow"),
-    ("latest", "3.13", "follow"),
-    (">=3.11", "3.13", "follow"),
-    (">=3.11,<3.13", "3.12", "follow"),
-    ("~=3.13.5", "3.13", "follow"),
-    ("3.13.5", "3.13.5", "pin"),
-    ("==3.13.5", "3.13.5", "pin"),
-    ("==3.13.*", "3.13", "follow"),
-    # the newest that was named pins too: the user named it
-    ("3.13.15", "3.13.15", "pin"),
-    # pinned only because the alias's release does not satisfy it
-    ("<3.13.10,>=3.13", "3.13.5", "pin"),
-    ("3.14t", "3.14t", "follow"),
-    ("3.14", None, None),
-    ("3.12", "3.12", "follow"),
-    ("3.12.1", "3.12.1", "pin"),
-    # a pre-release alone, and beside a final one
-    ("3.15", "3.15", "follow"),
-    ("3.15.0b1", "3.15.0b1", "pin"),
-    ("3.15-dev", "3.15", "follow"),
-    ("3.9", None, None),
-    ("system", None, None),
-    ("pypy3.11", None, None),
-]
-
-
-@pytest.mark.parametrize(("text", "place", "policy"), CHOICES, ids=str)
-def test_what_answers_a_request(text, place, policy):
-    made = store("3.11.2", "3.12.1@/pyenv/3.12.1", "3.13.5", "3.13.15", "3.14.2t", "3.15.0b1")
-    choice = choose(made, parse_request(text))
-    if place is None:
-        assert choice is None
-        return
-    assert choice is not None
-    assert choice.home == f"/store/runtimes/{place}/bin"
-    assert choice.policy == policy
-    assert choice.executable == f"{choice.home}/{executable_of(choice.version, choice.variant)[4:]}"
-    assert choice.through == place
-
-
-def test_a_held_alias_is_followed_where_it_fits_and_passed_by_where_it_does_not():
-    made = store("3.13.5", "3.13.15", holds={"3.13": "3.13.5"})
-    assert choose(made, parse_request("3.13")) == choose(made, parse_request(">=3.13"))
-    assert choose(made, parse_request("3.13")).release == "3.13.5"
-    newer = choose(made, parse_request(">=3.13.10"))
-    assert (newer.through, newer.policy) == ("3.13.15", "pin")
-
-
-def test_without_an_alias_the_release_itself_answers():
-    made = store("3.13.5", reconciled=False)
-    assert choose(made, parse_request("3.13")).through == "3.13.5"
-    dangling = replace(made, aliases=(Alias("3.13", "3.13.4"), Alias("3", "3.13")))
-    assert choose(dangling, parse_request("3")).through == "3.13.5"
-
-
-def test_the_newest_of_nothing_but_variants_is_what_3_means():
-    made = store("3.14.2t", "3.12.1d")
-    assert choose(made, parse_request("latest")).through == choose(made, parse_request("3")).through == "3.14t"
-
-
-def test_several_builds_of_one_release_are_one_release():
-    made = store("3.13.15", "3.13.15+20261101")
-    assert choose(made, parse_request("3.13.15")).through == "3.13.15+20261101"
-    assert pinned(made, made.runtime("3.13.15")).through == "3.13.15"
-
-
-@given(
-    RUNTIMES,
-    ADOPTED,
-    st.sampled_from(["3.12", "3.13", "3", "latest", ">=3.12", "3.13.2", "<3.13", "3.12t", "3.13-dev"]),
-)
-def test_an_answer_satisfies_its_request_and_is_no_pre_release_beside_a_final_one(managed, adopted, text):
-    made = store(*_distinct(managed), *adopted)
-    request = parse_request(text)
-    choice = choose(made, request)
-    usable = [one for one in made.runtimes if one.whole]
-    fitting = [one for one in usable if request.admits(one.version, one.variant)]
-    if request.alias != "3" and request.kind != "latest":
-        assert (choice is None) is (not fitting)
-    if choice is None:
-        return
-    assert choice.runtime in usable
-    if request.alias != "3" and request.kind != "latest":
-        assert choice.runtime in fitting
-    if any(one.version.is_final for one in fitting) and not request.prereleases:
-        assert choice.version.is_final
-    assert choice.policy == ("follow" if choice.through in aliases(made) else "pin")
-    if request.pins:
-        assert choice.policy == "pin"
 
 
 @pytest.mark.parametrize(
@@ -307,16 +186,6 @@ def test_a_runtime_knows_its_names():
 
 
 # Two stores: the one for everybody lies beneath a user's own.
-
-
-def layered(own=(), below=(), own_aliases=(), **named):
-    """A user's store above one whose aliases are right."""
-    system = replace(store(*below), root="/system")
-    system = replace(
-        system, runtimes=tuple(replace(one, path=f"/system/runtimes/{one.name}") for one in system.runtimes)
-    )
-    made = Store("/store", tuple(map(runtime, own)), tuple(own_aliases), beneath=system, **named)
-    return settle(made) if not own_aliases else made
 
 
 @pytest.mark.parametrize(
@@ -444,39 +313,3 @@ def test_aliases_are_listed_from_the_newest_on():
         "graalpy3.12",
         "pypy3.11",
     ]
-
-
-def test_a_build_of_ones_own_answers_to_its_name_alone():
-    made = store("3.13.5+source", "3.13.15", "3.12.1+source!")
-    assert choose(made, parse_request("3.13.5+source")).through == "3.13.5+source"
-    assert choose(made, parse_request("3.13.5+source")).policy == "pin"
-    assert choose(made, parse_request("3.13.5")) is None
-    assert choose(made, parse_request("3.12.1+source")) is None
-    assert choose(made, parse_request("3.13.15+source")) is None
-    assert (
-        choose(layered((), ("3.13.5+source",)), parse_request("3.13.5+source")).home
-        == "/system/runtimes/3.13.5+source/bin"
-    )
-
-
-def test_a_hold_lets_an_alias_lead_to_a_build_of_ones_own():
-    made = store("3.13.5+source", "3.13.2", holds={"3.13": "3.13.5+source"})
-    choice = choose(made, parse_request("3.13"))
-    assert (choice.through, choice.release, choice.policy) == ("3.13", "3.13.5", "follow")
-    assert choose(made, parse_request("==3.13.5")) is None
-
-
-def test_what_is_used_through_its_alias():
-    made = store("3.13.5", "3.13.15")
-    assert through_alias(made, made.runtime("3.13.15")).through == "3.13"
-    assert through_alias(made, made.runtime("3.13.5")).through == "3.13.5"
-    assert choose(made, parse_request("3.13")).runtime == made.runtime("3.13.15")
-    assert replace(choose(made, parse_request("3.13")), runtime=None).through is None
-    assert rollback_target(made, "3.12") is None
-
-
-def test_of_two_equal_releases_ones_own_is_pinned():
-    made = layered(("3.13.5",), ("3.13.5",))
-    assert choose(made, parse_request("3.13.5")).home == "/store/runtimes/3.13.5/bin"
-    assert choose(layered((), ("3.13.5",)), parse_request("3.13.5")).home == "/system/runtimes/3.13.5/bin"
-    assert choose(layered(("3.12.1",), ("3.13.5",)), parse_request("3.13")).home == "/store/runtimes/3.13/bin"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyman.core.store import choose
+from pyman.core.choice import choose
 from pyman.core.version_source import (
     ARGUMENT,
     DEFAULT,

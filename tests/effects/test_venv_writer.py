@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
+from pyman.core.choice import Choice
 from pyman.core.layout import VenvSpec, plan_layout
-from pyman.core.store import Choice
 from pyman.core.version import Version
 from pyman.effects.venvs.journal import Journal
 from pyman.effects.venvs.place import UNFINISHED, what_is_there

@@ -9,9 +9,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from pyman.core.choice import Choice
 from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.seeding import SeedTarget
-from pyman.core.store import Choice
 from pyman.effects.observer import SILENT
 from pyman.effects.seeds.seed import seed
 from pyman.effects.venvs.writer import write_layout

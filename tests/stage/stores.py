@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from hypothesis import strategies as st
+
 from pyman.core.aliases import swaps
 from pyman.core.catalogue import Build
 from pyman.core.record import replace
 from pyman.core.store import Alias, Runtime, Store, parse_runtime_name
+from pyman.core.version import VARIANT_SUFFIX
 
 ROOT = "/store"
 
@@ -64,3 +67,35 @@ def builds(*names: str, tag: str = "20261001") -> tuple[Build, ...]:
             )
         )
     return tuple(made)
+
+
+def layered(own=(), below=(), own_aliases=(), **named):
+    """A user's store above one whose aliases are right."""
+    system = replace(store(*below), root="/system")
+    system = replace(
+        system, runtimes=tuple(replace(one, path=f"/system/runtimes/{one.name}") for one in system.runtimes)
+    )
+    made = Store("/store", tuple(map(runtime, own)), tuple(own_aliases), beneath=system, **named)
+    return settle(made) if not own_aliases else made
+
+
+# Names of runtimes as `store` takes them, managed and adopted ones; several may be one release.
+MANAGED = st.sets(
+    st.builds(
+        "{}.{}{}{}{}{}".format,
+        st.sampled_from(["3.12", "3.13"]),
+        st.integers(0, 3),
+        st.sampled_from(["", "", "rc1", "b2"]),
+        st.sampled_from(sorted(VARIANT_SUFFIX.values())),
+        st.sampled_from(["", "", "+20261101"]),
+        st.sampled_from(["", "", "!"]),
+    ),
+    max_size=9,
+)
+ADOPTED = st.sets(st.builds("{}.{}{}@/x".format, st.sampled_from(["3.12", "3.13"]), st.integers(4, 6),
+                            st.sampled_from(["", "rc1"])), max_size=3)  # fmt: skip
+
+
+def distinct(names):
+    """Each release once."""
+    return {name.rstrip("!"): name for name in sorted(names)}.values()

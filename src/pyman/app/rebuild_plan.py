@@ -9,6 +9,7 @@ from pyman import errors
 from pyman.app.consent import get_consent
 from pyman.app.console import Session
 from pyman.app.rebuild_python import get_python, target_of
+from pyman.core.choice import Choice
 from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other
 from pyman.core.layout import IGNORE_FILE, VenvSpec
@@ -35,7 +36,6 @@ from pyman.core.plans.rebuild import (
 )
 from pyman.core.record import replace
 from pyman.core.relink import wanted_alias
-from pyman.core.store import Choice
 from pyman.core.venv import VenvFacts
 from pyman.core.version import Version, split_release
 from pyman.effects.files import missing_space, read_bytes

@@ -6,11 +6,11 @@ import os
 
 from pyman.app.console import Session
 from pyman.app.select import choose_interpreter
+from pyman.core.choice import Choice, choose
 from pyman.core.implementation import refuse_to_cross
 from pyman.core.plans.rebuild import RebuildOptions, RequestedPython, fits, requested_python, with_policy
 from pyman.core.relink import Target
 from pyman.core.request import Request, how_to_get
-from pyman.core.store import Choice, choose
 from pyman.core.venv import VenvFacts
 from pyman.core.version import python_name
 from pyman.effects.interruption import Part

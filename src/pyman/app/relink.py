@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from pyman.app.repair import RepairResult
+    from pyman.core.choice import Choice
     from pyman.core.plans.rebuild import RebuildOptions
     from pyman.core.pyvenv_cfg import Policy
-    from pyman.core.store import Choice
 
     RelinkStatus = Literal["planned", "relinked", "unchanged"]
 

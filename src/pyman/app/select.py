@@ -9,6 +9,7 @@ import os
 
 from pyman.app.console import Answer
 from pyman.app.version_sources import each_source, explain_sources, notes_of_source, version_sources
+from pyman.core.choice import Choice, choose, through_alias
 from pyman.core.implementation import CPYTHON, known_titles
 from pyman.core.names import is_interpreter_name
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
@@ -22,7 +23,7 @@ from pyman.core.shell.shims import (
     program_of_venv,
     program_release,
 )
-from pyman.core.store import Choice, Store, choose, is_shared, through_alias
+from pyman.core.store import Store, is_shared
 from pyman.core.version import minor_alias, python_name, version_data
 from pyman.core.version_source import (
     ACTIVE_VENV,

@@ -8,12 +8,13 @@ import sys
 from pyman.app.console import Answer
 from pyman.app.select import choose_interpreter, who_asks
 from pyman.app.version_sources import notes_of_source, version_sources
+from pyman.core.choice import Choice, pinned
 from pyman.core.escape import as_word
 from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.record import record, replace
 from pyman.core.request import Request, how_to_get
 from pyman.core.shell.activation import activation_line
-from pyman.core.store import Choice, Store, pinned
+from pyman.core.store import Store
 from pyman.core.version import minor_alias, python_name, release_name, version_data
 from pyman.core.version_source import NEWEST
 from pyman.effects.architecture import of_another_machine

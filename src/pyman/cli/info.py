@@ -14,10 +14,11 @@ from pyman.app.relink import named_venv
 from pyman.cli.show.changes import runtime_data
 from pyman.cli.show.reasons import fixes_upward, identifiers, not_judged, reason_data
 from pyman.cli.verb import verb
+from pyman.core.choice import choose
 from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
 from pyman.core.implementation import is_repaired, other_name
 from pyman.core.request import parse_request
-from pyman.core.store import Runtime, Store, choose, is_shared, origin_of
+from pyman.core.store import Runtime, Store, is_shared, origin_of
 from pyman.core.venv import VenvFacts
 from pyman.core.version import python_name, shown_release, version_data
 from pyman.effects.files import size_of

@@ -11,9 +11,9 @@ from pyman.app.select import for_this_machine, is_there
 from pyman.app.version_sources import notes_of_source, version_sources
 from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_alias
 from pyman.cli.verb import verb
+from pyman.core.choice import pinned
 from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
-from pyman.core.store import pinned
 from pyman.core.version import python_name
 from pyman.core.version_source import requests_of
 from pyman.effects.moves.move import set_default

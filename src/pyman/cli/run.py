@@ -11,9 +11,10 @@ from pyman.app.console import Answer, Session
 from pyman.app.select import Located, choose_here, interpreter_as_it_is, locate, replace_process
 from pyman.cli.options import PythonOption
 from pyman.cli.verb import verb
+from pyman.core.choice import Choice
 from pyman.core.request import parse_request
 from pyman.core.shell.shims import is_of_python
-from pyman.core.store import Choice, is_shared
+from pyman.core.store import is_shared
 from pyman.core.version_source import ENVIRONMENT
 from pyman.effects.interruption import leave_signals
 from pyman.errors import NO_PROGRAM, BadRequest, NoPython, NotFound, PymanError, UsageError

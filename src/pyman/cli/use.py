@@ -11,8 +11,8 @@ from pyman.app.console import Answer, Session
 from pyman.app.version_sources import version_sources
 from pyman.cli.show.output import with_pyman_line
 from pyman.cli.verb import verb
+from pyman.core.choice import choose
 from pyman.core.request import how_to_get, parse_request
-from pyman.core.store import choose
 from pyman.core.version_files import NAME, parse_version_file
 from pyman.core.version_source import DEFAULT
 from pyman.effects.files import read_bytes, replace_file

@@ -24,7 +24,7 @@ from pyman.errors import BadRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.store import Choice
+    from pyman.core.choice import Choice
 
 IGNORE_FILE = ".gitignore"
 

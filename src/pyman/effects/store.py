@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 
-from pyman.core.prefix import Manifest, parse_manifest
 from pyman.core.record import replace
 from pyman.core.store import (
     MANIFEST,
@@ -21,11 +20,11 @@ from pyman.core.store import (
 )
 from pyman.core.version import VARIANT_RANK, Version
 from pyman.effects.files import NotReadable, read_text
-from pyman.effects.interpreters.on_disk import read_other_version
 from pyman.errors import UNREADABLE_STORE, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyman.core.prefix import Manifest
     from pyman.effects.places import Places
     from pyman.effects.transaction import Transaction
 
@@ -116,6 +115,10 @@ def _with_patch(version: Version, path: str) -> Version:
 
     As the name has it where the files do not tell it, or are those of another release by now.
     """
+    # What follows knows all about venvs: a store without another implementation is read in four fifths of the time.
+    from pyman.core.prefix import parse_manifest
+    from pyman.effects.interpreters.on_disk import read_other_version
+
     try:
         manifest = parse_manifest(read_text(os.path.join(path, MANIFEST)))
     except OSError:
@@ -173,6 +176,8 @@ def read_manifest(runtime: Runtime) -> Manifest | None:
     """What a managed runtime says about itself; None for an adopted one, or where nothing readable stands."""
     if not runtime.is_managed:
         return None
+    from pyman.core.prefix import parse_manifest
+
     try:
         return parse_manifest(read_text(os.path.join(runtime.path, MANIFEST)))
     except OSError:

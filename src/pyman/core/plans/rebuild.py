@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from posixpath import join
 
+from pyman.core.choice import Choice, pinned
 from pyman.core.escape import as_word
 from pyman.core.packages.compatibility import Move, Release
 from pyman.core.packages.installer import Batch, Installer, local_source, needs_network, requirement_line
@@ -11,7 +12,7 @@ from pyman.core.packages.package import Package, normalize_name, own_packages
 from pyman.core.record import record, replace
 from pyman.core.relink import pinned_release, wanted_alias
 from pyman.core.request import Request, parse_request
-from pyman.core.store import Choice, Store, pinned
+from pyman.core.store import Store
 from pyman.core.user_files import of_the_user
 from pyman.core.version import Version, minor_alias, python_name
 from pyman.errors import BLOCKED, CHANGED_FILES, SOURCE_GONE, BadRequest, NotFound, Refused, UsageError

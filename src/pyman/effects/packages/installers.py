@@ -31,7 +31,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyman.core.store import Choice, Store
+    from pyman.core.choice import Choice
+    from pyman.core.store import Store
 
 _MOST_ATTEMPTS = 30
 _LONGEST_WORDS = 120

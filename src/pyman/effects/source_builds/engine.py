@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.pythons_of_tools import python_builds
 from pyman.core.record import record
 from pyman.core.source_build import (
     TOOL,
@@ -14,7 +15,6 @@ from pyman.core.source_build import (
     read_definition,
     release_of_definition,
 )
-from pyman.core.pythons_of_tools import python_builds
 from pyman.effects.files import read_text
 from pyman.effects.interpreters.admission import lies_in_project, refuse_changeable
 from pyman.effects.places import Places
