@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.cli.shell import describe
+from pyman.cli.completion_table import describe
 from pyman.core.shell.completion import completion_scripts
 
 FOLDER = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "completions"))
