@@ -29,6 +29,7 @@ from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store
 from pyman.core.venv import OTHER_COPY, VenvFacts
 from pyman.core.version import Version, minor_alias
 from pyman.effects.architecture import Architectures
+from pyman.effects.catalogue.freshness import A_DAY
 from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.own_installation import SOURCE, own_python, read_installation, runs_fetched_python
 from pyman.effects.runtimes.own_python import runs_pyman
@@ -316,7 +317,6 @@ def _parsed(text: str) -> Request | None:
 
 # Looking at the store and the machine, for `doctor`: aliases, runtimes, interrupted work, what is new, PATH.
 
-_A_DAY = 86400.0
 _PROGRAMS = ("python", "python3")
 
 
@@ -395,7 +395,7 @@ def _newest(session: Session, store: Store) -> dict[str, Version]:
     failure = LastFailure(session.places.cache, without_secrets(session.mirror() or ""))
     spared = session.offline or failure.is_recent()
     try:
-        builds = known_builds(replace(session, offline=spared), list(minors), max_age=_A_DAY)
+        builds = known_builds(replace(session, offline=spared), list(minors), max_age=A_DAY)
     except NetworkError:
         if not spared:
             failure.store()

@@ -10,15 +10,14 @@ from pyman.core.names import other_in_name
 from pyman.core.record import record
 from pyman.core.version import UNKNOWN_PATCH, Version, release_name
 from pyman.effects.archives.archive import release_of
-from pyman.effects.files import open_regular, open_to_read, read_text
+from pyman.effects.checksum import sha256_of
+from pyman.effects.files import open_to_read, read_text
 from pyman.effects.machine import platform
 from pyman.errors import UNSUPPORTED, WRONG_PLATFORM, IntegrityError, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyman.core.version import Variant
-
-_PIECE = 1 << 20
 
 
 @record
@@ -48,7 +47,7 @@ def verified_archive(path: str, cache: str) -> LocalArchive:
             hint="get the archive for this machine",
             code=WRONG_PLATFORM,
         )
-    digest = _sha256(path)
+    digest, _ = sha256_of(path)
     expected, source = _expected(path, cache)
     if expected is not None and expected != digest:
         raise IntegrityError(
@@ -121,13 +120,3 @@ def _digest_in(line: str, endings: tuple[str, ...]) -> str | None:
         if isinstance(digest, str) and len(digest) == 64 and str(artifact["url"]).endswith(endings):
             return digest
     return None
-
-
-def _sha256(path: str) -> str:
-    import hashlib
-
-    digest = hashlib.sha256()
-    with open_regular(path) as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -10,6 +10,7 @@ import os
 import time
 
 from pyman.core.advisories import FILE, LARGEST, NotATable, Table, parse_table
+from pyman.effects.catalogue.freshness import A_DAY, A_WEEK, is_fresh
 from pyman.effects.files import read_text
 from pyman.effects.places import shipped
 from pyman.errors import NetworkError, PymanError
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pyman.effects.catalogue.kept import KeptFile
     from pyman.effects.web.http import Web
 
-_A_DAY = 86400.0
-_A_WEEK = 7 * _A_DAY
 _PATIENCE = 4.0
 
 
@@ -83,7 +82,7 @@ def _text_of(
 
     kept = KeptFile(os.path.join(cache, "catalogue", _kept_name(source)), LARGEST)
     now = clock()
-    if may_ask and not 0 <= now - kept.time() < _A_WEEK:
+    if may_ask and not is_fresh(kept.time(), now, A_WEEK):
         _refresh(kept, source, web, now)
     return kept.read()
 
@@ -100,7 +99,7 @@ def _refresh(kept: KeptFile, source: str, web: Callable[[], Web] | None, now: fl
             kept.write(content, tag)
     except (NetworkError, ValueError):
         # Tried again tomorrow: where this host cannot be reached, every command would wait for it.
-        kept.touch(now - _A_WEEK + _A_DAY)
+        kept.touch(now - A_WEEK + A_DAY)
         return
     kept.touch(now)
 

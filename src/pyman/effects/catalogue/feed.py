@@ -25,6 +25,7 @@ from pyman.core.catalogue import (
 from pyman.core.escape import without_secrets
 from pyman.core.record import record, replace
 from pyman.effects.catalogue.cache import CachedList, CatalogueCache
+from pyman.effects.catalogue.freshness import is_fresh
 from pyman.effects.files import open_regular
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.web.http import PassingError, Web
@@ -84,8 +85,8 @@ class CatalogueFeed:
         useful = cached is not None and (cached.complete or enough is None or enough(cached.builds))
         try:
             if cached is not None and useful:
-                age = self._clock() - cached.fetched
-                if 0 <= age < max_age and (cached.complete or enough is not None) and cached.same_reader:
+                is_enough = cached.complete or enough is not None
+                if is_enough and cached.same_reader and is_fresh(cached.fetched, self._clock(), max_age):
                     return self._catalogue(cached, stale=False)
             if self._web.offline:
                 raise network_disabled(f"the list of builds of {self._source.name} is not cached")

@@ -10,12 +10,13 @@ import os
 
 from pyman.core.advisories import FILE, LARGEST, NotATable, Table, parse_table, table_text
 from pyman.core.catalogue import INDEX, SUMS, MirroredArchive, WrongShape, merge_index, merge_sums, resolve_url
+from pyman.effects.checksum import sha256_of
 from pyman.effects.files import open_regular, read_text, replace_file
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, make_folder
-from pyman.effects.web.download import fetch_all, sha256_of
+from pyman.effects.web.download import fetch_all
 from pyman.errors import NOT_A_MIRROR, IntegrityError, PymanError
 
 TYPE_CHECKING = False

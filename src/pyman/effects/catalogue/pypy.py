@@ -11,6 +11,7 @@ import time
 from pyman.core.catalogue import Catalogue, WrongShape
 from pyman.core.pypy_lists import CHECKSUMS, FILES, VERSIONS, parse_pypy_lists
 from pyman.effects.catalogue.cache import CatalogueCache
+from pyman.effects.catalogue.freshness import is_fresh
 from pyman.effects.catalogue.kept import KeptFile
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.web.http import Web
@@ -47,7 +48,7 @@ def pypy_releases(
     kept = [KeptFile(os.path.join(folder, name), _LARGEST) for name in FILES]
     fetched = min(file.time() for file in kept)
     stale = False
-    if not 0 <= clock() - fetched < max_age:
+    if not is_fresh(fetched, clock(), max_age):
         observer.began(_TASK, None)
         try:
             if web.offline:

@@ -9,6 +9,7 @@ import os
 import time
 
 from pyman.core.release_cycle import Cycle, parse_cycles
+from pyman.effects.catalogue.freshness import A_DAY, is_fresh
 from pyman.effects.catalogue.kept import KeptFile, ask
 from pyman.effects.web.http import Web
 from pyman.errors import NetworkError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 
 PUBLISHED = "https://peps.python.org/api/release-cycle.json"
-_A_DAY = 86400.0
 _PATIENCE = 4.0
 _LARGEST = 1 << 20
 
@@ -44,7 +44,7 @@ def published_cycles(
     web = web or Web(offline=offline, patience=_PATIENCE)
     kept = KeptFile(os.path.join(cache, "release-cycle.json"), _LARGEST)
     cycles = _cycles(kept)
-    if offline or web.offline or 0 <= clock() - kept.time() < _A_DAY:
+    if offline or web.offline or is_fresh(kept.time(), clock(), A_DAY):
         return cycles
     try:
         with web:

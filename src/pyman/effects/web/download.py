@@ -14,7 +14,8 @@ import threading
 
 from pyman.core.escape import without_secrets
 from pyman.core.version import python_name
-from pyman.effects.files import open_regular, write_all
+from pyman.effects.checksum import sha256_of
+from pyman.effects.files import write_all
 from pyman.effects.lock import hold
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, make_folder
@@ -391,12 +392,3 @@ class Part:
     def close(self) -> None:
         """Let go of the file, which stays for the next attempt."""
         os.close(self._descriptor)
-
-
-def sha256_of(path: str) -> tuple[str, int]:
-    """Return the hash of a file, in lower-case hexadecimal digits, and its size. Raises OSError."""
-    import hashlib
-
-    with open_regular(path) as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return digest.hexdigest(), file.tell()
