@@ -99,6 +99,9 @@ def test_the_folder_of_programs_has_the_name_that_was_asked_for():
         pytest.param("VIRTUAL_ENV='/home/u/v", None, id="cut off"),
         pytest.param('VIRTUAL_ENV="/home/u/v', None, id="cut off, double quotes"),
         pytest.param("_OLD_VIRTUAL_ENV=/x\n# VIRTUAL_ENV=/y\nunset VIRTUAL_ENV\n", None, id="other names"),
+        pytest.param("VIRTUAL_ENV='/home/u/v\nexport VIRTUAL_ENV\n", None, id="a quote that nothing closes"),
+        pytest.param("VIRTUAL_ENV=/home/u/v", "/home/u/v", id="bare, at the end of the file"),
+        pytest.param("VIRTUAL_ENV=/home'/u/v", None, id="a quote in the middle that nothing closes"),
         pytest.param("", None, id="empty"),
     ],
 )

@@ -247,6 +247,8 @@ def test_whose_sources_a_python_was_built_from(place, builder):
         "", "[]", "{}", "null", "[" * 100_000, '{"format": 2}', "<!doctype html>", "x" * (LARGEST + 1),
         json.dumps({**TABLE, "made": "2026-13-01"}),
         json.dumps({**TABLE, "made": 20261126}),
+        json.dumps({**TABLE, "made": "2026-1-126"}),
+        json.dumps({**TABLE, "made": "2026-1a-26"}),
         json.dumps({**TABLE, "known_to": "2026-12-01"}),
         json.dumps({**TABLE, "known_to": "\u0662026-10-01"}),
         json.dumps({**TABLE, "minors": []}),

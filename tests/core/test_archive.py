@@ -412,3 +412,17 @@ def test_a_megabyte_of_anything_is_no_release(kind):
     assert parse_archive_name(f"cpython-3.13.5+2026-x86_64-{text}") is None
     assert read_patch_level(text) is None
     assert read_configuration(text) == "default"
+
+
+def test_without_a_name_for_it_the_first_member_says_what_all_lie_below():
+    made = Tree(Limits(), None)
+    assert made.place(file("pyman-2.1/src/a")).path == "src/a"
+    assert made.place(file("pyman-2.1/b")).path == "b"
+    with pytest.raises(Unacceptable):
+        made.place(file("pyman-2.2/c"))
+
+
+def test_an_archive_of_folders_and_links_alone_is_refused_at_its_end():
+    tree(file("python/a")).finish()
+    with pytest.raises(Unacceptable, match="holds no file"):
+        tree(Member("python/a", "folder"), link("python/b", "a")).finish()

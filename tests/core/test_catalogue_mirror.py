@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pyman.core.archive import parse_archive_name
 from pyman.core.catalogue import Build, WrongShape, merge_index, merge_sums, mirrored, parse_release
+from pyman.core.record import replace
 from pyman.core.version import parse_version
 from stage.hostile import HUGE, damaged, text_of
 
@@ -200,3 +201,26 @@ def test_a_megabyte_of_anything_is_no_index(kind):
         with pytest.raises(WrongShape):
             merge_index(text, [], lambda _: True)
     assert merge_sums(text, {}) == ""
+
+
+PYPY = "pypy3.11-v8.0.1-linux64.tar.gz"
+OURS = f"pypy3.11-8.0.1-{LINUX}.tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        (f"{BASE}/{PYPY}", PYPY),
+        (f"{BASE}/{PYPY}?token=x", PYPY),
+        (f"/srv/it/{PYPY}", PYPY),
+        (f"{BASE}/pypy.tar.gz", OURS),
+        (f"{BASE}/pypy3.11-v8.0.2-linux64.tar.gz", OURS),
+        (f"{BASE}/graalpy3.11-8.0.1-linux64.tar.gz", OURS),
+        (f"{BASE}/pypy3.11-v8.0.1-linux64.tar.bz2", OURS),
+        ("/srv/it/pypy3.11-v8.0.1-linux%36.tar.gz", OURS),
+    ],
+)
+def test_the_name_of_an_archive_of_another_implementation(url, name):
+    version = replace(parse_version("3.11.17"), implementation="pypy", own="8.0.1")
+    archive = mirrored(Build(version, "default", "20261012", LINUX, url, "5a" * 32, None, "tar.gz"))
+    assert (archive.name, archive.place) == (name, f"pypy/{name}")

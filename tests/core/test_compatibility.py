@@ -136,6 +136,8 @@ def test_symbols_count_that_the_old_release_has_and_the_new_one_lacks():
     ]
     assert move.lost_symbols == {"_PyType_AllocNoTrack", "_PyOther"}
     assert move.check([], needs).reasons == ("fast 2.0 needs _PyOther and 1 more in fast/_x.so, which 3.13.5 lacks",)
+    nobodys = [Need("", "_x.so", ("_PyOther",))]
+    assert move.check([], nobodys).reasons == ("_x.so needs _PyOther, which 3.13.5 lacks",)
 
 
 @pytest.mark.parametrize(("old", "new"), [(None, OLD_SYMBOLS), (OLD_SYMBOLS, None), (None, None)])
@@ -361,3 +363,16 @@ def test_a_marker_may_apply_on_the_new_minor_alone():
         "spam 1.0 needs tomli, which is not installed",
     )
     assert newly_broken([spam], [spam], release("3.13.5"), release("3.12.1")) == ()
+
+
+@pytest.mark.parametrize(
+    ("marker", "is_ordinary"),
+    [
+        ("(python_version < '3' or (extra == 'x' and os_name == 'y'))", True),
+        ("(python_version < '3'", False),
+        ("python_version < '3')", False),
+        ("python_version < '3') and (os_name == 'y'", False),
+    ],
+)
+def test_parentheses_that_do_not_close_are_left_to_packaging(marker, is_ordinary):
+    assert (ordinary_marker(f"p; {marker}") == marker) is is_ordinary

@@ -895,11 +895,32 @@ def test_the_systems_own_python():
         ({"strays": (Stray(Entry("a", "missing"), ""), Stray(Entry("b", "missing"), ""))}, ["mixed", "mixed"]),
         ({**COPY, "copy": OTHER_COPY, "outer": "/outer"}, ["nested", "copied-binary"]),
         ({**BEHIND, "outer": "/outer"}, ["nested", "stale-patch"]),
+        (within(f"{RUNTIMES}/3.13.15", NEW), ["unfollowed"]),
     ],
 )
 def test_all_that_applies_in_the_order_of_the_table(changes, codes):
     found = tuple(about_interpreter(VenvContext(following(**changes), context())))
     assert [each.code for each in found] == codes
+
+
+def test_what_is_held_back_is_not_stale_as_well():
+    found = about_interpreter(VenvContext(following(**BEHIND), context(unfit={"/p/.venv": "numpy"})))
+    assert [each.code for each in found] == ["held-back"]
+
+
+@pytest.mark.parametrize(
+    ("action", "severity", "is_open", "is_for_fix"),
+    [
+        ("relink", "warning", True, True),
+        ("rewrite", "info", False, True),
+        ("upgrade", "warning", True, False),
+        ("", "error", True, False),
+    ],
+)
+def test_what_counts_and_what_is_repaired(action, severity, is_open, is_for_fix):
+    code = {"warning": "stale-patch", "info": "held-back", "error": "dangling"}[severity]
+    finding = Finding(code, "venv", "/p", "", None, action)
+    assert (finding.severity, finding.is_open, finding.is_for_fix) == (severity, is_open, is_for_fix)
 
 
 def test_a_copy_is_rebuilt_for_another_processor_and_for_nothing_else():

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from pyman.core.implementation import alias_name, in_words, is_repaired, of_program, other_name, python_of, title
+from pyman.core.implementation import (
+    alias_name,
+    in_words,
+    is_repaired,
+    known_titles,
+    of_program,
+    other_name,
+    python_of,
+    title,
+    version_macro,
+)
 from pyman.core.names import of_base, of_venv, split_library
 
 PROGRAMS = {
@@ -116,3 +126,14 @@ def test_aliases_of_two_implementations_are_never_one():
     names = {alias_name(implementation, "3.11") for implementation in ("cpython", "pypy", "graalpy", "odd")}
     assert names == {"3.11", "pypy3.11", "graalpy3.11", "odd3.11"}
     assert alias_name(None, "3.11") == "3.11"
+
+
+def test_what_pyman_knows_in_a_sentence():
+    assert known_titles("or") == "CPython, PyPy or GraalPy"
+
+
+@pytest.mark.parametrize(
+    ("implementation", "macro"), [("pypy", "PYPY_VERSION"), ("cpython", ""), ("graalpy", ""), ("jython", "")]
+)
+def test_the_version_in_the_headers_of_an_implementation(implementation, macro):
+    assert version_macro(implementation) == macro

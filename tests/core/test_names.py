@@ -140,6 +140,13 @@ def test_what_names_no_release_of_another_implementation(name):
         ("/s/graalpy3.12-25.2.4", "/s/graalpy3.12"),
         ("/s/graalpy-25.0.3", None),
         ("/s/pypy3.11", None),
+        ("/s/3.12", None),
+        ("/s/tools", None),
+        ("/s/cpython-3.12.8-linux-x86_64-gnu", "/s/cpython-3.12-linux-x86_64-gnu"),
+        ("/s/3.13.5+20261101", "/s/3.13"),
+        ("/s/3.13.5+mine", "/s/3.13+mine"),
+        ("/s/3.14.0rc2t", "/s/3.14t"),
+        ("/opt/homebrew/Cellar/python@3.12/3.12.4_1", "/opt/homebrew/opt/python@3.12"),
     ],
 )
 def test_minor_sibling(folder, sibling):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pyman.core import project
 from pyman.core.own_release import installer_commands, is_safe_address, newest_release, python_command
 
 SUM = "0123456789abcdef" * 4
@@ -73,3 +74,9 @@ def test_only_a_python_that_pyman_has_alone_is_replaced_by_an_update():
     assert python_command("install.sh", "3.13", is_fetched=True) == "`pyman self update`"
     assert "install.sh --python" in python_command("install.sh", "3.13")
     assert python_command("uv tool", "3") == "`uv tool upgrade pyman-cli --python 3`"
+
+
+def test_where_the_project_lives_is_an_address_or_nothing_yet():
+    assert project.CONTACT is None or project.CONTACT.startswith(("https://", "mailto:"))
+    for address in (project.ADDRESS, project.DOWNLOADS):
+        assert address is None or (address.startswith("https://") and not address.endswith("/"))

@@ -159,6 +159,7 @@ def test_compiled_files_are_found_in_record_wherever_they_lie_inside():
         "last.so",
     )
     assert not is_inside("../x")
+    assert compiled_in_record(b"a.py,sha256=x,1\n") == ()
 
 
 def test_record_lists_paths_with_commas_too():
@@ -167,6 +168,8 @@ def test_record_lists_paths_with_commas_too():
         "b,c.py",
         "../../../bin/spam",
     )
+    assert paths_in_record(b"a.py,sha256=x,1\n\n../../../bin/spam,,\n") == ("a.py", "../../../bin/spam")
+    assert paths_in_record(b'"' + b"x" * 200_000 + b'",,\n') == ()
 
 
 def test_scripts_are_the_names_that_become_files_in_bin():
@@ -463,3 +466,23 @@ def test_names_of_compiled_files():
 def test_a_package_is_named_with_its_version():
     package = Package(Distribution("Spam", "spam", "1.0", None, ()), "spam-1.0.dist-info", requested=True, origin=None)
     assert (str(package), package.name, package.normalized, package.version) == ("Spam 1.0", "Spam", "spam", "1.0")
+
+
+@pytest.mark.parametrize("name", ["-e", "--index-url=x", "a b", "", "a/b", "é"])
+def test_a_name_that_an_installer_would_take_for_an_option_is_no_line(name):
+    answer = requirement_line(package(None, name=name))
+    assert (answer.line, answer.reason) == ("", "its name is not one that an installer accepts")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"url": "ftp://h/x.git", "vcs_info": {"vcs": "git", "commit_id": "abc123"}},
+        {"url": "ext::sh -c id", "vcs_info": {"vcs": "git", "commit_id": "abc123"}},
+        {"url": "file://[/x", "dir_info": {}},
+        {"url": "file://other/x", "dir_info": {}},
+        {"url": "file:///x%00y", "dir_info": {}},
+    ],
+)
+def test_an_address_that_is_not_gone_to(values):
+    assert told(**values) == UNKNOWN

@@ -4,21 +4,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyman.core.catalogue import NO_SHA256, Unusable
 from pyman.core.plans.install import (
     Fetch,
     Impossible,
     Keep,
     answer_is_known,
+    better_unusable,
+    cannot_use,
     decide,
     decide_upgrade,
+    missed,
     needs_catalogue,
     refuse_what_has_no_build,
     wanted_builds,
     without_network,
 )
+from pyman.core.record import replace
 from pyman.core.request import best_of, parse_request
 from pyman.core.store import with_runtime
-from pyman.errors import NetworkError, NotFound, PymanError, UsageError
+from pyman.core.version import parse_version
+from pyman.errors import UNVERIFIED, NetworkError, NotFound, PymanError, UsageError
 from stage.stores import builds, runtime, store
 
 BUILDS = (
@@ -228,3 +234,29 @@ def test_what_a_mirror_gets():
     with pytest.raises(PymanError):
         refuse_what_has_no_build(parse_request("graalpy3.12"))
     refuse_what_has_no_build(parse_request("3.13"))
+
+
+DAMAGED = Unusable(parse_version("3.13.16"), "default", "20261101", NO_SHA256)
+
+
+def test_a_newer_entry_that_is_damaged_is_what_is_missed():
+    minor = parse_request("3.13")
+    assert better_unusable(minor, BUILDS, [DAMAGED]) == DAMAGED
+    assert missed([minor], store("3.13.15"), BUILDS, [DAMAGED]) == [DAMAGED]
+    assert missed([minor], store("3.13.16"), BUILDS, [DAMAGED]) == []
+    assert missed([parse_request("3.12")], store("3.12.9"), BUILDS, [DAMAGED]) == []
+
+
+def test_a_damaged_entry_cannot_be_installed():
+    decision = decide(parse_request("3.13.16"), store(), BUILDS, [DAMAGED])
+    assert isinstance(decision, Impossible)
+    error = cannot_use(DAMAGED)
+    assert (decision.error.message, decision.error.code) == (error.message, error.code)
+    assert error.message == "Python 3.13.16 cannot be installed: its entry in the list of builds has no sha256"
+    assert error.code == UNVERIFIED
+    assert cannot_use(replace(DAMAGED, reason="is odd")).code != UNVERIFIED
+
+
+def test_reading_goes_on_for_whatever_is_no_release_of_cpython():
+    for text in ("latest", "3", ">=3.13", "pypy3.11"):
+        assert not answer_is_known([parse_request(text)], BUILDS)

@@ -201,7 +201,7 @@ def test_most_files_are_seen_at_a_glance_to_need_nothing(text):
     ("cfg", "work"),
     [(OURS + "pyman-held-back = 3.13.5 x\n", True), (OURS.replace("/3.13/bin\n", "/3.13.5/bin\n"), True),
      ("\ufeffversion=3.13.5", True), ("VERSION_INFO = 3.13.5", True), ("executable = /x/3.13.5/bin/python", True),
-     ("version = 3.14.1", False), ("", False)],
+     ("version = 3.14.1", False), ("", False), ("command = /x/3.13.5/bin/python -m venv /v\nprompt = 3.13.5\n", False)],
 )  # fmt: skip
 def test_what_goes_stale_is_never_overlooked(cfg, work):
     assert may_need_work(cfg.encode(), "3.13") is work

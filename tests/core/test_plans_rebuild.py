@@ -34,8 +34,9 @@ from pyman.core.plans.rebuild import (
 )
 from pyman.core.record import replace
 from pyman.core.request import parse_request
+from pyman.core.venv import Library
 from pyman.core.version import parse_version
-from pyman.errors import NotFound, Refused, UsageError
+from pyman.errors import BadRequest, NotFound, Refused, UsageError
 from stage.facts import RUNTIMES, cfg, following, pinned
 from stage.stores import store
 
@@ -437,3 +438,18 @@ def test_a_relaxed_plan_takes_other_versions_of_just_these():
     assert relax(replace(plan, unfinished=None), frozenset(("a",))).batches[-1].lines == ("a>1.0",)
     assert plan.library == "lib/python3.13/site-packages"
     assert replace(plan, facts=following(libraries=())).library is None
+
+
+def test_a_pinned_release_that_is_too_old_to_be_asked_for_is_not_looked_for():
+    facts = following(**{**DEAD, **pinned("3.5.2"), "libraries": (Library("python3.5", site_packages=True),)})
+    with pytest.raises(BadRequest, match="too old"):
+        requested_python(facts, None)
+
+
+def test_all_that_is_installed_is_named():
+    made = plan(package("Spam"), package("x"), package("pip"), relaxed=frozenset({"x"}))
+    assert (made.names, [batch.names for batch in made.batches]) == (("spam", "x"), [("spam",), ("x",)])
+
+
+def test_a_specifier_that_nobody_understands_is_left_to_the_installer():
+    assert plan(package("x", python="three")).obstacles == ()

@@ -62,6 +62,14 @@ def test_the_minors_that_are_meant(texts, minors):
 
 
 @pytest.mark.parametrize(
+    ("text", "minors"), [("pypy", ["pypy3.11", "pypy3.10"]), ("pypy3.10", ["pypy3.10"]), ("3", ["3.13"]), ("latest", ["3.13"])]
+)  # fmt: skip
+def test_an_implementation_means_its_own_minors(text, minors):
+    made = store("3.13.5", "pypy3.11-8.0.1", "pypy3.10-7.3.19")
+    assert [minor.text for minor in minors_to_upgrade(made, (text,))] == minors
+
+
+@pytest.mark.parametrize(
     ("text", "failure"),
     [("3.13.5", Refused), ("==3.13.5", Refused), (">=3.12", Refused), ("./venv", Refused), ("system", Refused),
      ("3.10", NotFound), ("3.13t", NotFound), ("nonsense", BadRequest)],

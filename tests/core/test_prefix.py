@@ -276,3 +276,14 @@ def test_a_damaged_manifest_never_leads_out_of_its_runtime(content):
 @pytest.mark.parametrize("kind", HUGE)
 def test_a_megabyte_of_anything_is_no_manifest(kind):
     assert parse_manifest(text_of(HUGE[kind])) is None
+
+
+OTHER = replace(MANIFEST, version=Version(3, 11, 17, implementation="pypy", own="8.0.1"))
+
+
+def test_the_manifest_of_another_implementation_has_both_versions():
+    text = tomli_w.dumps(manifest_fields(OTHER))
+    assert parse_manifest(text) == OTHER
+    for old, new in (('"pypy"', '"cpython"'), ('"pypy"', '"jython"'), ('"8.0.1"', '"8.x"'), ('"8.0.1"', '""')):
+        assert old in text
+        assert parse_manifest(text.replace(old, new)) is None

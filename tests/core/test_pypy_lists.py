@@ -86,6 +86,8 @@ def test_what_is_for_others_is_left_out():
         [],
         7,
         {"pypy_version": "8.0.1", "python_version": "3.11.17", "files": 1},
+        release(801, "3.11.17", file("a.tar.gz")),
+        release("8.0.1", None, file("a.tar.gz")),
         release("8.x", "3.11.17", file("a.tar.gz")),
         release("8.0.1", "3.11", file("a.tar.gz")),
         release("8.0.1", "3.11.17", file("pypy3.11-v8.0.1-linux64.tar.gz"), date="soon"),
@@ -112,3 +114,9 @@ def test_any_text_is_a_list_or_a_wrong_shape(versions, checksums):
         parse_pypy_lists(versions, checksums, LINUX)
     except WrongShape:
         pass
+
+
+@pytest.mark.parametrize("text", ["", "[", "{}", "7", "null", "[" * 100_000])
+def test_what_is_no_list_at_all(text):
+    with pytest.raises(WrongShape):
+        parse_pypy_lists(text, "", LINUX)

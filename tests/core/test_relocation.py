@@ -22,6 +22,7 @@ from pyman.core.relocation import (
     named_paths,
     replace_place,
     rewrite_script,
+    sources_in,
     still_names_old_place,
     where_they_would_be,
 )
@@ -448,3 +449,50 @@ def test_a_script_in_a_place_that_no_python_can_name_finds_its_interpreter_besid
     assert header.startswith("#!/bin/sh\n'''exec' \"$(dirname ")
     assert '"/python3.13 -I "$0" "$@"\n' in header or '"/\'python3.13\' -I "$0" "$@"\n' in header
     compile(header + "answer = 1\n", "script", "exec")
+
+
+def test_a_line_that_is_longer_than_any_path_is_no_header():
+    def script(length):
+        return f"#!/bin/sh\n'''exec' {'/x' * (length // 2)} \"$0\" \"$@\"\n' '''\n{BODY}"
+
+    assert read_header(script(8_000)) == ("/x" * 4_000, "", BODY)
+    assert read_header(script(10_000)) is None
+
+
+def test_settings_that_name_the_old_place_are_told():
+    files = replace(FILES, settings=(f"{NEW}/pyvenv.cfg", f"home = {OLD}/../base\n".encode()))
+    assert still_names_old_place(files, (), ()) == ("pyvenv.cfg",)
+
+
+def test_a_file_without_the_command_that_made_it_keeps_its_lines():
+    files = replace(FILES, settings=(f"{NEW}/pyvenv.cfg", b"home = /usr/bin\nversion = 3.13.5\n"))
+    assert edits_of_move(files, {}) == ()
+
+
+def test_a_row_of_record_that_cannot_be_read_stays():
+    huge = b"x" * 200_000 + b",,\n"
+    files = replace(FILES, records={f"{SITE}/demo-1.dist-info/RECORD": huge + f"{OLD}/share/x,,\n".encode()})
+    [edit] = edits_of_move(files, {})
+    assert edit.after == huge + f"{NEW}/share/x,,\n".encode()
+
+
+def test_an_address_that_is_not_understood_stays():
+    for text in (b"{", b"[]", b"{}", b'{"url": 7}', b'{"url": "https://h/old/app"}', b"[" * 100_000):
+        files = replace(FILES, pointers={f"{SITE}/demo-1.dist-info/direct_url.json": text})
+        assert edits_of_move(files, {"/old/app": "/new/app"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "sources"),
+    [
+        ("x.pth", "/a\n# /b\nimport x\n", ("/a",)),
+        ("finder.py", "A = '/a'\nB = \"/b\"\n", ("/a", "/b")),
+        # Where a text is not whole, or has a meaning beyond its letters, no path is read out of it.
+        ("finder.py", "A = '/a\n", ()),
+        ("finder.py", "A = '/a\\x41'\nB = '/b'\n", ("/b",)),
+        ("finder.py", "A = '/a\nb'\n", ()),
+        ("kernel.json", '{"argv": ["/a", "--x=/b", "\\ud8/c"]}', ("/a", "/b")),
+    ],
+)
+def test_the_paths_that_a_pointer_names(path, text, sources):
+    assert tuple(dict.fromkeys(sources_in(path, text.encode()))) == sources

@@ -138,6 +138,7 @@ def test_why_a_repair_stays(action, python, why):
         (ReplaceLink(f"{VENV}/x", "a", "b"), Present()),
         (ReplaceFile(f"{VENV}/x", b"a\n", b"b\n"), Present("b", None, True)),
         (ReplaceFile(f"{VENV}/x", b"a\n", b"b\n"), Present()),
+        (ReplaceFile(f"{VENV}/x", b"a\n", b"b\n"), Present(None, b"c\n", True)),
         (RemoveLink(f"{VENV}/x", "a"), Present("c", None, True)),
     ],
 )
@@ -191,3 +192,32 @@ def test_what_people_are_told_of_an_undo():
     assert undone(undo) == Undone(VENV, ("stale-patch",), "3.13.5")
     assert undone(replace(undo, links=())).python == ""
     assert modules_of(undo.plan) == (f"{VENV}/a.py",)
+
+
+def test_a_repair_that_is_half_taken_back_is_taken_back_to_its_end():
+    first, second = ReplaceLink(f"{VENV}/bin/a", "/old/a", "/new/a"), ReplaceLink(f"{VENV}/bin/b", "/old/b", "/new/b")
+    now = {f"{VENV}/bin/a": Present("/new/a", None, True), f"{VENV}/bin/b": Present("/old/b", None, True)}
+    undo = plan_undo([done(first, second)], now, VenvFolder(VENV))
+    assert undo.plan.steps == (ReplaceLink(f"{VENV}/bin/a", "/new/a", "/old/a"),)
+    assert undo.links == ((f"{VENV}/bin/a", "/old/a"),)
+    now[f"{VENV}/bin/a"] = Present("/old/a", None, True)
+    assert plan_undo([done(first, second)], now, VenvFolder(VENV)).is_settled
+
+
+def test_what_its_owner_remembers_goes_back_with_the_venv():
+    inside = ReplaceFile(f"{VENV}/pyvenv.cfg", b"1\n", b"2\n")
+    beside = ReplaceFile("/home/u/envs/envs.toml", b"a\n", b"b\n")
+    now = {step.path: Present(None, step.new, True, 0o644) for step in (inside, beside)}
+    plan = plan_undo([done(inside, beside)], now, VenvFolder(VENV)).plan
+    assert (plan.venv, plan.steps) == (VenvFolder(VENV), (ReplaceFile(inside.path, b"2\n", b"1\n"),))
+    assert plan.also == Plan((ReplaceFile(beside.path, b"b\n", b"a\n"),), VenvFolder("/home/u/envs"))
+
+
+def test_a_file_whose_mode_alone_was_changed_gets_it_back():
+    step = ReplaceFile(f"{VENV}/bin/pip", b"x\n", b"x\n", executable=True)
+    repair = DoneRepair(
+        "1", VENV, VENV, "not-executable", "repair-modes", "", changes_of(Plan((step,)), {step.path: 0o644})
+    )
+    undo = plan_undo([repair], {step.path: Present(None, b"x\n", True, 0o755)}, VenvFolder(VENV))
+    assert undo.plan.steps == (ReplaceFile(step.path, b"x\n", b"x\n", mode=0o644),)
+    assert plan_undo([repair], {step.path: Present(None, b"x\n", True, 0o644)}, VenvFolder(VENV)).is_settled

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyman.core.report import MOST_ROWS, Numbers, numbers_of, parse_answer, parse_reports, worst_first
+from pyman.core.report import MOST_ROWS, Numbers, numbers_of, parse_answer, parse_reports, severities_of, worst_first
 from pyman.errors import NOT_A_REPORT, PymanError
 
 
@@ -159,3 +159,33 @@ def test_an_answer_that_is_none(answer, why):
     assert refused.value.message.startswith("ann is not a report of pyman")
     # What another user wrote is not repeated.
     assert "rm -rf" not in refused.value.message
+
+
+FIXES = {
+    "known_to": "2026-10-01",
+    "at_least": 3,
+    "by_severity": {"high": 2, "odd": 9, "low": -1},
+    "ids": ["CVE-1", 7],
+    "x": 1,
+}
+
+
+def fixes_of(value):
+    (found,) = parsed(report(runtimes=[{"version": "3.13.5", "fixes": value}]))
+    return found["runtimes"][0].get("fixes")
+
+
+def test_what_a_newer_release_fixes_is_taken_as_far_as_it_is_understood():
+    counts = {"critical": 0, "high": 2, "medium": 0, "low": 0, "unrated": 0}
+    taken = {"known_to": "2026-10-01", "at_least": 3, "by_severity": counts, "ids": ["CVE-1"], "unknown_from": None}
+    assert fixes_of(FIXES) == taken
+    assert fixes_of({**FIXES, "by_severity": ["high"]})["by_severity"] == dict.fromkeys(counts, 0)
+    for change in ({"known_to": 7}, {"known_to": None}, {"at_least": 0}, {"at_least": "3"}):
+        assert fixes_of({**FIXES, **change}) is None
+    assert fixes_of([FIXES]) is None
+
+
+def test_of_several_findings_the_worst_names_the_severity_of_a_venv():
+    kinds = ["warning", "error", "info"]
+    found = {"findings": [finding("/v", "x", kind) for kind in kinds] + [finding("/w", "x", "info")]}
+    assert severities_of(found) == {"/v": "error", "/w": "info"}

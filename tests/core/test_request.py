@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyman.core.record import replace
 from pyman.core.request import LONGEST, Request, best_of, how_to_get, parse_request
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name
 from pyman.errors import BadRequest
@@ -82,7 +83,8 @@ def test_what_is_no_name_of_a_build(text):
 @pytest.mark.parametrize(
     ("text", "alias"),
     [("3", "3"), ("3.13", "3.13"), ("python-3.13", "3.13"), ("3.14t", "3.14t"), ("3.14+debug", "3.14d"),
-     ("3.15-dev", "3.15"), ("3.13.5", None), (">=3.13", None), ("latest", None), ("system", None), ("./venv", None)],
+     ("3.15-dev", "3.15"), ("3.13.5", None), (">=3.13", None), ("latest", None), ("system", None), ("./venv", None),
+     ("pypy3.11", "pypy3.11"), ("pypy3.11.15", None), ("pypy", None), ("pypy3.11-8.0.1", None), ("graalpy-24.1.2", None)],
 )  # fmt: skip
 def test_the_alias_that_a_request_names_outright(text, alias):
     assert parse_request(text).alias == alias
@@ -290,3 +292,44 @@ def test_a_request_shows_what_was_written():
 )
 def test_the_hint_for_what_is_missing_is_a_command_that_can_work(written, hint):
     assert how_to_get(parse_request(written)) == hint
+
+
+@pytest.mark.parametrize(
+    ("text", "admitted"),
+    [("pypy3.11-8.0.1", ["8.0.1"]), ("pypy3.11", ["8.0.1", "8.0.2", "8.1.0"]), ("pypy3.12-8.0.1", [])],
+)
+def test_the_version_of_its_own_is_part_of_a_release(text, admitted):
+    releases = [Version(3, 11, 17, implementation="pypy", own=own) for own in ("8.0.1", "8.0.2", "8.1.0")]
+    assert [one.own for one in releases if parse_request(text).admits(one, "default")] == admitted
+
+
+def test_a_part_of_its_own_version_admits_whatever_begins_so():
+    request = replace(parse_request("pypy3.11"), own="8.0")
+    owns = ("8.0.1", "8.0", "8.01.1", "8.1.0")
+    releases = [Version(3, 11, 17, implementation="pypy", own=own) for own in owns]
+    assert [one.own for one in releases if request.admits(one, "default")] == ["8.0.1", "8.0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "prerelease"),
+    [("==3.14.0rc2", (3, 14, 0), "rc2"), ("===3.13.5", (3, 13, 5), ""), ("===3.13", (), ""), ("==3.13.5.1", (), ""),
+     (">=3.14.0rc2", (), ""), (">=3.14.0rc2,<4", (), ""), ("==3.13.5", (3, 13, 5), ""), ("==3.13", (), ""),
+     ("==3.13.*", (), ""), ("==3.13.5,!=3.13.6", (), "")],
+)  # fmt: skip
+def test_a_specifier_that_pins_names_one_release(text, numbers, prerelease):
+    request = parse_request(text)
+    assert (request.kind, request.numbers, request.prerelease) == ("specifier", numbers, prerelease)
+    assert request.pins is bool(numbers)
+
+
+def test_what_takes_all_of_pep_440_is_asked_of_packaging():
+    request = parse_request(">=3.14.0rc2,<4")
+    versions = [Version(3, 14, 0, "rc1"), Version(3, 14, 0, "rc2"), Version(3, 14, 1), Version(3, 13, 9)]
+    assert [request.admits(version, "default") for version in versions] == [False, True, True, False]
+    # The set that was parsed once is used again.
+    assert request.admits(Version(3, 15, 0), "default")
+
+
+def test_what_no_range_can_be_is_not_understood():
+    with pytest.raises(BadRequest, match="not a PEP 440 specifier"):
+        parse_request(">=3.14rc2x!")

@@ -223,7 +223,8 @@ def test_which_variables_go_along():
 @pytest.mark.parametrize("path", ["/a\nb", "/a\x1bb", "/\udcff"])
 def test_a_place_that_no_timer_can_name_is_refused(path):
     with pytest.raises(PymanError, match="cannot hold"):
-        refuse_odd([path])
+        refuse_odd(["/usr/bin/pyman", path])
+    refuse_odd(["/usr/bin/pyman", "/a b/é"])
 
 
 @pytest.mark.parametrize(

@@ -216,3 +216,10 @@ def test_root_and_whoever_wants_copies_share_no_file(link_mode):
     assert (LINKED in allowed_ways(link_mode, is_root=False)) == (link_mode != COPY)
     # Whatever the file system cannot do, this works.
     assert allowed_ways(link_mode, is_root=False)[-1] == allowed_ways(link_mode, is_root=True)[-1] == COPIED
+
+
+def test_the_scripts_are_what_it_has_of_its_own_but_for_its_record():
+    own = (("pip", 1, 2, 0o755), ("RECORD", 1, 2, 0o644), ("pip3", 1, 2, 0o755))
+    seed = Seed("pip", "24.2", "pip-24.2.dist-info", (("", 0),), (), own, (0, 1, 2))
+    assert seed.scripts == ("pip", "pip3")
+    assert parse_seed(format_seed(seed)) == seed

@@ -64,6 +64,8 @@ def test_the_minor_in_a_name(program, minor):
         ("2to3", "3.11", "2to3-3.11"),
         ("pip3.11", "3.11", "pip3.11"),
         ("pip3.12", "3.11", None),
+        ("python3.11.2", "3.11", "python3.11"),
+        ("python3.12.1", "3.11", "python3.11"),
         ("git", "3.11", None),
         ("pip-config", "3.11", None),
         ("", "3.11", None),

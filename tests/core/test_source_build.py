@@ -15,11 +15,13 @@ from pyman.core.source_build import (
     PARTS,
     SourceTarball,
     build_environment,
+    configure_options,
     first_error,
     header_question,
     install_line,
     lacking_note,
     missing_parts,
+    named_programs,
     own_folder,
     package_manager,
     parts_of,
@@ -393,3 +395,16 @@ def test_requests_that_no_build_answers():
     assert refused("3.13.9").hint.endswith(", or build `3.13.15`")
     assert refused("3.14.9").hint.endswith("is a part of")
     assert refused("3.12", "/mirror").message == "the mirror /mirror has no source of Python 3.12"
+
+
+def test_the_programs_that_are_named_by_their_paths():
+    environ = {"CC": "ccache /opt/gcc -m64 -I/usr", "AR": "/opt/ar", "LD": "ld", "CFLAGS": "/no"}
+    assert named_programs(environ) == [("CC", "/opt/gcc"), ("AR", "/opt/ar")]
+
+
+@pytest.mark.parametrize(("version", "leaves_out"), [(Version(3, 9, 20), False), (Version(3, 10, 0), True)])
+def test_an_option_that_older_releases_do_not_know_is_left_out(version, leaves_out):
+    words = configure_options(version, ("--with-lto",)).split(" ")
+    assert words[0] == "--disable-shared"
+    assert words[-1] == "--with-lto"
+    assert ("--disable-test-modules" in words) is leaves_out

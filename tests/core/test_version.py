@@ -56,3 +56,22 @@ def test_what_projects_write_is_understood_here(text):
 )  # fmt: skip
 def test_all_else_is_left_to_packaging(text):
     assert parse_specifier(text) is None
+
+
+@pytest.mark.parametrize(
+    ("clause", "version", "admitted"),
+    [
+        *(("<3.13", Version(3, 12, 9), True), ("<3.13", Version(3, 13, 0, "rc1"), False), ("<3.13", Version(3, 13, 0), False)),
+        *(("<=3.13", Version(3, 13, 0, "rc1"), True), ("<=3.13", Version(3, 13, 0), True), ("<=3.13", Version(3, 13, 1), False)),
+        *((">3.13", Version(3, 13, 0), False), (">3.13", Version(3, 13, 0, "rc1"), False), (">3.13", Version(3, 13, 1), True)),
+        *((">=3.13", Version(3, 13, 0), True), (">=3.13", Version(3, 13, 0, "rc1"), False), (">=3.13", Version(3, 12, 9), False)),
+        *(("==3.13.5", Version(3, 13, 5), True), ("==3.13.0", Version(3, 13, 0, "rc1"), False), ("!=3.13.5", Version(3, 13, 5), False)),
+        *(("==3.13.*", Version(3, 13, 5), True), ("==3.13.*", Version(3, 12, 5), False), ("!=3.13.*", Version(3, 13, 5), False)),
+        *(("~=3.12", Version(3, 14, 0), True), ("~=3.12", Version(3, 11, 9), False), ("~=3.12.1", Version(3, 13, 0), False)),
+        ("~=3.12.1", Version(3, 12, 2), True),
+    ],
+)  # fmt: skip
+def test_what_a_comparison_admits(clause, version, admitted):
+    [read] = parse_specifier(clause)
+    assert read.admits(version) is admitted
+    assert SpecifierSet(clause).contains(str(version), prereleases=True) is admitted

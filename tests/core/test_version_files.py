@@ -51,6 +51,8 @@ MEANT = [
     ("==3.12.*, !=3.12.4", ["==3.12.*,!=3.12.4"]),
     ("3.14 >=3.11", ["3.14", ">=3.11"]),
     (">=3.11\n<3.14", [">=3.11", "<3.14"]),
+    (">=3.11 3.12", [">=3.11", "3.12"]),
+    ("3.11.2/envs/blog", ["3.11.2/envs/blog"]),
 ]
 
 REFUSED = [
@@ -81,6 +83,7 @@ REFUSED = [
     (">=3.11,/etc", 1, "is a path"),
     ("# ok\n" + "3" * (LONGEST_LINE + 1), 2, "longer than"),
     ("3.12 #" + "x" * LONGEST_LINE, 1, "longer than"),
+    ("3.11.2/envs/-x", 1, "is a path"),
 ]
 
 
@@ -406,3 +409,10 @@ def test_constraints_of_poetry(constraint, sets):
 )
 def test_the_name_of_a_venv_of_pyenv_virtualenv(word, parts):
     assert split_pyenv_name(word) == parts
+
+
+def test_a_file_that_is_too_long_is_refused_as_a_whole():
+    with pytest.raises(BadRequest, match=r"^/p/file: it is too long to be a version file") as refused:
+        parse_version_file("#\n" * (LONGEST_FILE // 2) + "3", "/p/file")
+    assert refused.value.exit_status == 1
+    assert parse_version_file("#\n" * (LONGEST_FILE // 2)) == ()

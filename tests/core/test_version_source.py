@@ -162,3 +162,9 @@ def test_a_program_without_a_minor_means_its_implementation(words, request_text,
     """`pypy3` is PyPy whatever a file says of CPython, and what it says of PyPy counts."""
     selection = select_for_program([file(*words)], "", lambda request: request.kind != "venv", "pypy")
     assert (str(selection.request), selection.source) == (request_text, source)
+
+
+@pytest.mark.parametrize("sources", [[], [VersionSource(ENVIRONMENT, ()), file()]])
+def test_a_program_of_a_minor_means_it_where_nobody_asks(sources):
+    assert str(select_for_program(sources, "3.12", is_there).request) == "3.12"
+    assert select_for_program(sources, "3.12", is_there).source == PROGRAM

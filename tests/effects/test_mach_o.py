@@ -1,57 +1,17 @@
-"""Symbols of Mach-O files that were made for this, and of those in wheels for macOS beside what `nm` tells of them."""
+"""Symbols of Mach-O files on disk, and of those in wheels for macOS beside what `nm` tells of them."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import struct
 import subprocess
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pyman.core.architecture import architectures_in
-from pyman.core.mach_o import is_mach_o, python_symbols
 from pyman.effects.packages.symbols import defined_symbols, exported_symbols, is_library, undefined_symbols
 from stage.index import fetch_wheels, unzip_wheels
-from stage.mach_o import ARM64, X86_64, mach_o, universal
-
-
-def symbols(content, *, defined):
-    return set(python_symbols(lambda offset, size: content[offset : offset + size], defined=defined))
-
-
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize("wide", [True, False])
-@pytest.mark.parametrize("tree", [True, False])
-@pytest.mark.parametrize("parts", [True, False])
-def test_what_it_needs_and_what_it_offers(order, wide, tree, parts):
-    content = mach_o(
-        ["PyList_New", "_Py_Dealloc", "malloc"],
-        ["PyInit_x", "other"],
-        weak=["PyWeak_Maybe"],
-        private=["_PyPrivate"],
-        order=order,
-        wide=wide,
-        tree=tree,
-        parts=parts,
-    )
-    assert is_mach_o(content)
-    assert symbols(content, defined=False) == {"PyList_New", "_Py_Dealloc"}
-    assert symbols(content, defined=True) == {"PyInit_x"}
-
-
-@pytest.mark.parametrize("wide", [True, False])
-def test_for_several_processors_it_needs_what_one_needs_and_offers_what_all_offer(wide):
-    content = universal(
-        (X86_64, mach_o(["PyList_New"], ["PyInit_x", "PyOnly_Here"], machine=X86_64)),
-        (ARM64, mach_o(["PyDict_New"], ["PyInit_x"])),
-        wide=wide,
-    )
-    assert symbols(content, defined=False) == {"PyList_New", "PyDict_New"}
-    assert symbols(content, defined=True) == {"PyInit_x"}
-    assert architectures_in(content[:4096]) == {"x86_64", "arm64"}
+from stage.mach_o import mach_o
 
 
 @pytest.mark.parametrize(
@@ -62,27 +22,6 @@ def test_for_several_processors_it_needs_what_one_needs_and_offers_what_all_offe
 def test_what_is_damaged_or_something_else_is_none(tmp_path, content):
     (tmp_path / "x.so").write_bytes(content)
     assert undefined_symbols(str(tmp_path / "x.so")) is None
-
-
-@given(st.lists(st.tuples(st.integers(0, 400), st.binary(min_size=1, max_size=8)), max_size=4), st.booleans())
-@settings(max_examples=200)
-def test_no_damage_makes_it_fail_otherwise(damage, tree):
-    content = bytearray(mach_o(["PyList_New"], ["PyInit_x", "PyInit_y"], tree=tree))
-    for place, garbage in damage:
-        content[place : place + len(garbage)] = garbage
-    for defined in (True, False):
-        try:
-            assert all(isinstance(name, str) for name in symbols(bytes(content), defined=defined))
-        except (ValueError, LookupError, struct.error):
-            continue
-
-
-def test_a_tree_that_leads_round_in_a_circle_ends():
-    content = mach_o((), ["PyInit_x"], tree=True)
-    leads_back = content.replace(b"_PyInit_x\0" + content[-7:-5], b"_PyInit_x\0\x80\x00")
-    assert leads_back != content
-    with pytest.raises(ValueError, match="tree"):
-        symbols(leads_back, defined=True)
 
 
 def test_a_runtime_offers_what_its_libpython_does(tmp_path):

@@ -62,7 +62,7 @@ def _parts(read: Read) -> list[int]:
     number = int.from_bytes(head[4:8], "big")
     if not 0 < number <= _MOST_IN_A_FILE:
         raise ValueError(f"{number} processors")
-    return [offset for offset, _ in entry.iter_unpack(read(8, entry.size * number))]
+    return [offset for offset, _ in entry.iter_unpack(_whole(read, 8, entry.size * number))]
 
 
 def _symbols_at(read: Read, start: int, *, defined: bool) -> Iterator[str]:

@@ -148,9 +148,9 @@ def through_other(
     check = Verify(follower.place, version, variant, join(new, "bin"))
     named = parse_runtime_name(follower.through)
     down = held_back is not None or (named is not None and named[0] > version)
-    plan = Plan((*files, *links, check) if down else (*links, *files, check), venv=follower.own)
+    steps = (*files, *links, check) if down else (*links, *files, check)
     base = _base(replace(follower, runtimes=runtimes or follower.runtimes), name, version, variant, found)
-    return with_owner_files(plan, follower.owner_files, base)
+    return with_owner_files(steps, follower.own, follower.owner_files, base)
 
 
 def refreshed(follower: Follower, program: str) -> tuple[CopyProgram, ...]:
@@ -179,9 +179,9 @@ def onto_alias(
         changes = version_lines(follower.settings, version, follows=_names_minor(follower, alias))
         changes |= _stale_base_lines(follower, program)
         libraries = library_steps(follower.place, follower.libraries, join(follower.runtimes, follower.through))
-        plan = Plan((*settings_steps(follower.place, follower.cfg, changes), *libraries), venv=follower.own)
+        steps: tuple[Step, ...] = (*settings_steps(follower.place, follower.cfg, changes), *libraries)
         base = _base(follower, follower.through, version, variant, found)
-        return with_owner_files(plan, follower.owner_files, base)
+        return with_owner_files(steps, follower.own, follower.owner_files, base)
     return through_other(follower, alias, version, held_back=None, variant=variant, found=found)
 
 
@@ -301,7 +301,7 @@ def plan_to_tell_owner(move: AliasMove, follower: Follower) -> Plan:
         return Plan()  # The patch release of another implementation's Python is not known from its name.
     version, variant = held[0], held[1]
     base = _base(follower, follower.through, version, variant, move.new)
-    return with_owner_files(Plan(venv=follower.own), follower.owner_files, base)
+    return with_owner_files((), follower.own, follower.owner_files, base)
 
 
 def plan_to_update(move: AliasMove, follower: Follower) -> Plan:

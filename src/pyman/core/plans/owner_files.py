@@ -6,7 +6,6 @@ from posixpath import dirname
 
 from pyman.core.owners import rewrite_owner_file
 from pyman.core.plans.steps import Plan, ReplaceFile
-from pyman.core.record import replace
 from pyman.core.venv import VenvFolder
 
 TYPE_CHECKING = False
@@ -14,22 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyman.core.owners import Base, OwnerFile
+    from pyman.core.plans.steps import Step
 
 
-def with_owner_files(plan: Plan, files: Sequence[OwnerFile], base: Base) -> Plan:
-    """The plan of a venv, and what its owner is to know then; the plan itself where the owner knows that already."""
-    if plan.venv is None:
-        return plan
-    folder = plan.venv.path
-    steps: list[ReplaceFile] = []
-    also = plan.also
+def with_owner_files(steps: Sequence[Step], venv: VenvFolder, files: Sequence[OwnerFile], base: Base) -> Plan:
+    """The plan of a venv, and what its owner is to know then; these steps alone where the owner knows that already."""
+    own: list[ReplaceFile] = []
+    also: Plan | None = None
     for file in files:
-        content = rewrite_owner_file(file, folder, base)
+        content = rewrite_owner_file(file, venv.path, base)
         if content == file.content:
             continue
         step = ReplaceFile(file.path, file.content, content)
-        if dirname(file.path) == folder:
-            steps.append(step)
+        if dirname(file.path) == venv.path:
+            own.append(step)
         else:
             also = Plan((step,), VenvFolder(dirname(file.path)), also)
-    return replace(plan, steps=(*plan.steps, *steps), also=also)
+    return Plan((*steps, *own), venv, also)

@@ -159,7 +159,7 @@ def relink_plan(
     steps = (*files, *links, check) if down or starts_to_follow else (*links, *files, check)
     found_at = join(target.prefix, "bin", basename(target.executable))
     base = Base(target.executable, target.version, target.version, found_at)
-    return with_owner_files(Plan(steps, facts.place), owner_files, base)
+    return with_owner_files(steps, facts.place, owner_files, base)
 
 
 def _link_steps(facts: VenvFacts, target: Target) -> Iterable[Step]:
