@@ -130,7 +130,7 @@ def _build_one(
         observer.noted(f"Python {decision.name}: {lacking}")
     tarball = ""
     if not session.dry_run:
-        prepare_folders(places)
+        prepare_folders(places, observer)
         tarball = fetch_source(source, places, offline=session.offline, observer=observer)
         observer.noted(f"building Python {decision.name} with {sources.engine.program}: this takes several minutes")
     replace = decision.replaces is not None and decision.replaces.is_managed

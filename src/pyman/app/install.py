@@ -183,7 +183,7 @@ def _download(session: Session, builds: list[Build]) -> tuple[dict[Build, str], 
     """Fetch archives side by side; returns their places, and why those that failed did."""
     if not builds or session.dry_run:
         return dict.fromkeys(builds, ""), {}
-    prepare_folders(session.places)
+    prepare_folders(session.places, session.observer)
     cache, offline, observer = session.places.cache, session.offline, session.observer
     try:
         return dict(zip(builds, fetch_all(builds, cache, offline=offline, observer=observer), strict=True)), {}
@@ -292,7 +292,7 @@ def install_archive(session: Session, text: str, done: Installed, *, force: bool
         return
     session.observer.noted(local.told)
     if not session.dry_run:
-        prepare_folders(session.places)
+        prepare_folders(session.places, session.observer)
     replace = force or is_broken
     found = Archive(path, local.name, local.version, local.variant, local.build, None, local.sha256, replace)
     runtime, moved, already = unpack_runtime(
@@ -331,7 +331,7 @@ def _adopt_instead(
         )
     external = next(one for one in externals if (one.version, one.variant) == best)
     if not session.dry_run:
-        prepare_folders(session.places)
+        prepare_folders(session.places, session.observer)
     runtime, moved, kept = adopt(session.places, external, session.observer, check=check, preview=session.preview)
     if kept is not None:
         return InstallResult(

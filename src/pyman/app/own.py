@@ -17,7 +17,7 @@ from pyman.core.record import record
 from pyman.core.request import parse_request
 from pyman.effects.cache_folder import Cleaned, clean_cache, plan_cleaning
 from pyman.effects.interruption import Part
-from pyman.effects.lock import hold
+from pyman.effects.lock import hold_store
 from pyman.effects.machine import platform
 from pyman.effects.own_installation import (
     ARCHIVE,
@@ -223,7 +223,7 @@ def uninstall_pyman(session: Session, removed: list[str]) -> Removal:
     if session.dry_run:
         removed.extend(remove_shims(root, dry_run=True))
     elif os.path.isdir(root):
-        with hold(session.places.lock, session.observer, what="the store"):
+        with hold_store(session.places, session.observer):
             removed.extend(remove_shims(root))
     cleaned = Cleaned()
     cleaned.removed = removed

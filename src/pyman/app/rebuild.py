@@ -18,7 +18,7 @@ from pyman.core.venv import VenvFacts, VenvFolder
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.interpreters.admission import Admission
 from pyman.effects.interruption import Terminated
-from pyman.effects.lock import hold
+from pyman.effects.lock import hold_store
 from pyman.effects.packages.dist_info import keep_marks, read_packages
 from pyman.effects.packages.installers import CannotInstall, install, sync
 from pyman.effects.packages.programs import SmokeTest, missing_programs
@@ -146,7 +146,7 @@ def recover_what_was_cut_off(session: Session) -> None:
     places = session.places
     if not interrupted(places):
         return
-    with hold(places.lock, session.observer, what="the store"):
+    with hold_store(places, session.observer):
         for one in recover(places):
             if one.outcome == LEFT:
                 told = f"could not be undone: {one.reason}"

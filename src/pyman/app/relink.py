@@ -16,7 +16,7 @@ from pyman.core.trials import is_of_trial
 from pyman.core.venv import VenvFacts
 from pyman.core.version import minor_alias, short_release
 from pyman.effects.architecture import Architectures
-from pyman.effects.lock import hold
+from pyman.effects.lock import hold_store
 from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.store import read_stores
 from pyman.effects.transaction import Transaction
@@ -207,7 +207,7 @@ def link_venv(session: Session, facts: VenvFacts, target: Target, request: str, 
     changes = any(not isinstance(step, Verify) for step in plan.steps)
     if session.dry_run:
         return changes
-    with hold(session.places.lock, session.observer, what="the store"), Transaction(session.places) as transaction:
+    with hold_store(session.places, session.observer), Transaction(session.places) as transaction:
         transaction.take(plan)
     remember_venv(session.places, facts.path)
     return changes

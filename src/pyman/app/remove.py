@@ -207,7 +207,7 @@ def remove_unused(
     The home is searched first, unless `search` is False or it was just `searched`.
     """
     if not done.dry_run:
-        prepare_folders(session.places)
+        prepare_folders(session.places, session.observer)
     store = session.store()
     searched = search_before_removal(session, search, searched)
     others = unrecorded_venvs(session.places, searched.venvs)

@@ -24,7 +24,7 @@ from pyman.core.venv import VenvFacts
 from pyman.core.version import short_release
 from pyman.effects.files import read_bytes
 from pyman.effects.interruption import DeferredSignals, Part
-from pyman.effects.lock import hold
+from pyman.effects.lock import hold_store
 from pyman.effects.moves.check import Fitness
 from pyman.effects.moves.followers import read_follower
 from pyman.effects.moves.move import reconcile_aliases
@@ -269,7 +269,7 @@ def locked_store(session: Session) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             make_folder(session.places.root)
-            stack.enter_context(hold(session.places.lock, session.observer, what="the store"))
+            stack.enter_context(hold_store(session.places, session.observer))
         except ReadOnly:
             pass
         yield

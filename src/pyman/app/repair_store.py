@@ -15,7 +15,7 @@ from pyman.core.request import parse_request
 from pyman.core.venv import VenvFolder
 from pyman.effects.interpreters.external import ask_external
 from pyman.effects.interruption import Part
-from pyman.effects.lock import hold
+from pyman.effects.lock import hold_store
 from pyman.effects.moves.move import reconcile_aliases
 from pyman.effects.runtimes.health import present_executable
 from pyman.effects.runtimes.install import adopt
@@ -73,7 +73,7 @@ def _refuse_what_is_left(session: Session, venv: str) -> None:
     """Raise PymanError where work on a venv that was cut off can neither be finished nor undone."""
     if not any(entry.venv == venv for entry in interrupted(session.places)):
         return
-    with hold(session.places.lock, session.observer, what="the store"):
+    with hold_store(session.places, session.observer):
         reasons = [one.reason for one in recover(session.places) if (one.venv, one.outcome) == (venv, LEFT)]
     if reasons:
         raise PymanError(reasons[0])
@@ -82,7 +82,7 @@ def _refuse_what_is_left(session: Session, venv: str) -> None:
 def _repair_in_store(session: Session, finding: Finding) -> None:
     places = session.places
     if finding.action == actions.CLEAN_UP:
-        for work in prepare_folders(places):
+        for work in prepare_folders(places, session.observer):
             if work.path == finding.argument:
                 raise PymanError(work.trouble)
         _refuse_what_is_left(session, finding.argument)
@@ -126,5 +126,5 @@ def clean_up(session: Session, venvs: list[str]) -> None:
         clean_up_own(VenvFolder(venv), ("", *package_folders(venv), "bin"))
     if journal_paths(places):
         # What is left of them is said already.
-        with contextlib.suppress(PymanError), hold(places.lock, session.observer, what="the store"):
+        with contextlib.suppress(PymanError), hold_store(places, session.observer):
             recover(places)

@@ -7,7 +7,7 @@ import os
 from pyman.app.console import Session
 from pyman.core.shell.init_script import can_be_on_path
 from pyman.core.shell.shims import names_to_link, shim_names
-from pyman.effects.lock import hold
+from pyman.effects.lock import hold_store
 from pyman.effects.places import make_folder
 from pyman.effects.shim_links import LinkChanges, apply_links, link_changes, linked_folders
 from pyman.effects.shims import are_current, changing_shims, pyman_command, write_shims
@@ -27,7 +27,7 @@ def refresh_shims(session: Session) -> tuple[str, ...]:
     if session.dry_run:
         return (*_paths(session, changing_shims(root, names, command)), *linked)
     make_folder(root)
-    with hold(session.places.lock, session.observer, what="the store"):
+    with hold_store(session.places, session.observer):
         # Another command may have changed all of it while this one waited.
         names = _names(session)
         changed = write_shims(root, names, command)
@@ -63,7 +63,7 @@ def link_shims(session: Session, folder: str) -> LinkChanges:
     refresh_shims(session)
     if session.dry_run:
         return link_changes(session.places.root, folder, names_to_link(_names(session)))
-    with hold(session.places.lock, session.observer, what="the store"):
+    with hold_store(session.places, session.observer):
         changes = link_changes(session.places.root, folder, names_to_link(_names(session)))
         apply_links(session.places.root, changes)
     return changes
@@ -74,7 +74,7 @@ def unlink_shims(session: Session) -> tuple[LinkChanges, ...]:
     root = session.places.root
     if session.dry_run or not linked_folders(root):
         return tuple(link_changes(root, folder, ()) for folder in linked_folders(root))
-    with hold(session.places.lock, session.observer, what="the store"):
+    with hold_store(session.places, session.observer):
         each = tuple(link_changes(root, folder, ()) for folder in linked_folders(root))
         for changes in each:
             apply_links(root, changes)

@@ -110,7 +110,7 @@ def _with_system_aliases(store: Store) -> Store:
 
 
 def _choose_and_link(
-    places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions
+    places: Places, environ: Mapping[str, str], cwd: str, options: VenvOptions, observer: Observer
 ) -> tuple[Request, Choice]:
     """The interpreter of a new venv, through the user's own alias also where only the store for everybody has it.
 
@@ -125,7 +125,7 @@ def _choose_and_link(
     from pyman.effects.system_aliases import link_to_system
 
     try:
-        link_to_system(places)
+        link_to_system(places, observer)
     except ReadOnly:
         return choose_for_venv(places, environ, cwd, options, store)
     return request, choice
@@ -158,7 +158,7 @@ def make_venv(
     cannot be written.
     """
     path = place_of(options.folder, cwd, clear=options.clear)
-    there = free_place(places, path, clear=options.clear)
+    there = free_place(places, path, clear=options.clear, observer=observer)
     parts: tuple[str, ...] = ()
     if there == "venv":
         from pyman.effects.venvs.backup import parts_to_remove
@@ -166,10 +166,10 @@ def make_venv(
         parts = parts_to_remove(path, f"pyman venv --clear {as_word(options.folder)}", yes=options.yes)
 
     def choose_again() -> Choice:
-        return _choose_and_link(places, environ, cwd, options)[1]
+        return _choose_and_link(places, environ, cwd, options, observer)[1]
 
     for _ in range(_ATTEMPTS):
-        request, choice = _choose_and_link(places, environ, cwd, options)
+        request, choice = _choose_and_link(places, environ, cwd, options, observer)
         spec = _spec(path, cwd, options, request, choice)
         try:
             making = Making(places, spec, choice, observer)
@@ -277,7 +277,7 @@ def place_of(folder: str, cwd: str, *, clear: bool = False) -> str:
     return path
 
 
-def free_place(places: Places, path: str, *, clear: bool) -> Occupant:
+def free_place(places: Places, path: str, *, clear: bool, observer: Observer) -> Occupant:
     """Say what is in the place of a new venv: `nothing`, `empty`, or with `clear` a `venv`.
 
     What a dead process left of this venv, as the journal tells it, is removed first, and an old one restored that it
@@ -286,7 +286,7 @@ def free_place(places: Places, path: str, *, clear: bool) -> Occupant:
     if os.path.lexists(journal_path(places, path)):
         from pyman.effects.venvs.recovery import recover_venv
 
-        recover_venv(places, path)
+        recover_venv(places, path, observer)
     return place_for_venv(places, path, clear=clear)
 
 

@@ -94,7 +94,7 @@ def _show(session: Session, externals: list[ExternalPython]) -> Answer:
 
 def _adopt_all(session: Session, asked: list[tuple[str, ExternalPython]]) -> Answer:
     if not session.dry_run:
-        prepare_folders(session.places)
+        prepare_folders(session.places, session.observer)
     done, reasons = installing.Installed(), Reasons(session)
 
     def answer() -> Answer:

@@ -40,7 +40,7 @@ def hold(
         pyman hold 3.13 3.13.5
     """
     if not session.dry_run:
-        prepare_folders(session.places)
+        prepare_folders(session.places, session.observer)
     store = session.store()
     name = _alias_name(store, alias)
     runtime = _runtime_of(store, name, version)
@@ -68,7 +68,7 @@ def unhold(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force: 
         pyman unhold 3.13
     """
     if not session.dry_run:
-        prepare_folders(session.places)
+        prepare_folders(session.places, session.observer)
     store = session.store()
     name = _alias_name(store, alias)
     if store.held(name) is None:
@@ -97,7 +97,7 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
         pyman rollback 3.13
     """
     if not session.dry_run:
-        prepare_folders(session.places)
+        prepare_folders(session.places, session.observer)
     store = session.store()
     name = _alias_name(store, alias)
     present = store.alias_target(name)

@@ -102,7 +102,7 @@ def install(
         words = first.request.text if archive is None else first.runtime.alias
         words = first.runtime.name if first.runtime.is_own_build else words
         changed += [os.path.join(session.places.root, "default")] if session.store().default != words else []
-        set_default(session.places, words, preview=session.preview)
+        set_default(session.places, words, session.observer, preview=session.preview)
     return _answer(session, done, reasons, changed)
 
 

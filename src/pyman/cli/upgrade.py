@@ -115,7 +115,7 @@ def upgrade(
         done.installed.fail(cannot_use(damaged))
     if fetches:
         if not session.dry_run:
-            prepare_folders(session.places)
+            prepare_folders(session.places, session.observer)
         with Part():
             installing.get_together(session, fetches, done.installed, check=not no_check, force=force, trials=trials)
             keep_shims_current(session)

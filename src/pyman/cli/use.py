@@ -109,7 +109,7 @@ def _used_instead(session: Session, path: str) -> tuple[str, ...]:
 def _unset_default(session: Session) -> Answer:
     if session.store().default is None:
         return Answer({"changed": []}, ("no default is set",))
-    set_default(session.places, None, preview=session.preview)
+    set_default(session.places, None, session.observer, preview=session.preview)
     line = session.shown("the default is no longer set", "the default would no longer be set")
     return Answer({"changed": [os.path.join(session.places.root, "default")]}, (line,))
 
@@ -184,7 +184,7 @@ def _use_global(session: Session, requests: list[str]) -> Answer:
         raise BadRequest("the default takes a single request", hint="name one")
     _refuse_unless_name(requests[0])
     changes = session.store().default != requests[0]
-    set_default(session.places, requests[0], preview=session.preview)
+    set_default(session.places, requests[0], session.observer, preview=session.preview)
     return Answer(
         {"changed": [os.path.join(session.places.root, "default")] if changes else []},
         (f"the default {session.shown('is', 'would be')} {requests[0]}{session.shown(' now', '')}",),

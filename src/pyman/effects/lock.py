@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyman.effects.places import Places
+
 _NO_FLOCK = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 _TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN)
 _POLL = 0.05
@@ -185,6 +187,11 @@ def hold(
     Entering raises PymanError where the lock cannot be made, Locked when the time is over or it was given up.
     """
     return Lock(path, observer, what, timeout, flock, give_up)
+
+
+def hold_store(places: Places, observer: Observer = SILENT) -> Lock:
+    """Hold the store's lock as `hold` does: whoever changes the store, or a venv by what the store says, has it."""
+    return hold(places.lock, observer)
 
 
 def _note_text(what: str) -> bytes:

@@ -16,7 +16,7 @@ from pyman.core.plans.steps import RemoveLink, ReplaceLink
 from pyman.core.record import replace
 from pyman.core.store import Held, Moved, Process, Store, parse_runtime_name, with_default, with_hold
 from pyman.core.version import minor_alias
-from pyman.effects.lock import hold
+from pyman.effects.lock import hold_store
 from pyman.effects.moves.followers import (
     CANNOT_BE_WRITTEN,
     NOT_RECORDED,
@@ -110,7 +110,7 @@ def change_store(
     for _ in range(_MOST_LOOKS):
         before = read_stores(places)
         if any(name.startswith(".move-") for name in before.unfinished):
-            with hold(places.lock, observer, what="the store"):
+            with hold_store(places, observer):
                 end_moves(places)
         after = change(before)
         wanted = swaps(after)
@@ -120,7 +120,7 @@ def change_store(
         moves = [_with_blocked(move, force=force) for move in moves]
         for move in moves:
             _name_processes(move, processes[move.swap.alias], observer)
-        with hold(places.lock, observer, what="the store"):
+        with hold_store(places, observer):
             now = read_stores(places)
             if swaps(change(now)) != wanted:
                 continue
@@ -460,7 +460,9 @@ def set_hold(
     )
 
 
-def set_default(places: Places, request: str | None, *, preview: Preview | None = None) -> None:
+def set_default(
+    places: Places, request: str | None, observer: Observer = SILENT, *, preview: Preview | None = None
+) -> None:
     """Write the default request, and point the alias `3` at its minor.
 
     Raises PymanError where the store cannot be written.
@@ -471,5 +473,6 @@ def set_default(places: Places, request: str | None, *, preview: Preview | None 
         places,
         lambda store: with_default(store, request),
         lambda transaction: write_default(places, request, transaction),
+        observer=observer,
         preview=preview,
     )

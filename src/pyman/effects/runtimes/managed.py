@@ -6,7 +6,7 @@ from pyman.core.aliases import swaps
 from pyman.core.plans.move import Follower, through_other
 from pyman.core.plans.steps import RemoveLink
 from pyman.core.store import Moved, Runtime, Store, with_hold, without_runtime
-from pyman.effects.lock import hold
+from pyman.effects.lock import hold_store
 from pyman.effects.mounts import refuse_mounts_below
 from pyman.effects.moves.journal import end_moves
 from pyman.effects.moves.move import Preview, change_store, reconcile_aliases
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from pyman.effects.transaction import Transaction
 
 
-def prepare_folders(places: Places) -> tuple[Unfinished, ...]:
+def prepare_folders(places: Places, observer: Observer = SILENT) -> tuple[Unfinished, ...]:
     """Make the folders of the store, and clear away what dead processes left in them; returns what had to stay.
 
     Raises PymanError where the store cannot be written.
     """
     make_folder(places.runtimes)
     make_folder(places.venvs)
-    with hold(places.lock, what="the store"):
+    with hold_store(places, observer):
         end_moves(places)
         ended = clean_up(places.runtimes)
         recover(places)
@@ -62,7 +62,7 @@ def reconcile(
     if preview is not None:
         return reconcile_aliases(places, observer, check=check, force=force, preview=preview)
     try:
-        prepare_folders(places)
+        prepare_folders(places, observer)
         return reconcile_aliases(places, observer, check=check, force=force, trials=trials)
     except ReadOnly:
         return ()
@@ -87,7 +87,7 @@ def remove_runtime(
     """
     refuse_own(places, runtime)
     if preview is None:
-        prepare_folders(places)
+        prepare_folders(places, observer)
 
     def change(store: Store) -> Store:
         for alias in _held_at(store, runtime):

@@ -73,7 +73,7 @@ class Backup:
 
     def __enter__(self) -> Self:
         refuse_what_holds_the_store(self._places, self.venv)
-        recover_venv(self._places, self.venv)
+        recover_venv(self._places, self.venv, self._observer)
         inode = refuse_what_cannot_move(self.venv, beside=not self._names)
         parts = _parts(self.venv, self._names)
         self.journal = Journal(

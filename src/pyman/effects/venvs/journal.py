@@ -52,7 +52,7 @@ from pyman.effects.files import (
     write_all,
 )
 from pyman.effects.interruption import defer_signals
-from pyman.effects.lock import hold, host
+from pyman.effects.lock import hold_store, host
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write, check_owner, make_folder
 from pyman.effects.venvs.place import UNFINISHED, folder_beside, folder_inside
@@ -229,7 +229,7 @@ class Journal:
         while not self._create(self._path):
             from pyman.effects.venvs.recovery import recover_here
 
-            with hold(places.lock, self._observer, what="the store"):
+            with hold_store(places, self._observer):
                 left = recover_here(places, self.entry.venv)
                 if left is None:
                     continue

@@ -15,6 +15,7 @@ from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.record import record
 from pyman.effects.copying import copy_exactly
 from pyman.effects.files import NotReadable, is_alive, is_there, names_seen, read_bytes, status_of
+from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
 from pyman.effects.removal import refuse_what_cannot_be_removed, remove_tree
 from pyman.effects.venvs.journal import (
@@ -100,17 +101,17 @@ def recover_here(places: Places, venv: str) -> Entry | None:
     return None
 
 
-def recover_venv(places: Places, venv: str) -> None:
+def recover_venv(places: Places, venv: str, observer: Observer = SILENT) -> None:
     """The same before a venv is looked at. A store that cannot be written leaves everything as it is.
 
     Raises Locked while a living process works on it.
     """
-    from pyman.effects.lock import hold
+    from pyman.effects.lock import hold_store
 
     if not is_there(journal_path(places, venv)):
         return
     try:
-        with hold(places.lock):
+        with hold_store(places, observer):
             recover_here(places, venv)
     except ReadOnly:
         pass
@@ -118,13 +119,13 @@ def recover_venv(places: Places, venv: str) -> None:
 
 def keep_unfinished(places: Places, venv: str) -> bool:
     """Take an unfinished venv for finished as it is; False where it is not one. Raises PymanError."""
-    from pyman.effects.lock import hold
-
     path = journal_path(places, venv)
     entry = read_entry(path)
     if entry is None or not entry.is_unfinished:
         return False
-    with hold(places.lock), Claim(path) as claim:
+    from pyman.effects.lock import hold_store
+
+    with hold_store(places), Claim(path) as claim:
         if claim.entry is not None and claim.entry.is_unfinished:
             try:
                 _remove_mark(claim.entry)
