@@ -208,7 +208,7 @@ def test_helpers_that_a_dead_disk_holds_are_waited_for_together(place, monkeypat
             process.kill()
             subprocess.Popen.wait(process)
     assert told == started
-    assert waited == [venv_search._WORTH_WAITING, 0, 0, 0]
+    assert waited == [venv_search._WAITING_SECONDS, 0, 0, 0]
 
 
 def test_ctrl_c_leaves_no_helper_behind(place):

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PATIENCE = 3.0
+_WEB_SECONDS = 3.0
 """Seconds that a look at what is new may take; it is never what was asked for."""
 
 
@@ -129,7 +129,7 @@ def known_builds(session: Session, aliases: list[str], *, max_age: float) -> tup
     """
     requests = [parse_request(alias) for alias in aliases]
     source = session.mirror()
-    web = Web(offline=session.offline, patience=_PATIENCE, rounds=1)
+    web = Web(offline=session.offline, patience=_WEB_SECONDS, rounds=1)
     builds: tuple[Build, ...] = ()
     if source or any(request.implementation == CPYTHON for request in requests):
         feed = CatalogueFeed(source, platform(), session.places.cache, web=web)

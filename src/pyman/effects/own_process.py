@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LARGEST = 256 << 20
-_PATIENCE = 60.0
+_ENDING_SECONDS = 60.0
 """Seconds in which a pyman that was told to end has to have undone what it was at."""
 
 
@@ -92,7 +92,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(_PATIENCE)
+            process.wait(_ENDING_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _PRIVATE = 0o600
 """The mode of what may hold the password of a proxy or a mirror."""
-_SECONDS = 60.0
+_ANSWER_SECONDS = 60.0
 _BOOTED = "/run/systemd/system"
 _LINGER = "/var/lib/systemd/linger"
 _CRON_DAEMONS = ("cron", "crond", "fcron", "dcron")
@@ -373,7 +373,7 @@ def _crontab(tools: TimerTools) -> str:
 
     try:
         answer = subprocess.run(
-            [tools.crontab, "-l"], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS,
+            [tools.crontab, "-l"], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_SECONDS,
             env=_environment(tools), cwd="/",
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
@@ -405,7 +405,13 @@ def _call(tools: TimerTools, command: list[str], text: bytes = b"", *, may_fail:
 
     try:
         answer = subprocess.run(
-            command, check=False, input=text, capture_output=True, timeout=_SECONDS, env=_environment(tools), cwd="/"
+            command,
+            check=False,
+            input=text,
+            capture_output=True,
+            timeout=_ANSWER_SECONDS,
+            env=_environment(tools),
+            cwd="/",
         )
     except (OSError, subprocess.SubprocessError) as error:
         if may_fail:

@@ -27,7 +27,7 @@ FIRST_USER, NOBODY = 1000, 65534
 """Numbers of users: what is below, or is nobody, is the system's."""
 _SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 _LOOK = 0.25  # seconds between looks at whether this process is to end
-_PATIENCE = 2.0  # seconds for a process that was killed; one that hangs in the kernel is left to it
+_ENDING_SECONDS = 2.0  # seconds for a process that was killed; one that hangs in the kernel is left to it
 _START = "import sys; sys.path.insert(0, {}); from pyman.__main__ import main; sys.exit(main())"
 
 
@@ -217,6 +217,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdout is not None:
         process.stdout.close()
     try:
-        process.wait(_PATIENCE)
+        process.wait(_ENDING_SECONDS)
     except subprocess.TimeoutExpired:
         pass

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyman.effects.catalogue.kept import KeptFile
     from pyman.effects.web.http import Web
 
-_PATIENCE = 4.0
+_WEB_SECONDS = 4.0
 
 
 def shipped_table() -> Table | None:
@@ -92,7 +92,7 @@ def _refresh(kept: KeptFile, source: str, web: Callable[[], Web] | None, now: fl
     from pyman.effects.web.http import Web
 
     try:
-        with web() if web is not None else Web(patience=_PATIENCE, rounds=1) as asking:
+        with web() if web is not None else Web(patience=_WEB_SECONDS, rounds=1) as asking:
             content, tag = ask(asking, source, kept.tag() if _parsed(kept.read()) is not None else "", LARGEST)
         if content is not None:
             parse_table(content.decode())

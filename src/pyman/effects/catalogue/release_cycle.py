@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 PUBLISHED = "https://peps.python.org/api/release-cycle.json"
-_PATIENCE = 4.0
+_WEB_SECONDS = 4.0
 _LARGEST = 1 << 20
 
 
@@ -41,7 +41,7 @@ def published_cycles(
 
     `offline` is for a user who forbids the network, or who has a mirror because there is none.
     """
-    web = web or Web(offline=offline, patience=_PATIENCE)
+    web = web or Web(offline=offline, patience=_WEB_SECONDS)
     kept = KeptFile(os.path.join(cache, "release-cycle.json"), _LARGEST)
     cycles = _cycles(kept)
     if offline or web.offline or is_fresh(kept.time(), clock(), A_DAY):

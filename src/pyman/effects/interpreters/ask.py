@@ -35,11 +35,13 @@ if TYPE_CHECKING:
 _LARGEST_ANSWER = 1 << 18
 _LONGEST_SENTENCE = 300
 _ANOTHER = "use another build"
-_USUAL, _LONG = (60.0, 120.0) if sys.platform == "darwin" else (10.0, 30.0)
+_ANSWER_SECONDS, _SMOKE_TEST_SECONDS = (60.0, 120.0) if sys.platform == "darwin" else (10.0, 30.0)
 """Seconds for an answer. macOS examines each new program before it first starts, which may take half a minute."""
 
 
-def ask(executable: str, admission: Admission, *, named: bool = False, timeout: float = _USUAL) -> InterpreterFacts:
+def ask(
+    executable: str, admission: Admission, *, named: bool = False, timeout: float = _ANSWER_SECONDS
+) -> InterpreterFacts:
     """Start an interpreter once, by its real path, and return what it says that it is. `timeout` in seconds.
 
     It is isolated (`-I -S`), writes no bytecode, has an empty environment, `/` as working directory and no input.
@@ -49,7 +51,7 @@ def ask(executable: str, admission: Admission, *, named: bool = False, timeout: 
 
 
 def ask_once(
-    executable: str, cache: str, admission: Admission, *, named: bool = False, timeout: float = _USUAL
+    executable: str, cache: str, admission: Admission, *, named: bool = False, timeout: float = _ANSWER_SECONDS
 ) -> InterpreterFacts:
     """Return what an interpreter is, from memory where it is the same file as the last time, else by asking it.
 
@@ -81,7 +83,7 @@ def smoke_test(
     admission: Admission,
     *,
     is_from_source: bool = False,
-    timeout: float = _LONG,
+    timeout: float = _SMOKE_TEST_SECONDS,
 ) -> None:
     """Start the interpreter of a runtime once, and see that it is what it should be and finds its own library.
 
@@ -113,7 +115,7 @@ def smoke_test(
         )
 
 
-def certificate_places(executable: str, admission: Admission, *, timeout: float = _USUAL) -> tuple[str, ...]:
+def certificate_places(executable: str, admission: Admission, *, timeout: float = _ANSWER_SECONDS) -> tuple[str, ...]:
     """Where an interpreter looks for the certificates that it trusts: a file and a folder; () where it does not say.
 
     Started as `ask` starts it.

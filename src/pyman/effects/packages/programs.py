@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterable, Mapping
 
-_LONGEST = 60.0
+_ANSWER_SECONDS = 60.0
 """Seconds for all programs of a venv together."""
 _MOST_READ = 1 << 16
 _MOST_TOLD = 1 << 20
@@ -81,7 +81,7 @@ class SmokeTest:
         """
         import time
 
-        deadline = time.monotonic() + _LONGEST
+        deadline = time.monotonic() + _ANSWER_SECONDS
         try:
             return {name: reason for share in self._shares for name, reason in share.failures(deadline)}
         except TimeoutError:

@@ -219,7 +219,7 @@ def record_unfit(folder: str) -> None:
 # Bytecode, written by the interpreter that is to read it.
 
 # Seconds. pip and setuptools take two on a slow machine.
-_TIMEOUT = 300.0
+_COMPILE_SECONDS = 300.0
 _MOST_PROCESSES = 4
 _MODULES_WORTH_A_PROCESS = 50
 
@@ -293,9 +293,9 @@ def _wait(executable: str, process: subprocess.Popen[bytes], tree: str) -> None:
     import subprocess
 
     try:
-        _, error_output = process.communicate(timeout=_TIMEOUT)
+        _, error_output = process.communicate(timeout=_COMPILE_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise BrokenRuntime(f"{executable} compiled for more than {_TIMEOUT:g} seconds") from error
+        raise BrokenRuntime(f"{executable} compiled for more than {_COMPILE_SECONDS:g} seconds") from error
     # 1 is also how it says that one of the modules cannot be compiled.
     if process.returncode == 0 or (process.returncode == 1 and any(bytecode_of(tree))):
         return

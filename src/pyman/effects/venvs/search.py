@@ -26,7 +26,7 @@ _BATCH = 2000
 # Seconds. A search that is over by then is not worth a process, or a line on the terminal.
 _WORTH_HELP = 0.04
 _WORTH_SAYING = 0.7
-_WORTH_WAITING = 2.0
+_WAITING_SECONDS = 2.0
 _MOST_HELPERS = 7
 
 
@@ -170,7 +170,7 @@ def _end(crew: list[_Helper]) -> None:
     """End helpers, and wait for all of them together no longer than for one."""
     for helper in crew:
         helper.terminate()
-    deadline = time.monotonic() + _WORTH_WAITING
+    deadline = time.monotonic() + _WAITING_SECONDS
     for helper in crew:
         helper.wait(max(deadline - time.monotonic(), 0))
 
