@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.shell.activation import TEMPLATES, quote_powershell, quote_sh, read_virtual_env, render
-from pyman.effects.venvs.writer import template
+from pyman.effects.venvs.new_venv import template
 from stage.hostile import HUGE, text_of
 
 QUOTES = "'\u2018\u2019\u201a\u201b"

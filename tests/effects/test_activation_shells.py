@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.shell.activation import quote_csh, quote_fish, quote_sh
-from pyman.effects.venvs.writer import activation_scripts
+from pyman.effects.venvs.new_venv import activation_scripts
 
 NASTY = [
     "plain",

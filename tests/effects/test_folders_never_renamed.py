@@ -18,7 +18,7 @@ import pytest
 from pyman.effects.copying import copy_exactly, flush
 from pyman.effects.lock import hold
 from pyman.effects.places import Places
-from pyman.effects.removal import remove_tree
+from pyman.effects.remove_tree import remove_tree
 from pyman.effects.staging import WorkFolder, clean_up
 from pyman.effects.venvs.backup import Backup
 from pyman.effects.venvs.recovery import recover

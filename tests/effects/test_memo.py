@@ -5,7 +5,7 @@ import os
 import pytest
 
 from pyman.effects.memo import Memo, load_fields, store_fields
-from pyman.effects.venvs.sizes import VenvSizes
+from pyman.effects.venvs.remembered_sizes import VenvSizes
 
 
 def kept(path, answers, *, all_asked=False):

@@ -12,8 +12,8 @@ from pyman.core.relocation import edits_of_move
 from pyman.effects.places import Places
 from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
+from pyman.effects.venvs.moved_files import read_moved
 from pyman.effects.venvs.on_disk import read_venv
-from pyman.effects.venvs.relocation import read_moved
 from pyman.errors import PymanError
 from stage.mirror import copy_of_tree
 from stage.venvs import call, peer, write

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.effects.files import is_alive
-from pyman.effects.removal import remove_tree
+from pyman.effects.remove_tree import remove_tree
 from pyman.effects.staging import Unfinished, WorkFolder, clean_up, clean_up_temporaries, exchange, read_unfinished
 from pyman.errors import PymanError
 from stage.home import PACKAGE

@@ -14,7 +14,7 @@ from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.seeding import SeedTarget
 from pyman.effects.observer import SILENT
 from pyman.effects.seeds.seed import seed
-from pyman.effects.venvs.writer import write_layout
+from pyman.effects.venvs.new_venv import write_layout
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 

@@ -11,7 +11,7 @@ from pyman.core.plans.source_build import BuildRelease, decide_build
 from pyman.core.request import Request
 from pyman.core.source_build import SOURCE, TOOL, SourceTarball, read_options, tarball_of_mirror
 from pyman.core.store import Store, with_broken
-from pyman.effects.catalogue.sources import read_sources
+from pyman.effects.catalogue.source_tarballs import read_sources
 from pyman.effects.interruption import Part
 from pyman.effects.runtimes.health import what_is_broken
 from pyman.effects.runtimes.install import Archive, unpack_runtime

@@ -33,11 +33,11 @@ from pyman.effects.places import make_folder
 from pyman.effects.store import read_stores
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
+from pyman.effects.venvs.moved_files import bytecode_of, folders_of_moved, kernels_elsewhere, read_moved
 from pyman.effects.venvs.own_folders import clean_up_own, package_folders
 from pyman.effects.venvs.owner_files import read_owner_files
 from pyman.effects.venvs.records import record_name
 from pyman.effects.venvs.recovery import restore_work_folder
-from pyman.effects.venvs.relocation import bytecode_of, folders_of_moved, kernels_elsewhere, read_moved
 from pyman.effects.venvs.repairs import RepairLog, modes_of
 from pyman.effects.venvs.shared_files import read_shared_files
 from pyman.effects.venvs.stores import is_known

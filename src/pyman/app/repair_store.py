@@ -23,10 +23,10 @@ from pyman.effects.runtimes.managed import prepare_folders, remove_runtime
 from pyman.effects.staging import clean_up_temporaries
 from pyman.effects.store import read_stores
 from pyman.effects.venvs.journal import journal_paths
+from pyman.effects.venvs.moved_files import folders_of_moved
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.own_folders import clean_up_own, has_temporaries, package_folders
 from pyman.effects.venvs.recovery import LEFT, interrupted, recover
-from pyman.effects.venvs.relocation import folders_of_moved
 from pyman.effects.venvs.repairs import RepairLog
 from pyman.errors import PymanError
 

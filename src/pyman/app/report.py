@@ -11,7 +11,7 @@ from pyman.core.report import parse_reports
 from pyman.effects.files import read_text
 from pyman.effects.machine import user_name
 from pyman.effects.venvs.inventory import unrecorded_venvs
-from pyman.effects.venvs.sizes import VenvSizes
+from pyman.effects.venvs.remembered_sizes import VenvSizes
 from pyman.effects.venvs.uses import read_users
 from pyman.errors import PymanError
 

@@ -12,8 +12,8 @@ from pyman.core.repairs import Undo, Undone, by_run, modules_of, plan_undo, undo
 from pyman.core.venv import VenvFolder
 from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.transaction import Transaction
+from pyman.effects.venvs.moved_files import bytecode_of
 from pyman.effects.venvs.own_folders import folder_made
-from pyman.effects.venvs.relocation import bytecode_of
 from pyman.effects.venvs.repairs import forget_repairs, present_of, read_repairs
 from pyman.errors import NotFound, PymanError
 

@@ -23,10 +23,10 @@ from pyman.effects.interruption import DeferredSignals
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.store import read_stores
 from pyman.effects.venvs.journal import Journal, journal_path, read_entry
+from pyman.effects.venvs.new_venv import NewVenv
 from pyman.effects.venvs.own_folders import leads_elsewhere
 from pyman.effects.venvs.place import only_of_finder, what_is_there
 from pyman.effects.venvs.stores import remember_venv
-from pyman.effects.venvs.writer import NewVenv
 from pyman.errors import (
     EXISTS,
     HOME,

@@ -13,7 +13,7 @@ from pyman.effects.files import is_folder, size_of
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
-from pyman.effects.removal import remove_tree
+from pyman.effects.remove_tree import remove_tree
 from pyman.effects.staging import clean_up_temporaries
 from pyman.errors import Locked, PymanError
 

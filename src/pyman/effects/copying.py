@@ -10,7 +10,7 @@ import os
 import stat
 
 from pyman.effects.files import NotReadable, flush_descriptor, write_all
-from pyman.effects.removal import Exchanged
+from pyman.effects.remove_tree import Exchanged
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY

@@ -151,7 +151,7 @@ def _parent(mount: Mount, known: set[str]) -> str:
 def mounts_below(folder: str) -> list[str]:
     """The mount points below a folder, at any depth, sorted; the folder itself is not among them.
 
-    Empty where the system has no such list (macOS): there only another device tells (effects/removal.py).
+    Empty where the system has no such list (macOS): there only another device tells (effects/remove_tree.py).
     """
     above = os.path.realpath(folder).rstrip("/") + "/"
     return sorted({mount.place for mount in _mounts() if mount.place.startswith(above)})

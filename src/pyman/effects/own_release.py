@@ -11,7 +11,7 @@ from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.own_installation import ARCHIVE
 from pyman.effects.places import cannot_write
-from pyman.effects.removal import remove_tree
+from pyman.effects.remove_tree import remove_tree
 from pyman.effects.staging import exchange
 from pyman.errors import BrokenRuntime, IntegrityError, Locked, NetworkError, PymanError, ReadOnly, Refused
 

@@ -21,7 +21,7 @@ from pyman.effects.interruption import defer_signals
 from pyman.effects.lock import hold, host
 from pyman.effects.mounts import never_renames
 from pyman.effects.places import cannot_write
-from pyman.effects.removal import Exchanged, refuse_what_cannot_be_removed, remove_tree
+from pyman.effects.remove_tree import Exchanged, refuse_what_cannot_be_removed, remove_tree
 from pyman.errors import PymanError
 
 TYPE_CHECKING = False

@@ -16,7 +16,7 @@ from pyman.effects.files import read_text, replace_file
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, read_follower
 from pyman.effects.places import Places, cannot_write
-from pyman.effects.removal import remove_tree
+from pyman.effects.remove_tree import remove_tree
 from pyman.effects.staging import WorkFolder, read_unfinished
 from pyman.effects.store import read_stores
 from pyman.effects.transaction import Transaction

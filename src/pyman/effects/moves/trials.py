@@ -29,7 +29,7 @@ from pyman.effects.files import SMALL_FILE, read_bytes
 from pyman.effects.interpreters.admission import Admission, why_changeable
 from pyman.effects.packages.dist_info import installed_paths, read_packages, top_levels
 from pyman.effects.project_files import is_tracked
-from pyman.effects.removal import remove_tree
+from pyman.effects.remove_tree import remove_tree
 from pyman.effects.subprocesses import run_supervised
 from pyman.errors import PymanError
 

@@ -21,7 +21,7 @@ from pyman.core.record import replace
 from pyman.core.seeding import AUTO, LINKED, SeedTarget, allowed_ways
 from pyman.effects.interpreters.standard_library import libraries_below, library_of
 from pyman.effects.observer import SILENT, Observer
-from pyman.effects.removal import remove_tree
+from pyman.effects.remove_tree import remove_tree
 from pyman.effects.seeds.seed import find_wheels
 from pyman.effects.seeds.sharing import write_new
 from pyman.effects.subprocesses import find_on_path, run_supervised

@@ -15,7 +15,7 @@ from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer
 from pyman.effects.places import cannot_write, make_folder
-from pyman.effects.removal import remove_tree
+from pyman.effects.remove_tree import remove_tree
 from pyman.effects.seeds.sharing import MANIFEST, read_manifest, read_prepared, write_new
 from pyman.errors import BrokenRuntime, PymanError
 

@@ -85,7 +85,7 @@ def _seed(wheel: Wheel, target: SeedTarget, seeds: str, ways: tuple[str, ...], o
 
 def _seed_without_cache(wheel: Wheel, target: SeedTarget, ways: tuple[str, ...], observer: Observer) -> Seeded:
     """Unpack a wheel inside of the venv that is being made, and share it with no other."""
-    from pyman.effects.removal import remove_tree
+    from pyman.effects.remove_tree import remove_tree
     from pyman.effects.seeds.cache import prepare
 
     work = os.path.join(target.site_packages, f".pyman-seed-{wheel.name}")
@@ -156,7 +156,7 @@ def _digest(content: bytes) -> str:
 
 def _take_back(prepared: Seed, target: SeedTarget) -> None:
     """Remove what a failed attempt has written, so that the next one finds the venv as it was."""
-    from pyman.effects.removal import remove_tree
+    from pyman.effects.remove_tree import remove_tree
 
     paths = [folder for folder, _ in prepared.folders] + [file for file, *_ in prepared.files]
     for name in {path.partition("/")[0] for path in paths} - {""}:

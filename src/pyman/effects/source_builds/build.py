@@ -24,7 +24,7 @@ from pyman.core.source_build import (
 from pyman.effects.files import NotReadable, read_bytes, read_text, replace_file
 from pyman.effects.observer import Observer
 from pyman.effects.places import Places, make_folder
-from pyman.effects.removal import remove_tree
+from pyman.effects.remove_tree import remove_tree
 from pyman.effects.source_builds.engine import Engine
 from pyman.effects.source_builds.linked import linked_libraries
 from pyman.effects.subprocesses import find_on_path, run_supervised

@@ -23,9 +23,9 @@ from pyman.core.user_files import (
 from pyman.effects.copying import RUNS_AS_OWNER, copy_content, open_source
 from pyman.effects.files import NotReadable, is_folder, names_in, read_bytes, replace_file
 from pyman.effects.packages.dist_info import installed_paths, read_packages, top_levels
+from pyman.effects.venvs.new_venv import activation_scripts
 from pyman.effects.venvs.own_folders import within_own
 from pyman.effects.venvs.user_files import walk
-from pyman.effects.venvs.writer import activation_scripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

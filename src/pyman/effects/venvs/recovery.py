@@ -17,7 +17,7 @@ from pyman.effects.copying import copy_exactly
 from pyman.effects.files import NotReadable, is_alive, is_there, names_seen, read_bytes, status_of
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import Places, cannot_write
-from pyman.effects.removal import refuse_what_cannot_be_removed, remove_tree
+from pyman.effects.remove_tree import refuse_what_cannot_be_removed, remove_tree
 from pyman.effects.venvs.journal import (
     Claim,
     Entry,

@@ -12,8 +12,8 @@ from pyman.core.choice import Choice
 from pyman.core.layout import VenvSpec, plan_layout
 from pyman.core.version import Version
 from pyman.effects.venvs.journal import Journal
+from pyman.effects.venvs.new_venv import NewVenv
 from pyman.effects.venvs.place import UNFINISHED, what_is_there
-from pyman.effects.venvs.writer import NewVenv
 from pyman.errors import Changed, PymanError, Refused
 
 CHOICE = Choice(Version(3, 13, 15), "default", "/r/3.13/bin", "/r/3.13/bin/python3.13", "follow")

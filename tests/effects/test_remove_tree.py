@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from pyman.effects.removal import Mounted, NotOwn, remove_tree
+from pyman.effects.remove_tree import Mounted, NotOwn, remove_tree
 from stage.disks import mounted
 from stage.somebody import SOMEBODY, as_root, busy_somebody, exchange, let_in, run_as_somebody
 

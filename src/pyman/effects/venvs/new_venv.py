@@ -151,7 +151,7 @@ class NewVenv:
         except BaseException:
             os.close(folder)
             raise
-        from pyman.effects.removal import remove_tree
+        from pyman.effects.remove_tree import remove_tree
 
         # Folders that are there already, and what of them the user's own file says.
         remove_tree(self._work, inode=self._journal.entry.made)
@@ -197,7 +197,7 @@ class NewVenv:
     @defer_signals
     def _take_back(self) -> str:
         """Remove all of it; returns why, where it stays."""
-        from pyman.effects.removal import remove_tree
+        from pyman.effects.remove_tree import remove_tree
         from pyman.effects.venvs.recovery import InTheWay, remove_part, remove_parts
 
         try:

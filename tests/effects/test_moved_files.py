@@ -12,8 +12,8 @@ import pytest
 
 from pyman.core.relocation import edits_of_move
 from pyman.effects.files import replace_file
+from pyman.effects.venvs.moved_files import read_moved
 from pyman.effects.venvs.on_disk import read_venv
-from pyman.effects.venvs.relocation import read_moved
 from stage.mirror import copy_of_tree
 from stage.venvs import call, make_venv, peer, write
 from stage.wheels import build_wheel, install_distribution

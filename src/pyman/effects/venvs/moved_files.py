@@ -22,7 +22,7 @@ from pyman.core.relocation import (
 from pyman.core.script_header import SHEBANG_LIMITS, is_plain
 from pyman.effects.files import SMALL_FILE, names_seen, open_to_read, pid_of_temporary, read_bytes
 from pyman.effects.packages.dist_info import LARGEST_RECORD
-from pyman.effects.venvs.writer import activation_scripts
+from pyman.effects.venvs.new_venv import activation_scripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
