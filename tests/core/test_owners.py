@@ -9,18 +9,15 @@ from hypothesis import settings as tries
 from hypothesis import strategies as st
 
 from pyman.core.escape import as_word
+from pyman.core.owner_files import Base, OwnerFile, owner_files_of, rewrite_owner_file
 from pyman.core.owners import (
-    Base,
-    OwnerFile,
     creator_of,
     foreign_command,
     is_pdm_name,
     is_pipenv_name,
     owner_command,
-    owner_files_of,
     owner_hint,
     reads_exact_release,
-    rewrite_owner_file,
 )
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.relink import target_for

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyman.core.aliases import Swap
-from pyman.core.owners import OwnerFile
+from pyman.core.owner_files import OwnerFile
 from pyman.core.plans.move import (
     AliasMove,
     Follower,

@@ -3,7 +3,7 @@
 import pytest
 
 from pyman.core.diagnosis.finding import Finding
-from pyman.core.owners import OwnerFile
+from pyman.core.owner_files import OwnerFile
 from pyman.core.plans.repair import Repair, moved_steps, plan_repair, relink_plan, settings_of
 from pyman.core.plans.steps import (
     CopyProgram,

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 
 from pyman.core.catalogue import PassedOver, release_names
 from pyman.effects.catalogue.cache import CatalogueCache
-from pyman.effects.catalogue.feed import CatalogueFeed, find_source
+from pyman.effects.catalogue.feed import CatalogueFeed
+from pyman.effects.catalogue.list_address import find_source
 from pyman.effects.observer import Observer
 from pyman.effects.web.http import Web
 from pyman.errors import BadAnswer, NetworkError, Offline, UsageError

@@ -8,7 +8,8 @@ from pyman.app.console import Session
 from pyman.app.rebuild_plan import plan_rebuild, refuse_obstacles
 from pyman.app.rebuild_python import target_of
 from pyman.app.venv import build_venv
-from pyman.core.owners import MARKERS, Base, OwnerFile, rewrite_owner_file
+from pyman.core.owner_files import Base, OwnerFile, rewrite_owner_file
+from pyman.core.owners import MARKERS
 from pyman.core.packages.compatibility import newly_broken
 from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
 from pyman.core.plans.rebuild import Comparison, RebuildOptions, RebuildPlan, compare, relax, unplanned

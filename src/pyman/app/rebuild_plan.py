@@ -38,7 +38,8 @@ from pyman.core.record import replace
 from pyman.core.relink import wanted_alias
 from pyman.core.venv import VenvFacts
 from pyman.core.version import Version, split_release
-from pyman.effects.files import missing_space, read_bytes
+from pyman.effects.disk_size import missing_space
+from pyman.effects.files import read_bytes
 from pyman.effects.packages.changed_files import changed_files
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import find_installer, find_pip_wheel

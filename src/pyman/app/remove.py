@@ -15,7 +15,7 @@ from pyman.core.record import record
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, without_runtime
 from pyman.core.version import python_name, version_data
-from pyman.effects.files import size_of
+from pyman.effects.disk_size import size_of
 from pyman.effects.interruption import DeferredSignals, Part
 from pyman.effects.moves.followers import complete, why_left_alone
 from pyman.effects.runtimes.dependents import UnreachableVenvs, read_dependents, runtime_at, sort_for_relink

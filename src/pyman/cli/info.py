@@ -21,7 +21,7 @@ from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, is_shared, origin_of
 from pyman.core.venv import VenvFacts
 from pyman.core.version import python_name, shown_release, version_data
-from pyman.effects.files import size_of
+from pyman.effects.disk_size import size_of
 from pyman.effects.runtimes.dependents import read_dependents, runtime_at
 from pyman.effects.store import read_manifest, read_stores
 from pyman.effects.venvs.inventory import BaseReleases, read_one, unrecorded_venvs

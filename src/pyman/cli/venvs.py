@@ -20,7 +20,7 @@ from pyman.core.diagnosis.venv import HEALTHY, ListedVenv, unreachable_venv
 from pyman.core.escape import as_word
 from pyman.core.request import Request, parse_request
 from pyman.core.venv import VenvFacts
-from pyman.effects.files import size_of
+from pyman.effects.disk_size import size_of
 from pyman.effects.interruption import Part
 from pyman.effects.venvs.backup import Backup, parts_to_remove, refuse_what_cannot_move, refuse_what_holds_the_store
 from pyman.effects.venvs.inventory import is_own, read_one, take_inventory

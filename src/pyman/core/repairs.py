@@ -29,7 +29,7 @@ from pyman.core.diagnosis.finding import (
     REINSTALL,
 )
 from pyman.core.escape import as_word
-from pyman.core.owners import owner_files_of
+from pyman.core.owner_files import owner_files_of
 from pyman.core.plans.steps import (
     CopyProgram,
     OwnCopy,

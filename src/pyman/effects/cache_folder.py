@@ -9,7 +9,8 @@ from pyman.core.implementation import KNOWN
 from pyman.core.pypy_lists import FILES
 from pyman.core.record import record
 from pyman.core.store import parse_runtime_name
-from pyman.effects.files import is_folder, size_of
+from pyman.effects.disk_size import size_of
+from pyman.effects.files import is_folder
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.lock import hold
 from pyman.effects.observer import Observer

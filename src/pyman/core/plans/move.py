@@ -6,7 +6,8 @@ from posixpath import dirname, isabs, join
 
 from pyman.core.aliases import Swap
 from pyman.core.implementation import library_name
-from pyman.core.owners import Base, reads_exact_release
+from pyman.core.owner_files import Base
+from pyman.core.owners import reads_exact_release
 from pyman.core.plans.owner_files import with_owner_files
 from pyman.core.plans.steps import CopyProgram, Plan, ReplaceLink, Verify, library_steps, settings_steps
 from pyman.core.pyvenv_cfg import (
@@ -29,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pyman.core.owners import OwnerFile
+    from pyman.core.owner_files import OwnerFile
     from pyman.core.plans.steps import Step
     from pyman.core.store import Store
     from pyman.core.version import Variant, Version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posixpath import dirname
 
-from pyman.core.owners import rewrite_owner_file
+from pyman.core.owner_files import rewrite_owner_file
 from pyman.core.plans.steps import Plan, ReplaceFile
 from pyman.core.venv import VenvFolder
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyman.core.owners import Base, OwnerFile
+    from pyman.core.owner_files import Base, OwnerFile
     from pyman.core.plans.steps import Step
 
 

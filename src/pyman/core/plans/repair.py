@@ -21,7 +21,8 @@ from pyman.core.diagnosis.finding import (
 )
 from pyman.core.implementation import refuse_other
 from pyman.core.names import minor_of_executable
-from pyman.core.owners import Base, OwnerFile, reads_exact_release
+from pyman.core.owner_files import Base, OwnerFile
+from pyman.core.owners import reads_exact_release
 from pyman.core.plans.owner_files import with_owner_files
 from pyman.core.plans.steps import (
     CopyProgram,

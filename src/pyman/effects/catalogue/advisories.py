@@ -59,7 +59,7 @@ def table_place(mirror: str | None, address: str | None) -> str:
 
     Raises UsageError for a mirror that is neither a folder nor a web address.
     """
-    from pyman.effects.catalogue.feed import find_source
+    from pyman.effects.catalogue.list_address import find_source
 
     if address:
         return address if "://" in address else os.path.abspath(os.path.expanduser(address))

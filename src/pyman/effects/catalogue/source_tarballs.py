@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pyman.core.catalogue import Build, parse_sources
 from pyman.core.source_build import SourceTarball
-from pyman.effects.catalogue.feed import find_source, no_list, split_lines
+from pyman.effects.catalogue.feed import no_list, split_lines
+from pyman.effects.catalogue.list_address import find_source
 from pyman.effects.files import open_regular
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.web.http import Web

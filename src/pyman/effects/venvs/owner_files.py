@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.owners import OwnerFile, owner_files_of
+from pyman.core.owner_files import OwnerFile, owner_files_of
 from pyman.effects.files import read_bytes
 
 _LARGEST = 4 << 20

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyman.effects.files import names_seen, size_of
+from pyman.effects.disk_size import size_of
+from pyman.effects.files import names_seen
 from pyman.effects.memo import Memo
 
 _MOST_DIGITS = 18
