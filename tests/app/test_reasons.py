@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from pyman.app.console import Session
 from pyman.app.reasons import Reasons
+from pyman.app.session import Session
 from pyman.core import advisories
 from pyman.core.store import Store
 from pyman.core.version import Version, parse_version

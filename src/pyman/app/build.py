@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pyman.app.console import Session
 from pyman.app.install import Installed, InstallResult
+from pyman.app.session import Session
 from pyman.app.shims import keep_shims_current
 from pyman.core.escape import without_secrets
 from pyman.core.plans.install import Impossible, Keep

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyman.app.console import Session
+from pyman.app.session import Session
 from pyman.core.catalogue import Build, Catalogue, Unusable
 from pyman.core.implementation import CPYTHON, KNOWN, PYPY, is_installed
 from pyman.core.plans.install import answer_is_known, is_installable

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.app.console import Session, is_terminal, short_path
+from pyman.app.console import is_terminal, short_path
+from pyman.app.session import Session
 from pyman.core.escape import visible
 from pyman.core.packages.lent import told
 from pyman.core.relink import Target, shown_release

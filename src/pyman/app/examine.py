@@ -7,7 +7,7 @@ import os
 from itertools import islice
 
 from pyman import __version__
-from pyman.app.console import Session
+from pyman.app.session import Session
 from pyman.core.diagnosis.finding import DiagnosisContext, Finding
 from pyman.core.diagnosis.ignore import Acknowledgement, parse_acknowledgement, unacknowledged
 from pyman.core.diagnosis.venv import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.app.catalogue import Known, catalogue, note_passed_over
-from pyman.app.console import Session
+from pyman.app.session import Session
 from pyman.app.shims import keep_shims_current
 from pyman.core.catalogue import Build, Catalogue
 from pyman.core.escape import without_secrets

@@ -6,8 +6,8 @@ import os
 import sys
 
 from pyman import __version__
-from pyman.app.console import Session
 from pyman.app.schedule import turn_all_off
+from pyman.app.session import Session
 from pyman.app.shims import unlink_shims
 from pyman.core.escape import as_word, without_secrets
 from pyman.core.own_release import SUMS, OwnRelease, installer_commands, is_safe_address, newest_release, python_command

@@ -14,7 +14,7 @@ from pyman.core.version import Version, minor_alias, split_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.app.console import Session
+    from pyman.app.session import Session
     from pyman.core.advisories import Builder, Fixes, Table
     from pyman.core.store import Moved, Runtime, Store
     from pyman.core.version import Variant

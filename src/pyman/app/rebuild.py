@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from pyman.app.console import Session
 from pyman.app.rebuild_plan import plan_rebuild, refuse_obstacles
 from pyman.app.rebuild_python import target_of
+from pyman.app.session import Session
 from pyman.app.venv import build_venv
 from pyman.core.owner_files import Base, OwnerFile, rewrite_owner_file
 from pyman.core.owners import MARKERS

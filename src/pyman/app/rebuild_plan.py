@@ -7,8 +7,8 @@ import sys
 
 from pyman import errors
 from pyman.app.consent import get_consent
-from pyman.app.console import Session
 from pyman.app.rebuild_python import get_python, target_of
+from pyman.app.session import Session
 from pyman.core.choice import Choice
 from pyman.core.escape import as_word
 from pyman.core.implementation import refuse_other

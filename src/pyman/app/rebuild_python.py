@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyman.app.console import Session
 from pyman.app.select import choose_interpreter
+from pyman.app.session import Session
 from pyman.core.choice import Choice, choose
 from pyman.core.implementation import refuse_to_cross
 from pyman.core.plans.rebuild import RebuildOptions, RequestedPython, fits, requested_python, with_policy

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 
 from pyman.app.consent import get_consent
-from pyman.app.console import Session, short_path
-from pyman.core.diagnosis.finding import ERROR, FIXED, INSTALL, REBUILD, RECREATE, Finding
+from pyman.app.console import short_path
+from pyman.app.rebuild_or_relink import findings_of
+from pyman.app.session import Session
+from pyman.core.diagnosis.finding import FIXED, INSTALL, Finding
 from pyman.core.escape import as_word
 from pyman.core.plans.repair import relink_plan
 from pyman.core.plans.steps import Verify
 from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST
-from pyman.core.relink import Target, wanted_alias
-from pyman.core.trials import is_of_trial
+from pyman.core.relink import Target
 from pyman.core.venv import VenvFacts
-from pyman.core.version import minor_alias, short_release
+from pyman.core.version import short_release
 from pyman.effects.architecture import Architectures
 from pyman.effects.lock import hold_store
-from pyman.effects.moves.check import Base, Fitness, Question
-from pyman.effects.store import read_stores
+from pyman.effects.moves.check import Fitness
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.inventory import read_one
 from pyman.effects.venvs.owner_files import read_owner_files
@@ -31,64 +31,10 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from pyman.app.repair import RepairResult
-    from pyman.core.choice import Choice
     from pyman.core.plans.rebuild import RebuildOptions
     from pyman.core.pyvenv_cfg import Policy
 
     RelinkStatus = Literal["planned", "relinked", "unchanged"]
-
-
-def needs_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> bool:
-    """False where the same minor and variant is meant and a relink does what is wanted."""
-    from pyman.app.rebuild_python import installed_python
-    from pyman.core.plans.rebuild import means_same_minor
-
-    if options.force or options.yes or options.source is not None or options.allow_newer or options.minor is not None:
-        return True
-    if facts.stage_reason:
-        return True  # The yes was to this verb: not to single repairs, nor to leaving a base that lends packages.
-    findings = _look(session, facts)
-    if any(finding.action in (REBUILD, RECREATE) for finding in findings):
-        return True
-    if any(finding.severity == ERROR and not finding.is_for_fix for finding in findings):
-        return True  # Nothing else repairs it.
-    if options.python is None:
-        return any(_waits_for_packages(facts, finding) for finding in findings)
-    choice = installed_python(session, facts, options)
-    if choice is None:
-        # It will be installed; a request that the venv satisfies as it is needs no other minor.
-        return not means_same_minor(facts, options.python)
-    if Architectures().objection(facts, choice.executable):
-        return True
-    return minor_alias(choice.version, choice.variant) != wanted_alias(facts) or not _fits(session, facts, choice)
-
-
-def _waits_for_packages(facts: VenvFacts, finding: Finding) -> bool:
-    """True for a venv that is held back because of its packages: installed once more, they may fit the new release."""
-    held = facts.settings.held_back
-    return finding.code == "held-back" and not finding.action and held is not None and not is_of_trial(held[1])
-
-
-def _fits(session: Session, facts: VenvFacts, choice: Choice) -> bool:
-    """False where what is installed fits the release that runs and not the one that was chosen: a relink breaks it."""
-    running, library = facts.running, facts.library
-    if running is None or running.version is None or library is None:
-        return True
-    fitness = Fitness(session.places.cache)
-    question = Question(
-        facts.path,
-        f"{facts.folder}/lib/{library.name}/site-packages",
-        Base(running.path, running.version, running.variant),
-        Base(choice.executable, choice.version, choice.variant),
-    )
-    return not fitness.reasons([question])
-
-
-def _look(session: Session, facts: VenvFacts) -> tuple[Finding, ...]:
-    from pyman.app.examine import judge
-    from pyman.core.diagnosis.venv import diagnose_venv
-
-    return diagnose_venv(facts, judge(session, read_stores(session.places), [facts], foreign=True))
 
 
 def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple[dict[str, object], str]:
@@ -99,7 +45,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
     from pyman.app.repair import repair_venv
 
     shown = short_path(session, facts.path)
-    findings = _look(session, facts)
+    findings = findings_of(session, facts)
     wanted = [finding for finding in findings if finding.is_for_fix]
     count = _count(facts)
     target = _other_target(session, facts, options) if options.python is not None else None

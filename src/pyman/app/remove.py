@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 
-from pyman.app.console import Session, megabytes
+from pyman.app.console import megabytes
 from pyman.app.search import search_before_removal
+from pyman.app.session import Session
 from pyman.app.shims import keep_shims_current
 from pyman.core.aliases import wanted_aliases
 from pyman.core.escape import as_word

@@ -6,8 +6,8 @@ import contextlib
 import os
 
 from pyman.app import install as installing
-from pyman.app.console import Session
 from pyman.app.examine import judge
+from pyman.app.session import Session
 from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.diagnosis.ignore import unacknowledged

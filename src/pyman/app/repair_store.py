@@ -6,8 +6,8 @@ import contextlib
 import os
 
 from pyman.app import install as installing
-from pyman.app.console import Session
 from pyman.app.repair import RepairResult
+from pyman.app.session import Session
 from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, RESTART_NEEDED, Finding
 from pyman.core.repairs import LASTING, DoneRepair

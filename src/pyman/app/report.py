@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from pyman.app.console import Session
 from pyman.app.examine import accepted_findings, examine, without_accepted
+from pyman.app.session import Session
 from pyman.core.report import parse_reports
 from pyman.effects.files import read_text
 from pyman.effects.machine import user_name

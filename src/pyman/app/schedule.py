@@ -7,7 +7,7 @@ import os
 import time
 import zlib
 
-from pyman.app.console import Session
+from pyman.app.session import Session
 from pyman.core.record import record
 from pyman.core.schedule import (
     CRONTAB,

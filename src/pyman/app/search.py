@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from pyman.app.console import Session, end_interrupted_line, is_terminal, short_path
+from pyman.app.console import end_interrupted_line, is_terminal, short_path
+from pyman.app.session import Session
 from pyman.effects.venvs.home_search import (
     ANOTHER_USERS,
     GUARDED,

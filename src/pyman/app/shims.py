@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.app.console import Session
+from pyman.app.session import Session
 from pyman.core.shell.init_script import can_be_on_path
 from pyman.core.shell.shims import names_to_link, shim_names
 from pyman.effects.lock import hold_store

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyman.app.console import Session
 from pyman.app.repair import locked_store
+from pyman.app.session import Session
 from pyman.core.plans.steps import RemoveBytecode
 from pyman.core.record import replace
 from pyman.core.repairs import Undo, Undone, by_run, modules_of, plan_undo, undone

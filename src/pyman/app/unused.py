@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from pyman.app.console import Session
+from pyman.app.session import Session
 from pyman.core.diagnosis.venv import ListedVenv
 from pyman.core.last_use import Signs, is_unused
 from pyman.core.record import record

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from pyman.app import install as installing
-from pyman.app.console import Answer, Session, Table
+from pyman.app.console import Answer, Table
 from pyman.app.install import notice_of_base
 from pyman.app.reasons import Reasons
 from pyman.app.select import choose_path
+from pyman.app.session import Session
 from pyman.app.shims import keep_shims_current
 from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status
 from pyman.cli.show.output import shown_place

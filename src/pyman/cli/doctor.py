@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from pyman.app.consent import confirmed
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
 from pyman.app.examine import Examination, accepted_findings, end_of_life, examine, without_accepted
 from pyman.app.search import search_if_due
+from pyman.app.session import Session
 from pyman.cli.options import AllUsersOption, SearchOption
 from pyman.cli.show.findings import JudgedFinding, answer, explanation, undo_answer
 from pyman.cli.show.output import count_of_venvs

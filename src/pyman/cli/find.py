@@ -8,7 +8,8 @@ import typer
 
 from pyman.app import select as hot_find
 from pyman.app import select as hot_which
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
+from pyman.app.session import Session
 from pyman.cli.verb import verb
 from pyman.errors import UsageError
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
 from pyman.app.reasons import Reason, Reasons
+from pyman.app.session import Session
 from pyman.cli.options import MoveAnywayOption
 from pyman.cli.show.changes import moved_data, moved_lines, moved_status
 from pyman.cli.show.reasons import kept_away_line, known_fixes

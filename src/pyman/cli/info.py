@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pyman.app.console import Answer, Session, megabytes, short_path
+from pyman.app.console import Answer, megabytes, short_path
 from pyman.app.examine import examine, judge
 from pyman.app.reasons import Reason, Reasons
 from pyman.app.relink import named_venv
+from pyman.app.session import Session
 from pyman.cli.show.changes import runtime_data
 from pyman.cli.show.reasons import fixes_upward, identifiers, not_judged, reason_data
 from pyman.cli.verb import verb

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pyman.app.console import Answer, Session, Table
+from pyman.app.console import Answer, Table
 from pyman.app.reasons import Reason, Reasons
+from pyman.app.session import Session
 from pyman.cli.show.changes import runtime_data
 from pyman.cli.show.output import shown_place, with_pyman_line
 from pyman.cli.show.reasons import fixes_cell, reason_data, source_notes

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from pyman.app.catalogue import Known, catalogue
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
 from pyman.app.reasons import Reasons
+from pyman.app.session import Session
 from pyman.cli.verb import verb
 from pyman.core.advisories import FILE, Table
 from pyman.core.catalogue import INDEX, Build, MirroredArchive, mirrored

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from pyman import __version__
-from pyman.app.console import Answer, Session, is_terminal, note
+from pyman.app.console import Answer, is_terminal, note
 from pyman.app.own import Removal, own_installation, uninstall_pyman, update_pyman
+from pyman.app.session import Session
 from pyman.cli.show.output import changed_place
 from pyman.cli.verb import verb
 from pyman.core.record import replace

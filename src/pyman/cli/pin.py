@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from pyman.app.consent import get_consent, refuse_other_place, refuse_stage, shown_move
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
 from pyman.app.reasons import Reason, Reasons
 from pyman.app.relink import link_venv, named_venv
+from pyman.app.session import Session
 from pyman.cli.show.reasons import kept_away_line, known_fixes, move_lines
 from pyman.cli.verb import verb
 from pyman.core.escape import as_word

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
 from pyman.app.remove import Pruned, remove_unused, removed_data
+from pyman.app.session import Session
 from pyman.cli.options import SearchOption
 from pyman.cli.verb import verb
 

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from pyman.app.consent import refuse_other_place, refuse_stage
-from pyman.app.console import Answer, Session, short_path
+from pyman.app.console import Answer, short_path
 from pyman.app.examine import examine
 from pyman.app.rebuild import NotRestored, carry_out, recover_what_was_cut_off
+from pyman.app.rebuild_or_relink import needs_rebuild
 from pyman.app.rebuild_plan import OtherLock, plan_rebuild, refuse_foreign, refuse_obstacles
-from pyman.app.relink import named_venv, needs_rebuild, relink
+from pyman.app.relink import named_venv, relink
+from pyman.app.session import Session
 from pyman.cli.show.changes import done_data, done_lines, plan_lines, planned_data
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import REBUILD

@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from pyman import __version__
-from pyman.app.console import Answer, Session, is_terminal, megabytes
+from pyman.app.console import Answer, is_terminal, megabytes
 from pyman.app.reasons import Reasons
 from pyman.app.report import identity, look, read_reports
 from pyman.app.schedule import schedule_state
 from pyman.app.search import notes_of_search, search_if_due
+from pyman.app.session import Session
 from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import runtime_data
 from pyman.cli.show.findings import JudgedFinding, finding_data, summary_data, with_reasons

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
 from pyman.app.select import Located, choose_here, interpreter_as_it_is, locate, replace_process
+from pyman.app.session import Session
 from pyman.cli.options import PythonOption
 from pyman.cli.verb import verb
 from pyman.core.choice import Choice

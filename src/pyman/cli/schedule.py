@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
 from pyman.app.schedule import ScheduleState, failure_of_run, run_upkeep, schedule_state, turn_off, turn_on
+from pyman.app.session import Session
 from pyman.cli.show.output import changed_place
 from pyman.cli.show.rows import schedule_data
 from pyman.cli.verb import verb

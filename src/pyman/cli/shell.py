@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
 from pyman.app.paths import absolute
+from pyman.app.session import Session
 from pyman.app.shims import link_shims, refresh_shims, unlink_shims
 from pyman.cli.show.output import count_of_links, with_pyman_line
 from pyman.cli.verb import verb

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
 from pyman.app.own import notes_of_own_python
 from pyman.app.reasons import Reasons
 from pyman.app.remove import PlannedRemoval, forget_gone, needed_by, planned_removal, to_remove
 from pyman.app.search import search_before_removal
+from pyman.app.session import Session
 from pyman.app.shims import keep_shims_current
 from pyman.cli.options import SearchOption
 from pyman.cli.show.changes import moved_data, moved_lines, moved_status

@@ -8,10 +8,11 @@ import typer
 
 from pyman.app import install as installing
 from pyman.app.catalogue import Known, catalogue, nothing_newer
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
 from pyman.app.reasons import Reasons
 from pyman.app.remove import Pruned, remove_unused, removed_data
 from pyman.app.search import search_if_due
+from pyman.app.session import Session
 from pyman.app.shims import keep_shims_current
 from pyman.cli.options import MoveAnywayOption, SearchOption
 from pyman.cli.show.changes import (

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
+from pyman.app.session import Session
 from pyman.app.version_sources import version_sources
 from pyman.cli.show.output import with_pyman_line
 from pyman.cli.verb import verb

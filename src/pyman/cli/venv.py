@@ -9,7 +9,8 @@ import typer
 
 from pyman.app import install as installing
 from pyman.app.consent import with_what_needs_yes
-from pyman.app.console import Answer, Session
+from pyman.app.console import Answer
+from pyman.app.session import Session
 from pyman.app.venv import Missing, VenvOptions, make_venv, place_of, plan_venv
 from pyman.cli.options import PythonOption
 from pyman.cli.show.changes import changed_names

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from pyman.app.consent import confirmed, with_what_needs_yes
-from pyman.app.console import Answer, Session, Table, megabytes, short_path
+from pyman.app.console import Answer, Table, megabytes, short_path
 from pyman.app.examine import end_of_life, examine
 from pyman.app.search import notes_of_search, search_if_due
+from pyman.app.session import Session
 from pyman.cli.options import AllUsersOption, SearchOption
 from pyman.cli.show.output import count_of_venvs
 from pyman.cli.show.rows import venv_data

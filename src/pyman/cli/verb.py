@@ -10,15 +10,8 @@ import os
 import sys
 
 from pyman import __version__
-from pyman.app.console import (
-    Answer,
-    CannotPrint,
-    Session,
-    answer_json,
-    end_interrupted_line,
-    is_terminal,
-    print_error,
-)
+from pyman.app.console import Answer, CannotPrint, answer_json, end_interrupted_line, is_terminal, print_error
+from pyman.app.session import Session
 from pyman.cli.fastpath import SHARED_OPTIONS
 from pyman.cli.show.output import listener, show
 from pyman.core.record import replace

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pyman.app.console import Session, short_path
+from pyman.app.console import short_path
+from pyman.app.session import Session
 from pyman.cli.show.output import count_of_venvs
 from pyman.cli.show.reasons import alias_move_lines, kept_away_line, reason_data
 from pyman.core.store import Moved, Runtime, Store, origin_of

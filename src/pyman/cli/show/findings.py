@@ -6,9 +6,10 @@ import sys
 from itertools import groupby
 from sys import intern
 
-from pyman.app.console import Answer, Session, Table, is_terminal, short_path
+from pyman.app.console import Answer, Table, is_terminal, short_path
 from pyman.app.reasons import Reasons
 from pyman.app.search import notes_of_search
+from pyman.app.session import Session
 from pyman.cli.show.output import count_of_venvs, in_need
 from pyman.cli.show.reasons import kept_away_line, reason_data, reason_to_act, source_notes
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding

@@ -7,7 +7,6 @@ import sys
 
 from pyman.app.console import (
     Answer,
-    Session,
     Table,
     answer_json,
     answer_plainly,
@@ -18,6 +17,7 @@ from pyman.app.console import (
     result,
     short_path,
 )
+from pyman.app.session import Session
 from pyman.core.escape import visible
 from pyman.core.record import replace
 from pyman.effects.observer import Observer
