@@ -534,10 +534,10 @@ def test_a_list_that_is_cut_in_passing_is_asked_again(server, cache):
 
 
 def test_the_second_place_is_asked_where_the_first_is_out_of_order(server, cache, monkeypatch):
-    from pyman.effects.catalogue import feed as catalogue_source
+    from pyman.effects.catalogue import list_address
 
     places = (f"{server.url}/first.ndjson", f"{server.url}{INDEX}")
-    monkeypatch.setattr(catalogue_source, "UPSTREAM_INDEXES", places)
+    monkeypatch.setattr(list_address, "UPSTREAM_INDEXES", places)
     server.files["/first.ndjson"] = LOGIN_PAGE
     assert len(feed(None, cache).releases().builds) == 9
     assert os.listdir(f"{cache}/catalogue") == [f"{LINUX}.ndjson"]
