@@ -9,8 +9,9 @@ import sysconfig
 import pytest
 
 from pyman.app import all_users
-from stage.crowd import NEW, OLD, gather
+from stage.crowd import gather
 from stage.home import PACKAGE
+from stage.mirror import MINOR, NEW, OLD
 from stage.venvs import make_venv
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users")
@@ -40,7 +41,7 @@ def instead(crowd, **scripts):
 
 def stale(crowd, name, place="v"):
     """A venv of the user's that missed a patch release."""
-    path = make_venv(f"{crowd.home(name)}/{place}", f"{crowd.runtimes}/{OLD}/bin/python3.13")
+    path = make_venv(f"{crowd.home(name)}/{place}", f"{crowd.runtimes}/{OLD}/bin/python{MINOR}")
     user = crowd.users[name]
     for above, folders, files in os.walk(path):
         for each in (".", *folders, *files):
@@ -180,7 +181,7 @@ def test_what_a_user_plants_makes_root_write_nothing(crowd):
     """Links in the place of the store and the cache, settings, and a venv of root's that is claimed."""
     secret = crowd.folder / "root/secret"
     secret.mkdir()
-    theirs = make_venv(f"{secret}/v", f"{crowd.runtimes}/{OLD}/bin/python3.13")
+    theirs = make_venv(f"{secret}/v", f"{crowd.runtimes}/{OLD}/bin/python{MINOR}")
     home = crowd.home("alice")
     own = home / ".local/share"
     own.mkdir(parents=True)

@@ -8,7 +8,8 @@ import pexpect
 import pytest
 
 from stage.home import PACKAGE
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import LIBRARY, MINOR, NEW, OLD, OTHER, OTHER_MINOR, SITE
 from stage.venvs import call, write
 from stage.wheels import install_distribution
 
@@ -20,7 +21,7 @@ def machine(tmp_path):
     return Machine(tmp_path, OLD, NEW)
 
 
-def lend(prefix, name="lent", folder="lib/python3.13/site-packages"):
+def lend(prefix, name="lent", folder=SITE):
     """A package in a base, of its own: the base's files are shared by the tests."""
     install_distribution(f"{prefix}/{folder}", name, "1.0")
 
@@ -35,7 +36,7 @@ def other(machine, release=OLD, place=".pyenv/versions", name="lent"):
 def borrower(machine, prefix, *options, name="a"):
     """A venv that lives on the packages of a Python."""
     venv = machine.path / name / ".venv"
-    call(prefix / "bin/python3.13", "-m", "venv", "--without-pip", LENDS, *options, venv, HOME=str(machine.path))
+    call(prefix / f"bin/python{MINOR}", "-m", "venv", "--without-pip", LENDS, *options, venv, HOME=str(machine.path))
     return venv
 
 
@@ -80,7 +81,7 @@ def test_doctor_relinks_where_nothing_is_lost(machine):
     nothing = borrower(machine, bare, name="nothing")
     lender = other(machine, OLD, "opt")
     own = borrower(machine, lender, name="own")
-    install_distribution(f"{own}/lib/python3.13/site-packages", "lent", "2.0")
+    install_distribution(f"{own}/{SITE}", "lent", "2.0")
     for name in ("nothing", "own"):
         assert findings(machine, machine.path / name, "--fix", status=0)["stale-patch"]["status"] == "fixed"
     assert (runs(nothing), runs(own), has(own)) == (NEW, NEW, True)
@@ -94,22 +95,22 @@ def egg_link(prefix):
     source = f"{prefix.parent}/source"
     write(f"{source}/lent.py")
     write(f"{source}/lent.egg-info/PKG-INFO", "Name: lent\nVersion: 1.0\n")
-    write(f"{prefix}/lib/python3.13/site-packages/lent.egg-link", f"{source}\n.\n")
-    write(f"{prefix}/lib/python3.13/site-packages/easy-install.pth", f"{source}\n")
+    write(f"{prefix}/{SITE}/lent.egg-link", f"{source}\n.\n")
+    write(f"{prefix}/{SITE}/easy-install.pth", f"{source}\n")
 
 
 def egg_info(prefix):
-    write(f"{prefix}/lib/python3.13/site-packages/lent.py")
-    write(f"{prefix}/lib/python3.13/site-packages/lent-1.0-py3.13.egg-info", "Name: lent\nVersion: 1.0\n")
+    write(f"{prefix}/{SITE}/lent.py")
+    write(f"{prefix}/{SITE}/lent-1.0-py{MINOR}.egg-info", "Name: lent\nVersion: 1.0\n")
 
 
 def loose(prefix):
-    write(f"{prefix}/lib/python3.13/site-packages/lent.py")
+    write(f"{prefix}/{SITE}/lent.py")
 
 
 def by_pth(prefix):
     install_distribution(f"{prefix}/share/modules", "lent", "1.0")
-    write(f"{prefix}/lib/python3.13/site-packages/site.pth", "../../../share/modules\n")
+    write(f"{prefix}/{SITE}/site.pth", "../../../share/modules\n")
 
 
 def another_folder(folder):
@@ -122,8 +123,8 @@ WAYS = {
     "loose": (loose, "the module lent"),
     "pth": (by_pth, "lent 1.0"),
     "Debian, of all minors": (another_folder("lib/python3/dist-packages"), "lent 1.0"),
-    "Debian, of pip": (another_folder("local/lib/python3.13/dist-packages"), "lent 1.0"),
-    "Fedora": (another_folder("lib64/python3.13/site-packages"), "lent 1.0"),
+    "Debian, of pip": (another_folder(f"local/{LIBRARY}/dist-packages"), "lent 1.0"),
+    "Fedora": (another_folder(f"lib64/python{MINOR}/site-packages"), "lent 1.0"),
 }
 
 
@@ -146,7 +147,7 @@ LAYOUTS = ("virtualenv", "uv", "copies", "a link of its own", "no line at all", 
 def test_whatever_the_venv_looks_like(machine, layout):
     prefix = other(machine)
     if layout in ("virtualenv", "uv"):
-        venv = machine.venv("a", prefix / "bin/python3.13", LENDS, tool=layout)
+        venv = machine.venv("a", prefix / f"bin/python{MINOR}", LENDS, tool=layout)
     else:
         venv = borrower(machine, prefix, *(["--copies"] if layout == "copies" else []))
     cfg = venv / "pyvenv.cfg"
@@ -154,12 +155,12 @@ def test_whatever_the_venv_looks_like(machine, layout):
         cfg.write_text(cfg.read_text().replace("include-system-site-packages = true\n", ""))
     elif layout == "a link of its own":
         (machine.path / "bin").mkdir()
-        (machine.path / "bin/py").symlink_to(prefix / "bin/python3.13")
+        (machine.path / "bin/py").symlink_to(prefix / f"bin/python{MINOR}")
         (venv / "bin/python").unlink()
         (venv / "bin/python").symlink_to(machine.path / "bin/py")
     elif layout == "mixed":
-        (venv / "bin/python3.13").unlink()
-        (venv / "bin/python3.13").symlink_to(machine.runtimes / NEW / "bin/python3.13")
+        (venv / f"bin/python{MINOR}").unlink()
+        (venv / f"bin/python{MINOR}").symlink_to(machine.runtimes / NEW / f"bin/python{MINOR}")
     elif layout == "nested":
         outer = borrower(machine, prefix, name="outer")
         cfg.write_text(cfg.read_text().replace(f"home = {prefix}/bin", f"home = {outer}/bin"))
@@ -235,7 +236,7 @@ def test_pin_and_follow_ask(machine, verb):
 def test_follow_goes_to_an_older_release_only_after_a_yes(tmp_path):
     machine = Machine(tmp_path, OLD)
     newer = machine.put(NEW, machine.path / ".pyenv/versions" / NEW)
-    venv = machine.venv("a", newer / "bin/python3.13")
+    venv = machine.venv("a", newer / f"bin/python{MINOR}")
     answer = machine.json("follow", venv, status=1)
     assert answer["error"]["code"] == "older-release"
     assert runs(venv) == NEW
@@ -268,7 +269,7 @@ def test_at_a_terminal_it_is_a_question(machine, answer):
 
 
 def adopted(tmp_path):
-    """A store whose 3.13 is somebody else's, with a package in it, and a venv that goes through the alias."""
+    """A store whose MINOR is somebody else's, with a package in it, and a venv that goes through the alias."""
     machine = Machine(tmp_path)
     lender = other(machine)
     machine.pyman("adopt", lender)
@@ -281,12 +282,12 @@ def adopted(tmp_path):
 
 def test_a_move_holds_back_who_would_lose_what_the_old_base_lends(tmp_path):
     machine, venv, free = adopted(tmp_path)
-    (move,) = [one for one in machine.json("install", NEW)["moved"] if one["alias"] == "3.13"]
+    (move,) = [one for one in machine.json("install", NEW)["moved"] if one["alias"] == MINOR]
     assert move["held_back"] == [{"path": str(venv), "reason": f"{OLD} lends it lent 1.0"}]
     assert (runs(venv), has(venv), runs(free)) == (OLD, True, NEW)
     # It is tried again with every move, and by doctor, and stays.
     found = findings(machine, machine.path / "a", "--fix", "--yes", status=0)
-    assert f"kept on {OLD} while 3.13 is {NEW}: {OLD} lends it lent 1.0" in found["held-back"]["message"]
+    assert f"kept on {OLD} while {MINOR} is {NEW}: {OLD} lends it lent 1.0" in found["held-back"]["message"]
     assert (runs(venv), has(venv)) == (OLD, True)
     assert machine.json("follow", venv, status=1)["error"]["code"] == "borrows"
     lend(machine.runtimes / NEW)
@@ -297,9 +298,9 @@ def test_a_move_holds_back_who_would_lose_what_the_old_base_lends(tmp_path):
 def test_it_comes_forward_when_it_has_the_package_itself(tmp_path):
     machine, venv, _ = adopted(tmp_path)
     machine.pyman("install", NEW)
-    install_distribution(f"{venv}/lib/python3.13/site-packages", "lent", "1.0")
-    machine.pyman("hold", "3.13", OLD)
-    machine.pyman("unhold", "3.13")
+    install_distribution(f"{venv}/{SITE}", "lent", "1.0")
+    machine.pyman("hold", MINOR, OLD)
+    machine.pyman("unhold", MINOR)
     assert (runs(venv), has(venv)) == (NEW, True)
 
 
@@ -307,7 +308,7 @@ def test_a_move_back_holds_back_too(machine):
     lend(machine.runtimes / NEW)
     venv = machine.path / "a/.venv"
     machine.pyman("venv", venv, "--without-pip", LENDS)
-    (move,) = [one for one in machine.json("rollback", "3.13")["moved"] if one["alias"] == "3.13"]
+    (move,) = [one for one in machine.json("rollback", MINOR)["moved"] if one["alias"] == MINOR]
     assert [one["path"] for one in move["held_back"]] == [str(venv)]
     assert (runs(venv), has(venv)) == (NEW, True)
 
@@ -341,49 +342,51 @@ def test_rebuild_asks_where_a_relink_would_do(machine):
     answer = machine.pyman("rebuild", venv, status=1)
     assert "it uses lent 1.0" in answer.err
     assert f"`pyman doctor {venv} --fix --yes` relinks it anyway" in answer.err
-    again = machine.json("rebuild", venv, "-p", "3.13", status=1)
+    again = machine.json("rebuild", venv, "-p", MINOR, status=1)
     assert again["error"]["code"] == "borrows"
-    assert again["error"]["hint"] == f"`pyman rebuild {venv} -p 3.13 --yes` does it anyway"
+    assert again["error"]["hint"] == f"`pyman rebuild {venv} -p {MINOR} --yes` does it anyway"
     assert machine.exact(venv) == before
 
 
 def test_rebuild_to_another_base_needs_a_yes(machine):
-    machine.put("3.11.2")
-    machine.alias("3.11", "3.11.2")
+    machine.put(OTHER)
+    machine.alias(OTHER_MINOR, OTHER)
     lender = other(machine)
     venv = borrower(machine, lender)
     before = machine.exact(venv)
     for words in ((), ("--force",), ("--from", write(f"{machine.path}/r.txt"))):
-        answer = machine.json("rebuild", venv, "-p", "3.11", *words, status=1)
+        answer = machine.json("rebuild", venv, "-p", OTHER_MINOR, *words, status=1)
         assert answer["error"]["code"] == "borrows"
-        assert "it uses lent 1.0, which 3.11.2 does not have" in answer["error"]["message"]
+        assert f"it uses lent 1.0, which {OTHER} does not have" in answer["error"]["message"]
         assert machine.exact(venv) == before
-    assert "it uses lent 1.0" in machine.pyman("rebuild", venv, "-p", "3.11", "--dry-run").out
+    assert "it uses lent 1.0" in machine.pyman("rebuild", venv, "-p", OTHER_MINOR, "--dry-run").out
     # On its own base it keeps what that lends.
-    machine.pyman("rebuild", venv, "--force", "-p", lender / "bin/python3.13")
+    machine.pyman("rebuild", venv, "--force", "-p", lender / f"bin/python{MINOR}")
     assert (runs(venv), has(venv)) == (OLD, True)
-    told = machine.pyman("rebuild", venv, "-p", "3.11", "--yes")
+    told = machine.pyman("rebuild", venv, "-p", OTHER_MINOR, "--yes")
     assert "it uses lent 1.0" in told.out + told.err
-    assert (runs(venv), has(venv)) == ("3.11.2", False)
+    assert (runs(venv), has(venv)) == (OTHER, False)
     assert "include-system-site-packages = true" in (venv / "pyvenv.cfg").read_text()
 
 
 def test_rebuilding_all_leaves_it(machine):
     """What doctor wants rebuilt, and borrows: its base went on to another minor, as /usr does."""
-    machine.put("3.11.2")
-    machine.alias("3.11", "3.11.2")
-    prefix = machine.put("3.11.2", machine.path / "usr")
+    machine.put(OTHER)
+    machine.alias(OTHER_MINOR, OTHER)
+    prefix = machine.put(OTHER, machine.path / "usr")
     lend(prefix, folder="lib/python3/dist-packages")
     venv = machine.path / "a/.venv"
     call(prefix / "bin/python3", "-m", "venv", "--without-pip", LENDS, venv, HOME=str(machine.path))
-    call("rm", "-r", prefix / "bin", prefix / "lib/python3.11")
+    call("rm", "-r", prefix / "bin", prefix / f"lib/python{OTHER_MINOR}")
     newer = machine.put(NEW, machine.path / "newer")
     call("cp", "-a", newer / "bin", newer / "lib", prefix)
     before = machine.exact(venv)
     found = findings(machine, machine.path / "a", "--fix", status=1)
-    assert found["borrows"]["message"].startswith("its packages are for 3.11, and 3.13 runs; but it uses lent")
-    (machine.runtimes / "3.11").unlink()
-    machine.json("uninstall", "3.11.2")
+    assert found["borrows"]["message"].startswith(
+        f"its packages are for {OTHER_MINOR}, and {MINOR} runs; but it uses lent"
+    )
+    (machine.runtimes / OTHER_MINOR).unlink()
+    machine.json("uninstall", OTHER)
     found = findings(machine, machine.path / "a", "--fix", "--yes", status=1)
     assert found["minor-mismatch"]["status"] == "failed"
     assert "it uses lent 1.0" in found["minor-mismatch"]["message"]

@@ -8,7 +8,8 @@ import struct
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import LIBRARY, MINOR, NEW, OLD, OTHER
 from stage.venvs import call
 
 AARCH64 = 183
@@ -42,33 +43,33 @@ def lose_library(runtime):
 
 
 def lose_interpreter(runtime):
-    (runtime / "bin/python3.13").unlink()
+    (runtime / f"bin/python{MINOR}").unlink()
 
 
 def lose_encodings(runtime):
-    shutil.rmtree(runtime / "lib/python3.13/encodings")
+    shutil.rmtree(runtime / f"{LIBRARY}/encodings")
 
 
 def change_machine(runtime):
-    replaced(runtime / "bin/python3.13", for_another_machine)
+    replaced(runtime / f"bin/python{MINOR}", for_another_machine)
 
 
 def change_loader(runtime):
-    replaced(runtime / "bin/python3.13", without_its_loader)
+    replaced(runtime / f"bin/python{MINOR}", without_its_loader)
 
 
 BROKEN = [lose_library, lose_interpreter, lose_encodings, change_machine, change_loader]
 
 
 @pytest.mark.parametrize("spoil", BROKEN)
-@pytest.mark.parametrize("request_", ["3.13.5", "3.13", ">=3.13,<3.13.10"])
+@pytest.mark.parametrize("request_", [OLD, MINOR, f">={MINOR},<{NEW}"])
 def test_install_puts_a_broken_one_right(tmp_path, spoil, request_):
-    release = NEW if request_ == "3.13" else OLD
+    release = NEW if request_ == MINOR else OLD
     machine = Machine(tmp_path, release)
     spoil(machine.runtimes / release)
     answer = machine.json("install", request_)
     assert [(one["version"], one["already"]) for one in answer["installed"]] == [(release, False)]
-    assert call(machine.runtimes / release / "bin/python3.13", "-c", "import os, encodings; print(1)") == "1\n"
+    assert call(machine.runtimes / release / f"bin/python{MINOR}", "-c", "import os, encodings; print(1)") == "1\n"
     # And what works is left as it is.
     again = machine.json("install", request_)
     assert [one["already"] for one in again["installed"]] == [True]
@@ -100,49 +101,49 @@ def test_list_marks_it_and_venv_refuses_it(tmp_path, spoil):
 
 @pytest.fixture
 def adopted(machine):
-    """pyenv's 3.13.5, adopted, and a venv that follows it."""
+    """pyenv's OLD, adopted, and a venv that follows it."""
     place = machine.put(OLD, machine.path / ".pyenv/versions" / OLD)
     machine.pyman("adopt", place)
-    machine.pyman("venv", machine.project / ".venv", "--without-pip", "-p", "3.13")
+    machine.pyman("venv", machine.project / ".venv", "--without-pip", "-p", MINOR)
     return machine
 
 
 def test_list_and_upgrade_name_what_an_owner_does_not_have_yet(adopted):
     outdated = adopted.json("list", "--outdated")["outdated"]
-    assert [(one["alias"], one["version"], one["newest"]) for one in outdated] == [("3.13", OLD, NEW)]
-    assert "`pyman upgrade 3.13`" in adopted.pyman("list", "--outdated").err
+    assert [(one["alias"], one["version"], one["newest"]) for one in outdated] == [(MINOR, OLD, NEW)]
+    assert f"`pyman upgrade {MINOR}`" in adopted.pyman("list", "--outdated").err
     said = adopted.pyman("upgrade").out
     assert said.startswith(
-        f"3.13 is an adopted {OLD} (pyenv); {NEW} is available: run `pyman upgrade 3.13` to install it\n"
+        f"{MINOR} is an adopted {OLD} (pyenv); {NEW} is available: run `pyman upgrade {MINOR}` to install it\n"
     )
     assert not (adopted.runtimes / NEW).exists()
     [finding] = [one for one in adopted.json("doctor")["findings"] if one["code"] == "update-available"]
-    assert finding["repair"] == "`pyman upgrade 3.13`"
+    assert finding["repair"] == f"`pyman upgrade {MINOR}`"
 
 
-@pytest.mark.parametrize("words", [["3.13"], ["3.13", "--dry-run"], ["3"]])
+@pytest.mark.parametrize("words", [[MINOR], [MINOR, "--dry-run"], ["3"]])
 def test_upgrade_of_a_named_minor_installs_it(adopted, words):
     answer = adopted.json("upgrade", *words)
     assert [one["version"] for one in answer["installed"]] == [NEW]
-    assert [
-        (one["from"], one["to"], one["venvs"]["followed"]) for one in answer["moved"] if one["alias"] == "3.13"
-    ] == [(OLD, NEW, 1)]
+    assert [(one["from"], one["to"], one["venvs"]["followed"]) for one in answer["moved"] if one["alias"] == MINOR] == [
+        (OLD, NEW, 1)
+    ]
     if "--dry-run" not in words:
         assert adopted.run(adopted.project / ".venv/bin/python", "-V") == f"Python {NEW}"
         assert os.path.islink(adopted.runtimes / OLD)
 
 
 def test_upgrade_of_a_managed_minor_still_names_the_adopted_one(adopted, machine):
-    place = machine.put("3.11.2", machine.path / "opt/3.11.2")
+    place = machine.put(OTHER, machine.path / f"opt/{OTHER}")
     machine.pyman("adopt", place)
-    machine.pyman("upgrade", "3.13")
+    machine.pyman("upgrade", MINOR)
     assert machine.pyman("upgrade").out == "everything is up to date\n"
 
 
 def test_install_says_that_an_alias_stays(tmp_path):
     machine = Machine(tmp_path, NEW)
     said = machine.pyman("install", OLD).out.splitlines()
-    assert said == [f"Python {OLD} is installed", f"3.13 stays at {NEW}; `pyman hold 3.13 {OLD}` moves it"]
+    assert said == [f"Python {OLD} is installed", f"{MINOR} stays at {NEW}; `pyman hold {MINOR} {OLD}` moves it"]
     # Also where it is there already.
     assert machine.pyman("install", OLD).out.splitlines()[1] == said[1]
-    assert os.readlink(machine.runtimes / "3.13") == NEW
+    assert os.readlink(machine.runtimes / MINOR) == NEW

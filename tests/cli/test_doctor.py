@@ -12,31 +12,32 @@ import sys
 import pytest
 
 from stage.disks import as_on_a_disk
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import ABI, MINOR, NEW, OLD, OTHER, OTHER_MINOR, SITE
 from stage.venvs import make_prefix, make_venv, write
 from stage.wheels import install_distribution
 
 KEYS = ["code", "severity", "kind", "path", "message", "repair", "status"]
-THROUGH = f"relink to 3.13, which is {NEW}"
+THROUGH = f"relink to {MINOR}, which is {NEW}"
 
 # What is wrong, how bad that is, what `--fix` would do, and what becomes of it without a yes.
 TABLE = {
     "held-back": ("info", None, "open"),
     "held-back-no-more": ("info", f"it fits now: {THROUGH}", "fixed"),
     "unreadable": ("warning", None, "open"),
-    "minor-mismatch": ("error", "rebuild it for 3.13", "open"),
+    "minor-mismatch": ("error", f"rebuild it for {MINOR}", "open"),
     "minor-mismatch-relinked": ("error", THROUGH, "fixed"),
     "dangling": ("error", THROUGH, "fixed"),
     "dangling-other-minor": ("error", "install 3.12 and relink to it", "open"),
     "mixed": ("error", THROUGH, "fixed"),
-    "nested": ("warning", "relink to its base, {runtimes}/3.13/bin", "fixed"),
+    "nested": ("warning", f"relink to its base, {{runtimes}}/{MINOR}/bin", "fixed"),
     "no-stdlib": ("error", THROUGH, "fixed"),
     "copied-binary": ("warning", "refresh the copy", "fixed"),
     "incompatible": ("error", f"hold it back on {OLD}", "fixed"),
     "stale-patch": ("warning", THROUGH, "fixed"),
     "unfollowed": ("warning", THROUGH, "fixed"),
     "pinned": ("info", None, "open"),
-    "wrong-abi": ("warning", "rebuild it for 3.13", "open"),
+    "wrong-abi": ("warning", f"rebuild it for {MINOR}", "open"),
     "moved": ("error", "rewrite its scripts", "fixed"),
     "stale-metadata": ("warning", "rewrite that line", "fixed"),
     "gone": ("info", "forget it", "fixed"),
@@ -53,40 +54,44 @@ def code_of(name: str) -> str:
 
 def make_sick(machine: Machine) -> None:
     """One venv for each line of the table, in a folder of that name."""
-    runtimes, library = machine.runtimes, "lib/python3.13/site-packages"
-    old, new = f"{runtimes}/{OLD}/bin/python3.13", f"{runtimes}/{NEW}/bin/python3.13"
-    alias = f"{runtimes}/3.13/bin/python3.13"
+    runtimes, library = machine.runtimes, SITE
+    old, new = f"{runtimes}/{OLD}/bin/python{MINOR}", f"{runtimes}/{NEW}/bin/python{MINOR}"
+    alias = f"{runtimes}/{MINOR}/bin/python{MINOR}"
     places = {name: f"{machine.path}/sick/{name}/.venv" for name in TABLE}
-    follows = "version = 3.13\npyman-request = 3.13\npyman-policy = follow\n"
+    follows = f"version = {MINOR}\npyman-request = {MINOR}\npyman-policy = follow\n"
 
-    held = f"version = {OLD}\npyman-request = 3.13\npyman-policy = follow\npyman-held-back = {OLD} eggs needs it\n"
+    held = f"version = {OLD}\npyman-request = {MINOR}\npyman-policy = follow\npyman-held-back = {OLD} eggs needs it\n"
     make_venv(places["held-back"], old, extra=held)
-    install_distribution(f"{places['held-back']}/{library}", "eggs", "1.0", requires_python="<3.13.10")
+    install_distribution(f"{places['held-back']}/{library}", "eggs", "1.0", requires_python=f"<{NEW}")
     make_venv(places["held-back-no-more"], old, extra=held)
     make_venv(places["unreadable"], alias)
     os.unlink(f"{places['unreadable']}/pyvenv.cfg")
     os.mkfifo(f"{places['unreadable']}/pyvenv.cfg")
     make_venv(places["minor-mismatch"], alias, library="python3.12")
-    make_venv(places["minor-mismatch-relinked"], make_prefix(f"{machine.path}/3.11.9", "3.11.9") + "/bin/python3.11")
-    make_venv(places["dangling"], f"{machine.path}/gone/3.13.5/bin/python3.13")
-    make_venv(places["dangling-other-minor"], f"{machine.path}/gone/3.12.1/bin/python3.12", library="python3.12")
+    make_venv(
+        places["minor-mismatch-relinked"],
+        make_prefix(f"{machine.path}/{OTHER_MINOR}.9", f"{OTHER_MINOR}.9") + f"/bin/python{OTHER_MINOR}",
+        library=f"python{MINOR}",
+    )
+    make_venv(places["dangling"], f"{machine.path}/gone/{OLD}/bin/python{MINOR}")
+    make_venv(places["dangling-other-minor"], f"{machine.path}/gone/3.12.1/bin/python3.12")
     make_venv(places["mixed"], alias, home=f"{runtimes}/{OLD}/bin")
-    outer = make_venv(f"{machine.path}/outer", alias, extra="version = 3.13\n")
-    make_venv(places["nested"], f"{outer}/bin/python", extra="version = 3.13\n")
-    bare = f"{machine.path}/bare/3.13.5"
+    outer = make_venv(f"{machine.path}/outer", alias, extra=f"version = {MINOR}\n")
+    make_venv(places["nested"], f"{outer}/bin/python", extra=f"version = {MINOR}\n")
+    bare = f"{machine.path}/bare/{OLD}"
     os.makedirs(f"{bare}/bin")
-    os.link(old, f"{bare}/bin/python3.13")
-    make_venv(places["no-stdlib"], f"{bare}/bin/python3.13")
-    make_venv(places["copied-binary"], alias, extra="version = 3.13\n")
+    os.link(old, f"{bare}/bin/python{MINOR}")
+    make_venv(places["no-stdlib"], f"{bare}/bin/python{MINOR}")
+    make_venv(places["copied-binary"], alias, extra=f"version = {MINOR}\n")
     os.unlink(f"{places['copied-binary']}/bin/python")
     shutil.copy(old, f"{places['copied-binary']}/bin/python")
     make_venv(places["incompatible"], alias, extra=follows)
-    install_distribution(f"{places['incompatible']}/{library}", "eggs", "1.0", requires_python="<3.13.10")
+    install_distribution(f"{places['incompatible']}/{library}", "eggs", "1.0", requires_python=f"<{NEW}")
     make_venv(places["stale-patch"], old, extra=f"version = {OLD}\n")
     make_venv(places["unfollowed"], new, extra=f"version = {NEW}\n")
     make_venv(places["pinned"], old, extra=f"version = {OLD}\npyman-request = {OLD}\npyman-policy = pin\n")
-    make_venv(places["wrong-abi"], alias, extra="version_info = 3.13.0.candidate.1\n")
-    write(f"{places['wrong-abi']}/{library}/fast.cpython-313.so", b"\x7fELF")
+    make_venv(places["wrong-abi"], alias, extra=f"version_info = {MINOR}.0.candidate.1\n")
+    write(f"{places['wrong-abi']}/{library}/fast.{ABI}.so", b"\x7fELF")
     make_venv(places["moved"], alias, activate=f"{machine.path}/elsewhere/.venv")
     make_venv(places["stale-metadata"], alias, extra=f"version = {OLD}\n")
     make_venv(places["gone"], alias)
@@ -166,7 +171,7 @@ def test_a_dry_run_changes_nothing(sick):
 
 def test_a_dry_run_does_not_even_take_note_of_a_venv(tmp_path):
     machine = Machine(tmp_path, NEW)
-    make_venv(f"{machine.path}/new/.venv", f"{machine.path}/gone/3.13.5/bin/python3.13")
+    make_venv(f"{machine.path}/new/.venv", f"{machine.path}/gone/{OLD}/bin/python{MINOR}")
     before = machine.exact(machine.root)
     answer = machine.json("doctor", machine.path, "--fix", "--dry-run", status=1)
     assert [one["status"] for one in answer["findings"]] == ["planned"]
@@ -177,19 +182,23 @@ def test_what_a_person_reads(sick, tmp_path):
     machine = Machine(tmp_path, OLD, NEW)
     assert machine.pyman("doctor").out == "no venvs found; no other problems\n"
     for name in ("one", "two"):
-        make_venv(f"{machine.path}/{name}/.venv", f"{machine.runtimes}/3.13/bin/python3.13", extra="version = 3.13\n")
+        make_venv(
+            f"{machine.path}/{name}/.venv",
+            f"{machine.runtimes}/{MINOR}/bin/python{MINOR}",
+            extra=f"version = {MINOR}\n",
+        )
     machine.pyman("register", machine.path)
     assert machine.pyman("doctor").out == "2 venvs checked: all healthy\n"
     make_venv(f"{machine.path}/old/.venv", str(machine.python(OLD)))
-    make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/3.13.5/bin/python3.13")
+    make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/{OLD}/bin/python{MINOR}")
     told = machine.pyman("doctor", machine.path, status=1)
     head, worst, less, summary = told.out.splitlines()
     assert head.split() == ["Where", "Python", "State", "Repair", "Why"]
     assert worst.startswith("~/lost/.venv ")
     assert "error dangling" in worst
-    assert worst.endswith("home is ~/gone/3.13.5/bin, which does not exist")
+    assert worst.endswith(f"home is ~/gone/{OLD}/bin, which does not exist")
     assert less.startswith(f"~/old/.venv   {OLD}")
-    assert "relink to 3.13 " in less
+    assert f"relink to {MINOR} " in less
     assert summary == "2 of 4 venvs need attention"
     assert "--fix" in told.err
     fixed = machine.pyman("doctor", "--fix").out
@@ -209,10 +218,10 @@ def test_a_table_on_a_narrow_terminal(tmp_path):
     lines = text.splitlines()
     assert status == 1
     assert max(map(len, lines)) <= 100
-    assert sum("is 3.13.15" in line and "linked directly to 3.13.5" in line for line in lines) == 1
+    assert sum(f"is {NEW}" in line and f"linked directly to {OLD}" in line for line in lines) == 1
     assert "; and 9 more, which `-v` shows" in " ".join(text.split())
     assert len(lines) < 22
-    assert lines[1].rstrip().endswith("relink to 3.13")
+    assert lines[1].rstrip().endswith(f"relink to {MINOR}")
 
 
 def on_terminal(machine, columns, *words, answers=()):
@@ -242,7 +251,7 @@ def on_terminal(machine, columns, *words, answers=()):
 def test_what_asks_is_done_after_a_yes(tmp_path):
     """A minor that is missing is offered, on a terminal; programs say `--yes`."""
     machine = Machine(tmp_path, NEW)
-    make_venv(f"{machine.path}/a/.venv", f"{machine.path}/gone/3.11.1/bin/python3.11", library="python3.11")
+    make_venv(f"{machine.path}/a/.venv", f"{machine.path}/gone/{OTHER_MINOR}.1/bin/python{OTHER_MINOR}")
     machine.pyman("register", machine.path)
     expected = {"a/.venv": ["dangling open"]}
     assert machine.found("--fix", status=1) == expected
@@ -252,20 +261,21 @@ def test_what_asks_is_done_after_a_yes(tmp_path):
     status, text = on_terminal(machine, 200, "doctor", "--fix", answers=["n"])
     assert status == 1
     # The terminal may show the answer before the program has asked for it to the end.
-    assert re.search(r"install 3\.11 and relink to it\? \[y/N\]:\s*n", text), text
-    assert not (machine.runtimes / "3.11").exists()
+    assert re.search(rf"install {re.escape(OTHER_MINOR)} and relink to it\? \[y/N\]:\s*n", text), text
+    assert not (machine.runtimes / OTHER_MINOR).exists()
     status, text = on_terminal(machine, 200, "doctor", "--fix", answers=["y"])
     assert status == 0, text
     assert "1 repaired; 1 venv healthy" in text
     assert (
-        machine.run(machine.path / "a/.venv/bin/python", "-c", "import sys; print(sys.version_info[:2])") == "(3, 11)"
+        machine.run(machine.path / "a/.venv/bin/python", "-c", "import platform; print(platform.python_version())")
+        == OTHER
     )
     assert machine.found("--fix", status=0) == {}
 
 
 def test_yes_on_the_command_line(tmp_path):
     machine = Machine(tmp_path, NEW)
-    make_venv(f"{machine.path}/a/.venv", f"{machine.path}/gone/3.11.1/bin/python3.11", library="python3.11")
+    make_venv(f"{machine.path}/a/.venv", f"{machine.path}/gone/{OTHER_MINOR}.1/bin/python{OTHER_MINOR}")
     machine.pyman("register", machine.path)
     assert "`pyman doctor --fix` repairs" in machine.pyman("doctor", status=1).err
     told = machine.pyman("doctor", "--fix", status=1).err
@@ -302,7 +312,7 @@ def test_a_store_that_others_may_write_cannot_be_looked_at(tmp_path):
 def test_a_record_whose_venv_is_gone_is_forgotten_and_one_whose_disk_is_away_is_kept(tmp_path):
     machine = Machine(tmp_path, NEW)
     for name in ("gone", "disk/unmounted", "emptied"):
-        make_venv(f"{machine.path}/{name}/.venv", str(machine.python()), extra="version = 3.13\n")
+        make_venv(f"{machine.path}/{name}/.venv", str(machine.python()), extra=f"version = {MINOR}\n")
     os.symlink(f"{machine.path}/disk/unmounted/.venv", f"{machine.path}/pointer")
     machine.pyman("register", machine.path, machine.path / "pointer")
     (machine.path / "disk").rename(machine.path / ".away")

@@ -8,7 +8,8 @@ import shutil
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD
 from stage.venvs import call, peer
 
 MAKERS = {
@@ -34,7 +35,7 @@ def machine(tmp_path_factory):
     gone = machine.put(OLD, machine.path / "versions" / OLD)
     for maker, (tool, *options) in MAKERS.items():
         machine.venv(f"aged/{maker}", machine.python(OLD), *options, tool=tool)
-        machine.venv(f"broken/{maker}", gone / "bin/python3.13", *options, tool=tool)
+        machine.venv(f"broken/{maker}", gone / f"bin/python{MINOR}", *options, tool=tool)
         machine.venv(f"before/{maker}", machine.python(), *options, tool=tool)
         machine.venv(f"original/{maker}", machine.python(), *options, tool=tool)
     half = machine.venv("upgraded/venv", machine.python(OLD))

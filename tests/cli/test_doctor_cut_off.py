@@ -17,9 +17,8 @@ from pyman.effects.store import read_store
 from pyman.effects.transaction import Transaction
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.errors import PymanError
-from stage.machine import NEW, OLD, Machine
-
-PACKAGES = "lib/python3.13/site-packages"
+from stage.machine import Machine
+from stage.mirror import NEW, OLD, SITE
 
 
 def stale(machine, *options, tool):
@@ -32,7 +31,7 @@ def moved(machine, *options, tool):
     venv = machine.venv("before", machine.python(), *options, tool=tool)
     machine.give(venv)
     (venv.parent / "src").mkdir()
-    (venv / PACKAGES / "shop.pth").write_text(f"{venv.parent}/src\n")
+    (venv / SITE / "shop.pth").write_text(f"{venv.parent}/src\n")
     venv.parent.rename(machine.path / "a")
     return machine.path / "a/.venv"
 

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from stage.machine import NEW, Machine
+from stage.machine import Machine
+from stage.mirror import NEW, SITE
 from stage.venvs import write
 from stage.wheels import install_distribution
 
-SITE = "lib/python3.13/site-packages"
 POINTERS = {
     "a line": {"lib.pth": "@/src\n"},
     "a finder": {

@@ -12,11 +12,11 @@ import time
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import LIBRARY, MINOR, NEW, OLD, SITE
 from stage.venvs import make_venv, peer, write
 from stage.wheels import build_wheel
 
-SITE = "lib/python3.13/site-packages"
 NOBODY = 65534
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
 
@@ -52,10 +52,10 @@ def test_nothing_of_a_venv_is_executed(machine):
         "sitecustomize": old,
         # healthy and broken ones are looked at as well
         "healthy": str(machine.python()),
-        "dangling": f"{machine.path}/gone/3.13.5/bin/python3.13",
+        "dangling": f"{machine.path}/gone/{OLD}/bin/python{MINOR}",
     }
     for name, python in venvs.items():
-        venv = make_venv(f"{machine.path}/{name}/.venv", python, extra="version = 3.13\n")
+        venv = make_venv(f"{machine.path}/{name}/.venv", python, extra=f"version = {MINOR}\n")
         write(f"{venv}/{SITE}/trap.pth", trap(traces, f"{name}-pth"))
         for module in ("sitecustomize", "usercustomize", "os", "encodings/__init__"):
             write(f"{venv}/{SITE}/{module}.py", trap(traces, f"{name}-{module.replace('/', '-')}"))
@@ -67,9 +67,9 @@ def test_nothing_of_a_venv_is_executed(machine):
             write(f"{venv}/bin/python", program, 0o755)
         else:
             folder = f"{venv}/evil"
-            write(f"{folder}/bin/python3.13", program, 0o755)
-            write(f"{folder}/lib/python3.13/os.py")
-            os.symlink(f"{folder}/bin/python3.13", f"{venv}/bin/python")
+            write(f"{folder}/bin/python{MINOR}", program, 0o755)
+            write(f"{folder}/{LIBRARY}/os.py")
+            os.symlink(f"{folder}/bin/python{MINOR}", f"{venv}/bin/python")
             write(f"{venv}/pyvenv.cfg", f"home = {folder}/bin\n")
     # A folder that is searched while it is the working directory
     write(f"{machine.project}/sitecustomize.py", trap(traces, "cwd"))
@@ -119,7 +119,7 @@ def test_files_that_belong_to_uvs_cache_are_never_written_through(machine):
     }
     (machine.path / "before").rename(machine.path / "after")
     after = machine.path / "after/.venv"
-    text = (after / "pyvenv.cfg").read_text().replace("/3.13/", f"/{OLD}/")
+    text = (after / "pyvenv.cfg").read_text().replace(f"/{MINOR}/", f"/{OLD}/")
     (after / "pyvenv.cfg").unlink()
     write(str(after / "pyvenv.cfg"), text)
     (after / "bin/python").unlink()
@@ -203,7 +203,7 @@ def test_links_that_go_round_in_circles(machine):
     os.symlink("python3", f"{venv}/bin/python")
     os.symlink("loop", machine.path / "loop")
     os.symlink(machine.path, machine.path / "a/above")
-    make_venv(f"{machine.path}/b/.venv", f"{machine.path}/loop/bin/python3.13")
+    make_venv(f"{machine.path}/b/.venv", f"{machine.path}/loop/bin/python{MINOR}")
     (machine.path / "c").mkdir()
     os.symlink(".venv", machine.path / "c/.venv")
     found = machine.found(machine.path, status=1)
@@ -285,7 +285,7 @@ def test_a_file_of_another_user_in_ones_own_venv_stops_the_repair(machine):
     assert [one["status"] for one in answer["findings"]] == ["failed"]
     assert "another user" in answer["findings"][0]["message"]
     assert {name: what for name, what in machine.exact(venv).items() if name in before} == before
-    assert os.readlink(venv / "bin/python3.13") == str(machine.python(OLD))
+    assert os.readlink(venv / f"bin/python{MINOR}") == str(machine.python(OLD))
 
 
 @AS_ROOT
@@ -293,7 +293,7 @@ def test_an_interpreter_of_another_user_is_not_started(machine):
     """Neither to ask what it is, nor to verify what was written."""
     prefix = machine.put(NEW, machine.path / "theirs")
     shutil.rmtree(prefix / "include")
-    program = prefix / "bin/python3.13"
+    program = prefix / f"bin/python{MINOR}"
     program.unlink()
     write(str(program), f"#!/bin/sh\ntouch {machine.path}/started\n", 0o755)
     os.chown(program, NOBODY, NOBODY)
@@ -306,7 +306,7 @@ def test_an_interpreter_of_another_user_is_not_started(machine):
 def test_a_script_in_the_place_of_an_interpreter_is_somebodys_own(machine):
     """A wrapper is not replaced by a program, and not started, whatever else is wrong or wanted."""
     trace = machine.path / "started"
-    lost = make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/3.13.5/bin/python3.13")
+    lost = make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/{OLD}/bin/python{MINOR}")
     old = make_venv(f"{machine.path}/old/.venv", str(machine.python(OLD)))
     os.unlink(f"{lost}/bin/python")
     os.unlink(f"{old}/bin/python3")
@@ -327,7 +327,7 @@ def test_a_script_in_the_place_of_an_interpreter_is_somebodys_own(machine):
 
 
 def test_a_repair_that_fails_is_undone_and_says_why(machine):
-    """3.13.15 answers, and says that it is something else: what was written is taken back."""
+    """NEW answers, and says that it is something else: what was written is taken back."""
     venv = machine.venv("a", machine.python(OLD))
     machine.give(venv)
     other = machine.venv("b", machine.python(OLD))
@@ -353,8 +353,8 @@ def test_one_failure_does_not_stop_the_others(machine):
     good = machine.venv("good", machine.python(OLD))
     bad = machine.venv("bad", machine.python(OLD))
     machine.give(good)
-    (bad / "bin/python3.13").unlink()
-    (bad / "bin/python3.13").mkdir()
+    (bad / f"bin/python{MINOR}").unlink()
+    (bad / f"bin/python{MINOR}").mkdir()
     found = machine.found(machine.path, "--fix", status=1)
     assert found["good/.venv"] == ["stale-patch fixed"]
     machine.works(good)
@@ -410,7 +410,7 @@ def test_killed_while_it_mends(machine):
     machine.found("--fix", status=0)
     assert machine.found("--fix", status=0) == {}
     for venv in venvs:
-        assert state_of(venv) == (str(machine.python()), str(machine.python().parent), "3.13")
+        assert state_of(venv) == (str(machine.python()), str(machine.python().parent), MINOR)
         assert not [name for name in (*os.listdir(venv), *os.listdir(f"{venv}/bin")) if ".pyman-" in name]
 
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from stage.followers import make_venv
+from stage.mirror import OLD, SITE
 
 # What a Mac is to the one module that looks: files with these numbers have the flag.
 STARTER = """
@@ -26,7 +27,7 @@ sys.exit(main())
 
 @pytest.fixture
 def venv(home):
-    home.with_runtimes("3.13.5")
+    home.with_runtimes(OLD)
     return make_venv(home, "pyman", "v")
 
 
@@ -40,7 +41,7 @@ def doctor(home, hidden, *words):
 
 
 def test_it_is_found_and_replaced_by_a_file_that_is_not_hidden(home, venv):
-    [packages] = venv.glob("lib/python3.13/site-packages")
+    [packages] = venv.glob(SITE)
     (packages / "editable.pth").write_text(f"{home.project}/src\n")
     (packages / "other.pth").write_text("import os\n")
     os.link(packages / "other.pth", home.path / "another-name")

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD
 
 
 @pytest.fixture
@@ -18,7 +19,9 @@ def machine(tmp_path):
     machine.pyman("register", machine.path)
     machine.config = machine.path / "settings.toml"
     machine.environ["PYMAN_CONFIG"] = str(machine.config)
-    machine.links = {name: os.readlink(machine.path / name / ".venv/bin/python3.13") for name in ("archive/old", "now")}
+    machine.links = {
+        name: os.readlink(machine.path / name / f".venv/bin/python{MINOR}") for name in ("archive/old", "now")
+    }
     return machine
 
 
@@ -39,7 +42,7 @@ def test_in_one_place(machine):
     answer = machine.json("doctor", "--fix")
     assert (answer["summary"]["fixed"], answer["summary"]["ignored"]) == (1, 1)
     assert answer["changed"] == [str(machine.path / "now/.venv")]
-    assert os.readlink(machine.path / "archive/old/.venv/bin/python3.13") == machine.links["archive/old"]
+    assert os.readlink(machine.path / f"archive/old/.venv/bin/python{MINOR}") == machine.links["archive/old"]
     # The state of a venv is what it is.
     states = {os.path.relpath(one["path"], machine.path): one["state"] for one in machine.json("venvs")["venvs"]}
     assert states == {"archive/old/.venv": "stale-patch", "now/.venv": "healthy"}
@@ -83,4 +86,4 @@ def test_a_hint_repairs_nothing_beyond_what_was_asked_for(machine, words):
     assert f"`pyman doctor now{more} --fix`" in told.out + told.err
     assert "`pyman doctor --fix`" not in told.out + told.err
     machine.pyman("doctor", "now", "--fix", cwd=machine.path)
-    assert os.readlink(machine.path / "archive/old/.venv/bin/python3.13") == machine.links["archive/old"]
+    assert os.readlink(machine.path / f"archive/old/.venv/bin/python{MINOR}") == machine.links["archive/old"]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD, SITE
 from stage.venvs import write
 from stage.wheels import build_wheel, install_distribution
 
-SITE = "lib/python3.13/site-packages"
 CASES = [
     ("venv", "plain"),
     ("venv", "with space"),
@@ -193,7 +193,7 @@ def test_a_copy_keeps_what_it_shares_with_the_original(tmp_path):
 def test_it_moved_and_its_python_is_gone(tmp_path):
     machine = Machine(tmp_path, NEW)
     gone = machine.put(OLD, machine.path / "versions" / OLD)
-    venv = machine.venv("before", gone / "bin/python3.13")
+    venv = machine.venv("before", gone / f"bin/python{MINOR}")
     machine.give(venv)
     machine.pyman("register", venv)
     shutil.rmtree(machine.path / "versions")

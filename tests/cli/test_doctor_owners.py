@@ -7,20 +7,22 @@ import os
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine, wheels
+from cli.test_owners_keep import PY
+from stage.machine import Machine, wheels
+from stage.mirror import MINOR, NEW, OLD, OTHER_MINOR
 from stage.venvs import peer, write
 
 OWNERS = {
     ".local/share/pipx/venvs/spam": ("pipx", "pipx reinstall --python {alias} spam"),
     ".local/share/uv/tools/spam": ("uv", "uv tool upgrade --python {alias} spam"),
-    "toxed/.tox/py313": ("tox", "cd {home}/toxed && tox run --recreate -e py313"),
-    ".cache/pre-commit/repo1a2b/py_env-python3.13": ("pre-commit", ""),
+    f"toxed/.tox/{PY}": ("tox", f"cd {{home}}/toxed && tox run --recreate -e {PY}"),
+    f".cache/pre-commit/repo1a2b/py_env-python{MINOR}": ("pre-commit", ""),
 }
 
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    """The tools' own venvs on 3.13.5, and 3.13.15 behind the alias."""
+    """The tools' own venvs on OLD, and NEW behind the alias."""
     machine = Machine(tmp_path_factory.mktemp("owners"), OLD, NEW)
     machine.environ |= {
         "PIP_NO_INDEX": "1",
@@ -41,9 +43,14 @@ def machine(tmp_path_factory):
         f"[tox]\nskipsdist = true\n[testenv]\nskip_install = true\nbase_python = {old}\ndeps = spam\ncommands = spam\n"
     )
     write(f"{machine.path}/toxed/tox.ini", settings)
-    machine.run(peer("tox"), "run", "-q", "-e", "py313", cwd=machine.path / "toxed")
+    machine.run(peer("tox"), "run", "-q", "-e", PY, cwd=machine.path / "toxed")
     machine.run(
-        peer("virtualenv"), "-q", "--no-seed", "-p", old, machine.path / ".cache/pre-commit/repo1a2b/py_env-python3.13"
+        peer("virtualenv"),
+        "-q",
+        "--no-seed",
+        "-p",
+        old,
+        machine.path / f".cache/pre-commit/repo1a2b/py_env-python{MINOR}",
     )
     machine.pyman("register", machine.path / "toxed")
     machine.trees = {place: machine.exact(machine.path / place) for place in OWNERS}
@@ -62,7 +69,7 @@ def test_their_own_command_is_named_and_nothing_is_touched(machine):
         assert poetry["repair"] == f"run `pyman doctor {machine.poetry} --fix --foreign`"
         for place, (_, command) in OWNERS.items():
             ours = f"`pyman doctor {machine.path / place} --fix --foreign`"
-            theirs = command.format(alias=machine.python("3.13"), home=machine.path)
+            theirs = command.format(alias=machine.python(MINOR), home=machine.path)
             assert found[place]["repair"] == (f"run `{theirs}`, or {ours}" if theirs else f"run {ours}")
         assert {one["code"] for one in found.values()} == {"stale-patch"}
         assert {one["status"] for one in found.values()} == {"open"}
@@ -75,8 +82,8 @@ def test_their_own_command_is_named_and_nothing_is_touched(machine):
 
 @pytest.mark.parametrize("word", ["pin", "follow"])
 def test_pin_and_follow_leave_them_to_their_owner(machine, word):
-    answer = machine.pyman(word, machine.path / "toxed/.tox/py313", status=1)
-    assert f"pyman doctor {machine.path}/toxed/.tox/py313 --fix --foreign" in answer.err
+    answer = machine.pyman(word, machine.path / f"toxed/.tox/{PY}", status=1)
+    assert f"pyman doctor {machine.path}/toxed/.tox/{PY} --fix --foreign" in answer.err
 
 
 def test_with_foreign_all_are_repaired(machine):
@@ -104,7 +111,8 @@ def test_uv_sync_keeps_a_venv_before_and_after_the_alias_moved_and_after_a_relin
     """uv recreates a project's venv when its file names another patch release than runs: what is in it would be lost."""
     machine = Machine(tmp_path, OLD)
     write(
-        f"{machine.project}/pyproject.toml", '[project]\nname = "demo"\nversion = "1.0"\nrequires-python = ">=3.11"\n'
+        f"{machine.project}/pyproject.toml",
+        f'[project]\nname = "demo"\nversion = "1.0"\nrequires-python = ">={OTHER_MINOR}"\n',
     )
     followed = machine.venv("project", tool=tool)
     pinned = machine.venv("pinned", machine.python(OLD), tool=tool)

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
-from stage.mirror import copy_of_tree, mirror_folder
+from stage.machine import Machine
+from stage.mirror import LIBRARY, MINOR, NEW, OLD, OTHER, copy_of_tree, mirror_folder
 from stage.venvs import make_prefix, make_venv, write
-
-SITE = "lib/python3.13/site-packages"
 
 
 @pytest.fixture
@@ -42,22 +40,22 @@ RUNTIMES = ".local/share/pyman/runtimes"
 
 
 def test_an_alias_that_lags(machine):
-    machine.alias("3.13", OLD)
+    machine.alias(MINOR, OLD)
     venv = machine.venv("a", tool="pyman")
     machine.give(venv)
-    place = f"{RUNTIMES}/3.13"
+    place = f"{RUNTIMES}/{MINOR}"
     told = "error", "alias", place, f"point it at {NEW}"
     assert about(machine, "alias-stale") == (*told, "open")
     assert about(machine, "alias-stale", "--dry-run") == (*told, "planned")
-    assert os.readlink(machine.runtimes / "3.13") == OLD
+    assert os.readlink(machine.runtimes / MINOR) == OLD
     assert about(machine, "alias-stale", "--fix", status=0) == (*told, "fixed")
-    assert os.readlink(machine.runtimes / "3.13") == NEW
+    assert os.readlink(machine.runtimes / MINOR) == NEW
     machine.works(venv)
     assert machine.found("--fix", status=0) == {}
 
 
 def test_a_held_alias_is_where_the_rules_say(machine):
-    machine.pyman("hold", "3.13", OLD)
+    machine.pyman("hold", MINOR, OLD)
     assert machine.found(status=0) == {}
 
 
@@ -65,12 +63,12 @@ def test_a_held_alias_is_where_the_rules_say(machine):
 def test_an_alias_that_leads_nowhere(machine, harm):
     venv = machine.venv("a", tool="pyman")
     if harm == "dangling":
-        machine.alias("3.13", "3.13.7")
+        machine.alias(MINOR, f"{MINOR}.7")
     elif harm == "missing":
-        (machine.runtimes / "3.13").unlink()
+        (machine.runtimes / MINOR).unlink()
     else:
         machine.alias("3.12", "3.12.4")
-    name = "3.12" if harm == "nothing left" else "3.13"
+    name = "3.12" if harm == "nothing left" else MINOR
     repair = "remove it" if harm == "nothing left" else f"point it at {NEW}"
     assert about(machine, "alias-dangling") == ("error", "alias", f"{RUNTIMES}/{name}", repair, "open")
     assert about(machine, "alias-dangling", "--fix", status=0)[-1] == "fixed"
@@ -82,8 +80,8 @@ def test_an_alias_that_leads_nowhere(machine, harm):
 def test_the_alias_of_a_venv_comes_back_also_where_only_the_venv_is_looked_at(machine):
     """Its release is installed, so nothing has to be asked for."""
     venv = machine.venv("a", tool="pyman")
-    (machine.runtimes / "3.13").unlink()
-    told = "error", "venv", "a/.venv", f"point 3.13 at {NEW}"
+    (machine.runtimes / MINOR).unlink()
+    told = "error", "venv", "a/.venv", f"point {MINOR} at {NEW}"
     assert about(machine, "dangling", venv) == (*told, "open")
     assert (
         about(machine, "dangling", venv, "--dry-run") == about(machine, "dangling", "--dry-run") == (*told, "planned")
@@ -94,11 +92,11 @@ def test_the_alias_of_a_venv_comes_back_also_where_only_the_venv_is_looked_at(ma
 
 
 def test_a_folder_in_the_place_of_an_alias_is_not_touched(machine):
-    (machine.runtimes / "3.13").unlink()
-    (machine.runtimes / "3.13").mkdir()
-    mine = machine.runtimes / "3.13/mine"
+    (machine.runtimes / MINOR).unlink()
+    (machine.runtimes / MINOR).mkdir()
+    mine = machine.runtimes / f"{MINOR}/mine"
     mine.touch()
-    told = ("error", "alias", f"{RUNTIMES}/3.13", "move it away", "open")
+    told = ("error", "alias", f"{RUNTIMES}/{MINOR}", "move it away", "open")
     assert about(machine, "alias-blocked") == about(machine, "alias-blocked", "--fix") == told
     assert mine.exists()
 
@@ -107,19 +105,19 @@ def test_a_folder_in_the_place_of_an_alias_is_not_touched(machine):
 
 
 def break_interpreter(runtime):
-    (runtime / "bin/python3.13").unlink()
+    (runtime / f"bin/python{MINOR}").unlink()
 
 
 def break_library(runtime):
-    (runtime / "lib/python3.13/os.py").unlink()
+    (runtime / f"{LIBRARY}/os.py").unlink()
 
 
 def break_encodings(runtime):
-    shutil.rmtree(runtime / "lib/python3.13/encodings")
+    shutil.rmtree(runtime / f"{LIBRARY}/encodings")
 
 
 def break_ssl(runtime):
-    for path in (runtime / "lib/python3.13/lib-dynload").glob("_ssl.*"):
+    for path in (runtime / f"{LIBRARY}/lib-dynload").glob("_ssl.*"):
         path.unlink()
 
 
@@ -203,7 +201,7 @@ def test_an_adopted_python_that_became_another_release(machine):
     assert (changed["severity"], changed["kind"], changed["repair"]) == ("error", "runtime", "adopt it again")
     assert changed["message"] == f"{usr} is {NEW} now"
     assert only(machine.json("doctor", "--offline", "--fix", status=0), "adopted-changed")["status"] == "fixed"
-    assert sorted(os.listdir(machine.runtimes)) == ["3", "3.13", NEW]
+    assert sorted(os.listdir(machine.runtimes)) == ["3", MINOR, NEW]
     assert os.readlink(machine.runtimes / NEW) == str(usr)
     machine.works(venv)
     assert machine.found("--offline", "--fix", status=0) == {}
@@ -211,21 +209,21 @@ def test_an_adopted_python_that_became_another_release(machine):
 
 def test_an_adopted_python_that_became_another_minor(machine):
     """As a distribution's does when the distribution is upgraded: the interpreter of old is gone."""
-    usr = Path(copy_of_tree("3.11.2", str(machine.path / "usr")))
+    usr = Path(copy_of_tree(OTHER, str(machine.path / "usr")))
     machine.pyman("adopt", usr)
     shutil.rmtree(usr)
     machine.put(NEW, usr)
     shutil.rmtree(machine.runtimes / NEW)
-    machine.alias("3.13", OLD)
+    machine.alias(MINOR, OLD)
     changed = only(machine.json("doctor", "--offline", status=1), "adopted-changed")
     assert changed["message"] == f"{usr} is {NEW} now"
     assert only(machine.json("doctor", "--offline", "--fix", status=0), "adopted-changed")["status"] == "fixed"
-    assert sorted(os.listdir(machine.runtimes)) == ["3", "3.13", NEW, OLD]
+    assert sorted(os.listdir(machine.runtimes)) == ["3", MINOR, NEW, OLD]
     assert machine.found("--offline", "--fix", status=0) == {}
 
 
 def test_an_adopted_python_that_its_owner_removed(machine):
-    other = machine.put(OLD, machine.path / ".pyenv/versions/3.13.5")
+    other = machine.put(OLD, machine.path / f".pyenv/versions/{OLD}")
     machine.pyman("uninstall", OLD)
     machine.pyman("adopt", other)
     assert machine.found(status=0) == {}
@@ -237,10 +235,10 @@ def test_an_adopted_python_that_its_owner_removed(machine):
 
 
 def test_an_adopted_python_that_is_broken_is_its_owners_to_mend(machine):
-    other = machine.put(OLD, machine.path / ".pyenv/versions/3.13.5")
+    other = machine.put(OLD, machine.path / f".pyenv/versions/{OLD}")
     machine.pyman("uninstall", OLD)
     machine.pyman("adopt", other)
-    (other / "lib/python3.13/os.py").unlink()
+    (other / f"{LIBRARY}/os.py").unlink()
     before = machine.exact(other)
     _, kind, _, repair, status = about(machine, "runtime-broken", "--fix")
     assert (kind, repair, status) == ("runtime", f"repair {other} with the tool it belongs to", "open")
@@ -257,11 +255,11 @@ def test_a_venv_is_relinked_to_the_link_that_its_owner_keeps(tmp_path, owner):
     name = {"pyenv": "{}", "uv": "cpython-{}-linux-x86_64-gnu"}[owner]
     old = machine.put(OLD, parent / name.format(OLD))
     machine.put(NEW, parent / name.format(NEW))
-    link = parent / name.format("3.13")
+    link = parent / name.format(MINOR)
     link.symlink_to(name.format(OLD))
-    stale = machine.venv("stale", old / "bin/python3.13")
-    lost = machine.venv("lost", old / "bin/python3.13")
-    follows = machine.venv("follows", link / "bin/python3.13")
+    stale = machine.venv("stale", old / f"bin/python{MINOR}")
+    lost = machine.venv("lost", old / f"bin/python{MINOR}")
+    follows = machine.venv("follows", link / f"bin/python{MINOR}")
     machine.give(stale, lost, follows)
     # What the owner does: it moves its link, and removes the old release.
     link.unlink()
@@ -274,7 +272,9 @@ def test_a_venv_is_relinked_to_the_link_that_its_owner_keeps(tmp_path, owner):
     machine.found(machine.path, "--fix", status=0)
     for venv in (stale, lost, follows):
         machine.works(venv)
-        assert os.readlink(venv / "bin/python3.13" if (venv / "bin/python3.13").is_symlink() else venv / "bin/python")
+        assert os.readlink(
+            venv / f"bin/python{MINOR}" if (venv / f"bin/python{MINOR}").is_symlink() else venv / "bin/python"
+        )
         assert f"home = {link}/bin" in (venv / "pyvenv.cfg").read_text()
     assert {one["link"] for one in machine.json("venvs")["venvs"]} == {"alias"}
     assert machine.found(machine.path, "--fix", status=0) == {}
@@ -294,10 +294,10 @@ def test_a_venv_from_the_cache_of_a_ci_whose_patch_release_is_gone(tmp_path, mak
     machine.environ["PYMAN_ROOT"] = str(root)
     (root / "runtimes" / NEW / "pyman-runtime.toml").write_text(
         f'version = "{NEW}"\nvariant = "default"\nsha256 = ""\ninstalled_at = ""\n'
-        'library = "lib/python3.13"\nexecutable = "bin/python3.13"\n'
+        f'library = "{LIBRARY}"\nexecutable = "bin/python{MINOR}"\n'
     )
-    machine.alias("3.13", NEW)
-    machine.alias("3", "3.13")
+    machine.alias(MINOR, NEW)
+    machine.alias("3", MINOR)
     answer = machine.pyman("doctor", "--fix", ".venv", "--json").json
     assert [(one["code"], one["status"]) for one in answer["findings"]] == [("dangling", "fixed")]
     machine.works(venv)
@@ -339,7 +339,7 @@ def test_a_release_that_no_file_tells_is_asked_of_the_base_once(tmp_path):
     machine = Machine(tmp_path)
     usr = machine.put(NEW, machine.path / ".pyenv/versions/mine")
     shutil.rmtree(usr / "include")
-    venv = machine.venv("a", usr / "bin/python3.13")
+    venv = machine.venv("a", usr / f"bin/python{MINOR}")
     answer = machine.json("venvs", machine.path)
     assert answer["venvs"] == [
         {
@@ -374,7 +374,7 @@ def test_a_release_that_no_file_tells_is_asked_of_the_base_once(tmp_path):
 
 def test_a_newer_release_exists(tmp_path):
     machine = Machine(tmp_path, OLD)
-    told = ("info", "alias", f"{RUNTIMES}/3.13", "`pyman upgrade 3.13`", "open")
+    told = ("info", "alias", f"{RUNTIMES}/{MINOR}", f"`pyman upgrade {MINOR}`", "open")
     assert about(machine, "update-available", status=0) == told
     # `--fix` does not install what nobody asked for.
     assert about(machine, "update-available", "--fix", status=0) == told
@@ -464,7 +464,7 @@ def test_another_python_comes_before_the_shims(machine):
     assert machine.found(status=0, PATH=f"{shims}:{first}:/usr/bin:/bin") == {}
     assert machine.found(status=0, PATH=f"{first}:/usr/bin:/bin") == {}
     # An environment that is switched on comes first by right.
-    venv = make_venv(f"{machine.path}/on/.venv", str(machine.python()), extra="version = 3.13\n")
+    venv = make_venv(f"{machine.path}/on/.venv", str(machine.python()), extra=f"version = {MINOR}\n")
     assert machine.found(status=0, PATH=f"{venv}/bin:{shims}:/usr/bin:/bin") == {}
 
 
@@ -486,7 +486,7 @@ def test_a_runtime_that_finds_no_certificates(machine):
 
 def test_the_objects_that_programs_get(machine):
     """Every finding has the same keys, whatever it is about."""
-    machine.alias("3.13", OLD)
+    machine.alias(MINOR, OLD)
     answer = machine.json("doctor", status=1)
     assert list(answer) == ["schema", "changed", "findings", "summary", "fixes"]
     assert [list(one) for one in answer["findings"]] == [

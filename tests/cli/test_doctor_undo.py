@@ -10,11 +10,11 @@ import subprocess
 import pytest
 
 from cli.test_doctor import make_sick
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import LIBRARY, MINOR, NEW, OLD, SITE
 from stage.venvs import make_venv, write
 from stage.wheels import install_distribution
 
-SITE = "lib/python3.13/site-packages"
 FORTY = 40
 
 
@@ -53,7 +53,7 @@ def sick(tmp_path_factory):
     make_sick(machine)
     script = write(f"{machine.path}/sick/modes/.venv/bin/spam", "#!/bin/sh\n", 0o644)
     site = f"{machine.path}/sick/modes/.venv/{SITE}"
-    make_venv(f"{machine.path}/sick/modes/.venv", str(machine.python()), extra="version = 3.13\n")
+    make_venv(f"{machine.path}/sick/modes/.venv", str(machine.python()), extra=f"version = {MINOR}\n")
     install_distribution(site, "spam", "1.0", scripts={"spam": "spam:main"})
     os.chmod(script, 0o644)
     machine.pyman("register", machine.path / "sick")
@@ -169,18 +169,18 @@ def test_a_rebuild_is_not_taken_back_and_that_is_said(machine):
     machine.pyman("register", venv)
     machine.pyman("doctor", "--fix", "--yes")
     answer = machine.json("doctor", "--undo", venv, status=1)
-    command = f"`pyman rebuild {venv} -p 3.13`"
-    reason = f"it was recreated, and the old one was not kept; {command} recreates it for 3.13"
+    command = f"`pyman rebuild {venv} -p {MINOR}`"
+    reason = f"it was recreated, and the old one was not kept; {command} recreates it for {MINOR}"
     assert (answer["changed"], answer["left"]) == ([], [{"path": venv, "reason": reason}])
     assert answer["error"]["message"] == f"{venv.replace(str(machine.path), '~')} was not changed: {reason}"
 
 
 def test_an_alias_is_not_moved_back_and_that_is_said(machine):
-    machine.alias("3.13", OLD)
+    machine.alias(MINOR, OLD)
     machine.pyman("doctor", "--fix")
     answer = machine.json("doctor", "--undo", status=1)
     reason = "`pyman rollback` and `pyman hold` move an alias back"
-    assert answer["left"] == [{"path": str(machine.runtimes / "3.13"), "reason": reason}]
+    assert answer["left"] == [{"path": str(machine.runtimes / MINOR), "reason": reason}]
 
 
 def test_what_the_owner_remembers_goes_back_too(machine):
@@ -189,11 +189,11 @@ def test_what_the_owner_remembers_goes_back_too(machine):
     make_venv(folder, str(old), extra=f"version = {OLD}\n")
     metadata = {"python_version": f"Python {OLD}", "source_interpreter": {"__Path__": str(old), "__type__": "Path"}}
     write(f"{folder}/pipx_metadata.json", json.dumps(metadata))
-    poetry = f"{machine.path}/.cache/pypoetry/virtualenvs/demo-AbCd1234-py3.13"
+    poetry = f"{machine.path}/.cache/pypoetry/virtualenvs/demo-AbCd1234-py{MINOR}"
     make_venv(poetry, str(old), extra=f"version = {OLD}\n")
     envs = write(
         f"{os.path.dirname(poetry)}/envs.toml",
-        f'[demo-AbCd1234]\nminor = "3.13"\npatch = "{OLD}"\n\n[other]\npatch = "1"\n',
+        f'[demo-AbCd1234]\nminor = "{MINOR}"\npatch = "{OLD}"\n\n[other]\npatch = "1"\n',
     )
     before = contents(machine.path)
     fixed = machine.json("doctor", "--fix", "--foreign", status=None)
@@ -298,7 +298,7 @@ def test_a_line_goes_on_after_one_that_was_cut_off(machine):
 def test_a_repair_that_failed_is_not_written_down(machine):
     """The release that the venv would be linked to does not start."""
     [venv] = stale(machine, "a")
-    broken = machine.runtimes / NEW / "lib/python3.13/encodings/__init__.py"
+    broken = machine.runtimes / NEW / f"{LIBRARY}/encodings/__init__.py"
     broken.unlink()
     broken.write_text("raise SystemExit(3)\n")
     before = contents(machine.path / "a")

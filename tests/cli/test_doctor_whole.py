@@ -8,11 +8,11 @@ import struct
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import ABI, LIBRARY, MINOR, NEW, OLD, OTHER_ABI, OTHER_MINOR, SITE
 from stage.venvs import call
 from stage.wheels import install_distribution
 
-SITE = "lib/python3.13/site-packages"
 X86_64, AARCH64 = 62, 183
 
 
@@ -35,7 +35,7 @@ def make(machine, name="app", *options):
     call(machine.python(), "-B", "-m", "venv", "--without-pip", *options, venv, HOME=str(machine.path))
     machine.give(venv)
     cfg = venv / "pyvenv.cfg"
-    cfg.write_text(cfg.read_text().replace(f"version = {NEW}", "version = 3.13"))
+    cfg.write_text(cfg.read_text().replace(f"version = {NEW}", f"version = {MINOR}"))
     return venv
 
 
@@ -161,7 +161,7 @@ def test_modes_that_are_lost_later_are_seen_too(machine):
 
 def test_what_is_put_right_without_another_time_is_seen_too(machine):
     venv = make(machine)
-    compiled(venv, "fast", "deep/_fast.cpython-311-x86_64-linux-gnu.so")
+    compiled(venv, "fast", f"deep/_fast.{OTHER_ABI}-x86_64-linux-gnu.so")
     (venv / "bin/spam").chmod(0o644)
     for path in (venv / "bin", venv / SITE):
         os.utime(path, (1, 1))
@@ -173,13 +173,13 @@ def test_what_is_put_right_without_another_time_is_seen_too(machine):
 
 def test_a_base_that_may_not_be_executed(machine):
     base = machine.put(OLD, machine.here / "python")
-    shutil.copy(base / "bin/python3.13", base / "bin/new")
-    os.replace(base / "bin/new", base / "bin/python3.13")
+    shutil.copy(base / f"bin/python{MINOR}", base / "bin/new")
+    os.replace(base / "bin/new", base / f"bin/python{MINOR}")
     venv = machine.here / "app/.venv"
-    call(base / "bin/python3.13", "-B", "-m", "venv", "--without-pip", venv, HOME=str(machine.path))
-    (base / "bin/python3.13").chmod(0o644)
+    call(base / f"bin/python{MINOR}", "-B", "-m", "venv", "--without-pip", venv, HOME=str(machine.path))
+    (base / f"bin/python{MINOR}").chmod(0o644)
     [(code, message, _), *_] = findings(machine, venv)
-    assert (code, message) == ("not-executable", f"{base}/bin/python3.13 may not be executed")
+    assert (code, message) == ("not-executable", f"{base}/bin/python{MINOR} may not be executed")
     assert (
         machine.run(venv / "bin/python", "-c", "print(1)") == "1" if os.access(venv / "bin/python", os.X_OK) else True
     )
@@ -189,7 +189,7 @@ def test_a_base_that_may_not_be_executed(machine):
 # --- what is missing
 
 
-@pytest.mark.parametrize("what", ["lib", "lib/python3.13", SITE])
+@pytest.mark.parametrize("what", ["lib", LIBRARY, SITE])
 def test_the_folder_for_packages_was_deleted(machine, what):
     venv = make(machine)
     shutil.rmtree(venv / what)
@@ -250,7 +250,7 @@ def test_another_name_runs_another_python(machine, spoil, options):
 
 def test_a_name_of_another_minor_says_what_it_runs(machine):
     venv = make(machine)
-    (venv / "bin/python3.11").symlink_to("/usr/bin/python3.11")
+    (venv / f"bin/python{OTHER_MINOR}").symlink_to(f"/usr/bin/python{OTHER_MINOR}")
     (venv / "bin/python3").unlink()
     (venv / "bin/python3").symlink_to(venv / "bin/python")
     assert codes(machine, venv) == []
@@ -262,15 +262,15 @@ def test_a_name_of_another_minor_says_what_it_runs(machine):
 @pytest.mark.parametrize(
     ("files", "built_for"),
     [
-        (["_fast.cpython-311-x86_64-linux-gnu.so"], "cpython-311 x86_64-linux-gnu"),
-        (["_fast.cpython-313t-x86_64-linux-gnu.so"], "cpython-313t x86_64-linux-gnu"),
-        (["_fast.cpython-313-x86_64-linux-musl.so"], "cpython-313 x86_64-linux-musl"),
-        (["_fast.cpython-313-aarch64-linux-gnu.so"], "cpython-313 aarch64-linux-gnu"),
+        ([f"_fast.{OTHER_ABI}-x86_64-linux-gnu.so"], f"{OTHER_ABI} x86_64-linux-gnu"),
+        ([f"_fast.{ABI}t-x86_64-linux-gnu.so"], f"{ABI}t x86_64-linux-gnu"),
+        ([f"_fast.{ABI}-x86_64-linux-musl.so"], f"{ABI} x86_64-linux-musl"),
+        ([f"_fast.{ABI}-aarch64-linux-gnu.so"], f"{ABI} aarch64-linux-gnu"),
         (["_fast.pypy311-pp73-x86_64-linux-gnu.so"], "pypy311-pp73 x86_64-linux-gnu"),
-        (["_fast.cpython-313-x86_64-linux-gnu.so"], None),
+        ([f"_fast.{ABI}-x86_64-linux-gnu.so"], None),
         (["_fast.abi3.so"], None),
         (["_fast.so", "libfast.1.2.so"], None),
-        (["_fast.cpython-311-x86_64-linux-gnu.so", "_fast.cpython-313-x86_64-linux-gnu.so"], None),
+        ([f"_fast.{OTHER_ABI}-x86_64-linux-gnu.so", f"_fast.{ABI}-x86_64-linux-gnu.so"], None),
     ],
 )
 def test_modules_for_another_python(machine, files, built_for):
@@ -279,7 +279,7 @@ def test_modules_for_another_python(machine, files, built_for):
     if built_for is None:
         assert codes(machine, venv) == []
     else:
-        message = f"{files[0]} is compiled for {built_for}, which 3.13 does not load"
+        message = f"{files[0]} is compiled for {built_for}, which {MINOR} does not load"
         assert findings(machine, venv) == [("wrong-abi", message, "open")]
         assert findings(machine, venv, "--fix")[0][::2] == ("wrong-abi", "open")
 
@@ -287,13 +287,13 @@ def test_modules_for_another_python(machine, files, built_for):
 def test_modules_whose_names_do_not_say_it_are_for_another_processor(machine):
     venv = make(machine)
     compiled(venv, "fast", "_fast.abi3.so", "_other.so", machine=AARCH64)
-    message = "_fast.abi3.so and 1 more module are compiled for aarch64, which 3.13 does not load"
+    message = f"_fast.abi3.so and 1 more module are compiled for aarch64, which {MINOR} does not load"
     assert findings(machine, venv) == [("wrong-abi", message, "open")]
 
 
 def test_the_right_module_beside_the_one_that_a_package_lists(machine):
     venv = make(machine)
-    compiled(venv, "fast", "_fast.cpython-311-x86_64-linux-gnu.so")
+    compiled(venv, "fast", f"_fast.{OTHER_ABI}-x86_64-linux-gnu.so")
     (venv / SITE / "_fast.abi3.so").write_bytes(elf(X86_64))
     assert codes(machine, venv) == []
 
@@ -306,6 +306,6 @@ def test_a_module_that_no_package_lists(machine):
 
 def test_a_venv_that_is_pinned_or_held_back_is_not_thought_whole_for_that(machine):
     venv = make(machine)
-    compiled(venv, "fast", "_fast.cpython-311-x86_64-linux-gnu.so")
+    compiled(venv, "fast", f"_fast.{OTHER_ABI}-x86_64-linux-gnu.so")
     machine.pyman("pin", venv, OLD, "--yes")
     assert sorted(codes(machine, venv)) == ["pinned", "wrong-abi"]

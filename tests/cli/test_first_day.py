@@ -14,7 +14,8 @@ import subprocess
 import pytest
 
 from cli.test_owners_keep import TOOLS
-from stage.machine import NEW, OLD, Machine, wheels
+from stage.machine import Machine, wheels
+from stage.mirror import NEW, OLD
 from stage.venvs import peer, write
 
 # Further ones, each with its project: what makes it, and where it lies.

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from stage.home import installed_once, link_tree
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD, OTHER, OTHER_MINOR, as_here
 from stage.venvs import call, write
 
 GUIDE = Path(__file__).parents[2] / "docs/from-pyenv.md"
-OTHER = "3.11.2"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def machine(tmp_path):
 
 
 def test_doctor_says_that_pyman_has_none_of_these_pythons_yet(machine):
-    told = "6 venvs get no patch releases, and pyman has no Python 3.11 or Python 3.13: run `pyman adopt --all`, then "
+    told = f"6 venvs get no patch releases, and pyman has no Python {OTHER_MINOR} or Python {MINOR}: run `pyman adopt --all`, then "
     assert told in machine.pyman("doctor", "--search", status=None).err
     machine.pyman("adopt", "--all")
     assert "adopt" not in machine.pyman("doctor", status=None).err
@@ -54,7 +54,7 @@ def test_doctor_says_that_pyman_has_none_of_these_pythons_yet(machine):
 
 
 def test_the_guide_to_the_letter(machine):
-    blocks = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", as_here(GUIDE.read_text()), re.DOTALL)
     assert len(blocks) == 6
     done = []
     for number, block in enumerate(blocks, 1):
@@ -80,5 +80,5 @@ def test_the_guide_to_the_letter(machine):
         release = OTHER if path.endswith(("site/.venv", "old/.venv")) else NEW
         assert (row["state"], row["link"]) == ("healthy", "alias"), row
         assert machine.run(f"{path}/bin/python", "-c", code) == release
-    assert (machine.path / "code/data/.python-version").read_text() == "3.13\n"
+    assert (machine.path / "code/data/.python-version").read_text() == f"{MINOR}\n"
     assert "6 venvs checked: all healthy" in done[-1].out

@@ -10,13 +10,13 @@ import pytest
 
 from stage.followers import add_package, contents, library_of, make_venv, setting, site_packages, version_of
 from stage.home import link_tree
-from stage.mirror import MINOR, NEW, OLD, OTHER, OTHER_MINOR
+from stage.mirror import ABI, MINOR, NEW, OLD, OTHER, OTHER_MINOR, added_symbols
 
 EXTENSION = """\
 #include <Python.h>
-extern PyObject *_PyType_AllocNoTrack(PyTypeObject *, Py_ssize_t);
+extern void ADDED(void);
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "needs_new", NULL, -1, NULL};
-void *needed = (void *) _PyType_AllocNoTrack;
+void *needed = (void *) ADDED;
 PyMODINIT_FUNC PyInit_needs_new(void) { return PyModule_Create(&module); }
 """
 
@@ -95,20 +95,19 @@ def test_an_extension_that_needs_what_the_older_release_lacks_is_held_back(user,
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler")
-    if (OLD, NEW) != ("3.13.5", "3.13.15"):
-        pytest.skip(f"no symbol is known that {NEW} has and {OLD} has not")
+    symbol = added_symbols()[0]
     source = tmp_path / "needs_new.c"
-    source.write_text(EXTENSION)
+    source.write_text(EXTENSION.replace("ADDED", symbol))
     venv, other = make_venv(user, "pyman", "v"), make_venv(user, "venv", "other")
     command = [compiler, "-shared", "-fPIC", f"-I{user.runtimes}/{NEW}/include/python{MINOR}", source, "-o"]
     subprocess.run([*command, tmp_path / "needs_new.so"], check=True)
     compiled = (tmp_path / "needs_new.so").read_bytes()
-    add_package(venv, "needs-new", files={f"needs_new.cpython-{MINOR.replace('.', '')}-x86_64-linux-gnu.so": compiled})
+    add_package(venv, "needs-new", files={f"needs_new.{ABI}-x86_64-linux-gnu.so": compiled})
     imports = [venv / "bin/python", "-c", "import needs_new"]
     assert subprocess.run(imports, check=False, capture_output=True).returncode == 0
     # so it is: without the check the venv breaks
     user.pyman("rollback", MINOR, "--no-check")
-    assert b"_PyType_AllocNoTrack" in subprocess.run(imports, check=False, capture_output=True).stderr
+    assert symbol.encode() in subprocess.run(imports, check=False, capture_output=True).stderr
     user.pyman("unhold", MINOR)
 
     answer = user.json("rollback", MINOR)
@@ -116,7 +115,7 @@ def test_an_extension_that_needs_what_the_older_release_lacks_is_held_back(user,
     assert moved["venvs"] == {"followed": 1, "pinned": 0, "held_back": 1}
     [one] = moved["held_back"]
     assert one["path"] == str(venv)
-    assert "needs-new 1.0 needs _PyType_AllocNoTrack" in one["reason"]
+    assert f"needs-new 1.0 needs {symbol}" in one["reason"]
     assert f"{OLD} lacks" in one["reason"]
     assert setting(venv, "pyman-held-back").startswith(f"{NEW} needs-new 1.0")
     assert subprocess.run(imports, check=False, capture_output=True).returncode == 0

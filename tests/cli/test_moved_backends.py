@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stage.machine import NEW, Machine
+from stage.machine import Machine
+from stage.mirror import NEW, SITE
 from stage.venvs import write
 
 PROJECT = '[project]\nname = "lib"\nversion = "1"\ndescription = "d"\n'
@@ -90,7 +91,7 @@ def test_a_library_beside_the_project_moves_along(tmp_path, backend):
     findings = machine.json("doctor", new, "--fix", status=0)["findings"]
     assert [(one["code"], one["status"]) for one in findings] == [("moved", "fixed")]
     assert machine.found(new, status=0) == {}
-    site_packages = new / "app/.venv/lib/python3.13/site-packages"
+    site_packages = new / f"app/.venv/{SITE}"
     naming = [
         path.name for path in site_packages.rglob("*") if path.is_file() and f"{old}/".encode() in path.read_bytes()
     ]

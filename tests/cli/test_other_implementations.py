@@ -9,7 +9,8 @@ import stat
 import pytest
 
 from stage.implementations import PYPY, graalpy_in, pypy, pypy_in
-from stage.machine import NEW, Machine
+from stage.machine import Machine
+from stage.mirror import NEW, OLD, OTHER, OTHER_MINOR, SITE
 from stage.venvs import call, make_venv, peer, write
 from stage.wheels import install_distribution
 
@@ -28,10 +29,10 @@ KINDS = (
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """One venv of each kind, with a package, in a home that has Pythons 3.11 and 3.13 to link them to."""
+    """One venv of each kind, with a package, in a home that has CPython of two minors to link them to."""
     machine = Machine(tmp_path_factory.mktemp("pypy"), NEW)
-    machine.put("3.11.2")
-    machine.alias("3.11", "3.11.2")
+    machine.put(OTHER)
+    machine.alias(OTHER_MINOR, OTHER)
     base = pypy_in(f"{machine.path}/.pyenv/versions/pypy3.11-8.0.1")
     gone = pypy_in(f"{machine.path}/.pyenv/versions/pypy3.11-7.3.23")
     machine.pypy = base
@@ -93,7 +94,7 @@ def test_they_are_shown_as_what_they_are(made):
     assert f"runs PyPy 8.0.1 (Python {PYPY})" in made.pyman("info", venv).out
     listed = {one["path"] for one in made.json("venvs", "--python", "pypy3.11")["venvs"]}
     assert listed == set(map(str, made.venvs.values()))
-    for other in ("3.11", "pypy3.10", "pypy3.11-7.3.19", "graalpy"):
+    for other in (OTHER_MINOR, "pypy3.10", "pypy3.11-7.3.19", "graalpy"):
         assert made.json("venvs", "--python", other)["venvs"] == []
 
 
@@ -121,7 +122,7 @@ def test_a_cpython_in_the_same_home_is_no_answer_for_a_venv_of_pypy(tmp_path):
 
 @pytest.fixture
 def graal(tmp_path):
-    machine = Machine(tmp_path, NEW, "3.13.5")
+    machine = Machine(tmp_path, NEW, OLD)
     machine.graalpy = graalpy_in(f"{machine.path}/.pyenv/versions/graalpy-25.0.1")
     return machine
 
@@ -136,7 +137,7 @@ def test_a_venv_of_graalpy_is_left_alone(graal, name, what):
     else:
         venv = f"{graal.path}/g/.venv"
         call(f"{graal.graalpy}/bin/{name}", "-m", "venv", "--without-pip", venv)
-    install_distribution(f"{venv}/lib/python3.13/site-packages", "mine", "1.0")
+    install_distribution(f"{venv}/{SITE}", "mine", "1.0")
     if what == "gone":
         shutil.rmtree(graal.graalpy)
     before = graal.exact(graal.path / "g")
@@ -152,7 +153,7 @@ def test_a_venv_of_graalpy_is_left_alone(graal, name, what):
 def test_an_adopted_python_that_became_another_implementation(tmp_path):
     """`conda install pypy` into the folder that was adopted: it is told, and its venvs are not taken for CPython's."""
     machine = Machine(tmp_path, NEW)
-    place = machine.put("3.11.2", machine.path / "conda/envs/x")
+    place = machine.put(OTHER, machine.path / "conda/envs/x")
     machine.pyman("adopt", place)
     shutil.rmtree(place)
     pypy_in(str(place))
@@ -161,12 +162,12 @@ def test_an_adopted_python_that_became_another_implementation(tmp_path):
     ]
     assert (finding["code"], finding["status"]) == ("adopted-changed", "open")
     assert "is PyPy now" in finding["message"]
-    assert os.readlink(machine.runtimes / "3.11.2") == str(place)
+    assert os.readlink(machine.runtimes / OTHER) == str(place)
 
 
 def test_what_is_unknown_is_left_alone_too(tmp_path):
-    machine = Machine(tmp_path, NEW, "3.13.5")
-    venv = make_venv(f"{machine.path}/a/.venv", str(machine.python("3.13.5")), extra="implementation = RustPython\n")
+    machine = Machine(tmp_path, NEW, OLD)
+    venv = make_venv(f"{machine.path}/a/.venv", str(machine.python(OLD)), extra="implementation = RustPython\n")
     before = machine.exact(machine.path / "a")
     answer = machine.json("doctor", "--fix", "--yes", machine.path / "a")
     assert [one["code"] for one in answer["findings"]] == ["other-implementation"]
@@ -180,11 +181,11 @@ def test_what_is_unknown_is_left_alone_too(tmp_path):
 def test_pypy_does_not_count_as_a_user_of_the_python_beside_it(tmp_path):
     """A PyPy that lies in the prefix of an adopted CPython, as Debian's in /usr."""
     machine = Machine(tmp_path, NEW)
-    usr = machine.put("3.11.2", machine.path / "usr")
+    usr = machine.put(OTHER, machine.path / "usr")
     write(f"{usr}/bin/pypy3", b"\x7fELF", 0o755)
     machine.pyman("adopt", usr)
     venv = make_venv(f"{machine.path}/a/.venv", f"{usr}/bin/pypy3", library="pypy3.11")
     machine.pyman("register", venv)
-    assert machine.json("info", "3.11.2")["users"] == []
-    assert {one["version"]: one["venvs"] for one in machine.json("list")["runtimes"]}["3.11.2"] == 0
-    assert machine.json("uninstall", "3.11.2")["changed"] == ["3.11.2"]
+    assert machine.json("info", OTHER)["users"] == []
+    assert {one["version"]: one["venvs"] for one in machine.json("list")["runtimes"]}[OTHER] == 0
+    assert machine.json("uninstall", OTHER)["changed"] == [OTHER]

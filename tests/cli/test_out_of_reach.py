@@ -8,7 +8,8 @@ import shutil
 import pytest
 
 from stage.disks import mounted
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD
 from stage.venvs import make_venv
 
 
@@ -24,7 +25,7 @@ def states(machine):
 def test_a_project_that_was_removed_keeps_nothing(machine):
     """Also the only one in its folder: other projects lie beside that, on the same disk."""
     for place in ("code/deep/only/.venv", "code/foo/.venv", "other/.venv"):
-        make_venv(f"{machine.path}/{place}", str(machine.python(OLD)), extra="version = 3.13\n")
+        make_venv(f"{machine.path}/{place}", str(machine.python(OLD)), extra=f"version = {MINOR}\n")
         machine.pyman("register", machine.path / place)
     shutil.rmtree(machine.path / "code")
     assert states(machine) == {"other/.venv": "stale-patch"}
@@ -49,7 +50,7 @@ def test_a_disk_that_is_away_keeps_its_pythons(machine):
     disk.mkdir()
     venv = disk / "p/.venv"
     with mounted(disk, "-t", "tmpfs", "tmpfs"):
-        make_venv(str(venv), str(machine.python(OLD)), extra="version = 3.13\n")
+        make_venv(str(venv), str(machine.python(OLD)), extra=f"version = {MINOR}\n")
         machine.pyman("register", disk)
     assert states(machine) == {"disk/p/.venv": "unreachable"}
     answer = machine.json("doctor", "--fix", "--search")

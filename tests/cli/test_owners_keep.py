@@ -12,26 +12,29 @@ import subprocess
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine, wheels
+from stage.machine import Machine, wheels
+from stage.mirror import MINOR, NEW, OLD, SITE
 from stage.venvs import peer, write
 
-NOXFILE = """\
+PY = f"py{MINOR.replace('.', '')}"
+"""What tox calls its environment."""
+NOXFILE = f"""\
 import nox
 
-@nox.session(python=["3.13"], reuse_venv=True)
+@nox.session(python=["{MINOR}"], reuse_venv=True)
 def tests(session):
     session.run("python", "-V")
 """
 TOX = "[tox]\nskipsdist = true\n[testenv]\nskip_install = true\ncommands = python -V\n"
 POETRY = '[project]\nname = "p"\nversion = "0"\nrequires-python = ">=3.12"\n[tool.poetry]\npackage-mode = false\n'
 PROJECT = '[project]\nname = "p"\nversion = "0"\nrequires-python = ">=3.12"\n'
-HATCH = '[project]\nname = "p"\nversion = "0"\n[tool.hatch.envs.default]\nskip-install = true\npython = "3.13"\n'
-HOOK = """\
+HATCH = f'[project]\nname = "p"\nversion = "0"\n[tool.hatch.envs.default]\nskip-install = true\npython = "{MINOR}"\n'
+HOOK = f"""\
 repos:
 - repo: local
   hooks:
-  - {id: v, name: v, language: python, language_version: python3.13, entry: python -V, always_run: true,
-     pass_filenames: false}
+  - {{id: v, name: v, language: python, language_version: python{MINOR}, entry: python -V, always_run: true,
+     pass_filenames: false}}
 """
 
 TOOLS = {
@@ -39,16 +42,16 @@ TOOLS = {
     "pipx": ({}, "pipx install --backend uv --python {alias} spam", "pipx upgrade spam",
              ".local/share/pipx/venvs/spam", True),
     "uv": ({}, "uv tool install -q -p {old} spam", "uv tool upgrade spam", ".local/share/uv/tools/spam", False),
-    "poetry": ({"pyproject.toml": POETRY}, "poetry -n env use 3.13", "poetry -n env use 3.13",
-               ".cache/pypoetry/virtualenvs/*-py3.13", False),
-    "tox": ({"tox.ini": TOX}, "tox run -q -e py313", "tox run -e py313", "project/.tox/py313", True),
-    "nox": ({"noxfile.py": NOXFILE}, "nox -s tests", "nox -s tests", "project/.nox/tests-3-13", True),
+    "poetry": ({"pyproject.toml": POETRY}, f"poetry -n env use {MINOR}", f"poetry -n env use {MINOR}",
+               f".cache/pypoetry/virtualenvs/*-py{MINOR}", False),
+    "tox": ({"tox.ini": TOX}, f"tox run -q -e {PY}", f"tox run -e {PY}", f"project/.tox/{PY}", True),
+    "nox": ({"noxfile.py": NOXFILE}, "nox -s tests", "nox -s tests", f"project/.nox/tests-{MINOR.replace('.', '-')}", True),
     "hatch": ({"pyproject.toml": HATCH}, "hatch env create", "hatch run python -V",
               ".local/share/hatch/env/virtual/p/*/p", True),
     "pdm": ({"pyproject.toml": PROJECT}, "pdm use -f {alias}", "pdm run python -V",
             "project/.venv", True),
     "pre-commit": ({".pre-commit-config.yaml": HOOK}, "pre-commit run -a", "pre-commit run -a",
-                   ".cache/pre-commit/repo*/py_env-python3.13", True),
+                   f".cache/pre-commit/repo*/py_env-python{MINOR}", True),
 }  # fmt: skip
 
 
@@ -111,24 +114,24 @@ def test_the_owner_keeps_its_environment(tmp_path, tool):
         owned.is_kept(NEW if owned.follows else OLD)
     machine.pyman("doctor", "--fix", "--foreign", status=None)
     owned.is_kept(NEW)
-    machine.pyman("rollback", "3.13")
+    machine.pyman("rollback", MINOR)
     owned.is_kept(OLD)
-    machine.pyman("unhold", "3.13")
+    machine.pyman("unhold", MINOR)
     owned.is_kept(NEW)
     # Held back by a package that does not fit.
-    machine.pyman("rollback", "3.13")
-    [library] = owned.venv.glob("lib/python3.13/site-packages")
+    machine.pyman("rollback", MINOR)
+    [library] = owned.venv.glob(SITE)
     write(
         f"{library}/fussy-1.dist-info/METADATA",
-        "Metadata-Version: 2.1\nName: fussy\nVersion: 1\nRequires-Python: <3.13.10\n",
+        f"Metadata-Version: 2.1\nName: fussy\nVersion: 1\nRequires-Python: <{NEW}\n",
     )
-    machine.pyman("unhold", "3.13")
+    machine.pyman("unhold", MINOR)
     owned.is_kept(OLD)
     machine.pyman("doctor", "--fix", "--foreign", status=None)
     owned.is_kept(OLD)
     shutil.rmtree(library / "fussy-1.dist-info")
-    machine.pyman("rollback", "3.13")
-    machine.pyman("unhold", "3.13")
+    machine.pyman("rollback", MINOR)
+    machine.pyman("unhold", MINOR)
     owned.is_kept(NEW)
     machine.pyman("uninstall", OLD)
     owned.is_kept(NEW)

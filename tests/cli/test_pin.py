@@ -85,7 +85,7 @@ def test_what_cannot_be(machine):
         library="python3.12",
     )
     for words, said in [
-        (("pin", venv, "3.13.7"), "Python 3.13.7 is not in the store"),
+        (("pin", venv, f"{MINOR}.7"), f"Python {MINOR}.7 is not in the store"),
         (("pin", venv, "3.12.2"), "Python 3.12.2 is not in the store"),
         (("pin", venv, MINOR), "is not a patch release"),
         (("pin", "nowhere"), "there is no venv"),
@@ -109,7 +109,7 @@ def test_never_across_a_minor(machine):
 
 
 def test_a_pin_survives_a_relink_elsewhere(machine):
-    """Somebody else's 3.13.5 goes: the store has that release, so that is where the pin stays."""
+    """Somebody else's OLD goes: the store has that release, so that is where the pin stays."""
     venv = machine.venv("a", machine.python(OLD), tool="pyman")
     machine.give(venv)
     text = (venv / "pyvenv.cfg").read_text().replace(f"{machine.runtimes}/{OLD}", f"{machine.path}/gone/{OLD}")

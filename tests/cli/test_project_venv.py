@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from stage.home import Home
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, OLD, SITE, mirror_folder
 from stage.somebody import SOMEBODY, as_root
 from stage.wheels import install_distribution
 
@@ -20,7 +20,7 @@ MINE = ("main.py", "src/code.py", ".git/HEAD", "bin/run", "lib/mod.c", "doc/inde
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    home = Home(tmp_path_factory.mktemp("shared"), mirror_folder()).with_runtimes("3.13.5")
+    home = Home(tmp_path_factory.mktemp("shared"), mirror_folder()).with_runtimes(OLD)
     home.pyman("venv", "warm")
     return home
 
@@ -46,9 +46,9 @@ def files(folder):
 def project(user):
     """A project whose folder is the venv, as `python -m venv .` makes it, with a package."""
     write(user.project, *MINE)
-    user.run(user.runtimes / "3.13/bin/python3.13", "-B", "-m", "venv", "--without-pip", user.project)
+    user.run(user.runtimes / f"{MINOR}/bin/python{MINOR}", "-B", "-m", "venv", "--without-pip", user.project)
     (user.project / ".gitignore").write_text("*.o\n")
-    site = user.project / "lib/python3.13/site-packages"
+    site = user.project / SITE
     install_distribution(str(site), "spam", "1.0", scripts={"spam": "spam:main"})
     record(user.project, site / "spam-1.0.dist-info", {"share/man/spam.1": "of spam", "etc/spam.conf": "of spam"})
     return user
@@ -122,7 +122,7 @@ def test_clearing_with_a_yes_makes_another_venv_around_the_project(project):
 def test_what_a_package_put_there_and_somebody_changed_stays(project):
     """RECORD is what a repository may say too: only what still has the recorded content is the package's."""
     (project.project / "etc/spam.conf").write_text("changed by its user")
-    site = project.project / "lib/python3.13/site-packages/spam-1.0.dist-info"
+    site = project.project / f"{SITE}/spam-1.0.dist-info"
     with open(site / "RECORD", "a") as file:
         file.write(
             f"../../../src/code.py,{hash_of('another')},7\n../../../main.py,,\n../../../.git/HEAD,{hash_of('mine')},4\n"
@@ -148,7 +148,7 @@ def test_parts_that_are_links_are_not_looked_behind(project, tmp_path):
     [
         ((), False),
         ((".lock", "CACHEDIR.TAG", "pip-selfcheck.json", "__pycache__/x.pyc"), False),  # of tools
-        (("bin/mine", "share/mine", "lib/python3.13/site-packages/mine.py"), False),  # below the top
+        (("bin/mine", "share/mine", f"{SITE}/mine.py"), False),  # below the top
         ((".pyvenv.cfg.pyman-999999999-0011aabb", ".pyman-unfinished"), False),  # pyman's own litter
         (("src/spam/.git/HEAD",), True),  # checked out by pip, and perhaps worked on
         ((".pyman-old-1-abcdef/pyvenv.cfg",), True),  # what no journal tells of
@@ -181,7 +181,7 @@ def test_notes_of_tools_are_told_from_files_of_projects(user):
 def test_what_packages_put_at_the_top_goes_with_them(user):
     user.pyman("venv", "v", "--without-pip")
     venv = user.project / "v"
-    site = venv / "lib/python3.13/site-packages"
+    site = venv / SITE
     install_distribution(str(site), "spam", "1.0")
     record(venv, site / "spam-1.0.dist-info", {"LICENSE": "of spam", "tests/a/b.py": "of spam"})
     (venv / "tests/mine.py").write_text("mine")
@@ -206,7 +206,7 @@ def test_what_belongs_to_another_user_is_not_ours(user):
 def test_what_holds_the_home_or_the_store_is_no_venv_to_be_removed(yes, place, user):
     """`python -m venv ~/.local`: at its top there are names of a venv alone, and the user's data in `share`."""
     folder = user.path / place
-    (folder / "pyvenv.cfg").write_text(f"home = {user.runtimes}/3.13/bin\nversion = 3.13.5\n")
+    (folder / "pyvenv.cfg").write_text(f"home = {user.runtimes}/{MINOR}/bin\nversion = {OLD}\n")
     try:
         before = user.tree(user.path)
         for words in (("venv", "--clear", *yes), ("venvs", "--remove", *yes), ("rebuild", "--force")):

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from stage.implementations import graalpy_in, other_folder, pypy, pypy_in
-from stage.machine import NEW, Machine
-from stage.mirror import mirror_folder
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD, SITE, mirror_folder
 from stage.rebuilding import place_program
 from stage.venvs import call, peer
 from stage.wheels import build_wheel, install_distribution
@@ -91,7 +91,7 @@ def aliases(machine):
 def test_adopted_pypys_are_ordered_by_their_own_version(machine):
     for release in ("7.3.19", "8.0.1", "7.3.18"):
         machine.adopt(release)
-    assert aliases(machine) == {"3": "3.13", "3.13": NEW, "pypy3.11": "pypy3.11-8.0.1"}
+    assert aliases(machine) == {"3": MINOR, MINOR: NEW, "pypy3.11": "pypy3.11-8.0.1"}
     for release in RELEASES:
         one = listed(machine)[f"pypy3.11-{release}"]
         assert (one["implementation"], one["implementation_version"], one["version"]) == (
@@ -312,35 +312,35 @@ def test_graalpy_is_adopted_listed_and_followed_and_never_changed(tmp_path):
     """A stand-in: a CPython in its layout. No real one was run."""
     machine = Machine(tmp_path, NEW)
     versions = f"{machine.path}/.pyenv/versions"
-    machine.pyman("adopt", graalpy_in(f"{versions}/graalpy3.13-25.3.0", "3.13.5", "25.3.0"))
-    link = machine.runtimes / "graalpy3.13/bin/graalpy"
+    machine.pyman("adopt", graalpy_in(f"{versions}/graalpy{MINOR}-25.3.0", OLD, "25.3.0"))
+    link = machine.runtimes / f"graalpy{MINOR}/bin/graalpy"
     venv, pure = machine.path / "shop/.venv", machine.path / "pure/.venv"
     for one in (venv, pure):
         call(link, "-m", "venv", "--without-pip", one, HOME=str(machine.path))
         machine.pyman("register", one)
         assert os.readlink(one / "bin/graalpy") == str(link)
     before = machine.exact(machine.path / "shop"), machine.exact(machine.path / "pure")
-    (moved,) = machine.json("adopt", graalpy_in(f"{versions}/graalpy3.13-25.3.1", "3.13.15", "25.3.1"))["moved"]
-    assert (moved["alias"], moved["to"], moved["venvs"]["followed"]) == ("graalpy3.13", "graalpy3.13-25.3.1", 2)
+    (moved,) = machine.json("adopt", graalpy_in(f"{versions}/graalpy{MINOR}-25.3.1", NEW, "25.3.1"))["moved"]
+    assert (moved["alias"], moved["to"], moved["venvs"]["followed"]) == (f"graalpy{MINOR}", f"graalpy{MINOR}-25.3.1", 2)
     row = rows(machine)[str(venv)]
     assert [row[key] for key in ("implementation", "implementation_version", "python", "link", "state")] == [
-        *("graalpy", "25.3.1", "3.13.15", "alias"),
+        *("graalpy", "25.3.1", NEW, "alias"),
         "other-implementation",
     ]
     machine.pyman("doctor", "--fix", "--yes", "--foreign", machine.path)
     for words in (("rebuild", venv), ("pin", venv), ("follow", venv)):
         assert machine.json(*words, "--yes", status=1)["error"]["code"] == "unsupported"
     assert (machine.exact(machine.path / "shop"), machine.exact(machine.path / "pure")) == before
-    refused = machine.json("venv", "new", "-p", "graalpy3.13", status=1)["error"]
+    refused = machine.json("venv", "new", "-p", f"graalpy{MINOR}", status=1)["error"]
     assert refused["code"] == "unsupported"
     assert "-m venv" in refused["hint"]
     assert not (machine.project / "new").exists()
     # What does not fit cannot be held back without a change of it: the alias stays.
-    (pure / "lib/python3.13/site-packages/hello.graalpy253-313-native-x86_64-linux.so").write_bytes(b"\x7fELF")
-    graalpy_in(f"{versions}/graalpy3.13-26.0.0", "3.13.15", "26.0.0")
-    answer = machine.json("adopt", f"{versions}/graalpy3.13-26.0.0", status=1)
+    (pure / f"{SITE}/hello.graalpy253-313-native-x86_64-linux.so").write_bytes(b"\x7fELF")
+    graalpy_in(f"{versions}/graalpy{MINOR}-26.0.0", NEW, "26.0.0")
+    answer = machine.json("adopt", f"{versions}/graalpy{MINOR}-26.0.0", status=1)
     assert answer["error"]["code"] == "cannot-hold-back"
-    assert os.readlink(machine.runtimes / "graalpy3.13") == "graalpy3.13-25.3.1"
+    assert os.readlink(machine.runtimes / f"graalpy{MINOR}") == f"graalpy{MINOR}-25.3.1"
 
 
 @pytest.fixture
@@ -395,7 +395,7 @@ def test_install_upgrade_and_mirror(machine, mirror, tmp_path):
     assert machine.json("prune", "--no-search")["removed"][0]["implementation_version"] == "7.3.18"
 
     made = tmp_path / "made"
-    machine.pyman("mirror", made, "pypy3.11", "pypy3.11-7.3.19", "3.13")
+    machine.pyman("mirror", made, "pypy3.11", "pypy3.11-7.3.19", MINOR)
     machine.environ["PYMAN_MIRROR"] = str(made)
     assert machine.json("install", "pypy3.11-7.3.19")["changed"] == ["pypy3.11-7.3.19"]
     assert machine.pyman("mirror", made, "pypy3.11").out.endswith("is there already\n")
@@ -419,7 +419,7 @@ def test_a_local_archive_and_one_that_is_damaged(machine, mirror):
     shutil.copy(archive, named)
     error = machine.json("install", "--from", named, status=1)["error"]
     assert "holds pypy3.11-8.0.1, not pypy3.11-7.3.19" in error["message"]
-    graalpy = machine.path / "graalpy3.13-25.3.1-linux-amd64.tar.gz"
+    graalpy = machine.path / f"graalpy{MINOR}-25.3.1-linux-amd64.tar.gz"
     graalpy.write_bytes(b"")
     assert machine.json("install", "--from", graalpy, status=1)["error"]["code"] == "unsupported"
     assert sorted(os.listdir(machine.runtimes)) == before
@@ -457,11 +457,11 @@ def test_shims_and_completion(machine, tmp_path):
         return done.stdout.strip() or done.stderr
 
     assert [runs(name) for name in ("pypy", "pypy3", "pypy3.11", "python3")] == ["8.0.1", "8.0.1", "8.0.1", NEW]
-    (machine.project / ".python-version").write_text("3.13\npypy3.11-7.3.19\n")
+    (machine.project / ".python-version").write_text(f"{MINOR}\npypy3.11-7.3.19\n")
     assert [runs(name) for name in ("pypy", "pypy3.11", "python")] == ["7.3.19", "7.3.19", NEW]
     assert machine.json("which", "pypy3", cwd=machine.project)["implementation_version"] == "7.3.19"
     (machine.project / ".python-version").write_text("pypy3.11\n")
-    assert [runs(name) for name in ("python", "python3", "pypy3", "python3.13")] == ["8.0.1", "8.0.1", "8.0.1", NEW]
+    assert [runs(name) for name in ("python", "python3", "pypy3", f"python{MINOR}")] == ["8.0.1", "8.0.1", "8.0.1", NEW]
     assert "has no program `pip`" in runs("pip")
     assert machine.pyman(
         "run", "-p", "pypy3.11", "--", "python", "-c", "import sys; print(sys.implementation.name)"

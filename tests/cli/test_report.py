@@ -9,7 +9,8 @@ import stat
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import NEW, OLD
 
 
 @pytest.fixture

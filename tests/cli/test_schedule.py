@@ -19,7 +19,8 @@ from pyman.core.schedule import DAILY, Schedule, launchd_plist
 from pyman.effects import timers
 from pyman.effects.places import read_places
 from stage.home import PACKAGE
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD
 from stage.venvs import make_venv, write
 
 CRONTAB = """\
@@ -164,7 +165,7 @@ def test_what_cron_starts_is_the_upkeep(installed):
     answer = subprocess.run(["/bin/sh", "-c", command], env=bare, cwd="/", capture_output=True, text=True, check=False)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
     last = home.json("schedule")["last"]
-    assert last["upgraded"] == [{"alias": "3.13", "from": OLD, "to": NEW}]
+    assert last["upgraded"] == [{"alias": MINOR, "from": OLD, "to": NEW}]
     assert (home.path / "ca che%41").is_dir()
 
 
@@ -277,7 +278,7 @@ def test_words_that_mean_nothing(machine, words):
 
 def test_a_run_upgrades_looks_and_repairs_what_it_may(installed, tmp_path):
     home = installed
-    follows = make_venv(f"{home.path}/follows/.venv", str(home.python("3.13")))
+    follows = make_venv(f"{home.path}/follows/.venv", str(home.python(MINOR)))
     stale = make_venv(f"{home.path}/stale/.venv", str(home.python(OLD)))
     found = make_venv(f"{home.path}/found/.venv", str(home.python(OLD)))
     for venv in (follows, stale):
@@ -285,19 +286,19 @@ def test_a_run_upgrades_looks_and_repairs_what_it_may(installed, tmp_path):
     home.pyman("venvs", "--search", cwd=tmp_path)
     planned = home.run_upkeep("--fix", "--dry-run")
     assert not (home.root / "upkeep").exists()
-    assert planned["upgraded"] == [{"alias": "3.13", "from": OLD, "to": NEW}]
+    assert planned["upgraded"] == [{"alias": MINOR, "from": OLD, "to": NEW}]
     last = home.run_upkeep("--fix")
-    assert last["upgraded"] == [{"alias": "3.13", "from": OLD, "to": NEW}]
+    assert last["upgraded"] == [{"alias": MINOR, "from": OLD, "to": NEW}]
     assert [(one["code"], one["path"]) for one in last["fixed"]] == [("unfollowed", str(stale))] or [
         (one["code"], one["path"]) for one in last["fixed"]
     ] == [("stale-patch", str(stale))]
     # Only a search has found it: it is said, and left alone.
     assert [one["path"] for one in last["left"]] == [str(found)]
-    assert os.readlink(f"{found}/bin/python").endswith(f"{OLD}/bin/python3.13")
+    assert os.readlink(f"{found}/bin/python").endswith(f"{OLD}/bin/python{MINOR}")
     assert last["status"] == "left"
     assert home.json("schedule")["last"] == last
     told = home.pyman("schedule").out
-    assert f"3.13: {OLD} -> {NEW}" in told
+    assert f"{MINOR}: {OLD} -> {NEW}" in told
     assert str(found) in told
     assert (home.root / "notice").read_text() == "pyman: 1 without the newest patch release; run `pyman doctor`\n"
 
@@ -312,7 +313,7 @@ def test_without_fix_nothing_is_repaired(installed):
 @pytest.fixture
 def service(installed):
     """A process that runs through the alias."""
-    python = installed.root / "runtimes/3.13/bin/python3.13"
+    python = installed.root / f"runtimes/{MINOR}/bin/python{MINOR}"
     with subprocess.Popen(
         [python, "-c", "print(flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -324,10 +325,10 @@ def service(installed):
 def test_an_alias_in_use_stays_until_a_person_moves_it(installed, service):
     home = installed
     last = home.run_upkeep("--fix")
-    assert os.readlink(home.root / "runtimes/3.13") == OLD
+    assert os.readlink(home.root / f"runtimes/{MINOR}") == OLD
     assert (home.root / "runtimes" / NEW).is_dir()
     [waits] = last["waiting"]
-    assert (waits["alias"], waits["from"], waits["to"]) == ("3.13", OLD, NEW)
+    assert (waits["alias"], waits["from"], waits["to"]) == (MINOR, OLD, NEW)
     assert str(service.pid) in waits["users"][0]
     assert [one["code"] for one in last["left"]] == ["restart-needed"]
     [finding] = [one for one in home.json("doctor")["findings"] if one["kind"] == "alias"]
@@ -335,9 +336,9 @@ def test_an_alias_in_use_stays_until_a_person_moves_it(installed, service):
     assert str(service.pid) in finding["message"]
     # And the next day.
     assert home.run_upkeep("--fix")["waiting"] == [waits]
-    assert os.readlink(home.root / "runtimes/3.13") == OLD
+    assert os.readlink(home.root / f"runtimes/{MINOR}") == OLD
     moved = home.json("upgrade")
-    assert [(one["alias"], one["to"]) for one in moved["moved"]] == [("3.13", NEW)]
+    assert [(one["alias"], one["to"]) for one in moved["moved"]] == [(MINOR, NEW)]
     assert moved["waiting"] == []
     assert moved["moved"][0]["processes"][0]["pid"] == service.pid
     assert home.json("doctor")["findings"] == []
@@ -347,13 +348,13 @@ def test_doctor_of_a_person_moves_it_too(installed, service):
     installed.run_upkeep()
     fixed = installed.json("doctor", "--fix")["findings"]
     assert [(one["code"], one["status"]) for one in fixed] == [("restart-needed", "fixed")]
-    assert os.readlink(installed.root / "runtimes/3.13") == NEW
+    assert os.readlink(installed.root / f"runtimes/{MINOR}") == NEW
 
 
 def test_the_settings_let_it_move(installed, service):
     write(f"{installed.path}/.config/pyman/config.toml", "move-running = true\n")
     last = installed.run_upkeep()
-    assert (last["waiting"], last["upgraded"]) == ([], [{"alias": "3.13", "from": OLD, "to": NEW}])
+    assert (last["waiting"], last["upgraded"]) == ([], [{"alias": MINOR, "from": OLD, "to": NEW}])
 
 
 def test_two_at_once_one_works(installed):

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from stage.disks import dead_disk, mounted
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD
 from stage.somebody import SOMEBODY, as_root
 from stage.venvs import make_prefix, make_venv, write
 
@@ -24,7 +25,7 @@ def machine(tmp_path):
     return Machine(tmp_path, OLD, NEW)
 
 
-def put(machine, *places, release="3.13"):
+def put(machine, *places, release=MINOR):
     for place in places:
         make_venv(f"{machine.path}/{place}", str(machine.python(release)))
 
@@ -71,7 +72,7 @@ def test_the_first_look_finds_every_venv_of_the_home(machine, tmp_path):
 def test_one_line_says_what_is_there(machine):
     put(machine, "a/.venv", "b/.venv")
     put(machine, "c/.venv", "d/.venv", release=OLD)
-    make_venv(f"{machine.path}/e/.venv", f"{machine.path}/gone/3.13.1/bin/python3.13")
+    make_venv(f"{machine.path}/e/.venv", f"{machine.path}/gone/{MINOR}.1/bin/python{MINOR}")
     assert machine.pyman("venvs", "--search").err == "5 venvs: 2 stale, 1 broken; see `pyman doctor`\n"
     assert machine.pyman("venvs", "--search", "-q").err == ""
 
@@ -167,7 +168,7 @@ def test_on_a_terminal_it_is_made_once_a_day(machine):
     # Nothing else waits for a search.
     searched_ago(machine, 2 * DAY)
     before = time.read_text()
-    for words in (("list",), ("info", "3.13"), ("hold", "3.13"), ("venv", "v", "--without-pip"), ("find",)):
+    for words in (("list",), ("info", MINOR), ("hold", MINOR), ("venv", "v", "--without-pip"), ("find",)):
         on_terminal(machine, *words)
     assert time.read_text() == before
 

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD, SITE
 from stage.venvs import make_venv, write
 from stage.wheels import install_distribution
 
@@ -24,10 +25,10 @@ def staged(machine, layout, python=None, **more):
         f"{machine.path}/{place}",
         str(python or machine.python(OLD)),
         activate=meant_for,
-        extra="version = 3.13.5\n",
+        extra=f"version = {OLD}\n",
         **more,
     )
-    info = install_distribution(f"{venv}/lib/python3.13/site-packages", "spam", "1.0", scripts={"spam": "spam:main"})
+    info = install_distribution(f"{venv}/{SITE}", "spam", "1.0", scripts={"spam": "spam:main"})
     write(f"{venv}/bin/spam", f"#!{meant_for}/bin/python\nimport spam\n", 0o755)
     with open(f"{info}/RECORD", "a", encoding="utf-8") as record:
         record.write("../../../bin/spam,,\n")
@@ -59,8 +60,8 @@ def test_no_repair_of_any_kind_without_a_yes(tmp_path, layout):
         assert (refused["code"], meant_for in refused["message"]) == ("needs-yes", True), words
         assert refused["hint"].endswith(" --yes`")
     # A move neither writes the venv's lines nor takes it off the release that goes.
-    machine.pyman("rollback", "3.13")
-    machine.pyman("unhold", "3.13")
+    machine.pyman("rollback", MINOR)
+    machine.pyman("unhold", MINOR)
     refused = machine.json("uninstall", OLD, "--relink", status=1)
     assert meant_for in refused["error"]["message"]
     assert machine.exact(machine.path / LAYOUTS[layout][0].partition("/")[0]) == before
@@ -98,14 +99,14 @@ def test_a_move_writes_no_lines_and_holds_nothing_back_in_a_tree(tmp_path):
     venv, _ = staged(machine, "a layer of an image", machine.python())
     machine.pyman("register", venv)
     before = machine.exact(machine.path / "overlay2")
-    (moved,) = machine.json("hold", "3.13", OLD)["moved"]
+    (moved,) = machine.json("hold", MINOR, OLD)["moved"]
     assert "it names /srv/app/.venv as its place" in str(moved["notes"])
-    machine.pyman("unhold", "3.13")
+    machine.pyman("unhold", MINOR)
     assert machine.exact(machine.path / "overlay2") == before
     # What does not fit and may not be written stops a move, as any other that cannot be held back.
-    install_distribution(f"{venv}/lib/python3.13/site-packages", "eggs", "1.0", requires_python=">=3.13.10")
+    install_distribution(f"{venv}/{SITE}", "eggs", "1.0", requires_python=f">={NEW}")
     before = machine.exact(machine.path / "overlay2")
-    refused = machine.json("rollback", "3.13", status=1)["error"]
+    refused = machine.json("rollback", MINOR, status=1)["error"]
     assert (refused["code"], "/srv/app/.venv as its place" in refused["message"]) == ("cannot-hold-back", True)
     assert machine.exact(machine.path / "overlay2") == before
 
@@ -123,7 +124,7 @@ def test_with_a_yes_it_is_changed(tmp_path, verb):
     assert "needs confirmation (`--yes`): it names /srv/app/.venv" in shown.err
     machine.pyman(verb, venv, "--yes")
     text = (made / "pyvenv.cfg").read_text()
-    assert {"pin": "policy = pin", "follow": "policy = follow", "rebuild": "request = 3.13"}[verb] in text
+    assert {"pin": "policy = pin", "follow": "policy = follow", "rebuild": f"request = {MINOR}"}[verb] in text
 
 
 def test_what_is_no_tail_is_a_move_like_any_other(tmp_path):

@@ -15,7 +15,8 @@ import tempfile
 import pytest
 
 from stage.home import PACKAGE, Home
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD
 from stage.programs import write_program
 from stage.strangers import STRANGER, python_for_strangers
 from stage.venvs import make_venv, write
@@ -30,7 +31,7 @@ class Clone:
         self.folder, self.traces, self.real = str(folder), str(traces), real
         os.makedirs(self.traces, exist_ok=True)
         write(f"{self.folder}/.git/HEAD", "ref: refs/heads/main\n")
-        self.fake = self.python("fake", "3.13")
+        self.fake = self.python("fake", MINOR)
         self.venvs = [getattr(self, name)() for name in dir(self) if name.startswith("venv_")]
 
     def program(self, path, name):
@@ -49,38 +50,38 @@ class Clone:
         return make_venv(f"{self.folder}/{name}", python, **others)
 
     def venv_linked(self):
-        venv = self.venv(".venv", "../../fake/bin/python3.13")
-        write(f"{venv}/pyvenv.cfg", "version = 3.13\n")
+        venv = self.venv(".venv", f"../../fake/bin/python{MINOR}")
+        write(f"{venv}/pyvenv.cfg", f"version = {MINOR}\n")
         return venv
 
     def venv_with_home(self):
         return self.venv(
-            "venv", self.fake, extra=f"executable = {self.fake}\nbase-executable = {self.fake}\nversion = 3.13\n"
+            "venv", self.fake, extra=f"executable = {self.fake}\nbase-executable = {self.fake}\nversion = {MINOR}\n"
         )
 
     def venv_of_tox(self):
-        return self.venv(".tox/py313", "../../../fake/bin/python3.13", home=os.path.dirname(self.fake))
+        return self.venv(".tox/py313", f"../../../fake/bin/python{MINOR}", home=os.path.dirname(self.fake))
 
     def venv_with_its_own_library(self):
         """`bin/python` is the real one, `home` is not."""
-        return self.venv("mixed", self.real, home=os.path.dirname(self.fake), extra="version = 3.13\n")
+        return self.venv("mixed", self.real, home=os.path.dirname(self.fake), extra=f"version = {MINOR}\n")
 
     def venv_with_a_copy(self):
         venv = self.venv("copied", self.fake)
-        for name in ("python", "python3", "python3.13"):
+        for name in ("python", "python3", f"python{MINOR}"):
             os.unlink(f"{venv}/bin/{name}")
             shutil.copy(self.fake, f"{venv}/bin/{name}")
         return venv
 
     def venv_with_a_base_inside(self):
-        return self.venv("inside", self.python("inside/base", "3.13"))
+        return self.venv("inside", self.python("inside/base", MINOR))
 
     def venv_in_a_venv(self):
         outer = self.venv("outer", self.fake)
-        return self.venv("nested", f"{outer}/bin/python3.13")
+        return self.venv("nested", f"{outer}/bin/python{MINOR}")
 
     def venv_by_a_text_file(self):
-        venv = self.venv("envs/text", self.python("envs/base", "3.13"))
+        venv = self.venv("envs/text", self.python("envs/base", MINOR))
         write(f"{self.folder}/text/.venv", "../envs/text\n")
         return venv
 
@@ -100,10 +101,10 @@ class Clone:
 
     def venv_with_a_request(self):
         extra = f"pyman-request = {self.fake}\npyman-policy = follow\n"
-        return self.venv("wished", "/nowhere/bin/python3.13", extra=extra)
+        return self.venv("wished", f"/nowhere/bin/python{MINOR}", extra=extra)
 
     def venv_with_a_script(self):
-        fake = self.python("scripted", "3.13")
+        fake = self.python("scripted", MINOR)
         write(fake, f"#!/bin/sh\ntouch '{self.traces}/script'\nexec '{self.real}' \"$@\"\n", 0o755)
         return self.venv("by-script", fake)
 
@@ -141,7 +142,7 @@ LOOKING = [
     ("doctor", "..", "--dry-run"),
     ("list",),
     ("info",),
-    ("info", "3.13"),
+    ("info", MINOR),
     ("which", "python"),
     ("which", "python", "--explain"),
     ("find",),
@@ -231,7 +232,14 @@ def test_variables_that_lead_into_a_clone(machine, clone):
 
 @pytest.mark.parametrize(
     "text",
-    ["./fake/bin/python3.13", "fake/bin/python3.13", "/FOLDER/fake", "./.venv", "~/src/clone/fake", "3.13\n./fake"],
+    [
+        f"./fake/bin/python{MINOR}",
+        f"fake/bin/python{MINOR}",
+        "/FOLDER/fake",
+        "./.venv",
+        "~/src/clone/fake",
+        f"{MINOR}\n./fake",
+    ],
 )
 def test_a_version_file_that_names_a_program(machine, clone, text):
     write(f"{clone.folder}/.python-version", text.replace("/FOLDER", clone.folder) + "\n")

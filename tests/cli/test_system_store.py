@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stage.crowd import NEW, OLD, gather
+from stage.crowd import gather
+from stage.mirror import MINOR, NEW, OLD, OTHER, SITE
 from stage.venvs import call, make_venv
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users")
@@ -28,11 +29,11 @@ def listed(crowd, name):
 
 
 def test_a_user_without_a_store_uses_the_one_for_everybody(crowd):
-    assert listed(crowd, "alice") == ({("system", OLD): 0}, {"3.13": OLD, "3": "3.13"})
-    for request in ("3.13", "3", OLD, "latest"):
+    assert listed(crowd, "alice") == ({("system", OLD): 0}, {MINOR: OLD, "3": MINOR})
+    for request in (MINOR, "3", OLD, "latest"):
         found = crowd.pyman("alice", "find", request)
-        name = OLD if request == OLD else "3.13"
-        assert found.out == f"{crowd.runtimes}/{name}/bin/python3.13\n"
+        name = OLD if request == OLD else MINOR
+        assert found.out == f"{crowd.runtimes}/{name}/bin/python{MINOR}\n"
     assert not crowd.own("alice").exists()
 
 
@@ -40,11 +41,11 @@ def test_a_venv_goes_through_the_user_s_own_alias_and_follows_what_root_installs
     planned = crowd.pyman("alice", "venv", "v", "--without-pip", "--json", "--dry-run").data
     made = crowd.pyman("alice", "venv", "v", "--without-pip", "--json").data
     assert made == {key: value for key, value in planned.items() if key != "dry_run"}
-    assert made["home"] == f"{crowd.own('alice')}/3.13/bin"
-    assert os.readlink(crowd.own("alice") / "3.13") == f"{crowd.runtimes}/3.13"
+    assert made["home"] == f"{crowd.own('alice')}/{MINOR}/bin"
+    assert os.readlink(crowd.own("alice") / MINOR) == f"{crowd.runtimes}/{MINOR}"
     assert crowd.runs("alice") == OLD
     assert listed(crowd, "alice")[0] == {("system", OLD): 1}
-    upgraded = crowd.admin("install", "3.13", "--json")
+    upgraded = crowd.admin("install", MINOR, "--json")
     assert upgraded.status == 0, upgraded
     assert upgraded.data["moved"][0]["venvs"] == {"followed": 1, "pinned": 0, "held_back": 0}
     assert crowd.runs("alice") == NEW
@@ -56,7 +57,7 @@ def test_twelve_users_follow(monkeypatch):
     with gather(monkeypatch, *names) as crowd:
         for name in names:
             assert crowd.pyman(name, "venv", "v", "--without-pip").status == 0
-        assert crowd.admin("install", "3.13", "--json").data["moved"][0]["venvs"]["followed"] == 12
+        assert crowd.admin("install", MINOR, "--json").data["moved"][0]["venvs"]["followed"] == 12
         assert {crowd.runs(name) for name in names} == {NEW}
 
 
@@ -65,21 +66,21 @@ def test_the_newer_alias_wins_the_own_one_on_a_tie_and_where_it_is_held(crowd):
     # A Python of her own above that of everybody.
     installed = crowd.pyman("alice", "install", NEW, "--json")
     assert [(one["from"], one["to"]) for one in installed.data["moved"]] == [(OLD, NEW)]
-    assert os.readlink(crowd.own("alice") / "3.13") == NEW
+    assert os.readlink(crowd.own("alice") / MINOR) == NEW
     assert crowd.runs("alice") == NEW
-    assert listed(crowd, "alice") == ({("own", NEW): 1, ("system", OLD): 0}, {"3.13": NEW, "3": "3.13"})
+    assert listed(crowd, "alice") == ({("own", NEW): 1, ("system", OLD): 0}, {MINOR: NEW, "3": MINOR})
     # Equal ones: her own.
     assert crowd.admin("install", NEW).status == 0
     assert crowd.pyman("alice", "doctor", "--json").data["findings"] == []
     # Bob has an older one of his own.
     installed = crowd.pyman("bob", "install", OLD, "--json")
-    assert os.readlink(crowd.own("bob") / "3.13") == f"{crowd.runtimes}/3.13"
-    assert crowd.pyman("bob", "find", "3.13", "--resolve").out.startswith(f"{crowd.runtimes}/{NEW}/")
-    held = crowd.pyman("bob", "hold", "3.13", OLD, "--json")
+    assert os.readlink(crowd.own("bob") / MINOR) == f"{crowd.runtimes}/{MINOR}"
+    assert crowd.pyman("bob", "find", MINOR, "--resolve").out.startswith(f"{crowd.runtimes}/{NEW}/")
+    held = crowd.pyman("bob", "hold", MINOR, OLD, "--json")
     assert [(one["from"], one["to"]) for one in held.data["moved"]] == [(NEW, OLD)]
-    assert os.readlink(crowd.own("bob") / "3.13") == OLD
-    assert crowd.pyman("bob", "unhold", "3.13").status == 0
-    assert os.readlink(crowd.own("bob") / "3.13") == f"{crowd.runtimes}/3.13"
+    assert os.readlink(crowd.own("bob") / MINOR) == OLD
+    assert crowd.pyman("bob", "unhold", MINOR).status == 0
+    assert os.readlink(crowd.own("bob") / MINOR) == f"{crowd.runtimes}/{MINOR}"
 
 
 def test_an_own_alias_that_is_older_is_stale_until_it_is_a_link_to_the_system_s(crowd):
@@ -91,7 +92,7 @@ def test_an_own_alias_that_is_older_is_stale_until_it_is_a_link_to_the_system_s(
     assert (found.status, [one["code"] for one in found.data["findings"]]) == (1, ["alias-stale"])
     fixed = crowd.pyman("alice", "doctor", "--fix", "--json")
     assert (fixed.status, fixed.data["findings"][0]["status"]) == (0, "fixed"), fixed
-    assert os.readlink(crowd.own("alice") / "3.13") == f"{crowd.runtimes}/3.13"
+    assert os.readlink(crowd.own("alice") / MINOR) == f"{crowd.runtimes}/{MINOR}"
     assert crowd.runs("alice") == NEW
     assert crowd.pyman("alice", "doctor", "--fix", "--json").data["changed"] == []
 
@@ -103,10 +104,10 @@ def test_what_a_user_removes_is_in_the_own_store(crowd):
     assert str(crowd.root) in refused.data["error"]["hint"]
     assert crowd.pyman("alice", "install", OLD, NEW).status == 0
     assert crowd.pyman("alice", "uninstall", NEW).status == 0
-    assert os.readlink(crowd.own("alice") / "3.13") == OLD
+    assert os.readlink(crowd.own("alice") / MINOR) == OLD
     assert crowd.pyman("alice", "uninstall", OLD).status == 0
     # What is left is everybody's.
-    assert os.readlink(crowd.own("alice") / "3.13") == f"{crowd.runtimes}/3.13"
+    assert os.readlink(crowd.own("alice") / MINOR) == f"{crowd.runtimes}/{MINOR}"
     assert sorted(os.listdir(crowd.runtimes)) == before
 
 
@@ -159,15 +160,17 @@ def test_a_store_that_is_away_is_as_none_and_its_links_stay(crowd):
     assert crowd.pyman("alice", "venv", "v", "--without-pip").status == 0
     crowd.root.rename(crowd.folder / "away")
     assert crowd.pyman("alice", "list", "--json").data["runtimes"] == []
-    assert crowd.pyman("alice", "install", "3.11.2", "--no-check").status == 0
-    assert os.readlink(crowd.own("alice") / "3.13") == f"{crowd.runtimes}/3.13"
+    assert crowd.pyman("alice", "install", OTHER, "--no-check").status == 0
+    assert os.readlink(crowd.own("alice") / MINOR) == f"{crowd.runtimes}/{MINOR}"
     (crowd.folder / "away").rename(crowd.root)
     assert crowd.runs("alice") == OLD
 
 
 def test_what_only_another_user_s_record_names_is_counted_and_not_written(crowd):
     """A venv of root's that alice has recorded: a backup, an image, anything that goes through the alias."""
-    theirs = make_venv(f"{crowd.folder}/backup/v", f"{crowd.runtimes}/3.13/bin/python3.13", extra=f"version = {OLD}\n")
+    theirs = make_venv(
+        f"{crowd.folder}/backup/v", f"{crowd.runtimes}/{MINOR}/bin/python{MINOR}", extra=f"version = {OLD}\n"
+    )
     assert crowd.pyman("alice", "register", theirs).status == 0
     settings = Path(theirs, "pyvenv.cfg")
     before = settings.read_text()
@@ -178,7 +181,7 @@ def test_what_only_another_user_s_record_names_is_counted_and_not_written(crowd)
 
 def unfit(crowd, name, below):
     """A package in the user's venv that does not run on releases from `below` on."""
-    package = crowd.home(name) / "v/lib/python3.13/site-packages/spam-1.0.dist-info"
+    package = crowd.home(name) / f"v/{SITE}/spam-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: spam\nVersion: 1.0\nRequires-Python: <{below}\n")
     (package / "RECORD").write_text("")
@@ -187,7 +190,7 @@ def unfit(crowd, name, below):
 
 def test_what_does_not_fit_goes_along_and_its_owner_can_hold_it_back_on_the_system_s_release(crowd):
     assert crowd.pyman("alice", "venv", "v", "--without-pip").status == 0
-    unfit(crowd, "alice", "3.13.10")
+    unfit(crowd, "alice", NEW)
     moved = crowd.admin("install", NEW, "--json")
     assert moved.status == 1
     assert "goes along" in moved.data["moved"][0]["notes"][0]["note"]
@@ -203,7 +206,7 @@ def test_what_does_not_fit_goes_along_and_its_owner_can_hold_it_back_on_the_syst
 
 def test_a_venv_that_does_not_fit_her_own_newer_release_stays_on_the_system_s(crowd):
     assert crowd.pyman("alice", "venv", "v", "--without-pip").status == 0
-    unfit(crowd, "alice", "3.13.10")
+    unfit(crowd, "alice", NEW)
     moved = crowd.pyman("alice", "install", NEW, "--json")
     assert moved.status == 0, moved
     assert moved.data["moved"][0]["venvs"]["held_back"] == 1
@@ -212,7 +215,7 @@ def test_a_venv_that_does_not_fit_her_own_newer_release_stays_on_the_system_s(cr
 
 
 def test_a_hold_at_what_only_the_system_store_has_is_refused(crowd):
-    for words in (("3.13",), ("3.13", OLD)):
+    for words in ((MINOR,), (MINOR, OLD)):
         refused = crowd.pyman("alice", "hold", *words, "--json")
         assert (refused.status, refused.data["error"]["code"]) == (1, "not-found")
         assert f"`pyman install {OLD}`" in refused.data["error"]["hint"]

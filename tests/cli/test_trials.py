@@ -11,12 +11,14 @@ from pyman.core.trials import Trial
 from pyman.effects.moves import trials
 from pyman.effects.moves.move import reconcile_aliases
 from pyman.effects.places import read_places
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD, SITE
 from stage.somebody import SOMEBODY, as_root
 from stage.venvs import write
 from stage.wheels import build_wheel
 
-BREAKS = "import sys\nif sys.version_info >= (3, 13, 15):\n    raise RuntimeError('no such thing any more')\n"
+NEWEST = NEW.replace(".", ", ")
+BREAKS = f"import sys\nif sys.version_info >= ({NEWEST}):\n    raise RuntimeError('no such thing any more')\n"
 SUITE = "import eggs, sys\nassert sys.prefix != sys.base_prefix\nprint('1 passed')\n"
 
 
@@ -30,7 +32,7 @@ def project(machine, name="shop", **modules):
     folder = machine.path / name
     folder.mkdir()
     machine.pyman("venv", "--without-pip", cwd=folder)
-    site = folder / ".venv/lib/python3.13/site-packages"
+    site = folder / f".venv/{SITE}"
     for module, text in modules.items():
         (site / f"{module}.py").write_text(text)
         write(f"{site}/{module}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
@@ -145,7 +147,7 @@ def test_no_trial_is_left_and_nothing_is_written_into_the_venv(machine, tmp_path
     assert list(tmp_path.glob("pyman-trial-*")) == []
 
 
-@pytest.mark.parametrize(("seconds", "reason"), [("60 * (sys.version_info >= (3, 13, 15))", True), ("60", False)])
+@pytest.mark.parametrize(("seconds", "reason"), [(f"60 * (sys.version_info >= ({NEWEST}))", True), ("60", False)])
 def test_a_command_that_hangs(machine, monkeypatch, seconds, reason):
     folder = project(machine, eggs="")
     (folder / "hang.py").write_text(f"import sys, time\ntime.sleep({seconds})\n")
@@ -153,7 +155,7 @@ def test_a_command_that_hangs(machine, monkeypatch, seconds, reason):
     # Ten minutes are what a suite gets.
     monkeypatch.setattr(trials, "SECONDS", 3.0)
     places = read_places(machine.environ)
-    [move] = [one for one in reconcile_aliases(places, trials=(Trial("python hang.py"),)) if one.alias == "3.13"]
+    [move] = [one for one in reconcile_aliases(places, trials=(Trial("python hang.py"),)) if one.alias == MINOR]
     late = "it took longer than 3 seconds"
     if reason:
         assert [held.reason for held in move.held_back] == [f"trial: `python hang.py` fails on {NEW}: {late}"]
@@ -180,7 +182,7 @@ def test_what_somebody_else_could_have_put_there_is_never_run(machine, where):
     above = machine.path / "shared"
     above.mkdir()
     folder = project(machine, "shared/shop", eggs="")
-    site = folder / ".venv/lib/python3.13/site-packages"
+    site = folder / f".venv/{SITE}"
     place = {"the project": folder, "a folder above": above, "the scripts": folder / ".venv/bin", "the packages": site}
     os.chown(place[where], SOMEBODY, SOMEBODY)
     for module in (folder / "eggs.py", site / "eggs.py"):
@@ -189,9 +191,9 @@ def test_what_somebody_else_could_have_put_there_is_never_run(machine, where):
         held, notes = upgraded(machine, "--try", command)
         assert (held, notes) == ({}, {"shop": f"not tried: {place[where]} belongs to another user"})
         assert not (folder / "ran").exists()
-        machine.pyman("hold", "3.13", OLD)
+        machine.pyman("hold", MINOR, OLD)
         machine.pyman("uninstall", NEW, "--no-search")
-        machine.pyman("unhold", "3.13")
+        machine.pyman("unhold", MINOR)
 
 
 def test_a_folder_that_all_may_write(machine):
@@ -211,7 +213,7 @@ def test_imports_are_of_packages_and_not_of_the_folder(machine):
 def test_a_venv_that_came_with_a_clone_is_not_run(machine):
     origin = project(machine, "origin", eggs="open('ran', 'w')")
     (origin / ".venv/bin/python").unlink()
-    (origin / ".venv/bin/python").symlink_to("../../../.local/share/pyman/runtimes/3.13/bin/python3.13")
+    (origin / ".venv/bin/python").symlink_to(f"../../../.local/share/pyman/runtimes/{MINOR}/bin/python{MINOR}")
     clone = machine.path / "clone"
     machine.run("git", "init", "-q", origin)
     machine.run("git", "-C", origin, "add", "-f", ".venv")
@@ -258,14 +260,14 @@ def test_the_settings_say_it_for_one_folder(machine):
 def test_a_later_move_tries_it_again(machine):
     folder = project(machine, eggs=BREAKS)
     upgraded(machine, "--try", "imports")
-    machine.pyman("rollback", "3.13")
+    machine.pyman("rollback", MINOR)
     assert runs(folder) == OLD
     # Without a trial nobody knows.
-    machine.pyman("unhold", "3.13")
-    (folder / ".venv/lib/python3.13/site-packages/eggs.py").write_text("")
-    machine.pyman("hold", "3.13", OLD)
+    machine.pyman("unhold", MINOR)
+    (folder / f".venv/{SITE}/eggs.py").write_text("")
+    machine.pyman("hold", MINOR, OLD)
     write(f"{machine.path}/.config/pyman/config.toml", '[[trial]]\nfolder = "~/shop"\ncommand = "imports"\n')
-    machine.pyman("unhold", "3.13")
+    machine.pyman("unhold", MINOR)
     assert runs(folder) == NEW
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from stage.disks import as_on_a_disk
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD
 from stage.venvs import make_prefix, make_venv, write
 
 KEYS = ["path", "creator", "owner", "known", "implementation", "request", "policy", "python", "link", "state"]
@@ -28,7 +29,7 @@ def paths(machine, *words, **environ):
 def test_what_is_told_of_each(machine):
     machine.venv("made", tool="pyman")
     machine.venv("pinned", machine.python(OLD), tool="pyman")
-    make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/3.13.1/bin/python3.13")
+    make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/{MINOR}.1/bin/python{MINOR}")
     machine.pyman("register", machine.path)
     venvs = machine.json("venvs")["venvs"]
     assert all(list(one) == KEYS for one in venvs)
@@ -43,7 +44,7 @@ def test_what_is_told_of_each(machine):
     assert table[0].split() == ["Venv", "Made", "by", "Python", "Follows", "State"]
     assert [line.split() for line in table[1:]] == [
         ["~/lost/.venv", "unknown", "?", "dangling"],
-        ["~/made/.venv", "pyman", NEW, "3.13", "healthy"],
+        ["~/made/.venv", "pyman", NEW, MINOR, "healthy"],
         ["~/pinned/.venv", "pyman", OLD, "pinned", "pinned"],
     ]
 
@@ -58,20 +59,20 @@ def test_where_it_looks(machine):
         "tox": "project/.tox/py313",
         "nox": "project/.nox/tests",
         "hatch here": "project/.hatch/shop",
-        "direnv": "project/.direnv/python-3.13.5",
+        "direnv": f"project/.direnv/python-{OLD}",
         "named": "project/envs/named",
         "named, outside": "far/away",
         "settings": "work/deep/down/.venv",
         "virtualenvwrapper": ".virtualenvs/shop",
         "hatch": "data/hatch/env/virtual/shop/AbCdEf/shop",
-        "poetry": "poetry/shop-AbCdEf12-py3.13",
-        "pre-commit": ".cache/pre-commit/repo1/py_env-python3.13",
+        "poetry": f"poetry/shop-AbCdEf12-py{MINOR}",
+        "pre-commit": f".cache/pre-commit/repo1/py_env-python{MINOR}",
         "pipx run": ".cache/pipx/0a1b2c3d4e5f678",
         "hatch's own": "data/hatch/env/.internal/hatch-test/shop/AbCdEf/shop",
-        "pdm": "pdms/shop-AbCdEf12-3.13",
+        "pdm": f"pdms/shop-AbCdEf12-{MINOR}",
     }
     for place in (*places.values(), "nobody/knows/.venv"):
-        make_venv(f"{machine.path}/{place}", alias, extra="version = 3.13\n")
+        make_venv(f"{machine.path}/{place}", alias, extra=f"version = {MINOR}\n")
     machine.pyman("register", machine.path / "somewhere")
     write(f"{machine.project}/.python-envs", f"# named by a tool\n{machine.path}/far/away\nenvs/named\n\n../nowhere\n")
     write(f"{machine.path}/.config/pdm/config.toml", f'[venv]\nlocation = "{machine.path}/pdms"\n')
@@ -91,7 +92,7 @@ def test_where_it_looks(machine):
 
 
 def test_the_project_of_a_folder_in_it(machine):
-    for place in ("project/.venv", "project/.tox/py313", "project/.direnv/python-3.13", "far/away"):
+    for place in ("project/.venv", "project/.tox/py313", f"project/.direnv/python-{MINOR}", "far/away"):
         make_venv(f"{machine.path}/{place}", str(machine.python()))
     write(f"{machine.project}/pyproject.toml", "[project]\n")
     write(f"{machine.project}/.python-envs", f"{machine.path}/far/away\n")
@@ -177,17 +178,17 @@ def test_who_uses_a_python(machine):
     machine.venv("old", machine.python(OLD), tool="pyman")
     prefix = make_prefix(f"{machine.path}/.pyenv/versions/3.12.2", "3.12.2")
     make_venv(f"{machine.path}/other/.venv", f"{prefix}/bin/python3.12", library="python3.12")
-    make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/3.13.1/bin/python3.13")
+    make_venv(f"{machine.path}/lost/.venv", f"{machine.path}/gone/{MINOR}.1/bin/python{MINOR}")
     machine.pyman("register", machine.path)
     for request, expected in {
-        "3.13": ["lost/.venv", "new/.venv", "old/.venv"],
+        MINOR: ["lost/.venv", "new/.venv", "old/.venv"],
         OLD: ["old/.venv"],
         f"=={NEW}": ["new/.venv"],
-        ">=3.12,<3.13.10": ["old/.venv", "other/.venv"],
+        f">=3.12,<{NEW}": ["old/.venv", "other/.venv"],
         "3.12": ["other/.venv"],
         "3.14": [],
         str(machine.runtimes / OLD): ["old/.venv"],
-        str(machine.runtimes / "3.13"): ["new/.venv"],
+        str(machine.runtimes / MINOR): ["new/.venv"],
         str(prefix): ["other/.venv"],
     }.items():
         assert paths(machine, "--python", request) == expected, request
@@ -283,7 +284,7 @@ def test_one_on_a_disk_that_is_away_is_listed(machine):
     told |= {"creator": "unknown", "known": "record", "link": "broken", "state": "unreachable"}
     assert answer["venvs"] == [{"path": str(venv), **told}]
     assert machine.pyman("venvs").out.splitlines()[1].split() == ["~/disk/.venv", "unknown", "?", "unreachable"]
-    assert paths(machine, "--python", "3.13") == []
+    assert paths(machine, "--python", MINOR) == []
     (machine.path / "away").rename(machine.path / "disk")
     assert machine.json("venvs")["venvs"][0]["state"] == "healthy"
 

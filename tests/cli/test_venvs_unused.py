@@ -11,11 +11,11 @@ import pytest
 
 from pyman.effects.mounts import Mount, Mounts
 from pyman.effects.venvs.signs import project_of_venv, read_signs
-from stage.machine import NEW, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, SITE
 from stage.venvs import make_venv, write
 
 DAY = 86400
-SITE = "lib/python3.13/site-packages"
 
 
 def age(folder, days):
@@ -71,7 +71,7 @@ def unused(machine, *words):
     ],
 )
 def test_access_times_count_where_they_are_kept(tmp_path, kind, options, kept):
-    venv = make_venv(f"{tmp_path}/v", "/nowhere/python3.13")
+    venv = make_venv(f"{tmp_path}/v", f"/nowhere/python{MINOR}")
     age(venv, 300)
     signs = read_signs(venv, Told(kind, options))
     assert (signs.read is not None) is kept
@@ -80,7 +80,7 @@ def test_access_times_count_where_they_are_kept(tmp_path, kind, options, kept):
 
 @pytest.mark.parametrize("name", ["pyvenv.cfg", "bin", SITE, f"{SITE}/spam/__pycache__", f"{SITE}/__pycache__"])
 def test_what_was_written_is_a_sign(tmp_path, name):
-    venv = make_venv(f"{tmp_path}/v", "/nowhere/python3.13")
+    venv = make_venv(f"{tmp_path}/v", f"/nowhere/python{MINOR}")
     os.makedirs(f"{venv}/{SITE}/spam/__pycache__")
     os.makedirs(f"{venv}/{SITE}/__pycache__")
     age(venv, 300)
@@ -89,7 +89,7 @@ def test_what_was_written_is_a_sign(tmp_path, name):
 
 
 def test_programs_that_others_share_may_be_started_without_a_sign(tmp_path):
-    venv = make_venv(f"{tmp_path}/v", "/nowhere/python3.13")
+    venv = make_venv(f"{tmp_path}/v", f"/nowhere/python{MINOR}")
     script = write(f"{venv}/bin/spam", "#!/bin/sh\n", 0o755)
     os.link(script, f"{tmp_path}/other")
     age(venv, 300)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from stage.machine import NEW, OLD, Machine, wheels
+from cli.test_owners_keep import PY
+from stage.machine import Machine, wheels
+from stage.mirror import MINOR, NEW, OLD, as_here
 from stage.venvs import peer, write
 
 PROJECT = '[project]\nname = "p"\nversion = "0"\nrequires-python = ">=3.12"\n'
@@ -23,19 +25,19 @@ NOX = 'import nox\n\n@nox.session(python="{python}")\ndef tests(session):\n    s
 # files of the project; with links: what is run; without: what is run, and variables; where the environment lies.
 # {found} is what `pyman find 3.13` prints.
 TOOLS = {
-    "virtualenv": ({}, "virtualenv -q --no-seed -p 3.13 v", "virtualenv -q --no-seed -p {found} v", {}, "project/v"),
-    "uv": ({}, "uv venv -q -p 3.13 v", "uv venv -q -p {found} v", {}, "project/v"),
-    "tox": ({"tox.ini": TOX}, "tox run -q -e py313", "tox run -q -e py313 --discover {found}", {}, "project/.tox/py313"),
-    "nox": ({"noxfile.py": NOX.format(python="3.13")}, "nox -s tests", "nox --force-python {found}", {},
+    "virtualenv": ({}, f"virtualenv -q --no-seed -p {MINOR} v", "virtualenv -q --no-seed -p {found} v", {}, "project/v"),
+    "uv": ({}, f"uv venv -q -p {MINOR} v", "uv venv -q -p {found} v", {}, "project/v"),
+    "tox": ({"tox.ini": TOX}, f"tox run -q -e {PY}", f"tox run -q -e {PY} --discover {{found}}", {}, f"project/.tox/{PY}"),
+    "nox": ({"noxfile.py": NOX.format(python=MINOR)}, "nox -s tests", "nox --force-python {found}", {},
             "project/.nox/*"),
-    "pdm": ({"pyproject.toml": PROJECT}, "pdm use -f 3.13", "pdm use -f {found}", {}, "project/.venv"),
-    "poetry": ({"pyproject.toml": POETRY}, "poetry -n env use 3.13", "poetry -n env use {found}", {},
-               ".cache/pypoetry/virtualenvs/*-py3.13"),
-    "pipenv": ({}, "pipenv --python 3.13 install", "pipenv --python {found} install", {"PIPENV_VENV_IN_PROJECT": "1"},
+    "pdm": ({"pyproject.toml": PROJECT}, f"pdm use -f {MINOR}", "pdm use -f {found}", {}, "project/.venv"),
+    "poetry": ({"pyproject.toml": POETRY}, f"poetry -n env use {MINOR}", "poetry -n env use {found}", {},
+               f".cache/pypoetry/virtualenvs/*-py{MINOR}"),
+    "pipenv": ({}, f"pipenv --python {MINOR} install", "pipenv --python {found} install", {"PIPENV_VENV_IN_PROJECT": "1"},
                "project/.venv"),
     "hatch": ({"pyproject.toml": HATCH}, "hatch env create", "hatch env create", {"HATCH_PYTHON": "{found}"},
               ".local/share/hatch/env/virtual/p/*/p"),
-    "pipx": ({}, "pipx install --backend uv --python 3.13 spam", "pipx install --backend uv --python {found} spam", {},
+    "pipx": ({}, f"pipx install --backend uv --python {MINOR} spam", "pipx install --backend uv --python {found} spam", {},
              ".local/share/pipx/venvs/spam"),
 }  # fmt: skip
 
@@ -45,7 +47,7 @@ TOOLS = {
 def test_it_finds_them_and_what_it_makes_follows(tmp_path, tool, how):
     files, linked, line, variables, place = TOOLS[tool]
     machine = Machine(tmp_path, OLD)
-    found = machine.pyman("find", "3.13").out.strip()
+    found = machine.pyman("find", MINOR).out.strip()
     bin_folder = f"{machine.path}/.local/bin"
     if how == "links":
         machine.pyman("shims", "--link")
@@ -58,7 +60,7 @@ def test_it_finds_them_and_what_it_makes_follows(tmp_path, tool, how):
         "CI": "1",  # pipenv draws no progress then
     }
     for name, text in files.items():
-        python = 'python = "3.13"\n' if tool == "hatch" and how == "links" else ""
+        python = f'python = "{MINOR}"\n' if tool == "hatch" and how == "links" else ""
         write(f"{machine.project}/{name}", text + python)
     if how == "line" or tool == "pipenv":
         machine.environ |= {key: value.format(found=found) for key, value in variables.items()}
@@ -75,19 +77,19 @@ def test_it_finds_them_and_what_it_makes_follows(tmp_path, tool, how):
         machine.pyman("doctor", venv, "--fix", "--foreign")
     assert machine.run(venv / "bin/python", "-c", code) == NEW
     # What a tool asked a link or a shim for never becomes the Python of a venv.
-    for name in ("python", "python3", "python3.13"):
+    for name in ("python", "python3", f"python{MINOR}"):
         path = venv / "bin" / name
         if path.is_symlink():
             assert not os.readlink(path).startswith((bin_folder, f"{machine.root}/shims"))
 
 
 def test_the_table_of_the_documents_has_these_lines():
-    rows = (Path(__file__).parents[2] / "docs/other-tools.md").read_text().splitlines()
+    rows = as_here((Path(__file__).parents[2] / "docs/other-tools.md").read_text()).replace("py313", PY).splitlines()
 
     def shown(line):
         for plain in (" -q", " -n", " --no-seed", " --backend uv"):
             line = line.replace(plain, "")
-        return f"`{line}`".replace("{found}", '"$(pyman find 3.13)"')
+        return f"`{line}`".replace("{found}", f'"$(pyman find {MINOR})"')
 
     for tool, (_, linked, line, variables, _) in TOOLS.items():
         (row,) = (row for row in rows if row.startswith(f"| {tool} |"))

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from stage.home import Home
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import LIBRARY, MINOR, NEW, OLD, SITE
 from stage.venvs import make_prefix, make_venv, write
 from stage.wheels import install_distribution
 
-FOLDERS = ["bin", "lib", "lib/python3.13", "lib/python3.13/site-packages"]
+FOLDERS = ["bin", "lib", LIBRARY, SITE]
 WRITERS = [
     ("doctor", "--fix", "--yes"),
     ("doctor", "--fix", "--yes", "{venv}"),
@@ -22,7 +23,7 @@ WRITERS = [
     ("follow", "{venv}"),
     ("rebuild", "{venv}", "--force"),
     ("rebuild", "{venv}"),
-    ("hold", "3.13", OLD),
+    ("hold", MINOR, OLD),
     ("uninstall", OLD, "--relink"),
 ]
 
@@ -40,9 +41,9 @@ def test_a_venv_with_a_folder_elsewhere_is_not_changed_by_anything(tmp_path, nam
     machine = Machine(tmp_path, OLD, NEW)
     activate = f"{machine.path}/before/.venv"
     venv = make_venv(
-        f"{machine.path}/app/.venv", str(machine.python(OLD)), extra="version = 3.13.5\n", activate=activate
+        f"{machine.path}/app/.venv", str(machine.python(OLD)), extra=f"version = {OLD}\n", activate=activate
     )
-    install_distribution(f"{venv}/lib/python3.13/site-packages", "spam", "1.0", scripts={"spam": "spam:main"})
+    install_distribution(f"{venv}/{SITE}", "spam", "1.0", scripts={"spam": "spam:main"})
     outside = lead_out(machine, venv, name)
     machine.pyman("register", venv)
     before = machine.exact(machine.path / "app"), machine.exact(outside)
@@ -66,13 +67,13 @@ def test_followers_with_a_folder_elsewhere(tmp_path):
     outside = lead_out(machine, venv, "bin")
     machine.pyman("register", venv)
     before = machine.exact(machine.path / "app"), machine.exact(outside)
-    (moved,) = machine.json("hold", "3.13", OLD)["moved"]
+    (moved,) = machine.json("hold", MINOR, OLD)["moved"]
     assert moved["notes"] == [{"path": venv, "note": "was not updated: bin is a link to ../../outside"}]
     assert (machine.exact(machine.path / "app"), machine.exact(outside)) == before
-    machine.pyman("unhold", "3.13")
-    install_distribution(f"{venv}/lib/python3.13/site-packages", "eggs", "1.0", requires_python=">=3.13.10")
+    machine.pyman("unhold", MINOR)
+    install_distribution(f"{venv}/{SITE}", "eggs", "1.0", requires_python=f">={NEW}")
     before = machine.exact(machine.path / "app"), machine.exact(outside)
-    refused = machine.json("rollback", "3.13", status=1)["error"]
+    refused = machine.json("rollback", MINOR, status=1)["error"]
     assert (refused["code"], "bin is a link" in refused["message"]) == ("cannot-hold-back", True)
     assert (machine.exact(machine.path / "app"), machine.exact(outside)) == before
 
@@ -82,7 +83,7 @@ def test_files_that_lead_elsewhere_are_replaced_and_never_written_into(tmp_path)
     machine = Machine(tmp_path, OLD, NEW)
     old = f"{machine.path}/before/.venv"
     venv = make_venv(f"{machine.path}/app/.venv", str(machine.python()), activate=old)
-    packages = f"{venv}/lib/python3.13/site-packages"
+    packages = f"{venv}/{SITE}"
     info = install_distribution(packages, "spam", "1.0", scripts={"spam": "spam:main"})
     elsewhere = machine.path / "elsewhere"
     elsewhere.mkdir()
@@ -170,8 +171,8 @@ def anothers_home():
 def test_another_user_is_told_that_a_folder_is_not_his(anothers_home):
     """`sudo` recreated `bin`: the user's pyman says so and leaves the venv as it is."""
     home = Home(anothers_home)
-    prefix = make_prefix(f"{home.path}/versions/3.13.5", "3.13.5", patchlevel=True)
-    venv = make_venv(f"{home.path}/app/.venv", f"{prefix}/bin/python3.13", extra="version = 3.13.1\n")
+    prefix = make_prefix(f"{home.path}/versions/{OLD}", OLD, patchlevel=True)
+    venv = make_venv(f"{home.path}/app/.venv", f"{prefix}/bin/python{MINOR}", extra=f"version = {MINOR}.1\n")
     for above, folders, files in os.walk(anothers_home):
         for name in (*folders, *files):
             os.chown(os.path.join(above, name), 12345, 12345, follow_symlinks=False)
@@ -203,7 +204,7 @@ def test_a_venv_that_is_exchanged_while_its_packages_are_installed_is_not_tried(
     home.pyman("venv", "--without-pip")
     venv = f"{home.project}/.venv"
     for name in (f"spam{number}" for number in range(100)):  # To look at them takes a while.
-        install_distribution(f"{venv}/lib/python3.13/site-packages", name, "1.0", scripts={name: "spam:main"})
+        install_distribution(f"{venv}/{SITE}", name, "1.0", scripts={name: "spam:main"})
         write(f"{venv}/bin/{name}", "#!/bin/sh\nif __name__ == '__main__': pass\n", 0o755)
     shutil.copytree(venv, tmp_path / "theirs", symlinks=True)
     os.unlink(tmp_path / "theirs/bin/python")

@@ -12,13 +12,14 @@ import sysconfig
 
 import pytest
 
-from pyman.core.version import Version
+from pyman.core.version import parse_version
 from pyman.effects.interpreters import ask as interpreter
 from pyman.effects.interpreters.admission import Admission
 from pyman.errors import BrokenRuntime, NotStarted
-from stage.mirror import copy_of_tree, runtime_tree
+from stage.mirror import LIBRARY, MINOR, NEW, OLD, OTHER, copy_of_tree, runtime_tree
 from stage.programs import write_program
 
+VERSION = parse_version(OLD)
 PYENV = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")))
 
 
@@ -40,7 +41,7 @@ def smoke_test(executable, version, variant, tree):
     interpreter.smoke_test(executable, version, variant, tree, Own())
 
 
-def give_library(prefix, minor="3.13"):
+def give_library(prefix, minor=MINOR):
     """A prefix gets what an interpreter is expected to have beside it."""
     os.makedirs(f"{prefix}/lib/python{minor}/lib-dynload", exist_ok=True)
     with open(f"{prefix}/lib/python{minor}/os.py", "w"):
@@ -52,7 +53,7 @@ def script(tmp_path):
     """Makes programs that stand where an interpreter is expected, and do what a text for sh says with its arguments."""
     give_library(tmp_path)
 
-    def script(text: str, name: str = "python3.13") -> str:
+    def script(text: str, name: str = f"python{MINOR}") -> str:
         return write_program(tmp_path / "bin" / name, text)
 
     return script
@@ -79,13 +80,13 @@ class TestRealInterpreters:
         assert (facts.variant, facts.executable) == ("default", os.path.realpath(python))
 
     def test_it_is_started_by_its_real_path(self, tmp_path):
-        os.symlink(runtime_tree("3.13.5"), tmp_path / "3.13")
-        facts = ask(f"{tmp_path}/3.13/bin/python3")
-        assert facts.version == Version(3, 13, 5)
-        assert facts.base_prefix == facts.real_base_prefix == os.path.realpath(runtime_tree("3.13.5"))
-        assert facts.executable == os.path.realpath(f"{runtime_tree('3.13.5')}/bin/python3.13")
+        os.symlink(runtime_tree(OLD), tmp_path / MINOR)
+        facts = ask(f"{tmp_path}/{MINOR}/bin/python3")
+        assert facts.version == VERSION
+        assert facts.base_prefix == facts.real_base_prefix == os.path.realpath(runtime_tree(OLD))
+        assert facts.executable == os.path.realpath(f"{runtime_tree(OLD)}/bin/python{MINOR}")
 
-    @pytest.mark.parametrize("version", ["3.13.5", "3.11.2"])
+    @pytest.mark.parametrize("version", [OLD, OTHER])
     def test_of_an_environment_the_base_is_started(self, tmp_path, version):
         home = f"{runtime_tree(version)}/bin"
         (tmp_path / "bin").mkdir()
@@ -278,54 +279,54 @@ def names_below(folder: str) -> list[str]:
 
 
 class TestSmokeTest:
-    @pytest.mark.parametrize("version", ["3.13.5", "3.13.15", "3.11.2"])
+    @pytest.mark.parametrize("version", [OLD, NEW, OTHER])
     def test_a_whole_runtime_passes_and_stays_as_it_is(self, version):
         tree = runtime_tree(version)
         before = names_below(tree)
-        smoke_test(f"{tree}/bin/python3", Version(*map(int, version.split("."))), "default", tree)
+        smoke_test(f"{tree}/bin/python3", parse_version(version), "default", tree)
         assert names_below(tree) == before
 
     @pytest.mark.parametrize(
         ("version", "variant", "sentence"),
         [
-            (Version(3, 13, 6), "default", r"3\.13\.5, not Python 3\.13\.6"),
-            (Version(3, 13, 5, "rc1"), "default", "not Python 3.13.5rc1"),
-            (Version(3, 13, 5), "freethreaded", "not Python 3.13.5t"),
+            (parse_version(f"{MINOR}.99"), "default", f"{OLD}, not Python {MINOR}.99"),
+            (parse_version(f"{OLD}rc1"), "default", f"not Python {OLD}rc1"),
+            (VERSION, "freethreaded", f"not Python {OLD}t"),
         ],
     )
     def test_another_release_than_expected(self, version, variant, sentence):
-        tree = runtime_tree("3.13.5")
+        tree = runtime_tree(OLD)
         with pytest.raises(BrokenRuntime, match=sentence):
-            smoke_test(f"{tree}/bin/python3.13", version, variant, tree)
+            smoke_test(f"{tree}/bin/python{MINOR}", version, variant, tree)
 
     def test_one_that_lives_elsewhere(self, tmp_path):
         (tmp_path / "bin").mkdir()
-        python = f"{runtime_tree('3.13.5')}/bin/python3.13"
-        os.symlink(python, tmp_path / "bin/python3.13")
+        python = f"{runtime_tree(OLD)}/bin/python{MINOR}"
+        os.symlink(python, tmp_path / f"bin/python{MINOR}")
         with pytest.raises(BrokenRuntime, match="prefix"):
-            smoke_test(f"{tmp_path}/bin/python3.13", Version(3, 13, 5), "default", str(tmp_path))
+            smoke_test(f"{tmp_path}/bin/python{MINOR}", VERSION, "default", str(tmp_path))
 
     def test_one_that_finds_no_library(self, tmp_path):
         (tmp_path / "bin").mkdir()
-        shutil.copy(f"{runtime_tree('3.13.5')}/bin/python3.13", tmp_path / "bin")
+        shutil.copy(f"{runtime_tree(OLD)}/bin/python{MINOR}", tmp_path / "bin")
         with pytest.raises(NotStarted, match="standard library"):
-            smoke_test(f"{tmp_path}/bin/python3.13", Version(3, 13, 5), "default", str(tmp_path))
+            smoke_test(f"{tmp_path}/bin/python{MINOR}", VERSION, "default", str(tmp_path))
 
     def test_a_module_that_is_not_there(self, tmp_path):
-        tree = copy_of_tree("3.13.5", str(tmp_path / "tree"))
-        for path in glob.glob(f"{tree}/lib/python3.13/lib-dynload/_lzma.*"):
+        tree = copy_of_tree(OLD, str(tmp_path / "tree"))
+        for path in glob.glob(f"{tree}/{LIBRARY}/lib-dynload/_lzma.*"):
             os.unlink(path)
         with pytest.raises(BrokenRuntime, match="cannot import _lzma: No module named '_lzma'") as caught:
-            smoke_test(f"{tree}/bin/python3.13", Version(3, 13, 5), "default", tree)
+            smoke_test(f"{tree}/bin/python{MINOR}", VERSION, "default", tree)
         assert "another build" in caught.value.hint
 
     @pytest.mark.skipif(shutil.which("gcc") is None or sys.platform != "linux", reason="needs a C compiler on Linux")
     def test_libraries_that_the_system_lacks_are_named(self, tmp_path):
-        tree = copy_of_tree("3.13.5", str(tmp_path / "tree"))
+        tree = copy_of_tree(OLD, str(tmp_path / "tree"))
         (tmp_path / "empty.c").write_text("int nothing;")
         for module in ("_lzma", "_sqlite3"):
             library = f"{tmp_path}/libgone{module}.so"
-            (path,) = glob.glob(f"{tree}/lib/python3.13/lib-dynload/{module}.*")
+            (path,) = glob.glob(f"{tree}/{LIBRARY}/lib-dynload/{module}.*")
             os.unlink(path)
             subprocess.run(["gcc", "-shared", "-o", library, tmp_path / "empty.c"], check=True)
             subprocess.run(
@@ -343,12 +344,12 @@ class TestSmokeTest:
             )
             os.unlink(library)
         with pytest.raises(BrokenRuntime, match=r"cannot import _sqlite3: libgone_sqlite3\.so: cannot open") as caught:
-            smoke_test(f"{tree}/bin/python3.13", Version(3, 13, 5), "default", tree)
+            smoke_test(f"{tree}/bin/python{MINOR}", VERSION, "default", tree)
         assert caught.value.hint.endswith("libgone_sqlite3.so, libgone_lzma.so")
 
     def test_a_program_that_is_damaged(self, tmp_path):
-        tree = copy_of_tree("3.13.5", str(tmp_path / "tree"))
-        with open(f"{tree}/bin/python3.13", "r+b") as file:
+        tree = copy_of_tree(OLD, str(tmp_path / "tree"))
+        with open(f"{tree}/bin/python{MINOR}", "r+b") as file:
             file.truncate(4096)
         with pytest.raises(BrokenRuntime):
-            smoke_test(f"{tree}/bin/python3.13", Version(3, 13, 5), "default", tree)
+            smoke_test(f"{tree}/bin/python{MINOR}", VERSION, "default", tree)

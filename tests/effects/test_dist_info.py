@@ -22,13 +22,13 @@ from pyman.effects.packages.dist_info import Reader, installed_paths, read_distr
 from pyman.effects.packages.symbols import exported_symbols
 from stage.hostile import HUGE, damaged
 from stage.index import fetch_wheels, unzip_wheels
-from stage.mirror import runtime_tree
+from stage.mirror import ABI, MINOR, NEW, OLD, added_symbols, runtime_tree
 from stage.wheels import build_wheel, install_distribution
 
 
 @pytest.fixture
 def site_packages(tmp_path):
-    folder = tmp_path / "lib" / "python3.13" / "site-packages"
+    folder = tmp_path / "lib" / f"python{MINOR}" / "site-packages"
     folder.mkdir(parents=True)
     return str(folder)
 
@@ -54,7 +54,7 @@ def test_everything_that_an_installer_leaves_is_read(site_packages):
         requires_python=">=3.8",
         requires_dist=["ham>=1"],
         scripts={"spam": "spam:main"},
-        files={"spam_eggs/_fast.cpython-313-x86_64-linux-gnu.so": b"\x7fELF"},
+        files={f"spam_eggs/_fast.{ABI}-x86_64-linux-gnu.so": b"\x7fELF"},
         direct_url={"url": "file:///src", "dir_info": {"editable": True}},
         installer="uv",
     )
@@ -72,7 +72,7 @@ def test_everything_that_an_installer_leaves_is_read(site_packages):
         scripts=("spam",),
     )
     assert (spam.name, spam.normalized, spam.version) == ("Spam.Eggs", "spam-eggs", "1.0")
-    assert spam.distribution.compiled == ("spam_eggs/_fast.cpython-313-x86_64-linux-gnu.so",)
+    assert spam.distribution.compiled == (f"spam_eggs/_fast.{ABI}-x86_64-linux-gnu.so",)
     assert read_distributions(site_packages)[0] == (ham.distribution, spam.distribution)
     assert "spam_eggs-1.0.dist-info/METADATA" in installed_paths(site_packages, spam)
 
@@ -92,15 +92,15 @@ def test_a_real_installation_by_pip_is_read_back(tmp_path):
 
 def test_what_setuptools_left_before_wheels_is_read_too(site_packages, tmp_path):
     headers = "Metadata-Version: 1.1\nName: {}\nVersion: 2.0\n\n"
-    os.makedirs(f"{site_packages}/folder-2.0-py3.13.egg-info")
-    with open(f"{site_packages}/folder-2.0-py3.13.egg-info/PKG-INFO", "w") as file:
+    os.makedirs(f"{site_packages}/folder-2.0-py{MINOR}.egg-info")
+    with open(f"{site_packages}/folder-2.0-py{MINOR}.egg-info/PKG-INFO", "w") as file:
         file.write(headers.format("folder"))
-    with open(f"{site_packages}/folder-2.0-py3.13.egg-info/installed-files.txt", "w") as file:
+    with open(f"{site_packages}/folder-2.0-py{MINOR}.egg-info/installed-files.txt", "w") as file:
         file.write("../folder/_x.so\n../folder/a.py\nPKG-INFO\n../../../../evil.so\n")
     with open(f"{site_packages}/single-2.0.egg-info", "w") as file:
         file.write(headers.format("single"))
-    os.makedirs(f"{site_packages}/zipped-2.0-py3.13.egg/EGG-INFO")
-    with open(f"{site_packages}/zipped-2.0-py3.13.egg/EGG-INFO/PKG-INFO", "w") as file:
+    os.makedirs(f"{site_packages}/zipped-2.0-py{MINOR}.egg/EGG-INFO")
+    with open(f"{site_packages}/zipped-2.0-py{MINOR}.egg/EGG-INFO/PKG-INFO", "w") as file:
         file.write(headers.format("zipped"))
     source = tmp_path / "source"
     (source / "my_app.egg-info").mkdir(parents=True)
@@ -192,8 +192,8 @@ FILES = {
     "a-1.0.dist-info/RECORD": b"a/_x.so,sha256=x,3\na/__init__.py,,\n",
     "a-1.0.dist-info/direct_url.json": b'{"url": "file:///src/a", "dir_info": {"editable": true}}',
     "a-1.0.dist-info/INSTALLER": b"pip\n",
-    "b-1.0-py3.13.egg-info/PKG-INFO": EGG,
-    "b-1.0-py3.13.egg-info/installed-files.txt": b"../b/_x.so\n../b/__init__.py\nPKG-INFO\n",
+    f"b-1.0-py{MINOR}.egg-info/PKG-INFO": EGG,
+    f"b-1.0-py{MINOR}.egg-info/installed-files.txt": b"../b/_x.so\n../b/__init__.py\nPKG-INFO\n",
     "c.egg-link": b"/nowhere/src\n../\n",
     "d.egg/EGG-INFO/PKG-INFO": EGG,
 }
@@ -242,8 +242,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ELF is the form
 EXTENSION = """
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-extern PyObject *_PyType_AllocNoTrack(PyTypeObject *, Py_ssize_t);
-static PyObject *make(PyObject *self, PyObject *ignored) { return _PyType_AllocNoTrack(&PyList_Type, 0); }
+extern PyObject *ADDED(void);
+static PyObject *make(PyObject *self, PyObject *ignored) { return ADDED(); }
 static PyMethodDef methods[] = {{"make", make, METH_NOARGS, ""}, {NULL}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "needy", "", -1, methods};
 PyMODINIT_FUNC PyInit_needy(void) { return PyModule_Create(&module); }
@@ -252,12 +252,12 @@ PyMODINIT_FUNC PyInit_needy(void) { return PyModule_Create(&module); }
 
 @pytest.fixture(scope="session")
 def runtimes():
-    return {release: runtime_tree(release) for release in ("3.13.5", "3.13.15")}
+    return {release: runtime_tree(release) for release in (OLD, NEW)}
 
 
 @pytest.fixture(scope="session")
 def releases(runtimes):
-    return {text: as_release(text, f"{prefix}/bin/python3.13") for text, prefix in runtimes.items()}
+    return {text: as_release(text, f"{prefix}/bin/python{MINOR}") for text, prefix in runtimes.items()}
 
 
 def as_release(text, executable):
@@ -278,8 +278,8 @@ def needy(runtimes, tmp_path_factory):
     if shutil.which("gcc") is None:
         pytest.skip("no gcc to build an extension with")
     folder = tmp_path_factory.mktemp("needy")
-    (folder / "needy.c").write_text(EXTENSION)
-    include = f"{runtimes['3.13.15']}/include/python3.13"
+    (folder / "needy.c").write_text(EXTENSION.replace("ADDED", added_symbols()[0]))
+    include = f"{runtimes[NEW]}/include/python{MINOR}"
     command = ["gcc", "-shared", "-fPIC", f"-I{include}", "-o", folder / "needy.so", folder / "needy.c"]
     subprocess.run(command, check=True)
     return (folder / "needy.so").read_bytes()
@@ -287,11 +287,11 @@ def needy(runtimes, tmp_path_factory):
 
 @pytest.mark.real_archives("headers")
 def test_an_extension_that_needs_a_newer_release_holds_a_rollback_back(tmp_path, releases, needy):
-    install_distribution(str(tmp_path), "needy", "1.0", files={"needy.cpython-313-x86_64-linux-gnu.so": needy})
-    old, new = releases["3.13.5"], releases["3.13.15"]
+    install_distribution(str(tmp_path), "needy", "1.0", files={f"needy.{ABI}-x86_64-linux-gnu.so": needy})
+    old, new = releases[OLD], releases[NEW]
     assert check(tmp_path, old, new) == Verdict()
     assert check(tmp_path, new, old).reasons == (
-        "needy 1.0 needs _PyType_AllocNoTrack in needy.cpython-313-x86_64-linux-gnu.so, which 3.13.5 lacks",
+        f"needy 1.0 needs {added_symbols()[0]} in needy.{ABI}-x86_64-linux-gnu.so, which {OLD} lacks",
     )
 
 
@@ -302,7 +302,7 @@ def test_hard_links_of_one_file_are_read_once(tmp_path, releases, needy):
         install_distribution(str(tmp_path / venv), "needy", "1.0", files={"needy.so": b""})
         os.unlink(tmp_path / venv / "needy.so")
         os.link(tmp_path / "needy.so", tmp_path / venv / "needy.so")
-    reader = Reader(Move(releases["3.13.15"], releases["3.13.5"]).lost_symbols)
+    reader = Reader(Move(releases[NEW], releases[OLD]).lost_symbols)
     first = reader.read(str(tmp_path / "a"))
     # The name is the same file under the same moment, so that it need not be looked into again.
     with open(tmp_path / "needy.so", "r+b") as file:
@@ -313,7 +313,7 @@ def test_hard_links_of_one_file_are_read_once(tmp_path, releases, needy):
     assert reader.read(str(tmp_path / "b")).needs == first.needs
 
 
-@pytest.mark.parametrize("direction", [("3.13.5", "3.13.15"), ("3.13.15", "3.13.5")])
+@pytest.mark.parametrize("direction", [(OLD, NEW), (NEW, OLD)])
 def test_files_that_are_no_extensions_are_told_and_no_reason(tmp_path, releases, direction):
     install_distribution(
         str(tmp_path),
@@ -351,7 +351,7 @@ def test_the_same_answers_from_several_threads(tmp_path, monkeypatch):
 
 
 def both_ways(site_packages, releases):
-    old, new = releases["3.13.5"], releases["3.13.15"]
+    old, new = releases[OLD], releases[NEW]
     return check(site_packages, old, new), check(site_packages, new, old)
 
 

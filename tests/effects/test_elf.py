@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.effects.packages.symbols import defined_symbols, exported_symbols, is_library, undefined_symbols
-from stage.mirror import runtime_tree
+from stage.mirror import MINOR, NEW, OLD, added_symbols, runtime_tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ELF is the format of Linux")
 
@@ -21,7 +21,7 @@ needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc 
 
 @pytest.fixture(scope="session")
 def interpreters():
-    return {release: f"{runtime_tree(release)}/bin/python3.13" for release in ("3.13.5", "3.13.15")}
+    return {release: f"{runtime_tree(release)}/bin/python{MINOR}" for release in (OLD, NEW)}
 
 
 def compile_shared(folder, source, *options):
@@ -32,11 +32,11 @@ def compile_shared(folder, source, *options):
 
 @pytest.mark.real_archives("symbols")
 def test_two_real_patch_releases_differ_by_the_symbols_that_were_added(interpreters):
-    old, new = (exported_symbols(interpreters[release]) for release in ("3.13.5", "3.13.15"))
+    old, new = (exported_symbols(interpreters[release]) for release in (OLD, NEW))
     assert old is not None
     assert new is not None
     assert {"PyList_New", "_Py_Dealloc", "Py_Initialize"} <= old & new
-    assert new - old == {"_PyType_AllocNoTrack", "_PyEval_NoToolsForUnwind"}
+    assert new - old == set(added_symbols())
     assert old - new == set()
 
 
@@ -54,20 +54,20 @@ def test_a_shared_libpython_beside_the_program_counts(tmp_path):
     # Whether the running Python has one says nothing: Debian builds one and links its program without it.
     (tmp_path / "bin").mkdir()
     (tmp_path / "lib").mkdir()
-    os.rename(compile_shared(tmp_path, "void *Py_Main(void) { return 0; }"), tmp_path / "bin/python3.13")
-    os.symlink("python3.13", tmp_path / "bin/python3")
-    for path in (tmp_path / "bin/python3.13", tmp_path / "bin/python3"):
+    os.rename(compile_shared(tmp_path, "void *Py_Main(void) { return 0; }"), tmp_path / f"bin/python{MINOR}")
+    os.symlink(f"python{MINOR}", tmp_path / "bin/python3")
+    for path in (tmp_path / f"bin/python{MINOR}", tmp_path / "bin/python3"):
         assert exported_symbols(str(path)) == {"Py_Main"}
     library = compile_shared(tmp_path, "void *PyList_New(long size) { return 0; }")
-    os.rename(library, tmp_path / "lib/libpython3.13.so.1.0")
-    os.symlink("libpython3.13.so.1.0", tmp_path / "lib/libpython3.13.so")
-    for path in (tmp_path / "bin/python3.13", tmp_path / "bin/python3"):
+    os.rename(library, tmp_path / f"lib/libpython{MINOR}.so.1.0")
+    os.symlink(f"libpython{MINOR}.so.1.0", tmp_path / f"lib/libpython{MINOR}.so")
+    for path in (tmp_path / f"bin/python{MINOR}", tmp_path / "bin/python3"):
         assert exported_symbols(str(path)) == {"Py_Main", "PyList_New"}
     # Of another minor, and of the stable interface, which is none of this program's.
     for name in ("libpython3.1.so.1.0", "libpython3.so"):
-        os.rename(tmp_path / "lib/libpython3.13.so.1.0", tmp_path / "lib" / name)
-        assert exported_symbols(str(tmp_path / "bin/python3.13")) == {"Py_Main"}
-        os.rename(tmp_path / "lib" / name, tmp_path / "lib/libpython3.13.so.1.0")
+        os.rename(tmp_path / f"lib/libpython{MINOR}.so.1.0", tmp_path / "lib" / name)
+        assert exported_symbols(str(tmp_path / f"bin/python{MINOR}")) == {"Py_Main"}
+        os.rename(tmp_path / "lib" / name, tmp_path / f"lib/libpython{MINOR}.so.1.0")
 
 
 @needs_compiler

@@ -10,16 +10,17 @@ from pyman.core.version import parse_version
 from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.packages import loose
 from pyman.effects.packages.loose import LooseFiles
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import ABI, MINOR, NEW, OLD, OTHER_ABI, SITE, added_symbols
 from stage.venvs import call, write
 
-FAST = "_fast.cpython-313-x86_64-linux-gnu.so"
+FAST = f"_fast.{ABI}-x86_64-linux-gnu.so"
 
 
 @pytest.fixture
 def place(tmp_path):
     """A site-packages folder, and a project beside the venv."""
-    site = tmp_path / "project/.venv/lib/python3.13/site-packages"
+    site = tmp_path / f"project/.venv/{SITE}"
     site.mkdir(parents=True)
     write(f"{tmp_path}/project/.venv/pyvenv.cfg", "home = /usr/bin\n")
     return site
@@ -38,7 +39,7 @@ def put(folder, *names):
 def test_what_was_copied_into_site_packages(place):
     inside = put(place, FAST, f"mine/{FAST}", "mine/deep/er/x.abi3.so", "mine/y.so")
     put(place, f"listed/{FAST}", f"mine/__pycache__/{FAST}", f"mine/node_modules/{FAST}", f"not-importable/{FAST}")
-    put(place, "mine/z.cpython-311-x86_64-linux-gnu.so", "mine/z.cpython-313t-x86_64-linux-gnu.so", "mine/z.py")
+    put(place, f"mine/z.{OTHER_ABI}-x86_64-linux-gnu.so", f"mine/z.{ABI}t-x86_64-linux-gnu.so", "mine/z.py")
     assert found(place, f"listed/{FAST}") == sorted(inside)
 
 
@@ -85,12 +86,12 @@ def test_there_is_a_bound(place, tmp_path, monkeypatch):
     assert look.notes == [f"{tmp_path}/big was only partly checked: it has more than 50 files and folders"]
 
 
-# --- a real one: 3.13.15 exports a symbol that 3.13.5 does not
+# --- a real one: NEW exports a symbol that OLD does not
 
 SOURCE = """\
 #include <Python.h>
-extern void _PyType_AllocNoTrack(void);
-void (*volatile needs)(void) = _PyType_AllocNoTrack;
+extern void ADDED(void);
+void (*volatile needs)(void) = ADDED;
 static struct PyModuleDef it = {PyModuleDef_HEAD_INIT, "_fast", 0, -1, 0};
 PyMODINIT_FUNC PyInit__fast(void) { return PyModule_Create(&it); }
 """
@@ -98,30 +99,30 @@ PyMODINIT_FUNC PyInit__fast(void) { return PyModule_Create(&it); }
 
 @pytest.mark.real_archives("a symbol that one patch release has and another does not")
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
-@pytest.mark.parametrize("words", [["rollback", "3.13"], ["hold", "3.13", OLD], ["uninstall", NEW, "--relink"]])
+@pytest.mark.parametrize("words", [["rollback", MINOR], ["hold", MINOR, OLD], ["uninstall", NEW, "--relink"]])
 def test_a_move_holds_back_who_needs_what_it_takes_away(tmp_path, words):
     machine = Machine(tmp_path, OLD, NEW)
     venvs = {name: machine.path / name / ".venv" for name in ("loose", "editable", "other")}
     for venv in venvs.values():
         machine.pyman("venv", venv, "--without-pip")
-    source = write(f"{tmp_path}/fast.c", SOURCE)
-    module = f"{venvs['loose']}/lib/python3.13/site-packages/{FAST}"
-    include = machine.runtimes / "3.13/include/python3.13"
+    source = write(f"{tmp_path}/fast.c", SOURCE.replace("ADDED", added_symbols()[0]))
+    module = f"{venvs['loose']}/{SITE}/{FAST}"
+    include = machine.runtimes / f"{MINOR}/include/python{MINOR}"
     call("gcc", "-shared", "-fPIC", f"-I{include}", "-o", module, source, TMPDIR=str(tmp_path))
     (machine.path / "editable/src/mine").mkdir(parents=True)
     shutil.copy(module, machine.path / "editable/src/mine" / FAST)
-    write(f"{venvs['editable']}/lib/python3.13/site-packages/_mine.pth", f"{machine.path}/editable/src")
+    write(f"{venvs['editable']}/{SITE}/_mine.pth", f"{machine.path}/editable/src")
     answer = machine.json(*words, status=None)
     if words[0] == "uninstall":
         # Nobody is left behind without its Python: it is refused, and says whom it needs.
         assert answer["error"]["code"] == "cannot-hold-back"
-        assert "needs _PyType_AllocNoTrack" in answer["error"]["message"]
+        assert f"needs {added_symbols()[0]}" in answer["error"]["message"]
         assert answer["moved"] == []
         return
-    [moved] = [one for one in answer["moved"] if one["alias"] == "3.13"]
+    [moved] = [one for one in answer["moved"] if one["alias"] == MINOR]
     reasons = {one["path"]: one["reason"] for one in moved["held_back"]}
     assert set(reasons) == {str(venvs["loose"]), str(venvs["editable"])}
-    assert reasons[str(venvs["loose"])] == f"{FAST} needs _PyType_AllocNoTrack, which {OLD} lacks"
+    assert reasons[str(venvs["loose"])] == f"{FAST} needs {added_symbols()[0]}, which {OLD} lacks"
     assert machine.run(venvs["loose"] / "bin/python", "-c", "import _fast; print(1)") == "1"
     assert machine.run(venvs["editable"] / "bin/python", "-c", "import mine._fast; print(1)") == "1"
     assert machine.run(venvs["other"] / "bin/python", "-V") == f"Python {OLD}"
@@ -151,8 +152,8 @@ def test_what_no_time_tells_of_is_asked_again(tmp_path, inside):
         return found
 
     assert reasons() == {}
-    source = write(f"{tmp_path}/fast.c", SOURCE)
-    include = machine.runtimes / "3.13/include/python3.13"
+    source = write(f"{tmp_path}/fast.c", SOURCE.replace("ADDED", added_symbols()[0]))
+    include = machine.runtimes / f"{MINOR}/include/python{MINOR}"
     call("gcc", "-shared", "-fPIC", f"-I{include}", "-o", module, source, TMPDIR=str(tmp_path))
     named = f"mine/{FAST}" if inside else module
-    assert reasons() == {"app": f"{named} needs _PyType_AllocNoTrack, which {OLD} lacks"}
+    assert reasons() == {"app": f"{named} needs {added_symbols()[0]}, which {OLD} lacks"}

@@ -15,6 +15,7 @@ from pyman.effects.moves.move import change_store, reconcile_aliases, set_hold
 from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from pyman.errors import PymanError, Refused
+from stage.mirror import MINOR, NEW, OLD, OTHER, OTHER_MINOR
 
 _MUTATIONS = ("open", "os.rename", "os.symlink", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.link")
 
@@ -22,7 +23,7 @@ _MUTATIONS = ("open", "os.rename", "os.symlink", "os.remove", "os.mkdir", "os.rm
 @pytest.fixture
 def store(home):
     """Two releases of one minor; the alias leads to the newer."""
-    return home.with_runtimes("3.13.5", "3.13.15")
+    return home.with_runtimes(OLD, NEW)
 
 
 def places_of(home):
@@ -68,8 +69,8 @@ def test_no_start_fails_while_the_alias_moves_hundreds_of_times(store):
         nonlocal moves
         try:
             while not stop.is_set():
-                set_hold(places, "3.13", "3.13.5")
-                set_hold(places, "3.13", None)
+                set_hold(places, MINOR, OLD)
+                set_hold(places, MINOR, None)
                 moves += 2
         except PymanError as error:  # told below, in the thread that can fail the test
             failures.append(error)
@@ -85,11 +86,11 @@ def test_no_start_fails_while_the_alias_moves_hundreds_of_times(store):
         mover.join()
     assert not failures
     assert moves >= 200
-    assert seen <= {"3.13.5", "3.13.15"}
+    assert seen <= {OLD, NEW}
 
 
 def test_an_alias_that_is_right_is_not_rewritten(store):
-    before = {name: os.lstat(store.runtimes / name) for name in ("3", "3.13")}
+    before = {name: os.lstat(store.runtimes / name) for name in ("3", MINOR)}
     assert reconcile_aliases(places_of(store)) == ()
     for name, status in before.items():
         now = os.lstat(store.runtimes / name)
@@ -97,89 +98,89 @@ def test_an_alias_that_is_right_is_not_rewritten(store):
 
 
 def test_a_folder_in_the_place_of_an_alias_is_never_touched(store):
-    os.unlink(store.runtimes / "3.13")
-    (store.runtimes / "3.13").mkdir()
-    (store.runtimes / "3.13" / "mine").write_text("")
+    os.unlink(store.runtimes / MINOR)
+    (store.runtimes / MINOR).mkdir()
+    (store.runtimes / MINOR / "mine").write_text("")
     reconcile_aliases(places_of(store))
-    assert (store.runtimes / "3.13" / "mine").exists()
-    assert read_store(str(store.root)).blocked == ("3.13",)
+    assert (store.runtimes / MINOR / "mine").exists()
+    assert read_store(str(store.root)).blocked == (MINOR,)
 
 
 def test_aliases_are_relative_and_owned_by_the_rules(store):
-    os.unlink(store.runtimes / "3.13")
-    os.symlink(store.runtimes / "3.13.5", store.runtimes / "3.13")
+    os.unlink(store.runtimes / MINOR)
+    os.symlink(store.runtimes / OLD, store.runtimes / MINOR)
     os.symlink("3.12.1", store.runtimes / "3.12")
     moved = reconcile_aliases(places_of(store))
-    assert [(move.alias, move.new) for move in moved] == [("3.12", None), ("3.13", "3.13.15")]
-    assert os.readlink(store.runtimes / "3.13") == "3.13.15"
+    assert [(move.alias, move.new) for move in moved] == [("3.12", None), (MINOR, NEW)]
+    assert os.readlink(store.runtimes / MINOR) == NEW
     assert not os.path.lexists(store.runtimes / "3.12")
 
 
 def test_everyone_is_counted_held_back_and_brought_forward_again(store):
     places = places_of(store)
-    set_hold(places, "3.13", "3.13.5")
+    set_hold(places, MINOR, OLD)
     follows, pinned, misfit = make_venv(store, "a"), make_venv(store, "b", "--pin"), make_venv(store, "c")
     stdlib = store.project / "d"
-    store.run(store.runtimes / "3.13/bin/python3", "-m", "venv", "--without-pip", stdlib)
+    store.run(store.runtimes / f"{MINOR}/bin/python3", "-m", "venv", "--without-pip", stdlib)
     store.pyman("register", stdlib)
-    add_package(misfit, "picky", Requires_Python="<3.13.10")
+    add_package(misfit, "picky", Requires_Python=f"<{NEW}")
 
-    [moved] = set_hold(places, "3.13", None)
-    assert (moved.alias, moved.old, moved.new) == ("3.13", "3.13.5", "3.13.15")
+    [moved] = set_hold(places, MINOR, None)
+    assert (moved.alias, moved.old, moved.new) == (MINOR, OLD, NEW)
     assert (moved.followed, moved.pinned) == (2, 1)
     [held] = moved.held_back
     assert held.path == str(misfit)
     assert "picky" in held.reason
     assert [version_of(venv) for venv in (follows, stdlib, pinned, misfit)] == [
-        "3.13.15",
-        "3.13.15",
-        "3.13.5",
-        "3.13.5",
+        NEW,
+        NEW,
+        OLD,
+        OLD,
     ]
-    assert "version = 3.13\n" in cfg_of(stdlib)
-    assert "pyman-held-back = 3.13.5 " in cfg_of(misfit)
+    assert f"version = {MINOR}\n" in cfg_of(stdlib)
+    assert f"pyman-held-back = {OLD} " in cfg_of(misfit)
     assert "pyman-policy = follow\n" in cfg_of(misfit)
 
     # tried again at every move: still in vain
-    set_hold(places, "3.13", "3.13.5")
-    [moved] = set_hold(places, "3.13", None)
+    set_hold(places, MINOR, OLD)
+    [moved] = set_hold(places, MINOR, None)
     assert [one.path for one in moved.held_back] == [str(misfit)]
     # and no more once it fits
     for metadata in misfit.rglob("METADATA"):
-        metadata.write_text(metadata.read_text().replace("<3.13.10", "<3.14"))
-    set_hold(places, "3.13", "3.13.5")
-    [moved] = set_hold(places, "3.13", None)
+        metadata.write_text(metadata.read_text().replace(f"<{NEW}", "<3.99"))
+    set_hold(places, MINOR, OLD)
+    [moved] = set_hold(places, MINOR, None)
     assert (moved.followed, moved.held_back) == (3, ())
-    assert version_of(misfit) == "3.13.15"
+    assert version_of(misfit) == NEW
     assert "held-back" not in cfg_of(misfit)
 
 
 def test_without_the_check_all_go_along(store):
     places = places_of(store)
-    set_hold(places, "3.13", "3.13.5")
+    set_hold(places, MINOR, OLD)
     misfit = make_venv(store, "c")
-    add_package(misfit, "picky", Requires_Python="<3.13.10")
-    [moved] = set_hold(places, "3.13", None, check=False)
+    add_package(misfit, "picky", Requires_Python=f"<{NEW}")
+    [moved] = set_hold(places, MINOR, None, check=False)
     assert (moved.followed, moved.held_back) == (1, ())
-    assert version_of(misfit) == "3.13.15"
+    assert version_of(misfit) == NEW
 
 
 def test_a_venv_that_does_not_fit_and_cannot_be_held_back_stops_the_move(store):
     places = places_of(store)
-    set_hold(places, "3.13", "3.13.5")
+    set_hold(places, MINOR, OLD)
     misfit = make_venv(store, "c")
-    add_package(misfit, "picky", Requires_Python="<3.13.10")
+    add_package(misfit, "picky", Requires_Python=f"<{NEW}")
     os.rename(misfit / "bin", misfit / "programs")
     os.symlink("programs", misfit / "bin")
     before = store.tree()
     with pytest.raises(Refused) as refused:
-        set_hold(places, "3.13", None)
+        set_hold(places, MINOR, None)
     assert refused.value.code == "cannot-hold-back"
     assert str(misfit) in refused.value.message
     assert "--force" in refused.value.hint
     assert store.tree() == before
-    [moved] = set_hold(places, "3.13", None, force=True)
-    assert os.readlink(store.runtimes / "3.13") == "3.13.15"
+    [moved] = set_hold(places, MINOR, None, force=True)
+    assert os.readlink(store.runtimes / MINOR) == NEW
     # that was asked for
     assert moved.is_protected
 
@@ -188,15 +189,15 @@ def test_a_venv_that_does_not_fit_and_cannot_be_held_back_stops_the_move(store):
 def test_a_venv_of_somebody_else_stops_nothing(store):
     """Nobody keeps security fixes from all others; but it is named, and nobody can say that all went well."""
     places = places_of(store)
-    set_hold(places, "3.13", "3.13.5")
+    set_hold(places, MINOR, OLD)
     misfit = make_venv(store, "c")
-    add_package(misfit, "picky", Requires_Python="<3.13.10")
+    add_package(misfit, "picky", Requires_Python=f"<{NEW}")
     os.chown(misfit, 65534, -1)
-    [moved] = set_hold(places, "3.13", None)
-    assert os.readlink(store.runtimes / "3.13") == "3.13.15"
+    [moved] = set_hold(places, MINOR, None)
+    assert os.readlink(store.runtimes / MINOR) == NEW
     path, note = moved.notes[-1]
     assert (path, moved.followed, moved.is_protected) == (str(misfit), 1, False)
-    assert "goes along: picky 1.0 requires Python <3.13.10" in note
+    assert f"goes along: picky 1.0 requires Python <{NEW}" in note
 
 
 class Faults:
@@ -237,16 +238,16 @@ def faults():
 
 def test_a_fault_at_any_step_leaves_everything_as_it_was(store, faults):
     places = places_of(store)
-    set_hold(places, "3.13", "3.13.5")
+    set_hold(places, MINOR, OLD)
     make_venv(store, "a")
     misfit = make_venv(store, "c")
-    add_package(misfit, "picky", Requires_Python="<3.13.10")
+    add_package(misfit, "picky", Requires_Python=f"<{NEW}")
     before = contents(store)
     struck = 0
     for number in range(1, 200):
         faults.arm(store.path, number)
         try:
-            set_hold(places, "3.13", None)
+            set_hold(places, MINOR, None)
         except PymanError as error:
             assert faults.disarm()
             struck += 1
@@ -258,13 +259,13 @@ def test_a_fault_at_any_step_leaves_everything_as_it_was(store, faults):
         if not faults.disarm():
             break
         # The fault struck where it does no harm (the note of a lock): what was to be done was done.
-        assert os.readlink(store.runtimes / "3.13") == "3.13.15"
-        set_hold(places, "3.13", "3.13.5", check=False)
+        assert os.readlink(store.runtimes / MINOR) == NEW
+        set_hold(places, MINOR, OLD, check=False)
         for name in ("pyvenv.cfg", "bin/python"):
             assert os.path.lexists(misfit / name)
         before = contents(store)
     assert struck >= 6
-    assert os.readlink(store.runtimes / "3.13") == "3.13.15"
+    assert os.readlink(store.runtimes / MINOR) == NEW
 
 
 def contents(home):
@@ -291,13 +292,13 @@ def test_a_change_that_fails_takes_the_moves_back(store):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(PymanError) as failure:
-        change_store(places_of(store), lambda now: with_hold(now, "3.13", "3.13.5"), fail)
+        change_store(places_of(store), lambda now: with_hold(now, MINOR, OLD), fail)
     assert failure.value.code == "disk-full"
     assert contents(store) == before
 
 
 def test_changes_at_the_same_time_all_count(store):
-    store.with_runtimes("3.11.2")
+    store.with_runtimes(OTHER)
     places = places_of(store)
 
     def hold(alias, name):
@@ -306,14 +307,14 @@ def test_changes_at_the_same_time_all_count(store):
             set_hold(places, alias, None)
         set_hold(places, alias, name)
 
-    threads = [threading.Thread(target=hold, args=pair) for pair in (("3.13", "3.13.5"), ("3.11", "3.11.2"))]
+    threads = [threading.Thread(target=hold, args=pair) for pair in ((MINOR, OLD), (OTHER_MINOR, OTHER))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     made = read_store(str(store.root))
-    assert set(made.holds) == {("3.13", "3.13.5"), ("3.11", "3.11.2")}
-    assert made.alias_target("3.13").name == "3.13.5"
+    assert set(made.holds) == {(MINOR, OLD), (OTHER_MINOR, OTHER)}
+    assert made.alias_target(MINOR).name == OLD
 
 
 @pytest.mark.real_archives("processes of their own")
@@ -323,6 +324,6 @@ def test_a_process_that_runs_through_the_alias_is_named(store):
         [venv / "bin/python", "-c", "print('up', flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         process.stdout.readline()
-        [moved] = set_hold(places_of(store), "3.13", "3.13.5")
+        [moved] = set_hold(places_of(store), MINOR, OLD)
         process.stdin.close()
     assert [one.pid for one in moved.processes] == [process.pid]

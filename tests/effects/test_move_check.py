@@ -14,22 +14,21 @@ from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from stage.followers import add_package, make_venv, setting, site_packages, version_of
 from stage.index import fetch_wheels, unzip_wheels
+from stage.mirror import MINOR, NEW, OLD, OTHER_SITE, SITE, added_symbols
 from stage.wheels import install_distribution, metadata
-
-OLD, NEW = "3.13.5", "3.13.15"
 
 
 @pytest.fixture
 def user(home):
     """Both releases are there; the alias is held at the older one."""
     home.with_runtimes(OLD, NEW)
-    set_hold(read_places(home.environ), "3.13", OLD)
+    set_hold(read_places(home.environ), MINOR, OLD)
     return home
 
 
 def released(user, **options):
     """Move the alias to the newer release."""
-    [moved] = set_hold(read_places(user.environ), "3.13", None, **options)
+    [moved] = set_hold(read_places(user.environ), MINOR, None, **options)
     return moved
 
 
@@ -69,9 +68,9 @@ def test_what_cannot_be_checked_is_reported_and_never_a_reason(user, what):
     assert moved.notes, what
     assert {path for path, _ in moved.notes} == {str(venv)}
     assert version_of(venv) == NEW
-    set_hold(read_places(user.environ), "3.13", OLD)
+    set_hold(read_places(user.environ), MINOR, OLD)
     # people read it, programs too
-    result = user.pyman("unhold", "3.13")
+    result = user.pyman("unhold", MINOR)
     assert str(venv) in result.out
     assert "could not be" in result.out
 
@@ -95,10 +94,10 @@ def test_a_fifo_in_the_place_of_metadata_hangs_nobody(user):
 
 def test_a_fifo_in_the_place_of_settings_hangs_nobody(user):
     venv = make_venv(user, "pyman", "v")
-    add_package(venv, "picky", requires_python="<3.13.15")
+    add_package(venv, "picky", requires_python=f"<{NEW}")
     os.unlink(venv / "pyvenv.cfg")
     os.mkfifo(venv / "pyvenv.cfg")
-    assert user.json("unhold", "3.13", status=1)["error"]["code"] == "cannot-hold-back"
+    assert user.json("unhold", MINOR, status=1)["error"]["code"] == "cannot-hold-back"
     assert released(user, check=False).followed == 1
 
 
@@ -109,7 +108,7 @@ def test_packages_of_the_base_count_where_the_venv_sees_them(user):
     user.pyman("venv", sees, "--without-pip", "--system-site-packages")
     user.pyman("venv", does_not, "--without-pip")
     for venv in (sees, does_not):
-        add_package(venv, "modern", requires_dist=["pip>=20; python_full_version >= '3.13.10'"])
+        add_package(venv, "modern", requires_dist=[f"pip>=20; python_full_version >= '{NEW}'"])
     moved = released(user)
     assert [one.path for one in moved.held_back] == [str(does_not)]
     assert version_of(sees) == NEW
@@ -118,16 +117,16 @@ def test_packages_of_the_base_count_where_the_venv_sees_them(user):
 def test_only_the_library_of_the_minor_counts(user):
     """What another minor left behind is nobody's business."""
     venv = make_venv(user, "pyman", "v")
-    other = venv / "lib/python3.11/site-packages"
-    install_distribution(str(other), "picky", "1.0", requires_python="<3.13.15")
+    other = venv / OTHER_SITE
+    install_distribution(str(other), "picky", "1.0", requires_python=f"<{NEW}")
     assert released(user).held_back == ()
 
 
 def test_many_reasons_become_one_line(user):
     venv = make_venv(user, "pyman", "v")
     for number in range(6):
-        add_package(venv, f"picky-{number}", requires_python="<3.13.15")
-    add_package(venv, "evil", "1.0\r", requires_python="<3.13.15")
+        add_package(venv, f"picky-{number}", requires_python=f"<{NEW}")
+    add_package(venv, "evil", "1.0\r", requires_python=f"<{NEW}")
     [held] = released(user).held_back
     assert "and 4 more" in held.reason
     assert setting(venv, "pyman-held-back") == f"{OLD} {held.reason}"
@@ -137,11 +136,11 @@ def test_many_reasons_become_one_line(user):
 def test_a_venv_whose_release_is_gone_comes_forward(user):
     """Nothing that is left is worse than an interpreter that is not there."""
     venv = make_venv(user, "pyman", "v")
-    add_package(venv, "picky", requires_python="<3.13.15")
+    add_package(venv, "picky", requires_python=f"<{NEW}")
     assert len(released(user).held_back) == 1
     user.pyman("uninstall", OLD, "--force")
     assert not os.path.exists(venv / "bin/python")
-    os.unlink(user.runtimes / "3.13")
+    os.unlink(user.runtimes / MINOR)
     [moved] = reconcile_aliases(read_places(user.environ))
     assert (moved.followed, moved.held_back) == (1, ())
     assert version_of(venv) == NEW
@@ -149,18 +148,18 @@ def test_a_venv_whose_release_is_gone_comes_forward(user):
 
 @pytest.mark.real_archives("symbols")
 def test_the_exported_symbols_differ_as_they_do(user):
-    """3.13.15 exports `_PyType_AllocNoTrack`, 3.13.5 does not, and nothing was lost on the way."""
+    """Some are new, and nothing was lost on the way."""
     old, new = (
         read_release(
             Base(
-                str(user.runtimes / name / "bin/python3.13"),
+                str(user.runtimes / name / f"bin/python{MINOR}"),
                 read_store(str(user.root)).runtime(name).version,
                 "default",
             )
         )
         for name in (OLD, NEW)
     )
-    assert "_PyType_AllocNoTrack" in new.symbols - old.symbols
+    assert added_symbols()[0] in new.symbols - old.symbols
     assert {"PyList_New", "_Py_NoneStruct"} <= old.symbols & new.symbols
 
 
@@ -174,14 +173,14 @@ def test_real_wheels_are_never_held_back(user, name, tmp_path_factory):
         pytest.skip("80 MB to fetch: set PYMAN_TEST_LARGE=1")
     wheels = tmp_path_factory.mktemp("wheels")
     places = read_places(user.environ)
-    packages = user.project / "lib/python3.13/site-packages"
+    packages = user.project / SITE
     packages.mkdir(parents=True)
     unzip_wheels(str(packages), fetch_wheels(str(wheels), *name.split()))
     # What they need that is not there was not there before.
     store = read_store(places.root)
-    follower = Follower(str(user.project), places.runtimes, "3.13", b"include-system-site-packages = false\n")
+    follower = Follower(str(user.project), places.runtimes, MINOR, b"include-system-site-packages = false\n")
     for old, new in ((OLD, NEW), (NEW, OLD)):
-        swap = Swap("3.13", old, new)
+        swap = Swap(MINOR, old, new)
         move = AliasMove(swap, store.runtime(old), store.runtime(new), updated=(follower,))
         checked = check_followers(move, (), store, {})
         assert (checked.newly_held, checked.notes) == ((), ())

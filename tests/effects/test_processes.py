@@ -17,8 +17,8 @@ from pyman.effects import lock, processes
 from pyman.effects.libproc import Libproc
 from pyman.effects.store import read_store
 from stage.followers import make_venv
+from stage.mirror import MINOR, NEW, OLD
 
-OLD, NEW = "3.13.5", "3.13.15"
 SCRIPT = "import sys; print('up', flush=True); sys.stdin.read()"
 
 
@@ -118,9 +118,9 @@ def found(user, name):
 @pytest.mark.real_archives("processes of their own")
 def test_the_way_by_which_a_process_was_started(user):
     venv, pinned = make_venv(user, "venv", "a b"), make_venv(user, "pyman", "pinned", through=NEW)
-    bin_folder = user.runtimes / "3.13/bin"
+    bin_folder = user.runtimes / f"{MINOR}/bin"
     script = user.project / "script"
-    script.write_text(f"#!{user.runtimes}/3/bin/python3.13\n{SCRIPT}\n")
+    script.write_text(f"#!{user.runtimes}/3/bin/python{MINOR}\n{SCRIPT}\n")
     script.chmod(0o755)
     with (
         Running(venv / "bin/python", "-c", SCRIPT) as through_alias,
@@ -132,8 +132,8 @@ def test_the_way_by_which_a_process_was_started(user):
     ):
         seen = found(user, NEW)
         assert found(user, OLD) == {}
-    assert {through_alias: "3.13", through_patch: NEW, relative: "3.13", by_script: "3"}.items() <= seen.items()
-    assert seen.get(bare) == "3.13"
+    assert {through_alias: MINOR, through_patch: NEW, relative: MINOR, by_script: "3"}.items() <= seen.items()
+    assert seen.get(bare) == MINOR
     assert other not in seen
     assert found(user, NEW) == {}
 
@@ -144,30 +144,30 @@ def test_a_prefix_that_others_share_is_told_by_its_own_python(user, tmp_path):
     shared = tmp_path / "usr"
     shutil.copytree(user.runtimes / OLD, shared, symlinks=True)
     shutil.copy(shutil.which("sleep"), shared / "bin/sleep")
-    os.unlink(user.runtimes / "3.13")
+    os.unlink(user.runtimes / MINOR)
     shutil.rmtree(user.runtimes / OLD)
     os.symlink(shared, user.runtimes / OLD)
     with subprocess.Popen([shared / "bin/sleep", "60"]) as sleeper:
-        with Running(shared / "bin/python3.13", "-c", SCRIPT) as pid:
+        with Running(shared / f"bin/python{MINOR}", "-c", SCRIPT) as pid:
             assert set(found(user, OLD)) == {pid}
         sleeper.kill()
 
 
 @pytest.mark.real_archives("processes of their own")
 def test_who_has_an_adopted_python_by_its_owner_s_path_does_not_go_through_the_store(user, tmp_path):
-    theirs = tmp_path / "versions/3.13.5"
+    theirs = tmp_path / f"versions/{OLD}"
     shutil.copytree(user.runtimes / OLD, theirs, symlinks=True)
     shutil.rmtree(user.runtimes / OLD)
     os.symlink(theirs, user.runtimes / OLD)
-    os.unlink(user.runtimes / "3.13")
-    os.symlink(OLD, user.runtimes / "3.13")
+    os.unlink(user.runtimes / MINOR)
+    os.symlink(OLD, user.runtimes / MINOR)
     with (
         Running(theirs / "bin/python3", "-c", SCRIPT) as by_path,
         Running("python3", "-c", SCRIPT, env={"PATH": f"/nowhere:{theirs}/bin"}) as by_name,
-        Running("python3", "-c", SCRIPT, env={"PATH": f"{user.runtimes}/3.13/bin"}) as through_alias,
+        Running("python3", "-c", SCRIPT, env={"PATH": f"{user.runtimes}/{MINOR}/bin"}) as through_alias,
     ):
         seen = found(user, OLD)
-    assert seen == {by_path: None, by_name: None, through_alias: "3.13"}
+    assert seen == {by_path: None, by_name: None, through_alias: MINOR}
 
 
 @pytest.mark.real_archives("processes of their own")
@@ -201,7 +201,7 @@ def test_a_framework_build_goes_on_to_another_program(user):
     prefix = user.runtimes / NEW
     program = prefix / "Resources/Python.app/Contents/MacOS/Python"
     program.parent.mkdir(parents=True)
-    os.link(os.path.realpath(prefix / "bin/python3.13"), program)
+    os.link(os.path.realpath(prefix / f"bin/python{MINOR}"), program)
     venv = make_venv(user, "venv", "v")
     inside = {"PYTHONHOME": str(prefix), "LD_LIBRARY_PATH": str(prefix / "lib")}
     through_venv = inside | {"__PYVENV_LAUNCHER__": str(venv / "bin/python")}
@@ -209,7 +209,7 @@ def test_a_framework_build_goes_on_to_another_program(user):
         Running(program, "-c", SCRIPT, env=inside) as by_path,
         Running(program, "-c", SCRIPT, env=through_venv) as by_venv,
     ):
-        assert found(user, NEW) == {by_path: NEW, by_venv: "3.13"}
+        assert found(user, NEW) == {by_path: NEW, by_venv: MINOR}
         assert [one.pid for one in processes.processes_of_venv(str(venv))] == [by_venv]
 
 

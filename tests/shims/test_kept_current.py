@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+from stage.mirror import MINOR, NEW, OLD, OTHER, OTHER_MINOR
+
 NAMES = ("3.{}", "idle3.{}", "pip3.{}", "pydoc3.{}", "python3.{}", "python3.{}-config")
 
 
@@ -39,58 +41,59 @@ def version(home, program):
 
 def test_every_command_that_changes_what_is_installed(home):
     other = f"{sys.version_info.minor}"
-    home.pyman("install", "3.13.5")
-    assert shims(home) == {"13"}
-    assert version(home, "python3") == "3.13.5"
-    assert version(home, "python3.13") == "3.13.5"
+    older, newer = (minor.removeprefix("3.") for minor in (OTHER_MINOR, MINOR))
+    home.pyman("install", OLD)
+    assert shims(home) == {newer}
+    assert version(home, "python3") == OLD
+    assert version(home, f"python{MINOR}") == OLD
 
     home.pyman("adopt", os.path.realpath(sys.executable))
-    assert shims(home) == {"13", other}
+    assert shims(home) == {newer, other}
     assert version(home, f"python3.{other}") == ".".join(map(str, sys.version_info[:3]))
     adopted = ".".join(map(str, sys.version_info[:3]))
     home.pyman("forget", adopted)
-    assert shims(home) == {"13"}
+    assert shims(home) == {newer}
 
     # What somebody spoilt is put right by the next change: here a name is gone, and the text is an older release's.
-    os.unlink(home.root / "shims/python3.13")
+    os.unlink(home.root / f"shims/python{MINOR}")
     (home.root / "shims/python").write_text("#!/bin/sh\n# pyman shim: of old\nexit 9\n")
     (home.root / "shims/mine").write_text("#!/bin/sh\n")
-    home.pyman("upgrade", "3.13")
+    home.pyman("upgrade", MINOR)
     os.unlink(home.root / "shims/mine")
-    assert shims(home) == {"13"}
-    assert version(home, "python3.13") == "3.13.15"
+    assert shims(home) == {newer}
+    assert version(home, f"python{MINOR}") == NEW
 
-    os.unlink(home.root / "shims/pip3.13")
+    os.unlink(home.root / f"shims/pip{MINOR}")
     os.symlink("python", home.root / "shims/python3.8")
     home.pyman("doctor", "--fix", status=None)
-    assert shims(home) == {"13"}
+    assert shims(home) == {newer}
 
-    home.pyman("uninstall", "3.13.5")
-    home.pyman("uninstall", "3.13.15")
+    home.pyman("uninstall", OLD)
+    home.pyman("uninstall", NEW)
     assert shims(home) == set()
     nothing = subprocess.run([home.root / "shims/python"], env=home.environ, capture_output=True, check=False)
     assert nothing.returncode == 127
-    home.pyman("install", "3.11")
-    assert shims(home) == {"11"}
-    home.pyman("venv", "new", "-p", "3.13.5")
-    assert shims(home) == {"11", "13"}
-    home.pyman("uninstall", "3.11.2")
-    home.pyman("rebuild", "new", "-p", "3.11")
-    assert shims(home) == {"11", "13"}
+    home.pyman("install", OTHER_MINOR)
+    assert shims(home) == {older}
+    home.pyman("venv", "new", "-p", OLD)
+    assert shims(home) == {older, newer}
+    home.pyman("uninstall", OTHER)
+    home.pyman("rebuild", "new", "-p", OTHER_MINOR)
+    assert shims(home) == {older, newer}
 
 
 def test_a_name_that_is_not_ours_in_the_folder_is_left_alone(home):
     folder = home.root / "shims"
     folder.mkdir(parents=True)
-    (folder / "pip3.13").write_text("#!/bin/sh\necho mine\n")
-    result = home.pyman("install", "3.13.15")
-    assert (folder / "pip3.13").read_text() == "#!/bin/sh\necho mine\n"
-    assert "pip3.13" not in result.err
-    assert "pip3.13" in home.pyman("shims").err
+    (folder / f"pip{MINOR}").write_text("#!/bin/sh\necho mine\n")
+    result = home.pyman("install", NEW)
+    assert (folder / f"pip{MINOR}").read_text() == "#!/bin/sh\necho mine\n"
+    assert f"pip{MINOR}" not in result.err
+    assert f"pip{MINOR}" in home.pyman("shims").err
     # In the place of the one file itself: the Python is installed, and that is said.
     (folder / "python").unlink()
     (folder / "python").write_text("mine\n")
-    result = home.pyman("install", "3.13.5")
+    result = home.pyman("install", OLD)
     assert "python is not a shim of pyman" in result.err
     assert (folder / "python").read_text() == "mine\n"
-    assert home.json("list")["runtimes"][1]["version"] == "3.13.5"
+    assert home.json("list")["runtimes"][1]["version"] == OLD

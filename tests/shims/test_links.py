@@ -11,7 +11,8 @@ import pytest
 from pyman.effects.lock import hold
 from pyman.effects.shim_links import apply_links, link_changes
 from pyman.errors import PymanError
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import MINOR, NEW, OLD, OTHER_MINOR
 
 
 @pytest.fixture
@@ -28,33 +29,33 @@ def links(machine, folder=".local/bin"):
 
 def test_links_are_made_kept_current_and_taken_back(machine):
     shims, folder = f"{machine.root}/shims", f"{machine.path}/.local/bin"
-    os.symlink("/usr/bin/python3", f"{folder}/python3.13.99")
+    os.symlink("/usr/bin/python3", f"{folder}/python{MINOR}.99")
     planned = machine.pyman("shims", "--link", "--dry-run", "--json").json
-    assert links(machine) == {"python3.13.99": "/usr/bin/python3"}
+    assert links(machine) == {f"python{MINOR}.99": "/usr/bin/python3"}
     answer = machine.pyman("shims", "--link", "--json").json
-    assert answer["changed"] == planned["changed"] == [f"{folder}/python3.13"]
+    assert answer["changed"] == planned["changed"] == [f"{folder}/python{MINOR}"]
     # Each leads to a shim: it runs what the folder asks for.
-    assert links(machine)["python3.13"] == f"{shims}/python3.13"
-    assert machine.run(f"{folder}/python3.13", "-V", PATH="/usr/bin:/bin") == f"Python {OLD}"
+    assert links(machine)[f"python{MINOR}"] == f"{shims}/python{MINOR}"
+    assert machine.run(f"{folder}/python{MINOR}", "-V", PATH="/usr/bin:/bin") == f"Python {OLD}"
     assert machine.pyman("shims", "--link", "--json").json["changed"] == []
 
     machine.pyman("install", NEW)
     # None of a patch release: a tool that looks for 3.13 might take it, and pin.
-    assert set(links(machine)) == {"python3.13", "python3.13.99"}
-    assert machine.run(f"{folder}/python3.13", "-V", PATH="/usr/bin:/bin") == f"Python {NEW}"
-    machine.pyman("install", "3.11")
-    assert set(links(machine)) == {"python3.11", "python3.13", "python3.13.99"}
-    machine.pyman("uninstall", "3.11", "--force")
-    assert set(links(machine)) == {"python3.13", "python3.13.99"}
+    assert set(links(machine)) == {f"python{MINOR}", f"python{MINOR}.99"}
+    assert machine.run(f"{folder}/python{MINOR}", "-V", PATH="/usr/bin:/bin") == f"Python {NEW}"
+    machine.pyman("install", OTHER_MINOR)
+    assert set(links(machine)) == {f"python{OTHER_MINOR}", f"python{MINOR}", f"python{MINOR}.99"}
+    machine.pyman("uninstall", OTHER_MINOR, "--force")
+    assert set(links(machine)) == {f"python{MINOR}", f"python{MINOR}.99"}
 
     # A venv made through a link follows, as through the shim.
-    machine.run(f"{folder}/python3.13", "-m", "venv", "--without-pip", f"{machine.path}/v", PATH="/usr/bin:/bin")
-    assert f"home = {machine.root}/runtimes/3.13/bin" in (machine.path / "v/pyvenv.cfg").read_text()
-    found = machine.pyman("find", f"{folder}/python3.13", "--json").json
-    assert found["path"] == f"{machine.root}/runtimes/3.13/bin/python3.13"
+    machine.run(f"{folder}/python{MINOR}", "-m", "venv", "--without-pip", f"{machine.path}/v", PATH="/usr/bin:/bin")
+    assert f"home = {machine.root}/runtimes/{MINOR}/bin" in (machine.path / "v/pyvenv.cfg").read_text()
+    found = machine.pyman("find", f"{folder}/python{MINOR}", "--json").json
+    assert found["path"] == f"{machine.root}/runtimes/{MINOR}/bin/python{MINOR}"
 
     assert f"removed 1 link from {folder}" in machine.pyman("shims", "--unlink").out
-    assert links(machine) == {"python3.13.99": "/usr/bin/python3"}
+    assert links(machine) == {f"python{MINOR}.99": "/usr/bin/python3"}
     assert "no links to shims" in machine.pyman("shims", "--unlink").out
     assert not os.path.exists(f"{machine.root}/links")
 
@@ -62,13 +63,13 @@ def test_links_are_made_kept_current_and_taken_back(machine):
 def test_a_name_that_is_taken_is_left_and_named(machine):
     folder = machine.path / "own bin"
     folder.mkdir()
-    (folder / "python3.13").write_text("mine")
+    (folder / f"python{MINOR}").write_text("mine")
     told = machine.pyman("shims", "--link", "own bin", cwd=machine.path)
-    assert f"kept {folder}/python3.13: it is not a link of pyman" in told.err
+    assert f"kept {folder}/python{MINOR}: it is not a link of pyman" in told.err
     assert f"{folder} is not on PATH" in told.err
-    assert (folder / "python3.13").read_text() == "mine"
+    assert (folder / f"python{MINOR}").read_text() == "mine"
     machine.pyman("shims", "--unlink")
-    assert os.listdir(folder) == ["python3.13"]
+    assert os.listdir(folder) == [f"python{MINOR}"]
     for words in (["--link", "--unlink"], ["own"]):
         assert machine.pyman("shims", *words, status=2).err.startswith("error: ")
 
@@ -80,12 +81,12 @@ def test_a_folder_that_is_gone_is_not_made_again_and_one_that_fails_keeps_no_oth
         if folder != "/dev/null":
             machine.pyman("shims", "--link", folder)
     (machine.root / "links").write_text(f"{gone}\n/proc\n{last}\n")
-    os.unlink(gone / "python3.13")
+    os.unlink(gone / f"python{MINOR}")
     os.rmdir(gone)
-    os.unlink(last / "python3.13")
+    os.unlink(last / f"python{MINOR}")
     assert "/proc cannot be written" in machine.pyman("shims", status=1).err
     assert not gone.exists()
-    assert os.listdir(last) == ["python3.13"]
+    assert os.listdir(last) == [f"python{MINOR}"]
     (machine.root / "links").write_text(f"{gone}\n{last}\n")
     told = machine.pyman("shims", "--unlink")
     assert told.out == f"removed 1 link from {last}\n"
@@ -95,8 +96,8 @@ def test_a_folder_that_is_gone_is_not_made_again_and_one_that_fails_keeps_no_oth
 def test_what_came_into_the_place_of_a_link_meanwhile_is_left_alone(machine):
     folder = machine.path / "b"
     folder.mkdir()
-    root, path = str(machine.root), folder / "python3.13"
-    changes = link_changes(root, str(folder), ["python3.13"])
+    root, path = str(machine.root), folder / f"python{MINOR}"
+    changes = link_changes(root, str(folder), [f"python{MINOR}"])
     path.write_text("mine")
     with pytest.raises(PymanError, match="cannot be written"):
         apply_links(root, changes)
@@ -114,7 +115,7 @@ def test_what_another_command_did_while_the_store_was_waited_for_is_seen(machine
     """The other one takes all links back meanwhile: they stay so."""
     folder = machine.path / ".local/bin"
     machine.pyman("shims", "--link")
-    os.unlink(folder / "python3.13")
+    os.unlink(folder / f"python{MINOR}")
     with hold(str(machine.root / ".lock")):
         command = [sys.executable, "-m", "pyman", "shims"]
         waiting = subprocess.Popen(command, env=machine.environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)

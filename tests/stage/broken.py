@@ -15,11 +15,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from stage.machine import NEW, OLD, Machine
+from stage.machine import Machine
+from stage.mirror import ABI, LIBRARY, MINOR, NEW, OLD, OTHER, OTHER_ABI, OTHER_MINOR, SITE
 from stage.venvs import write
 
-OTHER = "3.11.2"
-SITE = "lib/python3.13/site-packages"
 _MAKERS = ("pyman", "venv", "copies", "virtualenv", "uv")
 _BASES = ("alias", "release", "private")
 _PURE = "import sys\n\n\ndef main():\n    print('pure', sys.prefix)\n"
@@ -40,9 +39,9 @@ class World(Machine):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, OLD, NEW)
         self.put(OTHER)
-        self.alias("3.11", OTHER)
+        self.alias(OTHER_MINOR, OTHER)
         self.sweep = self.path / "sweep"
-        library = self.runtimes / NEW / "lib/python3.13/lib-dynload"
+        library = self.runtimes / NEW / f"{LIBRARY}/lib-dynload"
         self.extension = next(library.glob("_bisect.*.so"))
 
     def broken(self, seed: int) -> Broken:
@@ -68,12 +67,12 @@ class Broken:
         self.path = place / ".venv"
         maker, base = chance.choice(_MAKERS), chance.choice(_BASES)
         self.told = [maker, base]
-        self.prefix = world.runtimes / "3.13"
+        self.prefix = world.runtimes / MINOR
         if base == "release":
             self.prefix = world.runtimes / chance.choice((OLD, NEW))
         elif base == "private":
             self.prefix = world.put(NEW, place / "python")
-        self._make(maker, self.prefix / "bin/python3.13")
+        self._make(maker, self.prefix / f"bin/python{MINOR}")
         self.names = [each.name for each in (self.path / "bin").iterdir() if each.name.startswith("python")]
         self._give()
 
@@ -172,7 +171,7 @@ def python3_removed(venv: Broken) -> None:
 
 
 def python_leads_nowhere(venv: Broken) -> None:
-    venv.link("bin/python", "/gone/bin/python3.13")
+    venv.link("bin/python", f"/gone/bin/python{MINOR}")
 
 
 def python3_leads_nowhere(venv: Broken) -> None:
@@ -185,25 +184,25 @@ def python_is_a_circle(venv: Broken) -> None:
 
 
 def python3_is_another_minor(venv: Broken) -> None:
-    venv.link("bin/python3", venv.world.runtimes / "3.11/bin/python3.11")
+    venv.link("bin/python3", venv.world.runtimes / f"{OTHER_MINOR}/bin/python{OTHER_MINOR}")
 
 
 def python_is_another_minor(venv: Broken) -> None:
-    venv.link("bin/python", venv.world.runtimes / "3.11/bin/python3.11")
+    venv.link("bin/python", venv.world.runtimes / f"{OTHER_MINOR}/bin/python{OTHER_MINOR}")
 
 
 def python_is_a_copy_of_another_minor(venv: Broken) -> None:
     venv.unlink("bin/python")
-    shutil.copy(venv.world.runtimes / OTHER / "bin/python3.11", venv.file("bin/python"))
+    shutil.copy(venv.world.runtimes / OTHER / f"bin/python{OTHER_MINOR}", venv.file("bin/python"))
 
 
 def python3_is_a_copy_of_another_minor(venv: Broken) -> None:
     venv.unlink("bin/python3")
-    shutil.copy(venv.world.runtimes / OTHER / "bin/python3.11", venv.file("bin/python3"))
+    shutil.copy(venv.world.runtimes / OTHER / f"bin/python{OTHER_MINOR}", venv.file("bin/python3"))
 
 
 def python_is_a_part_of_a_copy(venv: Broken) -> None:
-    content = (venv.world.runtimes / NEW / "bin/python3.13").read_bytes()
+    content = (venv.world.runtimes / NEW / f"bin/python{MINOR}").read_bytes()
     venv.unlink("bin/python")
     write(f"{venv.path}/bin/python", content[: len(content) // 2], 0o755)
 
@@ -222,7 +221,7 @@ def home_is_gone(venv: Broken) -> None:
 
 
 def home_is_another_minor(venv: Broken) -> None:
-    venv.setting("home", str(venv.world.runtimes / "3.11/bin"))
+    venv.setting("home", str(venv.world.runtimes / f"{OTHER_MINOR}/bin"))
 
 
 def settings_are_empty(venv: Broken) -> None:
@@ -237,7 +236,7 @@ def settings_are_no_text(venv: Broken) -> None:
 
 
 def library_removed(venv: Broken) -> None:
-    shutil.rmtree(venv.file("lib/python3.13"), ignore_errors=True)
+    shutil.rmtree(venv.file(LIBRARY), ignore_errors=True)
 
 
 def packages_removed(venv: Broken) -> None:
@@ -245,8 +244,8 @@ def packages_removed(venv: Broken) -> None:
 
 
 def library_is_of_another_minor(venv: Broken) -> None:
-    if venv.file("lib/python3.13").exists():
-        venv.file("lib/python3.13").rename(venv.file("lib/python3.12"))
+    if venv.file(LIBRARY).exists():
+        venv.file(LIBRARY).rename(venv.file("lib/python3.12"))
 
 
 def programs_removed(venv: Broken) -> None:
@@ -273,15 +272,15 @@ def _renamed(venv: Broken, tag: str) -> None:
 
 
 def module_of_another_minor(venv: Broken) -> None:
-    _renamed(venv, "cpython-311-x86_64-linux-gnu")
+    _renamed(venv, f"{OTHER_ABI}-x86_64-linux-gnu")
 
 
 def module_without_a_gil(venv: Broken) -> None:
-    _renamed(venv, "cpython-313t-x86_64-linux-gnu")
+    _renamed(venv, f"{ABI}t-x86_64-linux-gnu")
 
 
 def module_of_another_c_library(venv: Broken) -> None:
-    _renamed(venv, "cpython-313-x86_64-linux-musl")
+    _renamed(venv, f"{ABI}-x86_64-linux-musl")
 
 
 def module_of_another_machine(venv: Broken) -> None:
@@ -310,7 +309,7 @@ def long_script_of_a_venv_that_is_gone(venv: Broken) -> None:
 def script_of_another_venv(venv: Broken) -> None:
     other = venv.world.path / "sweep-other/.venv"
     if not other.exists():
-        venv.world.pyman("venv", other, "--without-pip", "-p", "3.13")
+        venv.world.pyman("venv", other, "--without-pip", "-p", MINOR)
         write(f"{other}/{SITE}/pure.py", _PURE)
     _script(venv, other)
 
@@ -355,12 +354,12 @@ def base_removed(venv: Broken) -> None:
 
 def base_without_its_library(venv: Broken) -> None:
     if venv.prefix.parent == venv.place:
-        shutil.rmtree(venv.prefix / "lib/python3.13")
+        shutil.rmtree(venv.prefix / LIBRARY)
 
 
 def base_lost_its_mode(venv: Broken) -> None:
     if venv.prefix.parent == venv.place:
-        program = venv.prefix / "bin/python3.13"
+        program = venv.prefix / f"bin/python{MINOR}"
         content = program.read_bytes()
         program.unlink()
         program.write_bytes(content)

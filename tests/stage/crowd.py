@@ -1,7 +1,7 @@
 """A machine with a store for everybody, its administrator, and users with homes of their own. Only root can set it up.
 
-with gather(monkeypatch) as crowd:                   3.13.5 is in the system store; alice and bob have homes
-    crowd.admin("install", "3.13.15")                root, in the system store
+with gather(monkeypatch) as crowd:                   OLD is in the system store; alice and bob have homes
+    crowd.admin("install", NEW)                      root, in the system store
     crowd.pyman("alice", "venv", "v")                alice, in her home
 
 Commands run in forks of this process, which have become the user: the passwd database and the place of the system's
@@ -32,10 +32,9 @@ import pytest
 import pyman
 from pyman.effects import places, system_settings
 from stage.home import installed_once, link_tree
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, OLD, mirror_folder
 from stage.venvs import call
 
-OLD, NEW = "3.13.5", "3.13.15"
 _FIRST = 23001
 
 
@@ -65,8 +64,8 @@ class Crowd:
         self.config = folder / "etc/config.toml"
         for release in releases:
             self.put(self.root, release)
-        self.link(self.root, "3.13", releases[-1])
-        self.link(self.root, "3", "3.13")
+        self.link(self.root, MINOR, releases[-1])
+        self.link(self.root, "3", MINOR)
         self.config.parent.mkdir()
         self.config.write_text(f'system-root = "{self.root}"\nfolders = []\n')
         for module in (places, system_settings):

@@ -7,11 +7,9 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from stage.home import Home
 from stage.mirror import MINOR
-from stage.venvs import peer
+from stage.venvs import need_copies_that_start, peer
 from stage.wheels import install_distribution
 
 CREATORS = ("pyman", "venv", "virtualenv", "uv", "copies")
@@ -29,8 +27,7 @@ def make_venv(home: Home, creator: str, name: str, *, through: str = MINOR) -> P
         home.run(python.with_name("python3"), "-m", "venv", "--without-pip", venv)
     elif creator == "copies":
         home.run(python, "-m", "venv", "--without-pip", "--copies", venv)
-        if subprocess.run([venv / "bin/python", "-V"], capture_output=True, check=False).returncode != 0:
-            pytest.skip("a copy of this mirror's interpreter does not find its libraries")
+        need_copies_that_start(venv)
     elif creator == "virtualenv":
         home.run(peer("virtualenv"), "-q", "--no-pip", "-p", python, venv)
     else:

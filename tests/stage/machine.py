@@ -1,9 +1,9 @@
 """A user's machine for doctor: a store with real Pythons, made once by pyman itself and copied by hard links.
 
-machine = Machine(tmp_path, "3.13.5", "3.13.15")     both installed, 3.13 leads to the higher one
-venv = machine.venv("shop", machine.python("3.13.5"))     ~/shop/.venv, by that Python's own venv module
-machine.give(venv)                                        the package spam, with a script
-machine.works(venv)                                       its script and its import do, in 3.13.15
+machine = Machine(tmp_path, OLD, NEW)              both installed, the alias of their minor leads to the higher one
+venv = machine.venv("shop", machine.python(OLD))     ~/shop/.venv, by that Python's own venv module
+machine.give(venv)                                   the package spam, with a script
+machine.works(venv)                                  its script and its import do, in NEW
 """
 
 from __future__ import annotations
@@ -16,12 +16,9 @@ import tempfile
 from pathlib import Path
 
 from stage.home import Home, installed_once, link_tree
-from stage.mirror import mirror_folder
+from stage.mirror import NEW, mirror_folder
 from stage.venvs import call, peer
 from stage.wheels import build_wheel
-
-OLD, NEW = "3.13.5", "3.13.15"
-"""What most tests of such a machine say in words; those that take what the mirror has (stage/mirror.py) run with any."""
 
 
 @functools.cache

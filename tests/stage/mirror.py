@@ -60,6 +60,33 @@ def _releases() -> tuple[str, str, str]:
 OLD, NEW, OTHER = _releases()
 """What tests install from the mirror: two patch releases of one minor, and one of an older minor."""
 MINOR, OTHER_MINOR = (release.rpartition(".")[0] for release in (NEW, OTHER))
+ABI, OTHER_ABI = (f"cpython-{minor.replace('.', '')}" for minor in (MINOR, OTHER_MINOR))
+"""What compiled modules of a minor are named after."""
+LIBRARY, OTHER_LIBRARY = (f"lib/python{minor}" for minor in (MINOR, OTHER_MINOR))
+"""The libraries below a prefix."""
+SITE, OTHER_SITE = (f"{library}/site-packages" for library in (LIBRARY, OTHER_LIBRARY))
+
+
+def as_here(text: str) -> str:
+    """The text of a document, with the releases of this mirror instead of those that the documents name."""
+    old, new, other = _USUAL
+    for named, here in ((old, OLD), (new, NEW), (other, OTHER), (new[:4], MINOR), (other[:4], OTHER_MINOR)):
+        text = text.replace(named, here)
+    return text
+
+
+_ADDED = {
+    ("3.13.5", "3.13.15"): ("_PyType_AllocNoTrack", "_PyEval_NoToolsForUnwind"),
+    ("3.14.8", "3.14.10"): ("_Py_strerror", "_Py_GetBuiltWithAssert"),
+    ("3.15.0", "3.15.2"): ("_Py_strerror", "_Py_GetBuiltWithAssert"),
+}
+
+
+def added_symbols() -> tuple[str, ...]:
+    """What NEW exports and OLD does not, as `nm` says it; skips the test where that is not known."""
+    if (OLD, NEW) not in _ADDED:
+        pytest.skip(f"nobody has looked what {NEW} exports and {OLD} does not")
+    return _ADDED[OLD, NEW]
 
 
 def uses_stand_ins() -> bool:

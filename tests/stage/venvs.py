@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from stage.mirror import MINOR
+
 CFG = "include-system-site-packages = false\n"
 
 
@@ -38,6 +40,12 @@ def call(*command: object, **environ: str) -> str:
     )
     assert process.returncode == 0, f"{command}: {process.stdout}{process.stderr}"
     return process.stdout
+
+
+def need_copies_that_start(venv: object) -> None:
+    """Skip a test where a copy of this mirror's interpreter does not find its libraries."""
+    if subprocess.run([f"{venv}/bin/python", "-V"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("a copy of this mirror's interpreter does not find its libraries")
 
 
 def write(path: str, content: str | bytes = "", mode: int = 0o644) -> str:
@@ -76,11 +84,16 @@ def make_venv(
     interpreter: str,
     *,
     home: str | None = None,
-    library: str = "python3.13",
+    library: str = "",
     extra: str = "",
     activate: str | None = None,
 ) -> str:
-    """A venv of links and text that goes to `interpreter`; `extra` are more lines of its `pyvenv.cfg`."""
+    """A venv of links and text that goes to `interpreter`; `extra` are more lines of its `pyvenv.cfg`.
+
+    Its `library` is of the minor that the interpreter is called after, else of MINOR.
+    """
+    named = os.path.basename(interpreter)
+    library = library or (named if named.startswith("python3.") else f"python{MINOR}")
     os.makedirs(f"{path}/bin", exist_ok=True)
     os.symlink(interpreter, f"{path}/bin/python")
     for name in ("python3", library):
