@@ -138,3 +138,9 @@ def test_of_two_equal_releases_ones_own_is_pinned():
     assert choose(made, parse_request("3.13.5")).home == "/store/runtimes/3.13.5/bin"
     assert choose(layered((), ("3.13.5",)), parse_request("3.13.5")).home == "/system/runtimes/3.13.5/bin"
     assert choose(layered(("3.12.1",), ("3.13.5",)), parse_request("3.13")).home == "/store/runtimes/3.13/bin"
+
+
+def test_a_build_of_ones_own_of_a_pre_release_is_that_one():
+    made = store("3.15.0rc1+lto", "3.15.0+lto", "3.15.0")
+    for name in ("3.15.0rc1+lto", "3.15.0+lto"):
+        assert choose(made, parse_request(name)).runtime.name == name

@@ -145,6 +145,7 @@ def test_what_names_no_release_of_another_implementation(name):
         ("/s/cpython-3.12.8-linux-x86_64-gnu", "/s/cpython-3.12-linux-x86_64-gnu"),
         ("/s/3.13.5+20261101", "/s/3.13"),
         ("/s/3.13.5+mine", "/s/3.13+mine"),
+        ("/s/cpython-3.12.8-like-3.12.8", "/s/cpython-3.12-like-3.12.8"),
         ("/s/3.14.0rc2t", "/s/3.14t"),
         ("/opt/homebrew/Cellar/python@3.12/3.12.4_1", "/opt/homebrew/opt/python@3.12"),
     ],

@@ -1,5 +1,7 @@
 """What the move of an alias means for a venv, as steps."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,7 @@ from pyman.core.plans.move import (
 from pyman.core.plans.steps import Plan, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.record import replace
+from pyman.core.venv import VenvFolder
 from pyman.core.version import Version
 from stage.stores import runtime, store
 
@@ -223,6 +226,7 @@ def test_copies_go_with_the_release_and_not_with_the_link():
     assert [(step.path, step.source) for step in copies_of(move, copied).steps] == [
         (f"/v/bin/{name}", f"{RUNTIMES}/3.13.15/bin/python3.13") for name in ("python", "python3")
     ]
+    assert copies_of(move, copied).venv == VenvFolder("/v")
     # held back, they stay what they are
     assert [type(step) for step in plan_to_hold_back(move, copied, "why").steps] == [ReplaceFile, Verify]
 
@@ -231,6 +235,44 @@ def test_going_down_the_home_goes_first():
     pinned = follower(OURS, "3.13.15")
     down = through_other(pinned, "3.13", OLD, held_back=None, variant="default", follow=True)
     assert [type(step) for step in down.steps] == [ReplaceFile, ReplaceLink, Verify]
+    # On one release nothing goes down.
+    same = through_other(pinned, "3.13", NEW, held_back=None, variant="default", follow=True)
+    assert [type(step) for step in same.steps] == [ReplaceLink, ReplaceFile, Verify]
+
+
+def test_what_its_owner_remembers_is_the_name_that_it_goes_through():
+    source = {"__Path__": "/x/bin/python3.13", "__type__": "Path"}
+    metadata = {"python_version": "Python 3.13.5", "source_interpreter": source}
+    file = OwnerFile("/v/pipx_metadata.json", json.dumps(metadata).encode())
+    one = replace(follower(STDLIB), owner_files=(file,))
+    for plan, name in (
+        (onto_alias(one, "3.13", NEW, "default"), "3.13"),
+        (through_other(one, "3.13.15", NEW, held_back=None, variant="default"), "3.13.15"),
+    ):
+        step = plan.steps[-1]
+        assert (step.path, step.old, plan.venv, plan.also) == (file.path, file.content, VenvFolder("/v"), None)
+        told = json.loads(step.new)
+        assert told["python_version"] == "Python 3.13.15"
+        assert told["source_interpreter"]["__Path__"] == f"{RUNTIMES}/{name}/bin/python3.13"
+
+
+def test_what_its_owner_finds_is_what_the_alias_leads_to():
+    """Poetry throws a venv away whose patch release is not that of the Python that it finds."""
+    folder = "/c/demo-AbCd1_-2-py3.13"
+    file = OwnerFile("/c/envs.toml", b'[demo-AbCd1_-2]\nminor = "3.13"\npatch = "3.13.2"\n')
+    one = replace(follower(STDLIB), path=folder, owner_files=(file,))
+    held = through_other(one, "3.13.5", OLD, held_back="3.13.5 why", variant="default", found=runtime("3.13.15"))
+    alone = through_other(one, "3.13.5", OLD, held_back="3.13.5 why", variant="default")
+    for plan, patch in ((held, b"3.13.15"), (alone, b"3.13.5")):
+        assert plan.also == Plan(
+            (ReplaceFile(file.path, file.content, file.content.replace(b"3.13.2", patch)),), VenvFolder("/c")
+        )
+
+
+def test_libraries_of_the_base_are_those_of_the_name_that_it_goes_through():
+    library = ("bin/libpypy3.11-c.so", "/old/bin/libpypy3.11-c.so")
+    [step] = onto_alias(replace(follower(OURS), libraries=(library,)), "3.13", NEW, "default").steps
+    assert step == ReplaceLink("/v/bin/libpypy3.11-c.so", library[1], f"{RUNTIMES}/3.13/bin/libpypy3.11-c.so")
 
 
 @given(st.lists(st.sampled_from([*OURS.splitlines(), *VIRTUALENV.splitlines(), "# note", "", "x=y", "prompt = 'a'"])))

@@ -4,7 +4,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.pyvenv_cfg import HELD_BACK, POLICY, REQUEST, edit, other_settings, parse_pyvenv_cfg, render, unquote
+from pyman.core.pyvenv_cfg import (
+    HELD_BACK,
+    POLICY,
+    REQUEST,
+    base_lines,
+    edit,
+    long_form,
+    other_settings,
+    parse_pyvenv_cfg,
+    render,
+    unquote,
+    version_line,
+)
+from pyman.core.version import Version
 from stage.hostile import HUGE, damaged, text_of
 
 STDLIB = """\
@@ -73,6 +86,8 @@ def test_reads_like_cpython(text, key, value):
         (r"'\q'", r"'\q'"),
         (r"'\u12'", r"'\u12'"),
         (r"'\U00ffffff'", r"'\U00ffffff'"),
+        (r"'\U00110000'", r"'\U00110000'"),
+        (r"'\U0010ffff'", "\U0010ffff"),
         ("'a\"", "'a\""),
     ],
 )
@@ -254,3 +269,40 @@ def test_what_a_release_was_held_back_for():
 def test_lines_that_no_maker_of_venvs_writes_are_kept_as_far_as_they_can_be():
     settings = parse_pyvenv_cfg("home = /x\nversion = 3.13\nmine = a b\nodd = a\0b\n")
     assert other_settings(settings) == {"mine": "a b"}
+
+
+@pytest.mark.parametrize(
+    ("version", "long"),
+    [
+        (Version(3, 13, 15), "3.13.15.final.0"),
+        (Version(3, 14, 0, "a1"), "3.14.0.alpha.1"),
+        (Version(3, 14, 0, "b2"), "3.14.0.beta.2"),
+        (Version(3, 14, 0, "rc10"), "3.14.0.candidate.10"),
+    ],
+)
+def test_a_release_as_the_interpreter_has_it(version, long):
+    assert long_form(version) == long
+
+
+@pytest.mark.parametrize(
+    ("value", "follows", "line"),
+    [
+        ("3.13.5", False, "3.14.0rc2"),
+        ("3.13.5.final.0", False, "3.14.0.candidate.2"),
+        ("3.13", False, "3.14"),
+        ("3.13.5", True, "3.14"),
+        ("3.13.5.final.0", True, "3.14"),
+        ("odd", False, "3.14.0rc2"),
+    ],
+)
+def test_the_version_in_the_form_that_it_had(value, follows, line):
+    assert version_line(value, Version(3, 14, 0, "rc2"), follows=follows) == line
+
+
+def test_only_the_lines_of_its_base_that_a_file_has_are_written():
+    said = {"base-prefix": "/p", "base-exec-prefix": "/p", "base-executable": "/p/bin/python3.13"}
+    for keys in (said, ["base-prefix"], ["base-exec-prefix", "base-executable"], []):
+        settings = parse_pyvenv_cfg("".join(f"{key} = /old\n" for key in keys))
+        found = base_lines(settings, "/p/bin", "/p/bin/python3.13")
+        assert {key: found[key] for key in found if key in said} == {key: said[key] for key in keys}
+        assert set(found) == set(keys)

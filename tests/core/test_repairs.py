@@ -13,6 +13,7 @@ from pyman.core.record import replace
 from pyman.core.repairs import (
     DoneRepair,
     Present,
+    Undo,
     Undone,
     as_line,
     by_run,
@@ -79,6 +80,16 @@ def test_two_repairs_of_one_file_go_back_one_after_the_other():
     assert [(step.old, step.new) for step in undo.plan.steps] == [(b"3\n", b"2\n"), (b"2\n", b"1\n")]
 
 
+def test_two_repairs_of_one_link_go_back_one_after_the_other():
+    path = f"{VENV}/bin/python"
+    first, second = done(ReplaceLink(path, "a", "b")), done(ReplaceLink(path, "b", "c"))
+    undo = plan_undo([second, first], {path: Present("c", None, True)}, VenvFolder(VENV))
+    assert undo.plan.steps == (ReplaceLink(path, "c", "b"), ReplaceLink(path, "b", "a"))
+    made, moved = done(ReplaceLink(path, None, "b")), done(RemoveLink(path, "b"))
+    undo = plan_undo([moved, made], {path: Present()}, VenvFolder(VENV))
+    assert undo.plan.steps == (ReplaceLink(path, None, "b"), RemoveLink(path, "b"))
+
+
 def test_a_file_beside_the_venv_is_only_that_of_its_owner():
     folder = "/home/u/envs/demo-AbCd1234-py3.13"
     repair = done(ReplaceFile("/home/u/envs/envs.toml", b"1", b"2"), folder=folder)
@@ -127,7 +138,7 @@ def test_the_last_run_comes_first_and_its_venvs_in_their_order():
 def test_why_a_repair_stays(action, python, why):
     repair = DoneRepair("20261127T000000Z-1-a", VENV, VENV, "x", action, python)
     assert (repair.why_it_stays, repair.day) == (why, "2026-11-27")
-    assert plan_undo([repair], {}, VenvFolder(VENV)).reason == why
+    assert plan_undo([repair], {}, VenvFolder(VENV)) == Undo((repair,), reason=why)
 
 
 @pytest.mark.parametrize(
