@@ -209,6 +209,12 @@ def test_its_shell_understands_it(tmp_path, shell, table):
     subprocess.run([shell, "-n", str(script)], check=True)
 
 
+def test_what_zsh_completes_itself_is_one_of_several_kinds():
+    table = CommandTable((CommandWords("rebuild", "Rebuild.", (), (ArgumentWords("folder|venv"),)),), ())
+    script = completion_scripts(table, FRAMES)["_pyman"]
+    assert "    _files -/ && ret=0\n    _pyman_venv && ret=0\n" in script
+
+
 def test_a_frame_keeps_what_stands_around_its_hole():
     assert framed("a\n@generated@\nz", "b", "c") == "a\nb\nc\nz"
 

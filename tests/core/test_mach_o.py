@@ -92,6 +92,7 @@ def test_what_begins_otherwise_is_no_mach_o_file(content):
 def test_a_class_file_of_java_is_none_and_several_processors_are_one():
     java, several = b"\xca\xfe\xba\xbe\0\0\0\x41", b"\xca\xfe\xba\xbe\0\0\0\x02"
     assert is_mach_o(several) and not is_mach_o(java)
+    assert is_mach_o(several[:7] + b"\x14") and not is_mach_o(several[:7] + b"\x15")
     with pytest.raises(ValueError, match="65 processors"):
         symbols(java, defined=True)
 
