@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,20 +16,18 @@ from pyman.effects.places import read_places
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest, NotFound, NotStarted, PymanError
 from stage.interpreters import PYENV
-from stage.mirror import runtime_tree
+from stage.mirror import LIBRARY, MINOR, NEW, OLD, OTHER, OTHER_MINOR, SITE, runtime_tree
 from stage.programs import write_program
 from stage.venvs import call, peer
-
-OUTSIDE = "3.13.5"
 
 
 @pytest.fixture
 def outside(tmp_path):
     """A Python that pyman knows nothing of, in a folder named after its release: built like upstream's CPython."""
-    place = tmp_path / "opt" / f"cpython-{OUTSIDE}"
+    place = tmp_path / "opt" / f"cpython-{OLD}"
     place.parent.mkdir()
-    os.symlink(runtime_tree(OUTSIDE), tmp_path / "tree")
-    subprocess.run(["cp", "-al", runtime_tree(OUTSIDE), place], check=True)
+    os.symlink(runtime_tree(OLD), tmp_path / "tree")
+    subprocess.run(["cp", "-al", runtime_tree(OLD), place], check=True)
     return place
 
 
@@ -57,11 +56,11 @@ def starts(home, name, path):
 
 
 def test_an_interpreter_in_its_own_folder_is_used_as_given(look, outside, home):
-    for name in ("python3.13", "python3", "python"):
+    for name in (f"python{MINOR}", "python3", "python"):
         choice = look(outside / "bin" / name)
         assert choice.executable == str(outside / "bin" / name)
     assert choice.policy == "pin"
-    assert starts(home, "v", outside / "bin/python3.13") == (OUTSIDE, str(outside / "bin"), "pin")
+    assert starts(home, "v", outside / f"bin/python{MINOR}") == (OLD, str(outside / "bin"), "pin")
 
 
 def test_links_to_folders_are_kept(look, outside, tmp_path, home):
@@ -70,24 +69,24 @@ def test_links_to_folders_are_kept(look, outside, tmp_path, home):
     os.symlink(outside.name, current)
     os.symlink(tmp_path / "opt", tmp_path / "pythons")
     for place in (current, tmp_path / "pythons" / "current"):
-        for path in (place, place / "bin" / "python3.13", f"{place}/", f"{place}/bin/./python3.13"):
+        for path in (place, place / "bin" / f"python{MINOR}", f"{place}/", f"{place}/bin/./python{MINOR}"):
             choice = look(path)
             assert choice.home == str(place / "bin")
             assert choice.policy == "follow"
-    assert starts(home, "v", current) == (OUTSIDE, str(current / "bin"), "follow")
+    assert starts(home, "v", current) == (OLD, str(current / "bin"), "follow")
     # and so a venv follows the link
-    newer = tmp_path / "opt" / "cpython-3.13.15"
-    subprocess.run(["cp", "-al", runtime_tree("3.13.15"), newer], check=True)
+    newer = tmp_path / "opt" / f"cpython-{NEW}"
+    subprocess.run(["cp", "-al", runtime_tree(NEW), newer], check=True)
     os.unlink(current)
     os.symlink(newer.name, current)
-    assert home.run(home.project / "v/bin/python", "-V") == "Python 3.13.15"
+    assert home.run(home.project / "v/bin/python", "-V") == f"Python {NEW}"
 
 
 def test_a_path_through_a_patch_release_pins_however_it_goes_on(look, outside, tmp_path):
-    os.symlink(outside, tmp_path / "3.13")
-    assert look(tmp_path / "3.13").policy == "follow"
-    os.symlink(tmp_path / "3.13", tmp_path / "python-3.13.5")
-    assert look(tmp_path / "python-3.13.5").policy == "pin"
+    os.symlink(outside, tmp_path / MINOR)
+    assert look(tmp_path / MINOR).policy == "follow"
+    os.symlink(tmp_path / MINOR, tmp_path / f"python-{OLD}")
+    assert look(tmp_path / f"python-{OLD}").policy == "pin"
     # another number in the way says nothing about this Python
     os.mkdir(tmp_path / "tool-1.2.3")
     os.symlink(outside, tmp_path / "tool-1.2.3" / "python")
@@ -102,7 +101,7 @@ def test_relative_paths_keep_their_links_too(look, outside, tmp_path, home):
         ("linked", home.project),
         ("./linked/bin/python3", home.project),
         ("../linked", inside),
-        ("../deep/../linked/bin/python3.13", inside),
+        (f"../deep/../linked/bin/python{MINOR}", inside),
         ("~/project/linked", inside),
     ):
         choice = look(path if path != "linked" else "./linked", cwd)
@@ -131,7 +130,7 @@ def test_what_lies_above_a_link_is_where_the_link_leads(tmp_path):
 def test_upstream_s_own_venv_fails_from_a_lone_link(outside, tmp_path):
     """Why the links below are resolved: getpath looks for the library beside the link."""
     lone = tmp_path / "lone"
-    os.symlink(outside / "bin/python3.13", lone)
+    os.symlink(outside / f"bin/python{MINOR}", lone)
     venv = tmp_path / "v"
     (venv / "bin").mkdir(parents=True)
     os.symlink(lone, venv / "bin/python")
@@ -141,8 +140,8 @@ def test_upstream_s_own_venv_fails_from_a_lone_link(outside, tmp_path):
 
 
 def lone_absolute(folder, target):
-    os.symlink(target / "bin/python3.13", folder / "python3.13")
-    return folder / "python3.13"
+    os.symlink(target / f"bin/python{MINOR}", folder / f"python{MINOR}")
+    return folder / f"python{MINOR}"
 
 
 def lone_relative(folder, target):
@@ -151,7 +150,7 @@ def lone_relative(folder, target):
 
 
 def lone_chain(folder, target):
-    os.symlink(target / "bin/python3.13", folder / "one")
+    os.symlink(target / f"bin/python{MINOR}", folder / "one")
     os.symlink("one", folder / "two")
     (folder / "more").mkdir()
     os.symlink("../two", folder / "more" / "three")
@@ -161,7 +160,7 @@ def lone_chain(folder, target):
 def lone_through_a_folder_link(folder, target):
     os.symlink(folder / "bin", folder / "also")
     (folder / "bin").mkdir()
-    os.symlink(target / "bin/python3.13", folder / "bin" / "python3")
+    os.symlink(target / f"bin/python{MINOR}", folder / "bin" / "python3")
     return folder / "also" / "python3"
 
 
@@ -179,45 +178,45 @@ def test_a_lone_link_is_followed_to_where_its_library_is_and_no_further(make, lo
     # the link to the executable is gone, the link to the folder is not
     assert choice.home == str(current / "bin")
     assert choice.policy == "follow"
-    assert starts(home, "v", lone) == (OUTSIDE, str(current / "bin"), "follow")
+    assert starts(home, "v", lone) == (OLD, str(current / "bin"), "follow")
 
 
 def test_a_lone_link_into_the_store_follows_its_alias(look, home):
-    home.with_runtimes("3.13.5", "3.13.15")
-    for through, policy in (("3.13", "follow"), ("3.13.5", "pin"), ("3", "follow")):
+    home.with_runtimes(OLD, NEW)
+    for through, policy in ((MINOR, "follow"), (OLD, "pin"), ("3", "follow")):
         lone = home.path / f"python-{through}"
         os.symlink(home.runtimes / through / "bin/python3", lone)
         choice = look(lone)
         assert choice.policy == policy
-        assert choice.home == str(home.runtimes / (through if through != "3" else "3.13") / "bin")
+        assert choice.home == str(home.runtimes / (through if through != "3" else MINOR) / "bin")
 
 
 # --- venvs ---
 
 
 def test_a_venv_stands_for_its_base_and_its_policy(look, home):
-    home.with_runtimes("3.13.5", "3.13.15")
+    home.with_runtimes(OLD, NEW)
     home.pyman("venv", "follows", "--without-pip")
     home.pyman("venv", "pinned", "--without-pip", "--pin")
-    home.pyman("venv", "older", "--without-pip", "-p", "3.13.5")
+    home.pyman("venv", "older", "--without-pip", "-p", OLD)
     for name, through, policy in (
-        ("follows", "3.13", "follow"),
-        ("pinned", "3.13.15", "pin"),
-        ("older", "3.13.5", "pin"),
+        ("follows", MINOR, "follow"),
+        ("pinned", NEW, "pin"),
+        ("older", OLD, "pin"),
     ):
         venv = home.project / name
-        for path in (venv, venv / "bin", venv / "bin/python", venv / "bin/python3.13"):
+        for path in (venv, venv / "bin", venv / "bin/python", venv / f"bin/python{MINOR}"):
             choice = look(path)
             assert (choice.home, choice.policy) == (str(home.runtimes / through / "bin"), policy), path
     version, place, policy = starts(home, "again", home.project / "pinned")
-    assert (version, place, policy) == ("3.13.15", str(home.runtimes / "3.13.15/bin"), "pin")
+    assert (version, place, policy) == (NEW, str(home.runtimes / f"{NEW}/bin"), "pin")
     # a venv in a venv in a venv
     home.run(home.project / "follows/bin/python", "-m", "venv", "--without-pip", home.project / "stdlib")
-    assert look(home.project / "stdlib").through == "3.13"
+    assert look(home.project / "stdlib").through == MINOR
 
 
 def test_a_link_to_a_venv_is_the_venv(look, home):
-    home.with_runtimes("3.13.15")
+    home.with_runtimes(NEW)
     home.pyman("venv", "v", "--without-pip", "--pin")
     os.symlink(home.project / "v", home.project / "linked")
     os.symlink(home.project / "v/bin/python", home.project / "lone")
@@ -227,14 +226,14 @@ def test_a_link_to_a_venv_is_the_venv(look, home):
 @pytest.mark.parametrize("tool", ["virtualenv", "uv"])
 def test_venvs_of_other_tools_lead_to_their_base(tool, look, home, outside):
     venv = home.project / tool
-    python = outside / "bin/python3.13"
+    python = outside / f"bin/python{MINOR}"
     if tool == "uv":
         call(peer("uv"), "venv", "--quiet", "--python", python, venv, HOME=str(home.path))
     else:
         call(peer("virtualenv"), "--quiet", "--without-pip", "--python", python, venv, HOME=str(home.path))
     # Where only the venv names it, it must be the user's own by other signs: here it lies where uv keeps Pythons.
     choice = look(venv, UV_PYTHON_INSTALL_DIR=str(outside.parent))
-    assert choice.version.patch == 5
+    assert str(choice.version) == OLD
     assert choice.home == str(outside / "bin")
     assert choice.policy == "pin"
 
@@ -244,10 +243,14 @@ def test_in_a_folder_of_many_interpreters_a_venv_leads_to_its_own(look, home, tm
     shared = tmp_path / "shared"
     for part in ("bin", "lib", "include"):
         (shared / part).mkdir(parents=True)
-    for release, minor in (("3.11.2", "3.11"), (OUTSIDE, "3.13")):
+    for release, minor in ((OTHER, OTHER_MINOR), (OLD, MINOR)):
         subprocess.run(["cp", "-l", f"{runtime_tree(release)}/bin/python{minor}", shared / "bin"], check=True)
         os.symlink(f"{runtime_tree(release)}/lib/python{minor}", shared / "lib" / f"python{minor}")
-    for minor in ("3.11", "3.13"):
+        # What some builds need beside their programs.
+        for library in Path(runtime_tree(release), "lib").glob("lib*.so*"):
+            (shared / "lib" / library.name).unlink(missing_ok=True)
+            os.symlink(library, shared / "lib" / library.name)
+    for minor in (OTHER_MINOR, MINOR):
         venv = home.project / f"v{minor}"
         (venv / "bin").mkdir(parents=True)
         (venv / "lib" / f"python{minor}" / "site-packages").mkdir(parents=True)
@@ -264,25 +267,25 @@ def test_in_a_folder_of_many_interpreters_a_venv_leads_to_its_own(look, home, tm
 
 @pytest.fixture
 def shims(home):
-    home.with_runtimes("3.11.2", "3.13.5", "3.13.15")
+    home.with_runtimes(OTHER, OLD, NEW)
     home.pyman("shims")
     return home.root / "shims"
 
 
 def test_a_shim_is_what_it_would_run(look, shims, home):
-    assert look(shims / "python").through == "3.13"
-    (home.project / ".python-version").write_text("3.13.5\n")
-    assert (look(shims / "python").through, look(shims / "python3").policy) == ("3.13.5", "pin")
-    assert look(shims / "python3.11").through == "3.11"
-    assert look(shims / "python", PYMAN_PYTHON="3.11").through == "3.11"
-    assert starts(home, "v", shims / "python") == ("3.13.5", str(home.runtimes / "3.13.5/bin"), "pin")
+    assert look(shims / "python").through == MINOR
+    (home.project / ".python-version").write_text(f"{OLD}\n")
+    assert (look(shims / "python").through, look(shims / "python3").policy) == (OLD, "pin")
+    assert look(shims / f"python{OTHER_MINOR}").through == OTHER_MINOR
+    assert look(shims / "python", PYMAN_PYTHON=OTHER_MINOR).through == OTHER_MINOR
+    assert starts(home, "v", shims / "python") == (OLD, str(home.runtimes / f"{OLD}/bin"), "pin")
 
 
 def test_a_shim_that_is_asked_for_by_its_own_path_does_not_stand_for_itself(look, shims, home):
-    assert look(shims / "python", PYMAN_PYTHON=str(shims / "python")).through == "3.13"
+    assert look(shims / "python", PYMAN_PYTHON=str(shims / "python")).through == MINOR
     (home.root / "default").write_text(f"{shims}/python3\n")
-    assert look(shims / "python").through == "3.13"
-    assert home.json("find", PYMAN_PYTHON=str(shims / "python"))["version"] == "3.13.15"
+    assert look(shims / "python").through == MINOR
+    assert home.json("find", PYMAN_PYTHON=str(shims / "python"))["version"] == NEW
 
 
 def test_a_shim_with_nothing_to_run_says_why(look, shims, home):
@@ -295,7 +298,7 @@ def test_a_shim_of_another_tool_is_not_started(look, tmp_path, outside):
     """It is a script, which may run anything, and is named in the place of what it runs."""
     shim = tmp_path / "bin" / "python"
     shim.parent.mkdir()
-    shim.write_text(f'#!/bin/sh\ntouch {tmp_path}/started\nexec "{outside}/bin/python3.13" "$@"\n')
+    shim.write_text(f'#!/bin/sh\ntouch {tmp_path}/started\nexec "{outside}/bin/python{MINOR}" "$@"\n')
     shim.chmod(0o755)
     with pytest.raises(NotStarted, match="binary program") as caught:
         look(shim)
@@ -353,7 +356,7 @@ def fifo(folder):
 
 
 def venv_without_home(folder):
-    (folder / "pyvenv.cfg").write_text("version = 3.13.5\n")
+    (folder / "pyvenv.cfg").write_text(f"version = {OLD}\n")
     return folder
 
 
@@ -398,11 +401,11 @@ def test_what_is_no_python_is_said_in_a_sentence(make, look, tmp_path, home):
 
 def test_another_implementation_is_said_to_be_that(look, tmp_path, outside):
     prefix = tmp_path / "rust"
-    (prefix / "lib/python3.13/lib-dynload").mkdir(parents=True)
-    (prefix / "lib/python3.13/os.py").touch()
+    (prefix / f"{LIBRARY}/lib-dynload").mkdir(parents=True)
+    (prefix / f"{LIBRARY}/os.py").touch()
     # Asked as pyman asks an interpreter: with some options, `-c`, a program and its arguments.
     code = "import sys; sys.implementation.name = 'rustpython'; code = sys.argv[5]; del sys.argv[1:6]; exec(code)"
-    program = write_program(prefix / "bin/python3", f'exec "{outside}/bin/python3.13" -c "{code}" "$@"')
+    program = write_program(prefix / "bin/python3", f'exec "{outside}/bin/python{MINOR}" -c "{code}" "$@"')
     with pytest.raises(BadRequest, match="RustPython, which pyman does not support"):
         look(program)
 
@@ -432,55 +435,58 @@ class Brew:
     """The folders of a Homebrew, as it has them on macOS and on Linux."""
 
     def __init__(self, top, framework):
-        self.top, self.below = top, "Frameworks/Python.framework/Versions/3.13" if framework else ""
-        for folder in ("bin", "opt", "lib/python3.13/site-packages"):
+        self.top, self.below = top, f"Frameworks/Python.framework/Versions/{MINOR}" if framework else ""
+        for folder in ("bin", "opt", SITE):
             (top / folder).mkdir(parents=True)
 
     def upgrade(self, old, new):
         """Install a release, and remove the one before it."""
-        keg = self.top / "Cellar/python@3.13" / new
+        keg = self.top / f"Cellar/python@{MINOR}" / new
         (keg / self.below).parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cp", "-al", runtime_tree(new), keg / self.below], check=True)
         if self.below:
             (keg / "bin").mkdir()
-            for name in ("python3.13", "python3"):
+            for name in (f"python{MINOR}", "python3"):
                 (keg / "bin" / name).symlink_to(f"../{self.below}/bin/{name}")
-        for name in ("python@3", "python@3.13"):
+        for name in ("python@3", f"python@{MINOR}"):
             (self.top / "opt" / name).unlink(missing_ok=True)
-            (self.top / "opt" / name).symlink_to(f"../Cellar/python@3.13/{new}")
-        for name in ("python3.13", "python3"):
+            (self.top / "opt" / name).symlink_to(f"../Cellar/python@{MINOR}/{new}")
+        for name in (f"python{MINOR}", "python3"):
             (self.top / "bin" / name).unlink(missing_ok=True)
-            (self.top / "bin" / name).symlink_to(f"../Cellar/python@3.13/{new}/bin/{name}")
+            (self.top / "bin" / name).symlink_to(f"../Cellar/python@{MINOR}/{new}/bin/{name}")
         if old:
-            subprocess.run(["rm", "-r", self.top / "Cellar/python@3.13" / old], check=True)
+            subprocess.run(["rm", "-r", self.top / f"Cellar/python@{MINOR}" / old], check=True)
 
 
 @pytest.mark.parametrize("framework", [True, False], ids=["macOS", "Linux"])
 @pytest.mark.parametrize(
-    "named", ["system", "bin/python3.13", "bin/python3", "opt/python@3", "Cellar/python@3.13/3.13.5/bin/python3.13"]
+    "named",
+    ["system", f"bin/python{MINOR}", "bin/python3", "opt/python@3", f"Cellar/python@{MINOR}/{OLD}/bin/python{MINOR}"],
 )
 def test_a_venv_of_homebrews_python_outlives_its_next_upgrade(home, tmp_path, named, framework):
     brew = Brew(tmp_path / "brew", framework)
-    brew.upgrade("", "3.13.5")
+    brew.upgrade("", OLD)
     request = named if named == "system" else brew.top / named
     home.pyman("venv", "v", "--without-pip", "-p", request, PATH=f"{brew.top}/bin:{home.environ['PATH']}")
     venv = home.project / "v"
     settings = (venv / "pyvenv.cfg").read_text()
-    assert f"home = {brew.top}/opt/python@3.13/bin\n" in settings
+    assert f"home = {brew.top}/opt/python@{MINOR}/bin\n" in settings
     assert "pyman-policy = follow\n" in settings
-    brew.upgrade("3.13.5", "3.13.15")
-    assert "/3.13.15/" in os.path.realpath(venv / "bin/python")
+    brew.upgrade(OLD, NEW)
+    assert f"/{NEW}/" in os.path.realpath(venv / "bin/python")
     if not framework:  # Only on macOS does such a build find its library.
-        assert home.run(venv / "bin/python", "-I", "-c", "import sys; print(sys.version.split()[0])") == "3.13.15"
+        assert home.run(venv / "bin/python", "-I", "-c", "import sys; print(sys.version.split()[0])") == NEW
     assert [one["state"] for one in home.json("venvs", "--no-search")["venvs"]] == ["healthy"]
 
 
-@pytest.mark.parametrize("named", ["bin/python3.13", "opt/python@3", "Cellar/python@3.13/3.13.5/bin/python3.13"])
+@pytest.mark.parametrize(
+    "named", [f"bin/python{MINOR}", "opt/python@3", f"Cellar/python@{MINOR}/{OLD}/bin/python{MINOR}"]
+)
 def test_an_adopted_python_of_homebrew_is_linked_by_the_name_that_it_moves(home, tmp_path, named):
     brew = Brew(tmp_path / "brew", framework=True)
-    brew.upgrade("", "3.13.5")
+    brew.upgrade("", OLD)
     home.pyman("adopt", brew.top / named)
-    assert os.readlink(home.runtimes / "3.13.5") == f"{brew.top}/opt/python@3.13"
+    assert os.readlink(home.runtimes / OLD) == f"{brew.top}/opt/python@{MINOR}"
 
 
 # --- Apple's placeholder, which opens a dialog where the developer tools are not installed ---
@@ -499,4 +505,4 @@ def test_apples_placeholder_is_never_started(look, tmp_path, monkeypatch):
     tools = tmp_path / "tools/bin/python3"
     write_program(tools, "exit 1")
     assert behind_placeholder("/usr/bin/python3") == str(tools)
-    assert behind_placeholder("/usr/bin/python3.11") == "/usr/bin/python3.11"
+    assert behind_placeholder(f"/usr/bin/python{OTHER_MINOR}") == f"/usr/bin/python{OTHER_MINOR}"

@@ -23,17 +23,16 @@ from stage.followers import (
     version_of,
 )
 from stage.home import PACKAGE, Home
-from stage.mirror import mirror_of
+from stage.mirror import MINOR, NEW, OLD, OTHER, OTHER_MINOR, mirror_of
 from stage.server import Server, stall
 from stage.venvs import peer
 
-OLD, NEW = "3.13.5", "3.13.15"
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a venv to somebody else")
 
 
 @pytest.fixture
 def user(home):
-    """3.13.5 is installed; the mirror has 3.13.15."""
+    """OLD is installed; the mirror has NEW."""
     return home.with_runtimes(OLD)
 
 
@@ -44,11 +43,11 @@ def test_the_new_release_flows_into_the_venvs_of_every_tool(user):
     answer = user.json("upgrade")
     assert answer["schema"] == "pyman/1"
     [installed] = answer["installed"]
-    assert (installed["version"], installed["already"], installed["aliases"]) == (NEW, False, ["3.13", "3"])
+    assert (installed["version"], installed["already"], installed["aliases"]) == (NEW, False, [MINOR, "3"])
     assert answer["moved"][0].pop("fixes")["at_least"] >= 35
     assert answer["moved"] == [
         {
-            "alias": "3.13",
+            "alias": MINOR,
             "from": OLD,
             "to": NEW,
             "venvs": {"followed": 5, "pinned": 1, "held_back": 0},
@@ -60,11 +59,11 @@ def test_the_new_release_flows_into_the_venvs_of_every_tool(user):
     for creator, venv in venvs.items():
         assert (creator, version_of(venv), library_of(venv)) == (creator, NEW, NEW)
         for key in ("version", "version_info", "python-version"):
-            assert setting(venv, key) in (None, "3.13", "3.13.15.final.0"), (creator, key)
+            assert setting(venv, key) in (None, MINOR, f"{NEW}.final.0"), (creator, key)
     assert (version_of(pinned), setting(pinned, "version")) == (OLD, OLD)
     assert cfg_of(venvs["pyman"]) == before
     # and the way back
-    user.pyman("rollback", "3.13")
+    user.pyman("rollback", MINOR)
     assert {(creator, version_of(venv)) for creator, venv in venvs.items()} == {(each, OLD) for each in CREATORS}
     assert user.pyman("doctor", "--offline").status == 0
 
@@ -72,7 +71,7 @@ def test_the_new_release_flows_into_the_venvs_of_every_tool(user):
 @pytest.mark.parametrize("creator", ["venv", "virtualenv", "uv"])
 def test_uv_keeps_a_venv_that_has_followed(user, creator):
     project = user.project
-    (project / "pyproject.toml").write_text('[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.13"\n')
+    (project / "pyproject.toml").write_text(f'[project]\nname = "p"\nversion = "1"\nrequires-python = ">={MINOR}"\n')
     venv = make_venv(user, creator, ".venv")
     (venv / "mark").write_text("mine")
     uv = (peer("uv"), "sync", "--offline", "--no-python-downloads", "-q")
@@ -86,15 +85,15 @@ def test_uv_keeps_a_venv_that_has_followed(user, creator):
 
 def test_what_does_not_fit_is_held_back_and_comes_when_it_fits(user):
     asked = user.project / "asked"
-    user.pyman("venv", asked, "--without-pip", "-p", ">=3.13,<3.13.10")
+    user.pyman("venv", asked, "--without-pip", "-p", f">={MINOR},<{NEW}")
     python, marker, misses, fine = (make_venv(user, "pyman", name) for name in ("python", "marker", "misses", "fine"))
-    package = add_package(python, "old-fashioned", requires_python=">=3.8,!=3.13.15")
-    add_package(marker, "modern", requires_dist=["helper>=2; python_full_version >= '3.13.10'"])
-    add_package(misses, "modern", requires_dist=["helper>=2; python_full_version >= '3.13.10'"])
+    package = add_package(python, "old-fashioned", requires_python=f">=3.8,!={NEW}")
+    add_package(marker, "modern", requires_dist=[f"helper>=2; python_full_version >= '{NEW}'"])
+    add_package(misses, "modern", requires_dist=[f"helper>=2; python_full_version >= '{NEW}'"])
     add_package(misses, "helper", "1.0")
-    add_package(fine, "modern", requires_dist=["helper>=2; python_full_version >= '3.13.10'", "x; extra == 'y'"])
+    add_package(fine, "modern", requires_dist=[f"helper>=2; python_full_version >= '{NEW}'", "x; extra == 'y'"])
     add_package(fine, "helper", "2.0")
-    add_package(fine, "never-fitted", requires_python=">=3.14")
+    add_package(fine, "never-fitted", requires_python=">=3.99")
 
     planned = user.json("upgrade", "--dry-run")
     [moved] = user.json("upgrade")["moved"]
@@ -102,10 +101,10 @@ def test_what_does_not_fit_is_held_back_and_comes_when_it_fits(user):
     assert moved["venvs"] == {"followed": 1, "pinned": 0, "held_back": 4}
     reasons = {os.path.basename(one["path"]): one["reason"] for one in moved["held_back"]}
     assert reasons == {
-        "asked": ">=3.13,<3.13.10 was asked for",
-        "python": "old-fashioned 1.0 requires Python >=3.8,!=3.13.15",
-        "marker": "modern 1.0 needs helper>=2 on 3.13.15, and it is not installed",
-        "misses": "modern 1.0 needs helper>=2 on 3.13.15, and 1.0 is installed",
+        "asked": f">={MINOR},<{NEW} was asked for",
+        "python": f"old-fashioned 1.0 requires Python >=3.8,!={NEW}",
+        "marker": f"modern 1.0 needs helper>=2 on {NEW}, and it is not installed",
+        "misses": f"modern 1.0 needs helper>=2 on {NEW}, and 1.0 is installed",
     }
     for name, reason in reasons.items():
         venv = user.project / name
@@ -118,29 +117,29 @@ def test_what_does_not_fit_is_held_back_and_comes_when_it_fits(user):
     assert {one["path"]: one["state"] for one in listed}[str(python)] == "held-back"
 
     # still unfit: tried and left
-    user.pyman("rollback", "3.13")
+    user.pyman("rollback", MINOR)
     assert version_of(python) == OLD
-    [moved] = user.json("unhold", "3.13")["moved"]
+    [moved] = user.json("unhold", MINOR)["moved"]
     assert moved["venvs"]["held_back"] == 4
     # fixed: the next move takes it along
     text = (package / "METADATA").read_text()
-    (package / "METADATA").write_text(text.replace(",!=3.13.15", ""))
-    user.pyman("rollback", "3.13")
-    [moved] = user.json("unhold", "3.13")["moved"]
+    (package / "METADATA").write_text(text.replace(f",!={NEW}", ""))
+    user.pyman("rollback", MINOR)
+    [moved] = user.json("unhold", MINOR)["moved"]
     assert moved["venvs"] == {"followed": 2, "pinned": 0, "held_back": 3}
     assert version_of(python) == NEW
     assert "held-back" not in cfg_of(python)
-    assert setting(python, "home") == f"{user.runtimes}/3.13/bin"
+    assert setting(python, "home") == f"{user.runtimes}/{MINOR}/bin"
 
 
 def test_a_dry_run_says_everything_and_changes_nothing(user):
     misfit = make_venv(user, "pyman", "v")
-    add_package(misfit, "picky", requires_python="<3.13.15")
+    add_package(misfit, "picky", requires_python=f"<{NEW}")
     before = contents(user)
     result = user.pyman("upgrade", "--dry-run")
     for words in (
         f"Python {NEW} would be installed",
-        f"3.13: {OLD} -> {NEW}",
+        f"{MINOR}: {OLD} -> {NEW}",
         "would be held back",
         str(misfit),
         "picky",
@@ -151,8 +150,8 @@ def test_a_dry_run_says_everything_and_changes_nothing(user):
 
 def test_a_misfit_that_cannot_be_written_stops_everything_unless_forced(user):
     misfit, other = make_venv(user, "pyman", "v"), make_venv(user, "venv", "w")
-    add_package(misfit, "picky", requires_python="<3.13.15")
-    add_package(other, "picky", requires_python="<3.13.15")
+    add_package(misfit, "picky", requires_python=f"<{NEW}")
+    add_package(other, "picky", requires_python=f"<{NEW}")
     # Nothing is written through a link.
     os.rename(misfit / "bin", misfit / "programs")
     os.symlink("programs", misfit / "bin")
@@ -175,7 +174,7 @@ def test_a_misfit_that_cannot_be_written_stops_everything_unless_forced(user):
 def test_a_misfit_of_somebody_else_stops_nothing(user):
     """It is named, and the exit status says that not all is well."""
     misfit = make_venv(user, "pyman", "v")
-    add_package(misfit, "picky", requires_python="<3.13.15")
+    add_package(misfit, "picky", requires_python=f"<{NEW}")
     os.chown(misfit, 65534, -1)
     answer = user.json("upgrade", status=1)
     assert ("error" in answer, answer["changed"]) == (False, [NEW])
@@ -187,15 +186,15 @@ def test_a_misfit_of_somebody_else_stops_nothing(user):
 
 def test_without_the_check_everyone_goes_along_but_who_was_held_back_before(user):
     early, late = make_venv(user, "pyman", "early"), make_venv(user, "venv", "late")
-    add_package(early, "picky", requires_python="<3.13.15")
+    add_package(early, "picky", requires_python=f"<{NEW}")
     user.pyman("upgrade")
-    user.pyman("rollback", "3.13")
-    user.pyman("unhold", "3.13")
-    add_package(late, "picky", requires_python="<3.13.5")
-    user.pyman("rollback", "3.13", "--no-check")
+    user.pyman("rollback", MINOR)
+    user.pyman("unhold", MINOR)
+    add_package(late, "picky", requires_python=f"<{OLD}")
+    user.pyman("rollback", MINOR, "--no-check")
     assert (version_of(early), version_of(late)) == (OLD, OLD)
-    add_package(late, "picky", requires_python="<3.13.15")
-    [moved] = user.json("unhold", "3.13", "--no-check")["moved"]
+    add_package(late, "picky", requires_python=f"<{NEW}")
+    [moved] = user.json("unhold", MINOR, "--no-check")["moved"]
     assert moved["venvs"] == {"followed": 2, "pinned": 0, "held_back": 0}
     assert (version_of(early), version_of(late)) == (NEW, NEW)
 
@@ -210,10 +209,10 @@ def test_a_process_that_runs_through_the_alias_is_named(user):
     ):
         assert one.stdout.readline() == other.stdout.readline() == b"up\n"
         text = user.pyman("upgrade")
-        told = user.json("rollback", "3.13")
+        told = user.json("rollback", MINOR)
         with subprocess.Popen([follows / "bin/python", "-c", script], stdin=-1, stdout=-1) as third:
             third.stdout.readline()
-            [moved] = user.json("unhold", "3.13")["moved"]
+            [moved] = user.json("unhold", MINOR)["moved"]
             third.communicate()
         for process in (one, other):
             process.communicate()
@@ -230,32 +229,32 @@ def test_a_process_that_runs_through_the_alias_is_named(user):
 def test_a_newer_build_of_the_same_release_comes_beside_it(user, tmp_path):
     user.with_runtimes(NEW)
     venv, pinned = make_venv(user, "pyman", "v"), make_venv(user, "pyman", "pinned", through=NEW)
-    mirror = mirror_of(tmp_path / "mirror", f"{NEW}+20261101")
+    mirror = mirror_of(tmp_path / "mirror", f"{NEW}+20270101")
     [outdated] = user.json("list", "--outdated", PYMAN_MIRROR=mirror)["outdated"]
     assert (outdated["alias"], outdated["version"], outdated["newest"], outdated["build"]) == (
-        "3.13",
+        MINOR,
         NEW,
         NEW,
-        "20261101",
+        "20270101",
     )
     answer = user.json("upgrade", PYMAN_MIRROR=mirror)
     [moved] = answer["moved"]
-    assert (moved["from"], moved["to"]) == (NEW, f"{NEW}+20261101")
-    assert os.readlink(user.runtimes / "3.13") == f"{NEW}+20261101"
-    assert library_of(venv) == f"{NEW}+20261101"
+    assert (moved["from"], moved["to"]) == (NEW, f"{NEW}+20270101")
+    assert os.readlink(user.runtimes / MINOR) == f"{NEW}+20270101"
+    assert library_of(venv) == f"{NEW}+20270101"
     assert library_of(pinned) == NEW
     assert "everything is up to date" in user.pyman("upgrade", PYMAN_MIRROR=mirror).out
     assert user.json("list", "--outdated", PYMAN_MIRROR=mirror)["outdated"] == []
-    user.pyman("rollback", "3.13")
+    user.pyman("rollback", MINOR)
     assert library_of(venv) == NEW
 
 
 def test_all_minors_come_together_or_not_at_all(user, tmp_path):
-    user.with_runtimes("3.11.2")
+    user.with_runtimes(OTHER)
     mirror = tmp_path / "mirror"
-    mirror_of(mirror, f"{NEW}+20261101", "3.11.2+20261101")
-    new, old = make_venv(user, "pyman", "new"), make_venv(user, "pyman", "old", through="3.11")
-    [broken] = mirror.glob("*/*3.11.2*")
+    mirror_of(mirror, f"{NEW}+20270101", f"{OTHER}+20270101")
+    new, old = make_venv(user, "pyman", "new"), make_venv(user, "pyman", "old", through=OTHER_MINOR)
+    [broken] = mirror.glob(f"*/*{OTHER}*")
     broken.chmod(0o644)
     whole = broken.read_bytes()
     broken.write_bytes(whole[:-1000] + bytes(1000))
@@ -265,15 +264,15 @@ def test_all_minors_come_together_or_not_at_all(user, tmp_path):
     assert contents(user) == before
     broken.write_bytes(whole)
     answer = user.json("upgrade", PYMAN_MIRROR=str(mirror))
-    assert {one["alias"]: one["to"] for one in answer["moved"]} == {"3.13": NEW, "3.11": "3.11.2+20261101"}
-    assert [library_of(venv) for venv in (new, old)] == [NEW, "3.11.2+20261101"]
+    assert {one["alias"]: one["to"] for one in answer["moved"]} == {MINOR: NEW, OTHER_MINOR: f"{OTHER}+20270101"}
+    assert [library_of(venv) for venv in (new, old)] == [NEW, f"{OTHER}+20270101"]
 
 
 def test_all_minors_are_downloaded_side_by_side(user, tmp_path):
-    user.with_runtimes("3.11.2")
-    mirror_of(tmp_path / "mirror", f"{NEW}+20261101", "3.11.2+20261101")
+    user.with_runtimes(OTHER)
+    mirror_of(tmp_path / "mirror", f"{NEW}+20270101", f"{OTHER}+20270101")
     with Server(str(tmp_path / "mirror")) as server:
-        paths = [f"/20261101/{archive.name}" for archive in (tmp_path / "mirror").glob("*/*.tar.gz")]
+        paths = [f"/20270101/{archive.name}" for archive in (tmp_path / "mirror").glob("*/*.tar.gz")]
         for path in paths:
             server.fault(path, stall(after=100_000, times=1))
         with subprocess.Popen(
@@ -289,35 +288,35 @@ def test_all_minors_are_downloaded_side_by_side(user, tmp_path):
             server.released.set()
             process.communicate()
     assert process.returncode == 0
-    assert os.readlink(user.runtimes / "3.11") == "3.11.2+20261101"
-    assert os.readlink(user.runtimes / "3.13") == NEW
+    assert os.readlink(user.runtimes / OTHER_MINOR) == f"{OTHER}+20270101"
+    assert os.readlink(user.runtimes / MINOR) == NEW
 
 
 def test_only_the_minors_that_were_named(user, tmp_path):
-    user.with_runtimes("3.11.2")
-    mirror = mirror_of(tmp_path / "mirror", NEW, "3.11.2+20261101")
-    answer = user.json("upgrade", "3.11", PYMAN_MIRROR=mirror)
-    assert [one["alias"] for one in answer["moved"]] == ["3.11"]
-    assert os.readlink(user.runtimes / "3.13") == OLD
+    user.with_runtimes(OTHER)
+    mirror = mirror_of(tmp_path / "mirror", NEW, f"{OTHER}+20270101")
+    answer = user.json("upgrade", OTHER_MINOR, PYMAN_MIRROR=mirror)
+    assert [one["alias"] for one in answer["moved"]] == [OTHER_MINOR]
+    assert os.readlink(user.runtimes / MINOR) == OLD
 
 
 def test_a_held_alias_stays_and_that_is_said(user):
     venv = make_venv(user, "pyman", "v")
-    user.pyman("hold", "3.13")
+    user.pyman("hold", MINOR)
     result = user.pyman("upgrade")
-    assert "3.13 is held and stays at 3.13.5" in result.out
+    assert f"{MINOR} is held and stays at {OLD}" in result.out
     assert (user.runtimes / NEW).is_dir()
     assert version_of(venv) == OLD
-    assert "3.13 is held and stays at 3.13.5" in user.pyman("install", "3.13").out
+    assert f"{MINOR} is held and stays at {OLD}" in user.pyman("install", MINOR).out
     listed = user.json("list")
-    assert {alias["name"]: (alias["target"], alias["held"]) for alias in listed["aliases"]}["3.13"] == (OLD, True)
+    assert {alias["name"]: (alias["target"], alias["held"]) for alias in listed["aliases"]}[MINOR] == (OLD, True)
 
 
 def test_prune_goes_with_it(user):
     make_venv(user, "pyman", "v")
     answer = user.json("upgrade", "--prune")
     assert [one["version"] for one in answer["removed"]] == [OLD]
-    assert sorted(path.name for path in user.runtimes.iterdir()) == ["3", "3.13", NEW]
+    assert sorted(path.name for path in user.runtimes.iterdir()) == ["3", MINOR, NEW]
 
 
 def test_nothing_happens_where_the_archive_cannot_be_had(user, tmp_path):
@@ -332,7 +331,7 @@ def test_nothing_happens_where_the_archive_cannot_be_had(user, tmp_path):
     assert contents(user) == before
 
 
-@pytest.mark.parametrize("aliases", [{"3.13": OLD}, {"3.13": None}, {"3.13": "3.13.1"}])
+@pytest.mark.parametrize("aliases", [{MINOR: OLD}, {MINOR: None}, {MINOR: f"{MINOR}.1"}])
 def test_an_alias_that_a_dead_process_left_behind_is_moved_with_the_check(user, aliases):
     """Killed after the runtime got its name and before the alias moved: nothing is to be fetched any more."""
     user.with_runtimes(NEW)
@@ -341,8 +340,8 @@ def test_an_alias_that_a_dead_process_left_behind_is_moved_with_the_check(user, 
         if target is not None:
             os.symlink(target, user.runtimes / name)
     answer = user.json("upgrade")
-    assert [(one["alias"], one["from"], one["to"]) for one in answer["moved"]] == [("3.13", aliases["3.13"], NEW)]
-    assert os.readlink(user.runtimes / "3.13") == NEW
+    assert [(one["alias"], one["from"], one["to"]) for one in answer["moved"]] == [(MINOR, aliases[MINOR], NEW)]
+    assert os.readlink(user.runtimes / MINOR) == NEW
 
 
 KILLER = """
@@ -385,7 +384,7 @@ def test_killed_at_some_step_all_start_and_the_next_upgrade_ends_it(user, number
     """Every step of the move is tried in tests/effects/test_move_journal.py, every call of the system in tests/faults."""
     venvs = [make_venv(user, creator, creator) for creator in ("pyman", "venv")]
     copies, misfit = make_venv(user, "copies", "copies"), make_venv(user, "pyman", "misfit")
-    add_package(misfit, "picky", requires_python="<3.13.15")
+    add_package(misfit, "picky", requires_python=f"<{NEW}")
     number = number or random.randrange(1, 40)
     killed_upgrade(user, number)
     assert len({version_of(venv) for venv in venvs}) == 1, number

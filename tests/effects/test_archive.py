@@ -24,7 +24,7 @@ from pyman.effects.archives.archive import release_in_tree, release_of, unpack
 from pyman.effects.observer import Observer
 from pyman.errors import IntegrityError, NotFound, PymanError
 from stage.hostile import damaged
-from stage.mirror import archive_path, runtime_tree
+from stage.mirror import LIBRARY, OLD, archive_path, runtime_tree
 from stage.somebody import SOMEBODY, as_root
 
 END = bytes(1024)
@@ -128,14 +128,14 @@ class TestWhatUpstreamMakes:
                 assert ours[path] == (("folder", 0o755) if what[0] == "folder" else what)
 
     def test_it_runs(self, place):
-        unpack(archive_path("3.13.5"), str(place))
+        unpack(archive_path(OLD), str(place))
         said = subprocess.run(
             [place / "bin/python", "-IBc", "import ssl, sqlite3; print(ssl.__file__)"],
             capture_output=True,
             text=True,
             check=True,
         )
-        assert said.stdout.strip() == f"{place}/lib/python3.13/ssl.py"
+        assert said.stdout.strip() == f"{place}/{LIBRARY}/ssl.py"
 
     def test_modes_do_not_depend_on_the_umask_and_carry_nothing_special(self, place, write):
         before = os.umask(0o277)
@@ -467,7 +467,7 @@ class TestDamage:
                 unpack(write(gzip.compress(whole[:length], 1)), str(destination))
 
     def test_the_real_archive_cut(self, tmp_path, write):
-        with open(archive_path("3.13.5"), "rb") as file:
+        with open(archive_path(OLD), "rb") as file:
             whole = file.read()
         for number, length in enumerate(
             (0, 1, 9, 10, 20, 5000, 1 << 16, len(whole) // 2, len(whole) - 8, len(whole) - 1)

@@ -15,7 +15,7 @@ from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.venvs_of_tools import tool_places, venvs_of_tools
 from stage.hostile import damaged
-from stage.mirror import copy_of_tree
+from stage.mirror import MINOR, OLD, OTHER_MINOR, SITE, copy_of_tree
 from stage.venvs import call, make_prefix, make_venv, peer, write
 from stage.wheels import build_wheel
 
@@ -84,7 +84,7 @@ def test_a_patch_release(place):
 
 
 def test_links_inside_bin_as_the_stdlib_makes_them(place):
-    venv = make_venv(f"{place}/v", f"{place}/runtimes/3.13/bin/python3")
+    venv = make_venv(f"{place}/v", f"{place}/runtimes/3.13/bin/python3", library="python3.13")
     for name, text in (("python", "python3"), ("python3", f"{place}/runtimes/3.13/bin/python3")):
         os.unlink(f"{venv}/bin/{name}")
         os.symlink(text, f"{venv}/bin/{name}")
@@ -392,13 +392,13 @@ def test_bases_are_looked_at_once(place):
 def real(tmp_path_factory):
     folder = os.path.realpath(tmp_path_factory.mktemp("real"))
     os.makedirs(f"{folder}/runtimes")
-    copy_of_tree("3.13.5", f"{folder}/runtimes/3.13.5")
-    os.symlink("3.13.5", f"{folder}/runtimes/3.13")
+    copy_of_tree(OLD, f"{folder}/runtimes/{OLD}")
+    os.symlink(OLD, f"{folder}/runtimes/{MINOR}")
     return folder
 
 
 def make_real(real, tool, folder):
-    python = f"{real}/runtimes/3.13/bin/python3.13"
+    python = f"{real}/runtimes/{MINOR}/bin/python{MINOR}"
     venv = f"{folder}/.venv"
     if tool == "venv":
         call(python, "-m", "venv", "--without-pip", venv)
@@ -415,7 +415,7 @@ def test_real_venvs(real, tmp_path, tool):
     venv = make_real(real, tool, folder)
     facts = read(venv)
     assert (facts.creator, facts.foreign, facts.link_kind) == (tool, False, "alias")
-    assert (facts.minor_link, str(facts.python), facts.alias) == (f"{real}/runtimes/3.13", "3.13.5", "3.13")
+    assert (facts.minor_link, str(facts.python), facts.alias) == (f"{real}/runtimes/{MINOR}", OLD, MINOR)
     assert (facts.moved_from, facts.problems) == (None, ())
     asked = call(
         f"{venv}/bin/python", "-I", "-S", "-c", "import os, sys; print(os.path.realpath(sys.executable))"
@@ -442,7 +442,7 @@ def test_a_real_tox_environment(real, tmp_path):
         "-e",
         "py",
         "--discover",
-        f"{real}/runtimes/3.13/bin/python3.13",
+        f"{real}/runtimes/{MINOR}/bin/python{MINOR}",
         HOME=folder,
     )
     facts = read(f"{folder}/.tox/py")
@@ -451,10 +451,10 @@ def test_a_real_tox_environment(real, tmp_path):
 
 def test_a_real_poetry_environment(real, tmp_path):
     folder = os.path.realpath(tmp_path)
-    text = '[project]\nname = "demo"\nversion = "1"\nrequires-python = ">=3.11"\n[tool.poetry]\npackage-mode = false\n'
+    text = f'[project]\nname = "demo"\nversion = "1"\nrequires-python = ">={OTHER_MINOR}"\n[tool.poetry]\npackage-mode = false\n'
     write(f"{folder}/project/pyproject.toml", text)
     environ = {"HOME": folder, "POETRY_CACHE_DIR": f"{folder}/cache", "POETRY_VIRTUALENVS_IN_PROJECT": "false"}
-    python = f"{real}/runtimes/3.13/bin/python3.13"
+    python = f"{real}/runtimes/{MINOR}/bin/python{MINOR}"
     call(peer("poetry"), "-q", "-n", "-C", f"{folder}/project", "env", "use", python, **environ)
     [name] = [name for name in os.listdir(f"{folder}/cache/virtualenvs") if name.startswith("demo")]
     facts = read(f"{folder}/cache/virtualenvs/{name}")
@@ -464,7 +464,7 @@ def test_a_real_poetry_environment(real, tmp_path):
 def test_real_environments_of_uv_tool_and_pipx(real, tmp_path):
     folder = os.path.realpath(tmp_path)
     wheel = build_wheel(f"{folder}/wheels", "spam", "1.0", scripts={"spam": "spam:main"})
-    python = f"{real}/runtimes/3.13/bin/python3.13"
+    python = f"{real}/runtimes/{MINOR}/bin/python{MINOR}"
     environ = {
         "HOME": folder,
         "PATH": f"{os.path.dirname(peer('uv'))}:/usr/bin:/bin",
@@ -499,7 +499,7 @@ def test_nothing_of_a_venv_is_run(real, tmp_path):
     folder = os.path.realpath(tmp_path)
     venv = make_real(real, "venv", folder)
     mark = f"{folder}/mark"
-    site_packages = f"{venv}/lib/python3.13/site-packages"
+    site_packages = f"{venv}/{SITE}"
     write(f"{site_packages}/trap.pth", f"import os; open({mark!r}, 'w').close()\n")
     write(f"{site_packages}/sitecustomize.py", f"open({mark!r}, 'w').close()\n")
     subprocess.run([f"{venv}/bin/python", "-c", ""], check=True)
