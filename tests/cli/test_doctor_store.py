@@ -339,6 +339,7 @@ def test_a_release_that_no_file_tells_is_asked_of_the_base_once(tmp_path):
     machine = Machine(tmp_path)
     usr = machine.put(NEW, machine.path / ".pyenv/versions/mine")
     shutil.rmtree(usr / "include")
+    (usr / LIBRARY / "build-details.json").unlink(missing_ok=True)
     venv = machine.venv("a", usr / f"bin/python{MINOR}")
     answer = machine.json("venvs", machine.path)
     assert answer["venvs"] == [

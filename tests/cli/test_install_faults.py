@@ -14,12 +14,12 @@ import pytest
 
 from stage.disks import read_only, small_disk
 from stage.home import Home
-from stage.mirror import archive_path, mirror_folder, runtime_tree
+from stage.mirror import MINOR, NEW, OLD, OTHER_MINOR, archive_path, mirror_folder, runtime_tree
 from stage.mirrors import Mirror, link, member, pack, stand_in, stand_in_files
 from stage.programs import program
 from stage.server import LOGIN_PAGE, Server, cut, instead, login_page, redirect, stall, status
 
-RELEASE = "3.13.9"
+RELEASE = f"{MINOR}.9"
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def user(tmp_path, mirror):
     home = Home(tmp_path, mirror.path)
     pyenv = home.path / ".pyenv/versions"
     pyenv.mkdir(parents=True)
-    os.symlink(runtime_tree("3.13.5"), tmp_path / "tree")
-    subprocess.run(["cp", "-al", runtime_tree("3.13.5"), pyenv / "3.13.5"], check=True)
+    os.symlink(runtime_tree(OLD), tmp_path / "tree")
+    subprocess.run(["cp", "-al", runtime_tree(OLD), pyenv / OLD], check=True)
     return home
 
 
@@ -97,7 +97,7 @@ def no_python(mirror):
 
 
 def another_release(mirror):
-    mirror.add(RELEASE, stand_in("3.13.8"))
+    mirror.add(RELEASE, stand_in(f"{MINOR}.8"))
 
 
 def another_variant(mirror):
@@ -107,14 +107,14 @@ def another_variant(mirror):
 def liar(mirror):
     """Headers of one release, an interpreter of another."""
     files = stand_in_files(RELEASE)
-    lie = stand_in_files("3.13.8")["bin/python3.13"]
+    lie = stand_in_files(f"{MINOR}.8")[f"bin/python{MINOR}"]
     mirror.add(
         RELEASE, pack(*(member(f"python/{p}", lie if p.startswith("bin") else t, 0o755) for p, t in files.items()))
     )
 
 
 def hanging_or_failing(mirror):
-    mirror.add(RELEASE, stand_in(RELEASE, **{"bin/python3.13": "#!/bin/sh\necho 'no libssl' >&2; exit 3\n"}))
+    mirror.add(RELEASE, stand_in(RELEASE, **{f"bin/python{MINOR}": "#!/bin/sh\necho 'no libssl' >&2; exit 3\n"}))
 
 
 def hostile(*members):
@@ -138,7 +138,7 @@ HOSTILE = {
     "a device": hostile(member("python/evil", type=tarfile.CHRTYPE, devmajor=1, devminor=3)),
     "a fifo": hostile(member("python/evil", type=tarfile.FIFOTYPE)),
     "a name with an escape": hostile(member("python/\x1b[31mred", "x")),
-    "a name twice": hostile(member("python/bin/python3.13", "x")),
+    "a name twice": hostile(member(f"python/bin/python{MINOR}", "x")),
 }
 BROKEN = [other_hash, truncated, truncated_and_signed, corrupt_and_signed, wrong_checksum_of_gzip, empty, empty_tar,
           login_page_signed, no_python, another_release, another_variant, liar, hanging_or_failing]  # fmt: skip
@@ -148,7 +148,7 @@ BROKEN = [other_hash, truncated, truncated_and_signed, corrupt_and_signed, wrong
 def test_an_archive_that_is_none_leaves_nothing_and_is_no_reason_to_adopt(make, user, mirror, tmp_path):
     make(mirror)
     before = {name for name in os.listdir(tmp_path) if name != "home"}
-    answer = user.pyman("install", "3.13", status=1)
+    answer = user.pyman("install", MINOR, status=1)
     assert "\x1b" not in failed(answer)
     assert names(user) == []
     assert {name for name in os.listdir(tmp_path) if name != "home"} == before
@@ -168,11 +168,11 @@ def test_a_local_archive_that_is_none_leaves_nothing(user, tmp_path):
 
 def test_the_next_run_succeeds_where_the_last_one_met_a_bad_archive(user, mirror):
     truncated(mirror)
-    user.pyman("install", "3.13", status=1)
+    user.pyman("install", MINOR, status=1)
     mirror.lines.clear()
     mirror.add(RELEASE)
-    user.pyman("install", "3.13")
-    assert names(user) == ["3", "3.13", RELEASE]
+    user.pyman("install", MINOR)
+    assert names(user) == ["3", MINOR, RELEASE]
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,8 @@ def test_the_next_run_succeeds_where_the_last_one_met_a_bad_archive(user, mirror
     ids=["fatal", "library", "signal", "no answer"],
 )
 def test_a_build_that_does_not_start_is_told_with_the_reason_and_no_place_that_is_gone(user, mirror, script, why, hint):
-    mirror.add(RELEASE, stand_in(RELEASE, **{"bin/python3.13": program(script)}))
-    answer = user.pyman("install", "3.13", "--no-adopt", status=1)
+    mirror.add(RELEASE, stand_in(RELEASE, **{f"bin/python{MINOR}": program(script)}))
+    answer = user.pyman("install", MINOR, "--no-adopt", status=1)
     assert f"error: Python {RELEASE} {why}" in failed(answer)
     assert hint in answer.err.splitlines()[-1]
     assert ".install-" not in answer.err
@@ -205,7 +205,7 @@ def test_a_build_that_does_not_start_is_told_with_the_reason_and_no_place_that_i
 
 # --- lists ---
 
-GOOD_LINE = '{"version": "3.13.9+20261001", "artifacts": []}'
+GOOD_LINE = f'{{"version": "{MINOR}.9+20261001", "artifacts": []}}'
 LISTS = {
     "empty": b"",
     "blank": b"\n\n",
@@ -226,7 +226,7 @@ LISTS = {
 def test_a_list_that_is_none_is_named_with_what_is_wrong(content, user, mirror):
     with open(os.path.join(mirror.path, "index.ndjson"), "wb") as file:
         file.write(content)
-    answer = user.pyman("install", "3.13", "--no-adopt", status=1)
+    answer = user.pyman("install", MINOR, "--no-adopt", status=1)
     message = failed(answer)
     assert mirror.path in message
     assert "\x1b" not in message
@@ -235,7 +235,7 @@ def test_a_list_that_is_none_is_named_with_what_is_wrong(content, user, mirror):
 
 def test_a_list_without_a_hash_is_not_believed(user, mirror):
     mirror.add(RELEASE, sha256=None)
-    assert user.json("install", "3.13", status=1)["error"]["code"] == "unverified"
+    assert user.json("install", MINOR, status=1)["error"]["code"] == "unverified"
     assert names(user) == []
 
 
@@ -244,7 +244,7 @@ def test_a_list_without_a_hash_is_not_believed(user, mirror):
 )
 def test_an_address_that_leaves_the_mirror_is_refused(url, user, mirror):
     mirror.add(RELEASE, url=url)
-    answer = user.pyman("install", "3.13", "--no-adopt", status=1)
+    answer = user.pyman("install", MINOR, "--no-adopt", status=1)
     assert quote(url, safe="/:%.") in failed(answer) or url in failed(answer)
     assert names(user) == []
 
@@ -267,7 +267,7 @@ def archive_of(mirror):
 
 
 def install(user, server, *words, **keywords):
-    return user.pyman("install", "3.13", *words, PYMAN_MIRROR=server.url, **keywords)
+    return user.pyman("install", MINOR, *words, PYMAN_MIRROR=server.url, **keywords)
 
 
 @pytest.mark.parametrize(
@@ -300,20 +300,20 @@ def test_a_server_that_answers_wrongly(fault, where, says, user, server, mirror)
 def test_what_is_over_in_a_moment_is_tried_again(fault, where, user, server, mirror):
     server.fault("/index.ndjson" if where == "index" else archive_of(mirror) if where == "archive" else "/x", fault)
     install(user, server, PYMAN_HTTP_TIMEOUT="0.5")
-    assert names(user) == ["3", "3.13", RELEASE]
+    assert names(user) == ["3", MINOR, RELEASE]
 
 
 def test_a_cut_download_goes_on_where_it_stopped(home):
     """A real archive, in three pieces."""
-    path = "/" + os.path.relpath(archive_path("3.13.15"), mirror_folder())
-    size = os.path.getsize(archive_path("3.13.15"))
+    path = "/" + os.path.relpath(archive_path(NEW), mirror_folder())
+    size = os.path.getsize(archive_path(NEW))
     with Server(mirror_folder()) as server:
         server.fault(path, cut(4_000_000, times=1), cut(4_000_000, times=1))
-        home.pyman("install", "3.13.15", PYMAN_MIRROR=server.url)
+        home.pyman("install", NEW, PYMAN_MIRROR=server.url)
         asked = server.requests(path)
         assert [request.headers.get("Range", "all").partition("=")[0] for request in asked] == ["all", "bytes", "bytes"]
         assert server.sent(path) < size * 1.1
-    assert home.run(home.runtimes / "3.13/bin/python3", "-V") == "Python 3.13.15"
+    assert home.run(home.runtimes / f"{MINOR}/bin/python3", "-V") == f"Python {NEW}"
 
 
 def test_several_archives_are_fetched_and_one_s_failure_spares_the_others(user, server, mirror):
@@ -321,7 +321,7 @@ def test_several_archives_are_fetched_and_one_s_failure_spares_the_others(user, 
     bad = archive_of(mirror)
     [other] = [name for name in ("/20261001/" + one for one in os.listdir(f"{mirror.path}/20261001")) if name != bad]
     server.fault(bad, status(404))
-    answer = user.json("install", "3.13", "3.12", "--no-adopt", status=1, PYMAN_MIRROR=server.url)
+    answer = user.json("install", MINOR, "3.12", "--no-adopt", status=1, PYMAN_MIRROR=server.url)
     [got] = answer["installed"]
     assert got["version"] in other
     assert "404" in answer["error"]["message"]
@@ -337,36 +337,36 @@ def closed_port():
 
 
 def test_out_of_reach_a_python_of_the_machine_is_adopted_and_that_is_said(user):
-    answer = user.pyman("install", "3.13", PYMAN_MIRROR=closed_port())
-    prefix = user.path / ".pyenv/versions/3.13.5"
+    answer = user.pyman("install", MINOR, PYMAN_MIRROR=closed_port())
+    prefix = user.path / f".pyenv/versions/{OLD}"
     assert "cannot be reached" in answer.out
-    assert f"adopted 3.13.5 of pyenv in {prefix} instead" in answer.out
-    assert os.readlink(user.runtimes / "3.13.5") == str(prefix)
-    assert names(user) == ["3", "3.13", "3.13.5"]
+    assert f"adopted {OLD} of pyenv in {prefix} instead" in answer.out
+    assert os.readlink(user.runtimes / OLD) == str(prefix)
+    assert names(user) == ["3", MINOR, OLD]
     user.pyman("venv", "--without-pip")
-    assert user.run(user.project / ".venv/bin/python", "-V") == "Python 3.13.5"
+    assert user.run(user.project / ".venv/bin/python", "-V") == f"Python {OLD}"
 
 
 def test_out_of_reach_in_json(user):
-    answer = user.json("install", "3.13", "--offline", PYMAN_MIRROR="http://mirror.invalid")
+    answer = user.json("install", MINOR, "--offline", PYMAN_MIRROR="http://mirror.invalid")
     [got] = answer["installed"]
-    assert (got["version"], got["origin"], got["already"]) == ("3.13.5", "pyenv", False)
-    assert got["path"] == str(user.path / ".pyenv/versions/3.13.5")
-    assert got["aliases"] == ["3.13", "3"]
+    assert (got["version"], got["origin"], got["already"]) == (OLD, "pyenv", False)
+    assert got["path"] == str(user.path / f".pyenv/versions/{OLD}")
+    assert got["aliases"] == [MINOR, "3"]
     # and what is adopted is kept the next time
-    [again] = user.json("install", "3.13", "--offline", PYMAN_MIRROR="http://mirror.invalid")["installed"]
+    [again] = user.json("install", MINOR, "--offline", PYMAN_MIRROR="http://mirror.invalid")["installed"]
     assert (again["already"], again["origin"]) == (True, "pyenv")
 
 
 def test_out_of_reach_what_is_managed_is_kept(user, mirror):
-    mirror.add("3.13.2")
-    user.pyman("install", "3.13")
-    answer = user.pyman("install", "3.13", "--offline", PYMAN_MIRROR="http://mirror.invalid")
-    assert "kept 3.13.2" in answer.out
-    assert names(user) == ["3", "3.13", "3.13.2"]
+    mirror.add(f"{MINOR}.2")
+    user.pyman("install", MINOR)
+    answer = user.pyman("install", MINOR, "--offline", PYMAN_MIRROR="http://mirror.invalid")
+    assert f"kept {MINOR}.2" in answer.out
+    assert names(user) == ["3", MINOR, f"{MINOR}.2"]
 
 
-@pytest.mark.parametrize("words", [["3.13", "--no-adopt"], ["3.9"], ["3.13.6"]])
+@pytest.mark.parametrize("words", [[MINOR, "--no-adopt"], ["3.9"], [f"{MINOR}.6"]])
 def test_out_of_reach_and_nothing_that_may_be_taken(user, words):
     answer = user.json("install", *words, "--offline", status=1, PYMAN_MIRROR="http://mirror.invalid")
     assert answer["error"]["code"] == "offline"
@@ -379,7 +379,7 @@ def test_a_list_from_before_serves_without_a_network(user, server, mirror):
     with open(archive_of_path(mirror), "rb") as file:
         content = file.read()
     assert content
-    answer = user.pyman("install", "3.13", "--offline", PYMAN_MIRROR=server.url)
+    answer = user.pyman("install", MINOR, "--offline", PYMAN_MIRROR=server.url)
     assert "already installed" in answer.out
     listed = user.json("list", "--available", "--offline", PYMAN_MIRROR=server.url)
     assert [one["version"] for one in listed["available"]] == [RELEASE]
@@ -389,14 +389,14 @@ def test_what_a_list_from_before_does_not_have_is_adopted_where_the_machine_has_
     mirror.add("3.12.9")
     with Server(mirror.path) as server:
         # what a list of today does not have is no reason to adopt
-        assert user.json("install", "3.13", status=1, PYMAN_MIRROR=server.url)["installed"] == []
+        assert user.json("install", MINOR, status=1, PYMAN_MIRROR=server.url)["installed"] == []
         refused = user.json("install", "3.9", "--offline", status=1, PYMAN_MIRROR=server.url)
         assert refused["error"]["code"] == "not-found"
-        [got] = user.json("install", "3.13", "--offline", PYMAN_MIRROR=server.url)["installed"]
-        assert (got["version"], got["origin"], got["already"]) == ("3.13.5", "pyenv", False)
+        [got] = user.json("install", MINOR, "--offline", PYMAN_MIRROR=server.url)["installed"]
+        assert (got["version"], got["origin"], got["already"]) == (OLD, "pyenv", False)
         # and once it is adopted, today's list need not have it
-        [again] = user.json("install", "3.13", PYMAN_MIRROR=server.url)["installed"]
-        assert (again["version"], again["origin"], again["already"]) == ("3.13.5", "pyenv", True)
+        [again] = user.json("install", MINOR, PYMAN_MIRROR=server.url)["installed"]
+        assert (again["version"], again["origin"], again["already"]) == (OLD, "pyenv", True)
 
 
 def archive_of_path(mirror):
@@ -408,10 +408,10 @@ def archive_of_path(mirror):
 
 def test_a_full_disk_is_said_and_nothing_half_stays(home):
     with small_disk(home.root, "20m"):
-        answer = home.pyman("install", "3.13.15", status=1)
+        answer = home.pyman("install", NEW, status=1)
         assert "is full" in failed(answer)
         assert names(home) == []
-        assert json.loads(home.pyman("install", "3.13.15", "--json", status=1).out)["error"]["code"] == "disk-full"
+        assert json.loads(home.pyman("install", NEW, "--json", status=1).out)["error"]["code"] == "disk-full"
 
 
 def test_a_disk_without_any_room_is_said_too(user, mirror):
@@ -423,7 +423,7 @@ def test_a_disk_without_any_room_is_said_too(user, mirror):
                     pass
             except OSError:
                 pass
-        assert "is full" in failed(user.pyman("install", "3.13", status=1))
+        assert "is full" in failed(user.pyman("install", MINOR, status=1))
 
 
 def test_a_full_cache_disk_is_said(user, server, mirror):
@@ -435,18 +435,18 @@ def test_a_full_cache_disk_is_said(user, server, mirror):
 
 
 def test_a_store_that_is_read_only_serves_what_it_has(home):
-    home.with_runtimes("3.13.5", "3.13.15")
+    home.with_runtimes(OLD, NEW)
     with read_only(home.root):
-        assert [one["version"] for one in home.json("list")["runtimes"]] == ["3.13.15", "3.13.5"]
-        assert home.pyman("find", "3.13").out == f"{home.runtimes}/3.13/bin/python3.13\n"
+        assert [one["version"] for one in home.json("list")["runtimes"]] == [NEW, OLD]
+        assert home.pyman("find", MINOR).out == f"{home.runtimes}/{MINOR}/bin/python{MINOR}\n"
         home.pyman("which", "python")
         home.pyman("venv")
-        assert home.run(home.project / ".venv/bin/python", "-V") == "Python 3.13.15"
-        for request in ("3.13", "3.13.5", ">=3.13"):
+        assert home.run(home.project / ".venv/bin/python", "-V") == f"Python {NEW}"
+        for request in (MINOR, OLD, f">={MINOR}"):
             assert home.json("install", request)["installed"][0]["already"] is True
-        assert home.json("install", "--from", archive_path("3.13.5"))["installed"][0]["already"] is True
-        for words in (("install", "3.11"), ("install", "3.13.5", "--force"), ("hold", "3.13"), ("uninstall", "3.13.5"),
-                      ("use", "--global", "3.13"), ("adopt", "/usr/bin/python3")):  # fmt: skip
+        assert home.json("install", "--from", archive_path(OLD))["installed"][0]["already"] is True
+        for words in (("install", OTHER_MINOR), ("install", OLD, "--force"), ("hold", MINOR), ("uninstall", OLD),
+                      ("use", "--global", MINOR), ("adopt", "/usr/bin/python3")):  # fmt: skip
             answer = home.json(*words, status=1)
             assert answer["error"]["code"] == "read-only", words
 
@@ -454,4 +454,4 @@ def test_a_store_that_is_read_only_serves_what_it_has(home):
 def test_a_root_that_is_no_folder_or_in_none(home, tmp_path):
     (tmp_path / "file").write_text("")
     for root in (tmp_path / "file", tmp_path / "file" / "below"):
-        assert str(tmp_path / "file") in failed(home.pyman("install", "3.13", "--root", root, status=1))
+        assert str(tmp_path / "file") in failed(home.pyman("install", MINOR, "--root", root, status=1))

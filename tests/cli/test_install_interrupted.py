@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from stage.home import Home
-from stage.mirror import archive_path, mirror_folder
+from stage.mirror import MINOR, NEW, OLD, archive_path, mirror_folder
 from stage.mirrors import Mirror
 from stage.server import Server, stall
 
@@ -64,15 +64,15 @@ def check_whole(home):
 
 
 def test_eight_installs_of_one_release_are_one_download(home):
-    path = "/" + os.path.relpath(archive_path("3.13.15"), mirror_folder())
+    path = "/" + os.path.relpath(archive_path(NEW), mirror_folder())
     with Server(mirror_folder()) as server:
-        running = [start(home, "install", "3.13.15", PYMAN_MIRROR=server.url) for _ in range(8)]
+        running = [start(home, "install", NEW, PYMAN_MIRROR=server.url) for _ in range(8)]
         answers = [(*process.communicate(timeout=120), process.returncode) for process in running]
         assert [status for _, _, status in answers] == [0] * 8, answers
         assert len(server.requests(path)) == 1
     assert sum("is installed\n" in out for out, _, _ in answers) == 1
     assert sum("is already installed\n" in out for out, _, _ in answers) == 7
-    assert names(home) == ["3", "3.13", "3.13.15"]
+    assert names(home) == ["3", MINOR, NEW]
     check_whole(home)
 
 
@@ -168,12 +168,12 @@ def test_killed_at_every_step_of_a_removal(prepared, tmp_path):
 
 def test_killed_at_any_instant_of_a_real_install(home):
     """No step is chosen here: between two of them, and in the middle of one."""
-    home.with_runtimes("3.13.5")
+    home.with_runtimes(OLD)
     home.pyman("venv", "v", "--without-pip")
     chance = random.Random()
     finished = 0
     for _ in range(10):
-        process = start(home, "install", "3.13")
+        process = start(home, "install", MINOR)
         try:
             process.communicate(timeout=chance.uniform(0.03, 0.6))
             finished += 1
@@ -183,12 +183,12 @@ def test_killed_at_any_instant_of_a_real_install(home):
         check_whole(home)
         home.run(home.project / "v/bin/python", "-c", "pass")
         if finished:
-            home.pyman("uninstall", "3.13.15", "--force", status=None)
+            home.pyman("uninstall", NEW, "--force", status=None)
             finished = 0
-    home.pyman("install", "3.13")
-    assert names(home) == ["3", "3.13", "3.13.15", "3.13.5"]
-    assert home.run(home.project / "v/bin/python", "-V") == "Python 3.13.15"
-    home.run(home.runtimes / "3.13/bin/python3", "-c", "import ssl, sqlite3, asyncio, ensurepip")
+    home.pyman("install", MINOR)
+    assert names(home) == sorted(["3", MINOR, OLD, NEW])
+    assert home.run(home.project / "v/bin/python", "-V") == f"Python {NEW}"
+    home.run(home.runtimes / f"{MINOR}/bin/python3", "-c", "import ssl, sqlite3, asyncio, ensurepip")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stage.home import PACKAGE, Home
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, NEW, OLD, OTHER_MINOR, mirror_folder
 
 _REPORT = """
 import os, sys
@@ -34,16 +34,16 @@ _FREE = {"__future__", "errno", "fcntl", "gc", "time", "_sha256", "_sha2"}
 FAST = [
     ["--version"],
     ["find"],
-    ["find", "3.13"],
-    ["find", "3.13.5"],
-    ["find", "python3.13"],
+    ["find", MINOR],
+    ["find", OLD],
+    ["find", f"python{MINOR}"],
     ["find", "--resolve", "latest"],
     ["find", "3.12"],
     ["which"],
     ["which", "--explain"],
-    ["which", "pip3.13"],
+    ["which", f"pip{MINOR}"],
     ["venv", "--without-pip", "v1"],
-    ["venv", "--without-pip", "-p", "3.13.5", "-q", "v2"],
+    ["venv", "--without-pip", "-p", OLD, "-q", "v2"],
     ["venv", "v3"],
     ["init", "bash"],
     ["shim"],
@@ -61,11 +61,11 @@ COLD = [
     (["list"], set()),
     (["list", "--json"], set()),
     (["versions"], set()),
-    (["use", "3.13"], set()),
-    (["use", "--global", "3.13"], set()),
-    (["hold", "3.13"], set()),
-    (["unhold", "3.13"], set()),
-    (["rollback", "3.13"], set()),
+    (["use", MINOR], set()),
+    (["use", "--global", MINOR], set()),
+    (["hold", MINOR], set()),
+    (["unhold", MINOR], set()),
+    (["rollback", MINOR], set()),
     (["prune", "--dry-run"], set()),
     (["forget", "3.12"], set()),
     (["uninstall", "3.12"], set()),
@@ -74,20 +74,20 @@ COLD = [
     (["shims"], set()),
     (["--help"], set()),
     (["list", "--help"], set()),
-    (["install", "3.13.15"], set()),
-    (["install", "3.13"], {"hashlib"}),
-    (["install", "3.13.15", "--force"], {"hashlib", "tomli_w", "ctypes"}),
+    (["install", NEW], set()),
+    (["install", MINOR], {"hashlib"}),
+    (["install", NEW, "--force"], {"hashlib", "tomli_w", "ctypes"}),
     (["list", "--available", "--offline"], {"hashlib"}),
     (["upgrade", "--dry-run"], {"hashlib"}),
     (["adopt", "/usr/bin/python3"], {"hashlib"}),
-    (["info", "3.13"], {"tomllib"}),
+    (["info", MINOR], {"tomllib"}),
     (["doctor"], {"hashlib", "tomllib"}),
 ]
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    made = Home(tmp_path_factory.mktemp("start"), mirror_folder()).with_runtimes("3.13.5", "3.13.15")
+    made = Home(tmp_path_factory.mktemp("start"), mirror_folder()).with_runtimes(OLD, NEW)
     # what is cached is there: it is the usual case
     made.pyman("venv", "warm")
     made.pyman("list", "--available", "--offline")
@@ -157,8 +157,8 @@ def test_what_says_that_it_is_import_light_is():
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [(".python-version", "3.13.5\n"), (".python-version", "# why\n3.9 3.13\n"), (".python-version", ">=3.11, <3.14\n"),
-     ("pyproject.toml", '[project]\nname = "x"\nrequires-python = "~=3.13"\n'), ("pyproject.toml", "[tool.x]\n")],
+    [(".python-version", f"{OLD}\n"), (".python-version", f"# why\n3.9 {MINOR}\n"), (".python-version", f">={OTHER_MINOR}, <3.99\n"),
+     ("pyproject.toml", f'[project]\nname = "x"\nrequires-python = "~={MINOR}"\n'), ("pyproject.toml", "[tool.x]\n")],
 )  # fmt: skip
 @pytest.mark.parametrize("verb", ["find", "which"])
 def test_what_a_folder_asks_for_stays_on_the_fast_path(home, tmp_path, verb, name, text):
@@ -182,7 +182,7 @@ def test_a_command_imports_what_it_needs(home, tmp_path, words, allowed):
 
 
 @pytest.mark.parametrize(
-    ("words", "spared"), [(["install", "3.13"], set()), (["list"], {"re", "enum", "subprocess", "pathlib"})]
+    ("words", "spared"), [(["install", MINOR], set()), (["list"], {"re", "enum", "subprocess", "pathlib"})]
 )
 def test_a_plain_command_line_does_without_typer(home, tmp_path, words, spared):
     loaded = imports(home, words, tmp_path)[2]
