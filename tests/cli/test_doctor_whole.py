@@ -10,7 +10,7 @@ import pytest
 
 from stage.machine import Machine
 from stage.mirror import ABI, LIBRARY, MINOR, NEW, OLD, OTHER_ABI, OTHER_MINOR, SITE
-from stage.venvs import call
+from stage.venvs import call, need_copies_that_start
 from stage.wheels import install_distribution
 
 X86_64, AARCH64 = 62, 183
@@ -33,6 +33,8 @@ def make(machine, name="app", *options):
     """A venv with a package that has a script, by CPython's own module."""
     venv = machine.here / name / ".venv"
     call(machine.python(), "-B", "-m", "venv", "--without-pip", *options, venv, HOME=str(machine.path))
+    if options:
+        need_copies_that_start(venv)
     machine.give(venv)
     cfg = venv / "pyvenv.cfg"
     cfg.write_text(cfg.read_text().replace(f"version = {NEW}", f"version = {MINOR}"))
