@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs pyman for this user, then the Pythons that are named: ./install.sh 3.13
+# Installs pyman for this user, then the given Pythons: ./install.sh 3.13
 #
-# Everything stands in functions, and the last line calls the first of them: a download that was cut short runs nothing.
+# Everything is in functions, and the last line calls the first of them, so a truncated download runs nothing.
 
 [ -z "${ZSH_VERSION-}" ] || emulate sh
 
@@ -9,13 +9,13 @@ usage() {
     cat <<'END'
 usage: ./install.sh [REQUEST…]         install or update pyman, then install these Pythons: ./install.sh 3.13
        ./install.sh --python PATH      run pyman on this Python, 3.11 or newer
-       ./install.sh --wheelhouse DIR   take pyman's dependencies from the wheels in DIR, without a network
+       ./install.sh --wheelhouse DIR   install pyman's dependencies from the wheels in DIR, without a network
        ./install.sh --system           install for every user: /opt/pyman and /usr/local/bin/pyman
        ./install.sh --uninstall        remove pyman; Pythons that venvs may need stay
 
-PYMAN_ROOT     where pyman keeps everything, its own environment too (~/.local/share/pyman)
-PYMAN_MIRROR   folder or URL from which Pythons come
-pip's own settings (PIP_INDEX_URL, PIP_NO_INDEX, PIP_FIND_LINKS …) say where pyman's dependencies come from; each is
+PYMAN_ROOT     where pyman keeps everything, including its own environment (~/.local/share/pyman)
+PYMAN_MIRROR   folder or URL to install Pythons from
+pip's own settings (PIP_INDEX_URL, PIP_NO_INDEX, PIP_FIND_LINKS …) set where pyman's dependencies come from; each is
 checked against requirements.lock.
 END
 }
@@ -42,16 +42,16 @@ main() {
                 wanted_python=$2
                 shift
                 ;;
-            -*) misused "\`$1\` is not an option of install.sh" ;;
+            -*) misused "unknown option \`$1\`" ;;
             *) break ;;
         esac
         shift
     done
-    [ -z "$system" ] || [ $# -eq 0 ] || misused "--system takes no Python; every user has their own"
+    [ -z "$system" ] || [ $# -eq 0 ] || misused "--system takes no version: each user installs their own Pythons"
     set_places
     check_owner
     if [ -n "$uninstall" ]; then
-        [ $# -eq 0 ] || misused "--uninstall takes no Python; \`pyman uninstall $1\` removes one"
+        [ $# -eq 0 ] || misused "--uninstall takes no version: \`pyman uninstall $1\` removes a Python"
         uninstall_all
         return
     fi
@@ -115,7 +115,7 @@ set_places() {
     root=${root%/}
     case $root in
         '' | *'
-'*) fail "\`$root\` cannot hold pyman" "choose another PYMAN_ROOT" ;;
+'*) fail "pyman cannot be installed in \`$root\`" "choose another PYMAN_ROOT" ;;
     esac
     launcher=$programs/pyman
     source_folder=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -166,18 +166,18 @@ is_ours() {
 
 check_launcher() {
     if { [ -e "$launcher" ] || [ -h "$launcher" ]; } && ! is_ours "$launcher"; then
-        fail "$launcher already exists and is not from install.sh; nothing was changed" \
-            "remove it with what put it there (pipx, uv tool, pip), then run install.sh again"
+        fail "$launcher already exists and was not created by install.sh; nothing was changed" \
+            "remove it with the tool that installed it (pipx, uv tool, pip), then run install.sh again"
     fi
     if [ -e "$root/app" ] && [ ! -h "$root/app" ]; then
-        fail "$root/app already exists and is not from install.sh; nothing was changed" "move it away"
+        fail "$root/app already exists and was not created by install.sh; nothing was changed" "move it away"
     fi
 }
 
 # Makes a folder that this user may write to.
 make_folder() {
     if ! mkdir -p -- "$1" 2>/dev/null || [ ! -w "$1" ]; then
-        fail "$1 cannot be written; nothing was changed" "$2"
+        fail "$1 is not writable; nothing was changed" "$2"
     fi
 }
 
@@ -285,7 +285,7 @@ try_python() {
     case $result in
         0) ;;
         3) lacking="$1 lacks the module $answer" ;;
-        5) lacking="$1 is not for every user: $answer belongs to one, can be written by others, or is closed to them" ;;
+        5) lacking="$1 cannot serve every user: $answer belongs to a single user, is writable by others, or is not readable by them" ;;
     esac
     [ "$result" -eq 0 ] && [ -n "$answer" ] || return 1
     [ -x "${answer%
@@ -401,7 +401,7 @@ fetch_python() {
     install_one="install Python 3.11 or newer, then run install.sh again"
     none="no Python 3.11 or newer was found"
     if [ -n "$lacking" ]; then
-        none="no Python that will do was found ($lacking)"
+        none="no suitable Python was found ($lacking)"
         install_one="$(how_to_help "$lacking")"
     fi
     set_target
@@ -412,7 +412,7 @@ fetch_python() {
         archive=cpython-$upstream_version+$upstream_tag-$target-install_only_stripped.tar.gz
         sha256=$(upstream_sha256 "$target")
         [ -n "$sha256" ] ||
-            fail "$none, and install.sh knows no build for $target" "$install_one"
+            fail "$none, and install.sh has no build for $target" "$install_one"
         [ -z "${PYMAN_OFFLINE-}" ] || [ "$PYMAN_OFFLINE" = 0 ] ||
             fail "$none, and PYMAN_OFFLINE does not allow downloading one" "$install_one"
         say "$none: downloading $archive"
@@ -455,7 +455,7 @@ find_in_mirror() {
     esac
     get "$folder/SHA256SUMS" "$work/download/SHA256SUMS" || return 1
     sha256=$(sed -n "s/^\([0-9a-f]\{64\}\) [ *]$(printf '%s' "$archive" | sed 's/\./\\./g')\$/\1/p" "$work/download/SHA256SUMS")
-    [ -n "$sha256" ] || fail "$folder/SHA256SUMS does not name $archive" "fix the mirror"
+    [ -n "$sha256" ] || fail "$folder/SHA256SUMS does not list $archive" "fix the mirror"
     case $mirror in
         /*) get "$folder/$archive" "$work/download/$archive" || return 1 ;;
         *) get "$mirror/$place" "$work/download/$archive" || return 1 ;;
@@ -546,9 +546,9 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)' "$([ "$pip" = pip 
 
 how_to_get_wheels() {
     if [ -n "$wheelhouse" ]; then
-        printf 'put the wheels that requirements.lock names into %s' "$(quoted "$wheelhouse")"
+        printf 'put the wheels listed in requirements.lock into %s' "$(quoted "$wheelhouse")"
     elif [ -n "${PIP_NO_INDEX-}" ]; then
-        printf 'put the wheels that requirements.lock names where PIP_FIND_LINKS says'
+        printf 'put the wheels listed in requirements.lock into the folder set in PIP_FIND_LINKS'
     else
         printf "check the network, or set pip's PIP_INDEX_URL; without a network use --wheelhouse"
     fi
@@ -569,7 +569,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "pyman":
         raise
-    sys.exit("error: the Python that pyman runs on has become another one\nhint: run install.sh again, which mends it")
+    sys.exit("error: the Python that pyman runs on was replaced by another minor version\nhint: run install.sh again to repair pyman")
 
 if __name__ == "__main__":
     sys.argv[0] = sys.argv[0].removesuffix(".py")
@@ -614,9 +614,9 @@ write_launcher() {
 if [ -e "$app/pyman.py" ]; then
     printf 'error: the Python that pyman runs on is gone: %s\n' "$(readlink -- "$app/bin/python" || echo "$app/bin/python")" >&2
 else
-    printf 'error: %s is gone, where pyman is installed\n' "$app" >&2
+    printf 'error: pyman is installed in %s, which is gone\n' "$app" >&2
 fi
-printf 'hint: repair it with `%s`; Pythons and venvs are as they were\n' "$again" >&2
+printf 'hint: repair it with `%s`; Pythons and venvs are not affected\n' "$again" >&2
 exit 1
 END
     } >"$launcher.$$"
@@ -669,7 +669,7 @@ show_result() {
 
 uninstall_all() {
     if [ -h "$launcher" ] || { [ -e "$launcher" ] && ! is_ours "$launcher"; }; then
-        say "kept: $launcher, which is not from install.sh"
+        say "kept: $launcher, which install.sh did not create"
     elif [ -e "$launcher" ]; then
         cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME-}/.cache}/pyman}
         [ "$(uname -s)" != Darwin ] || cache=${PYMAN_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME-}/Library/Caches}/pyman}
@@ -726,7 +726,7 @@ uninstall_all() {
         fi
     done
     if [ -n "$kept" ]; then
-        say "kept: the Pythons in $root/runtimes, through which venvs may run:$kept"
+        say "kept: the Pythons in $root/runtimes, which venvs may use:$kept"
         say "to remove them too: rm -r $(quoted "$root")"
     elif [ -d "$root" ]; then
         rm -f -- "$root/default" "$root/holds" "$root/searched" "$root/mounts" "$root/repairs"

@@ -162,7 +162,7 @@ __pyman_options() {
             '--force'$'\t''Move even if an incompatible venv cannot be held back'
             '--prune'$'\t''Afterwards remove releases that nothing uses any more'
             '--mirror'$'\t''Use this mirror: a folder or URL with an index.ndjson'
-            '--try'$'\t''Hold back venvs in which this fails on the new release only'
+            '--try'$'\t''Hold back venvs in which this fails only on the new release'
             '--search'$'\t''Search the home folder for venvs now, or skip the search'
             '--no-search'$'\t''Search the home folder for venvs now, or skip the search'
             '--dry-run'$'\t''Show what would be done without changing anything'
@@ -272,7 +272,7 @@ __pyman_options() {
         ) ;;
         schedule) values+=(
             '--fix'$'\t''Also make the repairs that need no confirmation'
-            '--with'$'\t''Use this instead of what the system has'
+            '--with'$'\t''Use this timer instead of the default'
             '--dry-run'$'\t''Show what would be done without changing anything'
         ) ;;
         use) values+=(

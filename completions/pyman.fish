@@ -81,7 +81,7 @@ function __pyman_options
         case install
             printf '%s\n' --from\t'Install a local archive instead of downloading' --mirror\t'Use this mirror: a folder or URL with an index.ndjson' --build\t'Build from source with python-build instead of downloading' --build-with\t'Build from source with these configure options' --force\t'Reinstall, and move aliases even if the check of the venvs fails' --no-adopt\t'Fail instead of adopting a Python if upstream cannot be reached' --no-check\t'Move aliases without checking the venvs' --default\t'Make the first one the default version' --dry-run\t'Show what would be done without changing anything'
         case upgrade
-            printf '%s\n' --no-check\t'Move aliases without checking the venvs' --force\t'Move even if an incompatible venv cannot be held back' --prune\t'Afterwards remove releases that nothing uses any more' --mirror\t'Use this mirror: a folder or URL with an index.ndjson' --try\t'Hold back venvs in which this fails on the new release only' --search\t'Search the home folder for venvs now, or skip the search' --no-search\t'Search the home folder for venvs now, or skip the search' --dry-run\t'Show what would be done without changing anything'
+            printf '%s\n' --no-check\t'Move aliases without checking the venvs' --force\t'Move even if an incompatible venv cannot be held back' --prune\t'Afterwards remove releases that nothing uses any more' --mirror\t'Use this mirror: a folder or URL with an index.ndjson' --try\t'Hold back venvs in which this fails only on the new release' --search\t'Search the home folder for venvs now, or skip the search' --no-search\t'Search the home folder for venvs now, or skip the search' --dry-run\t'Show what would be done without changing anything'
         case hold
             printf '%s\n' --no-check\t'Move the alias without checking the venvs' --force\t'Move even if an incompatible venv cannot be held back' --dry-run\t'Show what would be done without changing anything'
         case unhold
@@ -115,7 +115,7 @@ function __pyman_options
         case follow
             printf '%s\n' -y\t'Confirm a move to an older release, or away from a Python whose packages the venv uses' --yes\t'Confirm a move to an older release, or away from a Python whose packages the venv uses' --dry-run\t'Show what would be done without changing anything'
         case schedule
-            printf '%s\n' --fix\t'Also make the repairs that need no confirmation' --with\t'Use this instead of what the system has' --dry-run\t'Show what would be done without changing anything'
+            printf '%s\n' --fix\t'Also make the repairs that need no confirmation' --with\t'Use this timer instead of the default' --dry-run\t'Show what would be done without changing anything'
         case use
             printf '%s\n' --global\t'Set the default for this user instead' --unset\t'Remove the setting' --dry-run\t'Show what would be done without changing anything'
         case find

@@ -297,7 +297,7 @@ def test_somebody_elses_pyman_is_not_overwritten(person, kind):
     before = person.everything()
     result = person.install("--python", sys.executable)
     assert result.returncode == 1
-    assert "not from install.sh" in result.stderr
+    assert "was not created by install.sh" in result.stderr
     assert person.everything() == before
     assert person.install("--uninstall").returncode == 0
     assert person.everything() == before
@@ -426,7 +426,7 @@ def test_a_home_that_cannot_be_written(person):
     with open(f"{person.home}/.local", "w", encoding="utf-8"):
         pass
     error, hint = said(person.install("--python", sys.executable))
-    assert error == f"error: {person.home}/.local/bin cannot be written; nothing was changed"
+    assert error == f"error: {person.home}/.local/bin is not writable; nothing was changed"
     assert "'\\''s home" in hint
 
 
@@ -496,7 +496,7 @@ def test_a_wheelhouse_needs_no_network(person, tmp_path):
     next(house.glob("rich-*")).unlink()
     failed = person.install("--python", sys.executable, "--wheelhouse", str(house), **nowhere)
     assert failed.returncode == 1
-    assert f"hint: put the wheels that requirements.lock names into '{house}'" in failed.stderr
+    assert f"hint: put the wheels listed in requirements.lock into '{house}'" in failed.stderr
     assert person.pyman("--version").returncode == 0
 
 
@@ -558,7 +558,7 @@ def test_every_user_runs_what_root_installed(person, tmp_path):
     os.unlink(house / "requirements.txt")
     umask = "umask 077; "
     result = in_a_machine_of_its_own(person, f"{umask}/bin/sh {SCRIPT} --system --wheelhouse '{house}'")
-    if "no Python that will do was found" in result.stderr:
+    if "no suitable Python was found" in result.stderr:
         pytest.skip("there is no Python of root's here")
     assert result.returncode == 0, result.stderr
     assert "installed pyman" in result.stdout
@@ -748,7 +748,7 @@ def test_uninstalling_says_what_it_keeps(installed):
         file.write("#!/bin/sh\n")
     result = installed.install("--uninstall")
     assert result.returncode == 0, result.stderr
-    assert f"kept: the Pythons in {installed.root}/runtimes, through which venvs may run: 3.13.5" in result.stdout
+    assert f"kept: the Pythons in {installed.root}/runtimes, which venvs may use: 3.13.5" in result.stdout
     assert "kept: files in " in result.stdout
     assert not os.path.exists(installed.launcher)
     assert not os.path.exists(f"{installed.home}/.cache/pyman")

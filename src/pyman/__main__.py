@@ -18,14 +18,14 @@ def main() -> int:
         return 1
     try:
         return _main()
-    except KeyboardInterrupt:  # It came while what catches signals was being loaded.
+    except KeyboardInterrupt:  # The signal came while the handlers were being loaded.
         sys.stderr.write("\nerror: interrupted\n" if sys.stderr.isatty() else "error: interrupted\n")
         return 130
 
 
 def _main() -> int:
     _leave_out_the_path_of_others()
-    # Looking for rubbish costs a fast command half a millisecond, and what is imported is none.
+    # Garbage collection costs a fast command half a millisecond, and imported modules are not garbage.
     gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
     from pyman.cli.fastpath import answer
 
@@ -47,7 +47,7 @@ def _leave_out_the_path_of_others() -> None:
     A `typing.py` there would be pyman's. The folder that pyman itself is imported from stays.
     """
     if sys.flags.isolated:
-        return  # Neither is in there, and the launcher of install.sh shall start at once.
+        return  # Neither is in there, and the launcher of install.sh must start fast.
     try:
         here = os.getcwd()
     except OSError:

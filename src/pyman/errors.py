@@ -114,7 +114,7 @@ NOT_OURS = Code("not-ours")
 NOT_SEARCHED = Code("not-searched")
 """A folder could not be searched for venvs before a Python is removed."""
 NOT_WHOLE = Code("not-whole")
-"""A folder that pyman worked in does not hold a whole venv."""
+"""A folder that pyman worked in does not contain a complete venv."""
 NOT_YOURS = Code("not-yours")
 """It belongs to another user."""
 OLDER_RELEASE = Code("older-release")

@@ -300,9 +300,9 @@ def test_a_shim_of_another_tool_is_not_started(look, tmp_path, outside):
     shim.parent.mkdir()
     shim.write_text(f'#!/bin/sh\ntouch {tmp_path}/started\nexec "{outside}/bin/python{MINOR}" "$@"\n')
     shim.chmod(0o755)
-    with pytest.raises(NotStarted, match="binary program") as caught:
+    with pytest.raises(NotStarted, match="binary executable") as caught:
         look(shim)
-    assert caught.value.hint == "name the interpreter that it runs"
+    assert caught.value.hint == "give the path of the interpreter that it runs"
     assert not (tmp_path / "started").exists()
 
 

@@ -143,7 +143,7 @@ def test_a_name_of_its_own_beside_a_download_and_with_options(home: Home, tmp_pa
     assert os.readlink(home.runtimes / "3.13") == "3.13.5"
     assert "3.13.5+source is already installed" in home.pyman("install", "3.13", "--build", **mirror).out
     refused = home.json("install", "3.13.5", "--build-with", "--with-lto", status=1, **mirror)["error"]
-    assert refused["message"] == "3.13.5+source is installed, and was built with no options"
+    assert refused["message"] == "3.13.5+source is installed; it was built with no options"
     assert "pyman install 3.13.5+NAME" in refused["hint"]
     home.pyman("install", "3.13.5", "--build-with", "--with-lto", "--force", **mirror)
     home.pyman("install", "3.13.5+source", "--build", "--force", **mirror)
@@ -163,9 +163,9 @@ def test_a_build_of_the_releases_own_name_stays_one(user: Home, engine: PythonBu
     ("options", "says"),
     [
         ("--enable-shared", "could not be moved"),
-        ("--prefix=/opt", "pyman chooses where a Python lies"),
-        ("'CFLAGS=-O3 -g'", "splits options at blanks"),
-        ("--with-x=$(id)", "splits options at blanks"),
+        ("--prefix=/opt", "pyman chooses where a Python is installed"),
+        ("'CFLAGS=-O3 -g'", "splits options at spaces"),
+        ("--with-x=$(id)", "splits options at spaces"),
         ("fast", "is not an option of configure"),
         ("'", "cannot be understood"),
     ],

@@ -46,9 +46,7 @@ def test_it_is_found_and_replaced_by_a_file_that_is_not_hidden(home, venv):
     (packages / "other.pth").write_text("import os\n")
     os.link(packages / "other.pth", home.path / "another-name")
     hidden = [(packages / name).stat().st_ino for name in ("editable.pth", "other.pth")]
-    assert doctor(home, [hidden[0]]) == [
-        ("hidden-pth", "open", "editable.pth is hidden, so Python does not read it: what it adds is missing")
-    ]
+    assert doctor(home, [hidden[0]]) == [("hidden-pth", "open", "editable.pth is hidden, so Python ignores it")]
     [(_, _, message)] = doctor(home, hidden)
     assert message.startswith("editable.pth and 1 more are hidden")
     assert [(code, status) for code, status, _ in doctor(home, hidden, "--fix")] == [("hidden-pth", "fixed")]

@@ -158,7 +158,7 @@ def test_what_somebody_else_may_have_written_is_not_taken_over(pair, how, forged
     found, [finding] = pair.findings(pair.other, "--fix", "--yes", status=1)
     assert found == [("shared-files", "open")]
     assert f"{SITE}/eggs" in finding["message"]
-    assert "cannot be shown to be what was installed" in finding["message"]
+    assert "cannot be verified to be as installed" in finding["message"]
     assert finding["repair"] == f"`pyman rebuild {pair.other} --force` installs its packages again"
     assert state(pair.other) == before
 

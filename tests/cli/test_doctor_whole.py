@@ -181,7 +181,7 @@ def test_a_base_that_may_not_be_executed(machine):
     call(base / f"bin/python{MINOR}", "-B", "-m", "venv", "--without-pip", venv, HOME=str(machine.path))
     (base / f"bin/python{MINOR}").chmod(0o644)
     [(code, message, _), *_] = findings(machine, venv)
-    assert (code, message) == ("not-executable", f"{base}/bin/python{MINOR} may not be executed")
+    assert (code, message) == ("not-executable", f"{base}/bin/python{MINOR} is not executable")
     assert (
         machine.run(venv / "bin/python", "-c", "print(1)") == "1" if os.access(venv / "bin/python", os.X_OK) else True
     )
@@ -281,7 +281,7 @@ def test_modules_for_another_python(machine, files, built_for):
     if built_for is None:
         assert codes(machine, venv) == []
     else:
-        message = f"{files[0]} is compiled for {built_for}, which {MINOR} does not load"
+        message = f"{files[0]} is compiled for {built_for}, which {MINOR} cannot load"
         assert findings(machine, venv) == [("wrong-abi", message, "open")]
         assert findings(machine, venv, "--fix")[0][::2] == ("wrong-abi", "open")
 
@@ -289,7 +289,7 @@ def test_modules_for_another_python(machine, files, built_for):
 def test_modules_whose_names_do_not_say_it_are_for_another_processor(machine):
     venv = make(machine)
     compiled(venv, "fast", "_fast.abi3.so", "_other.so", machine=AARCH64)
-    message = f"_fast.abi3.so and 1 more module are compiled for aarch64, which {MINOR} does not load"
+    message = f"_fast.abi3.so and 1 more module are compiled for aarch64, which {MINOR} cannot load"
     assert findings(machine, venv) == [("wrong-abi", message, "open")]
 
 

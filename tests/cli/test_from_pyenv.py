@@ -50,7 +50,7 @@ def test_doctor_says_that_pyman_has_none_of_these_pythons_yet(machine):
     # A venv that needs two repairs is one venv.
     os.rename(machine.path / "code/shop", machine.path / "code/market")
     told = machine.pyman("doctor", "--search", "--dry-run", status=1).err
-    assert "only a search found 4 venvs of these" in told
+    assert "4 of these venvs were found only by a search" in told
 
 
 def test_the_guide_to_the_letter(machine):

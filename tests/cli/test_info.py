@@ -73,7 +73,7 @@ def test_a_venv_of_links(machine):
     real = machine.venv("envs/shop", tool="pyman")
     (machine.project / ".venv").symlink_to(real)
     text = machine.pyman("info").out
-    assert text.startswith("~/project/.venv, made by pyman\n  it leads to ~/envs/shop/.venv\n")
+    assert text.startswith("~/project/.venv, made by pyman\n  points to ~/envs/shop/.venv\n")
 
 
 def test_a_runtime(machine):

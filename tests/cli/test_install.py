@@ -182,7 +182,7 @@ def test_a_hold_keeps_its_alias_and_that_is_said(user):
 def test_a_folder_in_the_place_of_an_alias_is_left_there_and_said(user):
     (user.runtimes / "3.13").mkdir(parents=True)
     answer = user.pyman("install", "3.13")
-    assert f"{user.runtimes}/3.13 is in the place of the alias 3.13" in answer.out
+    assert f"{user.runtimes}/3.13 blocks the alias 3.13" in answer.out
     assert os.listdir(user.runtimes / "3.13") == []
     assert user.pyman("find", "3.13").out == f"{user.runtimes}/3.13.9/bin/python3.13\n"
     (user.runtimes / "3.13").rmdir()
@@ -222,10 +222,10 @@ WRONG = [
     (["graalpy3.12"], 1, "cannot be installed: pyman installs", "pyman adopt PATH"),
     (["./my venv"], 2, "is a path", "pyman adopt './my venv'"),
     (["system"], 2, "already on this machine", "pyman adopt"),
-    (["--from", "a.tar.gz", "3.13"], 2, "takes no request", "leave the request out"),
-    (["--from", "a.tar.gz", "--mirror", "/nowhere"], 2, "name two sources", "leave one of them out"),
+    (["--from", "a.tar.gz", "3.13"], 2, "takes no version", "leave the version out"),
+    (["--from", "a.tar.gz", "--mirror", "/nowhere"], 2, "cannot be used together", "leave one of them out"),
     (["--from", "nothing.tar.gz"], 1, "there is no archive", ".tar.gz"),
-    (["--nonsense"], 2, "there is no option `--nonsense`", "pyman install --help"),
+    (["--nonsense"], 2, "unknown option `--nonsense`", "pyman install --help"),
     (["--mirror"], 2, "`--mirror` needs a value", "pyman install --help"),
     (["--mirror", "/nowhere", "3.13", "--no-adopt"], 1, "/nowhere", "index.ndjson"),
     (["--mirror", "ftp://example.org", "3.13", "--no-adopt"], None, "ftp://example.org", ""),

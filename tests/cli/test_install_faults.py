@@ -189,7 +189,7 @@ def test_the_next_run_succeeds_where_the_last_one_met_a_bad_archive(user, mirror
             "ended with status 127: error while loading shared libraries: libffi.so.9",
             "install what the system lacks: libffi.so.9",
         ),
-        ("kill -SEGV $$", "was ended by the signal", "install another release"),
+        ("kill -SEGV $$", "was killed by the signal", "install another release"),
         ("echo hello", "does not answer as a Python", "install another release"),
     ],
     ids=["fatal", "library", "signal", "no answer"],

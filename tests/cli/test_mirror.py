@@ -63,7 +63,7 @@ def test_another_machine_installs_from_it_as_a_folder_and_over_http(home, tmp_pa
     assert [os.path.isfile(path) for path in first["changed"]] == [True, True]
     assert os.path.basename(first["changed"][1]) == "advisories.json"
     again = home.pyman("mirror", folder, OLD, MINOR)
-    assert again.out == f"{OLD} for {LINUX} is there already\n{NEW} for {LINUX} added\n"
+    assert again.out == f"{OLD} for {LINUX} is already there\n{NEW} for {LINUX} added\n"
     assert str(folder) in again.err
     # What was made is what upstream has: the same places, the same sums.
     real = mirror_folder()
@@ -180,8 +180,8 @@ def test_a_list_that_is_none_is_not_overwritten(user, tmp_path, upstream, line):
         (["3.9"], 1, "Python 3.9 is not available for"),
         (["3.13", "--platform", "x86_64"], 2, "`x86_64` is not a platform"),
         (["3.13", "--platform", "riscv64-unknown-linux-gnu"], 1, "riscv64-unknown-linux-gnu"),
-        (["./venv"], 2, "does not name a build"),
-        (["system"], 2, "does not name a build"),
+        (["./venv"], 2, "is not a build"),
+        (["system"], 2, "is not a build"),
         (["graalpy3.12"], 1, "`graalpy3.12` cannot be installed"),
         (["x y"], 2, "is not a Python version"),
         ([], 2, "REQUEST"),

@@ -104,7 +104,7 @@ def test_whoever_moves_the_alias(user, verb):
     add_package(misfit, "picky", requires_python=f"=={old}")
     answer = user.json(*words, status=None)
     if verb == "uninstall":
-        # What it would be held back on is what goes; nobody has recorded it, so it goes along, and is named.
+        # What it would be held back on is what goes; nobody has recorded it, so it moved anyway, and is named.
         assert [note["path"] for note in answer["moved"][0]["notes"]] == [str(misfit)]
     else:
         assert version_of(misfit) == old
@@ -124,7 +124,7 @@ def test_what_a_link_names_outside_of_its_project_is_left_as_it_is(user):
     assert user.exact(central) == before
     assert moved["held_back"] == []
     [note] = [note["note"] for note in moved["notes"]]
-    assert f"goes along: picky 1.0 requires Python >{OLD}" in note
+    assert f"moved anyway: picky 1.0 requires Python >{OLD}" in note
     assert "it is not recorded" in note
     # Once it is recorded it is a venv like any other.
     user.pyman("unhold", MINOR)

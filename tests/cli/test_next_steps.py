@@ -79,7 +79,7 @@ def test_a_folder_that_may_not_be_written_to(user):
     user.project.chmod(0o555)
     told = user.pyman("use", MINOR, status=1).err
     user.project.chmod(0o755)
-    assert told.splitlines()[1].startswith("hint: choose a folder that you may write to")
+    assert told.splitlines()[1].startswith("hint: choose a folder that you can write to")
 
 
 def test_who_needs_attention_is_counted_and_the_next_step_named(home):

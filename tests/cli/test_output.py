@@ -97,7 +97,7 @@ def test_what_kind_of_line_it_is_is_coloured_on_a_terminal_alone(user):
     shown = on_a_terminal(user, "find", "3.12", status=1)
     assert shown.startswith("\x1b[1;31merror:\x1b[0m ")
     assert "\n\x1b[36mhint:\x1b[0m run `" in shown
-    assert on_a_terminal(user, "list", "--nothing", status=2).startswith("\x1b[1;31merror:\x1b[0m there is no option")
+    assert on_a_terminal(user, "list", "--nothing", status=2).startswith("\x1b[1;31merror:\x1b[0m unknown option")
     for wish in ({"NO_COLOR": "1"}, {"CI": "true"}, {"TERM": "dumb"}):
         assert on_a_terminal(user, "find", "3.12", status=1, **wish).startswith("error: ")
     assert user.pyman("find", "3.12", status=1).err.startswith("error: ")
@@ -357,7 +357,7 @@ def test_the_version(user):
 )  # fmt: skip
 def test_a_word_that_is_no_command(user, words, hint):
     answer = user.pyman(*words, status=2)
-    assert "there is no command" in answer.err
+    assert "unknown command" in answer.err
     assert hint in answer.err
     assert user.pyman("--json", *words, status=2).json["error"]["code"] == "usage"
 

@@ -83,7 +83,7 @@ def test_it_is_refused_with_what_is_not_the_venvs(words, project):
     words = [word.format(project=project.project) for word in words]
     error = project.json(*words, status=1)["error"]
     assert error["code"] == "other-files"
-    assert error["message"].endswith("holds files that are not part of a venv: .git, .gitignore, main.py, src")
+    assert error["message"].endswith("contains files that are not part of a venv: .git, .gitignore, main.py, src")
     assert "--yes` removes only the venv's own files" in error["hint"]
     assert project.tree(project.project) == before
     # The hint is a command that works.

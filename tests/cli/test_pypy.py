@@ -398,7 +398,7 @@ def test_install_upgrade_and_mirror(machine, mirror, tmp_path):
     machine.pyman("mirror", made, "pypy3.11", "pypy3.11-7.3.19", MINOR)
     machine.environ["PYMAN_MIRROR"] = str(made)
     assert machine.json("install", "pypy3.11-7.3.19")["changed"] == ["pypy3.11-7.3.19"]
-    assert machine.pyman("mirror", made, "pypy3.11").out.endswith("is there already\n")
+    assert machine.pyman("mirror", made, "pypy3.11").out.endswith("is already there\n")
     kept = (made / "index.ndjson").read_text()
     assert [line.count("pypy311-pp") for line in kept.splitlines()] == [1, 0, 1]
 

@@ -149,7 +149,7 @@ def test_doctor_and_report_say_it_once_for_each_pair(both):
 def test_update_available_says_it(old):
     [found] = old.json("doctor")["findings"]
     assert found["code"] == "update-available"
-    assert found["message"] == f"{NEW} exists, and {OLD} is installed; {NEW} fixes {SHORT}"
+    assert found["message"] == f"{NEW} is available, and {OLD} is installed; {NEW} fixes {SHORT}"
     shown = old.pyman("doctor")
     assert f"{NEW} fixes {SHORT}" in shown.out
     assert shown.err.count(f"vulnerabilities: rated by the PSF, known to {TODAY}\n") == 1

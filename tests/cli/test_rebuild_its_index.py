@@ -67,7 +67,7 @@ def test_its_own_file_goes_before_all_others(bench, installer, elsewhere, tmp_pa
     told = bench.home.pyman("rebuild", "-p", "3.11", venv, cwd=venv.parent, **environ)
     assert whose(bench, venv) == "company"
     assert bench.packages(venv) == {"acmelib": "1.0", "eggs": "1.0"}
-    assert f"packages come from where the venv's own pip.conf says: {bench.company}" in told.err
+    assert f"packages come from the sources in the venv's own pip.conf: {bench.company}" in told.err
     assert "kept as it is: pip.conf" in told.err
     if elsewhere == "variables":
         assert ("it takes precedence over PIP_FIND_LINKS, PIP_NO_INDEX" in told.err) == (installer == "pip")
@@ -106,7 +106,7 @@ def test_an_index_behind_a_password(bench, installer):
     [
         ("link", "it is a link to"),
         ("fifo", "is not a regular file"),
-        ("garbage", "it is not a settings file of pip"),
+        ("garbage", "it is not a valid configuration file of pip"),
         ("bytes", "it is not UTF-8 text"),
         ("elsewhere", "it sets `target`"),
         ("dangling", "it is a link to"),
@@ -143,7 +143,7 @@ def test_uv_is_not_used_where_it_cannot_be_told(bench):
     assert (refused["code"], "only-binary" in refused["message"]) == ("pip-conf", True)
     assert refused["hint"] == f"run `pyman rebuild {venv} --installer pip`"
     told = bench.home.pyman("rebuild", "-p", "3.11", venv, cwd=venv.parent)
-    assert "pip installs: uv does not read the venv's own pip.conf" in told.err
+    assert "using pip: uv does not read the venv's own pip.conf" in told.err
     assert whose(bench, venv) == "company"
 
 

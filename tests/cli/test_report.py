@@ -84,7 +84,7 @@ def test_reports_are_put_together_and_a_file_that_is_none_is_named(machine):
     part = machine.pyman("report", "--merge", "a.json", "c.json", "gone.json", "--json", status=1)
     assert [host["host"] for host in part.json["hosts"]] == ["a"]
     assert part.json["error"]["code"] == "not-a-report"
-    assert "c.json is not a report of pyman" in part.err
+    assert "c.json is not a pyman report" in part.err
     nothing = machine.pyman("report", "--merge", "c.json", status=1)
     assert (nothing.out, nothing.err.count("\n")) == ("", 2)
     for words in (["--merge"], ["a.json"]):

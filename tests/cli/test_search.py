@@ -179,13 +179,16 @@ def test_what_only_a_search_has_found_is_changed_after_one_yes(machine):
     machine.pyman("register", machine.path / "c")
     before = machine.exact(machine.path / "a")
     told = machine.pyman("doctor", "--fix", "--search", status=1)
-    assert "only a search found 2 venvs of these: to repair them too, run `pyman doctor --fix --yes` or" in told.err
+    assert (
+        "2 of these venvs were found only by a search: to repair those too, run `pyman doctor --fix --yes` or"
+        in told.err
+    )
     assert machine.found(status=1) == {"a/.venv": ["stale-patch open"], "b/.venv": ["stale-patch open"]}
     assert machine.exact(machine.path / "a") == before
     # It needs no yes when it is named, and is a record from then on.
     assert machine.found(machine.path / "b", "--fix") == {"b/.venv": ["stale-patch fixed"]}
     planned = machine.pyman("doctor", "--fix", "--dry-run", status=1)
-    assert "only a search found 1 venv of these" in planned.err
+    assert "1 of these venvs was found only by a search" in planned.err
     assert machine.found("--fix", "--yes") == {"a/.venv": ["stale-patch fixed"]}
     assert listed(machine) == dict.fromkeys(["a/.venv", "b/.venv", "c/.venv"], "record")
 

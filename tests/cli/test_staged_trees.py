@@ -49,7 +49,7 @@ def test_no_repair_of_any_kind_without_a_yes(tmp_path, layout):
         for one in told.values():
             assert one["status"] == "open"
             assert one["repair"].startswith("after confirmation: ")
-            assert f"it names {meant_for} as its place, so {stage} may be a tree" in one["message"]
+            assert f"it was created for {meant_for}, so {stage} may be a tree" in one["message"]
     planned = machine.json("doctor", "--dry-run", status=1)["findings"]
     assert [(one["status"], one["repair"][:20]) for one in planned if one["path"] == venv] == [
         ("planned", "after confirmation: ")
@@ -100,14 +100,14 @@ def test_a_move_writes_no_lines_and_holds_nothing_back_in_a_tree(tmp_path):
     machine.pyman("register", venv)
     before = machine.exact(machine.path / "overlay2")
     (moved,) = machine.json("hold", MINOR, OLD)["moved"]
-    assert "it names /srv/app/.venv as its place" in str(moved["notes"])
+    assert "it was created for /srv/app/.venv" in str(moved["notes"])
     machine.pyman("unhold", MINOR)
     assert machine.exact(machine.path / "overlay2") == before
     # What does not fit and may not be written stops a move, as any other that cannot be held back.
     install_distribution(f"{venv}/{SITE}", "eggs", "1.0", requires_python=f">={NEW}")
     before = machine.exact(machine.path / "overlay2")
     refused = machine.json("rollback", MINOR, status=1)["error"]
-    assert (refused["code"], "/srv/app/.venv as its place" in refused["message"]) == ("cannot-hold-back", True)
+    assert (refused["code"], "created for /srv/app/.venv" in refused["message"]) == ("cannot-hold-back", True)
     assert machine.exact(machine.path / "overlay2") == before
 
 
@@ -121,7 +121,7 @@ def test_with_a_yes_it_is_changed(tmp_path, verb):
         (made / "bin" / name).write_text(text.replace(str(machine.path / "data"), ""))
     assert machine.json(verb, venv, status=1)["error"]["code"] == "needs-yes"
     shown = machine.pyman(verb, venv, "--dry-run")
-    assert "needs confirmation (`--yes`): it names /srv/app/.venv" in shown.err
+    assert "needs confirmation (`--yes`): it was created for /srv/app/.venv" in shown.err
     machine.pyman(verb, venv, "--yes")
     text = (made / "pyvenv.cfg").read_text()
     assert {"pin": "policy = pin", "follow": "policy = follow", "rebuild": f"request = {MINOR}"}[verb] in text

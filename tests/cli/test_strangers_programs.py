@@ -129,8 +129,8 @@ def clone(machine):
 def tried(home, *words, **named):
     """Run pyman, whatever it answers; but it must have understood the words."""
     answer = home.pyman(*words, status=None, **named)
-    assert "there is no option" not in answer.err, answer
-    assert "there is no command" not in answer.err, answer
+    assert "unknown option" not in answer.err, answer
+    assert "unknown command" not in answer.err, answer
 
 
 LOOKING = [

@@ -193,7 +193,7 @@ def test_what_does_not_fit_goes_along_and_its_owner_can_hold_it_back_on_the_syst
     unfit(crowd, "alice", NEW)
     moved = crowd.admin("install", NEW, "--json")
     assert moved.status == 1
-    assert "goes along" in moved.data["moved"][0]["notes"][0]["note"]
+    assert "moved anyway" in moved.data["moved"][0]["notes"][0]["note"]
     assert crowd.runs("alice") == NEW
     fixed = crowd.pyman("alice", "doctor", "--fix", "--json").data["findings"]
     assert [(one["code"], one["status"]) for one in fixed][-1] == ("incompatible", "fixed")

@@ -243,7 +243,7 @@ def test_what_only_a_search_has_found_is_not_run(machine, tmp_path):
     machine.pyman("forget", folder / ".venv")
     machine.pyman("venvs", "--search", cwd=tmp_path)
     held, notes = upgraded(machine, "--try", "imports")
-    assert (held, notes) == ({}, {"shop": "not tried: only a search has found it"})
+    assert (held, notes) == ({}, {"shop": "not tried: only a search found it"})
 
 
 def test_the_settings_say_it_for_one_folder(machine):

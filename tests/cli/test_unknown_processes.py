@@ -17,7 +17,7 @@ from stage.somebody import SOMEBODY, as_root
 OLD, NEW = "3.13.5", "3.13.15"
 MACOS = "macOS does not tell which program a process runs"
 HIDDEN = "/proc hides the processes of other users"
-NO_PROC = "/proc is not there to tell which program a process runs"
+NO_PROC = "without /proc it is unknown which program a process runs"
 # What a Mac, or a machine without /proc, is to the one module that asks for processes.
 STARTER = """
 import os, sys, types

@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_held_back_and_comes_when_it_fits(user):
     assert moved["venvs"] == {"followed": 1, "pinned": 0, "held_back": 4}
     reasons = {os.path.basename(one["path"]): one["reason"] for one in moved["held_back"]}
     assert reasons == {
-        "asked": f">={MINOR},<{NEW} was asked for",
+        "asked": f">={MINOR},<{NEW} was requested",
         "python": f"old-fashioned 1.0 requires Python >=3.8,!={NEW}",
         "marker": f"modern 1.0 needs helper>=2 on {NEW}, and it is not installed",
         "misses": f"modern 1.0 needs helper>=2 on {NEW}, and 1.0 is installed",
@@ -180,7 +180,7 @@ def test_a_misfit_of_somebody_else_stops_nothing(user):
     assert ("error" in answer, answer["changed"]) == (False, [NEW])
     [note] = answer["moved"][0]["notes"]
     assert note["path"] == str(misfit)
-    assert f"goes along: picky 1.0 requires Python <{NEW}, and it cannot be held back" in note["note"]
+    assert f"moved anyway: picky 1.0 requires Python <{NEW}, and it cannot be held back" in note["note"]
     assert version_of(misfit) == NEW
 
 

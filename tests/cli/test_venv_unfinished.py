@@ -160,7 +160,9 @@ def test_venv_refuses_it_like_any_other_and_replaces_it_only_when_it_is_told_to(
     for words in ((), ("--pin",), ("--clear",)):
         told = cut_off.pyman("venv", *words, status=1)
         assert cut_off.tree(cut_off.project) == before
-        expected = "holds files that are not part of a venv: notes.txt" if words == ("--clear",) else "was interrupted"
+        expected = (
+            "contains files that are not part of a venv: notes.txt" if words == ("--clear",) else "was interrupted"
+        )
         assert expected in told.err
     cut_off.pyman("venv", "--clear", "--yes")
     assert (cut_off.venv / "notes.txt").read_text() == "mine"

@@ -111,7 +111,7 @@ def test_what_only_a_file_of_a_project_names_is_not_changed(machine):
     (finding,) = [one for one in machine.json("doctor", status=1)["findings"] if one["path"] == venv]
     assert (finding["code"], finding["repair"]) == (
         "stale-patch",
-        f"`pyman doctor {venv} --fix` repairs it: it lies outside of the project that names it",
+        f"`pyman doctor {venv} --fix` repairs it: it is outside of the project that names it",
     )
     before = machine.exact(Path(venv))
     machine.pyman("doctor", "--fix", "--yes", status=1)
@@ -246,7 +246,7 @@ def test_what_is_not_deleted(machine):
     folder = write(f"{machine.path}/folder/file").rpartition("/")[0]
     before = machine.exact(machine.path / "a"), machine.exact(machine.path / "shop")
     for words, status, said in [
-        ((venv, folder), 1, "is not a venv; nothing was touched"),
+        ((venv, folder), 1, "is not a venv; nothing was changed"),
         ((venv, machine.path / "shop/.tox/py313"), 1, "belongs to tox"),
         ((venv, "nowhere"), 1, "is not a venv"),
         ((), 2, "takes the paths of the venvs to delete"),

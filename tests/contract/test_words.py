@@ -19,9 +19,10 @@ from pyman.cli.typer_command import load
 _SOURCE = Path(pyman.__file__).parent
 _WEEDS = re.compile(
     r"\b(?:is|are) no (?!longer|more)[a-z]+\b(?!.*\?)|\banew\b|\bmend(?:s|ed|ing)?\b|\bby itself\b|\ball the same\b"
+    r"|\bleads? to\b|\bcut (?:off|short)\b|^name (?:an?|one|another|the|it)\b"
     r"|\bis at it\b|\basks? for\b|\b(?:some|no)body\b|\bwhoever\b|\bare lacking\b|\bgoes? before\b|\bis no longer any\b"
 )
-_ALLOWED = ("there is no ", "There is no ", "there are no ", "There are no ", "nobody waits for", "is no longer")
+_ALLOWED = ("there is no ", "There is no ", "there are no ", "There are no ", "nobody is waiting for", "is no longer")
 
 
 def literals(path: Path):

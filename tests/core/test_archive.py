@@ -424,5 +424,5 @@ def test_without_a_name_for_it_the_first_member_says_what_all_lie_below():
 
 def test_an_archive_of_folders_and_links_alone_is_refused_at_its_end():
     tree(file("python/a")).finish()
-    with pytest.raises(Unacceptable, match="holds no file"):
+    with pytest.raises(Unacceptable, match="contains no file"):
         tree(Member("python/a", "folder"), link("python/b", "a")).finish()

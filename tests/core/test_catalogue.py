@@ -148,12 +148,12 @@ def test_what_lies_on_github_is_asked_of_the_faster_host_first():
         ('{"artifacts": []}', "has no version"),
         ('{"version": 3.13, "artifacts": []}', "has no version"),
         ('{"version": "0.9.17", "artifacts": []}', "'0.9.17'"),
-        ('{"version": "3.13.5+../../../x", "artifacts": []}', "in place of a version"),
-        ('{"version": "3.13.5+2026090\uff11", "artifacts": []}', "in place of a version"),
-        ('{"version": "3.15.9t+20270101", "artifacts": []}', "in place of a version"),
-        ('{"version": "3.15.9+20270101.1", "artifacts": []}', "in place of a version"),
-        ('{"version": "3.15.9", "artifacts": []}', "in place of a version"),
-        ('{"version": "graalpy-25.0+20270101", "artifacts": []}', "in place of a version"),
+        ('{"version": "3.13.5+../../../x", "artifacts": []}', "instead of a version"),
+        ('{"version": "3.13.5+2026090\uff11", "artifacts": []}', "instead of a version"),
+        ('{"version": "3.15.9t+20270101", "artifacts": []}', "instead of a version"),
+        ('{"version": "3.15.9+20270101.1", "artifacts": []}', "instead of a version"),
+        ('{"version": "3.15.9", "artifacts": []}', "instead of a version"),
+        ('{"version": "graalpy-25.0+20270101", "artifacts": []}', "instead of a version"),
         ('{"schema": 2}', "is not a release"),
         ("# generated", "is not JSON"),
     ],
@@ -176,12 +176,12 @@ def test_a_line_of_another_shape_is_refused(text, reason):
         ({"size": "12"}, "size"),
         ({"url": None}, "no address"),
         ({"url": ["a"]}, "no address"),
-        ({"url": ""}, "which is not one"),
-        ({"url": "a b"}, "which is not one"),
-        ({"url": "a\x1b[31m"}, "which is not one"),
+        ({"url": ""}, "invalid address"),
+        ({"url": "a b"}, "invalid address"),
+        ({"url": "a\x1b[31m"}, "invalid address"),
         ({"url": "oci://example.org/x"}, "not a web address"),
         ({"url": "../x"}, "not below"),
-        ({"url": "http://mirror.example/x"}, "less safe"),
+        ({"url": "http://mirror.example/x"}, "uses http although"),
     ],
 )
 def test_a_damaged_build_is_not_used_and_the_next_best_is(changes, reason):
@@ -231,7 +231,7 @@ def test_what_is_not_known_is_counted_and_never_taken_for_something_else(strange
 def test_a_release_of_which_nothing_is_known_cannot_be_used():
     listed = parse_release(line(artifact(variant="portable"), artifact(MAC)), HTTPS, LINUX)
     assert listed.builds == ()
-    assert [one.reason for one in listed.unusable] == ["has no archive of a kind that this pyman knows"]
+    assert [one.reason for one in listed.unusable] == ["has no archive in a format that this version of pyman supports"]
     # One that is not made for this platform may be anything.
     assert parse_release(line(artifact(MAC, "portable")), HTTPS, LINUX) == Listed(())
     assert parse_release(line("sbom.json", artifact(MAC)), HTTPS, LINUX) == Listed((), (), 1)
@@ -327,7 +327,7 @@ def test_https_stays_https_and_http_may_be_either():
     assert resolve_url("https://cdn.example/a", "/srv/mirror") == "https://cdn.example/a"
     assert resolve_url("https://cdn.example/a", "http://mirror.example") == "https://cdn.example/a"
     assert resolve_url("http://cdn.example/a", "http://mirror.example") == "http://cdn.example/a"
-    with pytest.raises(WrongShape, match="less safe"):
+    with pytest.raises(WrongShape, match="uses http although"):
         resolve_url("HTTP://cdn.example/a", HTTPS)
 
 
@@ -451,7 +451,7 @@ def test_a_damaged_line_is_builds_or_a_wrong_shape(content):
 
 @pytest.mark.parametrize("url", ["a\ud800b", "https://h/\udcff", "\udfff"])
 def test_what_no_file_and_no_host_can_be_called_is_no_address(url):
-    with pytest.raises(WrongShape, match="which is not one"):
+    with pytest.raises(WrongShape, match="invalid address"):
         resolve_url(url, "/srv/mirror")
 
 

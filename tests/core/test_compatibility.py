@@ -122,7 +122,7 @@ def test_packages_of_the_system_count_as_installed_and_are_not_checked():
 )
 def test_the_request_of_the_venv_is_asked_again(request_, held):
     verdict = Move(*UPGRADE).check([], request=parse_request(request_))
-    assert verdict.reasons == ((f"{request_} was asked for",) if held else ())
+    assert verdict.reasons == ((f"{request_} was requested",) if held else ())
 
 
 OLD_SYMBOLS = frozenset({"PyList_New", "_PyType_AllocNoTrack", "_PyOther"})

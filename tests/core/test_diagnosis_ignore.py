@@ -25,8 +25,8 @@ def test_a_line_of_ignore(text, read):
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
-        ("move", "there is no finding `move` to ignore", "`pyman doctor` shows the codes of findings"),
-        ("", "there is no finding `` to ignore", "`pyman doctor` shows the codes of findings"),
+        ("move", "unknown finding `move`", "`pyman doctor` shows the codes of findings"),
+        ("", "unknown finding ``", "`pyman doctor` shows the codes of findings"),
         ("moved src", "`src` is not an absolute path", "write `moved ~/...` or `moved /...`"),
         ("moved ~you/src", "`~you/src` is not an absolute path", "write `moved ~/...` or `moved /...`"),
     ],

@@ -53,7 +53,7 @@ def test_missing_and_dangling_aliases():
     ]
     dangling = diagnose_aliases(Store("/s", (NEW,), (Alias("3.13", "3.13.9"), GOOD[1])))
     assert [(each.code, each.message) for each in dangling] == [
-        ("alias-dangling", "it leads to 3.13.9, which does not exist")
+        ("alias-dangling", "it points to 3.13.9, which does not exist")
     ]
     orphan = diagnose_aliases(Store("/s", (NEW,), (*GOOD, Alias("3.11", "3.11.2"))))
     assert [(each.code, each.repair) for each in orphan] == [("alias-dangling", "remove it")]
@@ -92,7 +92,7 @@ def test_interrupted_work():
     [finding] = diagnose_unfinished([Interrupted("/s/runtimes/.install-x", "install", "3.13.15")])
     assert (finding.code, finding.message, finding.action) == (
         "interrupted",
-        "install of 3.13.15 was cut off",
+        "install of 3.13.15 was interrupted",
         "sweep",
     )
     assert diagnose_unfinished([Interrupted("/s/runtimes/.x", "", "")])[0].message == "an operation was interrupted"
@@ -126,7 +126,7 @@ def test_a_newer_patch_release():
     store = Store("/s", (NEW,), GOOD)
     [finding] = diagnose_newer(store, {"3.13": Version(3, 13, 16)})
     assert (finding.code, finding.severity) == ("update-available", "info")
-    assert finding.message == "3.13.16 exists, and 3.13.15 is installed"
+    assert finding.message == "3.13.16 is available, and 3.13.15 is installed"
     assert diagnose_newer(store, {"3.13": Version(3, 13, 15), "3.12": Version(3, 12, 9)}) == ()
 
 
@@ -134,8 +134,14 @@ def test_a_newer_patch_release():
     ("own", "path", "newest", "ended", "said"),
     [
         (Version(3, 13, 15), "/s/app/python/bin/python3.13", {}, {}, None),
-        (Version(3, 13, 5), "/s/app/python/bin/python3.13", {}, {}, "pyman runs on Python 3.13.5, and 3.13.15 exists"),
-        (Version(3, 13, 15), "/x/bin/python3.13", {"3.13": Version(3, 13, 16)}, {}, "3.13.16 exists"),
+        (
+            Version(3, 13, 5),
+            "/s/app/python/bin/python3.13",
+            {},
+            {},
+            "pyman runs on Python 3.13.5, and 3.13.15 is available",
+        ),
+        (Version(3, 13, 15), "/x/bin/python3.13", {"3.13": Version(3, 13, 16)}, {}, "3.13.16 is available"),
         (Version(3, 12, 1), "/x/bin/python3.12", {"3.13": Version(3, 13, 16)}, {}, None),
         (Version(3, 12, 1), "/x/bin/python3.12", {}, {"3.12": "2028-10-31"}, "3.12, which reached end of life on 2028"),
         (Version(3, 13, 5), "/usr/bin/python3.13", {}, {"3.13": "2029-10-31"}, None),
@@ -144,7 +150,7 @@ def test_a_newer_patch_release():
             "/x/bin/python3.14",
             {"3.14": Version(3, 14, 0)},
             {},
-            "3.14.0rc1, and 3.14.0 exists",
+            "3.14.0rc1, and 3.14.0 is available",
         ),
     ],
 )
@@ -172,7 +178,7 @@ def test_an_alias_that_waits_for_what_uses_it():
     users = ("a", "b", "c", "d", "e", "f", "g", "h", "i")
     [few] = diagnose_aliases(behind, [Waiting("3.13", "3.13.5", "3.13.15", users[:2])])
     assert (few.code, few.severity, few.action) == ("restart-needed", "info", "move-aliases")
-    assert few.message == "it leads to 3.13.5, not to 3.13.15, because it is in use: a, b"
+    assert few.message == "it points to 3.13.5, not to 3.13.15, because it is in use: a, b"
     assert few.repair == "point it at 3.13.15, then restart what uses it"
     assert few.move == (OLD.version, None, NEW.version, None)
     [many] = diagnose_aliases(behind, [Waiting("3.13", "3.13.5", "3.13.15", users)])
@@ -188,7 +194,7 @@ def test_an_alias_that_the_store_beneath_has_a_newer_release_for():
     [finding] = diagnose_aliases(own)
     assert (finding.code, finding.message) == (
         "alias-stale",
-        "it leads to 3.13.5, and the system store has 3.13.15",
+        "it points to 3.13.5, and the system store has 3.13.15",
     )
     missing = diagnose_aliases(replace(own, aliases=(Alias("3", "3.13"),)))
     assert missing[0].message == "it is missing, and the system store has 3.13.15"
@@ -229,10 +235,13 @@ def test_runtimes_that_find_no_certificates():
 @pytest.mark.parametrize(
     ("work", "message"),
     [
-        (Interrupted("/p", "", "3.13.15"), "something of 3.13.15 was cut off"),
-        (Interrupted("/p", "venv", "/v", "/v.old"), "making /v was cut off, and what was there before is in /v.old"),
-        (Interrupted("/p", "rebuild", "/v"), "rebuilding /v was cut off"),
-        (Interrupted("/p", "install", "3.13.15"), "install of 3.13.15 was cut off"),
+        (Interrupted("/p", "", "3.13.15"), "something of 3.13.15 was interrupted"),
+        (
+            Interrupted("/p", "venv", "/v", "/v.old"),
+            "creating /v was interrupted, and what was there before is in /v.old",
+        ),
+        (Interrupted("/p", "rebuild", "/v"), "rebuilding /v was interrupted"),
+        (Interrupted("/p", "install", "3.13.15"), "install of 3.13.15 was interrupted"),
     ],
 )
 def test_how_work_that_was_cut_off_is_told(work, message):

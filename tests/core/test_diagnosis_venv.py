@@ -109,34 +109,34 @@ INTERPRETER_RULES = {
     ),
     "a copy that may not be executed": (
         {**COPY, "copy": SAME_COPY, "entries": (Entry("python", "file", executable=False),)},
-        ("not-executable", "bin/python may not be executed", "refresh the copy", "refresh"),
+        ("not-executable", "bin/python is not executable", "refresh the copy", "refresh"),
     ),
     "an interpreter that may not be executed, and the alias leads to it": (
         {"interpreter": replace(NEW, executable=False)},
-        ("not-executable", f"{NEW.path} may not be executed", f"repair the Python in {NEW.prefix} first", ""),
+        ("not-executable", f"{NEW.path} is not executable", f"repair the Python in {NEW.prefix} first", ""),
     ),
     "an interpreter that may not be executed, and the alias leads elsewhere": (
         {**BEHIND, "interpreter": replace(OLD, executable=False)},
-        ("not-executable", f"{OLD.path} may not be executed", "relink to 3.13, which is 3.13.15", "relink"),
+        ("not-executable", f"{OLD.path} is not executable", "relink to 3.13, which is 3.13.15", "relink"),
     ),
     "the packages of another minor": (
         {"libraries": (Library("python3.12", site_packages=True),)},
         (
             "minor-mismatch",
-            "its packages are for 3.12, and 3.13 runs",
+            "its packages are for 3.12, but it runs 3.13",
             "rebuild it for 3.13",
             "rebuild",
         ),
     ),
     "the packages of a minor that is there": (
         within("/opt/python", OTHER),
-        ("minor-mismatch", "its packages are for 3.13, and 3.12 runs", "relink to 3.13, which is 3.13.15", "relink"),
+        ("minor-mismatch", "its packages are for 3.13, but it runs 3.12", "relink to 3.13, which is 3.13.15", "relink"),
     ),
     "packages of PyPy": (
         {"implementation": "pypy", "libraries": (Library("pypy3.11", site_packages=True),)},
         (
             "minor-mismatch",
-            "its packages are for pypy3.11, and 3.13 runs",
+            "its packages are for pypy3.11, but it runs 3.13",
             "`pyman install pypy3.11`, then repair it",
             "",
         ),
@@ -146,7 +146,7 @@ INTERPRETER_RULES = {
         (
             "minor-mismatch",
             "lib/python3.13/site-packages does not exist, so nothing that was installed can be imported",
-            "rebuild it for 3.13; the packages that it had are no longer known",
+            "rebuild it for 3.13; the packages that were installed are no longer known",
             "rebuild",
         ),
     ),
@@ -155,7 +155,7 @@ INTERPRETER_RULES = {
         (
             "minor-mismatch",
             "lib/python3.13t/site-packages does not exist, so nothing that was installed can be imported",
-            "rebuild it for 3.13t; the packages that it had are no longer known",
+            "rebuild it for 3.13t; the packages that were installed are no longer known",
             "rebuild",
         ),
     ),
@@ -184,7 +184,7 @@ INTERPRETER_RULES = {
         {**DEAD, "way": Way(("/p/.venv/bin/python", "/gone/bin/python3.13"))},
         (
             "dangling",
-            "bin/python leads to /gone/bin/python3.13, which does not exist",
+            "bin/python points to /gone/bin/python3.13, which does not exist",
             "relink to 3.13, which is 3.13.15",
             "relink",
         ),
@@ -233,7 +233,7 @@ INTERPRETER_RULES = {
         {**pinned("3.13.9"), **DEAD},
         (
             "dangling",
-            f"bin/python leads to {NEW.path}, which does not exist",
+            f"bin/python points to {NEW.path}, which does not exist",
             "install 3.13.9 again",
             "install",
         ),
@@ -242,7 +242,7 @@ INTERPRETER_RULES = {
         {"home": f"{RUNTIMES}/3.13.5/bin", "home_way": Way((), (), f"{RUNTIMES}/3.13.5/bin"), "home_interpreter": OLD},
         (
             "mixed",
-            "bin/python is that of 3.13.15, and home that of 3.13.5",
+            "bin/python belongs to 3.13.15, but home to 3.13.5",
             "relink to 3.13, which is 3.13.15",
             "relink",
         ),
@@ -251,7 +251,7 @@ INTERPRETER_RULES = {
         {"home": "/x/bin", "home_way": Way((), (), "/x/bin"), "home_interpreter": None},
         (
             "mixed",
-            f"bin/python leads to {RUNTIMES}/3.13/bin/python3.13, and home is /x/bin",
+            f"bin/python points to {RUNTIMES}/3.13/bin/python3.13, but home is /x/bin",
             "relink to 3.13, which is 3.13.15",
             "relink",
         ),
@@ -264,7 +264,7 @@ INTERPRETER_RULES = {
         {"strays": (Stray(Entry("python3", "file"), "/p/.venv/bin/python3"),)},
         (
             "mixed",
-            "bin/python3 is a copy of another Python than bin/python",
+            "bin/python3 is a copy of a different Python than bin/python",
             "make bin/python3 the same as bin/python",
             "repair-names",
         ),
@@ -273,7 +273,7 @@ INTERPRETER_RULES = {
         {"strays": (Stray(Entry("python3", "link", "/usr/bin/python3"), "/usr/bin/python3.13"),)},
         (
             "mixed",
-            f"bin/python3 leads to /usr/bin/python3.13, and bin/python to {NEW.path}",
+            f"bin/python3 points to /usr/bin/python3.13, but bin/python to {NEW.path}",
             "make bin/python3 the same as bin/python",
             "repair-names",
         ),
@@ -282,7 +282,7 @@ INTERPRETER_RULES = {
         {**COPY, "copy": OTHER_COPY, "strays": (Stray(Entry("python3", "link", "/x"), "/x"),)},
         (
             "mixed",
-            "bin/python3 leads to /x, and bin/python to another Python",
+            "bin/python3 points to /x, but bin/python to another Python",
             "make bin/python3 the same as bin/python",
             "repair-names",
         ),
@@ -297,7 +297,7 @@ INTERPRETER_RULES = {
         (
             "no-stdlib",
             f"neither {RUNTIMES}/3.13/bin nor {NEW.path} has a standard library beside it",
-            "repair that runtime first",
+            "repair that Python first",
             "",
         ),
     ),
@@ -322,7 +322,7 @@ INTERPRETER_RULES = {
         {**COPY, "copy": OTHER_COPY},
         (
             "copied-binary",
-            "bin/python is a copy of another build than 3.13.15, which it is used with",
+            "bin/python is a copy of a different build than 3.13.15, whose library it uses",
             "refresh the copy",
             "refresh",
         ),
@@ -370,14 +370,14 @@ INTERPRETER_RULES = {
     ),
     "scripts that may not be executed": (
         {"contents": Contents(not_executable=("pip", "pip3", "black"))},
-        ("not-executable", "bin/pip and 2 more may not be executed", "make it executable", "repair-modes"),
+        ("not-executable", "bin/pip and 2 more are not executable", "make them executable", "repair-modes"),
     ),
     "one file that is hidden": (
         {"contents": Contents(hidden=("/p/.venv/lib/a.pth",))},
         (
             "hidden-pth",
-            "a.pth is hidden, so Python does not read it: what it adds is missing",
-            "replace it by a file that is not hidden",
+            "a.pth is hidden, so Python ignores it",
+            "replace it with a file that is not hidden",
             "show-files",
         ),
     ),
@@ -385,8 +385,8 @@ INTERPRETER_RULES = {
         {"contents": Contents(hidden=("/p/.venv/lib/a.pth", "/p/.venv/lib/b.pth"))},
         (
             "hidden-pth",
-            "a.pth and 1 more are hidden, so Python does not read it: what it adds is missing",
-            "replace it by a file that is not hidden",
+            "a.pth and 1 more are hidden, so Python ignores them",
+            "replace them with files that are not hidden",
             "show-files",
         ),
     ),
@@ -397,7 +397,7 @@ INTERPRETER_RULES = {
         },
         (
             "wrong-abi",
-            "yaml/_yaml.so is compiled for cpython-312 x86_64-linux-gnu, which 3.13 does not load",
+            "yaml/_yaml.so is compiled for cpython-312 x86_64-linux-gnu, which 3.13 cannot load",
             "rebuild it for 3.13",
             "rebuild",
         ),
@@ -409,7 +409,7 @@ INTERPRETER_RULES = {
         },
         (
             "wrong-abi",
-            "cryptography/_rust.so and 2 more modules are compiled for aarch64, which 3.13 does not load",
+            "cryptography/_rust.so and 2 more modules are compiled for aarch64, which 3.13 cannot load",
             "rebuild it for 3.13",
             "rebuild",
         ),
@@ -421,7 +421,7 @@ INTERPRETER_RULES = {
                 not_executable=("pip",), modules=(Modules(("cpython-313-x86_64-linux-gnu",), 1, "a.so"),)
             ),
         },
-        ("not-executable", "bin/pip may not be executed", "make it executable", "repair-modes"),
+        ("not-executable", "bin/pip is not executable", "make it executable", "repair-modes"),
     ),
     "a place that activation names": (
         {"moved_from": "/old/.venv"},
@@ -448,7 +448,7 @@ INTERPRETER_RULES = {
         {"settings": cfg("home = /x/bin\n")},
         (
             "stale-metadata",
-            f"pyvenv.cfg says home = /x/bin, and bin/python leads to {RUNTIMES}/3.13/bin",
+            f"pyvenv.cfg says home = /x/bin, but bin/python points to {RUNTIMES}/3.13/bin",
             "rewrite that line",
             "rewrite",
         ),
@@ -457,7 +457,7 @@ INTERPRETER_RULES = {
         {"settings": cfg("version = 3.13.5\n")},
         (
             "stale-metadata",
-            "pyvenv.cfg says version = 3.13.5, and 3.13.15 runs",
+            "pyvenv.cfg says version = 3.13.5, but 3.13.15 runs",
             "rewrite that line",
             "rewrite",
         ),
@@ -466,7 +466,7 @@ INTERPRETER_RULES = {
         {"settings": cfg("version = 3.13.5\nversion_info = 3.13.5.final.0\n")},
         (
             "stale-metadata",
-            "pyvenv.cfg says version = 3.13.5, version_info = 3.13.5.final.0, and 3.13.15 runs",
+            "pyvenv.cfg says version = 3.13.5, version_info = 3.13.5.final.0, but 3.13.15 runs",
             "rewrite those lines",
             "rewrite",
         ),
@@ -719,12 +719,12 @@ FIXABLE = {"contents": Contents(not_executable=("pip",))}
         (
             {"only_named": True, "folder": "/elsewhere/venv"},
             False,
-            "`pyman doctor /elsewhere/venv --fix` repairs it: it lies outside of the project whose .venv leads to it",
+            "`pyman doctor /elsewhere/venv --fix` repairs it: it is outside of the project whose .venv points to it",
         ),
         (
             {"only_named": True},
             False,
-            "`pyman doctor /p/.venv --fix` repairs it: it lies outside of the project that names it",
+            "`pyman doctor /p/.venv --fix` repairs it: it is outside of the project that names it",
         ),
         (
             {"not_written": "bin is a link"},
@@ -752,7 +752,7 @@ def test_a_tree_that_may_be_packed_asks_first():
     finding = one(following(**FIXABLE, folder="/build/p/.venv", meant_for="/p/.venv"))
     assert finding.asks
     assert finding.repair == "after confirmation: make it executable"
-    assert finding.message == f"bin/pip may not be executed; {stage_reason('/build/p/.venv', '/p/.venv')}"
+    assert finding.message == f"bin/pip is not executable; {stage_reason('/build/p/.venv', '/p/.venv')}"
 
 
 def shared(*files):
@@ -809,19 +809,19 @@ WHOLE = replace(WORK, venv="/p/.venv")
 @pytest.mark.parametrize(
     ("found", "uid", "is_free", "named", "holds", "repair", "action"),
     [
-        (WORK, 1000, False, False, "holds a, b, c, d, e and 2 more", "delete it if nothing in it is needed: `rm -r /p/.work`", ""),
-        (replace(WORK, holds=("a", "b")), 1000, True, True, "holds a, b,", "delete it if nothing in it is needed: `rm -r /p/.work`", ""),
+        (WORK, 1000, False, False, "contains a, b, c, d, e and 2 more", "delete it if nothing in it is needed: `rm -r /p/.work`", ""),
+        (replace(WORK, holds=("a", "b")), 1000, True, True, "contains a, b,", "delete it if nothing in it is needed: `rm -r /p/.work`", ""),
         (replace(WORK, holds=()), 1000, False, False, "is empty", "delete it if nothing in it is needed: `rm -r /p/.work`", ""),
-        (WORK, 0, True, True, "holds a", "owned by another user; that user must repair it", ""),
-        (WHOLE, 1000, True, True, "holds a whole venv, /p/.venv as it was", "put it back to /p/.venv", "restore"),
-        (WHOLE, 1000, True, False, "holds a whole", "`pyman doctor --fix /p/.work` puts it back", ""),
-        (WHOLE, 1000, False, True, "holds a whole", "delete it if nothing in it is needed: `rm -r /p/.work`", ""),
+        (WORK, 0, True, True, "contains a", "owned by another user; that user must repair it", ""),
+        (WHOLE, 1000, True, True, "contains a complete copy of the venv /p/.venv", "restore it to /p/.venv", "restore"),
+        (WHOLE, 1000, True, False, "contains a complete", "`pyman doctor --fix /p/.work` restores it", ""),
+        (WHOLE, 1000, False, True, "contains a complete", "delete it if nothing in it is needed: `rm -r /p/.work`", ""),
     ],
 )  # fmt: skip
 def test_a_folder_for_work_that_nobody_knows_of(found, uid, is_free, named, holds, repair, action):
     finding = diagnose_work_folder(found, uid, is_free=is_free, named=named)
     assert (finding.code, finding.repair, finding.action) == ("interrupted", repair, action)
-    assert finding.message.startswith(f"a folder that pyman works in {holds}")
+    assert finding.message.startswith(f"a work folder of pyman {holds}")
 
 
 def test_a_venv_as_lists_show_it():

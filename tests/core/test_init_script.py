@@ -43,9 +43,9 @@ def test_the_head_says_where_the_lines_go(shell):
     if shell in SHELLS:
         head += ", completions on the first TAB"
     if line is None:
-        head += f". Put these lines into {file}.\n"
+        head += f". Add these lines to {file}.\n"
     else:
-        head += f". In {file}, write\n#     {line}\n# or these lines themselves, which saves starting pyman.\n"
+        head += f". Add this line to {file}:\n#     {line}\n# or the lines below, which saves starting pyman.\n"
     text = init_script(shell, SHIMS, COMPLETIONS)
     assert text.startswith(head)
     # Nothing of a template is left.

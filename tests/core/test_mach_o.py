@@ -112,7 +112,7 @@ def test_a_file_that_was_cut_off_anywhere_is_damaged(tree, wide):
 @pytest.mark.parametrize(
     ("before", "after", "why"),
     [
-        (TABLE, struct.pack("<2I", 2, 7), "a command of no size"),
+        (TABLE, struct.pack("<2I", 2, 7), "a command without a size"),
         (TABLE, struct.pack("<2I", 3, 24), "not enough values"),
         (struct.pack("<2I", 0xB, 80), struct.pack("<2I", 2, 80), "too many values"),
         (struct.pack("<7I", 0xFEEDFACF, ARM64, 0, 8, 2, 104, 0), struct.pack("<7I", 0xFEEDFACF, ARM64, 0, 8, 2, 1 << 21, 0),
@@ -191,9 +191,9 @@ def test_the_tree_of_names(tree, names):
 @pytest.mark.parametrize(
     ("tree", "why"),
     [
-        (b"\0\1_Py\0\0", "a tree that is none"),
-        (b"\0\2_Py\0\x0c_PyB\0\x0c" + b"\1\0\0", "a tree that is none"),
-        (b"\0\1_Py" + b"A" * 4096 + b"\0\x01", "a tree that is none"),
+        (b"\0\1_Py\0\0", "an invalid tree"),
+        (b"\0\2_Py\0\x0c_PyB\0\x0c" + b"\1\0\0", "an invalid tree"),
+        (b"\0\1_Py" + b"A" * 4096 + b"\0\x01", "an invalid tree"),
         (b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", "a number that is too long"),
         (b"\0\1_Py", "not found"),
     ],

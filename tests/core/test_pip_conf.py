@@ -44,10 +44,10 @@ def test_sections_keys_and_several_values_as_pip_reads_them():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("index-url = https://a/", "not a settings file of pip"),
-        ("[global]\nindex-url", "not a settings file of pip"),
-        ("[global]\nindex-url = https://a/\nindex-url = https://b/", "not a settings file of pip"),
-        ("\ufeff[global]\nindex-url = https://a/", "not a settings file of pip"),
+        ("index-url = https://a/", "not a valid configuration file of pip"),
+        ("[global]\nindex-url", "not a valid configuration file of pip"),
+        ("[global]\nindex-url = https://a/\nindex-url = https://b/", "not a valid configuration file of pip"),
+        ("\ufeff[global]\nindex-url = https://a/", "not a valid configuration file of pip"),
         ("[global]\nno-index = perhaps", "neither true nor false"),
         ("[install]\ntarget = /home/me/.local/lib", "`target`"),
         ("[global]\nroot = /", "`root`"),

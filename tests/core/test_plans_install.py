@@ -187,7 +187,7 @@ def test_a_build_of_ones_own_is_built_and_never_downloaded():
     for text, force in (("3.13.5+source", True), ("3.12.1+source", False), ("3.13.5+other", False)):
         refused = decide(parse_request(text), made, BUILDS, force=force)
         assert isinstance(refused, Impossible)
-        assert refused.error.message == f"Python {text} cannot be downloaded: that is the name of a build of your own"
+        assert refused.error.message == f"Python {text} cannot be downloaded: a name with `+` is that of your own build"
         assert refused.error.hint == f"run `pyman install {text} --build`"
 
 
@@ -229,7 +229,7 @@ def test_what_a_mirror_gets():
     with pytest.raises(NotFound):
         wanted_builds([parse_request("3.10")], BUILDS, (), "x")
     for text in ("system", "/usr/bin/python3"):
-        with pytest.raises(UsageError, match="does not name a build that can be mirrored"):
+        with pytest.raises(UsageError, match="is not a build that can be mirrored"):
             refuse_what_has_no_build(parse_request(text))
     with pytest.raises(PymanError):
         refuse_what_has_no_build(parse_request("graalpy3.12"))

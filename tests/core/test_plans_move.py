@@ -304,7 +304,7 @@ def test_a_move_of_an_alias_that_is_new_or_goes_asks_nothing_of_venvs():
 def test_who_goes_along_is_told_and_counted():
     move = AliasMove(Swap("3.13", "a", "b"), runtime("3.13.5"), runtime("3.13.15"), others=2)
     asked = going_along(move, follower(STDLIB), "numpy needs <3.13.10", force=True)
-    assert (asked.others, asked.unprotected, asked.notes) == (3, (), (("/v", "goes along: numpy needs <3.13.10"),))
+    assert (asked.others, asked.unprotected, asked.notes) == (3, (), (("/v", "moved anyway: numpy needs <3.13.10"),))
     unasked = going_along(asked, follower(STDLIB), "why", force=False)
     assert (unasked.others, unasked.unprotected, len(unasked.notes)) == (4, ("/v",), 2)
 

@@ -287,7 +287,7 @@ def test_which_python_a_rebuild_looks_for(changes, asked, minor, requests, alias
 def test_a_venv_that_nothing_tells_about():
     with pytest.raises(NotFound, match=r"it is not known which Python /p/\.venv needs") as told:
         requested_python(following(**DEAD, settings=cfg("")), None)
-    assert told.value.hint == "name one: `pyman rebuild -p 3.13 /p/.venv`"
+    assert told.value.hint == "choose one: `pyman rebuild -p 3.13 /p/.venv`"
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_what_was_merged_can_be_merged_again():
     ids=range(18),
 )  # fmt: skip
 def test_what_is_no_report_is_one_error_that_names_the_file(text):
-    with pytest.raises(PymanError, match=r"^/some/file is not a report of pyman: ") as failure:
+    with pytest.raises(PymanError, match=r"^/some/file is not a pyman report: ") as failure:
         parse_reports(text, "/some/file")
     assert failure.value.code == NOT_A_REPORT
 
@@ -156,7 +156,7 @@ def test_answers_of_other_users_are_taken_as_far_as_they_are_understood():
 def test_an_answer_that_is_none(answer, why):
     with pytest.raises(PymanError, match=why) as refused:
         parse_answer(json.dumps({"schema": "pyman/1", **answer}), "ann")
-    assert refused.value.message.startswith("ann is not a report of pyman")
+    assert refused.value.message.startswith("ann is not a pyman report")
     # What another user wrote is not repeated.
     assert "rm -rf" not in refused.value.message
 

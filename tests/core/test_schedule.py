@@ -100,7 +100,7 @@ def test_what_is_too_long_for_cron_is_left_out_or_refused():
     assert left_out == ("PATH",)
     assert "PATH" not in line
     assert "PYMAN_ROOT=/s" in line
-    with pytest.raises(PymanError, match="cron takes 990"):
+    with pytest.raises(PymanError, match="cron accepts at most 990"):
         cron_line(replace(long, environment=(("PYMAN_MIRROR", "/m" * LONGEST_LINE),)))
 
 
@@ -199,7 +199,7 @@ def test_a_program_that_is_called_similarly_is_another(name):
 def test_a_password_is_in_no_timer_that_others_can_read(name, value):
     schedule = replace(PLAIN, environment=(*PLAIN.environment, (name, value)))
     for each, kind in ((schedule, CRON), (replace(schedule, for_machine=True), SYSTEMD)):
-        with pytest.raises(PymanError, match=f"^{name} holds a password") as caught:
+        with pytest.raises(PymanError, match=f"^{name} contains a password") as caught:
             refuse_readable_passwords(each, kind)
         assert "secret" not in caught.value.message + caught.value.hint
     # Units of a user are read by that user alone.
@@ -222,7 +222,7 @@ def test_which_variables_go_along():
 
 @pytest.mark.parametrize("path", ["/a\nb", "/a\x1bb", "/\udcff"])
 def test_a_place_that_no_timer_can_name_is_refused(path):
-    with pytest.raises(PymanError, match="cannot hold"):
+    with pytest.raises(PymanError, match="cannot contain"):
         refuse_odd(["/usr/bin/pyman", path])
     refuse_odd(["/usr/bin/pyman", "/a b/é"])
 

@@ -27,14 +27,14 @@ def file(path="lib/python3.13/site-packages/a.py", wrong="foreign", fate="copy",
             (file("a", fate="doubt"),),
             (
                 "1 file that it shares with other venvs belongs to user app, such as a; "
-                "a cannot be shown to be what was installed"
+                "a cannot be verified to be as installed"
             ),
         ),
         (
             (file("a"), file("b", fate="doubt"), file("c", fate="doubt"), file("d", fate="drop")),
             (
                 "4 files that it shares with other venvs belong to user app, such as a; "
-                "b and 1 more cannot be shown to be what was installed"
+                "b and 1 more cannot be verified to be as installed"
             ),
         ),
     ],

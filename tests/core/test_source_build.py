@@ -303,14 +303,14 @@ def test_options_that_are_passed_on(text, words):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("--prefix=/usr", "`--prefix` cannot be given: pyman chooses where a Python lies"),
-        ("--libdir", "`--libdir` cannot be given"),
-        ("--enable-shared", "`--enable-shared` cannot be given: the result could not be moved to its place"),
-        ("--enable-framework=/x", "`--enable-framework` cannot be given: the result could not be moved"),
+        ("--prefix=/usr", "`--prefix` is not allowed: pyman chooses where a Python is installed"),
+        ("--libdir", "`--libdir` is not allowed"),
+        ("--enable-shared", "`--enable-shared` is not allowed: the result could not be moved to its place"),
+        ("--enable-framework=/x", "`--enable-framework` is not allowed: the result could not be moved"),
         ("optimizations", "`optimizations` is not an option of configure"),
         ("-O2", "`-O2` is not an option of configure"),
         ("cflags=-O2", "`cflags=-O2` is not an option of configure"),
-        ("'CFLAGS=-O2 -g'", "cannot pass `CFLAGS=-O2 -g` on: it splits options at blanks"),
+        ("'CFLAGS=-O2 -g'", "cannot pass `CFLAGS=-O2 -g` on: it splits options at spaces"),
         ("--with-x=$HOME", "cannot pass `--with-x=$HOME` on"),
         ("--with-x=*", "cannot pass `--with-x=*` on"),
         ("'open", "`--build-with 'open` cannot be understood: no closing quotation"),
@@ -393,7 +393,7 @@ def test_requests_that_no_build_answers():
     assert refused("pypy3.11").message == "`pypy3.11` cannot be built: pyman builds CPython only"
     assert refused("rustpython").code == "unsupported"
     assert refused("3.13.9").hint.endswith(", or build `3.13.15`")
-    assert refused("3.14.9").hint.endswith("is a part of")
+    assert refused("3.14.9").hint.endswith("includes python-build")
     assert refused("3.12", "/mirror").message == "the mirror /mirror has no source of Python 3.12"
 
 

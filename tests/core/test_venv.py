@@ -166,8 +166,7 @@ def test_a_tree_that_is_being_packed(folder, place, stage):
     assert facts.stage_reason == stage_reason(folder, place)
     if stage is not None:
         assert (
-            facts.stage_reason
-            == "it names /opt/app as its place, so /build may be a tree that is being packed or mounted"
+            facts.stage_reason == "it was created for /opt/app, so /build may be a tree that is being packed or mounted"
         )
 
 

@@ -152,7 +152,7 @@ class TestFailures:
             ("echo 'first' >&2; echo 'the reason' >&2; echo >&2; exit 3", "ended with status 3: the reason"),
             ("exit 1", "it printed nothing"),
             ("echo hello", "does not answer as a Python interpreter does"),
-            ("kill -SEGV $$", "ended by the signal Segmentation fault"),
+            ("kill -SEGV $$", "killed by the signal Segmentation fault"),
             ("printf '\\377\\033[31m' >&2; exit 1", r"\\xff"),
         ],
     )

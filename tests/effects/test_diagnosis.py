@@ -342,7 +342,7 @@ def test_no_stdlib(place):
     shutil.rmtree(f"{place.runtimes}/3.13.15/lib")
     place.fix(venv)
     [finding] = place.diagnose(venv)
-    assert (finding.code, finding.action, finding.repair) == ("no-stdlib", "", "repair that runtime first")
+    assert (finding.code, finding.action, finding.repair) == ("no-stdlib", "", "repair that Python first")
 
 
 def test_copied_binary(place):

@@ -125,7 +125,7 @@ def test_of_two_versions_the_one_that_was_installed_last_is_taken(site_packages)
         os.utime(install_distribution(site_packages, "spam", version), (moment, moment))
     packages, notes = read_packages(site_packages)
     assert [str(one) for one in packages] == ["spam 1.0"]
-    assert notes == ("spam is there twice, as 1.0 and 2.0: 1.0 is taken",)
+    assert notes == ("spam is installed twice, as 1.0 and 2.0; 1.0 is used",)
 
 
 def test_leftovers_of_pip_and_unrelated_folders_are_no_packages(site_packages):

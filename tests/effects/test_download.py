@@ -299,7 +299,7 @@ def test_a_killed_download_is_gone_on_with(server, cache, web):
 @pytest.mark.parametrize("size", [None, len(CONTENT)])
 def test_another_content_is_refused_and_thrown_away(server, cache, web, wrong, size):
     server.fault(PATH, instead(wrong))
-    with pytest.raises(IntegrityError, match="is not what it should be") as caught:
+    with pytest.raises(IntegrityError, match="does not match the list of builds") as caught:
         fetch(build(server.url + PATH, size=size), cache, web=web)
     assert server.url in caught.value.message
     assert caught.value.code == "integrity"
@@ -345,7 +345,7 @@ def test_a_web_page_is_called_one_and_is_a_matter_of_the_network(server, cache, 
         (lambda: status(404), "does not exist"),
         (lambda: status(500), "cannot answer"),
         (lambda: status(403), "denies access to"),
-        (lambda: redirect(PATH), "redirects in circles"),
+        (lambda: redirect(PATH), "redirects in a loop"),
         (lambda: cut(0), "interrupted the transfer"),
         (lambda: status(304), "to a plain request"),
         (lambda: status(416), "to a plain request"),

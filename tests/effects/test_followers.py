@@ -88,7 +88,7 @@ def test_what_cannot_be_read_is_followed_and_not_written(place):
     os.unlink(f"{venv}/pyvenv.cfg")
     os.mkfifo(f"{venv}/pyvenv.cfg")
     [follower] = place.found().each
-    assert (follower.through, follower.obstacle) == ("3.13", "it cannot be written")
+    assert (follower.through, follower.obstacle) == ("3.13", "it is not writable")
     # without its file it is not a venv
     os.unlink(f"{venv}/pyvenv.cfg")
     assert place.found().each == ()

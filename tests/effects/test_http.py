@@ -151,7 +151,7 @@ def test_redirects_are_followed(server, web):
 def test_a_redirect_loop_ends(server, web):
     server.fault("/here", redirect("/there"))
     server.fault("/there", redirect("/here"))
-    with pytest.raises(NetworkError, match="redirects in circles"):
+    with pytest.raises(NetworkError, match="redirects in a loop"):
         fetch_patiently(web, f"{server.url}/here")
     assert len(server.requests()) == 11
 

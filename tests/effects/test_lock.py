@@ -122,7 +122,7 @@ def test_a_lock_that_is_not_given_up_in_time_is_an_error(way, path, holder):
 def test_a_wait_can_be_given_up(way, path, holder):
     asked = []
     with (
-        pytest.raises(PymanError, match="nobody waits for the store"),
+        pytest.raises(PymanError, match="nobody is waiting for the store"),
         hold(path, what="the store", flock=FLOCKS[way], give_up=lambda: bool(asked) or asked.append(1)),
     ):
         pass

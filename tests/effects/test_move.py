@@ -197,7 +197,7 @@ def test_a_venv_of_somebody_else_stops_nothing(store):
     assert os.readlink(store.runtimes / MINOR) == NEW
     path, note = moved.notes[-1]
     assert (path, moved.followed, moved.is_protected) == (str(misfit), 1, False)
-    assert f"goes along: picky 1.0 requires Python <{NEW}" in note
+    assert f"moved anyway: picky 1.0 requires Python <{NEW}" in note
 
 
 class Faults:

@@ -87,7 +87,7 @@ def test_the_one_file_is_refused_where_something_else_has_its_name(store, kind):
         os.symlink("/usr/bin/env", f"{folder}/python")
     else:
         os.mkdir(f"{folder}/python")
-    with pytest.raises(Refused, match="not a shim of pyman"):
+    with pytest.raises(Refused, match="not a pyman shim"):
         write_shims(store.root, NAMES, "")
     assert os.listdir(folder) == ["python"]
 

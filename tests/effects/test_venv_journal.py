@@ -195,7 +195,7 @@ def test_what_this_user_did_not_write_is_no_journal(what, stage):
     os.rename(f"{path}-kept", stage.folder / "kept")
     assert stage.recover() == []
     assert made.exists()
-    with pytest.raises(Refused, match="not a file of pyman's"):
+    with pytest.raises(Refused, match="not a pyman file"):
         Journal(stage.places, str(stage.venv), "venv").__enter__()
 
 

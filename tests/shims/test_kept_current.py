@@ -94,6 +94,6 @@ def test_a_name_that_is_not_ours_in_the_folder_is_left_alone(home):
     (folder / "python").unlink()
     (folder / "python").write_text("mine\n")
     result = home.pyman("install", OLD)
-    assert "python is not a shim of pyman" in result.err
+    assert "python is not a pyman shim" in result.err
     assert (folder / "python").read_text() == "mine\n"
     assert home.json("list")["runtimes"][1]["version"] == OLD

@@ -37,7 +37,7 @@ VARIABLES = {
     "PYMAN_CA_BUNDLE": "A file with the CA certificates to trust, instead of those of the system. `SSL_CERT_FILE` and "
     "`SSL_CERT_DIR` are honoured too.",
     "PYMAN_PYTHON_BUILD": "The absolute path of the python-build that `install --build` uses.",
-    "PYMAN_DOWNLOADS": "The folder of pyman's releases with their `SHA256SUMS`, over https, for `pyman self update`.",
+    "PYMAN_DOWNLOADS": "The https address of a folder with pyman's releases and their `SHA256SUMS`, for `pyman self update`.",
     "PYMAN_TRACEBACK": "`1` prints the traceback of an unexpected failure, for a bug report.",
     "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY": "The usual proxy variables, in capitals or small letters.",
     "NETRC": "A file with the user name and password of a mirror, instead of `~/.netrc`. Those in the mirror's address "
@@ -169,7 +169,7 @@ def _commands() -> list[str]:
     lines = [
         "# Commands",
         (
-            "`pyman --help` lists the commands, `pyman COMMAND --help` shows this text. Options may stand before or after "
+            "`pyman --help` lists the commands, `pyman COMMAND --help` shows this text. Options may be given before or after "
             "the command."
         ),
         "",
@@ -201,7 +201,7 @@ def _settings() -> list[str]:
         "## The settings file",
         "",
         (
-            "`~/.config/pyman/config.toml`, or the file that `PYMAN_CONFIG` names. All keys are optional; an unknown key is "
+            "`~/.config/pyman/config.toml`, or the file set in `PYMAN_CONFIG`. All keys are optional; an unknown key is "
             "an error. Command-line options take precedence over environment variables, and those over this file."
         ),
         "",
@@ -215,7 +215,7 @@ def _settings() -> list[str]:
         "## The settings of the system",
         "",
         (
-            "`/etc/pyman/config.toml` holds settings for all users of the machine. The environment and the user's own "
+            "`/etc/pyman/config.toml` contains settings for all users of the machine. The environment and the user's own "
             "settings take precedence. The file counts only if it belongs to root and nobody else can write to it."
         ),
         "",
@@ -264,7 +264,7 @@ def _states() -> list[str]:
                  "follow, once pyman has installed or adopted a Python of its minor version.")),
                 ("external", ("It uses a Python that pyman does not manage, and changes when that Python is upgraded. "
                  "`pyman follow VENV` makes it follow the alias of its minor version.")),
-                ("(empty)", "Its link leads nowhere."),
+                ("(empty)", "Its link is broken."),
             ],
         ),
     ]  # fmt: skip
@@ -281,7 +281,7 @@ def _errors() -> list[str]:
         "",
         (
             'With `--json`, a failure adds `"error": {"code", "message", "hint"}` to the answer. Messages may be '
-            "reworded; codes stay. The exit status is 1 unless another one is named."
+            "reworded; codes stay. The exit status is 1 unless another one is given."
         ),
         "",
         *_table(("code", "meaning"), [tuple(row) for row in of_head(11, "code")]),

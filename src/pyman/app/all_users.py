@@ -1,4 +1,4 @@
-"""`--all-users`: every user's part, by a process that has become that user (design.md 15)."""
+"""`--all-users`: runs the command for every user in a process with that user's rights (design.md 15)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def refuse_all_users(folders: object) -> None:
     if folders:
         from pyman.errors import UsageError
 
-        raise UsageError("`--all-users` and folders cannot be used together", hint="give one of them")
+        raise UsageError("`--all-users` and folders cannot be used together", hint="leave one of them out")
     pyman_for_users()
 
 
@@ -60,7 +60,7 @@ def ask_all_users(
     import threading
     from concurrent.futures import ThreadPoolExecutor
 
-    # Who ignores it gets no status: the number of a process that has ended might be another's when it is killed.
+    # With SIGCHLD ignored there is no status: the number of an ended process could be another's when it is killed.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     command = [*pyman_for_users(), *words, "--json", "--offline", "--no-search"]
     users, ending = other_users(), threading.Event()

@@ -87,7 +87,7 @@ class Sources:
             return listed
         raise IntegrityError(
             f"{TOOL} has no sha256 for the source of Python {decision.name}",
-            hint=f"update pyenv, which {TOOL} is a part of",
+            hint=f"update pyenv, which includes {TOOL}",
             code=UNVERIFIED,
         )
 

@@ -1,4 +1,4 @@
-"""The builds that can be had: which lists are asked for a request, this machine and the user's mirror."""
+"""The available builds: which lists are read for a request, this machine and the user's mirror."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def nothing_newer(known: Known) -> str:
         return "everything is up to date"
     return (
         f"no newer release found, but this version of pyman does not understand {lines} lines of the list of builds; "
-        "a newer one may"
+        "a newer version may"
     )
 
 

@@ -1,4 +1,4 @@
-"""Asking a person on a terminal, and what must not be done to a venv without a yes (design.md 8)."""
+"""Asking for confirmation on a terminal, and what must not be done to a venv without it (design.md 8)."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def with_what_needs_yes(session: Session, yes: bool, take: Callable[[bool], Answ
     except Refused as refusal:
         if not session.dry_run or yes:
             raise
-        # What a yes does not help is refused once more.
+        # What a confirmation does not change is refused again.
         answer = take(True)
         session.observer.noted(f"this needs confirmation: {refusal.message}; {refusal.hint}")
         return answer

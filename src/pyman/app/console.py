@@ -129,7 +129,7 @@ def _broken(text: str, width: int) -> Iterator[str]:
     begin = " " * (len(text) - len(words))
     line, inner = begin, begin + "  "
     commands = words.split("`")
-    # What is between backticks is one word; a number of them that is odd means nothing.
+    # Text between backticks is one word; an odd number of backticks has no meaning.
     if len(commands) % 2:
         words = "`".join(part.replace(" ", "\0") if number % 2 else part for number, part in enumerate(commands))
     for word in words.split(" "):
@@ -213,14 +213,14 @@ def _write(stream: TextIO | None, line: str, end: str = "\n") -> None:
         stream.write(line + end)
         stream.flush()
     except UnicodeEncodeError:
-        # Bytes that are no text, or a terminal without Unicode: the file system's own bytes are what was meant.
+        # Bytes that are not text, or a terminal without Unicode: write the file system's own bytes.
         stream.flush()
         stream.buffer.write(os.fsencode(line + end))
         stream.buffer.flush()
     except OSError as error:
-        # What is left in the buffer would be tried again at exit.
+        # The rest of the buffer would be written again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        # `pyman list | head` has seen enough; and nobody could be told that nobody can be told.
+        # `pyman list | head` has seen enough; there is nowhere left to report it to.
         if not isinstance(error, BrokenPipeError) and stream is sys.stdout:
             raise CannotPrint(
                 f"the output could not be written: {(error.strerror or str(error)).lower()}",

@@ -1,4 +1,4 @@
-"""Getting Pythons, for every command that may: decide each request by what can be had, fetch, unpack."""
+"""Installing Pythons, for every command that may: decide each request by what is available, download, unpack."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def _download(session: Session, builds: list[Build]) -> tuple[dict[Build, str], 
     except PymanError as error:
         if len(builds) == 1:
             return {}, {builds[0]: error}
-    # One of several failed, which broke off the others: now each one alone, going on with what it had.
+    # One of several failed, which aborted the others: retry each alone, continuing its download.
     archives: dict[Build, str] = {}
     failures: dict[Build, PymanError] = {}
     for build in builds:
@@ -306,7 +306,7 @@ def _archive_of(session: Session, text: str) -> str:
     """The absolute path of a local archive. Raises PymanError where there is none."""
     path = session.absolute(text)
     if not os.path.isfile(path):
-        raise NotFound(f"there is no archive {path}", hint="name a file ending in .tar.gz")
+        raise NotFound(f"there is no archive {path}", hint="give a file ending in .tar.gz")
     return path
 
 

@@ -174,8 +174,8 @@ def _new_shims(session: Session, installation: Installation) -> tuple[str, ...]:
 
 def _by_hand(installation: Installation) -> str:
     if installation.by == ARCHIVE:
-        return f"replace {installation.path} with a newer pyman.pyz, or set {ADDRESS} to the folder of the releases"
-    return f"run install.sh of a newer release, or set {ADDRESS} to the folder of the releases"
+        return f"replace {installation.path} with a newer pyman.pyz, or set {ADDRESS} to the address of the releases"
+    return f"run install.sh of a newer release, or set {ADDRESS} to the address of the releases"
 
 
 def _not_ours(installation: Installation, does: str, number: int) -> Refused:

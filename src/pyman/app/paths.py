@@ -50,7 +50,7 @@ def resolve_path(path: str, store: Store, places: Places, *, named: bool) -> Cho
     started.
     """
     if not os.path.lexists(path):
-        raise NotFound(f"{path} does not exist", hint="name an interpreter, a venv or the folder of a Python")
+        raise NotFound(f"{path} does not exist", hint="give the path of an interpreter, a venv or a Python")
     found = _to_base(path, None)
     mine = _in_store(found, store)
     if mine is not None:
@@ -77,7 +77,7 @@ def _joined(folder: str, text: str) -> str:
     path = "/"
     for name in os.path.join(folder, text).split("/"):
         if name == "..":
-            # What lies above a link is where the link leads, not where it stands.
+            # `..` after a link is above the link's target, not above the link.
             path = os.path.dirname(os.path.realpath(path) if os.path.islink(path) else path)
         elif name not in ("", "."):
             path = os.path.join(path, name)
@@ -124,14 +124,16 @@ def _to_base(path: str, policy: Policy | None) -> ResolvedPath:
             if not os.path.isfile(path) or not os.access(path, os.X_OK):
                 raise BadRequest(
                     f"{path} is not an executable program",
-                    hint="name an interpreter, a venv or the folder of a Python",
+                    hint="give the path of an interpreter, a venv or a Python",
                     exit_status=1,
                 )
             return ResolvedPath(_name_that_stays(path), policy, named_by_venv)
         path = _joined(os.path.dirname(path), os.readlink(path))
         if not os.path.lexists(path):
-            raise NotFound(f"the link leads to {path}, which does not exist", hint="`pyman doctor` says what is broken")
-    raise BadRequest(f"{path} is a circular link", hint="name the interpreter itself", exit_status=1)
+            raise NotFound(
+                f"the link points to {path}, which does not exist", hint="`pyman doctor` says what is broken"
+            )
+    raise BadRequest(f"{path} is a circular link", hint="give the path of the interpreter itself", exit_status=1)
 
 
 def _name_that_stays(path: str) -> str:
@@ -153,12 +155,12 @@ def _base_of_venv(venv: str, policy: Policy | None) -> tuple[str, Policy | None]
         settings = parse_pyvenv_cfg(read_text(os.path.join(venv, FILE_NAME)))
     except OSError as error:
         raise BadRequest(
-            f"{venv}/{FILE_NAME} cannot be read: {error}", hint="name another interpreter", exit_status=1
+            f"{venv}/{FILE_NAME} cannot be read: {error}", hint="give another interpreter", exit_status=1
         ) from None
     if settings.home is None:
         raise BadRequest(
             f"{venv}/{FILE_NAME} does not set `home`",
-            hint="run `pyman doctor --fix` on it, or name another interpreter",
+            hint="run `pyman doctor --fix` on it, or give another interpreter",
             exit_status=1,
         )
     home = _joined(venv, settings.home)
@@ -204,7 +206,7 @@ def _interpreter_in(folder: str) -> str:
                     below, minor if name in ("python3", "python") and _same(below, name, minor) else name
                 )
     raise BadRequest(
-        f"there is no Python in {folder}", hint="name an interpreter, a venv or the folder of a Python", exit_status=1
+        f"there is no Python in {folder}", hint="give the path of an interpreter, a venv or a Python", exit_status=1
     )
 
 
@@ -256,7 +258,7 @@ def _outside(found: ResolvedPath, places: Places, *, named: bool) -> Choice:
 
     _refuse_unknown(found.executable, implementation_at(found.executable))
     admission = Admission(places)
-    # Also where it was asked before: whoever is given it will start it.
+    # Also if it was checked before: the caller will start it.
     admission.check(found.executable, named=named)
     facts = ask_once(found.executable, places.cache, admission, named=named)
     _refuse_unknown(found.executable, facts.implementation)
@@ -269,7 +271,7 @@ def _refuse_unknown(path: str, implementation: str) -> None:
     if implementation not in KNOWN:
         raise BadRequest(
             f"{path} is {title(implementation)}, which pyman does not support",
-            hint=f"name a {known_titles('or')}",
+            hint=f"give a {known_titles('or')}",
             code=UNSUPPORTED,
             exit_status=1,
         )

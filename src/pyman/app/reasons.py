@@ -1,4 +1,4 @@
-"""What moves between releases fix, for every command that says so. The table is read once, and only where it counts.
+"""Which vulnerabilities a move fixes, for every command that says so. The table is read once, and only if needed.
 
 Nothing here fails a command: what cannot be read says nothing.
 """
@@ -137,7 +137,7 @@ class Reasons:
             mirror = session.mirror(self._mirror)
             source = table_place(mirror, address)
         except PymanError:
-            return "", False  # Whoever needs the settings or the mirror says what is wrong with them.
+            return "", False  # Code that needs the settings or the mirror reports what is wrong with them.
         if not self._may_ask or address:
             return source, self._may_ask
         from pyman.effects.web.http import LastFailure

@@ -135,7 +135,7 @@ def _explained(plan: RebuildPlan, error: CannotInstall) -> CannotInstall:
     fixed = {package.normalized for package in plan.packages if package.origin is not None}
     if plan.source is None and not fixed.intersection(error.packages):
         return error
-    hint = f"see what {plan.installer.kind} says with `-v`"
+    hint = f"run it again with `-v` to see the output of {plan.installer.kind}"
     if plan.source is None:
         names = ", ".join(name for name in error.packages if name in fixed)
         hint = f"repair what {names} is installed from, or uninstall it first"
@@ -203,7 +203,7 @@ def _finish(session: Session, plan: RebuildPlan, old: Backup, made: VenvFolder) 
     PymanError where the new venv is not what was planned.
     """
     facts = plan.facts
-    # Its programs are started: what somebody has put in its place while packages were installed is none of it.
+    # Its programs are started, so it must not be something that replaced it while packages were installed.
     refuse_unless_own(made)
     new = read_venv(facts.folder)
     if new is None or new.library is None:
@@ -270,7 +270,7 @@ def _take_over(plan: RebuildPlan, backup: str, new: VenvFacts, made: VenvFolder,
 
 def _refuse(wrong: tuple[str, ...] | list[str], hint: str) -> None:
     if wrong:
-        raise PymanError(f"the new venv is not what was planned: {_some(wrong)}", hint=hint, code=NOT_AS_PLANNED)
+        raise PymanError(f"the new venv differs from the plan: {_some(wrong)}", hint=hint, code=NOT_AS_PLANNED)
 
 
 def _some(words: tuple[str, ...] | list[str]) -> str:
@@ -282,7 +282,7 @@ def _refuse_programs_that_fail(smoke_test: SmokeTest, backup: str, session: Sess
     """Programs that started in the old venv must start in the new one; the others are only told."""
     failing = smoke_test.failures()
     if failing is None:
-        return ("not every program could be tried: one of them takes too long to start",)
+        return ("not all programs could be tested: one of them takes too long to start",)
     if not failing:
         return ()
     before: dict[str, str] | None = None

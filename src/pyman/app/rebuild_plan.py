@@ -188,7 +188,7 @@ def _refuse_what_is_not_ours(facts: VenvFacts, options: RebuildOptions) -> None:
     if is_own(facts.folder):
         raise Refused(
             f"{facts.path} is the environment that pyman itself runs in",
-            hint="install pyman for the user, outside of this venv, and run that one",
+            hint="install pyman outside of this venv and run that installation",
             code=OWN_VENV,
         )
     refuse_what_cannot_move(facts.folder)
@@ -237,25 +237,25 @@ def _installer(
     installer = find_installer(options.installer, search_path, python)
     notes: list[str] = []
     if installer.kind == "uv" and conf is not None and conf.lost_on_uv:
-        why = f"uv does not read the venv's own {PIP_CONF}, and cannot be told exactly its {', '.join(conf.lost_on_uv)}"
+        why = f"uv does not read the venv's own {PIP_CONF}, and has no equivalent of its {', '.join(conf.lost_on_uv)}"
         if options.installer == "uv":
             raise Refused(
-                f"{facts.path} cannot be rebuilt by uv: {why}",
+                f"{facts.path} cannot be rebuilt with uv: {why}",
                 hint=f"run `pyman rebuild {as_word(facts.path)} --installer pip`",
                 code=errors.PIP_CONF,
             )
         installer = find_installer("pip", search_path, python)
-        notes.append(f"pip installs: {why}")
+        notes.append(f"using pip: {why}")
     if installer.kind == "pip" and not with_pip:
         wheel = find_pip_wheel(choice, read_stores(session.places), session.places.cache)
         installer = find_installer("pip", search_path, python, pip_wheel=wheel)
     if conf is None:
         return installer, ()
     if conf.names_sources:
-        notes.append(f"packages come from where the venv's own {PIP_CONF} says: {conf.told}")
+        notes.append(f"packages come from the sources in the venv's own {PIP_CONF}: {conf.told}")
         overruled = [name for name in overruled_by(conf) if name in session.environ]
         if overruled and installer.kind == "pip":
-            notes.append(f"it takes precedence over {', '.join(overruled)} of the environment")
+            notes.append(f"it takes precedence over {', '.join(overruled)} in the environment")
     return replace(installer, pip_conf=conf), tuple(notes)
 
 
@@ -289,7 +289,7 @@ def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPla
     if source != LOCK:
         path = session.absolute(source)
         if not os.path.exists(path) or os.path.isdir(path):
-            raise NotFound(f"there is no file {path}", hint=f"name a requirements file, or `{LOCK}`")
+            raise NotFound(f"there is no file {path}", hint=f"give a requirements file, or `{LOCK}`")
         batch = Batch(dependencies=True, file=path, system_site_packages=plan.spec.system_site_packages)
         return replace(plan, batches=(batch,), source=path, folder=session.cwd)
     project = os.path.dirname(plan.facts.path)
@@ -317,6 +317,7 @@ class OtherLock(Refused):
 
     def __init__(self, path: str, commands: tuple[str, ...]) -> None:
         super().__init__(
-            f"{path} is installed by its own tool only", hint=f"run {' and then '.join(f'`{one}`' for one in commands)}"
+            f"{path} can be installed only by its own tool",
+            hint=f"run {' and then '.join(f'`{one}`' for one in commands)}",
         )
         self.commands = commands

@@ -33,13 +33,13 @@ def get_python(
         return requested, *found, ()
     wanted = next((request for request in requested.requests if request.kind not in ("path", "system")), None)
     if wanted is None:
-        raise NotFound(f"no Python matches {requested.requests[0]}", hint="name another: `pyman rebuild -p 3.13`")
+        raise NotFound(f"no Python matches {requested.requests[0]}", hint="choose another: `pyman rebuild -p 3.13`")
     try:
         request, choice, said = _fetched(session, facts, requested, wanted)
     except PymanError:
         if requested.fallback is None:
             raise
-        # As doctor does it: a pinned release that is gone for good lets the venv follow.
+        # As in doctor: if a pinned release is no longer available, the venv follows.
         followed = _installed(session, facts, requested, (requested.fallback,))
         if followed is not None:
             request, choice, said = *followed, ()
@@ -97,7 +97,9 @@ def _installed(
             continue
         if os.path.realpath(choice.home).startswith(os.path.realpath(facts.folder) + os.sep):
             if requested.asked:
-                raise Refused(f"{choice.executable} is in the venv that would be recreated", hint="name another Python")
+                raise Refused(
+                    f"{choice.executable} is in the venv that would be recreated", hint="choose another Python"
+                )
             continue
         return request, with_policy(choice, requested, request, store)
     return None

@@ -69,7 +69,7 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
     borrows = next((finding for finding in wanted if finding.code == "borrows"), None)
     if borrows is not None:
         raise Refused(
-            f"{facts.path} was left as it is: {borrows.message}",
+            f"{facts.path} was not changed: {borrows.message}",
             hint=f"`pyman doctor {as_word(facts.path)} --fix --yes` relinks it anyway",
             code=BORROWS,
         )
@@ -127,7 +127,7 @@ def named_venv(session: Session, text: str | None) -> VenvFacts:
     facts = read_one(session.places, path)
     if facts is None:
         inside = os.path.join(path, ".venv")
-        hint = "name one, or make one with `pyman venv`"
+        hint = "give the path of a venv, or create one with `pyman venv`"
         if read_one(session.places, inside) is not None:
             hint = f"did you mean {as_word(os.path.join(named, '.venv'))}?"
         raise NotFound(f"there is no venv at {path}", hint=hint)

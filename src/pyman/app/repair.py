@@ -228,7 +228,7 @@ def _take_steps(
         raise _nothing_to_do(facts.path)
     plan = replace(plan, steps=(*plan.steps, *also))
     with locked_store(session), Transaction(session.places) as transaction:
-        # What a killed repair was about to put in place lies beside what this one replaces.
+        # The files that a killed repair was about to move into place are beside those that this one replaces.
         folders = {"", "bin"}
         if finding.action == actions.REPAIR_MOVED:
             folders.update(folders_of_moved(facts))

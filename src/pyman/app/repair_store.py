@@ -100,7 +100,7 @@ def _repair_in_store(session: Session, finding: Finding) -> None:
     elif finding.action == actions.ADOPT_AGAIN:
         target = runtime.target or runtime.path
         external = ask_external(os.path.join(target, present_executable(runtime)), places)
-        # The new name first: at no instant is a venv that follows without its Python.
+        # The new name first, so that a venv that follows always has its Python.
         adopt(places, external, session.observer)
         remove_runtime(places, runtime, force=True, observer=session.observer)
     else:
@@ -109,7 +109,7 @@ def _repair_in_store(session: Session, finding: Finding) -> None:
             raise installed.error
         for result in installed.results:
             if result.already and result.said:
-                # What is in the way of a new one: the old one was kept, and that is no repair.
+                # Something is in the way of the new one: the old one was kept, so nothing was repaired.
                 raise PymanError(result.said[0])
 
 
@@ -120,11 +120,11 @@ def clean_up(session: Session, venvs: list[str]) -> None:
         clean_up_temporaries(folder)
     for venv in venvs:
         if has_temporaries(f"{venv}/bin"):
-            # A repair of a moved venv goes through more folders, and ends in this one.
+            # A repair of a moved venv changes more folders, and this one last.
             facts = read_venv(venv)
             clean_up_own(VenvFolder(venv), folders_of_moved(facts) if facts is not None else ())
         clean_up_own(VenvFolder(venv), ("", *package_folders(venv), "bin"))
     if journal_paths(places):
-        # What is left of them is said already.
+        # Their remaining problems were reported already.
         with contextlib.suppress(PymanError), hold_store(places, session.observer):
             recover(places)

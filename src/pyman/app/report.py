@@ -67,5 +67,5 @@ def read_reports(
             failed(error)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            failed(PymanError(f"{path} cannot be read: {reason}", hint="name a file that `pyman report` wrote"))
+            failed(PymanError(f"{path} cannot be read: {reason}", hint="give a file that `pyman report` wrote"))
     return tuple(found)

@@ -71,9 +71,7 @@ def schedule_state(session: Session) -> ScheduleState:
     timer = next(iter(installed_timers(tools, _name(session))), None)
     limits = limits_here(tools, timer.kind) if timer is not None else []
     if timer is not None and not timer.is_active:
-        limits.insert(
-            0, "its files are there, but it is not enabled: run `pyman schedule` again with `daily` or `weekly`"
-        )
+        limits.insert(0, "its files exist, but it is not enabled: run `pyman schedule` again with `daily` or `weekly`")
     return ScheduleState(timer, read_last_run(session.places.root), tuple(limits))
 
 
@@ -121,7 +119,7 @@ def turn_on(
             if not session.dry_run:
                 install_line(tools, schedule.name, line)
         changed.extend(paths)
-        # One is enough: whoever has changed from cron to systemd wants no second run.
+        # One is enough: after a change from cron to systemd the upkeep must not run twice.
         for other in before:
             if other.kind != chosen:
                 _remove(session, tools, schedule.name, other, changed)
@@ -134,7 +132,7 @@ def _schedule(session: Session, tools: TimerTools, when: When, *, fix: bool) -> 
     fixed = {"PYMAN_ROOT": places.root}
     if places.home != NO_HOME:
         fixed["HOME"] = places.home
-    # What is given relative to this folder is not so to a timer's.
+    # A timer runs in another folder, so relative paths do not work there.
     fixed |= {name: value for name, value in _absolute(session).items() if session.environ.get(name)}
     environment, left_out = carried(session.environ, fixed)
     refuse_odd((*command, places.root))
@@ -144,7 +142,7 @@ def _schedule(session: Session, tools: TimerTools, when: When, *, fix: bool) -> 
         refuse_changeable(os.path.realpath(command[0]), command[0])
     words = (*command, "--quiet", "schedule", "run", *(("--fix",) if fix else ()))
     seed = zlib.crc32(os.fsencode(f"{os.uname().nodename} {tools.uid} {places.root}"))
-    notes = [f"{name} has characters that a timer cannot hold, and was left out" for name in left_out]
+    notes = [f"{name} was left out: a timer file cannot contain its characters" for name in left_out]
     return Schedule(when, fix, _name(session), words, environment, seed, tools.for_machine), notes
 
 
@@ -222,7 +220,7 @@ def _run(session: Session, environ: dict[str, str], *, fix: bool, notices: bool)
             write_last_run(root, run, notice_of(run) if notices else "")
         return run
 
-    # A run that is cut off has said so before.
+    # Written first, so that an interrupted run leaves a record.
     keep(run_of(began, {}, None, (), before=before))
     session.observer.noted("upgrading")
     upgraded = ask_pyman(["upgrade", "--no-search", *dry_run], environ)

@@ -1,4 +1,4 @@
-"""When the home is searched for venvs, and what is said of where nobody looked (design.md 6)."""
+"""When the home is searched for venvs, and what is said about folders that were not searched (design.md 6)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REASONS = {
     ROOT: "it is the root folder",
     NETWORK: "it is on a network ({})",
     ANOTHER_USERS: "it belongs to another user",
-    GUARDED: "macOS asks before a program looks into it",
+    GUARDED: "macOS requires permission to read it",
     UNREADABLE: "{}",
 }
 """Why a folder is not searched, with what else the refusal tells."""

@@ -85,7 +85,7 @@ def choose_interpreter(
     if request.kind == "other":
         raise BadRequest(
             f"`{request}` is not supported: pyman manages {known_titles('and')}",
-            hint="name one of these, for example `3.13`",
+            hint="choose one of these, for example `3.13`",
             code=UNSUPPORTED,
             exit_status=1,
         )
@@ -128,7 +128,7 @@ def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, 
     def is_shim(word: str | None) -> bool:
         return os.path.dirname(absolute(word or "/", environ, cwd)) == os.path.dirname(path)
 
-    # Where a shim is what is asked for it stands for what is asked for besides, else it would stand for itself.
+    # A request that is itself a shim is skipped for the next source, else the shim would run itself.
     if is_shim(store.default):
         store = replace(store, default=None)
     if is_shim(environ.get(ENVIRONMENT)):
@@ -136,7 +136,7 @@ def _behind_shim(path: str, store: Store, environ: Mapping[str, str], cwd: str, 
     try:
         located = located_in(store, places, environ, cwd, os.path.basename(path))
     except NoPython as error:
-        raise NotFound(f"the shim {path} has nothing to run: {error.message}", hint=error.hint) from None
+        raise NotFound(f"the shim {path} finds nothing to run: {error.message}", hint=error.hint) from None
     if located.choice is not None:
         return located.choice
     named = _is_on_own_path(located.path, cwd, places)
@@ -163,13 +163,13 @@ def located_in(
         path = system_program(environ, store, name)
         if path is None:
             raise NoPython(
-                f"`{name}` is on PATH only as a shim, but {selection.source} requests that of the system",
+                f"`{name}` is on PATH only as a shim, but {selection.source} requests the system's",
                 hint="choose another Python with `pyman use`",
             )
         return Located(path, selection, asked, None)
     choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is not None and not _is_named(choice, minor, implementation):
-        # A path that leads to another minor says nothing about this one.
+        # A path to another minor version says nothing about this one.
         selection = named_by_program(minor or implementation or "")
         choice = choose_interpreter(store, selection.request, environ, cwd, places, named=True)
     if choice is None:
@@ -478,7 +478,7 @@ def _unexplained(places: Places, environ: Mapping[str, str], cwd: str, name: str
         asked.extend(each_source(environ, cwd, store))
         _, selection = who_asks(store, environ, cwd, places, name)
     except PymanError:
-        pass  # It is the one that is told.
+        pass  # The failure that was given is the one to show.
     used = next((source for source in asked if source.words), None)
     steps = explain_sources(tuple(asked), selection, name)
     data = {
@@ -501,7 +501,7 @@ def explain_steps(located: Located, name: str) -> tuple[str, ...]:
     if request.kind == "venv":
         lines.append(f"{request} is a venv of pyenv")
     elif choice is None:
-        lines.append(f"{request}: the first on PATH that is not a shim, a venv's or pyman's")
+        lines.append(f"{request}: the first on PATH that is not a shim or part of a venv or of pyman")
     elif choice.policy == "follow" and choice.through is not None:
         lines.append(f"{choice.through} is an alias of {choice.release}")
     else:

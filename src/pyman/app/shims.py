@@ -1,4 +1,4 @@
-"""Shims that are those of what is installed, after every command that changes it, and the links to them."""
+"""Keeping the shims and the links to them up to date after every command that installs or removes a Python."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def refresh_shims(session: Session) -> tuple[str, ...]:
         return (*_paths(session, changing_shims(root, names, command)), *linked)
     make_folder(root)
     with hold_store(session.places, session.observer):
-        # Another command may have changed all of it while this one waited.
+        # Another command may have changed everything while this one waited.
         names = _names(session)
         changed = write_shims(root, names, command)
         links = _link_changes(root, names)
@@ -91,7 +91,7 @@ def keep_shims_current(session: Session) -> None:
         if changed and not can_be_on_path(folder):
             session.observer.noted(f"the shims in {folder} cannot be on PATH, whose folders are separated by `:`")
     except PymanError as error:
-        session.observer.noted(f"the shims were left as they are: {error.message}")
+        session.observer.noted(f"the shims were not changed: {error.message}")
 
 
 def _names(session: Session) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def plan_of(repairs: Repairs) -> Undo:
     except OSError as error:
         return Undo(repairs, reason=f"it cannot be read: {(error.strerror or str(error)).lower()}")
     undo = plan_undo(repairs, present_of(repairs), folder)
-    # What it ran may have been removed since: it runs now, and would not run then.
+    # The Python that it ran may have been removed since: undoing would break the venv.
     missing = next((target for _, target in undo.links if os.path.isabs(target) and not os.path.exists(target)), None)
     if missing is not None and repairs[-1].python is not None:
         return Undo(repairs, reason=f"it would go back to {missing}, which no longer exists")

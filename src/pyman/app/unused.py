@@ -1,4 +1,4 @@
-"""Venvs without a sign of life: `venvs --unused AGE`, and which of them may be removed together."""
+"""Unused venvs: `venvs --unused AGE`, and which of them may be removed together."""
 
 from __future__ import annotations
 

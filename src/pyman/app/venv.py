@@ -270,7 +270,7 @@ def place_of(folder: str, cwd: str, *, clear: bool = False) -> str:
         path = os.path.realpath(path)  # The folder that the user is in, reached through a link.
     if os.pathsep in path:
         raise Refused(
-            f"{path} holds `{os.pathsep}`, which separates the folders of PATH: a venv there could not be activated",
+            f"{path} contains `{os.pathsep}`, which separates the folders of PATH: a venv there could not be activated",
             hint="choose a folder without it",
             code=PATH_SEPARATOR,
         )
@@ -409,14 +409,14 @@ class Making:
             if install is not None:
                 install(self._spec.path)
             self.recorded_in = remember_venv(self._places, self._spec.path)
-            # Who moves an alias asks the recorded venvs whether they can follow. This one was none of them until now.
+            # A move of an alias checks the recorded venvs. This one was not recorded until now.
             choice = choose_again() if self._has_moved() else self._choice
             if (choice.executable, choice.policy) != (self._choice.executable, self._choice.policy):
                 raise AliasMoved(f"{self._choice.through} was moved in the meantime")
             if before_keeping is None:
                 new.keep()
             else:
-                # Once the old one is given up nothing may fail that would take the new one back.
+                # After the old one is discarded nothing may fail that would undo the new one.
                 with DeferredSignals():
                     before_keeping()
                     new.leave()
@@ -499,7 +499,7 @@ def _library(executable: str, choice: Choice) -> str:
     if library is not None and not lacking:
         return library
     release = release_name(choice.version, choice.variant)
-    hint = "name another Python"
+    hint = "choose another Python"
     if runtime is not None and runtime.is_managed:
         hint = f"run `pyman install --force {release}` to put it back"
     elif runtime is not None:

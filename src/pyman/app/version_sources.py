@@ -154,10 +154,12 @@ def notes_of_source(asked: Iterable[VersionSource], environ: Mapping[str, str]) 
         try:
             other = _read_source(folder, name, environ)
         except BadRequest:
-            continue  # It does not count, so it may say what it likes.
+            continue  # It is not used, so its content does not matter.
         if other is not None and other.name != used.name and other.words != used.words:
             words = " ".join(other.words)
-            notes.append(f"{other.name} names {words}, {used.name} names {' '.join(used.words)}; the latter is used")
+            notes.append(
+                f"{other.name} requests {words}, {used.name} requests {' '.join(used.words)}; the latter is used"
+            )
     return tuple(notes)
 
 

@@ -28,7 +28,7 @@ def cache(
         What | None, typer.Argument(metavar="[dir|clean]", help="Print the folder of the cache, or remove its content.")
     ] = None,
 ) -> Answer:
-    """Show what pyman caches: archives, lists of builds, unpacked pip, answers of interpreters.
+    """Show what pyman caches: archives, lists of builds, unpacked pip, cached probe results.
 
     The cache may be deleted at any time. `clean` removes what pyman put there, except what another process is
     writing, and nothing else.

@@ -14,7 +14,6 @@ from pyman.app.search import search_if_due
 from pyman.app.session import Session
 from pyman.cli.options import AllUsersOption, SearchOption
 from pyman.cli.show.findings import JudgedFinding, answer, explanation, undo_answer
-from pyman.cli.show.output import count_of_venvs
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
 from pyman.core.diagnosis.ignore import Acknowledgement, unacknowledged
@@ -74,13 +73,13 @@ def doctor(
     """
     if all_users:
         if undo or explain is not None:
-            raise UsageError("`--all-users` checks and repairs, and does nothing else", hint="give one of them")
+            raise UsageError("`--all-users` cannot be used with `--undo` or `--explain`", hint="leave one of them out")
         return _for_all_users(session, _Options(folders or [], fix, foreign, yes, ignore or [], search))
     if explain is not None:
         return explanation(explain)
     if undo:
         if fix:
-            raise UsageError("`--undo` takes repairs back, `--fix` makes them", hint="give one of them")
+            raise UsageError("`--undo` and `--fix` cannot be used together", hint="leave one of them out")
         return _take_back(session, list(map(session.absolute, folders or [])))
     return _doctor(session, _Options(folders or [], fix, foreign, yes, ignore or [], search))
 
@@ -184,9 +183,9 @@ def _refuse_where_nothing_can_be_searched(folders: list[str]) -> None:
 
 def _why_not_searched(folder: str) -> PymanError | None:
     if not os.path.lexists(folder):
-        return NotFound(f"{folder} does not exist", hint="name folders to search")
+        return NotFound(f"{folder} does not exist", hint="give folders to search")
     if not os.path.isdir(folder) and read_venv(folder) is None:
-        return NotFound(f"{folder} is not a folder", hint="name folders to search")
+        return NotFound(f"{folder} is not a folder", hint="give folders to search")
     if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
         return PymanError(f"{folder} cannot be searched", hint="ask its owner to search it", code=UNREADABLE)
     return None
@@ -197,7 +196,8 @@ def _with_yes_for_found(session: Session, done: _Fixing, waiting: list[str], *, 
     found = [path for path in waiting if path in done.venvs and done.venvs[path].known == "search"]
     if not found:
         return waiting
-    question = f"only a search found {count_of_venvs(len(found))} of these; repair those too?"
+    verb = "was" if len(found) == 1 else "were"
+    question = f"{len(found)} of these venvs {verb} found only by a search; repair those too?"
     if not confirmed(session, question, yes=yes):
         done.not_wanted = len(found)
         return [path for path in waiting if path not in found]
@@ -289,7 +289,7 @@ def _fix(
     waiting = [path for path, found in left.items() if any(one.is_for_fix for one in found)]
     waiting = _with_yes_for_found(session, done, waiting, yes=yes)
     task = f"repairing {len(waiting)} venvs"
-    # Nothing moves on the terminal while a question stands there.
+    # No progress is drawn while a question is on the terminal.
     asks = any(finding.asks for path in waiting for finding in left[path])
     if len(waiting) > _WORTH_SAYING and not asks:
         session.observer.began(task, None)

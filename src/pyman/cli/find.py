@@ -56,7 +56,7 @@ def which(
         pyman which -a pip
     """
     if every and explain:
-        raise UsageError("`--all` and `--explain` are two answers", hint="leave one of them out")
+        raise UsageError("`--all` and `--explain` cannot be used together", hint="leave one of them out")
     if every:
         return hot_which.which_all(session.places, session.environ, session.cwd, name)
     return hot_which.which(session.places, session.environ, session.cwd, name, explain=explain)

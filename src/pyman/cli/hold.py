@@ -1,4 +1,4 @@
-"""`pyman hold`, `unhold` and `rollback`: an alias where the user wants it."""
+"""`pyman hold`, `unhold` and `rollback`."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
 
 def _alias_name(store: Store, text: str) -> str:
     if not is_alias_name(text) or text == "3":
-        raise BadRequest(f"`{text}` is not a minor version", hint="name a minor version, such as `3.13` or `3.14t`")
+        raise BadRequest(f"`{text}` is not a minor version", hint="give a minor version, such as `3.13` or `3.14t`")
     if all(runtime.alias != text for runtime in store.runtimes) and store.held(text) is None:
         present = store.in_use(text)
         if present is not None:

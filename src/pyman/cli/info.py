@@ -62,7 +62,7 @@ def info(
             venv = path if os.path.isdir(path) else os.path.dirname(os.path.dirname(path))
             if read_one(session.places, venv) is None:
                 raise NotFound(
-                    f"{path} is neither a venv nor a Python in the store", hint="see `pyman venvs`, `pyman list`"
+                    f"{path} is neither a venv nor a Python in the store", hint="see `pyman venvs` and `pyman list`"
                 )
             return _about_venv(session, store, venv)
         if os.path.isdir(path) and store.runtime(subject) is None:
@@ -107,16 +107,16 @@ def _about_runtime(session: Session, store: Store, runtime: Runtime) -> Answer:
     }
     lines = [
         f"{shown_release(runtime.version, runtime.variant)}, {origin_of(runtime.target)}",
-        f"  place: {runtime.path}",
+        f"  location: {runtime.path}",
     ]
     if runtime.target is not None:
         lines.append(f"  a link to {runtime.target}, which pyman never changes")
         if is_shared(runtime.target):
-            lines.append("  its bin is shared with other programs: only this Python's own names are run from it")
+            lines.append("  its bin folder also contains other programs; pyman runs only those of this Python")
     else:
         lines.append(f"  size: {megabytes(size_of(runtime.path))}")
     if manifest is not None:
-        lines.append(f"  build {manifest.build or 'of a local archive'}, installed {manifest.installed_at}")
+        lines.append(f"  build {manifest.build or 'from a local archive'}, installed {manifest.installed_at}")
         lines.append(f"  from {manifest.url or 'a local archive'}")
         if manifest.source is not None:
             lines.append(
@@ -187,7 +187,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     }
     lines = [f"{short_path(session, facts.path)}, made by {facts.creator}"]
     if facts.folder != facts.path:
-        lines.append(f"  it leads to {short_path(session, facts.folder)}")
+        lines.append(f"  points to {short_path(session, facts.folder)}")
     runs = facts.running
     release = runs.version if runs is not None else None
     variant = runs.variant if runs is not None else "default"

@@ -73,12 +73,12 @@ def install(
         pyman install 3.13.5+fast --build-with "--enable-optimizations --with-lto"
     """
     if archive is not None and requests:
-        raise UsageError("`--from` takes no request: the archive says what it is", hint="leave the request out")
+        raise UsageError("`--from` takes no version: the archive determines it", hint="leave the version out")
     if archive is not None and mirror is not None:
-        raise UsageError("`--from` and `--mirror` name two sources", hint="leave one of them out")
+        raise UsageError("`--from` and `--mirror` cannot be used together", hint="leave one of them out")
     is_built = from_source or options is not None
     if archive is not None and is_built:
-        raise UsageError("`--from` and `--build` name two sources", hint="leave one of them out")
+        raise UsageError("`--from` and `--build` cannot be used together", hint="leave one of them out")
     done = installing.Installed()
     reasons = Reasons(session, may_ask=True, mirror=mirror)
     session.if_cut_off(lambda: _answer(session, done, reasons.without_asking()))
@@ -138,7 +138,7 @@ def _asked_here(session: Session) -> list[Request]:
     for source in asked:
         requests = list(requests_of(source, there))
         if requests:
-            # What others install is passed over beside what pyman does.
+            # What pyman cannot install is skipped if the source requests something that it can.
             return [one for one in requests if one.kind not in ("system", "other", "venv")] or requests
     return [parse_request("latest")]
 

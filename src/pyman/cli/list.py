@@ -75,7 +75,7 @@ def list_installed(session: Session, store: Store) -> Answer:
     broken = {state.runtime.path for state in states if state.trouble is not None}
     for runtime in (runtime for layer in store.layers for runtime in layer.runtimes):
         names = store.names_of(runtime)
-        # Only programs are told, so only they wait for it.
+        # Only JSON shows it, so only JSON computes it.
         reason = reasons.of_runtime(store, runtime) if session.json else None
         records.append(runtime_data(store, runtime, users.get(runtime.path, 0), reason))
         state = "  (broken: see `pyman doctor`)" if runtime.path in broken or not runtime.whole else ""

@@ -52,7 +52,9 @@ def mirror(
     wanted: list[Build] = []
     for name in dict.fromkeys(platforms or [here]):
         if not is_triple(name):
-            raise UsageError(f"`{name}` is not a platform", hint=f"name one as upstream does: this machine is {here}")
+            raise UsageError(
+                f"`{name}` is not a platform", hint=f"use a platform name of upstream, such as {here} (this machine)"
+            )
         known = _known(session, name, asked)
         wanted += wanted_builds(asked, known.builds, known.unusable, name)
     place = session.absolute(folder)
@@ -92,7 +94,7 @@ def _answer(session: Session, place: str, done: dict[MirroredArchive, bool], tab
     }
     new = session.shown("added", "would be added")
     lines = [
-        f"{archive.build.release} for {archive.build.platform} {new if added else 'is there already'}"
+        f"{archive.build.release} for {archive.build.platform} {new if added else 'is already there'}"
         for archive, added in done.items()
     ]
     lines += [f"advisories known to {table.known_to} {new}" for table in tables]

@@ -37,10 +37,10 @@ def own(
 ) -> Answer:
     """Show pyman's version and how it was installed, update it or uninstall it.
 
-    `update` replaces what install.sh installed, or the pyman.pyz that runs, by the newest release, whose sha256 is
+    `update` replaces what install.sh installed, or the pyman.pyz that runs, with the newest release, whose sha256 is
     checked. It also replaces the Python that install.sh downloaded for pyman, if that is outdated. `uninstall` removes
-    pyman, its cache, its shims and the links to them, after a question on a terminal; Pythons and venvs stay. If pip,
-    pipx or uv installed pyman, both name the command of that installer.
+    pyman, its cache, its shims and the links to them, after asking on a terminal; Pythons and venvs stay. If pip,
+    pipx or uv installed pyman, both print the command of that installer.
 
     Examples:
         pyman self

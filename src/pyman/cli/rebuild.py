@@ -78,7 +78,7 @@ def rebuild(
     if installer not in _INSTALLERS:
         raise UsageError(f"`{installer}` is not an installer", hint="choose auto, uv or pip")
     if every and venvs:
-        raise UsageError("`--all` and venvs cannot be used together", hint="name venvs, or use `--all`")
+        raise UsageError("`--all` and venvs cannot be used together", hint="give venvs, or use `--all`")
     options = RebuildOptions(
         python,
         source=source,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def report(
     session: Session,
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE...]", help="With --merge: reports of other machines.")
+        list[str] | None, typer.Argument(metavar="[FILE...]", help="With --merge: reports from other machines.")
     ] = None,
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge the reports in FILE... instead of examining this machine.")
@@ -53,7 +53,7 @@ def report(
 ) -> Answer:
     """Report everything that pyman knows about this machine or many: Pythons, venvs, findings, sizes.
 
-    In a pipe or with --json it is one JSON object; on a terminal a few numbers.
+    In a pipe or with --json it is one JSON object; on a terminal, a summary.
 
     Examples:
         pyman report > machine.json
@@ -61,9 +61,9 @@ def report(
         pyman report --merge one.json two.json --html all.html
     """
     if files and not merge:
-        raise UsageError("files are only for `--merge`", hint="run `pyman report --merge FILE...`")
+        raise UsageError("files can be given only with `--merge`", hint="run `pyman report --merge FILE...`")
     if merge and not files:
-        raise UsageError("there is nothing to merge", hint="name the files: `pyman report --merge FILE...`")
+        raise UsageError("there is nothing to merge", hint="give the files: `pyman report --merge FILE...`")
     if html is not None:
         _refuse_as_page(session, html, files or ())
     notes: list[str] = []
@@ -89,7 +89,7 @@ def report(
     lines = [_in_words(hosts, numbers_of(hosts))]
     lines += [f"{session.shown('wrote', 'would write')} {path}" for path in changed]
     if not changed and not session.json:
-        notes.append("`pyman report > FILE` writes all of it, `pyman report --html FILE` a web page")
+        notes.append("`pyman report > FILE` writes the whole report, `pyman report --html FILE` a web page")
     return Answer(data, tuple(lines), notes=tuple(notes), error=error)
 
 
@@ -138,14 +138,14 @@ def _refuse_as_page(session: Session, name: str, files: Sequence[str]) -> None:
     except OSError:
         return  # Nothing is there, or writing it will say what is.
     if not stat.S_ISREG(status.st_mode):
-        raise UsageError(f"{path} is not a file", hint="name a file for the page, such as report.html")
+        raise UsageError(f"{path} is not a file", hint="give a file for the page, such as report.html")
     for file in files:
         try:
             same = os.path.samestat(status, os.stat(session.absolute(file)))
         except OSError:
             continue
         if same:
-            raise UsageError(f"{path} is one of the reports", hint="name another file for the page")
+            raise UsageError(f"{path} is one of the reports", hint="give another file for the page")
 
 
 def _write_page(session: Session, name: str, hosts: list[dict[str, Any]]) -> str:

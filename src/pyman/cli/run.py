@@ -43,7 +43,7 @@ def run(
     executable, shared = _chosen(session, python, located)
     environ = dict(session.environ)
     if python is not None:
-        # What the command starts through a shim shall be the same Python, wherever it goes.
+        # Shims that the command starts must run the same Python, in whatever folder.
         environ[ENVIRONMENT] = executable if parse_request(python).kind == "path" else python
     if not shared:
         # The bin of a shared prefix holds far more than its Python.
@@ -64,7 +64,7 @@ def _on_path(name: str, environ: dict[str, str]) -> str:
 
     path = shutil.which(name, path=environ.get("PATH", os.defpath))
     if path is None and "/" in name and os.path.exists(name):
-        # As every shell says it of a file that is there and cannot be run.
+        # The status that shells use for a file that exists but cannot be run.
         raise NoPython(
             f"{name} is not an executable program", hint="check its permissions", code=NO_PROGRAM, exit_status=126
         )

@@ -54,10 +54,10 @@ def schedule(
     fix: Annotated[bool, typer.Option("--fix", help="Also make the repairs that need no confirmation.")] = False,
     using: Annotated[
         Scheduler | None,
-        typer.Option("--with", metavar="systemd|launchd|cron", help="Use this instead of what the system has."),
+        typer.Option("--with", metavar="systemd|launchd|cron", help="Use this timer instead of the default."),
     ] = None,
 ) -> Answer:
-    """Upgrade Pythons and check venvs regularly, or show when that ran last and what came of it.
+    """Upgrade Pythons and check venvs regularly, or show the last run and its result.
 
     A run does `pyman upgrade`, then `pyman doctor`; with --fix, doctor also makes the repairs of known venvs that need
     no confirmation. An alias that running processes use is not moved, and is reported instead. The timer keeps the
@@ -70,10 +70,13 @@ def schedule(
         pyman schedule off
     """
     if fix and action in (None, Action.off):
-        raise UsageError("`--fix` is for `daily`, `weekly` and `run`", hint="run `pyman schedule daily --fix`")
+        raise UsageError(
+            "`--fix` can be used only with `daily`, `weekly` and `run`", hint="run `pyman schedule daily --fix`"
+        )
     if using is not None and action not in (Action.daily, Action.weekly):
         raise UsageError(
-            "`--with` is for `daily` and `weekly`", hint=f"run `pyman schedule daily --with {using.value}`"
+            "`--with` can be used only with `daily` and `weekly`",
+            hint=f"run `pyman schedule daily --with {using.value}`",
         )
     if action is None:
         return _answer(schedule_state(session))

@@ -35,7 +35,7 @@ def init(session: Session, shell: _ANY_SHELL) -> Answer:
         eval "$(pyman init bash)"          in ~/.bashrc, on macOS in ~/.bash_profile
         eval "$(pyman init zsh)"           in ~/.zshrc
         pyman init fish | source           in ~/.config/fish/config.fish
-        eval "$(pyman init sh)"            in ~/.profile; the others say which file is theirs
+        eval "$(pyman init sh)"            in ~/.profile; for other shells the output names the file
     """
     text = init_script(shell, session.places.shims, shipped("completions"))
     return Answer({"shell": shell, "script": text, "changed": []}, tuple(text.rstrip("\n").split("\n")), raw=True)
@@ -77,9 +77,9 @@ def shims(
         pyman shims --unlink
     """
     if link and unlink:
-        raise UsageError("`--link` and `--unlink` cannot be used together", hint="give one of them")
+        raise UsageError("`--link` and `--unlink` cannot be used together", hint="leave one of them out")
     if folder is not None and not link:
-        raise UsageError("a folder is only for `--link`", hint=f"run `pyman shims --link {as_word(folder)}`")
+        raise UsageError("a folder can be given only with `--link`", hint=f"run `pyman shims --link {as_word(folder)}`")
     if link:
         return _linked(session, absolute(folder or "~/.local/bin", session.environ, session.cwd))
     return _unlinked(session) if unlink else _shims(session)
@@ -99,7 +99,7 @@ def _shims(session: Session) -> Answer:
     changed = refresh_shims(session)
     now = read_shims(session.places.root)
     on_path = session.places.shims in session.environ.get("PATH", "").split(os.pathsep)
-    notes = [f"kept {now.folder}/{name}: it is not a shim of pyman" for name in now.foreign]
+    notes = [f"kept {now.folder}/{name}: it is not a pyman shim" for name in now.foreign]
     if not can_be_on_path(now.folder):
         notes.append(f"{now.folder} cannot be on PATH, whose folders are separated by `:`: choose another PYMAN_ROOT")
     elif not on_path:
@@ -113,7 +113,7 @@ def _shims(session: Session) -> Answer:
 def _linked(session: Session, folder: str) -> Answer:
     changes = link_shims(session, folder)
     verb = "would be in" if session.dry_run else "is in" if len(changes.now) == 1 else "are in"
-    notes = [f"kept {folder}/{name}: it is not a link of pyman" for name in changes.foreign]
+    notes = [f"kept {folder}/{name}: pyman did not create it" for name in changes.foreign]
     if folder not in session.environ.get("PATH", "").split(os.pathsep):
         notes.append(f"{folder} is not on PATH")
     if changes.now:

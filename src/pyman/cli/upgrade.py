@@ -68,7 +68,7 @@ def upgrade(
     try_: Annotated[
         str | None,
         typer.Option(
-            "--try", metavar="imports|COMMAND", help="Hold back venvs in which this fails on the new release only."
+            "--try", metavar="imports|COMMAND", help="Hold back venvs in which this fails only on the new release."
         ),
     ] = None,
     search: SearchOption = None,
@@ -133,7 +133,7 @@ def _trials(command: str | None, *, no_check: bool) -> tuple[Trial, ...] | None:
     if command is None:
         return None
     if no_check:
-        raise UsageError("`--try` and `--no-check` cannot be used together", hint="give one of them")
+        raise UsageError("`--try` and `--no-check` cannot be used together", hint="leave one of them out")
     if command != IMPORTS:
         split_command(command)
     return (Trial(command),)

@@ -68,21 +68,21 @@ OTHER_WORDS = {
 _OF_UV = {"dir": "list", "pin": "use", "update-shell": "init bash"}
 """`uv python WORD` that has another name here."""
 _ABOUT_PACKAGES = ("add", "freeze", "inject", "lock", "pip", "pipx", "runpip", "sync", "tool", "uninject")
-_SETTINGS = "settings are in ~/.config/pyman/config.toml, or in the file that PYMAN_CONFIG names"
+_SETTINGS = "settings are in ~/.config/pyman/config.toml, or in the file set in PYMAN_CONFIG"
 _ON_PATH = 'run `eval "$(pyman init bash)"`, or the same for zsh or fish'
 _ANSWERS = {
     "activate": "run `source .venv/bin/activate`",
     "clean": "run `pyman cache clean`, or `pyman prune` to remove the Pythons that nothing uses",
     "config": _SETTINGS,
-    "deactivate": "run `deactivate`, which activation has defined",
+    "deactivate": "run `deactivate`, which activating the venv defined",
     "ensurepath": _ON_PATH,
     "env": "run `pyman venvs` to list venvs, or `pyman venv` to create one",
     "plugin": "pyman needs no plugins: run `pyman install 3.13`",
-    "root": "the store is in ~/.local/share/pyman, or in the folder that PYMAN_ROOT names",
+    "root": "the store is in ~/.local/share/pyman, or in the folder set in PYMAN_ROOT",
     "self-update": "did you mean `pyman self update`?",
     "settings": _SETTINGS,
     "shell": "run `export PYMAN_PYTHON=3.13` in this shell, or `pyman run -p 3.13 -- COMMAND`",
-    "trust": "pyman runs nothing of a project's files, so there is nothing to trust",
+    "trust": "pyman runs no code from a project's files, so there is nothing to trust",
     "version": "run `pyman which --explain` for the Python that is used here, `pyman --version` for pyman itself",
     **dict.fromkeys(_ABOUT_PACKAGES, "pyman installs no packages: use uv, or the pip of the venv"),
 }
@@ -103,7 +103,7 @@ _OTHER_OPTIONS = {
     ("venv", "--relocatable"): "leave it out: `pyman doctor --fix DIR` repairs a venv that was moved",
     ("list", "--bare"): "leave it out: piped output is plain text, and `--json` is for programs",
     ("list", "--only-downloads"): "did you mean `--available`?",
-    ("which", "--nosystem"): "name a version in `.python-version` instead of `system`",
+    ("which", "--nosystem"): "put a version into `.python-version` instead of `system`",
 }
 _HELP = "see `pyman --help`"
 
@@ -111,13 +111,13 @@ _HELP = "see `pyman --help`"
 def no_such_command(name: str, rest: list[str]) -> UsageError:
     """The failure for a first word that is no verb; `rest` are the words behind it."""
     if name == "--root":
-        return UsageError("`--root` needs a value", hint="name the folder of a store: `pyman --root DIR list`")
+        return UsageError("`--root` needs a value", hint="give the folder of a store: `pyman --root DIR list`")
     if name.startswith("-"):
         shared = [word for word in SHARED_OPTIONS if word.startswith("--")]
         near = _nearest(name, ("--help", "--version", *shared))
         hint = f"did you mean `{near}`?" if near else f"put the options of a command after it: {_HELP}"
-        return UsageError(f"there is no option `{name}` before the command", hint=hint)
-    return UsageError(f"there is no command `{name}`", hint=_meant(name, rest))
+        return UsageError(f"unknown global option `{name}`", hint=hint)
+    return UsageError(f"unknown command `{name}`", hint=_meant(name, rest))
 
 
 def _meant(name: str, rest: list[str]) -> str:
@@ -152,9 +152,9 @@ def usage_error_of(error: Exception, verb: str) -> UsageError:
     if option and hasattr(error, "possibilities"):
         known = _other_option(verb, option)
         if known is not None:
-            return UsageError(f"there is no option `{option}`", hint=known)
+            return UsageError(f"unknown option `{option}`", hint=known)
         near = _nearest(option, error.possibilities or ())
-        return UsageError(f"there is no option `{option}`", hint=f"did you mean `{near}`?" if near else hint)
+        return UsageError(f"unknown option `{option}`", hint=f"did you mean `{near}`?" if near else hint)
     if option and "requires an argument" in said:
         return UsageError(f"`{option}` needs a value", hint=hint)
     if is_extra:

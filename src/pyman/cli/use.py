@@ -72,7 +72,7 @@ def global_(session: Session, requests: _REQUESTS = None, unset: _UNSET = False)
 
 def _use(session: Session, requests: list[str], *, everywhere: bool, unset: bool) -> Answer:
     if unset and requests:
-        raise UsageError("`--unset` takes no request", hint="leave one of them out")
+        raise UsageError("`--unset` takes no version", hint="leave one of them out")
     if unset:
         return _unset_default(session) if everywhere else _unset_here(session)
     return _use_global(session, requests) if everywhere else _use_here(session, requests)
@@ -141,7 +141,7 @@ def _lost(before: bytes) -> tuple[str, ...]:
             parse_request(word)
         except BadRequest:
             lost.append(word)
-    return (f"it named {' '.join(lost)} before",) if lost else ()
+    return (f"it contained {' '.join(lost)} before",) if lost else ()
 
 
 def _content(path: str) -> bytes | None:
@@ -182,7 +182,7 @@ def _use_global(session: Session, requests: list[str]) -> Answer:
             )
         return Answer({"changed": [], "requests": [default], "source": DEFAULT}, (default,))
     if len(requests) > 1:
-        raise BadRequest("the default takes a single request", hint="name one")
+        raise BadRequest("the default is a single version", hint="give only one")
     _refuse_unless_name(requests[0])
     changes = session.store().default != requests[0]
     set_default(session.places, requests[0], session.observer, preview=session.preview)
@@ -197,7 +197,7 @@ def _refuse_unless_name(text: str) -> None:
     """Refuse what a file may not say, or says in another way than it was meant: a comment, two requests."""
     request = parse_request(text)
     if request.kind in ("path", "other") or len(parse_version_file(text, NAME)) != 1:
-        raise BadRequest(f"`{text}` cannot be written to a file", hint="name a version (`3.13`) or a range")
+        raise BadRequest(f"`{text}` cannot be written to a file", hint="give a version (`3.13`) or a range")
 
 
 def _missing(session: Session, requests: list[str]) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ def _make(session: Session, options: VenvOptions, install: Callable[[str], None]
 def _requirements_file(session: Session, text: str) -> str:
     path = session.absolute(text)
     if not os.path.exists(path) or os.path.isdir(path):
-        raise NotFound(f"there is no file {path}", hint="name a requirements file")
+        raise NotFound(f"there is no file {path}", hint="give a requirements file")
     return path
 
 

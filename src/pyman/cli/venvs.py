@@ -94,7 +94,7 @@ def _of_all_users(
 
     refuse_all_users(folders)
     if more:
-        raise UsageError("`--all-users` lists venvs, and does nothing else", hint="`--python` chooses among them")
+        raise UsageError("`--all-users` can be combined only with `--python`", hint="leave the other options out")
     words = ["venvs", *((f"--python={parse_request(python).text}",) if python is not None else ())]
     words += ["--dry-run"] if session.dry_run else []
     own = _venvs(session, None, False, python, None, False, False, search)
@@ -121,7 +121,7 @@ def _venvs(
     if remove and age is None:
         if not wanted:
             raise UsageError(
-                "`--remove` takes the paths of the venvs to delete", hint="name them: `pyman venvs --remove DIR`"
+                "`--remove` takes the paths of the venvs to delete", hint="give them: `pyman venvs --remove DIR`"
             )
         return _remove(session, wanted, yes=yes)
     _refuse_missing(wanted)
@@ -193,7 +193,7 @@ def register(
     if inventory.unrecorded is not None:
         raise inventory.unrecorded
     if not paths:
-        raise NotFound(f"there is no venv in {', '.join(folders)}", hint="a venv has a file pyvenv.cfg")
+        raise NotFound(f"there is no venv in {', '.join(folders)}", hint="a venv is a folder that contains pyvenv.cfg")
     return _registered(session, paths, inventory.recorded, kept)
 
 
@@ -259,9 +259,9 @@ def _numbers(session: Session, venvs: list[ListedVenv]) -> list[str]:
 def _refuse_missing(folders: list[str]) -> None:
     for folder in folders:
         if not os.path.lexists(folder):
-            raise NotFound(f"{folder} does not exist", hint="name a venv or a folder to search")
+            raise NotFound(f"{folder} does not exist", hint="give a venv or a folder to search")
         if not os.path.isdir(folder) and read_venv(folder) is None:
-            raise NotFound(f"{folder} is not a folder", hint="name a venv or a folder to search")
+            raise NotFound(f"{folder} is not a folder", hint="give a venv or a folder to search")
 
 
 def _runs(session: Session, venv: ListedVenv, request: Request) -> bool:
@@ -373,7 +373,7 @@ def _remove_unused(session: Session, found: tuple[UnusedVenv, ...], age: int, no
         return answer(
             Refused(
                 f"a process may run in one of these venvs: {unknown}; nothing was removed",
-                hint="`pyman venvs --remove VENV` removes one that you know of",
+                hint="`pyman venvs --remove VENV` removes a single venv",
                 code=IN_USE,
             )
         )
@@ -407,7 +407,7 @@ def _refuse_what_holds_more(session: Session, facts: VenvFacts) -> None:
 def _removable(session: Session, path: str) -> VenvFacts:
     facts = read_one(session.places, path)
     if facts is None:
-        raise NotFound(f"{path} is not a venv; nothing was touched", hint="see `pyman venvs`")
+        raise NotFound(f"{path} is not a venv; nothing was changed", hint="see `pyman venvs`")
     if facts.path != facts.folder:
         raise leads_elsewhere(path, facts.folder, "venvs --remove")
     if facts.foreign:

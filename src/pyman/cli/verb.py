@@ -98,7 +98,7 @@ def _so_far(session: Session) -> Answer | None:
     try:
         return session.so_far()
     except PymanError:
-        return None  # What ended the work keeps the store from being read too, and is told.
+        return None  # The failure that ended the work also prevents reading the store, and is the one to report.
 
 
 def open_session(
@@ -111,7 +111,7 @@ def open_session(
     check_owner(places.cache)
     observer = SILENT
     if not quiet:
-        # A terminal that cannot go back in its line gets lines.
+        # A terminal that cannot move the cursor back gets plain lines.
         moves = is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown")
         moves = moves and not places.is_automated
         observer = listener(moves and not json, verbose=verbose)
@@ -144,7 +144,7 @@ def _ask(question: str) -> bool:
         raise Interrupted("interrupted") from None
 
 
-# How a command ends: failures become words and exit statuses, signals too, and nobody sees a traceback.
+# How a command ends: failures and signals become messages and exit statuses, never a traceback.
 
 
 def to_the_end(action: Callable[[], int], *, json: bool) -> int:

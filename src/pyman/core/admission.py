@@ -1,4 +1,4 @@
-"""Who may be started: a rule over what the file system says of an interpreter, and of all that it loads (design.md 6).
+"""Which interpreters may be started, from what the file system says of each and of what it loads (design.md 6).
 
 effects/interpreters/admission.py looks and starts; nothing in here does.
 """
@@ -89,7 +89,7 @@ def objection(thing: Standing, grounds: Grounds, user: int) -> Objection | None:
     if grounds == TOOL and thing.uid not in (ROOT, user):
         return Objection(OTHER_OWNER, thing.path)
     if stat.S_ISLNK(thing.mode):
-        return None  # It has no permissions; whoever may write to its folder may exchange it.
+        return None  # A link has no permissions; anyone who can write to its folder can replace it.
     if not (thing.mode & stat.S_IWOTH or thing.shared):
         return None
     if thing.last or not thing.mode & stat.S_ISVTX:
@@ -164,8 +164,11 @@ def reason_and_hint(executable: str, found: Objection) -> tuple[str, str]:
             f"if you trust it, run `pyman adopt {as_word(dirname(dirname(executable)))}`",
         ),
         EXCHANGED: (f"{found.path} was replaced in the meantime", "run the same command again"),
-        NO_PROGRAM: ("it is not a binary program", "name the interpreter that it runs"),
-        NO_NAME: ("its name is not that of a Python interpreter", "name the interpreter itself"),
-        NO_LIBRARY: ("it has no standard library beside it", "name an interpreter in its own folder"),
-        IN_VENV: (f"{found.path} marks it as part of a venv", "name the Python that the venv was made from"),
+        NO_PROGRAM: ("it is not a binary executable", "give the path of the interpreter that it runs"),
+        NO_NAME: ("its name is not that of a Python interpreter", "give the path of the interpreter itself"),
+        NO_LIBRARY: ("it has no standard library beside it", "give the path of an interpreter in its own folder"),
+        IN_VENV: (
+            f"{found.path} marks it as part of a venv",
+            "give the path of the Python that the venv was made from",
+        ),
     }[found.kind]

@@ -142,7 +142,7 @@ class Fixes:
 def _day_number(day: str) -> int:
     """The days up to `YYYY-MM-DD`, in the proleptic Gregorian calendar."""
     year, month, number = (int(part) for part in day.split("-"))
-    # The year begins with March, so that the leap day is its last.
+    # The year starts in March, so that the leap day is its last.
     year, month = (year - 1, month + 9) if month < 3 else (year, month - 3)
     return year * 365 + year // 4 - year // 100 + year // 400 + (month * 153 + 2) // 5 + number
 
@@ -227,7 +227,7 @@ def parse_table(text: str) -> Table:
     except (ValueError, RecursionError):
         raise NotATable("it is not JSON") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise NotATable(f"it is not of format {FORMAT}")
+        raise NotATable(f"its format is not {FORMAT}")
     made, known_to = _day(data.get("made")), _day(data.get("known_to"))
     minors, rows = data.get("minors"), data.get("advisories")
     if not made or not known_to or known_to > made:
@@ -239,7 +239,7 @@ def parse_table(text: str) -> Table:
     coverage = {minor: known for minor, row in minors.items() if (known := _coverage(minor, row)) is not None}
     advisories = {found.id: found for row in rows if (found := _advisory(row)) is not None}
     if not coverage or not advisories:
-        raise NotATable("nothing in it is understood")
+        raise NotATable("it contains nothing that pyman understands")
     return Table(made, known_to, coverage, tuple(advisories.values()))
 
 

@@ -117,7 +117,7 @@ class Tree:
         elif kind == "file":
             self._size += member.size
             if member.size < 0 or self._size > self._limits.size:
-                raise Unacceptable(f"holds more than {self._limits.size} bytes")
+                raise Unacceptable(f"contains more than {self._limits.size} bytes")
             mode = EXECUTABLE_MODE if member.executable else FILE_MODE
         elif kind == "hard link":
             source = _path_below_top(member.target, self._top)
@@ -138,7 +138,7 @@ class Tree:
         Raises Unacceptable when there was no file at all.
         """
         if "file" not in self._kinds.values():
-            raise Unacceptable("holds no file")
+            raise Unacceptable("contains no file")
 
     def _missing_folders(self, path: str, shown: str) -> tuple[str, ...]:
         """Return the folders above `path` that nothing has named yet; what there is must be folders."""
@@ -166,11 +166,11 @@ def _path_below_top(name: str, top: str) -> str:
         raise Unacceptable(f"has the member {shown}, whose name is absolute")
     parts = name.split("/")
     if ".." in parts:
-        raise Unacceptable(f"has the member {shown}, whose name goes up")
+        raise Unacceptable(f"has the member {shown}, whose name contains `..`")
     if parts[0] != top:
         raise Unacceptable(f"has the member {shown}, which is not below {top}/")
     if "" in parts or "." in parts:
-        raise Unacceptable(f"has the member {shown}, whose name has an empty part")
+        raise Unacceptable(f"has the member {shown}, whose name has an empty component")
     if len(name) > _LONGEST_PATH // 4:
         _check_length(name, parts, shown)
     return name[len(top) + 1 :]
@@ -204,7 +204,7 @@ def _check_link(path: str, target: str, shown: str) -> None:
     if rises > path.count("/"):
         raise Unacceptable(f"{where}, which leaves the archive")
     if ".." in parts[rises:]:
-        raise Unacceptable(f"{where}, which goes down and up again")
+        raise Unacceptable(f"{where}, which contains `..` after a folder")
     _check_length(target, parts, shown)
 
 

@@ -40,7 +40,7 @@ UPSTREAM_INDEXES = (
 _FLAVORS = ("install_only_stripped", "install_only")
 _FORMATS = ("tar.gz", "tar.zst")
 _OTHERS_FORMATS = ("tar.gz", "tar.bz2")
-# What else upstream has, known and not for us: `full` archives have another layout, and hold what nobody needs to run
+# Upstream's other archives, known and not used: `full` ones have another layout, and contain more than is needed to run
 # Python; what was built static cannot load any extension.
 _OTHER_FLAVORS = frozenset({"full"})
 _OTHER_FORMATS = frozenset({"zip"})
@@ -205,7 +205,9 @@ def parse_release(line: str | bytes, base: str, platform: str) -> Listed:
         except WrongShape as error:
             unusable.append(Unusable(version, variant, tag, str(error)))
     if ours and not found:
-        unusable.append(Unusable(version, "default", tag, "has no archive of a kind that this pyman knows"))
+        unusable.append(
+            Unusable(version, "default", tag, "has no archive in a format that this version of pyman supports")
+        )
     return Listed(tuple(builds), tuple(unusable), unknown)
 
 
@@ -237,7 +239,7 @@ def _other_implementation(release: dict[str, Any]) -> tuple[str, str]:
     """The implementation of a line that is not CPython's, and its own version. Raises WrongShape."""
     implementation, own = release.get("implementation"), release.get("implementation_version")
     if implementation not in OTHERS or not isinstance(own, str) or not is_own_version(own):
-        raise WrongShape("is of an implementation that is not known")
+        raise WrongShape("is an unknown implementation")
     return implementation, own
 
 
@@ -336,7 +338,7 @@ def split_version(text: object) -> tuple[Version, str]:
     name, _, tag = text.partition("+")
     version = parse_version(name)
     if version is None or len(tag) != 8 or not tag.isascii() or not tag.isdigit():
-        raise WrongShape(f"has {text[:60]!r} in place of a version and a date")
+        raise WrongShape(f"has {text[:60]!r} instead of a version and a date")
     return version, tag
 
 
@@ -381,9 +383,9 @@ def _build(version: Version, variant: Variant, tag: str, platform: str, artifact
         raise WrongShape(NO_SHA256)
     sha256 = sha256.lower() if isinstance(sha256, str) else ""
     if len(sha256) != 64 or not _HEX.issuperset(sha256):
-        raise WrongShape("has a sha256 that is not one")
+        raise WrongShape("has an invalid sha256")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size <= 0):
-        raise WrongShape("has a size that is not one")
+        raise WrongShape("has an invalid size")
     url = artifact.get("url")
     if not isinstance(url, str):
         raise WrongShape("has no address")
@@ -400,7 +402,7 @@ def resolve_url(url: str, base: str) -> str:
     from urllib.parse import unquote
 
     if not url or any(one <= " " or one == "\x7f" or "\ud800" <= one <= "\udfff" for one in url):
-        raise WrongShape(f"has the address {_shown(url)!r}, which is not one")
+        raise WrongShape(f"has the invalid address {_shown(url)!r}")
     scheme, separator, rest = url.partition("://")
     if separator and scheme.lower() == "file" and base.startswith("/"):
         place = unquote(rest.removeprefix("localhost"), errors="surrogateescape")
@@ -409,7 +411,7 @@ def resolve_url(url: str, base: str) -> str:
         if scheme.lower() not in ("https", "http") or not rest.partition("/")[0]:
             raise WrongShape(f"has the address {_shown(url)!r}, which is not a web address")
         if scheme.lower() == "http" and not base.startswith("http://"):
-            raise WrongShape(f"has the address {_shown(url)!r}, which is less safe than the list itself")
+            raise WrongShape(f"has the address {_shown(url)!r}, which uses http although the list uses https")
         return url
     else:
         url = url.removeprefix("./")
@@ -424,13 +426,13 @@ def _shown(url: str) -> str:
     return (without_secrets(url) if "://" in url else url.rpartition("@")[2])[:100]
 
 
-# A mirror in a folder: where an archive lies in it, and the texts of its lists.
+# A mirror in a folder: where its archives are, and the text of its lists.
 #
 #     index.ndjson                     releases, newest first, in upstream's schema, with addresses relative to it
 #     20261001/SHA256SUMS              as upstream publishes it with each release
 #     20261001/cpython-3.13.15+20261001-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz
 #
-# What a list has already is kept as it is: it may be somebody's who knows more than pyman does.
+# Existing lines of a list are kept as they are: a newer tool may have written them.
 
 INDEX = "index.ndjson"
 SUMS = "SHA256SUMS"
@@ -578,7 +580,7 @@ def read_sums(text: str) -> Iterator[tuple[str, str]]:
     """Return the file names and hashes in the text of a SHA256SUMS; lines of any other shape are skipped."""
     for line in text.splitlines():
         sha256, blank, name = line.partition(" ")
-        # After the blank stands a mark, another blank or `*` (binary). The name itself may begin with a `*`.
+        # After the space comes a mark, another space or `*` (binary). The name itself may begin with a `*`.
         name = (name[1:] if name[:1] in (" ", "*") else name).strip()
         if blank and name and len(sha256) == _SHA256:
             yield name, sha256

@@ -25,7 +25,7 @@ def without_secrets(url: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
 
 
-# Text in the quotes of a shell, inside which nothing has a meaning.
+# Text in shell quotes, inside which no character is special.
 
 
 def quote(text: str) -> str:

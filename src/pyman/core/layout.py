@@ -115,7 +115,7 @@ def _settings(spec: VenvSpec, choice: Choice) -> str:
         raise BadRequest(
             f"no venv can name the interpreter {choice.executable}: its path has a line break, white space at its end, "
             "or bytes that are not UTF-8",
-            hint="give its folder another name",
+            hint="rename its folder",
             exit_status=1,
         ) from None
     return text

@@ -92,7 +92,7 @@ def _whole(read: Read, offset: int, size: int, most: int = LARGEST_TABLE) -> byt
         raise ValueError(f"a table of {size} bytes")
     content = read(offset, size)
     if len(content) != size:
-        raise ValueError("the file is cut short")
+        raise ValueError("the file is truncated")
     return content
 
 
@@ -101,7 +101,7 @@ def _commands(content: bytes, order: str, number: int) -> list[tuple[int, bytes]
     for _ in range(number):
         kind, size = struct.unpack_from(f"{order}II", content, start)
         if size < 8:
-            raise ValueError("a command of no size")
+            raise ValueError("a command without a size")
         found.append((kind, content[start : start + size]))
         start += size
     return found
@@ -144,7 +144,7 @@ def _exported(tree: bytes) -> Iterator[bytes]:
             longer = name + tree[place:end]
             node, place = _number(tree, end + 1)
             if node in seen or len(longer) > _LONGEST_NAME:
-                raise ValueError("a tree that is none")
+                raise ValueError("an invalid tree")
             seen.add(node)
             # Other names than Python's are not gone after.
             if longer.startswith(_PREFIXES) or any(prefix.startswith(longer) for prefix in _PREFIXES):

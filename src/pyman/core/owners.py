@@ -133,7 +133,7 @@ RECREATES_ITSELF = "pre-commit"
 
 def recreation_hint() -> str:
     """How the venvs of RECREATES_ITSELF are recreated."""
-    return "run `pre-commit clean`: it creates its environments again when they are needed"
+    return "run `pre-commit clean`: it recreates its environments when they are needed"
 
 
 def reads_exact_release(folder: str) -> bool:

@@ -48,7 +48,7 @@ def platform_triple(system: str, machine: str, kernel: str = "", loader: str | N
     the system, None where none could be read. Raises PymanError for a system that pyman does not support.
     """
     if system == "Darwin":
-        # A translated process is told that the machine is an x86_64; the kernel's own version still names it.
+        # A translated process sees the machine as x86_64; the kernel's version string has the real one.
         arm = machine == "arm64" or "ARM64" in kernel
         return "aarch64-apple-darwin" if arm else "x86_64-apple-darwin"
     if system != "Linux":
@@ -61,8 +61,8 @@ def platform_triple(system: str, machine: str, kernel: str = "", loader: str | N
     triple = triple or _MACHINES.get(machine)
     if triple is None:
         raise PymanError(
-            f"no Python is built for Linux on {machine}",
-            hint="name a Python of this machine with `pyman adopt PATH`",
+            f"there are no builds of Python for Linux on {machine}",
+            hint="adopt a Python of this machine with `pyman adopt PATH`",
             code=UNSUPPORTED,
         )
     return triple

@@ -88,7 +88,7 @@ def _read_release(release: object, sums: Mapping[str, str], platform: str) -> Bu
     if own == "nightly" or python.startswith("2."):
         return None
     if version is None or not is_own_version(own):
-        raise WrongShape("has a version that is not one")
+        raise WrongShape("has an invalid version")
     if (version.major, version.minor) < OLDEST:
         return None
     version = replace(version, implementation=PYPY, own=own)
@@ -97,7 +97,7 @@ def _read_release(release: object, sums: Mapping[str, str], platform: str) -> Bu
         return None
     tag = str(release.get("date", "")).replace("-", "")
     if len(tag) != _DATE or not (tag.isascii() and tag.isdigit()):
-        raise WrongShape("has a date that is not one")
+        raise WrongShape("has an invalid date")
     file = min(fitting, key=lambda file: _FORMATS.index(_format_of(file["filename"])))
     sha256 = sums.get(file["filename"])
     if sha256 is None:

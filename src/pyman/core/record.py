@@ -87,7 +87,7 @@ else:
         def __get__(self, instance, owner=None):
             if instance is None:
                 return self
-            # From now on the attribute is found there, before this is asked.
+            # From now on the attribute is found there first.
             value = instance.__dict__[self._name] = self._compute(instance)
             return value
 

@@ -154,7 +154,7 @@ def _rewrite_command(text: str, files: MovedFiles) -> str:
     if command is None:
         return text
     moved = replace_place(command, files.old, files.new)
-    # A line cannot hold every path; an old command in it harms nobody.
+    # Not every path fits on the line, and an old command there does no harm.
     return (
         edit(text, {"command": moved}) if moved == moved.strip() and "\n" not in moved and "\r" not in moved else text
     )

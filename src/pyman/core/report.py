@@ -98,7 +98,7 @@ def parse_answer(text: str, source: str) -> Object:
     """The rows in an answer of `venvs` or `doctor` that ran as another user. Raises PymanError, naming `source`."""
     data = _parsed(text, source, _MOST_VALUES_OF_A_USER)
     if "error" in data and not isinstance(data.get("summary"), dict) and not isinstance(data.get("venvs"), list):
-        # Why, is that user's text: it may hold a command that harms whoever pastes it.
+        # The reason is that user's text: it may contain a command that would harm whoever pastes it.
         raise _not_a_report(source, "it is an error")
     found: Object = {}
     for key, kinds in (("venvs", _VENV), ("findings", _FINDING)):
@@ -218,7 +218,7 @@ def _schedule(data: object) -> Object | None:
 
 def _row(row: object, kinds: Mapping[str, type], source: str, key: str) -> Object:
     if not isinstance(row, dict):
-        raise _not_a_report(source, f"`{key}` holds something else than objects")
+        raise _not_a_report(source, f"`{key}` has entries that are not objects")
     found = {name: _value(row.get(name), kind) for name, kind in kinds.items()}
     for name in ("path", "state", "code", "severity", "name"):
         if name in kinds and found[name] is None and not (name == "path" and key != "venvs"):
@@ -264,5 +264,5 @@ def _fixes(value: object) -> Object | None:
 
 def _not_a_report(source: str, why: str) -> PymanError:
     return PymanError(
-        f"{source} is not a report of pyman: {why}", hint="`pyman report >FILE` writes one", code=NOT_A_REPORT
+        f"{source} is not a pyman report: {why}", hint="`pyman report >FILE` writes one", code=NOT_A_REPORT
     )

@@ -148,7 +148,7 @@ def parse_request(text: str) -> Request:
     if len(word) > LONGEST:
         raise _not_understood(word[:40] + "…", f"it is longer than {LONGEST} characters")
     if any(not character.isprintable() for character in word):
-        raise _not_understood(word, "it holds a control character")
+        raise _not_understood(word, "it contains a control character")
     if word[0] in "<>=!" or word.startswith("~="):
         return _parse_specifier(word, word)
     if not is_specified(word) and ("/" in word or word[0] in _PATH_STARTS):
@@ -232,7 +232,7 @@ def _parse_release(word: str, rest: str) -> Request:
     if numbers[:2] < OLDEST[: len(numbers)]:
         raise Unavailable(
             f"Python {'.'.join(map(str, numbers))} is too old: pyman supports CPython 3.6 and newer",
-            hint="name a newer one, for example `3.13`",
+            hint="choose a newer one, for example `3.13`",
         )
     return Request(word, "release", numbers, prerelease, variant, prereleases, build=build)
 

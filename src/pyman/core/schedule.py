@@ -108,7 +108,9 @@ def refuse_odd(paths: Iterable[str]) -> None:
     for path in paths:
         if not is_plain(path):
             raise PymanError(
-                f"{path!r} has characters that a timer cannot hold", hint="choose another folder", code=UNSUPPORTED
+                f"{path!r} contains characters that a timer file cannot contain",
+                hint="choose another folder",
+                code=UNSUPPORTED,
             )
 
 
@@ -124,9 +126,10 @@ def refuse_readable_passwords(schedule: Schedule, kind: Kind) -> None:
     if names:
         other = "" if schedule.for_machine else ", or use `--with systemd`"
         raise PymanError(
-            f"{' and '.join(names)} {'holds' if len(names) == 1 else 'hold'} a password, which every user of this"
+            f"{' and '.join(names)} {'contains' if len(names) == 1 else 'contain'} a password, which every user of this"
             f" machine could read in a timer of {kind}",
-            hint=f"put user and password of a mirror into ~/.netrc, and take them out of the variable{other}",
+            hint="put the user name and password of the mirror into ~/.netrc, and remove them from the "
+            f"variable{other}",
             code=UNSUPPORTED,
         )
 
@@ -257,7 +260,7 @@ def cron_line(schedule: Schedule) -> tuple[str, tuple[str, ...]]:
         line = _cron_line(schedule, variables)
     if len(line.encode()) > LONGEST_LINE:
         raise PymanError(
-            f"the crontab line has {len(line.encode())} bytes, and cron takes {LONGEST_LINE}",
+            f"the crontab line has {len(line.encode())} bytes, and cron accepts at most {LONGEST_LINE}",
             hint="unset what the schedule does not need: " + ", ".join(name for name, _ in variables),
             code=UNSUPPORTED,
         )

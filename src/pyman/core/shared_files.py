@@ -26,7 +26,7 @@ WRITABLE: Wrong = "writable"
 COPY: Fate = "copy"
 DROP: Fate = "drop"
 DOUBT: Fate = "doubt"
-"""What becomes of one: it is copied, it is removed, or it cannot be shown to be what was installed."""
+"""What becomes of one: it is copied, it is removed, or it cannot be verified to be as installed."""
 
 
 INFO, PIP = ".dist-info", "pip"
@@ -68,7 +68,7 @@ class SharedFiles:
     """Who that is: `user app`."""
     example: str
     doubtful: tuple[str, ...]
-    """Those that cannot be shown to be what was installed."""
+    """Those that cannot be verified to be as installed."""
 
     @property
     def message(self) -> str:
@@ -83,7 +83,7 @@ class SharedFiles:
         message = f"{' and '.join(found)}, such as {self.example}"
         if self.doubtful:
             more = f" and {len(self.doubtful) - 1} more" if len(self.doubtful) > 1 else ""
-            message += f"; {self.doubtful[0]}{more} cannot be shown to be what was installed"
+            message += f"; {self.doubtful[0]}{more} cannot be verified to be as installed"
         return message
 
 

@@ -111,10 +111,10 @@ def read_options(text: str) -> tuple[str, ...]:
     for word in words:
         name = word.partition("=")[0]
         if name in _OURS:
-            raise UsageError(f"`{name}` cannot be given: pyman chooses where a Python lies", hint="leave it out")
+            raise UsageError(f"`{name}` is not allowed: pyman chooses where a Python is installed", hint="leave it out")
         if name in _NOT_RELOCATABLE:
             raise UsageError(
-                f"`{name}` cannot be given: the result could not be moved to its place",
+                f"`{name}` is not allowed: the result could not be moved to its place",
                 hint=f"leave it out; or run `PYTHON_CONFIGURE_OPTS={name} pyenv install`, then `pyman adopt`",
             )
         if not word.startswith("--") and not re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", word):
@@ -123,7 +123,7 @@ def read_options(text: str) -> tuple[str, ...]:
             )
         if re.search(r"""[\s*?\[\]'"\\$`]""", word):
             raise UsageError(
-                f"{TOOL} cannot pass `{word}` on: it splits options at blanks",
+                f"{TOOL} cannot pass `{word}` on: it splits options at spaces",
                 hint="set CFLAGS, CPPFLAGS or LDFLAGS in the environment instead",
             )
     return tuple(words)
@@ -177,7 +177,7 @@ def build_environment(
         "PYTHON_PREFIX_PATH": PREFIX,
         "PYTHON_MAKE_INSTALL_OPTS": f"DESTDIR={folder}",
         "PYTHON_CONFIGURE_OPTS": configure_options(source.version, options),
-        # Where ensurepip fails, it would run what this address has, which nobody has checked.
+        # If ensurepip fails, it would run an unverified download from this address.
         "GET_PIP_URL": f"file://{folder}/no-get-pip",
     }
 

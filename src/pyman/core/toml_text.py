@@ -24,7 +24,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     import re
     import tomllib
 
-    # Nothing here is tried twice: each part is taken whole or not at all, and none begins in the middle of another.
+    # No backtracking: each part matches whole or not at all, and none begins inside another.
     part = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
     if re.search(rf"(?<![A-Za-z0-9_.-])(?>{part}){{{_MOST_PARTS}}}", text):
         raise NotToml(f"it has a key of more than {_MOST_PARTS} parts")

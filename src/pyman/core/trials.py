@@ -60,7 +60,7 @@ def split_command(command: str) -> tuple[str, ...]:
     try:
         words = tuple(shlex.split(command))
     except ValueError as error:
-        raise UsageError(f"`{command}` cannot be tried: {error}", hint="close the quotes") from error
+        raise UsageError(f"`{command}` cannot be tried: {str(error).lower()}", hint="close the quotes") from error
     if not words:
         raise UsageError("there is no command to try", hint="`--try imports`, or a command such as `--try 'pytest -q'`")
     return words

@@ -37,7 +37,7 @@ with nothing left to compare it with."""
 
 MOST_LINKS = 40
 """What Linux follows before it answers ELOOP. So deep may venvs lie in venvs too, each made from the one before."""
-CIRCLE = "its links lead in a circle"
+CIRCLE = "its links form a circle"
 """The reason of a way that does not end."""
 
 
@@ -355,7 +355,7 @@ def stage_reason(folder: str, meant_for: str | None) -> str:
     stage = stage_of(folder, meant_for) if meant_for is not None else None
     if stage is None:
         return ""
-    return f"it names {meant_for} as its place, so {stage} may be a tree that is being packed or mounted"
+    return f"it was created for {meant_for}, so {stage} may be a tree that is being packed or mounted"
 
 
 # Thousands of venvs have the same few.

@@ -65,7 +65,7 @@ def parse_version_file(text: str, path: str = NAME) -> tuple[FileRequest, ...]:
         if len(line) > LONGEST_LINE:
             raise _refused(path, number, f"the line is longer than {LONGEST_LINE} characters")
         if "\0" in line:
-            raise _refused(path, number, "it holds a NUL, as a file in UTF-16 does", "save it as plain text")
+            raise _refused(path, number, "it contains a NUL character, like a file in UTF-16", "save it as UTF-8")
         words = _join_specifiers(_words(line), path, number)
         for word in words:
             _check_word(word, path, number)
@@ -112,7 +112,7 @@ def _check_word(word: str, path: str, number: int) -> None:
         if character == "/":
             raise _refused(path, number, f"`{word}` is a path")
         raise _refused(path, number, f"`{word}` cannot be understood")
-    # A lone tilde is no operator: `~somebody` is a home folder.
+    # A lone tilde is not an operator: `~user` is a home folder.
     if word[0] in "-." or (word[0] == "~" and word[1:2] != "="):
         raise _refused(path, number, f"`{word}` cannot be understood")
 

@@ -73,7 +73,7 @@ def read_cache(folder: str) -> Cache:
     for below in FOLDERS:
         place = os.path.join(folder, below) if below else folder
         if os.path.islink(place) and below:
-            # Whoever put a link there keeps what is behind it.
+            # The target of a link that somebody put there is kept.
             foreign.append(place)
             continue
         for name in _names(place):
@@ -220,7 +220,7 @@ def _unlink(path: str) -> None:
 # - `logs/`: of builds from source that failed
 # - and the names in `_ALONE`
 
-ARCHIVES, LISTS, SEEDS, ANSWERS = "archives", "lists of builds", "unpacked pip and setuptools", "answers"
+ARCHIVES, LISTS, SEEDS, ANSWERS = "archives", "lists of builds", "unpacked pip and setuptools", "cached probe results"
 BUILDS = "unpacked pyman.pyz"
 LOGS = "logs of builds"
 KINDS = (ARCHIVES, LISTS, SEEDS, ANSWERS, BUILDS, LOGS)

@@ -97,7 +97,7 @@ class _Copy:
         self._waiting.append((source, target, os.lstat(source)))
         while self._waiting:
             self._fill(*self._waiting.pop())
-        # What a folder allows nobody, and its times, it gets when all is in it.
+        # A folder gets its final permissions and times once its content is complete.
         for made, status, attributes in reversed(self._filled):
             _make_like(made, status, attributes)
 

@@ -160,7 +160,7 @@ class Lock:
 
     def _pause(self) -> None:
         if self._give_up is not None and self._give_up():
-            raise Locked(f"nobody waits for {self._what} any more")
+            raise Locked(f"nobody is waiting for {self._what} any more")
         if self._deadline is not None and time.monotonic() >= self._deadline:
             raise Locked(
                 f"{self._what} is still locked by {self._holder} after {self._timeout:g} seconds",
@@ -212,7 +212,7 @@ def _holder(note: str) -> str:
 #
 # The note is named after the process. A dead process's note is removed by its exact name, and only a folder without a
 # note can be replaced, so of two processes that find the same dead holder one wins and neither can drive out the
-# other. A process on another host is never taken for dead: nobody here can know.
+# other. A process on another host is never considered dead: it cannot be checked from here.
 
 
 def enter_folder(folder: str, text: bytes, wait: Callable[[str], None]) -> str:

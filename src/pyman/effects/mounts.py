@@ -184,7 +184,7 @@ def cannot_rename(folder: str) -> Refused:
     if _lies_on_overlay(folder):
         return Refused(
             f"{folder} is part of a container image, whose file system (overlayfs) cannot rename it",
-            hint="replace it with a copy of itself first, or do this where the image is built",
+            hint="replace it with a copy of itself first, or do this while building the image",
             code=CANNOT_RENAME,
         )
     return Refused(

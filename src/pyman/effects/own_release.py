@@ -118,7 +118,7 @@ def replace_packages(installation: Installation, content: bytes, version: str) -
             _check_start([sys.executable, "-I", "-S", "-c", start, new, "--version"], version)
             with DeferredSignals():
                 if not exchange(new, site):
-                    raise Refused(f"{site} cannot be replaced in one step on this file system", hint="run install.sh")
+                    raise Refused(f"{site} cannot be replaced atomically on this file system", hint="run install.sh")
                 committed()
         finally:
             remove_tree(new)
@@ -164,7 +164,7 @@ def replace_python(
             # By its checksum it is what the user's own list of builds names.
             found = ask(base, Admission(places), named=True).version
             if found != build.version:
-                raise BrokenRuntime(f"{base} says that it is {found}, not {build.version}", hint=_STAY)
+                raise BrokenRuntime(f"{base} reports that it is {found}, not {build.version}", hint=_STAY)
             _run([base, "-I", "-m", "venv", "--without-pip", "--", new])
             site = os.path.join(new, "lib", f"python{build.version.minor_name}", "site-packages")
             without = shutil.ignore_patterns("__pycache__")
@@ -221,7 +221,7 @@ def _run(command: list[str]) -> None:
         raise BrokenRuntime(f"{command[0]} failed: {lines[-1]}", hint=_STAY)
 
 
-_STAY = "pyman stays on the Python that it has; run install.sh with another one, by --python"
+_STAY = "pyman keeps its present Python; to use another one, run install.sh with --python"
 
 
 def _version_in(site: str) -> str:

@@ -251,7 +251,7 @@ def cannot_write(path: str, error: OSError) -> PymanError:
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return ReadOnly(
             f"{path} cannot be written: {reason}",
-            hint="choose a folder that you may write to; PYMAN_ROOT names the store's",
+            hint="choose a folder that you can write to; PYMAN_ROOT sets the store's",
         )
     return PymanError(f"{path} cannot be written: {reason}", hint="move away what is in its place")
 
@@ -270,6 +270,6 @@ def shipped(*names: str) -> str:
         if os.path.exists(path):
             return path
     raise PymanError(
-        f"{os.path.join(package, *names)} is missing, which pyman was installed with",
+        f"{os.path.join(package, *names)} is missing, which is a part of pyman",
         hint="install pyman again, with install.sh",
     )

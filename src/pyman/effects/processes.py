@@ -89,7 +89,7 @@ class _ProcFolder:
     """`/proc` of Linux; as `Libproc`, which has the same methods."""
 
     def why_unknown(self) -> str:
-        return "" if os.path.exists("/proc/self/exe") else "/proc is not there to tell which program a process runs"
+        return "" if os.path.exists("/proc/self/exe") else "without /proc it is unknown which program a process runs"
 
     def numbers(self) -> list[int]:
         return sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit())

@@ -38,11 +38,12 @@ class Settings:
     """How files of the cache get into new venvs: `auto` clones or hard-links them where that is possible and safe (for
     root it never hard-links), `copy` always copies."""
     ignore: tuple[str, ...] = ()
-    """A list of findings to accept, `CODE` or `CODE PATH` each: `doctor` counts them, but neither shows nor repairs."""
+    """A list of findings to accept, `CODE` or `CODE PATH` each: `doctor` counts them, but neither shows nor
+    repairs them."""
     offline: bool = False
     """`true` forbids the network, unless `PYMAN_OFFLINE` says otherwise."""
     notices: bool = True
-    """`false` ends the line that an interactive shell shows after a scheduled run that left something to do."""
+    """`false` turns off the line that an interactive shell shows after a scheduled run that left something to do."""
     move_running: bool = False
     """`true` lets scheduled runs also move aliases that running processes use."""
     advisories_url: str | None = None

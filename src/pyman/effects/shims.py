@@ -126,7 +126,7 @@ def _own_shims(root: str) -> Shims:
     present = read_shims(root)
     if TEMPLATE in present.foreign:
         raise Refused(
-            f"{os.path.join(present.folder, TEMPLATE)} is not a shim of pyman, and nothing was changed",
+            f"{os.path.join(present.folder, TEMPLATE)} is not a pyman shim; nothing was changed",
             hint="move it away, then run `pyman shims`",
             code=NOT_OURS,
         )

@@ -149,7 +149,7 @@ class WorkFolder:
                 pass  # `clean_up` will take it for a process that was killed.
             raise PymanError(
                 f"{folder} cannot be restored from {self.old}: {_why(error)}",
-                hint=f"{self.old} holds all of it: free some space for it at {folder}, then run `pyman doctor --fix`",
+                hint=f"{self.old} contains all of it: free some space at {folder}, then run `pyman doctor --fix`",
             ) from error
         self._is_only_copy = False
 

@@ -1,4 +1,4 @@
-"""The users of this machine, and what a program answers that runs as one of them (design.md 15).
+"""The users of this machine, and the output of a program that runs as one of them (design.md 15).
 
 What a user's part needs is done by a process that has become that user, so that nothing of root's can be made to read,
 write or run anything for it. Its answer is anybody's text: limited here in time and size, and believed nowhere.

@@ -169,7 +169,7 @@ def main():
         supports_check_mode=True,
     )
     if module.params["paths"] and module.params["all_users"]:
-        module.fail_json(msg="all_users takes no paths: give one of them")
+        module.fail_json(msg="all_users takes no paths: leave one of them out")
     pyman = Pyman(module)
     if pyman.is_missing():
         module.exit_json(changed=False, findings=[], repaired=[], msg="pyman is not installed on this host yet")

@@ -91,7 +91,7 @@ def moved_lines(moved: tuple[Moved, ...], reasons: Reasons, *, planned: bool = F
 
 
 def _waiting_lines(move: Moved) -> list[str]:
-    lines = [f"{move.alias} stays at {move.old}: processes run through it; `pyman upgrade` moves it to {move.new}"]
+    lines = [f"{move.alias} stays at {move.old} because processes use it; `pyman upgrade` moves it to {move.new}"]
     for process in move.processes:
         unit = f" of {process.unit}" if process.unit else ""
         lines.append(f"  process {process.pid}{unit}: {process.command}")
@@ -122,7 +122,7 @@ def notice_of_alias(session: Session, runtime: Runtime, reasons: Reasons) -> lis
     """A line that says so, where the alias stays at a newer release, or where a hold or a folder keeps it."""
     store = session.store()
     if runtime.alias in store.blocked:
-        return [f"{store.folder(runtime.alias)} is in the place of the alias {runtime.alias}, so no venv can follow it"]
+        return [f"{store.folder(runtime.alias)} blocks the alias {runtime.alias}, so no venv can follow it"]
     held = store.held(runtime.alias)
     if runtime.is_own_build and held is None:
         return [f"use it as `{runtime.name}`; `pyman hold {runtime.alias} {runtime.name}` points {runtime.alias} at it"]

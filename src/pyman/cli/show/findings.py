@@ -98,8 +98,9 @@ def answer(
     planned = {one.finding.path for one in judged if dry_run and one.status == PLANNED}
     of_a_search = not_wanted or sum(known.get(path) == "search" for path in planned)
     if of_a_search:
+        verb = "was" if of_a_search == 1 else "were"
         notes.append(
-            f"only a search found {count_of_venvs(of_a_search)} of these: to repair them too, run "
+            f"{of_a_search} of these venvs {verb} found only by a search: to repair those too, run "
             f"`{asked} --fix --yes` or `pyman doctor DIR --fix`"
         )
     if dry_run and any(one.status == PLANNED for one in judged):
@@ -113,7 +114,7 @@ def answer(
     if judged and is_terminal(sys.stdout):
         notes.append(f"`pyman doctor --explain {judged[0].finding.code}` explains a finding")
     if seen.ignored:
-        notes.append(f"{seen.ignored} {'finding is' if seen.ignored == 1 else 'findings are'} ignored, as you asked")
+        notes.append(f"{seen.ignored} {'finding is' if seen.ignored == 1 else 'findings are'} ignored")
     if not seen.venvs:
         notes.append("to find venvs elsewhere, run `pyman doctor DIR`")
     return Answer(
@@ -183,7 +184,7 @@ def explanation(code: str) -> Answer:
 
         close = get_close_matches(code, EXPLANATIONS, 1)
         hint = f"did you mean {close[0]}?" if close else f"the codes are {', '.join(EXPLANATIONS)}"
-        raise UsageError(f"`{code}` is not the code of a finding", hint=hint)
+        raise UsageError(f"unknown finding `{code}`", hint=hint)
     title, *paragraphs = explained(code)
     if is_terminal(sys.stdout):
         from shutil import get_terminal_size
@@ -326,7 +327,7 @@ def _healthy(count: int, fixed: int) -> str:
 
 
 def _summary(seen: Examination, judged: list[JudgedFinding], still_open: int, fixed: int) -> str:
-    # Nobody judged those of other implementations.
+    # Those of other implementations were not checked.
     apart = sum(one.finding.code == "other-implementation" for one in judged)
     count = len(seen.venvs) - apart
     venvs = count_of_venvs(count)

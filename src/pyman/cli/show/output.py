@@ -208,7 +208,7 @@ def fit_widths(wanted: list[int], words: list[int], room: int) -> list[int]:
         return wanted
     left = max(room - sum(width for width in wanted if width <= _NARROW), _NARROWEST * len(wide))
     widths = list(wanted)
-    # The narrowest of the wide first: what it does not need of its share is for the others.
+    # The narrowest of the wide columns first: what it does not need is shared by the others.
     for number, column in enumerate(sorted(wide, key=wanted.__getitem__)):
         widths[column] = min(wanted[column], left // (len(wide) - number))
         left -= widths[column]

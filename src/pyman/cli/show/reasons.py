@@ -94,7 +94,7 @@ def reason_data(reason: Reason | None) -> dict[str, object] | None:
     return reason.fixes.data if reason is not None and reason.fixes is not None else None
 
 
-# What lies between two releases, in words.
+# What changed between two releases, in words.
 
 _OLD_AFTER = 60
 """Days after which the age of a table is said."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Host = dict[str, Any]
 
-_FOLLOWS = {"alias": "its minor", "patch": "nothing"}
+_FOLLOWS = {"alias": "its minor version", "patch": "nothing"}
 _RANK = {"error": 0, "warning": 1, "info": 2, None: 3}
 
 
@@ -81,7 +81,7 @@ def _when(hosts: Sequence[Host]) -> str:
     times = sorted({_moment(host["time"]) for host in hosts})
     seen = times[0] if len(times) == 1 else f"{times[0]} to {times[-1]}"
     who = f", as {hosts[0]['user']}" if len(hosts) == 1 and hosts[0]["user"] else ""
-    return f'<p class="quiet">Seen {_text(seen)}{_text(who)}</p>'
+    return f'<p class="quiet">Examined {_text(seen)}{_text(who)}</p>'
 
 
 def _tiles(hosts: Sequence[Host]) -> str:
@@ -92,7 +92,7 @@ def _tiles(hosts: Sequence[Host]) -> str:
         ("stale", numbers.stale, "warning"),
         ("held back", numbers.held_back, "warning"),
         ("on an unsupported Python", numbers.unsupported, "warning"),
-        ("room", _room(numbers.size), ""),
+        ("disk usage", _room(numbers.size), ""),
     )
     each = (
         f"<div><dt>{_text(name)}</dt><dd{_class(kind if value else '')}>{_text(value)}</dd></div>"
@@ -209,7 +209,7 @@ def _venvs(hosts: Sequence[Host], *, many: bool) -> str:
             follows = (
                 "pinned"
                 if venv["policy"] == "pin"
-                else {"alias": "its minor", "patch": "nothing"}.get(venv["link"], "")
+                else {"alias": "its minor version", "patch": "nothing"}.get(venv["link"], "")
             )
             rows.append(
                 (

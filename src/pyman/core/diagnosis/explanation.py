@@ -35,15 +35,14 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The venv follows a minor version, but one of its packages does not fit the newest patch release. It stays on "
         "an older release, and the reason is given.",
         "`doctor --fix` relinks it once its packages fit. Each move of the alias tries it again.",
-        "It works, without the fixes of the newer release. Update the package that is named, or leave the venv as it "
-        "is.",
+        "It works, without the fixes of the newer release. Update that package, or leave the venv as it is.",
     ),
     "unreadable": Explanation(
         "A file of the venv cannot be read, is not a regular file, or all files of an installed package are missing. "
-        "pyman does not judge, or change, what it cannot read.",
+        "pyman neither judges nor changes what it cannot read.",
         "There is no automatic repair. Restore the file or its permissions; `pyman rebuild VENV --force` installs the "
         "packages again.",
-        "Imports of what is missing fail. " + _IGNORE,
+        "Importing what is missing fails. " + _IGNORE,
     ),
     "other-implementation": Explanation(
         "The venv runs an implementation of Python that this pyman does not repair.",
@@ -57,7 +56,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Packages may be missing from it.",
     ),
     "not-executable": Explanation(
-        "The interpreter of the venv, or a script that a package installed, may not be executed. Artifacts of CI "
+        "The interpreter of the venv, or a script that a package installed, is not executable. Artifacts of CI "
         "systems often lose these permissions.",
         "`doctor --fix` copies the interpreter again and makes the scripts executable.",
         "These programs cannot be started.",
@@ -70,26 +69,26 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Nothing that is installed in the venv can be imported.",
     ),
     "dangling": Explanation(
-        "`bin/python` or `home` names a Python that does not exist, or a link leads to itself: the Python was removed, "
-        "moved or upgraded by the tool that installed it.",
+        "`bin/python` or `home` refers to a Python that does not exist, or a link points to itself: the Python was "
+        "removed, moved or upgraded by the tool that installed it.",
         _RELINK
         + " If that minor version is not installed, `doctor --fix --yes` installs it. A pinned venv gets its own "
         "release again.",
         "The venv cannot be started. Its packages are still there.",
     ),
     "mixed": Explanation(
-        "`bin/python`, another name of the interpreter in `bin`, and `home` in `pyvenv.cfg` do not name the same "
+        "`bin/python`, another name of the interpreter in `bin`, and `home` in `pyvenv.cfg` do not refer to the same "
         "Python. `python -m venv --upgrade` can leave a venv like this.",
         _RELINK,
         "The interpreter of one release runs with the standard library of another, and may crash.",
     ),
     "nested": Explanation(
-        "The venv was created from another venv: `home` names that one, and breaks when it is removed.",
+        "The venv was created from another venv: `home` refers to that one, and breaks when that one is removed.",
         "`doctor --fix` links the venv to the Python that the other venv is based on.",
         "It works as long as the other venv exists. " + _IGNORE,
     ),
     "no-stdlib": Explanation(
-        "There is no standard library beside `home` or beside the interpreter that the link leads to.",
+        "There is no standard library beside `home` or beside the interpreter that the link points to.",
         _RELINK,
         "The interpreter does not start.",
     ),
@@ -117,14 +116,14 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "pinned": Explanation(
         "The venv is pinned to a patch release, and a newer one is installed.",
-        "There is none: you asked for this release. `pyman follow VENV` makes it get patch releases.",
+        "None is needed: you chose this release. `pyman follow VENV` lets it get patch releases.",
         "It works, without the fixes of newer releases.",
     ),
     "borrows": Explanation(
         "The venv uses packages of its Python (`include-system-site-packages`), and the Python that the repair would "
         "link it to does not have them.",
         "`doctor --fix --yes` goes ahead without these packages.",
-        "The finding that this one replaces remains. Install the packages that are named into the venv first.",
+        "The finding that this one replaces remains. Install these packages into the venv first.",
     ),
     "wrong-abi": Explanation(
         "Packages of the venv contain modules that were compiled for a pre-release, another minor version or another "
@@ -152,21 +151,21 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Others can change what this venv runs. " + _IGNORE,
     ),
     "moved": Explanation(
-        "Scripts, activation, kernels or editable installs name another place: the venv was moved, renamed or copied, "
-        "or a script runs a Python that does not exist.",
-        "`doctor --fix` rewrites what was generated and what names moved folders. It lists what still names the old "
+        "Scripts, activation, kernels or editable installs refer to another place: the venv was moved, renamed or "
+        "copied, or a script runs a Python that does not exist.",
+        "`doctor --fix` rewrites generated files and paths of moved folders. It lists what still refers to the old "
         "place; your own scripts are not changed.",
         "The scripts fail, or run the venv at the other place.",
     ),
     "stale-metadata": Explanation(
-        "`pyvenv.cfg` names another patch release than the one that runs. uv and pre-commit delete such venvs.",
+        "`pyvenv.cfg` contains a different patch release than the one that runs. uv and pre-commit delete such venvs.",
         "`doctor --fix` rewrites these lines.",
         "The venv works. " + _IGNORE,
     ),
     "gone": Explanation(
         "A venv that pyman knew no longer exists, and the disk that it was on is mounted.",
         "`doctor --fix`, `uninstall` and `prune` forget it.",
-        "It does no harm: nothing counts a venv that is gone.",
+        "It does no harm: a venv that is gone is not counted anywhere.",
     ),
     "alias-stale": Explanation(
         "An alias such as `3.13` does not point at the release that it should: the newest one, or the one that it is "
@@ -180,7 +179,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Venvs that follow the alias cannot be started.",
     ),
     "alias-blocked": Explanation(
-        "A file or a folder is in the place of an alias. pyman did not put it there and does not touch it.",
+        "A file or a folder takes the place of an alias. pyman did not put it there and does not touch it.",
         "There is no automatic repair. Move it away, then run `pyman doctor --fix`.",
         "Venvs that follow the alias get no patch releases.",
     ),
@@ -191,29 +190,29 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Every venv that runs it is broken.",
     ),
     "adopted-changed": Explanation(
-        "A Python that belongs to another tool is another release now than when it was adopted.",
+        "An adopted Python is now a different release than when it was adopted.",
         "`doctor --fix` adopts it again under its new name.",
         "The store names a release that does not exist.",
     ),
     "adopted-gone": Explanation(
-        "A Python that belongs to another tool, and was adopted, no longer exists.",
+        "An adopted Python no longer exists.",
         "`doctor --fix` forgets it.",
         "Venvs that run it are `dangling`.",
     ),
     "interrupted": Explanation(
-        "An operation was interrupted, or a work folder of pyman was left that this store does not know of.",
-        "`doctor --fix` completes or undoes the operation. It never removes a folder that it does not know of; it "
+        "An operation was interrupted, or a work folder of pyman was left behind that this store has no record of.",
+        "`doctor --fix` completes or undoes the operation. It never removes a folder that it has no record of; it "
         "says what is in it.",
-        "A venv may still be in the work folder beside its place.",
+        "A venv may still be in the work folder beside its usual place.",
     ),
     END_OF_LIFE: Explanation(
-        "The minor version gets no more fixes, not even for security, from the developers of Python.",
+        "The developers of Python no longer publish fixes for this minor version, not even for security problems.",
         "There is no automatic repair. `pyman rebuild VENV -p 3.14` recreates a venv for a newer minor version.",
         "Venvs work as before, and known vulnerabilities stay open. " + _IGNORE,
     ),
     "unsearched": Explanation(
         "A folder that you named, or one below it, could not be searched. There may be venvs in it.",
-        "There is no repair. Change the permissions, or name other folders.",
+        "There is no repair. Change the permissions, or give other folders.",
         "Nothing is known about venvs in that folder. " + _IGNORE,
     ),
     "update-available": Explanation(
@@ -227,10 +226,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         "`python` in a shell ignores `.python-version` and the default. " + _IGNORE,
     ),
     "own-python-outdated": Explanation(
-        "The Python that pyman itself runs on gets no more fixes, or is an older patch release than is known here. The "
+        "The Python that pyman itself runs on no longer gets fixes, or a newer patch release is known. The "
         "Pythons of a distribution are not judged.",
         "`doctor` does not repair it. `pyman self update` replaces a Python that install.sh downloaded for pyman. "
-        "Otherwise install pyman again on a newer Python, with the command that the finding names.",
+        "Otherwise install pyman again on a newer Python, with the command given in the finding.",
         "Everything works as before, but pyman downloads and unpacks with a Python that lacks fixes. " + _IGNORE,
     ),
     "no-certificates": Explanation(

@@ -37,7 +37,7 @@ def parse_acknowledgement(text: str, home: str) -> Acknowledgement:
     code, _, pattern = text.strip().partition(" ")
     pattern = pattern.strip()
     if code not in SEVERITIES:
-        raise UsageError(f"there is no finding `{code}` to ignore", hint="`pyman doctor` shows the codes of findings")
+        raise UsageError(f"unknown finding `{code}`", hint="`pyman doctor` shows the codes of findings")
     if pattern == "~" or pattern.startswith("~/"):
         pattern = home.rstrip("/") + pattern[1:]
     if pattern and not pattern.startswith("/"):

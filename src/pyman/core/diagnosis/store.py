@@ -94,7 +94,7 @@ def diagnose_aliases(store: Store, waiting: Iterable[Waiting] = ()) -> tuple[Fin
             move = old.version, old.target, new.version, new.target
         findings.append(Finding(code, "alias", path, message, repair, MOVE_ALIASES, swap.alias, move=move))
     for name in store.blocked:
-        message = "a real folder or file is in the place of an alias"
+        message = "a folder or file takes the place of an alias"
         findings.append(Finding("alias-blocked", "alias", store.folder(name), message, "move it away"))
     return tuple(findings)
 
@@ -104,15 +104,19 @@ def _what_is_wrong(store: Store, swap: Swap) -> tuple[str, str, str]:
     point = f"point it at {swap.new}"
     beneath = store.linked(swap.new) if isabs(swap.new or "") else None
     if beneath is not None:
-        now = f"it leads to {swap.old}" if swap.old is not None else "it is missing"
+        now = f"it points to {swap.old}" if swap.old is not None else "it is missing"
         return "alias-stale", f"{now}, and the system store has {beneath.release}", point
     if swap.new is None:
-        return "alias-dangling", f"it leads to {swap.old}, and no runtime of that minor is installed", "remove it"
+        return (
+            "alias-dangling",
+            f"it points to {swap.old}, and no release of that minor version is installed",
+            "remove it",
+        )
     if swap.old is None:
         return "alias-dangling", f"it is missing, and {swap.new} is installed", point
     if store.alias_target(swap.alias) is None:
-        return "alias-dangling", f"it leads to {swap.old}, which does not exist", point
-    return "alias-stale", f"it leads to {swap.old}, not to {swap.new}", point
+        return "alias-dangling", f"it points to {swap.old}, which does not exist", point
+    return "alias-stale", f"it points to {swap.old}, not to {swap.new}", point
 
 
 def diagnose_runtimes(states: Iterable[RuntimeState]) -> tuple[Finding, ...]:
@@ -184,11 +188,11 @@ def _what_was_cut_off(work: Interrupted) -> str:
         return "an operation was interrupted"
     backup = f", and what was there before is in {work.backup}" if work.backup else ""
     if work.operation in _DOING:
-        return f"{_DOING[work.operation]} {work.subject} was cut off{backup}"
-    return f"{work.operation or 'something'} of {work.subject} was cut off{backup}"
+        return f"{_DOING[work.operation]} {work.subject} was interrupted{backup}"
+    return f"{work.operation or 'something'} of {work.subject} was interrupted{backup}"
 
 
-_DOING = {"venv": "making", "clear": "replacing", "rebuild": "rebuilding", "remove": "deleting"}
+_DOING = {"venv": "creating", "clear": "replacing", "rebuild": "rebuilding", "remove": "deleting"}
 
 
 def diagnose_end_of_life(
@@ -219,7 +223,7 @@ def diagnose_newer(store: Store, newest: Mapping[str, Version]) -> tuple[Finding
         installed = [runtime for runtime in there if runtime.whole and runtime.alias == alias]
         present = max(installed, key=lambda each: each.version.order, default=None)
         if present is not None and version > present.version:
-            message = f"{short_release(version)} exists, and {short_release(present.version)} is installed"
+            message = f"{short_release(version)} is available, and {short_release(present.version)} is installed"
             move = (present.version, present.target, version, None)
             repair, path = f"`pyman upgrade {alias}`", store.folder(alias)
             findings.append(Finding("update-available", "alias", path, message, repair, UPGRADE, alias, move=move))
@@ -244,7 +248,7 @@ def diagnose_own_python(
         best = max(known, key=lambda each: each.order, default=own)
         if not best > own:
             return ()
-        message = f"pyman runs on Python {own}, and {best} exists"
+        message = f"pyman runs on Python {own}, and {best} is available"
     return (Finding("own-python-outdated", "machine", path, message, repair),)
 
 

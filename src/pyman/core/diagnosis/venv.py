@@ -94,16 +94,16 @@ def diagnose_work_folder(found: WorkFolder, uid: int, *, is_free: bool, named: b
     if found.venv is None:
         some = ", ".join(found.holds[:_MOST_NAMED])
         more = f" and {len(found.holds) - _MOST_NAMED} more" if len(found.holds) > _MOST_NAMED else ""
-        holds = f"holds {some}{more}" if some else "is empty"
+        holds = f"contains {some}{more}" if some else "is empty"
     else:
-        holds = f"holds a whole venv, {found.venv} as it was"
-    message = f"a folder that pyman works in {holds}, and this pyman did not make it"
+        holds = f"contains a complete copy of the venv {found.venv}"
+    message = f"a work folder of pyman {holds}, and this store has no record of it"
     if found.uid != uid:
         return Finding("interrupted", "venv", found.path, message, "owned by another user; that user must repair it")
     if found.venv is not None and is_free and named:
-        return Finding("interrupted", "venv", found.path, message, f"put it back to {found.venv}", RESTORE)
+        return Finding("interrupted", "venv", found.path, message, f"restore it to {found.venv}", RESTORE)
     if found.venv is not None and is_free:
-        repair = f"`pyman doctor --fix {as_word(found.path)}` puts it back"
+        repair = f"`pyman doctor --fix {as_word(found.path)}` restores it"
     else:
         repair = f"delete it if nothing in it is needed: `rm -r {as_word(found.path)}`"
     return Finding("interrupted", "venv", found.path, message, repair)
@@ -126,8 +126,8 @@ def _as_far_as_allowed(finding: Finding, venv: VenvContext) -> Finding:
     if facts.only_named:
         command = f"`pyman doctor {as_word(facts.folder)} --fix`"
         is_pointer = facts.path != facts.folder
-        leads = f"whose {basename(facts.path)} leads to it" if is_pointer else "that names it"
-        why = f"{command} repairs it: it lies outside of the project {leads}"
+        leads = f"whose {basename(facts.path)} points to it" if is_pointer else "that names it"
+        why = f"{command} repairs it: it is outside of the project {leads}"
         return replace(finding, repair=why, action="", asks=False)
     if finding.action in (REBUILD, RECREATE) and facts.creator == RECREATES_ITSELF:
         return replace(finding, repair=recreation_hint(), action="", asks=False)
@@ -151,7 +151,7 @@ def _rest(venv: VenvContext, found: Finding | None) -> Iterator[Finding]:
         else:
             yield from _missing_packages(venv)
     if found is not None and found.code == "other-implementation":
-        return  # Nothing of it is repaired, so nothing else of it is judged.
+        return  # It is not repaired, so no other findings are looked for.
     if found is None or found.code not in _UNTIL_THEN_UNKNOWN:
         yield from _wrong_abi(venv)
     yield from _shared_files(venv)
@@ -193,7 +193,7 @@ def _wrong_abi(venv: VenvContext) -> Iterator[Finding]:
     tag, _, machine = first.tags[0].partition("@")
     built_for = machine or " ".join(split_tag(tag)[::2]).strip()
     named = first.example if count == 1 else f"{first.example} and {_more(count - 1, 'module')}"
-    message = f"{named} {'is' if count == 1 else 'are'} compiled for {built_for}, which {facts.alias} does not load"
+    message = f"{named} {'is' if count == 1 else 'are'} compiled for {built_for}, which {facts.alias} cannot load"
     yield venv.find("wrong-abi", message, f"rebuild it for {venv.alias}", REBUILD, venv.alias or "", asks=True)
 
 
@@ -206,8 +206,10 @@ def _editable_gone(venv: VenvContext) -> Iterator[Finding]:
 def _scripts_not_executable(venv: VenvContext) -> Iterator[Finding]:
     names = tuple(f"{venv.facts.folder}/bin/{name}" for name in venv.facts.contents.not_executable)
     if names:
-        message = f"{_named_in(venv.facts, names)} may not be executed"
-        yield venv.find("not-executable", message, "make it executable", REPAIR_MODES)
+        message = _are_not_executable(venv.facts, names)
+        yield venv.find(
+            "not-executable", message, "make it executable" if len(names) == 1 else "make them executable", REPAIR_MODES
+        )
 
 
 def _hidden(venv: VenvContext) -> Iterator[Finding]:
@@ -216,10 +218,10 @@ def _hidden(venv: VenvContext) -> Iterator[Finding]:
     if paths:
         first = basename(paths[0])
         named = first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
-        message = (
-            f"{named} {'is' if len(paths) == 1 else 'are'} hidden, so Python does not read it: what it adds is missing"
-        )
-        yield venv.find("hidden-pth", message, "replace it by a file that is not hidden", SHOW_FILES)
+        verb, them = ("is", "it") if len(paths) == 1 else ("are", "them")
+        message = f"{named} {verb} hidden, so Python ignores {them}"
+        files = "a file that is" if len(paths) == 1 else "files that are"
+        yield venv.find("hidden-pth", message, f"replace {them} with {files} not hidden", SHOW_FILES)
 
 
 def _shared_files(venv: VenvContext) -> Iterator[Finding]:
@@ -257,7 +259,7 @@ def _stale_metadata(venv: VenvContext) -> Iterator[Finding]:
         return
     home = venv.facts.settings.home
     if has_stale_home(venv.facts):
-        message = f"{FILE_NAME} says home = {home}, and bin/python leads to {venv.facts.home}"
+        message = f"{FILE_NAME} says home = {home}, but bin/python points to {venv.facts.home}"
         yield venv.find("stale-metadata", message, "rewrite that line", REWRITE)
         return
     stale = stale_keys(venv.facts, python, VERSION_KEYS)
@@ -265,7 +267,7 @@ def _stale_metadata(venv: VenvContext) -> Iterator[Finding]:
         named = ", ".join(f"{key} = {venv.facts.settings.get(key)}" for key in stale)
         yield venv.find(
             "stale-metadata",
-            f"{FILE_NAME} says {named}, and {python} runs",
+            f"{FILE_NAME} says {named}, but {python} runs",
             "rewrite that line" if len(stale) == 1 else "rewrite those lines",
             REWRITE,
         )
@@ -351,7 +353,7 @@ def _not_executable(venv: VenvContext) -> Iterator[Finding]:
     names = facts.not_executable
     if not names:
         return
-    message = f"{_named_in(facts, names)} may not be executed"
+    message = _are_not_executable(facts, names)
     if facts.copy == NO_COPY and facts.interpreter is not None and facts.interpreter.path in names:
         if venv.target is not None and venv.target.prefix != facts.interpreter.prefix:
             yield venv.relink("not-executable", message)
@@ -359,6 +361,10 @@ def _not_executable(venv: VenvContext) -> Iterator[Finding]:
             yield venv.find("not-executable", message, f"repair the Python in {facts.interpreter.prefix} first")
     elif facts.home_interpreter is not None and not venv.other_architecture:
         yield venv.find("not-executable", message, "refresh the copy", REFRESH)
+
+
+def _are_not_executable(facts: VenvFacts, paths: tuple[str, ...]) -> str:
+    return f"{_named_in(facts, paths)} {'is' if len(paths) == 1 else 'are'} not executable"
 
 
 def _named_in(facts: VenvFacts, paths: tuple[str, ...]) -> str:
@@ -376,7 +382,7 @@ def _minor_mismatch(venv: VenvContext) -> Iterator[Finding]:
         return
     threaded = own.variant == "freethreaded"
     if not is_same_implementation(venv.facts.implementation, own.implementation):
-        message = f"its packages are for {venv.alias}, and {own.alias} runs"
+        message = f"its packages are for {venv.alias}, but it runs {own.alias}"
         if venv.target is not None:
             yield venv.relink("minor-mismatch", message)
         else:
@@ -384,7 +390,7 @@ def _minor_mismatch(venv: VenvContext) -> Iterator[Finding]:
         return
     if (library.minor, library.variant == "freethreaded") == (own.minor, threaded):
         return
-    message = f"its packages are for {venv.alias}, and {own.alias} runs"
+    message = f"its packages are for {venv.alias}, but it runs {own.alias}"
     if venv.target is not None:
         yield venv.relink("minor-mismatch", message)
     else:
@@ -396,7 +402,7 @@ def _without_packages(venv: VenvContext, own: Interpreter) -> Iterator[Finding]:
     minor = f"{own.minor}t" if own.variant == "freethreaded" else own.minor
     folder = f"lib/{library_name(own.implementation, minor)}/site-packages"
     message = f"{folder} does not exist, so nothing that was installed can be imported"
-    repair = f"rebuild it for {own.alias}; the packages that it had are no longer known"
+    repair = f"rebuild it for {own.alias}; the packages that were installed are no longer known"
     yield venv.find("minor-mismatch", message, repair, REBUILD, own.alias, asks=True)
 
 
@@ -436,7 +442,7 @@ def _where_it_leads(facts: VenvFacts) -> str:
         steps = [step.removeprefix(f"{facts.folder}/bin/") for step in chain]
         again = next((number for number, step in enumerate(steps) if step in steps[:number]), len(steps))
         return f"bin/python is a circular link: {' -> '.join(steps[: again + 1])}"
-    return f"bin/python leads to {chain[-1]}, which does not exist" if len(chain) > 1 else "bin/python does not exist"
+    return f"bin/python points to {chain[-1]}, which does not exist" if len(chain) > 1 else "bin/python does not exist"
 
 
 def _mixed(venv: VenvContext) -> Iterator[Finding]:
@@ -450,9 +456,9 @@ def _mixed(venv: VenvContext) -> Iterator[Finding]:
         if stray.entry.kind == "missing":
             message = f"{name} does not exist"
         elif stray.entry.kind == "file":
-            message = f"{name} is a copy of another Python than bin/python"
+            message = f"{name} is a copy of a different Python than bin/python"
         else:
-            message = f"{name} leads to {stray.leads_to}, and bin/python to {own}"
+            message = f"{name} points to {stray.leads_to}, but bin/python to {own}"
         yield venv.find("mixed", message, f"make {name} the same as bin/python", REPAIR_NAMES)
 
 
@@ -460,8 +466,8 @@ def _two_pythons(facts: VenvFacts) -> str:
     """What link and `home` are, by their releases where these are two."""
     home = facts.home_interpreter
     if facts.python is None or home is None or home.version in (None, facts.python):
-        return f"bin/python leads to {facts.link}, and home is {facts.home}"
-    return f"bin/python is that of {facts.python}, and home that of {home.version}"
+        return f"bin/python points to {facts.link}, but home is {facts.home}"
+    return f"bin/python belongs to {facts.python}, but home to {home.version}"
 
 
 def _nested(venv: VenvContext) -> Iterator[Finding]:
@@ -484,7 +490,7 @@ def _no_stdlib(venv: VenvContext) -> Iterator[Finding]:
         return
     message = f"neither {facts.home} nor {own.path} has a standard library beside it"
     if venv.target is not None and venv.target.prefix == own.prefix:
-        yield venv.find("no-stdlib", message, "repair that runtime first")
+        yield venv.find("no-stdlib", message, "repair that Python first")
     else:
         yield venv.relink("no-stdlib", message)
 
@@ -495,7 +501,7 @@ def _copied_binary(venv: VenvContext) -> Iterator[Finding]:
         yield venv.find("copied-binary", "bin/python is a script, not an interpreter")
     elif facts.copy == OTHER_COPY and facts.home_interpreter is not None:
         base = facts.home_interpreter
-        message = f"bin/python is a copy of another build than {base.version or base.path}, which it is used with"
+        message = f"bin/python is a copy of a different build than {base.version or base.path}, whose library it uses"
         if venv.other_architecture:
             yield venv.relink("copied-binary", message)
             return
@@ -515,7 +521,7 @@ def _behind(venv: VenvContext) -> Iterator[Finding]:
     if facts.link_kind != "patch" or facts.policy == "pin" or target is None or python is None:
         return
     if target.version < python or (facts.named_release is not None and is_own_build(basename(facts.named_release))):
-        return  # Who took a build of their own meant that one.
+        return  # A user who chose their own build wants that one.
     now, newer = venv.facts.release, release_name(target.version, target.variant)
     if target.version == python and venv.other_architecture:
         return  # It has its own Python, and is not worse off than the others.
@@ -524,7 +530,7 @@ def _behind(venv: VenvContext) -> Iterator[Finding]:
         yield venv.find("unfollowed", message, f"relink to {venv.shown(target)}", RELINK)
         return
     if not python.is_final and target.version.is_final and facts.compiled:
-        return  # What was compiled for a pre-release is not moved: `wrong-abi`.
+        return  # A venv with modules compiled for a pre-release is not relinked: `wrong-abi`.
     reason = (venv.context.unfit or {}).get(facts.path) or venv.other_architecture
     move = venv.move_to(target.version, target.prefix)
     if reason:

@@ -155,7 +155,7 @@ class Move:
                 f"and {self.old.shown} for {shown(self.old.architectures)}"
             )
         if request is not None and self._outgrows(request):
-            reasons.append(f"{request} was asked for")
+            reasons.append(f"{request} was requested")
         for distribution in own:
             text = distribution.requires_python
             if text is not None:

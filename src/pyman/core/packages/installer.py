@@ -48,7 +48,7 @@ def chosen_installer(
     if choice == "uv":
         raise NotFound(
             "uv is not on PATH, or only in a venv or in the project",
-            hint="install uv for the user, or use `--installer pip`",
+            hint="install uv for your user, or use `--installer pip`",
             code=NO_INSTALLER,
         )
     # `-I`: neither the current folder nor the user's site-packages may lend pip a module.
@@ -76,7 +76,7 @@ class Batch:
     """Further requirements files, to be satisfied together with it."""
 
 
-# What would make the tool install something else, or elsewhere, than it is told to. Where packages are looked for,
+# What would make the tool install something else, or elsewhere, than requested. Where packages are looked for,
 # through which proxy and with which certificates, is the user's.
 _MISLEADING = frozenset(
     (
@@ -281,7 +281,7 @@ def needs_network(package: Package) -> bool:
 
 # What pip and uv mean when they fail: which packages stop them, and whether they only lacked a network.
 
-# Phrases of pip and uv before which, or after which, the name of the package stands that stopped them.
+# Phrases of pip and uv with the name of the package that stopped them before or after.
 _NAME = r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
 _PHRASES = tuple(
     re.compile(phrase)
@@ -408,5 +408,5 @@ def failure_reason(output: str) -> str:
 
 
 def _shortened(reason: str) -> str:
-    # Which line of which temporary file it was tells nobody anything.
+    # The line of a temporary file is of no use to the user.
     return _LINE.sub("", reason).strip()[:_LONGEST]

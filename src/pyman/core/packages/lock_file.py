@@ -46,7 +46,7 @@ def choose_lock(project: str, names: Collection[str], installer: InstallerKind, 
         return Lock("pylock.toml", join(project, "pylock.toml"))
     if "uv.lock" in names:
         raise Refused(
-            f"{join(project, 'uv.lock')} is installed by uv alone",
+            f"{join(project, 'uv.lock')} can be installed only by uv",
             hint="put uv on PATH, or write `pylock.toml` with `uv export --format pylock.toml`",
             code=NO_INSTALLER,
         )
@@ -57,7 +57,7 @@ def choose_lock(project: str, names: Collection[str], installer: InstallerKind, 
         return Lock("foreign", join(project, "pdm.lock"), (("pdm", "use", "-f", python), ("pdm", "sync")))
     raise NotFound(
         f"{project} has no lock file: no uv.lock, pylock.toml, poetry.lock or pdm.lock",
-        hint="leave out `--from lock` to install what was there, or name a requirements file",
+        hint="leave out `--from lock` to install what was there, or give a requirements file",
         code=NO_LOCK,
     )
 

@@ -110,7 +110,7 @@ class PipConf:
         """Where packages come from, for people: hosts and folders, no secrets."""
         named = [] if self.no_index else [*self.words("index-url"), *self.words("extra-index-url")]
         told = [_place(address) for address in (*named, *self.words("find-links"))]
-        return ", ".join(dict.fromkeys(told)) or ("nowhere" if self.no_index else "the usual index")
+        return ", ".join(dict.fromkeys(told)) or ("nowhere" if self.no_index else "the default index")
 
 
 def _is_exact(address: str) -> bool:
@@ -139,7 +139,7 @@ def parse_pip_conf(text: str) -> PipConf:
         parser.read_string(text)
     except configparser.Error as error:
         # Its message holds lines of the file, and those may hold passwords.
-        raise NotUnderstood(f"it is not a settings file of pip ({type(error).__name__})") from None
+        raise NotUnderstood(f"it is not a valid configuration file of pip ({type(error).__name__})") from None
     values: dict[str, str] = {}
     for section in _SECTIONS:
         if parser.has_section(section):

@@ -1,1 +1,1 @@
-"""One decider a verb: facts in, plan out."""
+"""One module per command that decides: facts in, plan out."""

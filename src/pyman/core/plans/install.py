@@ -133,7 +133,7 @@ def without_network(request: Request, store: Store, error: PymanError) -> Keep |
 
 def _only_built(request: Request) -> NotFound:
     return NotFound(
-        f"Python {request} cannot be downloaded: that is the name of a build of your own",
+        f"Python {request} cannot be downloaded: a name with `+` is that of your own build",
         hint=how_to_get(request),
     )
 
@@ -220,8 +220,8 @@ def minors_to_upgrade(store: Store, texts: Iterable[str]) -> list[Request]:
         request = parse_request(text)
         if request.pins or request.kind not in ("release", "latest"):
             raise Refused(
-                f"`{text}` cannot be upgraded: it does not name a minor version",
-                hint="name a minor version: `pyman upgrade 3.13`",
+                f"`{text}` cannot be upgraded: it is not a minor version",
+                hint="give a minor version: `pyman upgrade 3.13`",
             )
         fitting = [alias for alias in managed if _names(request, alias)]
         fitting = fitting or [alias for alias in adopted if _names(request, alias)]
@@ -263,7 +263,7 @@ def decide_upgrade(
     build = next(build for build in builds if (build.version, build.variant) == best)
     if best[0].order > installed.version.order:
         return Fetch(minor, build, release_name(*best))
-    # A build that is not known, because a manifest is lost or names none, is no reason to think it older.
+    # An unknown build (the manifest is lost or has none) does not make a runtime older.
     present = installed.build or manifest_builds.get(installed.name, "")
     is_rebuilt = best[0] == installed.version and not best[0].own
     if installed.is_managed and is_rebuilt and present and build.build > present:
@@ -360,7 +360,7 @@ def left_behind(packages: tuple[str, ...]) -> tuple[str, ...]:
 def refuse_what_has_no_build(request: Request) -> None:
     """Raise for a request that names a place on this machine, or what pyman does not install."""
     if request.kind in ("path", "system"):
-        raise UsageError(f"`{request}` does not name a build that can be mirrored", hint="name a version or a range")
+        raise UsageError(f"`{request}` is not a build that can be mirrored", hint="give a version or a range")
     if not is_installable(request):
         raise not_installable(request)
 

@@ -317,7 +317,7 @@ def going_along(move: AliasMove, follower: Follower, why: str, *, force: bool) -
         move,
         others=move.others + 1,
         unprotected=move.unprotected if force else (*move.unprotected, follower.path),
-        notes=(*move.notes, (follower.path, f"goes along: {why}")),
+        notes=(*move.notes, (follower.path, f"moved anyway: {why}")),
     )
 
 

@@ -221,7 +221,7 @@ def requested_python(facts: VenvFacts, asked: str | None, minor: str | None = No
         if own is None:
             raise NotFound(
                 f"it is not known which Python {facts.path} needs",
-                hint=f"name one: `pyman rebuild -p 3.13 {as_word(facts.path)}`",
+                hint=f"choose one: `pyman rebuild -p 3.13 {as_word(facts.path)}`",
             )
         return RequestedPython((own,), pin=pin)
     path = (own,) if own is not None and own.kind == "path" else ()

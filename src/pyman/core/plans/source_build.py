@@ -95,12 +95,12 @@ def _unknown(request: Request, releases: Sequence[tuple[Version, Variant]], mirr
     minors = [pair for pair in releases if pair[0].minor_name == ".".join(map(str, request.numbers[:2]))]
     newest = max((pair for pair in minors if pair[0].is_final), key=lambda pair: pair[0].order, default=None)
     other = f", or build `{release_name(*newest)}`" if newest is not None else ""
-    return NotFound(f"{TOOL} does not know Python {request}", hint=f"update pyenv, which {TOOL} is a part of{other}")
+    return NotFound(f"{TOOL} does not know Python {request}", hint=f"update pyenv, which includes {TOOL}{other}")
 
 
 def _other_options(name: str, present: tuple[str, ...]) -> Refused:
     release = name.partition("+")[0]
     return Refused(
-        f"{name} is installed, and was built with {' '.join(present) or 'no options'}",
+        f"{name} is installed; it was built with {' '.join(present) or 'no options'}",
         hint=f"give this build another name (`pyman install {release}+NAME --build …`), or replace it with `--force`",
     )

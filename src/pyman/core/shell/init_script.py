@@ -162,9 +162,9 @@ def init_script(shell: str, shims: str, completions: str) -> str:
     file, line = _HEADS[kind]
     head = "# pyman: shims first on PATH" + (", completions on the first TAB" if kind in SHELLS else "")
     if line:
-        head += f". In {file}, write\n#     {line}\n# or these lines themselves, which saves starting pyman.\n"
+        head += f". Add this line to {file}:\n#     {line}\n# or the lines below, which saves starting pyman.\n"
     else:
-        head += f". Put these lines into {file}.\n"
+        head += f". Add these lines to {file}.\n"
     folders = {"shims": shims, "completions": completions, "notice": f"{shims.rpartition('/')[0]}/{NOTICE}"}
     return head + _BODIES[kind].format(**{name: _quoted(kind, folder) for name, folder in folders.items()})
 

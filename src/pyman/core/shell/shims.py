@@ -38,7 +38,7 @@ def shim_names(names_in_store: Iterable[str]) -> tuple[str, ...]:
         alias = name.partition("+")[0]
         split = split_release(alias)
         if split is not None and len(split[0]) == 3:
-            # A tool that is asked for exactly this release looks for it by this name.
+            # Tools look for exactly this release under this name.
             names.add(f"python{alias}")
             continue
         if split is None or len(split[0]) != 2:

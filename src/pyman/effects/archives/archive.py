@@ -110,7 +110,7 @@ def _open_archive(archive: str) -> tuple[int, os.stat_result]:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise PymanError(f"{archive} is not a regular file", hint="name an archive on a disk")
+        raise PymanError(f"{archive} is not a regular file", hint="give the path of an archive")
     return descriptor, status
 
 
@@ -301,7 +301,7 @@ class TarStream:
         for piece in self._pieces:
             self._left_in_stream -= len(piece)
             if self._left_in_stream < 0:
-                raise Unacceptable("holds more than its members")
+                raise Unacceptable("contains more than its members")
             if piece:
                 return memoryview(piece)
         return None
@@ -309,7 +309,7 @@ class TarStream:
     def _next_piece(self) -> memoryview:
         piece = self._following_piece()
         if piece is None:
-            raise Unacceptable("is cut short")
+            raise Unacceptable("is truncated")
         return piece
 
     def _take(self, size: int) -> bytes:
@@ -366,11 +366,11 @@ def _number(field: bytes) -> int:
         return int.from_bytes(field[1:], "big") - (1 << 8 * len(field) - 8 if field[0] == 0xFF else 0)
     digits = field.partition(b"\0")[0].strip()
     if digits.strip(b"01234567"):
-        raise Unacceptable("has a damaged header: a number in it is none")
+        raise Unacceptable("has a damaged header: it contains an invalid number")
     return int(digits, 8) if digits else 0
 
 
-# Undoing the compression of an archive, a piece ahead of whoever reads it.
+# Decompressing an archive, one piece ahead of its reader.
 #
 # Decompressing takes longer than everything else about unpacking, and zlib and zstd let other threads run meanwhile:
 # a thread of its own decompresses while the caller writes files. What it may be ahead is bounded, so memory is too.
@@ -441,7 +441,7 @@ def _gunzip(compressed: Iterator[bytes]) -> Iterator[bytes]:
         while not decoder.eof:
             last = decoder.decompress(b"", _PIECE)
             if not last:
-                raise Unacceptable("is cut short")
+                raise Unacceptable("is truncated")
             yield last
     except zlib.error as error:
         raise Unacceptable(f"is damaged: {error}") from None
@@ -480,7 +480,7 @@ def _unzstd(compressed: Iterator[bytes], archive: str) -> Iterator[bytes]:
 
 
 def _streams(compressed: Iterator[bytes], make_decoder: Callable[[], Any]) -> Iterator[bytes]:
-    """Decode streams that follow each other as one. Raises Unacceptable for one that is cut short."""
+    """Decode streams that follow each other as one. Raises Unacceptable for one that is truncated."""
     decoder = make_decoder()
     for piece in compressed:
         rest = piece
@@ -490,7 +490,7 @@ def _streams(compressed: Iterator[bytes], make_decoder: Callable[[], Any]) -> It
             yield decoder.decompress(rest, _PIECE)
             rest = decoder.unused_data if decoder.eof else b""
     if not decoder.eof:
-        raise Unacceptable("is cut short")
+        raise Unacceptable("is truncated")
 
 
 class Ahead:

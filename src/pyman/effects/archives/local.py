@@ -107,7 +107,7 @@ def _in_catalogues(name: str, folder: str) -> str | None:
                     if (wanted in line or name in line) and (digest := _digest_in(line, (f"/{wanted}", f"/{name}"))):
                         return digest
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            continue  # A spoilt cache knows nothing.
+            continue  # A damaged cache is empty.
     return None
 
 

@@ -48,7 +48,7 @@ def read_table(
     own = shipped_table()
     other = _parsed(_text_of(cache, source, may_ask=may_ask, web=web, clock=clock)) if source else None
     today = time.strftime("%Y-%m-%d", time.gmtime(clock()))
-    # One that says it is of a day to come would be the newest for ever.
+    # A table with a date in the future would stay the newest for ever.
     if other is None or other.made > today or (own is not None and other.made < own.made):
         return own
     return other
@@ -98,7 +98,7 @@ def _refresh(kept: KeptFile, source: str, web: Callable[[], Web] | None, now: fl
             parse_table(content.decode())
             kept.write(content, tag)
     except (NetworkError, ValueError):
-        # Tried again tomorrow: where this host cannot be reached, every command would wait for it.
+        # Retried tomorrow: if this host cannot be reached, every command would wait for it.
         kept.touch(now - A_WEEK + A_DAY)
         return
     kept.touch(now)

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     Enough = Callable[[Sequence[Build]], bool]
 
 _TASK = "list of builds"
-# A list of this size is read to its end whatever is asked: that costs nothing, and the next question is answered too.
+# A list of this size is always read to its end: that costs nothing, and answers the next request too.
 _SMALL = 1 << 20
-# More of them say nothing new.
+# More of them add nothing.
 _MOST_UNUSABLE = 100
 
 
@@ -273,7 +273,7 @@ def split_lines(pieces: Iterable[bytes], shown: str) -> Iterator[tuple[int, byte
                 yield number, line, True
         if len(rest) > _LONGEST_LINE or size > _LARGEST:
             raise BadAnswer(
-                f"the list of builds at {shown} is longer than any list of builds",
+                f"the list of builds at {shown} is too long for a list of builds",
                 hint="check the address of the mirror",
             )
     if rest.strip():
@@ -291,7 +291,7 @@ def no_list(source: Source, error: OSError) -> BadAnswer:
     """Return the error for a folder whose list cannot be read."""
     return BadAnswer(
         f"the mirror {source.name} has no {INDEX} that can be read: {error.strerror or error}",
-        hint=f"name the folder that holds {INDEX}, or its web address",
+        hint=f"give the folder that contains {INDEX}, or its web address",
     )
 
 

@@ -82,5 +82,5 @@ def ask(web: Web, url: str, tag: str, largest: int) -> tuple[bytes | None, str]:
         for piece in answer.pieces(decoded=True):
             content += piece
             if len(content) > largest:
-                raise BadAnswer(f"{url} is longer than what was asked for")
+                raise BadAnswer(f"{url} is longer than what was requested")
         return content, answer.tag

@@ -160,7 +160,7 @@ def _read_index(folder: str, sized: list[tuple[MirroredArchive, int]]) -> str:
         return merge_index(_text(path), sized, is_there)
     except WrongShape as error:
         raise PymanError(
-            f"{path} is not a list of builds: {error}", hint="name another folder, or fix it", code=NOT_A_MIRROR
+            f"{path} is not a list of builds: {error}", hint="choose another folder, or fix it", code=NOT_A_MIRROR
         ) from error
 
 

@@ -53,7 +53,7 @@ def published_cycles(
             cycles = parse_cycles(content.decode())
             kept.write(content, tag)
     except (NetworkError, ValueError):
-        # Asked again tomorrow: where this host cannot be reached, every command would wait for it.
+        # Retried tomorrow: if this host cannot be reached, every command would wait for it.
         pass
     kept.touch(clock())
     return cycles

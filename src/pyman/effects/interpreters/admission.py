@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 _MOST_LINKS = 40
 _PROGRAM = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-# On macOS whoever is in it is an administrator; Homebrew's folders belong to it.
+# On macOS its members are administrators; Homebrew's folders belong to it.
 _ADMIN = 80
 
 

@@ -97,14 +97,14 @@ def smoke_test(
     found, wanted = shown_release(facts.version, facts.variant), shown_release(expected, variant)
     if found != wanted or facts.implementation != expected.implementation:
         raise BrokenRuntime(
-            f"{tree_python} says that it is {found}, not {wanted}", hint="tell the maker of the archive"
+            f"{tree_python} reports that it is {found}, not {wanted}", hint="tell the maker of the archive"
         )
     real = os.path.realpath(tree)
     if facts.real_base_prefix != real:
-        raise BrokenRuntime(f"{tree_python} takes {facts.base_prefix} for its prefix, not {tree}", hint=_ANOTHER)
+        raise BrokenRuntime(f"{tree_python} reports the prefix {facts.base_prefix}, not {tree}", hint=_ANOTHER)
     if not os.path.realpath(facts.standard_library).startswith(f"{real}/"):
         raise BrokenRuntime(
-            f"{tree_python} uses the standard library {facts.standard_library}, which lies elsewhere", hint=_ANOTHER
+            f"{tree_python} uses the standard library {facts.standard_library}, which is elsewhere", hint=_ANOTHER
         )
     failures = read_failures(fields)
     if failures:
@@ -154,7 +154,7 @@ def _answer(
 
         if sys.platform == "darwin" and -status == signal.SIGKILL:
             hint = signing_hint(executable)
-        raise BrokenRuntime(f"{executable} was ended by the signal {signal.strsignal(-status) or -status}", hint=hint)
+        raise BrokenRuntime(f"{executable} was killed by the signal {signal.strsignal(-status) or -status}", hint=hint)
     if status:
         raise BrokenRuntime(f"{executable} ended with status {status}: {last or 'it printed nothing'}", hint=hint)
     raise BrokenRuntime(f"{executable} does not answer as a Python interpreter does", hint=hint)
@@ -236,7 +236,7 @@ def _known_facts(memory: str, identity: list[str]) -> InterpreterFacts | None:
 
 
 def _try_it(executable: str) -> str:
-    return f"see what `{executable} -I -c pass` says"
+    return f"check the output of `{executable} -I -c pass`"
 
 
 def _shortened(sentence: str) -> str:

@@ -76,7 +76,7 @@ def ask_external(executable: str, places: Places, *, named: bool = False) -> Ext
 
     _refuse_unknown(executable, implementation_at(executable))
     admission = Admission(places)
-    # Also where it was asked before: through the store it will be started.
+    # Also if it was checked before: it will be started through the store.
     admission.check(executable, named=named)
     facts = ask_once(executable, places.cache, admission, named=named)
     _refuse_unknown(executable, facts.implementation)
@@ -109,7 +109,7 @@ def _name_of_minor(prefix: str, version: Version) -> str:
     stable = os.path.join(above, f"python@{version.minor_name}")
     if os.path.realpath(stable) != os.path.realpath(prefix):
         raise Refused(
-            f"{prefix} will be another minor version than {version.minor_name} one day, so it was not adopted",
+            f"{prefix} will be upgraded to another minor version than {version.minor_name}, so it was not adopted",
             hint=f"run `brew install python@{version.minor_name}`, then adopt that",
         )
     return stable

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pyman.effects.places import Places
     from pyman.effects.transaction import Transaction
 
-CANNOT_BE_WRITTEN = "it cannot be written"
-NOT_RECORDED = "only a file of a project or a record of another user names it, and it is not recorded"
+CANNOT_BE_WRITTEN = "it is not writable"
+NOT_RECORDED = "it is not recorded: only a project file or a record of another user refers to it"
 
 
 @record
@@ -276,7 +276,7 @@ def cannot_hold_back(path: str, move: AliasMove, why: str) -> Refused:
 
 def _cannot_be_kept(follower: Follower, runtime: Runtime, error: PymanError) -> Refused:
     return Refused(
-        f"{follower.path} goes through the alias 3, and cannot be linked to {runtime.alias}: {error.message}",
+        f"{follower.path} uses the alias 3 and cannot be linked to {runtime.alias}: {error.message}",
         hint="recreate it, or `pyman forget` it",
         code=CANNOT_HOLD_BACK,
     )

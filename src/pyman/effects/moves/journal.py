@@ -113,7 +113,7 @@ def _reconcile(places: Places, store: Store, path: str, alias: str, target: Runt
     clean_up_own(follower.own, ("", "bin"))
     if target is None or follower.is_pinned or follower.obstacle:
         return
-    # What is ended here was begun by another: nobody waits to be told of it.
+    # This completes the work of another process, so there is nobody to report it to.
     with Part(), Transaction(places) as transaction:
         transaction.take(onto_alias(replace(follower, copies=()), alias, target.version, target.variant, target))
         _refresh_copies(transaction, follower, store, alias, target)

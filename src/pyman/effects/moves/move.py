@@ -375,7 +375,7 @@ def _what_can_be_done(move: AliasMove, after: Store) -> AliasMove:
     still_held, notes, others = list(move.still_held), list(move.notes), move.others
     for follower, reason in move.newly_held:
         if old is not None and old.path not in left:
-            blocked.append((follower, f"{reason}, and it cannot be held back on {old.release}, which is to go"))
+            blocked.append((follower, f"{reason}, and it cannot be held back on {old.release}, which is being removed"))
         elif (ready := _ready(follower, program)).obstacle:
             blocked.append((follower, f"{reason}, and it cannot be held back: {ready.obstacle}"))
         else:

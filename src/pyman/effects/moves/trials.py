@@ -134,12 +134,12 @@ class _Trials:
         if not follower.is_own:
             return TrialVerdict(note="not tried: it belongs to another user")
         if not follower.is_recorded:
-            return TrialVerdict(note="not tried: only a search has found it")
+            return TrialVerdict(note="not tried: only a search found it")
         if is_tracked(os.path.join(follower.place, FILE_NAME)):
             return TrialVerdict(note="not tried: it came with its Git repository")
         folder = trial.folder or project
         try:
-            # What runs is whatever lies there: what others could put there is theirs (design.md 6).
+            # The command runs what is in that folder, which others could have put there (design.md 6).
             places = (folder, f"{follower.place}/bin", _site_packages(follower, self._new.executable))
             why = next(filter(None, map(why_changeable, places)), "")
         except OSError as error:

@@ -217,7 +217,7 @@ def _without_doubles(site_packages: str, packages: list[Package], notes: list[st
         last = max(other, package, key=lambda one: _modified(f"{site_packages}/{one.folder}"))
         kept[package.normalized] = last
         notes.append(
-            f"{package.name} is there twice, as {other.version} and {package.version}: {last.version} is taken"
+            f"{package.name} is installed twice, as {other.version} and {package.version}; {last.version} is used"
         )
     return tuple(kept.values())
 
@@ -325,7 +325,7 @@ class Reader:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            # It would begin with all of them, and keep what nobody has asked for yet.
+            # `map` would read all of them at once, before they are needed.
             while together := tuple(islice(waiting, _TOGETHER)):
                 yield from pool.map(self.read, together)
 

@@ -1,4 +1,4 @@
-"""pip or uv at work: found where nobody but the user can have put them, started, listened to, and ended in time."""
+"""Running pip or uv: found where only the user can have put them, started, read from, and stopped in time."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def _further(
 
 def _failure(installer: Installer, status: int, output: str, blocking: tuple[str, ...]) -> CannotInstall:
     if status < 0:
-        return CannotInstall(f"{installer} was ended by signal {-status}", hint="run the same command again")
+        return CannotInstall(f"{installer} was killed by signal {-status}", hint="run the same command again")
     reason = failure_reason(output)
     if is_network_failure(output):
         return CannotInstall(

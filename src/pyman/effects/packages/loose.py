@@ -81,7 +81,7 @@ class LooseFiles:
                 for entry in found:
                     self._left -= 1
                     if entry.name == FILE_NAME or self._left <= 0:
-                        return []  # A venv, such as the one of the project, is imported by nobody.
+                        return []  # Nobody imports from a venv folder, such as the project's own.
                     if entry.name.endswith(_LIBRARY):
                         modules.append(entry.path)
                     elif entry.name.isidentifier() and entry.name not in _NEVER and _is_folder(entry):

@@ -55,7 +55,7 @@ def _can_start(path: str) -> bool:
     if not line.startswith(b"#!"):
         return True
     words = line[2:].split()
-    # A long or odd path stands behind `#!/bin/sh` and `exec`, and is not taken apart here.
+    # A long or unusual path follows `#!/bin/sh` and `exec`, and is not parsed here.
     return bool(words) and b"\0" not in words[0] and os.access(words[0], os.X_OK)
 
 

@@ -1,1 +1,1 @@
-"""The runtimes of the store: how they come, how they are tried, how they go."""
+"""The runtimes of the store: installing, testing and removing them."""

@@ -144,7 +144,7 @@ def _preview(
     for archive in sorted(archives, key=lambda archive: archive.subject):
         if archive.version is None:
             raise Refused(
-                f"what {os.path.basename(archive.path)} holds is known once it is unpacked",
+                f"the content of {os.path.basename(archive.path)} is not known until it is unpacked",
                 hint="give it the name that upstream gave it, or install it without `--dry-run`",
                 code=UNSUPPORTED,
             )
@@ -223,7 +223,7 @@ def _unpack(places: Places, archive: Archive, work: WorkFolder, observer: Observ
     held = release_name(inside.version, inside.variant)
     if version is not None and held != release_name(version, archive.variant):
         raise BrokenRuntime(
-            f"the archive {os.path.basename(archive.path)} holds {python_name(held)}, "
+            f"the archive {os.path.basename(archive.path)} contains {python_name(held)}, "
             f"not {release_name(version, archive.variant)}",
             hint="tell the operator of the mirror",
         )
@@ -329,7 +329,7 @@ def _give_name(work: WorkFolder, final: str, transaction: Transaction) -> None:
 def _exchange_back(tree: str, final: str) -> None:
     """Give the name back to what had it. Raises PymanError where the system refuses that: the new one keeps it."""
     if not exchange(tree, final):
-        raise PymanError(f"{final} is the new one: it could not be exchanged for the old one again")
+        raise PymanError(f"{final} is the new one: the old one could not be put back")
 
 
 def _write_manifest(tree: str, manifest: Manifest) -> None:
@@ -345,7 +345,7 @@ def _library(tree: str, version: Version) -> str:
         if os.path.exists(os.path.join(tree, library, STDLIB_MARK)):
             return library
     raise BrokenRuntime(
-        f"the archive holds no standard library lib/{name}",
+        f"the archive contains no standard library lib/{name}",
         hint=f"it is not an archive of {title(version.implementation)}",
     )
 
@@ -383,7 +383,7 @@ def repair_prefix(tree: str, final: str) -> None:
         for name in _names_in(f"{tree}/bin", "-config"):
             _adapt(f"{tree}/bin/{name}", adapted_script)
     except NotReadable as error:
-        raise IntegrityError(f"the runtime in {tree} is not one: {error}", hint="use another build") from None
+        raise IntegrityError(f"the Python in {tree} cannot be used: {error}", hint="use another build") from None
     except OSError as error:
         raise cannot_write(library, error) from error
 
@@ -428,7 +428,7 @@ def _standard_library(tree: str) -> str:
     found = [name for name in names if os.path.isfile(f"{tree}/lib/{name}/os.py")]
     if len(found) != 1:
         raise IntegrityError(
-            f"{tree} holds no standard library lib/python3.X",
+            f"{tree} contains no standard library lib/python3.X",
             hint="only archives in the layout of python-build-standalone, and those of PyPy, can be installed",
         )
     return f"{tree}/lib/{found[0]}"

@@ -1,4 +1,4 @@
-"""Managed runtimes in their folder: what was cut off is ended, what goes loses its name in one step."""
+"""Managed runtimes in their folder: interrupted work is completed, removal is atomic."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a new venv is born with, shared with the copies in the cache."""
+"""pip and setuptools of a new venv, shared with the copies in the cache."""

@@ -62,7 +62,7 @@ def _prepare(wheel: Wheel, folder: str, executable: str, version: Version, obser
     beginning = f".{key}.work-"
     for name in os.listdir(above):
         if name.startswith(beginning):
-            # Cut off: nobody works at it while we hold the lock, but an interpreter may still be compiling in it.
+            # Interrupted: no pyman uses it while we hold the lock, but an interpreter may still be compiling in it.
             with contextlib.suppress(OSError):
                 remove_tree(os.path.join(above, name))
     work = os.path.join(above, f"{beginning}{os.getpid()}-{os.urandom(3).hex()}")
@@ -295,7 +295,7 @@ def _wait(executable: str, process: subprocess.Popen[bytes], tree: str) -> None:
     try:
         _, error_output = process.communicate(timeout=_COMPILE_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise BrokenRuntime(f"{executable} compiled for more than {_COMPILE_SECONDS:g} seconds") from error
+        raise BrokenRuntime(f"{executable} did not finish compiling within {_COMPILE_SECONDS:g} seconds") from error
     # 1 is also how it says that one of the modules cannot be compiled.
     if process.returncode == 0 or (process.returncode == 1 and any(bytecode_of(tree))):
         return

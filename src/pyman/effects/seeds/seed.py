@@ -230,6 +230,6 @@ def _newest_that_fits(wheels: list[Wheel], name: str, target: SeedTarget, seeds:
             if fits(wheel, target.version):
                 return wheel
         except OSError:
-            continue  # Nobody can tell now; another time somebody may.
+            continue  # It is not known now; a later run may find out.
         record_unfit(known)
     return None

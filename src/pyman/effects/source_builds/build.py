@@ -1,4 +1,4 @@
-"""python-build at work: in a folder of the store's work in progress, in a process group of its own, with a log."""
+"""Running python-build: in a folder of the store's work in progress, in a process group of its own, with a log."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def build(what: SourceBuild, name: str, work: str, tree: str, places: Places, ob
     folder = os.path.join(work, _FOLDER)
     if any(letter.isspace() for letter in folder):
         raise Refused(
-            f"{TOOL} cannot build in {work}: it splits paths at blanks",
-            hint="choose a store without a blank in its path: `PYMAN_ROOT=/srv/pyman`",
+            f"{TOOL} cannot build in {work}: it splits paths at spaces",
+            hint="choose a store without a space in its path: `PYMAN_ROOT=/srv/pyman`",
         )
     for below in ("", f"/{WORK}", "/sources", "/definitions"):
         os.mkdir(folder + below, 0o700)

@@ -78,11 +78,11 @@ def find_engine(places: Places) -> Engine:
         if not all(search_path_outside(folder, places.cwd, places.home) for folder in folders):
             raise NotStarted(
                 f"{variable} names {path}, which was not started: it is in a project or a venv",
-                hint=f"unset {variable}, or set it to a program that lies elsewhere",
+                hint=f"unset {variable}, or set it to a program elsewhere",
             )
     named = places.environ.get(VARIABLE, "")
     if named and not os.path.isabs(named):
-        raise UsageError(f"{VARIABLE}={named} is not an absolute path", hint="name the program by its whole path")
+        raise UsageError(f"{VARIABLE}={named} is not an absolute path", hint="give the whole path of the program")
     on_path = find_on_path(TOOL, search_path)
     usual = [on_path] if on_path is not None else []
     refused: PymanError | None = None
@@ -99,12 +99,12 @@ def find_engine(places: Places) -> Engine:
     if named:
         raise NotFound(
             f"{VARIABLE}={named} is not a {TOOL} with its definitions",
-            hint="name `plugins/python-build/bin/python-build` in a clone of https://github.com/pyenv/pyenv",
+            hint="set it to `plugins/python-build/bin/python-build` in a clone of https://github.com/pyenv/pyenv",
             code=NO_PYTHON_BUILD,
         )
     raise NotFound(
         f"building from source needs {TOOL}, a part of pyenv, which is not installed",
-        hint="run `git clone https://github.com/pyenv/pyenv ~/.pyenv`, and the same command again",
+        hint="run `git clone https://github.com/pyenv/pyenv ~/.pyenv`, then run the same command again",
         code=NO_PYTHON_BUILD,
     )
 
@@ -127,7 +127,7 @@ def _engine(place: str, search_path: str, places: Places) -> Engine | None:
     if not is_usable or lies_in_project(own_folder(program), places.home):
         raise NotStarted(
             f"{program} was not started: it is in a project or a venv",
-            hint=f"install pyenv for the user, or set {VARIABLE} to a {TOOL} that lies elsewhere",
+            hint=f"install pyenv for the user, or set {VARIABLE} to a {TOOL} elsewhere",
         )
     for path in (program, definitions):
         refuse_changeable(path, program)

@@ -89,7 +89,7 @@ class Backup:
             with DeferredSignals():
                 self.journal.__enter__()
                 if not self.journal.is_written:
-                    self._observer.noted(f"{self.venv} is in {self.backup} until the new one is good")
+                    self._observer.noted(f"{self.venv} is in {self.backup} until the new one works")
                 self._move_away()
             return self
         except BaseException as error:
@@ -209,7 +209,7 @@ def parts_to_remove(venv: str, command: str, *, yes: bool) -> tuple[str, ...]:
         raise PymanError(f"{venv} cannot be read: {error}", hint="fix that, then run the same command again") from error
     if user_files:
         raise Refused(
-            f"{venv} holds files that are not part of a venv: {shown(user_files)}",
+            f"{venv} contains files that are not part of a venv: {shown(user_files)}",
             hint=f"`{command} --yes` removes only the venv's own files",
             code=OTHER_FILES,
         )
@@ -222,7 +222,7 @@ def refuse_what_holds_the_store(places: Places, venv: str) -> None:
     for what, path in (("your home folder", places.home), ("the store of pyman", places.root)):
         if f"{os.path.realpath(path)}/".startswith(folder):
             raise Refused(
-                f"{venv} holds {what}, {path}; nothing was changed",
+                f"{venv} contains {what}, {path}; nothing was changed",
                 hint=f"if that folder is not meant to be a venv, run `rm {as_word(f'{venv}/pyvenv.cfg')}`",
                 code=HOME,
             )
@@ -246,7 +246,7 @@ def refuse_what_cannot_move(venv: str, *, beside: bool = True) -> int:
     if beside and not os.access(folder, os.W_OK | os.X_OK):
         raise ReadOnly(
             f"{folder} cannot be written",
-            hint=f"make {folder} writable: the old venv is kept there until the new one is good",
+            hint=f"make {folder} writable: the old venv is kept there until the new one works",
         )
     return status.st_ino
 
@@ -263,10 +263,12 @@ def _cannot_move(venv: str, error: OSError) -> PymanError:
 
 
 def _mounted(venv: str) -> Refused:
-    return Refused(f"{venv} is a mount point and cannot be moved", hint="make the venv in a folder of it", code=MOUNT)
+    return Refused(
+        f"{venv} is a mount point and cannot be moved", hint="create the venv in a folder inside it", code=MOUNT
+    )
 
 
-# One process at a time changes a venv; the others wait, and are told for whom.
+# One process at a time changes a venv; the others wait, and say for which one.
 
 
 class VenvLock:

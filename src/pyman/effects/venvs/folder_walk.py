@@ -159,7 +159,7 @@ def _serve() -> None:
     import marshal
     import signal
 
-    # Whoever started this is told of Ctrl-C as well, and ends it.
+    # The parent process gets Ctrl-C as well, and ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         try:

@@ -180,7 +180,7 @@ def _why_not(home: str, mounts: Mounts) -> Refusal | None:
         return Refusal(home, ROOT)
     mount = mounts.covering(home)
     if mount is not None and mount.is_on_network:
-        return Refusal(home, NETWORK, mount.kind)  # No look at it is taken: it may never answer.
+        return Refusal(home, NETWORK, mount.kind)  # It is not accessed: it may never respond.
     real = os.path.realpath(home)
     if real == "/":
         return Refusal(home, ROOT)

@@ -383,7 +383,7 @@ class BaseReleases:
             if self._came_along(running.path, facts.folder):
                 return self._why_not(running.path)
         except OSError:
-            return None  # Somebody exchanges links while they are looked at.
+            return None  # Links are being replaced while they are read.
         if running.path not in self._told:
             self._told[running.path] = self._ask(running.path)
         return self._told[running.path]

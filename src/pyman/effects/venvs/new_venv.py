@@ -216,7 +216,7 @@ class NewVenv:
                 if _identity(os.lstat(folder.path)) == folder.identity:
                     os.rmdir(folder.path)
         except InTheWay as error:
-            return f"{self.path} stays: {error.strerror}"
+            return f"{self.path} was not removed: {error.strerror}"
         except OSError:
             pass  # A folder that somebody else uses already, or a disk that is gone: the first failure is told.
         finally:
@@ -256,12 +256,12 @@ class NewVenv:
                 code=EXISTS,
             )
         if is_mount_point(self.path):
-            return Refused(f"{self.path} is a mount point", hint="make the venv in a folder of it", code=MOUNT)
+            return Refused(f"{self.path} is a mount point", hint="create the venv in a folder inside it", code=MOUNT)
         if error.errno == errno.EXDEV:
             return cannot_rename(self.path)
         told = cannot_write(self.path, error)
         if isinstance(told, ReadOnly):
-            told.hint = "choose a folder that you may write to"
+            told.hint = "choose a folder that you can write to"
         return told
 
 
@@ -317,7 +317,10 @@ def _is_same(status: os.stat_result, folder: int) -> bool:
 
 
 def _exchanged(path: str) -> Changed:
-    return Changed(f"{path} was replaced by another process while it was created", hint="choose a folder of your own")
+    return Changed(
+        f"{path} was replaced by another process while it was created",
+        hint="choose a folder that only you can write to",
+    )
 
 
 def _is_here(path: str) -> bool:

@@ -172,7 +172,7 @@ class _Reading:
             self.problems.append(Problem(path, why(error)))
             return Settings({})
         if b"\0" in content or b"=" not in content:
-            self.problems.append(Problem(path, "it holds no settings"))
+            self.problems.append(Problem(path, "it contains no settings"))
         elif not _is_utf8(content):
             self.problems.append(Problem(path, "it is not UTF-8 text, and no Python starts with it"))
         return parse_pyvenv_cfg(content.decode("utf-8", "surrogateescape"))

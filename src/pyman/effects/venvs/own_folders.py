@@ -94,7 +94,7 @@ def leads_elsewhere(path: str, folder: str, command: str) -> Refused:
     from pyman.core.escape import as_word
 
     return Refused(
-        f"{path} leads to another folder, {folder}; nothing was changed",
+        f"{path} points to another folder, {folder}; nothing was changed",
         hint=f"if you mean that one, run `pyman {command} {as_word(folder)}`",
         code=LEADS_ELSEWHERE,
     )

@@ -96,7 +96,7 @@ def recover_here(places: Places, venv: str) -> Entry | None:
             raise being_made(venv)
     if is_there(path):
         raise Refused(
-            f"{path} is not a file of pyman's", hint="move it away, then run the same command again", code=NOT_OURS
+            f"{path} is not a pyman file", hint="move it away, then run the same command again", code=NOT_OURS
         )
     return None
 
@@ -375,7 +375,7 @@ def _expect(folder: str, inode: int) -> None:
 def _refuse_user_files(folder: str, names: Iterable[str]) -> None:
     found = tuple(names)
     if found:
-        raise InTheWay(folder, f"it also holds {shown(found)}, which pyman did not put there")
+        raise InTheWay(folder, f"it also contains {shown(found)}, which pyman did not put there")
 
 
 def shown(names: tuple[str, ...]) -> str:
@@ -438,7 +438,9 @@ def restore_work_folder(path: str) -> str:
     """Give the whole venv in a folder for work the name that it had, and return that. Raises Refused and PymanError."""
     found = _look_at(path)
     if found.venv is None:
-        raise Refused(f"{path} does not hold a whole venv", hint=f"list what is in it: `ls -A {path}`", code=NOT_WHOLE)
+        raise Refused(
+            f"{path} does not contain a complete venv", hint=f"list what is in it: `ls -A {path}`", code=NOT_WHOLE
+        )
     if found.uid != os.geteuid():
         raise Refused(f"{path} belongs to another user", hint="ask its owner to run pyman", code=NOT_YOURS)
     if os.path.lexists(found.venv):

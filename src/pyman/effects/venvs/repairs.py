@@ -200,7 +200,7 @@ def _not_trusted(path: str, reason: str) -> Refused:
 
     return Refused(
         f"{path} {reason}, so what it says was repaired cannot be trusted",
-        hint=f"look at it, then run `rm -r {as_word(path)}`; earlier repairs can then no longer be undone",
+        hint=f"inspect it, then run `rm -r {as_word(path)}`; earlier repairs can then no longer be undone",
         code=UNSAFE_FOLDER,
     )
 

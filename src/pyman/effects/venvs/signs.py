@@ -1,4 +1,4 @@
-"""Signs of life of a venv: what its use has left in its folder, and the processes that run in it (core/last_use.py)."""
+"""Signs that a venv is used: what its use left in its folder, and the processes that run in it (core/last_use.py)."""
 
 from __future__ import annotations
 

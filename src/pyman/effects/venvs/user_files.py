@@ -225,8 +225,8 @@ def read_own_pip_conf(venv: VenvFolder) -> tuple[bytes, PipConf] | None:
 
 def _refused(path: str, why: str) -> Refused:
     return Refused(
-        f"{path} says where packages come from, and cannot be followed: {why}",
-        hint="replace it with a regular file that says it, or move it away, then run the same command again",
+        f"{path} configures where packages come from, and pyman cannot use it: {why}",
+        hint="replace it with a regular file that can be read, or move it away, then run the same command again",
         code=PIP_CONF,
     )
 

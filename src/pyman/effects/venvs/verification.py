@@ -47,7 +47,7 @@ def verify(step: Verify, places: Places) -> None:
         runs, wanted = shown_release(facts.version, facts.variant), shown_release(step.version, step.variant)
         raise BrokenRuntime(f"{base} is {runs}, not {wanted}", hint=_RUNTIME)
     if facts.real_base_prefix != prefix:
-        raise BrokenRuntime(f"{base} takes {facts.base_prefix} for its prefix, not {prefix}", hint=_RUNTIME)
+        raise BrokenRuntime(f"{base} reports the prefix {facts.base_prefix}, not {prefix}", hint=_RUNTIME)
     if not os.path.realpath(facts.standard_library).startswith(prefix.rstrip("/") + "/"):
         raise BrokenRuntime(
             f"{base} uses the standard library {facts.standard_library}, which is not in {prefix}", hint=_RUNTIME
@@ -67,7 +67,7 @@ def _read_back(step: Verify) -> str:
     if real.startswith(prefix.rstrip("/") + "/"):
         return real
     if os.path.dirname(real) != os.path.realpath(os.path.dirname(python)):
-        raise BrokenRuntime(f"{python} leads to {real}, which is not in {prefix}", hint=_SOMEBODY)
+        raise BrokenRuntime(f"{python} points to {real}, which is not in {prefix}", hint=_SOMEBODY)
     if is_script(real):
         raise BrokenRuntime(f"{python} is a script, so it is not started", hint="inspect it first")
     import filecmp

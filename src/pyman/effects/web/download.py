@@ -188,7 +188,7 @@ def _check_in_place(build: Build) -> str:
     return build.url
 
 
-# Filling a part from the web: going on where the last attempt stopped, and noticing what is no archive.
+# Completing a partial download: continuing where the last attempt stopped, and detecting what is not an archive.
 
 # A hundred times what any build has.
 _LARGEST = 8 << 30
@@ -248,7 +248,7 @@ class Receiver:
         else:
             what = f"has the sha256 {part.sha256}, and its list says {build.sha256}"
         return IntegrityError(
-            f"{shown} is not what it should be: it {what}",
+            f"{shown} does not match the list of builds: it {what}",
             hint="try again later; if that does not help, tell the operator of the mirror",
         )
 
@@ -287,7 +287,7 @@ class Receiver:
         elif answer.status == 206 and part.size:
             if not answer.headers.get("content-range", "").startswith(f"bytes {part.size}-"):
                 part.restart()
-                raise PassingError(f"{without_secrets(url)} continues at another place than requested")
+                raise PassingError(f"{without_secrets(url)} continues at another offset than requested")
             part.resumed = True
         else:
             raise NetworkError(f"{without_secrets(url)} answered HTTP {answer.status} to a plain request")
@@ -354,7 +354,7 @@ class Part:
         except OSError:
             if not os.path.lexists(self._path):
                 raise
-        # A link, a fifo: somebody's joke, in the place of a file of ours.
+        # A link or a fifo in place of our file.
         os.unlink(self._path)
         return os.open(self._path, _FLAGS | os.O_EXCL, 0o600)
 

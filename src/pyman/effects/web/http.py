@@ -113,7 +113,9 @@ class Web:
         except ValueError:
             seconds = 0.0
         if not 0 < seconds < 1e6:
-            raise UsageError(f"PYMAN_HTTP_TIMEOUT is {text!r}", hint="give it a number of seconds above 0")
+            raise UsageError(
+                f"PYMAN_HTTP_TIMEOUT cannot be {text!r}", hint="set it to a number of seconds greater than 0"
+            )
         return seconds
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
@@ -140,7 +142,7 @@ class Web:
                         hint="what is downloaded without https could be changed in transit; tell its operator",
                     )
                 request = following
-        raise NetworkError(f"{without_secrets(url)} redirects in circles", hint="tell its operator")
+        raise NetworkError(f"{without_secrets(url)} redirects in a loop", hint="tell its operator")
 
     def _login(self, request: httpx.Request) -> Any:
         """User and password for one server; what stands in its address goes before what netrc has for its name."""
@@ -166,7 +168,7 @@ class Web:
         """
         left = list(urls)
         failed = 0
-        last: NetworkError = BadAnswer(f"there is no address for {task}")
+        last: NetworkError = BadAnswer(f"no address is known for {task}")
         unreached: NetworkError | None = None
         for number in range(_MOST_ROUNDS):
             before = progress()
@@ -330,13 +332,13 @@ class Failures:
 
         host = host_of(self._url)
         if isinstance(error, httpx.ConnectTimeout):
-            # Not in passing: somebody drops our packets, and another ten seconds would not help.
-            raise NetworkError(f"{host} cannot be reached: no answer in time", hint=REACHABLE) from error
+            # Not temporary: packets are being dropped, and another ten seconds would not help.
+            raise NetworkError(f"{host} cannot be reached: timed out", hint=REACHABLE) from error
         if isinstance(error, httpx.TimeoutException):
             raise UnreachableError(f"{host} sent nothing for {self._silence:g} seconds") from error
         if isinstance(error, httpx.ProxyError):
             raise NetworkError(
-                f"the proxy does not lead to {host}: {_reason(error)}", hint="check HTTPS_PROXY and NO_PROXY"
+                f"the proxy does not reach {host}: {_reason(error)}", hint="check HTTPS_PROXY and NO_PROXY"
             ) from error
         if isinstance(error, httpx.ConnectError):
             if "CERTIFICATE" in str(error).upper():
@@ -422,13 +424,13 @@ def trusted(environ: Mapping[str, str]) -> ssl.SSLContext:
                 context.load_verify_locations(cafile=path)
         except (OSError, ssl.SSLError) as error:
             raise UsageError(
-                f"{name} names {path}, which holds no certificates: {error.strerror or error}",
-                hint=f"correct {name}, or unset it to trust what the system trusts",
+                f"{name} is {path}, which contains no certificates: {error.strerror or error}",
+                hint=f"correct {name}, or unset it to use the certificates of the system",
             ) from error
     return context
 
 
-# Questions that nobody waits for are not asked again soon after they failed: each would cost the patience again.
+# Requests that are not essential are not repeated soon after they failed: each would wait for the time limit again.
 
 _LONG_ENOUGH = 600.0
 
