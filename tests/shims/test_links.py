@@ -65,7 +65,7 @@ def test_a_name_that_is_taken_is_left_and_named(machine):
     folder.mkdir()
     (folder / f"python{MINOR}").write_text("mine")
     told = machine.pyman("shims", "--link", "own bin", cwd=machine.path)
-    assert f"kept {folder}/python{MINOR}: it is pyman did not create it" in told.err
+    assert f"kept {folder}/python{MINOR}: pyman did not create it" in told.err
     assert f"{folder} is not on PATH" in told.err
     assert (folder / f"python{MINOR}").read_text() == "mine"
     machine.pyman("shims", "--unlink")
