@@ -41,6 +41,11 @@ def imported(source: bytes) -> dict:
         ("/install /install/lib /usr/lib", "{} {}/lib /usr/lib"),
         ("/install/lib /installed /install", "{}/lib /installed {}"),
         ("/install/", "{}/"),
+        (
+            "/install/share/zoneinfo:/install/lib/zoneinfo:/etc/zoneinfo",
+            "{}/share/zoneinfo:{}/lib/zoneinfo:/etc/zoneinfo",
+        ),
+        ("/usr/lib:/install/lib", "/usr/lib:/install/lib"),
         ("", ""),
         ("/installed/lib", "/installed/lib"),
         ("/usr/bin/install -c", "/usr/bin/install -c"),

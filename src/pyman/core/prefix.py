@@ -43,10 +43,12 @@ _NAMES_OF_PROGRAMS = (
 def _adapt(name, value, prefix, first_there):
     """Return what a variable is on the machine of the user; `first_there` chooses among names of programs."""
     if value.startswith("/install"):
-        words = value.split(" ")
-        if (words[0] + "/").startswith("/install/"):
-            moved = [prefix + word[8:] if (word + "/").startswith("/install/") else word for word in words]
-            value = " ".join(moved)
+        words = [word.split(":") for word in value.split(" ")]
+        if (words[0][0] + "/").startswith("/install/"):
+            value = " ".join(
+                ":".join(prefix + part[8:] if (part + "/").startswith("/install/") else part for part in word)
+                for word in words
+            )
     if name == "CONFIG_ARGS":
         return value
     if "-isysroot" in value or "/tools/" in value or "-fdebug-default" in value or "-Werror=unguarded" in value:
