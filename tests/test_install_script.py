@@ -14,7 +14,7 @@ import tomllib
 import pytest
 from packaging.requirements import Requirement
 
-from stage.mirror import mirror_folder, shared_folder
+from stage.mirror import MINOR, NEW, OLD, mirror_folder, shared_folder
 from stage.pyz import build_pyz, build_wheel, builder
 from stage.server import Server, stall
 
@@ -149,7 +149,7 @@ def test_help_changes_nothing(person, words, said):
     assert person.everything() == []
 
 
-@pytest.mark.parametrize("words", [["--nonsense"], ["--python"], ["--uninstall", "3.13"]])
+@pytest.mark.parametrize("words", [["--nonsense"], ["--python"], ["--uninstall", MINOR]])
 def test_wrong_words(person, words):
     result = person.install(*words)
     assert result.returncode == 2
@@ -257,18 +257,18 @@ def test_the_launcher_survives_its_python_and_install_mends_it(installed):
     command = result.stderr.partition("repair it with `")[2].partition("`;")[0]
     # And the whole set-up: a Python from upstream, here a mirror, shims and a venv to show it.
     mended = subprocess.run(
-        ["/bin/sh", "-c", f"{command} --python {sys.executable} 3.13"],
+        ["/bin/sh", "-c", f"{command} --python {sys.executable} {MINOR}"],
         env=installed.environment | {"PYMAN_MIRROR": mirror}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert mended.returncode == 0, mended.stderr
     assert installed.pyman("--version").returncode == 0
-    assert "Python 3.13.15 is installed" in mended.stdout
-    assert demo(installed) == ("3.13.15", f"{installed.root}/runtimes/3.13/bin")
+    assert f"Python {NEW} is installed" in mended.stdout
+    assert demo(installed) == (NEW, f"{installed.root}/runtimes/{MINOR}/bin")
     shim = subprocess.run(
-        [f"{installed.root}/shims/python3.13", "-V"], env=installed.environment, capture_output=True, text=True,
+        [f"{installed.root}/shims/python{MINOR}", "-V"], env=installed.environment, capture_output=True, text=True,
         check=True,
     )  # fmt: skip
-    assert shim.stdout == "Python 3.13.15\n"
+    assert shim.stdout == f"Python {NEW}\n"
 
 
 def test_a_python_of_another_minor_in_its_place_is_told(installed):
@@ -532,7 +532,7 @@ def test_it_updates_and_uninstalls_itself(person, tmp_path):
 
 
 def test_for_every_user_it_installs_no_python(person):
-    result = person.install("--system", "3.13")
+    result = person.install("--system", MINOR)
     assert result.returncode == 2
     assert "--system takes no Python" in result.stderr
 
@@ -606,18 +606,18 @@ def only_archive(folder, *, sums):
 def test_a_python_is_fetched_from_a_mirror_and_kept_by_upgrades(person):
     result = person.install(PYMAN_MIRROR=mirror_folder())
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "downloading cpython-3.13.15+20261001" in result.stdout
+    assert f"downloading cpython-{NEW}+" in result.stdout
     assert person.pyman("--version").returncode == 0
-    assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python3.13")
+    assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python{MINOR}")
     before = app_of(person)
     # It stays on its own Python, so that the user may remove every other, shims on PATH or not.
-    assert person.pyman("install", "3.13", PYMAN_MIRROR=mirror_folder()).returncode == 0
+    assert person.pyman("install", MINOR, PYMAN_MIRROR=mirror_folder()).returncode == 0
     again = person.install(PATH=f"{person.root}/shims:{person.tools}")
     assert again.returncode == 0, again.stderr
     assert "downloading" not in again.stdout
     assert not os.path.exists(before)
-    assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python3.13")
-    removed = person.pyman("uninstall", "3.13.15")
+    assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python{MINOR}")
+    removed = person.pyman("uninstall", NEW)
     assert (removed.returncode, removed.stderr) == (0, "")
     assert person.pyman("--version").returncode == 0
     gone = person.install("--uninstall")
@@ -637,7 +637,7 @@ def mirror_of(folder, release):
 
 def test_self_update_replaces_the_outdated_python_that_install_sh_fetched(person, tmp_path):
     """On the release of the mirror of then; the next mirror has a newer one."""
-    assert person.install(PYMAN_MIRROR=str(mirror_of(tmp_path / "then", "3.13.5"))).returncode == 0
+    assert person.install(PYMAN_MIRROR=str(mirror_of(tmp_path / "then", OLD))).returncode == 0
     (tmp_path / "releases").mkdir()
     (tmp_path / "releases/SHA256SUMS").write_text("")
     first = app_of(person)
@@ -648,12 +648,14 @@ def test_self_update_replaces_the_outdated_python_that_install_sh_fetched(person
         done = person.pyman("self", "update", "--json", **asked)
         assert json.loads(done.stdout)["changed"] == json.loads(planned.stdout)["changed"] == [f"{person.root}/app"]
         assert app_of(person) != first
-        assert os.path.realpath(f"{person.root}/app/bin/python").startswith(f"{app_of(person)}/python/bin/python3.13")
+        assert os.path.realpath(f"{person.root}/app/bin/python").startswith(
+            f"{app_of(person)}/python/bin/python{MINOR}"
+        )
         version = "import platform; print(platform.python_version())"
         run = subprocess.run(
             [f"{person.root}/app/bin/python", "-c", version], capture_output=True, text=True, check=True
         )
-        assert run.stdout == "3.13.15\n"
+        assert run.stdout == f"{NEW}\n"
         # What ran went on in the old environment, which goes with the next update.
         again = person.pyman("self", "update", **asked)
         assert (again.returncode, "newest release" in again.stdout) == (0, True)
@@ -663,12 +665,12 @@ def test_self_update_replaces_the_outdated_python_that_install_sh_fetched(person
 
 
 def test_an_update_of_pymans_python_that_fails_changes_nothing(person, tmp_path):
-    assert person.install(PYMAN_MIRROR=str(mirror_of(tmp_path / "then", "3.13.5"))).returncode == 0
+    assert person.install(PYMAN_MIRROR=str(mirror_of(tmp_path / "then", OLD))).returncode == 0
 
     def tree():
         return [path for path in person.everything() if path.startswith(f"{person.root}/app")]
 
-    mirror, before = mirror_of(tmp_path / "bad", "3.13.15"), tree()
+    mirror, before = mirror_of(tmp_path / "bad", NEW), tree()
     busy = f"{person.root}/.installing"
     os.mkdir(busy)
     with open(f"{busy}/process", "w", encoding="utf-8") as file:
@@ -690,7 +692,7 @@ def test_a_python_is_fetched_over_http_and_refused_by_its_hash(person):
     with Server(mirror) as server:
         result = person.install(PYMAN_MIRROR=server.url)
     assert result.returncode == 1
-    assert "downloading cpython-3.13.15+20261001" in result.stdout
+    assert f"downloading cpython-{NEW}+" in result.stdout
     assert "it was not used" in result.stderr
     assert not os.path.exists(person.root)
 
@@ -739,7 +741,7 @@ def test_offline_nothing_is_fetched(person):
 
 def test_uninstalling_says_what_it_keeps(installed):
     shutil.rmtree(f"{installed.root}/runtimes", ignore_errors=True)
-    os.makedirs(f"{installed.root}/runtimes/3.13.5")
+    os.makedirs(f"{installed.root}/runtimes/{OLD}")
     os.makedirs(f"{installed.root}/shims", exist_ok=True)
     shutil.copy(f"{CHECKOUT}/shims/python", f"{installed.root}/shims/python")
     if not os.path.lexists(f"{installed.root}/shims/pip"):
@@ -748,14 +750,14 @@ def test_uninstalling_says_what_it_keeps(installed):
         file.write("#!/bin/sh\n")
     result = installed.install("--uninstall")
     assert result.returncode == 0, result.stderr
-    assert f"kept: the Pythons in {installed.root}/runtimes, which venvs may use: 3.13.5" in result.stdout
+    assert f"kept: the Pythons in {installed.root}/runtimes, which venvs may use: {OLD}" in result.stdout
     assert "kept: files in " in result.stdout
     assert not os.path.exists(installed.launcher)
     assert not os.path.exists(f"{installed.home}/.cache/pyman")
     assert os.listdir(f"{installed.root}/shims") == ["mine"]
     left = {os.path.relpath(path, installed.root) for path in installed.everything() if path.startswith(installed.root)}
-    assert left - {"mounts"} == {".", "runtimes", "runtimes/3.13.5", "shims", "shims/mine"}
+    assert left - {"mounts"} == {".", "runtimes", f"runtimes/{OLD}", "shims", "shims/mine"}
     os.rename(f"{installed.root}/shims", f"{installed.folder}/away")
-    os.rmdir(f"{installed.root}/runtimes/3.13.5")
+    os.rmdir(f"{installed.root}/runtimes/{OLD}")
     assert installed.install("--uninstall").returncode == 0
     assert not os.path.exists(installed.root)

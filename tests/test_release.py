@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, mirror_folder
 from stage.package_index import PackageIndex
 from stage.pyz import CHECKOUT, builder
 from stage.server import Server
@@ -197,10 +197,10 @@ WAYS = [by_pip, by_wheelhouse, by_pipx, by_uv, by_pyz, by_script, by_script_with
 def use(person, pyman):
     """Install a Python, make a venv, look at it, run what shims run, complete a word; then remove both again."""
     run = person.run
-    run(pyman, "install", "3.13", "--quiet")
-    run(pyman, "venv", person.work / ".venv", "-p", "3.13", "--quiet")
+    run(pyman, "install", MINOR, "--quiet")
+    run(pyman, "venv", person.work / ".venv", "-p", MINOR, "--quiet")
     assert json.loads(run(pyman, "doctor", person.work, "--json"))["findings"] == []
-    run(pyman, "use", "--global", "3.13")
+    run(pyman, "use", "--global", MINOR)
     shims = person.home / ".local/share/pyman/shims"
     assert run(shims / "python", "-c", "import sys; print(sys.version_info[1])") == "13"
     init = f'eval "$({pyman} init bash)"; command -v python; complete -p pyman'

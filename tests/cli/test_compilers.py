@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from stage.home import Home
-from stage.mirror import copy_of_tree
+from stage.mirror import MINOR, OLD, copy_of_tree
 from stage.mirrors import Mirror
 from stage.upstream import like_upstream
 from stage.venvs import write
 
-RELEASE = "3.13.5"
 CLANG = os.environ.get("PYMAN_TEST_CLANG") or shutil.which("clang")
 COMPILERS = {
     "only gcc": {"gcc": shutil.which("gcc"), "g++": shutil.which("g++")},
@@ -65,16 +64,16 @@ PROJECTS = {
 def home(tmp_path_factory):
     """A home with a runtime from an archive like upstream's, and a venv with what builds extensions."""
     folder = tmp_path_factory.mktemp("compilers")
-    tree = copy_of_tree(RELEASE, str(folder / "python"))
+    tree = copy_of_tree(OLD, str(folder / "python"))
     like_upstream(tree)
     archive = folder / "python.tar.gz"
     with tarfile.open(archive, "w:gz", compresslevel=1) as packed:
         packed.add(tree, "python")
     mirror = Mirror(folder / "mirror")
-    mirror.add(RELEASE, archive.read_bytes())
+    mirror.add(OLD, archive.read_bytes())
     home = Home(folder, mirror.path)
-    home.pyman("install", "3.13")
-    home.pyman("venv", "env", "-p", "3.13")
+    home.pyman("install", MINOR)
+    home.pyman("venv", "env", "-p", MINOR)
     done = pip(home, "setuptools", "cython", "cffi", "meson-python", "ninja", path="/usr/bin:/bin")
     if done.returncode != 0:
         pytest.skip(f"the package index cannot be reached: {done.stderr[-200:]}")
@@ -131,7 +130,7 @@ def test_what_python_config_says_is_understood(home, tmp_path, there):
     program = next(iter(COMPILERS[there].values()))
     if not program:
         pytest.skip(f"{there}: this machine does not have it")
-    config = home.runtimes / "3.13/bin/python3-config"
+    config = home.runtimes / f"{MINOR}/bin/python3-config"
     flags = home.run(config, "--cflags", "--ldflags").split()
     (tmp_path / "built.c").write_text(MODULE)
     out = tmp_path / f"built{home.run(config, '--extension-suffix').strip()}"

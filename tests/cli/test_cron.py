@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from stage.home import Home, installed_once
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, NEW, OLD, mirror_folder
 from stage.pyz import build_pyz, build_wheel
 
 USER = "pyman-cron-test"
-OLD, NEW = "3.13.5", "3.13.15"
 _MOST = 150.0
 """Seconds: cron looks once a minute."""
 
@@ -56,7 +55,7 @@ def test_cron_runs_the_upkeep(cron, user, tmp_path):
     home.runtimes.mkdir(parents=True)
     # No hard links to what all tests share: the user is to own them.
     shutil.copytree(installed_once(OLD), home.runtimes / OLD, symlinks=True)
-    for alias, target in (("3.13", OLD), ("3", "3.13")):
+    for alias, target in ((MINOR, OLD), ("3", MINOR)):
         (home.runtimes / alias).symlink_to(target)
     program = home.path / "py man.pyz"
     build_pyz(program, build_wheel(tmp_path))
@@ -79,8 +78,8 @@ def test_cron_runs_the_upkeep(cron, user, tmp_path):
     while not is_done(home) and time.monotonic() < deadline:
         time.sleep(0.5)
     told = call(*start, "schedule", cwd="/")
-    assert f"3.13: {OLD} -> {NEW}" in told
-    assert os.readlink(home.runtimes / "3.13") == NEW
+    assert f"{MINOR}: {OLD} -> {NEW}" in told
+    assert os.readlink(home.runtimes / MINOR) == NEW
 
 
 def is_done(home):

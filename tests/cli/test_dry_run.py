@@ -10,9 +10,7 @@ import pytest
 
 from pyman.cli.commands import COMMANDS
 from stage.home import Home, installed_once
-from stage.mirror import archive_path, mirror_folder
-
-OLD, NEW, OTHER = "3.13.5", "3.13.15", "3.11.2"
+from stage.mirror import MINOR, NEW, OLD, OTHER, OTHER_MINOR, archive_path, mirror_folder
 
 
 def old(home):
@@ -35,7 +33,7 @@ def unused(home):
 def held(home):
     """A hold at the older one."""
     two(home)
-    home.pyman("hold", "3.13", OLD)
+    home.pyman("hold", MINOR, OLD)
 
 
 def pinned(home):
@@ -53,7 +51,7 @@ def minors(home):
 def stale(home):
     """A venv that names a patch release although nothing pins it, and one that is gone."""
     two(home)
-    home.run(home.runtimes / OLD / "bin/python3.13", "-m", "venv", "--without-pip", "stale")
+    home.run(home.runtimes / OLD / f"bin/python{MINOR}", "-m", "venv", "--without-pip", "stale")
     home.pyman("register", "stale")
     shutil.copytree(home.project / "v", home.project / "gone", symlinks=True)
     home.pyman("register", "gone")
@@ -101,28 +99,28 @@ def scheduled(home):
 
 def chosen(home):
     two(home)
-    home.pyman("use", "3.13")
-    home.pyman("use", "--global", "3.13")
+    home.pyman("use", MINOR)
+    home.pyman("use", "--global", MINOR)
 
 
 CASES = [
-    (old, "install 3.13"),
-    (old, "install 3.11 3.13"),
-    (old, "install --default 3.11"),
-    (old, "install 3.13.5"),
-    (old, "install --force 3.13.5"),
+    (old, f"install {MINOR}"),
+    (old, f"install {OTHER_MINOR} {MINOR}"),
+    (old, f"install --default {OTHER_MINOR}"),
+    (old, f"install {OLD}"),
+    (old, f"install --force {OLD}"),
     (old, "install 3.99"),
     (old, "install --from {archive}"),
     (old, "upgrade"),
     (old, "upgrade --prune"),
     (two, "upgrade"),
-    (two, "hold 3.13"),
-    (two, f"hold 3.13 {OLD}"),
+    (two, f"hold {MINOR}"),
+    (two, f"hold {MINOR} {OLD}"),
     (two, "hold 3.99"),
-    (held, "unhold 3.13"),
-    (two, "unhold 3.13"),
-    (two, "rollback 3.13"),
-    (old, "rollback 3.13"),
+    (held, f"unhold {MINOR}"),
+    (two, f"unhold {MINOR}"),
+    (two, f"rollback {MINOR}"),
+    (old, f"rollback {MINOR}"),
     (unused, "prune"),
     (pinned, "prune"),
     (unused, f"uninstall {OLD}"),
@@ -139,7 +137,7 @@ CASES = [
     (two, "forget nothing"),
     (two, "venv --without-pip w"),
     (two, "venv w --pin"),
-    (old, "venv -p 3.11 --without-pip w"),
+    (old, f"venv -p {OTHER_MINOR} --without-pip w"),
     (two, "venv -p 3.99 w"),
     (two, "venv v"),
     (two, "venv --clear v"),
@@ -148,24 +146,24 @@ CASES = [
     (two, "pin v"),
     (two, "pin v 3.12.1"),
     (pinned, "follow v"),
-    (two, "use 3.11"),
-    (two, "use --global 3.13"),
-    (minors, "use --global 3.11"),
+    (two, f"use {OTHER_MINOR}"),
+    (two, f"use --global {MINOR}"),
+    (minors, f"use --global {OTHER_MINOR}"),
     (chosen, "use --unset"),
     (chosen, "use --global --unset"),
     (chosen, "local --unset"),
     (two, "use --unset"),
-    (two, "local 3.11"),
-    (two, "global 3.11"),
+    (two, f"local {OTHER_MINOR}"),
+    (two, f"global {OTHER_MINOR}"),
     (two, "shims"),
     (two, "shims --link"),
     (two, "report --html page.html"),
     (two, "rehash"),
-    (two, "mirror ../mirror 3.13"),
+    (two, f"mirror ../mirror {MINOR}"),
     (two, "cache clean"),
     (two, "self update"),
     (two, "self uninstall"),
-    (minors, "rebuild v -p 3.11"),
+    (minors, f"rebuild v -p {OTHER_MINOR}"),
     (two, "rebuild v"),
     (two, "rebuild v --force"),
     (scheduled, "schedule daily --with systemd"),
@@ -231,7 +229,7 @@ def test_it_needs_no_yes_and_names_the_one_that_the_run_will_need(home, world, w
 
 def test_people_are_told_that_nothing_was_done(home):
     minors(home)
-    for words in (f"uninstall {OTHER}", "hold 3.13", "venv w", "prune"):
+    for words in (f"uninstall {OTHER}", f"hold {MINOR}", "venv w", "prune"):
         told = home.pyman(*words.split(), "--dry-run")
         assert "would" in told.out or "nothing" in told.out, told
         assert told.err.endswith("dry run: nothing was changed\n")

@@ -12,10 +12,8 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 
-from stage.mirror import runtime_tree
+from stage.mirror import MINOR, NEW, OTHER, OTHER_MINOR, runtime_tree
 from stage.rebuilding import (
-    NEW,
-    OLD,
     Bench,
     commit_project,
     compiled_wheels,
@@ -59,9 +57,9 @@ def unchanged(venv):
 
 
 def make(bench, creator, venv):
-    python = bench.home.runtimes / "3.13/bin/python3.13"
+    python = bench.home.runtimes / f"{MINOR}/bin/python{MINOR}"
     if creator == "pyman":
-        bench.home.pyman("venv", venv, "-p", "3.13", "-q")
+        bench.home.pyman("venv", venv, "-p", MINOR, "-q")
     elif creator == "venv":
         bench.home.run(python, "-m", "venv", venv)
     elif creator == "virtualenv":
@@ -95,7 +93,7 @@ def test_every_kind_of_package_is_back_there_and_back_again(bench, creator, uv, 
         "versioned": "0.1",
     }
     bench.with_uv(uv)
-    for minor, request, release in (("3.13", "3.11", OLD), ("3.11", "3.13", NEW)):
+    for minor, request, release in ((MINOR, OTHER_MINOR, OTHER), (OTHER_MINOR, MINOR, NEW)):
         element = {
             "path": str(venv),
             "packages": len(before),
@@ -106,7 +104,7 @@ def test_every_kind_of_package_is_back_there_and_back_again(bench, creator, uv, 
         }
         answer = bench.rebuild(venv, "-p", request)
         assert answer["failed"] == []
-        assert answer["rebuilt"] == [{**element, "from": {"3.13": NEW, "3.11": OLD}[minor], "to": release}]
+        assert answer["rebuilt"] == [{**element, "from": {MINOR: NEW, OTHER_MINOR: OTHER}[minor], "to": release}]
         assert bench.minor(venv) == request
         assert bench.packages(venv) == before
         assert requested(venv) == marks
@@ -150,7 +148,7 @@ def origins(venv):
 def test_pip_is_borrowed_where_the_venv_has_none_and_there_is_no_uv(bench):
     venv = bench.venv("spam==1.0", "eggs==1.0")
     bench.with_uv(False)
-    assert bench.rebuild(venv, "-p", "3.11")["rebuilt"][0]["packages"] == 2
+    assert bench.rebuild(venv, "-p", OTHER_MINOR)["rebuilt"][0]["packages"] == 2
     assert bench.packages(venv) == {"eggs": "1.0", "spam": "1.0"}
     assert not list(venv.glob("bin/pip*"))
 
@@ -159,17 +157,17 @@ def test_the_interpreter_may_be_gone(bench, tmp_path):
     gone = tmp_path / "python"
     subprocess.run(["cp", "-al", runtime_tree(NEW), gone], check=True)
     venv = bench.project() / ".venv"
-    bench.home.run(bench.uv, "venv", "-q", "-p", gone / "bin/python3.13", venv)
+    bench.home.run(bench.uv, "venv", "-q", "-p", gone / f"bin/python{MINOR}", venv)
     bench.install(venv, "spam==1.0", "eggs==1.0")
     subprocess.run(["rm", "-rf", gone], check=True)
-    answer = bench.rebuild(venv, "-p", "3.11")
-    assert [(one["from"], one["to"], one["packages"]) for one in answer["rebuilt"]] == [(None, OLD, 2)]
+    answer = bench.rebuild(venv, "-p", OTHER_MINOR)
+    assert [(one["from"], one["to"], one["packages"]) for one in answer["rebuilt"]] == [(None, OTHER, 2)]
     assert bench.home.run(venv / "bin/spam") == "spam 1.0"
 
 
 def test_what_the_new_minor_needs_beyond_is_added(bench):
     venv = bench.venv("grows")
-    (element,) = bench.rebuild(venv, "-p", "3.11")["rebuilt"]
+    (element,) = bench.rebuild(venv, "-p", OTHER_MINOR)["rebuilt"]
     assert element["added"] == [{"name": "eggs", "version": "2.0"}]
     assert (element["removed"], element["changed"], element["packages"]) == ([], [], 2)
 
@@ -182,7 +180,7 @@ def test_a_version_that_the_new_minor_cannot_have_stops_it_and_all_is_as_before(
     venv = bench.venv("abi==1.0", "spam==1.0", "eggs==1.0", pip=not uv)
     bench.with_uv(uv)
     check = unchanged(venv)
-    answer = bench.rebuild(venv, "-p", "3.11", status=1)
+    answer = bench.rebuild(venv, "-p", OTHER_MINOR, status=1)
     assert answer["rebuilt"] == []
     (failed,) = answer["failed"]
     assert (failed["path"], failed["restored"]) == (str(venv), True)
@@ -195,8 +193,8 @@ def test_a_version_that_the_new_minor_cannot_have_stops_it_and_all_is_as_before(
 def test_what_the_metadata_excludes_is_known_before_anything_is_touched(bench):
     venv = bench.venv("newest==1.0", "other==1.0", "spam==1.0", "eggs==1.0")
     check = unchanged(venv)
-    result = bench.home.pyman("rebuild", "-p", "3.11", cwd=venv.parent, status=1)
-    assert "newest 1.0: it requires Python >=3.12: cannot be restored" in result.err
+    result = bench.home.pyman("rebuild", "-p", OTHER_MINOR, cwd=venv.parent, status=1)
+    assert f"newest 1.0: it requires Python >={MINOR}: cannot be restored" in result.err
     assert "`--allow-newer newest other`" in result.err
     check()
 
@@ -204,13 +202,13 @@ def test_what_the_metadata_excludes_is_known_before_anything_is_touched(bench):
 @pytest.mark.parametrize(
     "words",
     [
-        ("--allow-newer", "newest", "other", "VENV", "-p", "3.11"),
-        ("VENV", "--allow-newer", "newest", "Other", "-p", "3.11"),
-        ("-p", "3.11", "--allow-newer", "newest", "--allow-newer", "other", "VENV"),
-        ("VENV", "-p", "3.11", "--allow-newer=newest,other"),
-        ("VENV", "-p", "3.11", "--allow-newer"),
-        ("--allow-newer", "VENV", "-p", "3.11"),
-        ("--json", "-p", "3.11", "--allow-newer", "--", "VENV"),
+        ("--allow-newer", "newest", "other", "VENV", "-p", OTHER_MINOR),
+        ("VENV", "--allow-newer", "newest", "Other", "-p", OTHER_MINOR),
+        ("-p", OTHER_MINOR, "--allow-newer", "newest", "--allow-newer", "other", "VENV"),
+        ("VENV", "-p", OTHER_MINOR, "--allow-newer=newest,other"),
+        ("VENV", "-p", OTHER_MINOR, "--allow-newer"),
+        ("--allow-newer", "VENV", "-p", OTHER_MINOR),
+        ("--json", "-p", OTHER_MINOR, "--allow-newer", "--", "VENV"),
     ],
 )
 def test_allow_newer_relaxes_what_cannot_be_had_and_nothing_else(bench, words):
@@ -226,7 +224,9 @@ def test_allow_newer_relaxes_what_cannot_be_had_and_nothing_else(bench, words):
 def test_allow_newer_also_finds_out_what_only_the_installer_knows(bench, uv):
     venv = bench.venv("abi==1.0", "abi2==1.0", "newest==1.0", "eggs==1.0", pip=not uv)
     bench.with_uv(uv)
-    assert [one["name"] for one in bench.rebuild(venv, "-p", "3.11", "--allow-newer")["rebuilt"][0]["changed"]] == [
+    assert [
+        one["name"] for one in bench.rebuild(venv, "-p", OTHER_MINOR, "--allow-newer")["rebuilt"][0]["changed"]
+    ] == [
         "abi",
         "abi2",
         "newest",
@@ -237,7 +237,7 @@ def test_allow_newer_also_finds_out_what_only_the_installer_knows(bench, uv):
 def test_names_behind_allow_newer_must_be_packages_of_the_venv(bench):
     venv = bench.venv("newest==1.0")
     check = unchanged(venv)
-    answer = bench.rebuild(venv, "-p", "3.11", "--allow-newer", "newst", status=2)
+    answer = bench.rebuild(venv, "-p", OTHER_MINOR, "--allow-newer", "newst", status=2)
     assert "has no package newst" in answer["error"]["message"]
     check()
 
@@ -245,7 +245,7 @@ def test_names_behind_allow_newer_must_be_packages_of_the_venv(bench):
 def test_one_that_is_named_does_not_relax_the_others(bench):
     venv = bench.venv("newest==1.0", "other==1.0")
     check = unchanged(venv)
-    answer = bench.rebuild(venv, "-p", "3.11", "--allow-newer", "newest", status=1)
+    answer = bench.rebuild(venv, "-p", OTHER_MINOR, "--allow-newer", "newest", status=1)
     assert "other 1.0" in answer["error"]["message"]
     assert "newest" not in answer["error"]["message"]
     check()
@@ -254,14 +254,14 @@ def test_one_that_is_named_does_not_relax_the_others(bench):
 def test_a_program_that_starts_no_more_stops_it(bench):
     venv = bench.venv("broken", "eggs==1.0")
     check = unchanged(venv)
-    answer = bench.rebuild(venv, "-p", "3.11", status=1)
+    answer = bench.rebuild(venv, "-p", OTHER_MINOR, status=1)
     assert "bin/broken no longer starts: SyntaxError" in answer["error"]["message"]
     check()
 
 
 def test_a_program_that_never_started_does_not(bench):
     venv = bench.venv("lame")
-    assert bench.rebuild(venv, "-p", "3.11")["failed"] == []
+    assert bench.rebuild(venv, "-p", OTHER_MINOR)["failed"] == []
 
 
 @pytest.mark.parametrize("where", ["editable", "archive"])
@@ -273,13 +273,13 @@ def test_a_source_that_is_gone_stops_it_before_anything_is_touched(tmp_path, whe
     venv = bench.venv(*(("-e", source) if where == "editable" else (str(archive),)))
     subprocess.run(["rm", "-rf", source, archive], check=True)
     check = unchanged(venv)
-    answer = bench.rebuild(venv, "-p", "3.11", status=1)
+    answer = bench.rebuild(venv, "-p", OTHER_MINOR, status=1)
     assert answer["error"]["code"] == "source-gone"
     assert (source if where == "editable" else str(archive)) in answer["failed"][0]["reason"]
     assert "--allow-newer" not in answer["error"]["hint"]
     check()
     # Not even the Python, which would have had to be installed.
-    assert not (bench.home.runtimes / "3.11").exists()
+    assert not (bench.home.runtimes / OTHER_MINOR).exists()
 
 
 # --- instead of what was there ----------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ hashes = {{sha256 = "{digest}"}}
 [[packages]]
 name = "grows"
 version = "1.0"
-marker = "python_version >= '3.12'"
+marker = "python_version >= '{minor}'"
 [[packages.wheels]]
 path = "{folder}/grows-1.0-py3-none-any.whl"
 hashes = {{}}
@@ -309,9 +309,9 @@ def test_pylock_toml_is_installed_by_either(bench, uv):
 
     venv = bench.venv("spam==1.0", "eggs==1.0", pip=not uv)
     digest = hashlib.sha256(Path(wheelhouse(), "eggs-2.0-py3-none-any.whl").read_bytes()).hexdigest()
-    (venv.parent / "pylock.toml").write_text(PYLOCK.format(folder=wheelhouse(), digest=digest))
+    (venv.parent / "pylock.toml").write_text(PYLOCK.format(folder=wheelhouse(), digest=digest, minor=MINOR))
     bench.with_uv(uv)
-    (element,) = bench.rebuild(venv, "-p", "3.11", "--from", "lock")["rebuilt"]
+    (element,) = bench.rebuild(venv, "-p", OTHER_MINOR, "--from", "lock")["rebuilt"]
     assert element["changed"] == [{"name": "eggs", "from": "1.0", "to": "2.0"}]
     assert element["removed"] == [{"name": "spam", "version": "1.0"}]
     assert bench.packages(venv) == {"eggs": "2.0"}
@@ -319,22 +319,22 @@ def test_pylock_toml_is_installed_by_either(bench, uv):
 
 def write_uv_project(bench, folder):
     (folder / "pyproject.toml").write_text(
-        '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["eggs<2"]\n'
+        f'[project]\nname = "shop"\nversion = "1"\nrequires-python = ">={OTHER_MINOR}"\ndependencies = ["eggs<2"]\n'
     )
-    bench.home.run(bench.uv, "lock", "-q", "-p", bench.home.runtimes / "3.13/bin/python3.13", cwd=folder)
+    bench.home.run(bench.uv, "lock", "-q", "-p", bench.home.runtimes / f"{MINOR}/bin/python{MINOR}", cwd=folder)
 
 
 def test_uv_lock_is_installed_by_uv_alone(bench):
     venv = bench.venv("spam==1.0", "eggs==2.0", pip=True)
     write_uv_project(bench, venv.parent)
-    (element,) = bench.rebuild(venv, "-p", "3.11", "--from", "lock")["rebuilt"]
+    (element,) = bench.rebuild(venv, "-p", OTHER_MINOR, "--from", "lock")["rebuilt"]
     assert element["changed"] == [{"name": "eggs", "from": "2.0", "to": "1.0"}]
-    assert bench.minor(venv) == "3.11"
+    assert bench.minor(venv) == OTHER_MINOR
     assert (venv / "bin/pip").exists()
     assert "pyman-policy = follow" in (venv / "pyvenv.cfg").read_text()
     check = unchanged(venv)
     bench.with_uv(False)
-    answer = bench.rebuild(venv, "-p", "3.13", "--from", "lock", status=1)
+    answer = bench.rebuild(venv, "-p", MINOR, "--from", "lock", status=1)
     assert "uv.lock" in answer["error"]["message"]
     check()
 
@@ -344,10 +344,10 @@ def test_the_lock_of_another_tool_is_left_to_it_with_its_commands(bench, name, c
     venv = bench.venv("eggs==1.0")
     (venv.parent / name).write_text("")
     check = unchanged(venv)
-    result = bench.home.pyman("rebuild", "-p", "3.11", "--from", "lock", cwd=venv.parent, status=1)
+    result = bench.home.pyman("rebuild", "-p", OTHER_MINOR, "--from", "lock", cwd=venv.parent, status=1)
     assert command in result.out.splitlines()
     assert f"`{command}`" in result.err
-    assert "3.11/bin/python3.11" in result.out
+    assert f"{OTHER_MINOR}/bin/python{OTHER_MINOR}" in result.out
     check()
 
 
@@ -357,7 +357,7 @@ def test_a_requirements_file_is_resolved(bench, uv):
     bench.with_uv(uv)
     (venv.parent / "requirements.txt").write_text("spam<1.5\n-r more.txt\n")
     (venv.parent / "more.txt").write_text("eggs<2\n")
-    (element,) = bench.rebuild(venv, "-p", "3.11", "--from", "requirements.txt")["rebuilt"]
+    (element,) = bench.rebuild(venv, "-p", OTHER_MINOR, "--from", "requirements.txt")["rebuilt"]
     assert element["removed"] == [{"name": "newest", "version": "1.0"}]
     assert sorted(one["name"] for one in element["added"]) == ["eggs", "spam"]
     assert bench.packages(venv) == {"eggs": "1.0", "spam": "1.0"}
@@ -389,31 +389,41 @@ def test_uv_is_not_taken_from_where_a_project_could_have_put_it(bench, place):
     (folder / "uv").chmod(0o755)
     first = "relative" if place == "relative" else str(folder)
     result = bench.home.pyman(
-        "rebuild", "-p", "3.11", "--dry-run", cwd=venv.parent, PATH=f"{first}:{bench.home.environ['PATH']}"
+        "rebuild", "-p", OTHER_MINOR, "--dry-run", cwd=venv.parent, PATH=f"{first}:{bench.home.environ['PATH']}"
     )
     assert f"packages by uv ({bench.uv})" in result.out
     result = bench.home.pyman(
-        "rebuild", "-p", "3.11", "--dry-run", "--installer", "uv", cwd=venv.parent, status=1, PATH=f"{first}:/usr/bin"
+        "rebuild",
+        "-p",
+        OTHER_MINOR,
+        "--dry-run",
+        "--installer",
+        "uv",
+        cwd=venv.parent,
+        status=1,
+        PATH=f"{first}:/usr/bin",
     )
     assert "uv is not on PATH" in result.err
 
 
 def test_a_venv_in_the_home_folder_does_not_hide_the_users_own_uv(bench):
     venv = bench.home.path / "home-venv"
-    bench.home.pyman("venv", venv, "-q", "-p", "3.13")
+    bench.home.pyman("venv", venv, "-q", "-p", MINOR)
     tools = bench.home.path / ".local/bin"
     tools.mkdir(parents=True)
     os.link(bench.uv, tools / "uv")
-    result = bench.home.pyman("rebuild", venv, "-p", "3.11", "--dry-run", PATH=f"{tools}:/usr/bin:/bin")
+    result = bench.home.pyman("rebuild", venv, "-p", OTHER_MINOR, "--dry-run", PATH=f"{tools}:/usr/bin:/bin")
     assert f"packages by uv ({tools}/uv)" in result.out
 
 
 def test_the_installer_may_be_chosen(bench):
     venv = bench.venv("eggs==1.0", pip=True)
-    assert "packages by pip" in bench.home.pyman("rebuild", venv, "-p", "3.11", "--dry-run", "--installer", "pip").out
-    bench.rebuild(venv, "-p", "3.11", "--installer", "poetry", status=2)
+    assert (
+        "packages by pip" in bench.home.pyman("rebuild", venv, "-p", OTHER_MINOR, "--dry-run", "--installer", "pip").out
+    )
+    bench.rebuild(venv, "-p", OTHER_MINOR, "--installer", "poetry", status=2)
     bench.with_uv(False)
-    assert "packages by pip" in bench.home.pyman("rebuild", venv, "-p", "3.11", "--dry-run").out
+    assert "packages by pip" in bench.home.pyman("rebuild", venv, "-p", OTHER_MINOR, "--dry-run").out
 
 
 def test_packages_come_from_an_index_too(bench, tmp_path, monkeypatch):
@@ -429,10 +439,10 @@ def test_packages_come_from_an_index_too(bench, tmp_path, monkeypatch):
         venv = bench.venv("spam==1.0", "eggs==1.0", pip=True)
         bench.with_uv(False)
         settings = {"PIP_FIND_LINKS": "", "PIP_NO_INDEX": "0", "PIP_INDEX_URL": index}
-        assert bench.rebuild(venv, "-p", "3.11", **settings)["failed"] == []
+        assert bench.rebuild(venv, "-p", OTHER_MINOR, **settings)["failed"] == []
         bench.with_uv(True)
         more = {"UV_INDEX": index, "UV_FIND_LINKS": "", "UV_OFFLINE": "0", "UV_CACHE_DIR": str(tmp_path)}
-        assert bench.rebuild(venv, "-p", "3.13", **more)["failed"] == []
+        assert bench.rebuild(venv, "-p", MINOR, **more)["failed"] == []
         assert bench.packages(venv) == {"eggs": "1.0", "spam": "1.0"}
     finally:
         server.shutdown()

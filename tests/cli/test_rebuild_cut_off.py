@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from stage.mirror import OTHER_MINOR
 from stage.rebuilding import Bench, left_beside, picture
 
 # Does something when it is about to ask the system for its n-th change: `SIGKILL` and the like, or a fault of the disk.
@@ -41,7 +42,7 @@ def bench(tmp_path_factory):
 
 
 class Venv:
-    """One venv on 3.13, that is there again whenever it is wanted."""
+    """One venv on MINOR, that is there again whenever it is wanted."""
 
     def __init__(self, bench):
         self.bench = bench
@@ -56,8 +57,8 @@ class Venv:
         self.before = picture(self.path)
 
     def struck(self, number, what):
-        """Rebuild it with 3.11, and strike at the n-th change; the status, and what was said."""
-        words = [sys.executable, "-c", STRUCK, str(number), what, "rebuild", "-p", "3.11", str(self.path)]
+        """Rebuild it with OTHER_MINOR, and strike at the n-th change; the status, and what was said."""
+        words = [sys.executable, "-c", STRUCK, str(number), what, "rebuild", "-p", OTHER_MINOR, str(self.path)]
         process = subprocess.run(
             words, cwd=self.path.parent, env=self.bench.home.environ, capture_output=True, text=True, check=False
         )
@@ -70,7 +71,7 @@ class Venv:
         assert self.bench.journals() == []
         if picture(self.path) == self.before:
             return True
-        assert self.bench.minor(self.path) == "3.11"
+        assert self.bench.minor(self.path) == OTHER_MINOR
         assert self.bench.packages(self.path) == {"eggs": "1.0", "spam": "1.0"}
         assert self.bench.home.run(self.path / "bin/spam") == "spam 1.0"
         return False

@@ -12,12 +12,10 @@ from pathlib import Path
 import pytest
 
 from pyman.core.packages.package import parse_direct_url
-from stage.rebuilding import NEW, OLD, Bench, commit_project, left_beside, wheelhouse, write_project
+from stage.mirror import LIBRARY, MINOR, NEW, OTHER, OTHER_LIBRARY, OTHER_MINOR, SITE
+from stage.rebuilding import Bench, commit_project, left_beside, wheelhouse, write_project
 from stage.venvs import write
 from stage.wheels import build_wheel
-
-OLD_LIBRARY, NEW_LIBRARY = "lib/python3.13", "lib/python3.11"
-SITE = f"{OLD_LIBRARY}/site-packages"
 
 # Every difference, as patterns of paths by the names of the new venv, and why it is wanted.
 ANY = {
@@ -36,11 +34,11 @@ ANY = {
 ANOTHER_MINOR = {
     **ANY,
     "bin/python*": "the names of the new minor version",
-    f"{SITE}/setuptools*": "ensurepip of 3.11 installs it",
-    f"{SITE}/_distutils_hack*": "ensurepip of 3.11 installs it",
-    f"{SITE}/pkg_resources*": "ensurepip of 3.11 installs it",
+    f"{SITE}/setuptools*": f"ensurepip of {OTHER_MINOR} installs it",
+    f"{SITE}/_distutils_hack*": f"ensurepip of {OTHER_MINOR} installs it",
+    f"{SITE}/pkg_resources*": f"ensurepip of {OTHER_MINOR} installs it",
     "include/python3.1?": "the venv's own, empty folder for headers",
-    f"{SITE}/distutils-precedence.pth": "ensurepip of 3.11 installs it",
+    f"{SITE}/distutils-precedence.pth": f"ensurepip of {OTHER_MINOR} installs it",
     "bin/activate": "the user's line names the library folder of the new minor version",
     "bin/own-link": "the user's link leads into the library folder of the new minor version",
 }
@@ -48,13 +46,13 @@ ANOTHER_MINOR = {
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    return Bench(tmp_path_factory.mktemp("bench"), runtimes=(NEW, OLD))
+    return Bench(tmp_path_factory.mktemp("bench"), runtimes=(NEW, OTHER))
 
 
 def fill(bench, folder: Path) -> Path:
     """A venv by pip with packages from everywhere, and with all that people put into one by hand."""
     venv = folder / ".venv"
-    bench.home.pyman("venv", ".venv", "-p", "3.13", "-q", cwd=folder)
+    bench.home.pyman("venv", ".venv", "-p", MINOR, "-q", cwd=folder)
     wheels = build_wheel(str(folder / "wheels"), "local", "1.0", files={"local_data/table.ini": "a = 1\n"})
     write_project(str(folder / "edited"), "edited")
     backend = folder / "edited/backend.py"
@@ -111,7 +109,7 @@ def fill(bench, folder: Path) -> Path:
         (venv / name).symlink_to(target)
     (venv / "share/empty").mkdir()
     with (venv / "bin/activate").open("a") as file:
-        file.write("export OWN_PATH=$VIRTUAL_ENV/lib/python3.13/site-packages/own\n")
+        file.write(f"export OWN_PATH=$VIRTUAL_ENV/{SITE}/own\n")
     with (venv / "pyvenv.cfg").open("a") as file:
         file.write("own-key = own value\n")
     return venv
@@ -131,8 +129,8 @@ def looked_at(venv: Path) -> dict[str, tuple[object, ...]]:
             elif stat.S_ISREG(status.st_mode):
                 content = Path(path).read_bytes()
             relative = os.path.relpath(path, venv)
-            if relative.startswith(NEW_LIBRARY):
-                relative = OLD_LIBRARY + relative[len(NEW_LIBRARY) :]
+            if relative.startswith(OTHER_LIBRARY):
+                relative = LIBRARY + relative[len(OTHER_LIBRARY) :]
             mode = 0 if stat.S_ISLNK(status.st_mode) else stat.S_IMODE(status.st_mode)
             found[relative] = (stat.S_IFMT(status.st_mode), mode, content)
     return found
@@ -140,7 +138,7 @@ def looked_at(venv: Path) -> dict[str, tuple[object, ...]]:
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
 @pytest.mark.parametrize(
-    ("minor", "wanted"), [("3.13", ANY), ("3.11", ANOTHER_MINOR)], ids=["the same minor", "another"]
+    ("minor", "wanted"), [(MINOR, ANY), (OTHER_MINOR, ANOTHER_MINOR)], ids=["the same minor", "another"]
 )
 def test_every_difference_is_wanted(bench, minor, wanted, installer):
     venv = fill(bench, bench.project())

@@ -5,8 +5,9 @@ import tempfile
 
 import pytest
 
+from stage.mirror import MINOR, NEW, OTHER, OTHER_MINOR
 from stage.package_index import PackageIndex
-from stage.rebuilding import NEW, OLD, Bench, left_beside, picture
+from stage.rebuilding import Bench, left_beside, picture
 from stage.wheels import build_wheel
 
 LOGIN = "me:hunter22"
@@ -15,7 +16,7 @@ LOGIN = "me:hunter22"
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
-    bench = Bench(folder, runtimes=(NEW, OLD))
+    bench = Bench(folder, runtimes=(NEW, OTHER))
     for who in ("company", "public"):
         build_wheel(str(folder / who), "acmelib", "1.0", files={"acmewho.py": f"WHO = {who!r}\n"})
         setattr(bench, who, folder / who)
@@ -64,7 +65,7 @@ def test_its_own_file_goes_before_all_others(bench, installer, elsewhere, tmp_pa
         environ = {"PIP_CONFIG_FILE": "/nonexistent", "PIP_FIND_LINKS": ""}
     elif elsewhere == "variables":
         environ = {"PIP_FIND_LINKS": str(bench.public), "UV_FIND_LINKS": str(bench.public)}
-    told = bench.home.pyman("rebuild", "-p", "3.11", venv, cwd=venv.parent, **environ)
+    told = bench.home.pyman("rebuild", "-p", OTHER_MINOR, venv, cwd=venv.parent, **environ)
     assert whose(bench, venv) == "company"
     assert bench.packages(venv) == {"acmelib": "1.0", "eggs": "1.0"}
     assert f"packages come from the sources in the venv's own pip.conf: {bench.company}" in told.err
@@ -83,15 +84,15 @@ def test_an_index_behind_a_password(bench, installer):
         bench.home.run(bench.uv, "pip", "uninstall", "-q", "--python", venv / "bin/python", "eggs")
         environ = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_OFFLINE": "false", "NO_PROXY": "127.0.0.1"}
         environ |= {"PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0"}
-        told = [bench.home.pyman("rebuild", "-p", "3.11", venv, "--dry-run", cwd=venv.parent, **environ)]
-        told.append(bench.home.pyman("rebuild", "-p", "3.11", venv, "-v", cwd=venv.parent, **environ))
+        told = [bench.home.pyman("rebuild", "-p", OTHER_MINOR, venv, "--dry-run", cwd=venv.parent, **environ)]
+        told.append(bench.home.pyman("rebuild", "-p", OTHER_MINOR, venv, "-v", cwd=venv.parent, **environ))
         assert whose(bench, venv) == "company"
         assert any("acmelib" in path for path in index.asked)
     # Nobody answers there any more.
     (venv / "pip.conf").write_text((venv / "pip.conf").read_text().replace("/simple", "/simple?token=t0kent0ken"))
     before = picture(venv)
     for words in (("-v",), ("--json",)):
-        failed = bench.home.pyman("rebuild", "-p", "3.13", venv, *words, cwd=venv.parent, status=1, **environ)
+        failed = bench.home.pyman("rebuild", "-p", MINOR, venv, *words, cwd=venv.parent, status=1, **environ)
         told.append(failed)
     assert picture(venv) == before
     assert left_beside(venv) == []
@@ -129,7 +130,7 @@ def test_a_file_that_cannot_be_followed_stops_it(bench, installer, kind, said, t
     else:
         path.write_text({"garbage": "find-links\n", "elsewhere": f"{good}target = {tmp_path}\n"}[kind])
     before = bench.home.exact(venv)
-    answer = bench.rebuild(venv, "-p", "3.11", status=1)
+    answer = bench.rebuild(venv, "-p", OTHER_MINOR, status=1)
     assert (answer["error"]["code"], said in answer["error"]["message"]) == ("pip-conf", True), answer
     assert bench.home.exact(venv) == before
     assert left_beside(venv) == []
@@ -139,10 +140,10 @@ def test_uv_is_not_used_where_it_cannot_be_told(bench):
     conf = f"[global]\nno-index = true\nonly-binary = :all:\nfind-links = {bench.company}\n"
     venv = made(bench, conf)
     bench.home.run(bench.uv, "pip", "uninstall", "-q", "--python", venv / "bin/python", "eggs")
-    refused = bench.rebuild(venv, "-p", "3.11", "--installer", "uv", status=1)["error"]
+    refused = bench.rebuild(venv, "-p", OTHER_MINOR, "--installer", "uv", status=1)["error"]
     assert (refused["code"], "only-binary" in refused["message"]) == ("pip-conf", True)
     assert refused["hint"] == f"run `pyman rebuild {venv} --installer pip`"
-    told = bench.home.pyman("rebuild", "-p", "3.11", venv, cwd=venv.parent)
+    told = bench.home.pyman("rebuild", "-p", OTHER_MINOR, venv, cwd=venv.parent)
     assert "using pip: uv does not read the venv's own pip.conf" in told.err
     assert whose(bench, venv) == "company"
 
@@ -153,7 +154,7 @@ def test_what_it_says_for_pips_own_files_is_not_obeyed(bench):
     with tempfile.NamedTemporaryFile() as victim:
         venv = made(bench, f"[global]\nno-index = true\nfind-links = {bench.company}\nlog = {victim.name}\n")
         bench.home.run(bench.uv, "pip", "uninstall", "-q", "--python", venv / "bin/python", "eggs")
-        bench.rebuild(venv, "-p", "3.11")
+        bench.rebuild(venv, "-p", OTHER_MINOR)
         assert whose(bench, venv) == "company"
         assert os.path.getsize(victim.name) == 0
 
@@ -161,6 +162,6 @@ def test_what_it_says_for_pips_own_files_is_not_obeyed(bench):
 def test_the_old_venv_is_back_with_its_file(bench, installer):
     venv = made(bench, f"[global]\nno-index = true\nfind-links = {bench.public.parent}/nowhere\n")
     before = picture(venv)
-    bench.rebuild(venv, "-p", "3.11", status=1)
+    bench.rebuild(venv, "-p", OTHER_MINOR, status=1)
     assert picture(venv) == before
     assert left_beside(venv) == []

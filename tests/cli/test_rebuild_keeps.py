@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from stage.rebuilding import NEW, OLD, Bench, left_beside, picture, write_project
+from stage.mirror import ABI, LIBRARY, MINOR, NEW, OLD, OTHER, OTHER_LIBRARY, OTHER_MINOR, OTHER_SITE, SITE
+from stage.rebuilding import Bench, left_beside, picture, write_project
 from stage.wheels import build_wheel
-
-OLDER = "3.13.5"
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    return Bench(tmp_path_factory.mktemp("bench"), runtimes=(NEW, OLDER, OLD))
+    return Bench(tmp_path_factory.mktemp("bench"), runtimes=(NEW, OLD, OTHER))
 
 
 @pytest.fixture(autouse=True)
@@ -50,14 +49,14 @@ def settings(venv):
 
 def test_prompt_seed_and_sight_of_the_system_stay(bench):
     venv = bench.venv("eggs==1.0", options=("--system-site-packages", "--prompt", "my 'shop'"), pip=True)
-    assert bench.rebuild(venv, "-p", "3.11")["rebuilt"][0]["to"] == OLD
+    assert bench.rebuild(venv, "-p", OTHER_MINOR)["rebuilt"][0]["to"] == OTHER
     kept = settings(venv)
     assert kept["include-system-site-packages"] == "true"
     assert kept["prompt"] == repr("my 'shop'")
     assert "my 'shop'" in bench.home.run("bash", "-c", f". '{venv}/bin/activate'; echo $PS1")
     assert (venv / "bin/pip").exists()
     plain = bench.venv("eggs==1.0")
-    bench.rebuild(plain, "-p", "3.11")
+    bench.rebuild(plain, "-p", OTHER_MINOR)
     assert settings(plain)["include-system-site-packages"] == "false"
     assert "prompt" not in settings(plain)
     assert not (plain / "bin/pip").exists()
@@ -66,28 +65,35 @@ def test_prompt_seed_and_sight_of_the_system_stay(bench):
 def test_what_the_system_has_too_is_installed_all_the_same(bench):
     venv = bench.venv("eggs==1.0", options=("--system-site-packages",), pip=True)
     base = bench.home.path / "base"
-    subprocess.run(["cp", "-a", bench.home.runtimes / OLD, base], check=True)
+    subprocess.run(["cp", "-a", bench.home.runtimes / OTHER, base], check=True)
     bench.home.run(
-        bench.uv, "pip", "install", "-q", "--python", base / "bin/python3.11", "--break-system-packages", "eggs==1.0"
+        bench.uv,
+        "pip",
+        "install",
+        "-q",
+        "--python",
+        base / f"bin/python{OTHER_MINOR}",
+        "--break-system-packages",
+        "eggs==1.0",
     )
     bench.with_uv(False)
-    bench.rebuild(venv, "-p", base / "bin/python3.11")
-    assert (venv / "lib/python3.11/site-packages/eggs.py").exists()
+    bench.rebuild(venv, "-p", base / f"bin/python{OTHER_MINOR}")
+    assert (venv / f"{OTHER_SITE}/eggs.py").exists()
 
 
 @pytest.mark.parametrize(
     ("made", "asked", "request_", "policy", "release"),
     [
-        (("3.13",), "3.11", "3.11", "follow", OLD),
-        ((">=3.11",), "3.11", "3.11", "follow", OLD),
-        ((">=3.11",), None, ">=3.11", "follow", NEW),
-        (("3.13",), None, "3.13", "follow", NEW),
-        ((OLDER,), None, OLDER, "pin", OLDER),
-        ((OLDER,), "3.11", "3.11", "pin", OLD),
-        (("3.13", "--pin"), None, "3.13", "pin", NEW),
-        (("3.13", "--pin"), "3.11", "3.11", "pin", OLD),
-        (("3.13",), OLD, OLD, "pin", OLD),
-        (("3.13",), "<3.12", "<3.12", "follow", OLD),
+        ((MINOR,), OTHER_MINOR, OTHER_MINOR, "follow", OTHER),
+        ((f">={OTHER_MINOR}",), OTHER_MINOR, OTHER_MINOR, "follow", OTHER),
+        ((f">={OTHER_MINOR}",), None, f">={OTHER_MINOR}", "follow", NEW),
+        ((MINOR,), None, MINOR, "follow", NEW),
+        ((OLD,), None, OLD, "pin", OLD),
+        ((OLD,), OTHER_MINOR, OTHER_MINOR, "pin", OTHER),
+        ((MINOR, "--pin"), None, MINOR, "pin", NEW),
+        ((MINOR, "--pin"), OTHER_MINOR, OTHER_MINOR, "pin", OTHER),
+        ((MINOR,), OTHER, OTHER, "pin", OTHER),
+        ((MINOR,), f"<{MINOR}", f"<{MINOR}", "follow", OTHER),
     ],
 )
 def test_policy_stays_and_the_request_too_unless_another_is_made(bench, made, asked, request_, policy, release):
@@ -102,26 +108,26 @@ def test_policy_stays_and_the_request_too_unless_another_is_made(bench, made, as
 
 
 def test_a_path_that_was_asked_for_is_used_again_while_it_is_there(bench, tmp_path):
-    there = tmp_path / "python3.13"
+    there = tmp_path / f"python{MINOR}"
     there.symlink_to(bench.home.runtimes / NEW)
-    venv = bench.venv(python=str(there / "bin/python3.13"))
+    venv = bench.venv(python=str(there / f"bin/python{MINOR}"))
     (element,) = bench.rebuild(venv, "--force")["rebuilt"]
     assert element["status"] == "rebuilt"
     assert settings(venv)["home"] == str(there / "bin")
     there.unlink()
     bench.rebuild(venv, "--force")
-    assert settings(venv)["home"] == str(bench.home.runtimes / "3.13/bin")
+    assert settings(venv)["home"] == str(bench.home.runtimes / f"{MINOR}/bin")
 
 
 def test_a_pinned_release_that_is_nowhere_lets_the_venv_follow_and_says_so(bench):
-    venv = bench.venv(python=OLDER)
-    text = (venv / "pyvenv.cfg").read_text().replace(OLDER, "3.13.1")
+    venv = bench.venv(python=OLD)
+    text = (venv / "pyvenv.cfg").read_text().replace(OLD, f"{MINOR}.1")
     (venv / "pyvenv.cfg").write_text(text)
     (venv / "bin/python").unlink()
-    (venv / "bin/python").symlink_to(bench.home.runtimes / "3.13.1/bin/python3.13")
+    (venv / "bin/python").symlink_to(bench.home.runtimes / f"{MINOR}.1/bin/python{MINOR}")
     result = bench.home.pyman("rebuild", venv, "--force")
-    assert "3.13.1 is no longer available" in result.err
-    assert (settings(venv)["pyman-policy"], settings(venv)["pyman-request"]) == ("follow", "3.13")
+    assert f"{MINOR}.1 is no longer available" in result.err
+    assert (settings(venv)["pyman-policy"], settings(venv)["pyman-request"]) == ("follow", MINOR)
 
 
 # --- the user's own ---------------------------------------------------------------------------------------------------
@@ -133,9 +139,9 @@ def test_what_the_user_put_into_the_venv_goes_over(bench):
         "bin/deploy": "#!/bin/sh\necho deployed\n",
         "bin/pipeline": f"#!{venv}/bin/python\nprint('piped')\n",
         "bin/activate_db": "",
-        "lib/python3.13/site-packages/mine.py": "VALUE = 1\n",
-        "lib/python3.13/site-packages/own_package/data.txt": "data\n",
-        "lib/python3.13/site-packages/mine.pth": "/somewhere\n",
+        f"{SITE}/mine.py": "VALUE = 1\n",
+        f"{SITE}/own_package/data.txt": "data\n",
+        f"{SITE}/mine.pth": "/somewhere\n",
         "share/settings/shop.ini": "[shop]\n",
         "etc/shop.toml": "",
         ".gitignore": "*\n!src\n",
@@ -149,13 +155,13 @@ def test_what_the_user_put_into_the_venv_goes_over(bench):
         os.utime(path, ns=(10**18, 10**18))
     (venv / "bin/deploy").chmod(0o755)
     (venv / "bin/tool").symlink_to("/usr/bin/true")
-    (venv / "lib/python3.13/site-packages/own_package/__pycache__").mkdir()
+    (venv / f"{SITE}/own_package/__pycache__").mkdir()
     inode = (venv / "src").stat().st_ino
     before = {name: (venv / name).read_text() for name in files}
-    result = bench.home.pyman("rebuild", venv, "-p", "3.11")
+    result = bench.home.pyman("rebuild", venv, "-p", OTHER_MINOR)
     assert "kept as it is: .project, src, .gitignore" in result.err
     for name, text in before.items():
-        path = venv / name.replace("python3.13", "python3.11")
+        path = venv / name.replace(f"python{MINOR}", f"python{OTHER_MINOR}")
         assert path.read_text() == text, name
         assert path.stat().st_mtime_ns == 10**18
     assert (venv / "bin/deploy").stat().st_mode & 0o777 == 0o755
@@ -164,8 +170,8 @@ def test_what_the_user_put_into_the_venv_goes_over(bench):
     assert bench.packages(venv) == {"eggs": "1.0", "spam": "1.0"}
     assert left_beside(venv) == []
     # What belongs to packages and to the old minor is not the user's.
-    assert not (venv / "bin/python3.13").is_symlink()
-    assert not (venv / "lib/python3.13").exists()
+    assert not (venv / f"bin/python{MINOR}").is_symlink()
+    assert not (venv / LIBRARY).exists()
 
 
 def test_sources_inside_the_venv_are_installed_from_again(bench):
@@ -173,7 +179,7 @@ def test_sources_inside_the_venv_are_installed_from_again(bench):
     write_project(f"{venv}/src/edited", "edited")
     bench.install(venv, "-e", f"{venv}/src/edited")
     (venv / "src/edited/notes.txt").write_text("not committed yet")
-    assert bench.rebuild(venv, "-p", "3.11")["failed"] == []
+    assert bench.rebuild(venv, "-p", OTHER_MINOR)["failed"] == []
     assert bench.home.run(venv / "bin/edited") == "edited"
     assert (venv / "src/edited/notes.txt").read_text() == "not committed yet"
 
@@ -184,7 +190,7 @@ def test_a_failure_leaves_the_users_files_where_they_were(bench):
     bench.install(venv, "-e", f"{venv}/src/edited")
     (venv / "work").mkdir()
     check = unchanged(venv)
-    bench.rebuild(venv, "-p", "3.11", status=1)
+    bench.rebuild(venv, "-p", OTHER_MINOR, status=1)
     check()
 
 
@@ -192,18 +198,18 @@ def test_a_failure_leaves_the_users_files_where_they_were(bench):
 
 
 def test_the_same_minor_is_relinked_and_nothing_is_made_anew(bench):
-    venv = bench.venv("eggs==1.0", python=OLDER)
+    venv = bench.venv("eggs==1.0", python=OLD)
     text = (venv / "pyvenv.cfg").read_text()
     (venv / "pyvenv.cfg").write_text(
-        text.replace("pyman-policy = pin", "pyman-policy = follow").replace(f"request = {OLDER}", "request = 3.13")
+        text.replace("pyman-policy = pin", "pyman-policy = follow").replace(f"request = {OLD}", f"request = {MINOR}")
     )
     inode = (venv / "lib").stat().st_ino
     dry = bench.rebuild(venv, "--dry-run")["rebuilt"][0]
-    assert (dry["status"], dry["from"]) == ("planned", OLDER)
+    assert (dry["status"], dry["from"]) == ("planned", OLD)
     (element,) = bench.rebuild(venv)["rebuilt"]
     assert element == {
         "path": str(venv),
-        "from": OLDER,
+        "from": OLD,
         "to": NEW,
         "packages": 1,
         "added": [],
@@ -213,9 +219,9 @@ def test_the_same_minor_is_relinked_and_nothing_is_made_anew(bench):
     }
     assert (venv / "lib").stat().st_ino == inode
     assert bench.rebuild(venv)["rebuilt"][0]["status"] == "unchanged"
-    assert bench.rebuild(venv, "-p", "3.13")["rebuilt"][0]["status"] == "unchanged"
-    (element,) = bench.rebuild(venv, "-p", OLDER)["rebuilt"]
-    assert (element["to"], element["status"]) == (OLDER, "relinked")
+    assert bench.rebuild(venv, "-p", MINOR)["rebuilt"][0]["status"] == "unchanged"
+    (element,) = bench.rebuild(venv, "-p", OLD)["rebuilt"]
+    assert (element["to"], element["status"]) == (OLD, "relinked")
     assert settings(venv)["pyman-policy"] == "pin"
     assert (venv / "lib").stat().st_ino == inode
     assert bench.rebuild(venv, "--force")["rebuilt"][0]["status"] == "rebuilt"
@@ -224,21 +230,21 @@ def test_the_same_minor_is_relinked_and_nothing_is_made_anew(bench):
 
 def test_a_python_that_is_not_there_any_more_is_installed_and_the_venv_linked_to_it(tmp_path):
     bench = Bench(tmp_path)
-    venv = bench.venv("eggs==1.0", python="3.11")
-    bench.home.pyman("uninstall", "3.11", "--force")
+    venv = bench.venv("eggs==1.0", python=OTHER_MINOR)
+    bench.home.pyman("uninstall", OTHER_MINOR, "--force")
     inode = (venv / "lib").stat().st_ino
     (element,) = bench.rebuild(venv)["rebuilt"]
-    assert (element["to"], element["status"]) == (OLD, "relinked")
+    assert (element["to"], element["status"]) == (OTHER, "relinked")
     assert (venv / "lib").stat().st_ino == inode
     assert bench.packages(venv) == {"eggs": "1.0"}
 
 
 def test_a_python_that_cannot_be_had_is_no_success(bench):
-    venv = bench.venv("eggs==1.0", python="3.11")
-    (venv / "lib/python3.11").rename(venv / "lib/python3.19")
+    venv = bench.venv("eggs==1.0", python=OTHER_MINOR)
+    (venv / OTHER_LIBRARY).rename(venv / "lib/python3.19")
     (venv / "bin/python").unlink()
     (venv / "bin/python").symlink_to(bench.home.root / "runtimes/3.19/bin/python3.19")
-    (venv / "pyvenv.cfg").write_text((venv / "pyvenv.cfg").read_text().replace("3.11", "3.19"))
+    (venv / "pyvenv.cfg").write_text((venv / "pyvenv.cfg").read_text().replace(OTHER_MINOR, "3.19"))
     check = unchanged(venv)
     answer = bench.rebuild(venv, status=1)
     assert (answer["rebuilt"], answer["failed"][0]["path"]) == ([], str(venv))
@@ -250,9 +256,9 @@ def test_a_python_that_cannot_be_had_is_no_success(bench):
 
 
 def mismatched(bench, *packages):
-    """A venv whose packages are for 3.12, which is nowhere, and whose interpreter is 3.13."""
+    """A venv whose packages are for 3.12, which is nowhere, and whose interpreter is of MINOR."""
     venv = bench.venv(*packages)
-    (venv / "lib/python3.13").rename(venv / "lib/python3.12")
+    (venv / LIBRARY).rename(venv / "lib/python3.12")
     return venv
 
 
@@ -272,7 +278,7 @@ def test_all_takes_what_doctor_would_rebuild_and_goes_on_after_a_failure(tmp_pat
     assert [(one["path"], one["restored"]) for one in answer["failed"]] == [(str(hopeless), True)]
     assert "eggs" in answer["error"]["message"]
     assert bench.packages(sick) == {"eggs": "1.0", "spam": "1.0"}
-    assert settings(sick)["pyman-request"] == "3.13"
+    assert settings(sick)["pyman-request"] == MINOR
     check()
     assert bench.home.json("rebuild", "--all", ".", status=2)["error"]["code"] == "usage"
 
@@ -290,9 +296,9 @@ def test_doctor_rebuilds_only_after_a_yes(tmp_path):
     assert (finding["code"], finding["status"]) == ("minor-mismatch", "fixed")
     assert bench.packages(venv) == {"eggs": "1.0"}
     # Compiled for a pre-release: the same.
-    (venv / "lib/python3.13/site-packages/fast.cpython-313-x86_64-linux-gnu.so").touch()
+    (venv / f"{SITE}/fast.{ABI}-x86_64-linux-gnu.so").touch()
     with (venv / "pyvenv.cfg").open("a") as file:
-        file.write("version_info = 3.13.0.candidate.2\n")
+        file.write(f"version_info = {MINOR}.0.candidate.2\n")
     assert bench.home.json("doctor", status=1)["findings"][0]["code"] == "wrong-abi"
     inode = (venv / "lib").stat().st_ino
     bench.home.json("doctor", "--fix", "--yes")
@@ -302,17 +308,19 @@ def test_doctor_rebuilds_only_after_a_yes(tmp_path):
 def test_several_are_named_and_all_are_looked_for_first(bench):
     one, other = bench.venv(), bench.venv()
     check = unchanged(one)
-    bench.home.pyman("rebuild", one, "/nonexistent", "-p", "3.11", status=1)
+    bench.home.pyman("rebuild", one, "/nonexistent", "-p", OTHER_MINOR, status=1)
     check()
-    answer = bench.home.json("rebuild", one, other, one, "-p", "3.11")
+    answer = bench.home.json("rebuild", one, other, one, "-p", OTHER_MINOR)
     assert [element["path"] for element in answer["rebuilt"]] == [str(one), str(other)]
 
 
 def test_the_active_venv_is_meant_else_the_one_here(bench):
     venv, active = bench.venv(), bench.venv()
-    result = bench.home.pyman("rebuild", "-p", "3.11", "--dry-run", "--json", cwd=venv.parent)
+    result = bench.home.pyman("rebuild", "-p", OTHER_MINOR, "--dry-run", "--json", cwd=venv.parent)
     assert result.json["rebuilt"][0]["path"] == str(venv)
-    result = bench.home.pyman("rebuild", "-p", "3.11", "--dry-run", "--json", cwd=venv.parent, VIRTUAL_ENV=str(active))
+    result = bench.home.pyman(
+        "rebuild", "-p", OTHER_MINOR, "--dry-run", "--json", cwd=venv.parent, VIRTUAL_ENV=str(active)
+    )
     assert result.json["rebuilt"][0]["path"] == str(active)
 
 
@@ -320,10 +328,10 @@ def test_a_link_to_a_venv_stays_one(bench):
     venv = bench.venv("eggs==1.0")
     link = bench.project() / ".venv"
     link.symlink_to(venv)
-    refused = bench.rebuild(link, "-p", "3.11", status=1)["error"]
+    refused = bench.rebuild(link, "-p", OTHER_MINOR, status=1)["error"]
     assert (refused["code"], f"`pyman rebuild {venv}`" in refused["hint"]) == ("leads-elsewhere", True)
     bench.home.pyman("register", link)
-    (element,) = bench.rebuild(link, "-p", "3.11")["rebuilt"]
+    (element,) = bench.rebuild(link, "-p", OTHER_MINOR)["rebuilt"]
     assert element["path"] == str(link)
     assert link.is_symlink()
     assert bench.packages(link) == {"eggs": "1.0"}
@@ -336,7 +344,7 @@ def test_a_link_to_a_venv_stays_one(bench):
 def test_what_another_tool_owns_is_left_to_it_unless_forced(bench, owner):
     venv = bench.venv("eggs==1.0")
     if owner == "poetry":
-        place = bench.home.path / "shop-AbCd1_-2-py3.13"
+        place = bench.home.path / f"shop-AbCd1_-2-py{MINOR}"
         venv.rename(place)
         venv = place
     else:
@@ -345,26 +353,26 @@ def test_what_another_tool_owns_is_left_to_it_unless_forced(bench, owner):
         (venv / name).write_text(json.dumps(told))
     check = unchanged(venv)
     # Also where a relink would do.
-    for words in (("-p", "3.11"), ("-p", OLDER), ()):
+    for words in (("-p", OTHER_MINOR), ("-p", OLD), ()):
         answer = bench.rebuild(venv, *words, status=1)
         assert answer["error"]["code"] == "foreign"
         assert f"pyman rebuild {venv} --force" in answer["error"]["hint"]
         check()
-    assert bench.rebuild(venv, "-p", "3.11", "--force")["failed"] == []
+    assert bench.rebuild(venv, "-p", OTHER_MINOR, "--force")["failed"] == []
     assert bench.packages(venv) == {"eggs": "1.0"}
     if owner == "pipx":
         told = json.loads((venv / "pipx_metadata.json").read_text())
-        assert told["python_version"] == f"Python {OLD}"
-        assert told["source_interpreter"]["__Path__"].endswith("3.11/bin/python3.11")
+        assert told["python_version"] == f"Python {OTHER}"
+        assert told["source_interpreter"]["__Path__"].endswith(f"{OTHER_MINOR}/bin/python{OTHER_MINOR}")
     elif owner == "uv":
         assert (venv / "uv-receipt.toml").exists()
 
 
 def test_precommits_venvs_are_never_touched(bench):
     venv = bench.venv()
-    place = venv.with_name("py_env-python3.13")
+    place = venv.with_name(f"py_env-python{MINOR}")
     venv.rename(place)
-    assert bench.rebuild(place, "-p", "3.11", "--force", status=1)["error"]["code"] == "foreign"
+    assert bench.rebuild(place, "-p", OTHER_MINOR, "--force", status=1)["error"]["code"] == "foreign"
 
 
 # --- nothing is touched -----------------------------------------------------------------------------------------------
@@ -376,31 +384,31 @@ def test_a_dry_run_touches_nothing_and_shows_the_plan(tmp_path):
     venv = bench.venv("eggs==1.0", "spam==1.0", pip=True)
     bench.install(venv, "-e", f"{tmp_path}/source")
     check, store = unchanged(venv), picture(bench.home.root)
-    result = bench.home.pyman("rebuild", "-p", "3.11", "--dry-run", cwd=venv.parent)
+    result = bench.home.pyman("rebuild", "-p", OTHER_MINOR, "--dry-run", cwd=venv.parent)
     assert result.out.splitlines() == [
-        f"~/{venv.parent.name}/.venv: Python {NEW} → {OLD}, packages by uv ({bench.uv})",
+        f"~/{venv.parent.name}/.venv: Python {NEW} → {OTHER}, packages by uv ({bench.uv})",
         "  2 from the index: eggs 1.0, spam 1.0",
         f"  edited 0.1 editable, from {tmp_path}/source",
         "  pip in the version bundled with that Python",
-        f"  Python {OLD} would be installed first",
+        f"  Python {OTHER} would be installed first",
     ]
-    (element,) = bench.rebuild(venv, "-p", "3.11", "--dry-run")["rebuilt"]
-    assert (element["status"], element["from"], element["to"], element["packages"]) == ("planned", NEW, OLD, 3)
+    (element,) = bench.rebuild(venv, "-p", OTHER_MINOR, "--dry-run")["rebuilt"]
+    assert (element["status"], element["from"], element["to"], element["packages"]) == ("planned", NEW, OTHER, 3)
     check()
     assert picture(bench.home.root) == store
     # And without it the Python is installed.
-    assert bench.rebuild(venv, "-p", "3.11")["rebuilt"][0]["to"] == OLD
-    assert bench.minor(venv) == "3.11"
+    assert bench.rebuild(venv, "-p", OTHER_MINOR)["rebuilt"][0]["to"] == OTHER
+    assert bench.minor(venv) == OTHER_MINOR
 
 
 def test_the_plan_is_told_before_anything_is_touched(bench):
     venv = bench.venv("eggs==1.0", "broken")
-    result = bench.home.pyman("rebuild", "-p", "3.11", cwd=venv.parent, status=1)
+    result = bench.home.pyman("rebuild", "-p", OTHER_MINOR, cwd=venv.parent, status=1)
     assert result.err.splitlines()[:2] == [
-        f"~/{venv.parent.name}/.venv: Python {NEW} → {OLD}, packages by uv ({bench.uv})",
+        f"~/{venv.parent.name}/.venv: Python {NEW} → {OTHER}, packages by uv ({bench.uv})",
         "  2 from the index: broken 1.0, eggs 1.0",
     ]
-    assert bench.home.pyman("rebuild", "-q", "-p", "3.11", cwd=venv.parent, status=1).err.startswith("error: ")
+    assert bench.home.pyman("rebuild", "-q", "-p", OTHER_MINOR, cwd=venv.parent, status=1).err.startswith("error: ")
 
 
 def test_who_runs_in_the_venv_is_told(bench):
@@ -419,7 +427,7 @@ def test_who_runs_in_the_venv_is_told(bench):
     try:
         for process in running:
             assert process.stdout.read(1) == b"."
-        result = bench.home.pyman("rebuild", "-p", "3.11", cwd=venv.parent)
+        result = bench.home.pyman("rebuild", "-p", OTHER_MINOR, cwd=venv.parent)
         told = [line for line in result.err.splitlines() if line.startswith("process ")]
         assert [int(line.split()[1]) for line in told] == sorted(process.pid for process in running[:3])
     finally:
@@ -430,7 +438,7 @@ def test_who_runs_in_the_venv_is_told(bench):
 @pytest.mark.skipif(os.stat(sys.prefix).st_uid != os.geteuid(), reason="what pyman runs in is another user's here")
 def test_pyman_does_not_saw_off_its_own_branch(bench):
     venv = Path(sys.prefix)
-    result = bench.home.pyman("rebuild", venv, "--force", "-p", "3.13", status=1)
+    result = bench.home.pyman("rebuild", venv, "--force", "-p", MINOR, status=1)
     assert "is the environment that pyman itself runs in" in result.err
 
 
@@ -451,10 +459,10 @@ def test_a_venv_that_is_a_mount_point_is_refused_before_anything_is_touched(benc
     venv.mkdir()
     mounted(venv)
     try:
-        python = bench.home.runtimes / "3.13/bin/python3.13"
+        python = bench.home.runtimes / f"{MINOR}/bin/python{MINOR}"
         bench.home.run(python, "-m", "venv", "--without-pip", venv)
         check = unchanged(venv)
-        for words in (("-p", "3.11"), ("-p", "3.11", "--dry-run")):
+        for words in (("-p", OTHER_MINOR), ("-p", OTHER_MINOR, "--dry-run")):
             assert bench.rebuild(venv, *words, status=1)["error"]["code"] == "mount"
         check()
     finally:
@@ -466,7 +474,7 @@ def test_something_mounted_inside_is_refused_too(bench):
     (venv / "data").mkdir()
     mounted(venv / "data")
     try:
-        assert bench.rebuild(venv, "-p", "3.11", status=1)["error"]["code"] == "mount"
+        assert bench.rebuild(venv, "-p", OTHER_MINOR, status=1)["error"]["code"] == "mount"
     finally:
         subprocess.run(["umount", venv / "data"], check=True)
 
@@ -476,16 +484,16 @@ def test_too_little_room_for_two_is_told_before_anything_is_touched(bench):
     mounted(folder, "12m")
     try:
         venv = folder / ".venv"
-        bench.home.pyman("venv", venv, "-p", "3.13", "--without-pip", "-q")
-        (venv / "lib/python3.13/site-packages/large.bin").write_bytes(bytes(7 << 20))
+        bench.home.pyman("venv", venv, "-p", MINOR, "--without-pip", "-q")
+        (venv / f"{SITE}/large.bin").write_bytes(bytes(7 << 20))
         check = unchanged(venv)
-        for words in (("-p", "3.11"), ("-p", "3.11", "--dry-run")):
+        for words in (("-p", OTHER_MINOR), ("-p", OTHER_MINOR, "--dry-run")):
             answer = bench.rebuild(venv, *words, status=1)
             assert answer["error"]["code"] == "disk-full"
             assert "not enough space for a second copy" in answer["error"]["message"]
         check()
-        (venv / "lib/python3.13/site-packages/large.bin").unlink()
-        assert bench.rebuild(venv, "-p", "3.11")["failed"] == []
+        (venv / f"{SITE}/large.bin").unlink()
+        assert bench.rebuild(venv, "-p", OTHER_MINOR)["failed"] == []
     finally:
         subprocess.run(["umount", folder], check=True)
 
@@ -495,12 +503,12 @@ def test_a_disk_that_fills_up_meanwhile_brings_the_old_one_back(bench):
     mounted(folder, "2m")
     try:
         venv = folder / ".venv"
-        bench.home.pyman("venv", venv, "-p", "3.13", "--without-pip", "-q")
+        bench.home.pyman("venv", venv, "-p", MINOR, "--without-pip", "-q")
         check = unchanged(venv)
         (folder / "requirements.txt").write_text("large\n")
         wheels = build_wheel(bench.project(), "large", "1.0", files={"large.bin": bytes(5 << 20)})
         places = {"UV_FIND_LINKS": os.path.dirname(wheels), "UV_LINK_MODE": "copy"}
-        answer = bench.rebuild(venv, "-p", "3.11", "--from", "requirements.txt", status=1, **places)
+        answer = bench.rebuild(venv, "-p", OTHER_MINOR, "--from", "requirements.txt", status=1, **places)
         assert "No space left" in answer["error"]["message"]
         check()
     finally:

@@ -13,7 +13,7 @@ import pytest
 
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from stage.home import Home, bundled_pip
-from stage.mirror import mirror_folder
+from stage.mirror import LIBRARY, MINOR, NEW, OLD, OTHER, OTHER_MINOR, mirror_folder
 from stage.wheels import build_wheel
 
 FORBIDDEN = {
@@ -38,7 +38,7 @@ FORBIDDEN = {
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """A home that no test changes but by adding venvs; pip is in its cache."""
-    home = Home(tmp_path_factory.mktemp("shared"), mirror_folder()).with_runtimes("3.11.2", "3.13.5", "3.13.15")
+    home = Home(tmp_path_factory.mktemp("shared"), mirror_folder()).with_runtimes(OTHER, OLD, NEW)
     home.pyman("venv", "warm")
     return home
 
@@ -54,7 +54,7 @@ def user(shared, tmp_path):
 @pytest.fixture
 def owner(tmp_path):
     """A home with a store of its own, to be changed."""
-    return Home(tmp_path, mirror_folder()).with_runtimes("3.13.5", "3.13.15")
+    return Home(tmp_path, mirror_folder()).with_runtimes(OLD, NEW)
 
 
 def settings_of(venv):
@@ -63,23 +63,23 @@ def settings_of(venv):
 
 def test_it_follows_and_says_so(user):
     answer = user.pyman("venv", SHELL="/bin/bash")
-    home = user.runtimes / "3.13/bin"
+    home = user.runtimes / f"{MINOR}/bin"
     assert answer.out.splitlines() == [
-        "created .venv with Python 3.13.15",
-        "follows 3.13 (now 3.13.15)",
+        f"created .venv with Python {NEW}",
+        f"follows {MINOR} (now {NEW})",
     ]
     assert answer.err == "activate it with: source .venv/bin/activate\n"
-    assert os.readlink(user.project / ".venv/bin/python") == f"{home}/python3.13"
+    assert os.readlink(user.project / ".venv/bin/python") == f"{home}/python{MINOR}"
     assert (user.project / ".venv/.gitignore").read_text() == "*\n"
     assert [os.readlink(link) for link in (user.root / "venvs").glob("project-*")] == [str(user.project / ".venv")]
     # What it follows moves, and it runs the other release.
     told = user.run(".venv/bin/pip", "--version")
-    assert told.startswith(f"pip {bundled_pip(user.runtimes / '3.13.15')} ")
+    assert told.startswith(f"pip {bundled_pip(user.runtimes / NEW)} ")
 
 
 def test_it_is_pinned_and_says_so(user):
-    answer = user.pyman("venv", "-p", "3.13.5", "v")
-    assert answer.out.splitlines()[1] == "pinned to 3.13.5"
+    answer = user.pyman("venv", "-p", OLD, "v")
+    assert answer.out.splitlines()[1] == f"pinned to {OLD}"
     assert user.run("v/bin/python", "-c", "import sys; print(sys.version_info[2])") == "5"
 
 
@@ -88,32 +88,32 @@ def test_json(user):
     assert user.json("venv", "a") == {
         "schema": "pyman/1",
         "path": str(user.project / "a"),
-        "python": "3.13.15",
-        "request": "3.13",
+        "python": NEW,
+        "request": MINOR,
         "policy": "follow",
-        "home": str(home / "3.13/bin"),
-        "alias": "3.13",
+        "home": str(home / f"{MINOR}/bin"),
+        "alias": MINOR,
         "changed": [str(user.project / "a")],
     }
-    pinned = user.json("venv", "b", "-p", ">=3.13,<3.13.10", "--without-pip")
-    assert (pinned["policy"], pinned["alias"], pinned["home"]) == ("pin", None, str(home / "3.13.5/bin"))
+    pinned = user.json("venv", "b", "-p", f">={MINOR},<{NEW}", "--without-pip")
+    assert (pinned["policy"], pinned["alias"], pinned["home"]) == ("pin", None, str(home / f"{OLD}/bin"))
 
 
 CHOICES = [
     # words, what stands there, then request, python and policy
-    ([], {}, ("3.13", "3.13.15", "follow")),
-    (["-p", "3.11"], {}, ("3.11", "3.11.2", "follow")),
-    (["-p", "3"], {}, ("3", "3.13.15", "follow")),
-    (["-p", ">=3.11,<3.13"], {}, (">=3.11,<3.13", "3.11.2", "follow")),
-    (["-p", "==3.13.5"], {}, ("==3.13.5", "3.13.5", "pin")),
-    (["-p", "python3.11"], {}, ("python3.11", "3.11.2", "follow")),
-    (["--pin"], {}, ("3.13", "3.13.15", "pin")),
-    (["--pin", "-p", "3.11"], {}, ("3.11", "3.11.2", "pin")),
-    ([], {".python-version": "3.11\n"}, ("3.11", "3.11.2", "follow")),
-    ([], {".python-version": "3.9\n3.13.5\n"}, ("3.13.5", "3.13.5", "pin")),
-    ([], {"pyproject.toml": '[project]\nrequires-python = "<3.12"\n'}, ("<3.12", "3.11.2", "follow")),
-    (["-p", "3.13"], {".python-version": "3.11\n"}, ("3.13", "3.13.15", "follow")),
-    ([], {"PYMAN_PYTHON": "3.11", ".python-version": "3.13\n"}, ("3.11", "3.11.2", "follow")),
+    ([], {}, (MINOR, NEW, "follow")),
+    (["-p", OTHER_MINOR], {}, (OTHER_MINOR, OTHER, "follow")),
+    (["-p", "3"], {}, ("3", NEW, "follow")),
+    (["-p", f">={OTHER_MINOR},<{MINOR}"], {}, (f">={OTHER_MINOR},<{MINOR}", OTHER, "follow")),
+    (["-p", f"=={OLD}"], {}, (f"=={OLD}", OLD, "pin")),
+    (["-p", f"python{OTHER_MINOR}"], {}, (f"python{OTHER_MINOR}", OTHER, "follow")),
+    (["--pin"], {}, (MINOR, NEW, "pin")),
+    (["--pin", "-p", OTHER_MINOR], {}, (OTHER_MINOR, OTHER, "pin")),
+    ([], {".python-version": f"{OTHER_MINOR}\n"}, (OTHER_MINOR, OTHER, "follow")),
+    ([], {".python-version": f"3.9\n{OLD}\n"}, (OLD, OLD, "pin")),
+    ([], {"pyproject.toml": f'[project]\nrequires-python = "<{MINOR}"\n'}, (f"<{MINOR}", OTHER, "follow")),
+    (["-p", MINOR], {".python-version": f"{OTHER_MINOR}\n"}, (MINOR, NEW, "follow")),
+    ([], {"PYMAN_PYTHON": OTHER_MINOR, ".python-version": f"{MINOR}\n"}, (OTHER_MINOR, OTHER, "follow")),
 ]
 
 
@@ -130,15 +130,15 @@ def test_which_python_it_gets(words, there, expected, user):
 
 
 def test_the_default(owner):
-    (owner.root / "default").write_text("3.13.5\n")
-    assert owner.json("venv", "--without-pip")["python"] == "3.13.5"
+    (owner.root / "default").write_text(f"{OLD}\n")
+    assert owner.json("venv", "--without-pip")["python"] == OLD
 
 
 def test_paths(user):
-    alias, release = user.runtimes / "3.13/bin/python3.13", user.runtimes / "3.13.5"
+    alias, release = user.runtimes / f"{MINOR}/bin/python{MINOR}", user.runtimes / OLD
     assert user.json("venv", "a", "--without-pip", "-p", alias)["policy"] == "follow"
     pinned = user.json("venv", "b", "--without-pip", "-p", release)
-    assert (pinned["policy"], pinned["request"]) == ("pin", f"{release}/bin/python3.13")
+    assert (pinned["policy"], pinned["request"]) == ("pin", f"{release}/bin/python{MINOR}")
     # From a venv: its base, and its policy.
     assert user.json("venv", "c", "--without-pip", "-p", "./a")["home"] == str(alias.parent)
     assert user.json("venv", "d", "--without-pip", "-p", "./b/bin/python")["policy"] == "pin"
@@ -150,15 +150,15 @@ def test_paths(user):
 
 def test_a_python_that_is_missing_is_installed_with_a_word(tmp_path):
     home = Home(tmp_path, mirror_folder())
-    refused = home.pyman("venv", "-p", "3.11", "--no-install", status=1)
-    assert "no installed Python satisfies 3.11" in refused.err
-    assert "pyman install 3.11" in refused.err
+    refused = home.pyman("venv", "-p", OTHER_MINOR, "--no-install", status=1)
+    assert f"no installed Python satisfies {OTHER_MINOR}" in refused.err
+    assert f"pyman install {OTHER_MINOR}" in refused.err
     assert os.listdir(home.project) == []
-    made = home.pyman("venv", "-p", "3.11", "--without-pip")
-    assert "no installed Python satisfies 3.11: installing it\n" in made.err
-    assert "Python 3.11.2 is installed\n" in made.err
+    made = home.pyman("venv", "-p", OTHER_MINOR, "--without-pip")
+    assert f"no installed Python satisfies {OTHER_MINOR}: installing it\n" in made.err
+    assert f"Python {OTHER} is installed\n" in made.err
     assert home.run(".venv/bin/python", "-c", "import ssl; print('runs')") == "runs"
-    offline = home.pyman("venv", "v", "-p", "3.13", "--offline", PYMAN_MIRROR="http://127.0.0.1:1", status=1)
+    offline = home.pyman("venv", "v", "-p", MINOR, "--offline", PYMAN_MIRROR="http://127.0.0.1:1", status=1)
     assert offline.err.count("error: ") == 1
     assert sorted(os.listdir(home.project)) == [".venv"]
 
@@ -216,11 +216,11 @@ def test_a_venv_that_is_there_is_kept(user):
 
 
 def test_clear_puts_another_in_its_place(user):
-    user.pyman("venv", "v", "-p", "3.11", "--without-pip")
+    user.pyman("venv", "v", "-p", OTHER_MINOR, "--without-pip")
     (user.project / "v/bin/mine").touch()
     user.pyman("venv", "v", "--clear", "--without-pip")
     assert not (user.project / "v/bin/mine").exists()
-    assert settings_of(user.project / "v").request == "3.13"
+    assert settings_of(user.project / "v").request == MINOR
     assert os.listdir(user.project) == ["v"]
     assert [name for name in os.listdir(user.root / "venvs") if name.startswith(".")] == []
     # Where nothing is there is nothing to clear.
@@ -261,19 +261,19 @@ def test_the_folder_that_one_stands_in(user):
     assert "no longer exists" in done.stderr
 
 
-BROKEN = {"interpreter": ["bin/python3.13"], "standard library": ["lib/python3.13/os.py"]}
+BROKEN = {"interpreter": [f"bin/python{MINOR}"], "standard library": [f"{LIBRARY}/os.py"]}
 
 
 @pytest.mark.parametrize("lacking", BROKEN)
 @pytest.mark.parametrize("way", [[], ["-v"]], ids=["fast", "typer"])
 def test_a_broken_runtime_is_named(lacking, way, owner):
     for name in BROKEN[lacking]:
-        (owner.runtimes / "3.13.15" / name).unlink()
+        (owner.runtimes / NEW / name).unlink()
     answer = owner.pyman("venv", *way, status=1)
     assert re.search(r"Python 3\.13\.15(, which 3\.13 points at,)? is broken", answer.err)
-    assert "pyman install --force 3.13.15" in answer.err
+    assert f"pyman install --force {NEW}" in answer.err
     assert os.listdir(owner.project) == []
-    assert owner.json("venv", "-p", "3.13.5", "--without-pip")["python"] == "3.13.5"
+    assert owner.json("venv", "-p", OLD, "--without-pip")["python"] == OLD
 
 
 NAMES = ["with space", "it's", 'a"b$c`d', "new\nline", "back\\slash", "ä☃", "!bang %h", "-dash", os.fsdecode(b"\xff")]
@@ -291,7 +291,7 @@ def test_every_path_works(name, user):
     told = subprocess.run([venv / "bin/python", "-c", code], capture_output=True, check=True, env=user.environ).stdout
     assert told == os.fsencode(venv)
     pip = subprocess.run([venv / "bin/pip", "--version"], capture_output=True, check=True, env=user.environ).stdout
-    assert pip.startswith(f"pip {bundled_pip(user.runtimes / '3.13.15')} ".encode())
+    assert pip.startswith(f"pip {bundled_pip(user.runtimes / NEW)} ".encode())
     assert settings_of(venv).prompt == name
 
 
@@ -385,9 +385,9 @@ def test_only_the_users_own_uv_installs(user, from_wheels, tmp_path):
 
 BOTH = [
     ["venv"],
-    ["venv", "v", "-p", "3.11", "--without-pip", "--prompt", "x y"],
+    ["venv", "v", "-p", OTHER_MINOR, "--without-pip", "--prompt", "x y"],
     ["venv", "v", "--pin", "--system-site-packages"],
-    ["venv", "v", "--python", ">=3.11,<3.13"],
+    ["venv", "v", "--python", f">={OTHER_MINOR},<{MINOR}"],
     ["venv", "v", "-p", "3.9", "--no-install"],
     ["venv", "v", "-p", "nonsense!"],
     ["venv", "file"],
@@ -428,7 +428,7 @@ def test_fast_and_not_it_is_the_same(words, user):
     assert seen[0] == seen[1]
 
 
-@pytest.mark.parametrize("words", [["-p", "3.13"], ["--without-pip"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["-p", MINOR], ["--without-pip"]], ids=" ".join)
 def test_a_fast_command_imports_little(words, user):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "pyman", "venv", *words],

@@ -15,7 +15,7 @@ import pytest
 
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from stage.home import Home
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, NEW, OLD, mirror_folder
 from stage.seeds import check_record
 from stage.slow_uv import write_slow_uv
 
@@ -25,8 +25,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """A home with both patch releases of a minor, and the pip of each in its cache."""
-    home = Home(tmp_path_factory.mktemp("shared"), mirror_folder()).with_runtimes("3.13.5", "3.13.15")
-    for release in ("3.13.5", "3.13.15"):
+    home = Home(tmp_path_factory.mktemp("shared"), mirror_folder()).with_runtimes(OLD, NEW)
+    for release in (OLD, NEW):
         home.pyman("venv", "-p", release, f"warm{release}")
     return home
 
@@ -42,7 +42,7 @@ def user(shared, tmp_path):
 @pytest.fixture
 def own_home(shared, tmp_path):
     """A home for what would be in the way of other tests there, with the shared cache."""
-    home = Home(tmp_path, mirror_folder()).with_runtimes("3.13.5", "3.13.15")
+    home = Home(tmp_path, mirror_folder()).with_runtimes(OLD, NEW)
     home.environ["PYMAN_CACHE_DIR"] = str(shared.cache)
     return home
 
@@ -63,7 +63,7 @@ def settings_of(venv):
     return parse_pyvenv_cfg((venv / "pyvenv.cfg").read_text())
 
 
-def check_works(user, venv, release="3.13.15"):
+def check_works(user, venv, release=NEW):
     assert user.run(venv / "bin/python", "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])") == release
     (dist_info,) = venv.glob("lib/*/site-packages/pip-*.dist-info")
     check_record(dist_info.parent, dist_info.name)
@@ -110,7 +110,7 @@ def doomed(user, instant, *words):
 def test_killed_at_every_instant_without_pip(user):
     venv, instant = user.project / ".venv", 0
     while doomed(user, instant := instant + 1, "venv", "--without-pip"):
-        assert not venv.exists() or parse_pyvenv_cfg((venv / "pyvenv.cfg").read_text()).request == "3.13"
+        assert not venv.exists() or parse_pyvenv_cfg((venv / "pyvenv.cfg").read_text()).request == MINOR
         if venv.exists():
             shutil.rmtree(venv)
     assert instant > 15
@@ -130,7 +130,7 @@ def test_killed_while_pip_is_put_in(instant, user):
 def test_killed_at_every_instant_while_one_is_replaced(user):
     """The old one or the new one is there, after one more run at the latest, and always whole."""
     venv, kept, instant = user.project / ".venv", user.project / "kept", 0
-    user.pyman("venv", "-p", "3.13.5", "--prompt", "old", "--without-pip")
+    user.pyman("venv", "-p", OLD, "--prompt", "old", "--without-pip")
     shutil.copytree(venv, kept, symlinks=True)
     seen = []
     while doomed(user, instant := instant + 1, "venv", "--clear", "--prompt", "new", "--without-pip"):
@@ -173,7 +173,7 @@ def test_ended_while_packages_are_installed(number, clear, user, slow_uv):
     venv = user.project / ".venv"
     (user.project / "r.txt").write_text("spam\n")
     if clear:
-        user.pyman("venv", "-p", "3.13.5")
+        user.pyman("venv", "-p", OLD)
     before = user.tree(user.project)
     process = start(user, "venv", "-r", "r.txt", *(["--clear"] if clear else []), PATH=path)
     helper = int(pipe.read_text())
@@ -185,9 +185,9 @@ def test_ended_while_packages_are_installed(number, clear, user, slow_uv):
     if number == signal.SIGKILL:
         assert process.returncode == -9
         # The old one is restored; a new one stays, and says so.
-        again = user.pyman("venv", "-p", "3.13.5", status=1)
+        again = user.pyman("venv", "-p", OLD, status=1)
         if clear:
-            check_works(user, venv, "3.13.5")
+            check_works(user, venv, OLD)
         else:
             assert "its installation was interrupted" in again.err
             assert (venv / "lib/half-made").exists()
@@ -203,7 +203,7 @@ def test_ended_while_packages_are_installed(number, clear, user, slow_uv):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_fast_command_is_ended_as_well(number, tmp_path):
     """While pip is compiled for the first time, which takes longest."""
-    home = Home(tmp_path, mirror_folder()).with_runtimes("3.13.15")
+    home = Home(tmp_path, mirror_folder()).with_runtimes(NEW)
     process = start(home, "venv")
     while not any(home.cache.glob("seeds/.pip*.work-*/modules-*")):
         assert process.poll() is None
@@ -219,13 +219,13 @@ def test_made_anew_by_somebody_after_a_kill_it_is_theirs(own_home, slow_uv):
     user, (path, pipe) = own_home, slow_uv
     venv = user.project / ".venv"
     (user.project / "r.txt").write_text("spam\n")
-    user.pyman("venv", "-p", "3.13.5")
+    user.pyman("venv", "-p", OLD)
     process = start(user, "venv", "--clear", "-r", "r.txt", PATH=path)
     pipe.read_text()
     process.kill()
     process.communicate()
     shutil.rmtree(venv)
-    user.run(user.runtimes / "3.13/bin/python3.13", "-B", "-m", "venv", "--without-pip", venv)
+    user.run(user.runtimes / f"{MINOR}/bin/python{MINOR}", "-B", "-m", "venv", "--without-pip", venv)
     before = user.tree(venv)
     user.pyman("venv", status=1)
     assert user.tree(venv) == before
@@ -258,9 +258,9 @@ def moving(runtimes):
 
     def swap():
         while not stop.wait(0.0005) or len(swaps) < 300:
-            target = ("3.13.5", "3.13.15")[len(swaps) % 2]
+            target = (OLD, NEW)[len(swaps) % 2]
             os.symlink(target, runtimes / ".next")
-            os.replace(runtimes / ".next", runtimes / "3.13")
+            os.replace(runtimes / ".next", runtimes / MINOR)
             swaps.append(target)
 
     thread = threading.Thread(target=swap)
@@ -275,41 +275,41 @@ def moving(runtimes):
 def test_an_alias_that_moves_all_the_time_harms_no_venv(own_home):
     home = own_home
     with moving(home.runtimes) as swaps:
-        processes = [start(home, "venv", f"v{number}", "-p", "3.13", "--json") for number in range(6)]
+        processes = [start(home, "venv", f"v{number}", "-p", MINOR, "--json") for number in range(6)]
         told = [process.communicate(timeout=120) for process in processes]
     assert len(swaps) >= 300
     assert [process.returncode for process in processes] == [0] * 6, told
-    for release in ("3.13.5", "3.13.15"):
-        (home.runtimes / "3.13").unlink()
-        (home.runtimes / "3.13").symlink_to(release)
+    for release in (OLD, NEW):
+        (home.runtimes / MINOR).unlink()
+        (home.runtimes / MINOR).symlink_to(release)
         for number in range(6):
             check_works(home, home.project / f"v{number}", release)
             assert home.run(f"v{number}/bin/pip", "--version").startswith("pip 2")
     home.pyman("venv", "last")
 
 
-@pytest.mark.parametrize("to", ["3.13.5", None], ids=["moved", "gone"])
+@pytest.mark.parametrize("to", [OLD, None], ids=["moved", "gone"])
 def test_the_request_is_asked_again_when_the_alias_has_moved(to, own_home, tmp_path):
     """Moved after it was chosen and before it was known: who moved it could not ask this venv."""
     home = own_home
     (tmp_path / "programs").mkdir()
-    link = f"ln -s {to} '{home.runtimes}/3.13'" if to else ":"
+    link = f"ln -s {to} '{home.runtimes}/{MINOR}'" if to else ":"
     (tmp_path / "programs/uv").write_text(
-        f"#!/bin/sh\n[ -L '{home.runtimes}/3.13' ] || exit 0\n[ ! -e '{tmp_path}/moved' ] || exit 0\n"
-        f"rm '{home.runtimes}/3.13'\n{link}\n: >'{tmp_path}/moved'\n"
+        f"#!/bin/sh\n[ -L '{home.runtimes}/{MINOR}' ] || exit 0\n[ ! -e '{tmp_path}/moved' ] || exit 0\n"
+        f"rm '{home.runtimes}/{MINOR}'\n{link}\n: >'{tmp_path}/moved'\n"
     )
     (tmp_path / "programs/uv").chmod(0o755)
     (home.project / "r.txt").write_text("# nothing\n")
     environ = {"PATH": f"{tmp_path}/programs:/usr/bin:/bin"}
-    answer = home.json("venv", "-p", ">=3.13.10", "-r", "r.txt", **environ)
-    assert (answer["policy"], answer["python"], answer["alias"]) == ("pin", "3.13.15", None)
-    assert settings_of(home.project / ".venv").home == str(home.runtimes / "3.13.15/bin")
+    answer = home.json("venv", "-p", f">={NEW}", "-r", "r.txt", **environ)
+    assert (answer["policy"], answer["python"], answer["alias"]) == ("pin", NEW, None)
+    assert settings_of(home.project / ".venv").home == str(home.runtimes / f"{NEW}/bin")
     # Where it may follow wherever the alias leads, it does.
     (tmp_path / "moved").unlink()
-    (home.runtimes / "3.13").unlink(missing_ok=True)
-    (home.runtimes / "3.13").symlink_to("3.13.15")
-    answer = home.json("venv", "v", "-p", "3.13", "-r", "r.txt", **environ)
-    expected = ("follow", "3.13.5") if to else ("pin", "3.13.15")
+    (home.runtimes / MINOR).unlink(missing_ok=True)
+    (home.runtimes / MINOR).symlink_to(NEW)
+    answer = home.json("venv", "v", "-p", MINOR, "-r", "r.txt", **environ)
+    expected = ("follow", OLD) if to else ("pin", NEW)
     assert (answer["policy"], answer["python"]) == expected
     check_works(home, home.project / "v", expected[1])
 

@@ -11,7 +11,7 @@ import pytest
 
 from pyman.effects.venvs.place import UNFINISHED
 from stage.home import Home
-from stage.mirror import mirror_folder
+from stage.mirror import OLD, SITE, mirror_folder
 from stage.slow_uv import write_slow_uv
 from stage.venvs import peer
 from stage.wheels import build_wheel
@@ -21,7 +21,7 @@ from stage.wheels import build_wheel
 def shared(tmp_path_factory):
     """A home with a Python whose pip is in the cache, and a package that uv can install without a network."""
     folder = tmp_path_factory.mktemp("shared")
-    home = Home(folder, mirror_folder()).with_runtimes("3.13.5")
+    home = Home(folder, mirror_folder()).with_runtimes(OLD)
     build_wheel(str(folder / "wheels"), "spam", "1.0", scripts={"spam": "spam:main"})
     build_wheel(str(folder / "wheels"), "eggs", "1.0")
     (folder / "tools").mkdir()
@@ -167,7 +167,7 @@ def test_venv_refuses_it_like_any_other_and_replaces_it_only_when_it_is_told_to(
     cut_off.pyman("venv", "--clear", "--yes")
     assert (cut_off.venv / "notes.txt").read_text() == "mine"
     assert (cut_off.venv / "bin/tool").exists()
-    assert not (cut_off.venv / "lib/python3.13/site-packages/eggs").exists()
+    assert not (cut_off.venv / f"{SITE}/eggs").exists()
     assert findings(cut_off, "--fix", status=0) == []
     assert left(cut_off) == []
 

@@ -16,7 +16,7 @@ from pyman.core.diagnosis.finding import SEVERITIES
 from pyman.core.request import parse_request
 from stage.design import SECTIONS, TEXT, anchor, of_head, quoted, section
 from stage.home import Home
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, NEW, OLD, OTHER, OTHER_MINOR, mirror_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src/pyman"
@@ -98,11 +98,11 @@ def test_every_form_of_a_request_is_understood():
 # What commands answer, compared with the keys that the page tells. A dry run has the keys of the run.
 
 LINES = [
-    "install 3.11", "install --force 3.13.5", "upgrade --prune", "hold 3.13 3.13.5", "unhold 3.13", "rollback 3.13", "forget v",
-    "prune", "uninstall 3.13.5", "uninstall 3.11.2", "adopt", "list", "list --available", "list --outdated", "info 3.13",
+    f"install {OTHER_MINOR}", f"install --force {OLD}", "upgrade --prune", f"hold {MINOR} {OLD}", f"unhold {MINOR}", f"rollback {MINOR}", "forget v",
+    "prune", f"uninstall {OLD}", f"uninstall {OTHER}", "adopt", "list", "list --available", "list --outdated", f"info {MINOR}",
     "info v", "info stale", "venv --without-pip w", "venvs --size", "venvs --remove v", "venvs --unused 1y", "venvs --unused 1y --remove", "doctor", "doctor --undo", "doctor --explain gone", "rebuild v --force",
-    "register .", "pin v", "pin v 3.13.5", "follow p", "shims", "use", "use 3.13", "find", "which", "which --explain", "which --all", "init bash",
-    "completions fish", "report", "report --merge report.json", "mirror ../mirror 3.13", "cache", "cache dir", "cache clean",
+    "register .", "pin v", f"pin v {OLD}", "follow p", "shims", "use", f"use {MINOR}", "find", "which", "which --explain", "which --all", "init bash",
+    "completions fish", "report", "report --merge report.json", f"mirror ../mirror {MINOR}", "cache", "cache dir", "cache clean",
     "self", "schedule", "schedule run",
 ]  # fmt: skip
 COMMON = {"schema", "dry_run", "error"}
@@ -131,11 +131,11 @@ KEYS["info"] |= ELEMENTS["runtimes"]
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     """What every command answers in a home with two releases of a minor, another minor, and venvs of each kind."""
-    home = Home(tmp_path_factory.mktemp("design"), mirror_folder()).with_runtimes("3.11.2", "3.13.5", "3.13.15")
+    home = Home(tmp_path_factory.mktemp("design"), mirror_folder()).with_runtimes(OTHER, OLD, NEW)
     home.pyman("venv", "--without-pip", "v")
-    home.pyman("venv", "--without-pip", "-p", "3.13.5", "p")
-    home.run(home.runtimes / "3.13.5/bin/python3.13", "-m", "venv", "--without-pip", "stale")
-    (home.project / ".python-version").write_text("3.13\n")
+    home.pyman("venv", "--without-pip", "-p", OLD, "p")
+    home.run(home.runtimes / f"{OLD}/bin/python{MINOR}", "-m", "venv", "--without-pip", "stale")
+    (home.project / ".python-version").write_text(f"{MINOR}\n")
     rebuilt = {"run": "1", "folder": "/v", "path": "/v", "code": "wrong-abi", "action": "rebuild", "python": None}
     (home.root / "repairs").write_text(json.dumps({**rebuilt, "changes": []}) + "\n")
     (home.project / "report.json").write_text(home.pyman("report", "--json").out)

@@ -161,10 +161,10 @@ def test_what_is_called_like_something_else(name):
         (OUTSIDE, "it belongs neither to pyman's store, nor to the system, nor to a version manager",
          "if you trust it, run `pyman adopt '/a b'`"),
         (EXCHANGED, "/a b/lib was replaced in the meantime", "run the same command again"),
-        (NO_PROGRAM, "it is not a binary program", "name the interpreter that it runs"),
-        (NO_NAME, "its name is not that of a Python interpreter", "name the interpreter itself"),
-        (NO_LIBRARY, "it has no standard library beside it", "name an interpreter in its own folder"),
-        (IN_VENV, "/a b/lib marks it as part of a venv", "name the Python that the venv was made from"),
+        (NO_PROGRAM, "it is not a binary executable", "give the path of the interpreter that it runs"),
+        (NO_NAME, "its name is not that of a Python interpreter", "give the path of the interpreter itself"),
+        (NO_LIBRARY, "it has no standard library beside it", "give the path of an interpreter in its own folder"),
+        (IN_VENV, "/a b/lib marks it as part of a venv", "give the path of the Python that the venv was made from"),
     ],
 )  # fmt: skip
 def test_every_refusal_is_a_sentence_and_says_what_to_do(kind, reason, hint):

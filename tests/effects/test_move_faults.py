@@ -16,8 +16,7 @@ from pyman.effects.store import read_store
 from pyman.errors import PymanError
 from stage.changes import Changes
 from stage.followers import add_package, contents, difference, is_consistent, make_venv, restore
-
-OLD, NEW = "3.13.5", "3.13.15"
+from stage.mirror import MINOR, NEW, OLD
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def changes():
 
 
 class Upgrade:
-    """3.13.15 is unpacked and tried; it gets its name."""
+    """NEW is unpacked and tried; it gets its name."""
 
     def __init__(self, home, spare):
         self.home, self.spare = home, spare
@@ -34,9 +33,9 @@ class Upgrade:
         home.with_runtimes(OLD, NEW)
         self.runtime = read_store(str(home.root)).runtime(NEW)
         os.rename(home.runtimes / NEW, spare)
-        os.unlink(home.runtimes / "3.13")
-        os.symlink(OLD, home.runtimes / "3.13")
-        self.misfit = {"requires_python": "<3.13.15"}
+        os.unlink(home.runtimes / MINOR)
+        os.symlink(OLD, home.runtimes / MINOR)
+        self.misfit = {"requires_python": f"<{NEW}"}
 
     def do(self, tried):
         with WorkFolder(self.places.runtimes, "install", NEW, self.places.lock) as work:
@@ -59,7 +58,7 @@ class Upgrade:
 
 
 class Uninstall:
-    """3.13.15 goes, and with it a pinned venv to the alias."""
+    """NEW goes, and with it a pinned venv to the alias."""
 
     def __init__(self, home, spare):
         self.home, self.spare = home, spare
@@ -70,7 +69,7 @@ class Uninstall:
         self.misfit = None
 
     def do(self, tried):
-        program = f"{self.runtime.path}/bin/python3.13"
+        program = f"{self.runtime.path}/bin/python{MINOR}"
         found = [complete(one, program) for one in read_followers(self.places.root, NEW.__eq__).each]
         return tried(lambda: remove_runtime(self.places, self.runtime, relink=found))
 
@@ -85,10 +84,10 @@ class Rollback:
         self.home = home
         self.places = read_places(home.environ)
         home.with_runtimes(OLD, NEW)
-        self.misfit = {"requires_python": ">3.13.5"}
+        self.misfit = {"requires_python": f">{OLD}"}
 
     def do(self, tried):
-        return tried(lambda: set_hold(self.places, "3.13", OLD))
+        return tried(lambda: set_hold(self.places, MINOR, OLD))
 
     def reset(self):
         pass

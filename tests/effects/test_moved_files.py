@@ -14,7 +14,7 @@ from pyman.core.relocation import edits_of_move
 from pyman.effects.files import replace_file
 from pyman.effects.venvs.moved_files import read_moved
 from pyman.effects.venvs.on_disk import read_venv
-from stage.mirror import copy_of_tree
+from stage.mirror import MINOR, OLD, SITE, copy_of_tree
 from stage.venvs import call, make_venv, peer, write
 from stage.wheels import build_wheel, install_distribution
 
@@ -22,7 +22,7 @@ from stage.wheels import build_wheel, install_distribution
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):
     folder = os.path.realpath(tmp_path_factory.mktemp("real"))
-    return f"{copy_of_tree('3.13.5', f'{folder}/cpython-3.13.5')}/bin/python3.13"
+    return f"{copy_of_tree(OLD, f'{folder}/cpython-{OLD}')}/bin/python{MINOR}"
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def check(venv, old):
     assert call(f"{venv}/bin/spam") == "spam 1.0\n"
     shown = call("sh", "-c", '. "$1"; printf %s "$VIRTUAL_ENV"; command -v spam', "sh", f"{venv}/bin/activate")
     assert shown == f"{venv}{venv}/bin/spam\n"
-    site_packages = f"{venv}/lib/python3.13/site-packages"
+    site_packages = f"{venv}/{SITE}"
     for name in os.listdir(site_packages):
         record = f"{site_packages}/{name}/RECORD"
         if not os.path.exists(record):
@@ -126,7 +126,7 @@ def test_a_copy_is_mended_and_the_original_is_not_touched(place, python):
 def test_editable_installs_follow_their_sources_where_these_moved_along(place, python):
     old, new = f"{place}/project/.venv", f"{place}/elsewhere/.venv"
     make_venv(old, python)
-    site_packages = f"{old}/lib/python3.13/site-packages"
+    site_packages = f"{old}/{SITE}"
     write(f"{place}/project/src/where.py", "")
     write(f"{place}/shared/lib.py", "")
     install_distribution(
@@ -138,7 +138,7 @@ def test_editable_installs_follow_their_sources_where_these_moved_along(place, p
     )
     os.rename(f"{place}/project", f"{place}/elsewhere")
     mend(new)
-    moved = f"{new}/lib/python3.13/site-packages"
+    moved = f"{new}/{SITE}"
     with open(f"{moved}/demo.pth", encoding="utf-8") as file:
         assert file.read() == f"{place}/elsewhere/src\n{place}/shared\n{place}/project/never\n"
     with open(f"{moved}/demo-1.0.dist-info/direct_url.json", encoding="utf-8") as file:
@@ -150,17 +150,17 @@ def test_editable_installs_follow_their_sources_where_these_moved_along(place, p
 def test_sources_that_stayed_are_still_named(place, python):
     old, new = f"{place}/project/.venv", f"{place}/elsewhere/.venv"
     make_venv(old, python)
-    write(f"{old}/lib/python3.13/site-packages/demo.pth", f"{place}/project/src\n")
+    write(f"{old}/{SITE}/demo.pth", f"{place}/project/src\n")
     write(f"{place}/project/src/demo.py")
     write(f"{place}/elsewhere/src/demo.py")
     os.rename(old, new)
-    assert f"{new}/lib/python3.13/site-packages/demo.pth" not in {edit.path for edit in mend(new)}
+    assert f"{new}/{SITE}/demo.pth" not in {edit.path for edit in mend(new)}
 
 
 def test_what_is_no_regular_file_is_left_alone(place, python):
     old, new = f"{place}/project/.venv", f"{place}/elsewhere/.venv"
     make_venv(old, python)
-    site_packages = f"{old}/lib/python3.13/site-packages"
+    site_packages = f"{old}/{SITE}"
     dist_info = install_distribution(site_packages, "demo", "1.0", scripts={"demo": "demo:main"})
     os.mkfifo(f"{site_packages}/fifo.pth")
     os.mkdir(f"{old}/bin/activate.fish")

@@ -27,6 +27,7 @@ from pyman.effects.seeds.sharing import read_prepared
 from pyman.errors import BrokenRuntime, NotFound, Refused
 from stage.hostile import damaged
 from stage.interpreters import from_mirror, from_system
+from stage.mirror import ABI, LIBRARY, MINOR, NEW, OLD, SITE
 from stage.programs import write_program
 from stage.seeds import call, check_record, make, make_bare, state_of, target_of
 
@@ -52,7 +53,7 @@ def warm(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """A standard library that bundles a pip of four modules, where it does not matter how big pip is."""
-    library = tmp_path_factory.mktemp("tiny") / "lib/python3.13"
+    library = tmp_path_factory.mktemp("tiny") / LIBRARY
     bundled = library / "ensurepip/_bundled"
     bundled.mkdir(parents=True)
     main = "def main():\n    import os\n    print('pip 1.0 from', os.path.dirname(os.path.dirname(__file__)))\n"
@@ -87,7 +88,7 @@ def cache(tmp_path):
 
 
 def test_the_bytecode_is_valid_and_stays(tmp_path, warm):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     make(interpreter, tmp_path / "v", warm)
     before = state_of(tmp_path / "v/lib")
     call(tmp_path / "v/bin/pip", "--version")
@@ -98,11 +99,11 @@ def test_the_bytecode_is_valid_and_stays(tmp_path, warm):
 
 
 def test_a_module_that_cannot_be_compiled_is_installed_without_bytecode(tmp_path, cache, tiny):
-    make(from_mirror("3.13.15"), tmp_path / "v", cache, libraries=(tiny,))
+    make(from_mirror(NEW), tmp_path / "v", cache, libraries=(tiny,))
     compiled = sorted(path.name for path in (tmp_path / "v").rglob("*.pyc"))
-    assert compiled == ["__init__.cpython-313.pyc"] * 2 + ["__main__.cpython-313.pyc", "main.cpython-313.pyc"]
-    check_record(tmp_path / "v/lib/python3.13/site-packages", "pip-1.0.dist-info")
-    assert sorted(path.name for path in (tmp_path / "v/bin").glob("pip*")) == ["pip", "pip3", "pip3.13"]
+    assert compiled == [f"__init__.{ABI}.pyc"] * 2 + [f"__main__.{ABI}.pyc", f"main.{ABI}.pyc"]
+    check_record(tmp_path / f"v/{SITE}", "pip-1.0.dist-info")
+    assert sorted(path.name for path in (tmp_path / "v/bin").glob("pip*")) == ["pip", "pip3", f"pip{MINOR}"]
 
 
 def test_each_wheel_is_unpacked_once(tmp_path, cache):
@@ -116,7 +117,7 @@ def test_each_wheel_is_unpacked_once(tmp_path, cache):
 
 
 def test_a_newer_patch_release_with_the_same_wheel_shares_the_bytecode(tmp_path, cache):
-    one, other = from_mirror("3.13.5"), from_mirror("3.13.15")
+    one, other = from_mirror(OLD), from_mirror(NEW)
     listener = Listener()
     make(one, tmp_path / "a", cache, listener)
     interpreter_with_lent_wheel = target_of(other, str(tmp_path / "b"), libraries=(one.library,))
@@ -216,10 +217,10 @@ def chown(venv, wheels):
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_what_is_done_to_one_venv_spoils_no_other(action, leaves_the_sibling, tmp_path, warm, tiny, linking):
-    interpreter, listener = from_mirror("3.13.5"), Listener()
+    interpreter, listener = from_mirror(OLD), Listener()
     real = action in (upgrade_with_pip, upgrade_with_uv, uninstall)
     options = {} if real else {"libraries": (tiny,)}
-    wheels = f"{from_mirror('3.13.15').library}/ensurepip/_bundled"
+    wheels = f"{from_mirror(NEW).library}/ensurepip/_bundled"
     one, sibling, late = tmp_path / "one", tmp_path / "sibling", tmp_path / "late"
     make(interpreter, one, warm, **options)
     (seeded,) = make(interpreter, sibling, warm, listener, **options)
@@ -249,7 +250,7 @@ def test_what_is_done_to_one_venv_spoils_no_other(action, leaves_the_sibling, tm
 @pytest.mark.parametrize("ways", [("copied",), ("cloned", "copied")], ids=lambda ways: ways[0])
 def test_what_has_its_own_files_reaches_no_other(action, ways, tmp_path, warm, tiny, monkeypatch):
     monkeypatch.setattr(seed_module, "allowed_ways", lambda *_, **__: ways)
-    interpreter = from_mirror("3.13.5")
+    interpreter = from_mirror(OLD)
     one, sibling = tmp_path / "one", tmp_path / "sibling"
     for venv in (one, sibling):
         (seeded,) = make(interpreter, venv, warm, libraries=(tiny,))
@@ -264,13 +265,13 @@ def test_what_has_its_own_files_reaches_no_other(action, ways, tmp_path, warm, t
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's venvs may share files")
 def test_roots_venvs_share_no_file_with_anything(tmp_path, cache, tiny):
-    (seeded,) = make(from_mirror("3.13.15"), tmp_path / "v", cache, libraries=(tiny,))
+    (seeded,) = make(from_mirror(NEW), tmp_path / "v", cache, libraries=(tiny,))
     assert seeded.shared in ("cloned", "copied")
     assert {path.lstat().st_nlink for path in tmp_path.rglob("*") if path.is_file()} == {1}
 
 
 def test_link_mode_copy_shares_no_file(tmp_path, cache, tiny):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     make_bare(interpreter, str(tmp_path / "v"))
     (seeded,) = seed(target_of(interpreter, str(tmp_path / "v"), libraries=(tiny,)), cache, link_mode="copy")
     assert seeded.shared == "copied"
@@ -293,9 +294,9 @@ def test_link_mode_copy_shares_no_file(tmp_path, cache, tiny):
 def test_a_cache_that_lost_something_is_made_anew(spoil, how, tmp_path, cache, tiny, monkeypatch):
     # Each way reads another file.
     monkeypatch.setattr(seed_module, "allowed_ways", lambda *_, **__: ("copied",) if spoil == "pack" else ("linked",))
-    interpreter, listener = from_mirror("3.13.15"), Listener()
+    interpreter, listener = from_mirror(NEW), Listener()
     make(interpreter, tmp_path / "a", cache, libraries=(tiny,))
-    (folder,) = Path(cache, "seeds").glob("pip-*-3.13")
+    (folder,) = Path(cache, "seeds").glob(f"pip-*-{MINOR}")
     (folder / spoil).unlink()
     if how == "empty":
         (folder / spoil).touch()
@@ -309,7 +310,7 @@ NASTY = ["with space", "l" * 120 + "/" + "o" * 100, "it's", 'a"b$c`d', "new\nlin
 
 @pytest.mark.parametrize("name", NASTY, ids=range(len(NASTY)))
 def test_scripts_start_from_every_path_that_the_venv_gets(name, tmp_path, warm):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     final = tmp_path / name
     final.parent.mkdir(exist_ok=True)
     make(interpreter, tmp_path / "work", warm, final=str(final))
@@ -317,7 +318,7 @@ def test_scripts_start_from_every_path_that_the_venv_gets(name, tmp_path, warm):
     (tmp_path / "link").symlink_to(final / "bin/pip")
     for script in (final / "bin/pip", tmp_path / "link"):
         assert str(final) in call(script, "--version")
-    check_record(final / "lib/python3.13/site-packages", next(final.rglob("pip-*.dist-info")).name)
+    check_record(final / SITE, next(final.rglob("pip-*.dist-info")).name)
 
 
 def test_a_python_without_wheels_borrows_the_newest_that_fits(tmp_path, warm):
@@ -331,11 +332,11 @@ def test_a_python_without_wheels_borrows_the_newest_that_fits(tmp_path, warm):
                 archive.writestr(f"{name}.dist-info/METADATA", f"Metadata-Version: 2.1\n{metadata}")
     # What the system refuses to read may be readable another time: nothing is cached of it.
     (strange / "ensurepip/_bundled/pip-100.0-py3-none-any.whl").mkdir()
-    libraries = (str(bare), str(strange), from_mirror("3.13.5").library, interpreter.library)
+    libraries = (str(bare), str(strange), from_mirror(OLD).library, interpreter.library)
     for venv in ("a", "b"):
         seeded = make(interpreter, tmp_path / venv, warm, libraries=libraries)
         names = [(package.name, package.version) for package in seeded]
-        # 3.13.5 has the newer pip, and 3.11.2 the only setuptools.
+        # OLD has the newer pip, and 3.11.2 the only setuptools.
         assert names[0] > ("pip", "25")
         assert [name for name, _ in names] == ["pip", "setuptools"]
         call(tmp_path / venv / "bin/pip", "--version")
@@ -343,24 +344,24 @@ def test_a_python_without_wheels_borrows_the_newest_that_fits(tmp_path, warm):
 
 
 def test_no_wheel_anywhere_is_said_with_what_to_do(tmp_path, cache):
-    interpreter = from_mirror("3.13.15")
-    (tmp_path / "bare/lib/python3.13").mkdir(parents=True)
+    interpreter = from_mirror(NEW)
+    (tmp_path / f"bare/{LIBRARY}").mkdir(parents=True)
     with pytest.raises(NotFound) as raised:
-        make(interpreter, tmp_path / "v", cache, libraries=(str(tmp_path / "bare/lib/python3.13"),))
+        make(interpreter, tmp_path / "v", cache, libraries=(str(tmp_path / f"bare/{LIBRARY}"),))
     assert "--without-pip" in raised.value.hint
-    assert list((tmp_path / "v/lib/python3.13/site-packages").iterdir()) == []
+    assert list((tmp_path / f"v/{SITE}").iterdir()) == []
 
 
 def test_the_python_of_the_system(tmp_path, warm):
     interpreter = from_system()
-    other = from_mirror("3.13.15")
+    other = from_mirror(NEW)
     (pip, *_) = make(interpreter, tmp_path / "v", warm, libraries=(interpreter.library, other.library))
     assert call(tmp_path / "v/bin/pip", "--version").startswith(f"pip {pip.version} from {tmp_path}/v/")
 
 
 def test_a_damaged_wheel_is_named(tmp_path, cache):
-    interpreter = from_mirror("3.13.15")
-    bundled = tmp_path / "lib/python3.13/ensurepip/_bundled"
+    interpreter = from_mirror(NEW)
+    bundled = tmp_path / f"{LIBRARY}/ensurepip/_bundled"
     bundled.mkdir(parents=True)
     (wheel,) = Path(interpreter.library, "ensurepip/_bundled").glob("pip-*.whl")
     whole = wheel.read_bytes()
@@ -368,17 +369,17 @@ def test_a_damaged_wheel_is_named(tmp_path, cache):
         (bundled / wheel.name).write_bytes(content)
         shutil.rmtree(tmp_path / "v", ignore_errors=True)
         with pytest.raises(BrokenRuntime, match=r"pip-.*\.whl"):
-            make(interpreter, tmp_path / "v", cache, libraries=(str(tmp_path / "lib/python3.13"),))
+            make(interpreter, tmp_path / "v", cache, libraries=(str(tmp_path / LIBRARY),))
         assert [name for name in os.listdir(f"{cache}/seeds") if not name.endswith(".lock")] == []
 
 
 @pytest.mark.parametrize("script", ["exit 3", "kill -9 $$", "exec /nonexistent/python"])
 def test_an_interpreter_that_cannot_compile_is_named(script, tmp_path, cache, tiny):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     make_bare(interpreter, str(tmp_path / "v"))
-    broken = write_program(tmp_path / "broken/bin/python3.13", script)
-    (tmp_path / "broken/lib/python3.13/lib-dynload").mkdir(parents=True)
-    (tmp_path / "broken/lib/python3.13/os.py").touch()
+    broken = write_program(tmp_path / f"broken/bin/python{MINOR}", script)
+    (tmp_path / f"broken/{LIBRARY}/lib-dynload").mkdir(parents=True)
+    (tmp_path / f"broken/{LIBRARY}/os.py").touch()
     target = target_of(interpreter, str(tmp_path / "v"), libraries=(tiny,))
     with pytest.raises(BrokenRuntime, match=r"python3\.13"):
         seed(SeedTarget(**{**target.__dict__, "executable": broken}), cache)
@@ -388,7 +389,7 @@ def test_an_interpreter_that_cannot_compile_is_named(script, tmp_path, cache, ti
 
 
 def test_the_interpreter_that_compiles_obeys_nobody_and_writes_nowhere_else(tmp_path, cache, tiny, monkeypatch):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     before = state_of(interpreter.prefix)
     evil = tmp_path / "evil"
     evil.mkdir()
@@ -407,22 +408,22 @@ def test_the_interpreter_that_compiles_obeys_nobody_and_writes_nowhere_else(tmp_
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, tiny):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     # Nobody makes folders there, not even root.
     (pip,) = make(interpreter, tmp_path / "v", "/sys/pyman-cache", libraries=(tiny,))
     assert call(tmp_path / "v/bin/pip", "--version").startswith(f"pip {pip.version}")
-    assert [name for name in os.listdir(tmp_path / "v/lib/python3.13/site-packages") if name.startswith(".")] == []
+    assert [name for name in os.listdir(tmp_path / f"v/{SITE}") if name.startswith(".")] == []
 
 
 def test_a_cache_that_others_may_write_is_refused(tmp_path, cache):
     os.mkdir(f"{cache}/seeds")
     os.chmod(f"{cache}/seeds", 0o777)
     with pytest.raises(Refused, match="others may write"):
-        make(from_mirror("3.13.15"), tmp_path / "v", cache)
+        make(from_mirror(NEW), tmp_path / "v", cache)
 
 
 def test_the_umask_of_who_comes_first_is_nobody_elses(tmp_path, cache, tiny):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     before = os.umask(0o077)
     try:
         make(interpreter, tmp_path / "v", cache, libraries=(tiny,))
@@ -439,7 +440,7 @@ def test_on_another_file_system_it_is_copied(tmp_path, warm):
         pytest.skip("there is no second file system to write to")
     venv = elsewhere / f"pyman-test-{os.getpid()}"
     try:
-        (pip,) = make(from_mirror("3.13.15"), venv, warm)
+        (pip,) = make(from_mirror(NEW), venv, warm)
         assert pip.shared == "copied"
         before = state_of(venv / "lib")
         call(venv / "bin/pip", "list")
@@ -478,7 +479,7 @@ def cloning_folder(tmp_path):
 
 
 def test_it_is_cloned_where_the_file_system_can(cloning_folder):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     cache = cloning_folder / "own cache"
     cache.mkdir(mode=0o755)
     (pip,) = make(interpreter, cloning_folder / "v", str(cache))
@@ -491,14 +492,14 @@ def test_it_is_cloned_where_the_file_system_can(cloning_folder):
     assert state_of(cache) == cached
 
 
-SEEDER = """
+SEEDER = f"""
 import sys
 from pyman.core.seeding import SeedTarget
-from pyman.core.version import Version
+from pyman.core.version import parse_version
 from pyman.effects.seeds.seed import seed
 venv, library, executable, cache = sys.argv[1:]
-print(seed(SeedTarget(f"{venv}/lib/python3.13/site-packages", f"{venv}/bin", f"{venv}/bin/python",
-    Version(3, 13, 15), "default", executable, (library,)), cache))
+print(seed(SeedTarget(f"{{venv}}/{SITE}", f"{{venv}}/bin", f"{{venv}}/bin/python",
+    parse_version("{NEW}"), "default", executable, (library,)), cache))
 """
 
 
@@ -513,7 +514,7 @@ def start(interpreter, venv, cache):
 
 
 def test_processes_that_want_the_same_at_once_all_get_it(tmp_path, cache):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     processes = [start(interpreter, tmp_path / name, cache) for name in "abc"]
     told = {process.communicate(timeout=120)[0] for process in processes}
     assert len(told) == 1
@@ -525,7 +526,7 @@ def test_processes_that_want_the_same_at_once_all_get_it(tmp_path, cache):
 
 @pytest.mark.parametrize("moment", ["tree/pip/_internal", "tree/pip/**/*.pyc"])
 def test_who_is_killed_while_preparing_leaves_nothing_in_the_way(moment, tmp_path, cache):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     process = start(interpreter, tmp_path / "a", cache)
     while not any(Path(cache).glob(f"seeds/.*.work-*/{moment}")):
         assert process.poll() is None
@@ -533,13 +534,13 @@ def test_who_is_killed_while_preparing_leaves_nothing_in_the_way(moment, tmp_pat
     process.communicate()
     make(interpreter, tmp_path / "b", cache)
     assert call(tmp_path / "b/bin/pip", "--version").startswith("pip ")
-    check_record(tmp_path / "b/lib/python3.13/site-packages", next((tmp_path / "b").rglob("pip-*.dist-info")).name)
+    check_record(tmp_path / f"b/{SITE}", next((tmp_path / "b").rglob("pip-*.dist-info")).name)
     if "pyc" not in moment:
         assert list(Path(cache).glob("seeds/.*.work-*")) == []
 
 
 def test_an_attempt_that_lost_its_source_is_taken_back(tmp_path, cache, tiny):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     make(interpreter, tmp_path / "a", cache, libraries=(tiny,))
     make_bare(interpreter, str(tmp_path / "b"))
     target = target_of(interpreter, str(tmp_path / "b"), libraries=(tiny,))
@@ -558,7 +559,7 @@ def test_an_attempt_that_lost_its_source_is_taken_back(tmp_path, cache, tiny):
 
 
 def test_what_is_in_the_way_is_not_replaced(tmp_path, cache, tiny):
-    interpreter = from_mirror("3.13.15")
+    interpreter = from_mirror(NEW)
     make_bare(interpreter, str(tmp_path / "v"))
     (tmp_path / "v/bin/pip").write_text("mine")
     with pytest.raises(FileExistsError):

@@ -15,7 +15,7 @@ import pytest
 
 from stage.home import installed_once
 from stage.hosts import Hosts, why_not
-from stage.mirror import mirror_of
+from stage.mirror import MINOR, NEW, OLD, mirror_of
 from stage.pyz import build_pyz, build_wheel, builder
 
 COLLECTION = Path(__file__).parents[2] / "integrations/ansible"
@@ -101,7 +101,7 @@ def site(tmp_path, wheel):
     pyz = build_pyz(tmp_path / "pyman.pyz", wheel)
     mirror = tmp_path / "mirror"
     mirror.mkdir()
-    mirror_of(str(mirror), "3.13.5")
+    mirror_of(str(mirror), OLD)
     (tmp_path / "hosts").mkdir()
     (tmp_path / "site").mkdir()
     with Hosts(tmp_path / "hosts", HOSTS) as hosts:
@@ -115,7 +115,7 @@ def site(tmp_path, wheel):
 
 def broken_venv(place):
     """A venv as `python -m venv` made it, whose Python is gone: it lay in a folder that the hosts do not have."""
-    python = f"{installed_once('3.13.5')}/bin/python3"
+    python = f"{installed_once(OLD)}/bin/python3"
     subprocess.run([python, "-m", "venv", "--without-pip", place], check=True, env={"PATH": "/usr/bin:/bin"})
 
 
@@ -131,7 +131,7 @@ def test_a_playbook_of_twelve_lines_installs_upgrades_repairs_and_reports(site):
 
     first = site.play(playbook)
     assert all(first.changed_of[name] for name in USERS), first.out
-    assert {site.release(name) for name in USERS} == {"Python 3.13.5"}
+    assert {site.release(name) for name in USERS} == {f"Python {OLD}"}
     merged = json.loads((site.folder / "pyman-report/report.json").read_text())
     assert sorted((one["host"], one["user"]) for one in merged["hosts"]) == [
         ("db1", "cat"), ("db1", "root"), ("web1", "ann"), ("web2", "bob")]  # fmt: skip
@@ -141,23 +141,23 @@ def test_a_playbook_of_twelve_lines_installs_upgrades_repairs_and_reports(site):
     second = site.play(playbook)
     assert set(second.changed_of.values()) == {0}, second.out
 
-    held = site.tasks("db1", """
+    held = site.tasks("db1", f"""
         - name: Hold
-          pyman.pyman.pyman_python: {name: "3.13", state: held, version: 3.13.5}
+          pyman.pyman.pyman_python: {{name: "{MINOR}", state: held, version: {OLD}}}
     """)  # fmt: skip
     assert held.changed == [("Hold", "db1")]
-    mirror_of(str(site.mirror), "3.13.15", "3.13.5")
+    mirror_of(str(site.mirror), NEW, OLD)
 
     planned = site.play(playbook, "--check", "--diff")
     assert sorted(planned.changed) == [("Upgrade Python", name) for name in ("db1-root", "web1", "web2")]
-    assert "-3.13 -> 3.13.5\n+3.13 -> 3.13.15\n" in planned.out
-    assert {site.release(name) for name in USERS} == {"Python 3.13.5"}
+    assert f"-{MINOR} -> {OLD}\n+{MINOR} -> {NEW}\n" in planned.out
+    assert {site.release(name) for name in USERS} == {f"Python {OLD}"}
 
     upgraded = site.play(playbook)
     assert sorted(upgraded.changed) == sorted(planned.changed), upgraded.out
-    assert "3.13 is held and was not upgraded" in upgraded.out
+    assert f"{MINOR} is held and was not upgraded" in upgraded.out
     assert {name: site.release(name) for name in USERS} == {
-        "web1": "Python 3.13.15", "web2": "Python 3.13.15", "db1": "Python 3.13.5"}  # fmt: skip
+        "web1": f"Python {NEW}", "web2": f"Python {NEW}", "db1": f"Python {OLD}"}  # fmt: skip
     assert set(site.play(playbook).changed_of.values()) == {0}
 
 

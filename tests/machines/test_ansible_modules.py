@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stage.home import PACKAGE, Home, installed_once
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, NEW, OLD, OTHER, OTHER_MINOR, mirror_folder
 
 COLLECTION = Path(__file__).parents[2] / "integrations/ansible"
 ANSIBLE = os.environ.get("PYMAN_TEST_ANSIBLE", "")
@@ -77,31 +77,31 @@ def host(tmp_path):
 
 
 def test_pythons_are_present_latest_held_and_absent(host):
-    done = host.planned_and_done("pyman_python", name="3.13.5")
-    assert done["installed"] == ["3.13.5"]
-    assert done["version"] == "3.13.5"
+    done = host.planned_and_done("pyman_python", name=OLD)
+    assert done["installed"] == [OLD]
+    assert done["version"] == OLD
     assert done["diff"]["before"] == ""
-    assert "3.13 -> 3.13.5\n" in done["diff"]["after"]
+    assert f"{MINOR} -> {OLD}\n" in done["diff"]["after"]
     # What is there is enough, though a newer one exists.
-    assert host.module("pyman_python", name="3.13")["changed"] is False
+    assert host.module("pyman_python", name=MINOR)["changed"] is False
 
-    done = host.planned_and_done("pyman_python", name="3.13", state="latest")
-    assert (done["version"], done["moved"][0]["from"]) == ("3.13.15", "3.13.5")
-    assert done["interpreter"] == f"{host.home.runtimes}/3.13/bin/python3.13"
+    done = host.planned_and_done("pyman_python", name=MINOR, state="latest")
+    assert (done["version"], done["moved"][0]["from"]) == (NEW, OLD)
+    assert done["interpreter"] == f"{host.home.runtimes}/{MINOR}/bin/python{MINOR}"
 
-    done = host.planned_and_done("pyman_python", name="3.13", state="held", version="3.13.5")
+    done = host.planned_and_done("pyman_python", name=MINOR, state="held", version=OLD)
     assert done["held"] is True
-    assert "3.13 -> 3.13.5 (held)\n" in done["diff"]["after"]
-    assert host.module("pyman_python", name="3.13", state="latest")["changed"] is False
-    done = host.planned_and_done("pyman_python", name="3.13", state="latest", unhold=True)
-    assert (done["held"], done["version"]) == (False, "3.13.15")
+    assert f"{MINOR} -> {OLD} (held)\n" in done["diff"]["after"]
+    assert host.module("pyman_python", name=MINOR, state="latest")["changed"] is False
+    done = host.planned_and_done("pyman_python", name=MINOR, state="latest", unhold=True)
+    assert (done["held"], done["version"]) == (False, NEW)
 
-    host.home.pyman("venv", "-p", "3.13.5", "pinned")
-    failed = host.module("pyman_python", name="3.13.5", state="absent", fails=True)
+    host.home.pyman("venv", "-p", OLD, "pinned")
+    failed = host.module("pyman_python", name=OLD, state="absent", fails=True)
     assert failed["error"]["code"] == "in-use"
     assert "pinned to it" in failed["msg"]
-    done = host.planned_and_done("pyman_python", name="3.13.5", state="absent", relink=True)
-    assert done["removed"] == ["3.13.5"]
+    done = host.planned_and_done("pyman_python", name=OLD, state="absent", relink=True)
+    assert done["removed"] == [OLD]
 
 
 def test_what_pyman_refuses_fails_with_its_words(host):
@@ -109,29 +109,29 @@ def test_what_pyman_refuses_fails_with_its_words(host):
     assert failed["error"]["code"] == "not-found"
     assert failed["changed"] is False
     assert "missing: name" in host.module("pyman_python", fails=True)["msg"]
-    failed = host.module("pyman_python", name="3.13", executable="/bin/echo", fails=True)
+    failed = host.module("pyman_python", name=MINOR, executable="/bin/echo", fails=True)
     assert "did not answer as pyman does" in failed["msg"]
 
 
 def test_a_host_without_pyman(host):
     os.unlink(host.home.path / ".local/bin/pyman")
-    assert host.module("pyman_python", check=True, name="3.13")["changed"] is True
+    assert host.module("pyman_python", check=True, name=MINOR)["changed"] is True
     assert host.module("pyman_venv", check=True, path="/nowhere/.venv", state="absent")["changed"] is False
     assert "pyman.pyman.pyman installs it" in host.module("pyman_doctor", fails=True)["msg"]
 
 
 def test_a_venv_is_created_pinned_and_removed(host):
-    host.home.with_runtimes("3.13.5", "3.13.15")
+    host.home.with_runtimes(OLD, NEW)
     path = str(host.home.project / ".venv")
-    done = host.planned_and_done("pyman_venv", path=path, python="3.13")
-    assert done["venv"] == {"path": path, "python": "3.13.15", "policy": "follow", "state": "healthy"}
+    done = host.planned_and_done("pyman_venv", path=path, python=MINOR)
+    assert done["venv"] == {"path": path, "python": NEW, "policy": "follow", "state": "healthy"}
     done = host.planned_and_done("pyman_venv", path=path, policy="pin")
     assert done["venv"]["policy"] == "pin"
-    failed = host.module("pyman_venv", path=path, python="3.13.5", fails=True)
+    failed = host.module("pyman_venv", path=path, python=OLD, fails=True)
     assert failed["error"]["code"] == "older-release"
-    done = host.planned_and_done("pyman_venv", path=path, python="3.13.5", confirm=True)
-    assert done["venv"]["python"] == "3.13.5"
-    failed = host.module("pyman_venv", path=path, python="3.11", fails=True)
+    done = host.planned_and_done("pyman_venv", path=path, python=OLD, confirm=True)
+    assert done["venv"]["python"] == OLD
+    failed = host.module("pyman_venv", path=path, python=OTHER_MINOR, fails=True)
     assert failed["error"]["code"] == "not-found"
     assert host.planned_and_done("pyman_venv", path=path, state="absent")["venv"]["state"] == "absent"
     (host.home.project / "folder").mkdir()
@@ -140,26 +140,26 @@ def test_a_venv_is_created_pinned_and_removed(host):
 
 
 def test_a_broken_venv_is_repaired_and_one_of_another_minor_version_recreated(host):
-    host.home.with_runtimes("3.13.15", "3.11.2")
+    host.home.with_runtimes(NEW, OTHER)
     broken = str(host.home.project / "broken")
-    subprocess.run([f"{installed_once('3.13.5')}/bin/python3", "-m", "venv", "--without-pip", broken], check=True)
-    for name in ("python", "python3", "python3.13"):
+    subprocess.run([f"{installed_once(OLD)}/bin/python3", "-m", "venv", "--without-pip", broken], check=True)
+    for name in ("python", "python3", f"python{MINOR}"):
         path = f"{broken}/bin/{name}"
         if os.path.isabs(os.readlink(path)):
             os.unlink(path)
-            os.symlink("/nowhere/bin/python3.13", path)
-    done = host.planned_and_done("pyman_venv", path=broken, python="3.13")
-    assert (done["venv"]["python"], done["venv"]["state"]) == ("3.13.15", "healthy")
-    failed = host.module("pyman_venv", path=broken, python="3.11", fails=True)
+            os.symlink(f"/nowhere/bin/python{MINOR}", path)
+    done = host.planned_and_done("pyman_venv", path=broken, python=MINOR)
+    assert (done["venv"]["python"], done["venv"]["state"]) == (NEW, "healthy")
+    failed = host.module("pyman_venv", path=broken, python=OTHER_MINOR, fails=True)
     assert "rebuild: true" in failed["msg"]
-    done = host.planned_and_done("pyman_venv", path=broken, python="3.11", rebuild=True)
-    assert done["venv"]["python"] == "3.11.2"
+    done = host.planned_and_done("pyman_venv", path=broken, python=OTHER_MINOR, rebuild=True)
+    assert done["venv"]["python"] == OTHER
 
 
 def test_doctor_tells_repairs_and_reports(host):
-    host.home.with_runtimes("3.13.5", "3.13.15")
+    host.home.with_runtimes(OLD, NEW)
     stale = str(host.home.project / "stale")
-    subprocess.run([f"{host.home.runtimes}/3.13.5/bin/python3", "-m", "venv", "--without-pip", stale], check=True)
+    subprocess.run([f"{host.home.runtimes}/{OLD}/bin/python3", "-m", "venv", "--without-pip", stale], check=True)
     found = host.module("pyman_doctor", paths=[str(host.home.project)])
     assert found["changed"] is False
     assert [(one["code"], one["path"]) for one in found["findings"]] == [("stale-patch", stale)]

@@ -13,7 +13,7 @@ import pytest
 
 from stage.home import Home, installed_once
 from stage.image import Image, why_not
-from stage.mirror import mirror_folder, mirror_of
+from stage.mirror import MINOR, NEW, OLD, mirror_folder, mirror_of
 from stage.pyz import build_pyz, build_wheel
 
 INTEGRATIONS = Path(__file__).parents[2] / "integrations"
@@ -51,13 +51,13 @@ def loaded(path):
 
 def restored_venv(place):
     """A venv whose Python is gone."""
-    python = f"{installed_once('3.13.5')}/bin/python3"
+    python = f"{installed_once(OLD)}/bin/python3"
     subprocess.run([python, "-m", "venv", "--without-pip", place], check=True)
-    for name in ("python", "python3", "python3.13"):
+    for name in ("python", "python3", f"python{MINOR}"):
         path = f"{place}/bin/{name}"
         if os.path.isabs(os.readlink(path)):
             os.unlink(path)
-            os.symlink("/nowhere/bin/python3.13", path)
+            os.symlink(f"/nowhere/bin/python{MINOR}", path)
     config = Path(place, "pyvenv.cfg")
     config.write_text(config.read_text().replace(os.path.dirname(python), "/nowhere/bin"))
 
@@ -98,17 +98,17 @@ def test_the_action_repairs_what_a_cache_restored(workspace):
     restored_venv(str(workspace.project / ".venv"))
     marker = next((workspace.project / ".venv/lib").glob("python3.*")) / "site-packages/kept.py"
     marker.touch()
-    answer = steps_of_the_action(workspace, pyz="tools/pyman.pyz", python="3.13", mirror=mirror_folder())
-    assert answer == ("Python 3.13.15", {"created": "false"})
+    answer = steps_of_the_action(workspace, pyz="tools/pyman.pyz", python=MINOR, mirror=mirror_folder())
+    assert answer == (f"Python {NEW}", {"created": "false"})
     assert marker.exists()
 
 
 def test_the_action_creates_a_venv_for_what_the_version_file_names(workspace):
-    (workspace.project / ".python-version").write_text("3.13.5\n")
+    (workspace.project / ".python-version").write_text(f"{OLD}\n")
     answer = steps_of_the_action(
         workspace, pyz="tools/pyman.pyz", requirements="requirements.txt", mirror=mirror_folder()
     )
-    assert answer == ("Python 3.13.5", {"created": "true"})
+    assert answer == (f"Python {OLD}", {"created": "true"})
 
 
 @pytest.mark.parametrize("is_restored", [True, False])
@@ -125,7 +125,7 @@ def test_the_job_of_gitlab(workspace, is_restored):
         ["sh", "-c", script], cwd=workspace.project, env=environ, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[-1] == "Python 3.13.15"
+    assert result.stdout.splitlines()[-1] == f"Python {NEW}"
 
 
 def test_direnv_keeps_the_venv(workspace, tmp_path):
@@ -137,17 +137,17 @@ def test_direnv_keeps_the_venv(workspace, tmp_path):
     settings = workspace.path / ".config/direnv"
     settings.mkdir(parents=True)
     shutil.copy(INTEGRATIONS / "direnv/pyman.sh", settings / "direnvrc")
-    (workspace.project / ".envrc").write_text("layout pyman 3.13\n")
+    (workspace.project / ".envrc").write_text(f"layout pyman {MINOR}\n")
     environ = {"PATH": f"{command.parent}:{workspace.environ['PATH']}"}
     (tmp_path / "mirror").mkdir()
-    environ["PYMAN_MIRROR"] = mirror_of(str(tmp_path / "mirror"), "3.13.5")
-    workspace.run("pyman", "install", "3.13", **environ)
+    environ["PYMAN_MIRROR"] = mirror_of(str(tmp_path / "mirror"), OLD)
+    workspace.run("pyman", "install", MINOR, **environ)
     workspace.run("direnv", "allow", ".", **environ)
-    assert workspace.run("direnv", "exec", ".", "python", "-V", **environ) == "Python 3.13.5"
+    assert workspace.run("direnv", "exec", ".", "python", "-V", **environ) == f"Python {OLD}"
     created = (workspace.project / ".venv").stat().st_ino
-    mirror_of(str(tmp_path / "mirror"), "3.13.15", "3.13.5")
+    mirror_of(str(tmp_path / "mirror"), NEW, OLD)
     workspace.run("pyman", "upgrade", **environ)
-    assert workspace.run("direnv", "exec", ".", "python", "-V", **environ) == "Python 3.13.15"
+    assert workspace.run("direnv", "exec", ".", "python", "-V", **environ) == f"Python {NEW}"
     assert (workspace.project / ".venv").stat().st_ino == created
 
 
@@ -160,20 +160,20 @@ def test_upgrade_rebuild_uninstall_and_prune_work_in_layers_of_an_image(tmp_path
         (tmp_path / name).mkdir()
     shutil.copy(pyz, tmp_path / "context/pyman.pyz")
     (tmp_path / "context/requirements.txt").write_text("")
-    mirror_of(str(tmp_path / "mirror"), "3.13.5")
+    mirror_of(str(tmp_path / "mirror"), OLD)
     with Image(tmp_path / "layers", tmp_path / "mirror") as image:
         # The base is this machine's root, which has a Python; there is no network for more.
         image.build(INTEGRATIONS / "docker/Dockerfile", tmp_path / "context", left_out="apt-get")
-        assert image.run(".venv/bin/python -V") == "Python 3.13.5\n"
+        assert image.run(".venv/bin/python -V") == f"Python {OLD}\n"
 
-        mirror_of(str(tmp_path / "mirror"), "3.13.15", "3.13.5")
+        mirror_of(str(tmp_path / "mirror"), NEW, OLD)
         image.run("pyman upgrade")
-        assert image.run(".venv/bin/python -V") == "Python 3.13.15\n"
+        assert image.run(".venv/bin/python -V") == f"Python {NEW}\n"
         rebuilt = json.loads(image.run("pyman rebuild .venv --yes --json"))["rebuilt"]
         assert [(one["path"], one["status"]) for one in rebuilt] == [("/app/.venv", "rebuilt")]
-        assert json.loads(image.run("pyman uninstall 3.13.5 --json"))["changed"] == ["3.13.5"]
+        assert json.loads(image.run(f"pyman uninstall {OLD} --json"))["changed"] == [OLD]
         assert json.loads(image.run("pyman prune --json"))["changed"] == []
         found = json.loads(image.run("pyman doctor --json"))
         assert [one for one in found["findings"] if one["severity"] == "error"] == []
         assert json.loads(image.run("pyman venvs --json"))["venvs"][0]["state"] == "healthy"
-        assert image.run(".venv/bin/python -V") == "Python 3.13.15\n"
+        assert image.run(".venv/bin/python -V") == f"Python {NEW}\n"

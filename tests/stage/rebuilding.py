@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from stage.home import Home
-from stage.mirror import mirror_folder
+from stage.mirror import MINOR, NEW, OTHER, OTHER_MINOR, mirror_folder
 from stage.venvs import peer
 from stage.wheels import build_wheel
 
-NEW, OLD = "3.13.15", "3.11.2"
+_TAG, _OTHER_TAG = (f"cp{minor.replace('.', '')}" for minor in (MINOR, OTHER_MINOR))
 
 # A build backend (PEP 517, 660) that needs nothing, so that projects are built without an index.
 _BACKEND = """
@@ -89,7 +89,7 @@ def wheelhouse() -> str:
     """Wheels for both minors, built once.
 
     spam 1.0 needs eggs and brings a program; compiled 1.0 has a real extension module for each; newest 1.0 wants
-    3.12 and newer, and 2.0 does not; abi 1.0 is there for 3.13 only, and 1.1 for both; broken starts on 3.13 only.
+    MINOR, and 2.0 does not; abi 1.0 is there for MINOR only, and 1.1 for both; broken starts on MINOR only.
     """
     folder = tempfile.mkdtemp(prefix="pyman-test-wheelhouse-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -97,17 +97,19 @@ def wheelhouse() -> str:
     build_wheel(folder, "spam", "1.5", requires_dist=["eggs>=1"], scripts={"spam": "spam:main"})
     build_wheel(folder, "eggs", "1.0")
     build_wheel(folder, "eggs", "2.0")
-    build_wheel(folder, "newest", "1.0", requires_python=">=3.12")
+    build_wheel(folder, "newest", "1.0", requires_python=f">={MINOR}")
     build_wheel(folder, "newest", "2.0")
-    build_wheel(folder, "other", "1.0", requires_python=">=3.12")
+    build_wheel(folder, "other", "1.0", requires_python=f">={MINOR}")
     build_wheel(folder, "other", "2.0")
-    build_wheel(folder, "abi", "1.0", tags=["cp313-none-any"])
-    build_wheel(folder, "abi", "1.1", tags=["cp313-none-any"])
-    build_wheel(folder, "abi", "1.1", tags=["cp311-none-any"])
-    build_wheel(folder, "abi2", "1.0", tags=["cp313-none-any"])
-    build_wheel(folder, "abi2", "1.1", tags=["cp311-none-any"])
-    build_wheel(folder, "grows", "1.0", requires_dist=["eggs; python_version < '3.12'"])
-    newer = {"broken_inside.py": "type Name = int  # 3.12 and newer\ndef main(): pass\n"}
+    build_wheel(folder, "abi", "1.0", tags=[f"{_TAG}-none-any"])
+    build_wheel(folder, "abi", "1.1", tags=[f"{_TAG}-none-any"])
+    build_wheel(folder, "abi", "1.1", tags=[f"{_OTHER_TAG}-none-any"])
+    build_wheel(folder, "abi2", "1.0", tags=[f"{_TAG}-none-any"])
+    build_wheel(folder, "abi2", "1.1", tags=[f"{_OTHER_TAG}-none-any"])
+    build_wheel(folder, "grows", "1.0", requires_dist=[f"eggs; python_version < '{MINOR}'"])
+    newer = {
+        "broken_inside.py": f"import sys\nif '%d.%d' % sys.version_info[:2] != '{MINOR}': raise SyntaxError\ndef main(): pass\n"
+    }
     build_wheel(folder, "broken", "1.0", scripts={"broken": "broken_inside:main"}, files=newer)
     missing = {"lame.py": "import nowhere\n"}
     build_wheel(folder, "lame", "1.0", scripts={"lame": "lame:main"}, files=missing)
@@ -121,9 +123,9 @@ def compiled_wheels() -> str:
         pytest.skip("there is no gcc to compile an extension module")
     folder = tempfile.mkdtemp(prefix="pyman-test-compiled-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    home = Home(Path(folder), mirror_folder()).with_runtimes(NEW, OLD)
+    home = Home(Path(folder), mirror_folder()).with_runtimes(NEW, OTHER)
     Path(folder, "compiled.c").write_text(_COMPILED)
-    for version in (NEW, OLD):
+    for version in (NEW, OTHER):
         minor = version.rpartition(".")[0]
         include = home.runtimes / version / "include" / f"python{minor}"
         object_file = f"{folder}/compiled.so"
@@ -141,7 +143,7 @@ def compiled_wheels() -> str:
 class Bench:
     """A user with both minors, wheels instead of an index, and uv where it should be."""
 
-    def __init__(self, folder: Path, *, uv: bool = True, runtimes: tuple[str, ...] = (NEW, OLD)) -> None:
+    def __init__(self, folder: Path, *, uv: bool = True, runtimes: tuple[str, ...] = (NEW, OTHER)) -> None:
         self.home = Home(folder, mirror_folder()).with_runtimes(*runtimes)
         self.uv_folder = folder / "uv"
         self.uv_folder.mkdir()
@@ -177,7 +179,7 @@ class Bench:
         folder.mkdir()
         return folder
 
-    def venv(self, *packages: str, python: str = "3.13", options: tuple[str, ...] = (), pip: bool = False) -> Path:
+    def venv(self, *packages: str, python: str = MINOR, options: tuple[str, ...] = (), pip: bool = False) -> Path:
         """A venv that pyman makes in a new project, with these packages; pip is a thousand files that few look at."""
         if not pip:
             options = ("--without-pip", *options)
