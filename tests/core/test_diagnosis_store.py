@@ -16,8 +16,8 @@ from pyman.core.diagnosis.store import (
 )
 from pyman.core.diagnosis.venv import ListedVenv
 from pyman.core.record import replace
+from pyman.core.scheduled_run import Waiting
 from pyman.core.store import Alias, Runtime, Store
-from pyman.core.upkeep import Waiting
 from pyman.core.venv import Interpreter
 from pyman.core.version import Version
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 from hypothesis import given, settings
 
-from pyman.core.prefix import Manifest
+from pyman.core.manifest import Manifest
 from pyman.core.store import Alias, parse_runtime_name
 from pyman.core.version import Version
 from pyman.effects.files import replace_link

@@ -33,10 +33,10 @@ from pyman.effects.catalogue.freshness import A_DAY
 from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.own_installation import SOURCE, own_python, read_installation, runs_fetched_python
 from pyman.effects.runtimes.own_python import runs_pyman
+from pyman.effects.scheduled_run import read_last_run
 from pyman.effects.settings import read_settings
 from pyman.effects.shims import pyman_command
 from pyman.effects.store import read_stores
-from pyman.effects.upkeep import read_last_run
 from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.inventory import take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry

@@ -23,11 +23,12 @@ from pyman.core.schedule import (
     service_unit,
     timer_unit,
 )
-from pyman.core.upkeep import FAILED, UNFINISHED, UpkeepRun, notice_of, run_of
+from pyman.core.scheduled_run import FAILED, UNFINISHED, UpkeepRun, notice_of, run_of
 from pyman.effects.interruption import Part
 from pyman.effects.lock import hold
 from pyman.effects.own_process import ask_pyman, own_command
 from pyman.effects.places import NO_HOME, make_folder
+from pyman.effects.scheduled_run import read_last_run, remove_upkeep_files, upkeep_files, write_last_run
 from pyman.effects.settings import read_settings
 from pyman.effects.timers import (
     InstalledTimer,
@@ -44,7 +45,6 @@ from pyman.effects.timers import (
     remove_timer,
     unit_paths,
 )
-from pyman.effects.upkeep import read_last_run, remove_upkeep_files, upkeep_files, write_last_run
 from pyman.errors import NO_TIMER, Locked, PymanError
 
 TYPE_CHECKING = False

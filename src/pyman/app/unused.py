@@ -7,8 +7,8 @@ import time
 
 from pyman.app.session import Session
 from pyman.core.diagnosis.venv import ListedVenv
-from pyman.core.last_use import Signs, is_unused
 from pyman.core.record import record
+from pyman.core.unused import Signs, is_unused
 from pyman.effects.disk_size import size_of
 from pyman.effects.mounts import Mounts
 from pyman.effects.venvs.signs import project_of_venv, read_signs, with_processes

@@ -14,7 +14,7 @@ from pyman.cli.show.output import changed_place
 from pyman.cli.show.rows import schedule_data
 from pyman.cli.verb import verb
 from pyman.core.schedule import CRON, DAILY, LAUNCHD, SYSTEMD, WEEKLY
-from pyman.core.upkeep import DONE, FAILED, LEFT, UNFINISHED, UpkeepRun
+from pyman.core.scheduled_run import DONE, FAILED, LEFT, UNFINISHED, UpkeepRun
 from pyman.errors import UsageError
 
 TYPE_CHECKING = False

@@ -115,7 +115,7 @@ def _venvs(
     wanted = [session.absolute(folder) for folder in folders or ()]
     age: int | None = None
     if unused is not None:
-        from pyman.core.last_use import parse_age
+        from pyman.core.unused import parse_age
 
         age = parse_age(unused)
     if remove and age is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pyman.core.advisories import SEVERITIES, UNRATED
 from pyman.core.record import record
-from pyman.core.upkeep import parse_run
+from pyman.core.scheduled_run import parse_run
 from pyman.errors import NOT_A_REPORT, PymanError
 
 TYPE_CHECKING = False

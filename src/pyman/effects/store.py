@@ -24,7 +24,7 @@ from pyman.errors import UNREADABLE_STORE, PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyman.core.prefix import Manifest
+    from pyman.core.manifest import Manifest
     from pyman.effects.places import Places
     from pyman.effects.transaction import Transaction
 
@@ -116,7 +116,7 @@ def _with_patch(version: Version, path: str) -> Version:
     As the name has it where the files do not tell it, or are those of another release by now.
     """
     # What follows knows all about venvs: a store without another implementation is read in four fifths of the time.
-    from pyman.core.prefix import parse_manifest
+    from pyman.core.manifest import parse_manifest
     from pyman.effects.interpreters.on_disk import read_other_version
 
     try:
@@ -176,7 +176,7 @@ def read_manifest(runtime: Runtime) -> Manifest | None:
     """What a managed runtime says about itself; None for an adopted one, or where nothing readable stands."""
     if not runtime.is_managed:
         return None
-    from pyman.core.prefix import parse_manifest
+    from pyman.core.manifest import parse_manifest
 
     try:
         return parse_manifest(read_text(os.path.join(runtime.path, MANIFEST)))

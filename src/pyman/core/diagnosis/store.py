@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pyman.core.diagnosis.finding import FindingKind
     from pyman.core.diagnosis.venv import ListedVenv
-    from pyman.core.upkeep import Waiting
+    from pyman.core.scheduled_run import Waiting
 
 _MOST_NAMED = 3
 

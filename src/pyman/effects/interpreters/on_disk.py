@@ -7,6 +7,7 @@ import os
 import stat
 
 from pyman.core.implementation import CPYTHON, library_name, version_macro
+from pyman.core.manifest import parse_manifest
 from pyman.core.names import (
     is_minor_name,
     minor_of_executable,
@@ -16,7 +17,6 @@ from pyman.core.names import (
     release_of_path,
     split_library,
 )
-from pyman.core.prefix import parse_manifest
 from pyman.core.record import replace
 from pyman.core.store import MANIFEST, is_shared
 from pyman.core.venv import CIRCLE, MOST_LINKS, Entry, Interpreter, OwnerLink, Way

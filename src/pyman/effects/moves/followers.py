@@ -25,8 +25,9 @@ from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
 from pyman.effects.venvs.on_disk import library_links, read_location
 from pyman.effects.venvs.own_folders import why_not_written
 from pyman.effects.venvs.owner_files import has_owner_files, read_owner_files
+from pyman.effects.venvs.place import folder_of
 from pyman.effects.venvs.stores import is_known
-from pyman.effects.venvs.uses import INTERPRETERS, Use, Uses, folder_of
+from pyman.effects.venvs.uses import INTERPRETERS, Use, Uses
 from pyman.errors import CANNOT_HOLD_BACK, PymanError, Refused
 
 TYPE_CHECKING = False

@@ -10,21 +10,20 @@ import time
 
 from pyman.core.archive import TOP_FOLDER
 from pyman.core.implementation import CPYTHON, library_name, title
+from pyman.core.manifest import Manifest, manifest_fields
 from pyman.core.names import split_library
 from pyman.core.plans.install import ExternalPython, KeepInstalled, decide_adoption
 from pyman.core.plans.steps import ReplaceLink
-from pyman.core.prefix import (
+from pyman.core.record import record
+from pyman.core.store import MANIFEST, Moved, Runtime, Store, executable_of, with_runtime
+from pyman.core.sysconfig_files import (
     EXTERNALLY_MANAGED,
-    Manifest,
     adapted_json,
     adapted_makefile,
     adapted_pkgconfig,
     adapted_script,
     adapted_variables,
-    manifest_fields,
 )
-from pyman.core.record import record
-from pyman.core.store import MANIFEST, Moved, Runtime, Store, executable_of, with_runtime
 from pyman.core.version import Version, python_name, release_name
 from pyman.effects.files import NotReadable, read_bytes, replace_file
 from pyman.effects.lock import hold

@@ -22,10 +22,10 @@ from pyman.effects.mounts import Mounts
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.places import cannot_write, make_folder
 from pyman.effects.settings import read_settings
+from pyman.effects.venvs.place import folder_of
 from pyman.effects.venvs.records import links_in, record_name, record_names, write_link
 from pyman.effects.venvs.search import search_venvs
 from pyman.effects.venvs.stores import stores_asked, stores_of
-from pyman.effects.venvs.uses import folder_of
 from pyman.errors import PymanError, ReadOnly
 
 TYPE_CHECKING = False

@@ -35,8 +35,8 @@ from pyman.effects.files import NotReadable, open_regular, open_to_read, read_by
 from pyman.effects.interpreters.on_disk import Bases, is_executable
 from pyman.effects.interpreters.standard_library import standard_library
 from pyman.effects.venvs.own_folders import why_not_written
-from pyman.effects.venvs.place import UNFINISHED, is_deployed, is_work_folder
-from pyman.effects.venvs.uses import CIRCULAR, FILE, INTERPRETERS, MISSING, WayOut, folder_of, way_out
+from pyman.effects.venvs.place import UNFINISHED, folder_of, is_deployed, is_work_folder
+from pyman.effects.venvs.uses import CIRCULAR, FILE, INTERPRETERS, MISSING, WayOut, way_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

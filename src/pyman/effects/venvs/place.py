@@ -5,9 +5,12 @@ Import-light.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.effects.files import NotReadable, read_bytes
 from pyman.effects.mounts import is_mount_point
 from pyman.errors import Locked, PymanError
 
@@ -120,3 +123,29 @@ def _split(name: str) -> tuple[str, str] | None:
         if mark and (not before or before.startswith(".")):
             return before[1:], number
     return None
+
+
+# Where a venv really is: in the place of `.venv` may be a text file that contains a path (uv).
+
+_LONGEST_PATH = 4096
+_NOT_THERE = frozenset((errno.ENOENT, errno.EINVAL, errno.ENOTDIR, errno.ELOOP))
+
+
+def folder_of(path: str) -> str | None:
+    """Where a venv really lies: in the place of `.venv` may be a text file that holds a path (uv); None for no venv.
+
+    Raises OSError where the system refuses a look.
+    """
+    try:
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            return path
+        if os.path.isdir(path):
+            return os.path.realpath(path)
+        text = read_bytes(path, _LONGEST_PATH).decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip()
+    except OSError as error:
+        if isinstance(error, NotReadable) or error.errno in _NOT_THERE:
+            return None
+        raise
+    if not text or "\n" in text or "\0" in text:
+        return None
+    return os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(path)), text))

@@ -15,8 +15,8 @@ import stat
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.files import read_bytes, read_text, replace_file
 from pyman.effects.mounts import Mounts, unescape
+from pyman.effects.venvs.place import folder_of
 from pyman.effects.venvs.records import GONE, UNREACHABLE, known_venvs, record_hash
-from pyman.effects.venvs.uses import folder_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

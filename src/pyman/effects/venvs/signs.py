@@ -1,13 +1,13 @@
-"""Signs that a venv is used: what its use left in its folder, and the processes that run in it (core/last_use.py)."""
+"""Signs that a venv is used: what its use left in its folder, and the processes that run in it (core/unused.py)."""
 
 from __future__ import annotations
 
 import os
 import stat
 
-from pyman.core.last_use import Signs
 from pyman.core.names import minor_of_executable
 from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.core.unused import Signs
 from pyman.effects.files import names_seen, open_to_read, read_text
 from pyman.effects.mounts import Mounts
 from pyman.effects.processes import processes_of_venv

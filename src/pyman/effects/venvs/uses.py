@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
 from pyman.core.record import record
 from pyman.core.venv import MOST_LINKS, Way
-from pyman.effects.files import NotReadable, read_bytes
+from pyman.effects.files import read_bytes
 from pyman.effects.interpreters.on_disk import Bases
+from pyman.effects.venvs.place import folder_of
 from pyman.effects.venvs.records import known_venvs, record_names
 
 TYPE_CHECKING = False
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 # What is there is not a link, or nothing is there. Whatever else the system says, it has not told.
 _NO_LINK = frozenset((errno.ENOENT, errno.EINVAL, errno.ENOTDIR, errno.ELOOP))
-_LONGEST_PATH = 4096  # what a text file in the place of `.venv` may hold
 _FILE = f"/{FILE_NAME}"
 INTERPRETERS = ("python", "python3")
 FILE, MISSING, CIRCULAR = "file", "missing", "circular"
@@ -249,26 +248,6 @@ def way_out(folder: str, starts: Iterable[str] = INTERPRETERS) -> WayOut:
             if name in names:
                 return WayOut((*names, name), None, CIRCULAR)
     return WayOut((), None, MISSING)
-
-
-def folder_of(path: str) -> str | None:
-    """Where a venv really lies: in the place of `.venv` may be a text file that holds a path (uv); None for no venv.
-
-    Raises OSError where the system refuses a look.
-    """
-    try:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            return path
-        if os.path.isdir(path):
-            return os.path.realpath(path)
-        text = read_bytes(path, _LONGEST_PATH).decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip()
-    except OSError as error:
-        if isinstance(error, NotReadable) or error.errno in _NO_LINK:
-            return None
-        raise
-    if not text or "\n" in text or "\0" in text:
-        return None
-    return os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(path)), text))
 
 
 # Which venvs run on which runtime of the store: what `list` counts and `info` names.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.scheduled_run import UpkeepRun, parse_run
 from pyman.core.shell.init_script import NOTICE
-from pyman.core.upkeep import UpkeepRun, parse_run
 from pyman.effects.files import read_own_text, replace_file
 from pyman.effects.places import cannot_write, make_folder
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pyman.core.upkeep import DONE, FAILED, LEFT, UNFINISHED, notice_of, parse_run, run_of
+from pyman.core.scheduled_run import DONE, FAILED, LEFT, UNFINISHED, notice_of, parse_run, run_of
 
 MOVE = {"alias": "3.13", "from": "3.13.5", "to": "3.13.15", "venvs": {}}
 PROCESS = {"pid": 7, "command": "python -m x", "unit": None}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyman.core.last_use import Signs, is_unused, parse_age
+from pyman.core.unused import Signs, is_unused, parse_age
 from pyman.errors import UsageError
 
 DAY = 86400
