@@ -152,7 +152,7 @@ __pyman_options() {
             '--build'$'\t''Build from source with python-build instead of downloading'
             '--build-with'$'\t''Build from source with these configure options'
             '--force'$'\t''Reinstall, and move aliases even if the check of the venvs fails'
-            '--no-adopt'$'\t''Fail instead of adopting a Python if upstream cannot be reached'
+            '--no-adopt'$'\t''Fail instead of adopting a Python if nothing can be downloaded'
             '--no-check'$'\t''Move aliases without checking the venvs'
             '--default'$'\t''Make the first one the default version'
             '--dry-run'$'\t''Show what would be done without changing anything'
@@ -210,7 +210,7 @@ __pyman_options() {
         venv) values+=(
             '--python'$'\t''A version, range or path'
             '--pin'$'\t''Stay on the current patch release'
-            '--clear'$'\t''Replace the existing venv'
+            '--clear'$'\t''Delete the existing venv with its packages first'
             '--without-pip'$'\t''Do not install pip'
             '--no-install'$'\t''Fail instead of installing a Python'
             '--system-site-packages'$'\t''Make the base Python'\''s packages importable'

@@ -55,7 +55,7 @@ def test_doctor_says_that_pyman_has_none_of_these_pythons_yet(machine):
 
 def test_the_guide_to_the_letter(machine):
     blocks = re.findall(r"```sh\n(.*?)```", as_here(GUIDE.read_text()), re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     done = []
     for number, block in enumerate(blocks, 1):
         for line in block.splitlines():

@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from stage.followers import add_package, contents, library_of, make_venv, setting, site_packages, version_of
-from stage.home import link_tree
-from stage.mirror import ABI, MINOR, NEW, OLD, OTHER, OTHER_MINOR, added_symbols
+from stage.home import Home, link_tree
+from stage.mirror import ABI, MINOR, NEW, OLD, OTHER, OTHER_MINOR, added_symbols, mirror_folder
 
 EXTENSION = """\
 #include <Python.h>
@@ -206,3 +206,30 @@ def test_no_venv_is_started_unless_it_is_linked_anew(user):
     # even then without its site-packages
     assert not (venv / "started").exists()
     assert not (misfit / "started").exists()
+
+
+def test_what_a_hold_keeps_back_is_not_called_up_to_date(home):
+    home.with_runtimes(OLD, NEW)
+    home.pyman("hold", MINOR, OLD)
+    told = home.pyman("list", "--outdated", "--offline").err
+    assert f"{MINOR} is held at {OLD}, and {NEW} is installed: `pyman unhold {MINOR}` moves it" in told
+    assert "up to date" not in told
+
+
+def test_an_upgrade_alone_does_not_move_what_is_held(tmp_path):
+    home = Home(tmp_path, mirror_folder()).with_runtimes(OLD)
+    home.pyman("hold", MINOR, OLD)
+    told = home.pyman("list", "--outdated").err
+    assert f"run `pyman unhold {MINOR}`, then `pyman upgrade {MINOR}`: it is held at {OLD}" in told
+    assert "run `pyman upgrade` to install them" not in told
+    [found] = [
+        one for one in home.pyman("doctor", "--json", status=None).json["findings"] if one["code"] == "update-available"
+    ]
+    assert found["repair"] == f"`pyman unhold {MINOR}`, then `pyman upgrade {MINOR}`"
+
+
+def test_several_releases_of_one_minor_say_where_the_alias_went_once(tmp_path):
+    home = Home(tmp_path, mirror_folder())
+    told = home.pyman("install", OLD, NEW).out
+    assert "stays at" not in told
+    assert f"{MINOR}: {OLD} -> {NEW}" in told or f"{MINOR} -> {NEW}" in told

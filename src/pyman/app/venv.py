@@ -308,7 +308,8 @@ def place_for_venv(places: Places, path: str, *, clear: bool) -> Occupant:
             )
         raise Refused(
             f"{path} is already a venv",
-            hint="use `--clear` to recreate it, or `pyman doctor --fix` to repair it",
+            hint="`pyman doctor --fix` repairs it, `pyman rebuild` recreates it with its packages, "
+            "`--clear` deletes it first",
             code=EXISTS,
         )
     if there == "link":

@@ -106,7 +106,7 @@ def rollback(session: Session, alias: _ALIAS, no_check: _NO_CHECK = False, force
     if target is None:
         raise NotFound(
             f"no release older than {present.name if present else name} is installed",
-            hint=f"install it first: `pyman install {name}.N`, then `pyman hold {name} {name}.N`",
+            hint=f"install an older one first: `pyman install {name}.N`, then `pyman hold {name} {name}.N`",
         )
     moved = set_hold(
         session.places, name, target.name, session.observer, check=not no_check, force=force, preview=session.preview

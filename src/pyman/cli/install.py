@@ -55,7 +55,7 @@ def install(
         bool, typer.Option("--force", help="Reinstall, and move aliases even if the check of the venvs fails.")
     ] = False,
     no_adopt: Annotated[
-        bool, typer.Option("--no-adopt", help="Fail instead of adopting a Python if upstream cannot be reached.")
+        bool, typer.Option("--no-adopt", help="Fail instead of adopting a Python if nothing can be downloaded.")
     ] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="Move aliases without checking the venvs.")] = False,
     default: Annotated[bool, typer.Option("--default", help="Make the first one the default version.")] = False,
@@ -111,6 +111,7 @@ def _answer(session: Session, result: installing.Installed, reasons: Reasons, ch
     """What was installed so far, and what else was `changed`."""
     store = session.store()
     lines = moved_lines(result.reconciled, reasons, planned=session.dry_run)
+    new = {one.runtime.name for one in result.results if not one.already}
     for one in result.results:
         choice = pinned(store, one.runtime)
         verb_done = "is already installed" if one.already else session.shown("is installed", "would be installed")
@@ -119,7 +120,9 @@ def _answer(session: Session, result: installing.Installed, reasons: Reasons, ch
             lines.append(f"{python_name(named)} {verb_done}")
         lines += one.said
         lines += moved_lines(one.moved, reasons, planned=session.dry_run)
-        lines += notice_of_alias(session, one.runtime, reasons)
+        now = store.alias_target(one.runtime.alias)
+        if now is None or now.name not in new:  # else it moves with one of the other lines
+            lines += notice_of_alias(session, one.runtime, reasons)
     data = {
         "changed": [*changed_names(result), *changed],
         "installed": [installed_data(store, one) for one in result.results],

@@ -201,11 +201,18 @@ def list_outdated(session: Session, store: Store) -> Answer:
     named = [str(record["alias"]) for record in records]
     damaged = missed(minors, store, known.builds, known.unusable)
     notes += [cannot_use(one).message for one in damaged]
-    if not named and not damaged:
+    held_back = _newer_than_held(store)
+    notes += held_back
+    if not named and not damaged and not held_back:
         notes.append(nothing_newer(known))
     notes += source_notes(reasons, judged)
-    if any(alias not in adopted for alias in named):
+    if any(alias not in adopted and store.held(alias) is None for alias in named):
         notes.append("run `pyman upgrade` to install them")
+    notes += [
+        f"run `pyman unhold {alias}`, then `pyman upgrade {alias}`: it is held at {store.held(alias)}"
+        for alias in named
+        if alias not in adopted and store.held(alias) is not None
+    ]
     mine = [alias for alias in named if alias in adopted]
     notes += [f"run `pyman upgrade {alias}` to install {alias} beside the adopted one" for alias in mine]
     return Answer(
@@ -213,6 +220,19 @@ def list_outdated(session: Session, store: Store) -> Answer:
         table=Table(("Minor", "Installed", "Newest", "Fixes", ""), tuple(rows)),
         notes=tuple(notes),
     )
+
+
+def _newer_than_held(store: Store) -> list[str]:
+    """What is installed and newer than the release that a hold keeps an alias at."""
+    notes = []
+    for alias, name in store.holds:
+        held = store.runtime(name)
+        whole = [one for one in store.releases if one.whole and one.alias == alias]
+        newest = max(whole, key=lambda one: one.rank, default=held)
+        if held is not None and newest is not None and newest.rank > held.rank:
+            release = newest.release
+            notes.append(f"{alias} is held at {name}, and {release} is installed: `pyman unhold {alias}` moves it")
+    return notes
 
 
 def _releases(builds: Sequence[Build], *, every: bool) -> list[tuple[Version, Variant]]:

@@ -39,7 +39,7 @@ def uninstall(
     force: Annotated[bool, typer.Option("--force", help="Remove it even if venvs or processes need it.")] = False,
     search: SearchOption = None,
 ) -> Answer:
-    """Remove Pythons from the store. Of an adopted Python, only the link is removed.
+    """Remove Pythons from the store. For an adopted Python, only the link is removed.
 
     If a process, a pinned or held-back venv or a hold needs it, or if it is the last release behind an alias that
     venvs follow, nothing is removed and they are listed. The Python that pyman itself runs on is never removed.
@@ -133,6 +133,9 @@ def _refused(going: list[PlannedRemoval], store: Store, reasons: Reasons, *, rel
     )
     down = next((dependent.goes_down_to for one in going for dependent in one.needed if dependent.goes_down_to), "")
     hint = "`--force` removes it anyway"
+    held = next((dependent.who for one in going for dependent in one.needed if dependent.why == "hold"), None)
+    if held is not None:
+        hint = f"`pyman unhold {held}` ends the hold, {hint}"
     error = Refused(
         "; ".join(told),
         hint=f"`--relink` moves the venvs to their alias first, {hint}"

@@ -32,7 +32,7 @@ def venv(
     folder: Annotated[str, typer.Argument(metavar="[DIR]", help="Where to create it.")] = ".venv",
     python: PythonOption = None,
     pin: Annotated[bool, typer.Option("--pin", help="Stay on the current patch release.")] = False,
-    clear: Annotated[bool, typer.Option("--clear", help="Replace the existing venv.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete the existing venv with its packages first.")] = False,
     without_pip: Annotated[bool, typer.Option("--without-pip", help="Do not install pip.")] = False,
     no_install: Annotated[bool, typer.Option("--no-install", help="Fail instead of installing a Python.")] = False,
     system_site_packages: Annotated[

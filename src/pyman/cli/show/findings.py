@@ -183,7 +183,7 @@ def explanation(code: str) -> Answer:
         from difflib import get_close_matches
 
         close = get_close_matches(code, EXPLANATIONS, 1)
-        hint = f"did you mean {close[0]}?" if close else f"the codes are {', '.join(EXPLANATIONS)}"
+        hint = f"did you mean `{close[0]}`?" if close else f"the codes are {', '.join(EXPLANATIONS)}"
         raise UsageError(f"unknown finding `{code}`", hint=hint)
     title, *paragraphs = explained(code)
     if is_terminal(sys.stdout):

@@ -226,6 +226,8 @@ def diagnose_newer(store: Store, newest: Mapping[str, Version]) -> tuple[Finding
             message = f"{short_release(version)} is available, and {short_release(present.version)} is installed"
             move = (present.version, present.target, version, None)
             repair, path = f"`pyman upgrade {alias}`", store.folder(alias)
+            if store.held(alias) is not None:
+                repair = f"`pyman unhold {alias}`, then {repair}"
             findings.append(Finding("update-available", "alias", path, message, repair, UPGRADE, alias, move=move))
     return tuple(findings)
 

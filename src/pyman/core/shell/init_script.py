@@ -152,7 +152,10 @@ def init_script(shell: str, shims: str, completions: str) -> str:
     """
     kind = _OTHER_NAMES.get(shell, shell)
     if kind not in _HEADS:
-        raise UsageError(f"unknown shell `{shell}`", hint=f"put {as_word(shims)} first on its PATH")
+        raise UsageError(
+            f"unknown shell `{shell}`",
+            hint=f"pyman knows {', '.join(_HEADS)}; in another shell, put {as_word(shims)} first on PATH",
+        )
     if not can_be_on_path(shims):
         raise UsageError(
             f"{shims} cannot be on PATH, whose folders are separated by `:`",
