@@ -92,7 +92,10 @@ def test_what_a_scheduled_run_has_to_say_lies_beside_the_shims(shell):
 def test_a_shell_that_nobody_knows_is_told_the_folder():
     with pytest.raises(UsageError, match="elvish") as refused:
         init_script("elvish", "/s/shims", "/c")
-    assert refused.value.hint == "put /s/shims first on its PATH"
+    assert (
+        refused.value.hint
+        == "the shells are bash, zsh, fish, sh, csh, nu, xonsh, pwsh; in another one, put /s/shims first on PATH"
+    )
 
 
 @pytest.mark.parametrize("name", FILES)

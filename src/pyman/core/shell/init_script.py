@@ -154,7 +154,7 @@ def init_script(shell: str, shims: str, completions: str) -> str:
     if kind not in _HEADS:
         raise UsageError(
             f"unknown shell `{shell}`",
-            hint=f"pyman knows {', '.join(_HEADS)}; in another shell, put {as_word(shims)} first on PATH",
+            hint=f"the shells are {', '.join(_HEADS)}; in another one, put {as_word(shims)} first on PATH",
         )
     if not can_be_on_path(shims):
         raise UsageError(
