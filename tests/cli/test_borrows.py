@@ -383,7 +383,7 @@ def test_rebuilding_all_leaves_it(machine):
     before = machine.exact(venv)
     found = findings(machine, machine.path / "a", "--fix", status=1)
     assert found["borrows"]["message"].startswith(
-        f"its packages are for {OTHER_MINOR}, and {MINOR} runs; but it uses lent"
+        f"its packages are for {OTHER_MINOR}, and it runs {MINOR}; but it uses lent"
     )
     (machine.runtimes / OTHER_MINOR).unlink()
     machine.json("uninstall", OTHER)

@@ -272,7 +272,7 @@ def test_files_of_one_folder_that_differ_are_told(here):
     told = here.pyman("which")
     assert told.out == f"{here.runtimes}/{OTHER_MINOR}/bin/python\n"
     assert told.err == (
-        f"{here.path}/.tool-versions names {MINOR}, {here.path}/.python-version names {OTHER_MINOR}; the latter is used\n"
+        f"{here.path}/.tool-versions requests {MINOR}, {here.path}/.python-version requests {OTHER_MINOR}; the latter is used\n"
     )
     assert here.pyman("which", "-q").err == here.pyman("find").err == ""
     here.write("mise.toml", "nonsense")
@@ -301,7 +301,7 @@ def test_use_without_a_request_shows_what_is_chosen(here):
 
 def test_the_name_of_a_venv_of_another_tool_is_not_overwritten_silently(here):
     here.write(".python-version", f"myenv {OTHER_MINOR}\n")
-    assert here.pyman("use", MINOR).err == "it named myenv before\n"
+    assert here.pyman("use", MINOR).err == "it contained myenv before\n"
     assert here.pyman("use", OTHER_MINOR).err == ""
 
 

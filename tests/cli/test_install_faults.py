@@ -276,7 +276,7 @@ def install(user, server, *words, **keywords):
         (status(404), "index", "404"),
         (status(403), "archive", "403"),
         (status(404), "archive", "404"),
-        (redirect("/index.ndjson"), "index", "circles"),
+        (redirect("/index.ndjson"), "index", "redirects in a loop"),
         (login_page(), "index", "web page"),
         (login_page(), "archive", "web page"),
         (instead(b"x" * 100), "archive", "sha256"),

@@ -123,20 +123,20 @@ INTERPRETER_RULES = {
         {"libraries": (Library("python3.12", site_packages=True),)},
         (
             "minor-mismatch",
-            "its packages are for 3.12, but it runs 3.13",
+            "its packages are for 3.12, and it runs 3.13",
             "rebuild it for 3.13",
             "rebuild",
         ),
     ),
     "the packages of a minor that is there": (
         within("/opt/python", OTHER),
-        ("minor-mismatch", "its packages are for 3.13, but it runs 3.12", "relink to 3.13, which is 3.13.15", "relink"),
+        ("minor-mismatch", "its packages are for 3.13, and it runs 3.12", "relink to 3.13, which is 3.13.15", "relink"),
     ),
     "packages of PyPy": (
         {"implementation": "pypy", "libraries": (Library("pypy3.11", site_packages=True),)},
         (
             "minor-mismatch",
-            "its packages are for pypy3.11, but it runs 3.13",
+            "its packages are for pypy3.11, and it runs 3.13",
             "`pyman install pypy3.11`, then repair it",
             "",
         ),

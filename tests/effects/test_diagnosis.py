@@ -295,7 +295,7 @@ def test_minor_mismatch_goes_back_to_the_packages_minor(place):
     os.makedirs(f"{venv}/lib/python3.13/site-packages")
     os.symlink("python", f"{venv}/bin/python3.13")
     [finding] = place.diagnose(venv)
-    assert (finding.code, finding.message) == ("minor-mismatch", "its packages are for 3.12, but it runs 3.13")
+    assert (finding.code, finding.message) == ("minor-mismatch", "its packages are for 3.12, and it runs 3.13")
     assert place.fix(venv) == ["minor-mismatch"]
     links = {name: os.readlink(f"{venv}/bin/{name}") for name in os.listdir(f"{venv}/bin") if name != "activate"}
     python = f"{place.runtimes}/3.12/bin/python3.12"

@@ -382,7 +382,7 @@ def _minor_mismatch(venv: VenvContext) -> Iterator[Finding]:
         return
     threaded = own.variant == "freethreaded"
     if not is_same_implementation(venv.facts.implementation, own.implementation):
-        message = f"its packages are for {venv.alias}, but it runs {own.alias}"
+        message = f"its packages are for {venv.alias}, and it runs {own.alias}"
         if venv.target is not None:
             yield venv.relink("minor-mismatch", message)
         else:
@@ -390,7 +390,7 @@ def _minor_mismatch(venv: VenvContext) -> Iterator[Finding]:
         return
     if (library.minor, library.variant == "freethreaded") == (own.minor, threaded):
         return
-    message = f"its packages are for {venv.alias}, but it runs {own.alias}"
+    message = f"its packages are for {venv.alias}, and it runs {own.alias}"
     if venv.target is not None:
         yield venv.relink("minor-mismatch", message)
     else:
