@@ -56,5 +56,5 @@ def test_it_looks_at_nothing(tmp_path):
 
 def test_an_unknown_code(tmp_path):
     home = Home(tmp_path)
-    assert home.json("doctor", "--explain", "stalepatch", status=2)["error"]["hint"] == "did you mean stale-patch?"
+    assert home.json("doctor", "--explain", "stalepatch", status=2)["error"]["hint"] == "did you mean `stale-patch`?"
     assert "dangling" in home.json("doctor", "--explain", "x", status=2)["error"]["hint"]
