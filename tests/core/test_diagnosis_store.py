@@ -127,7 +127,10 @@ def test_a_newer_patch_release():
     [finding] = diagnose_newer(store, {"3.13": Version(3, 13, 16)})
     assert (finding.code, finding.severity) == ("update-available", "info")
     assert finding.message == "3.13.16 is available, and 3.13.15 is installed"
+    assert finding.repair == "`pyman upgrade 3.13`"
     assert diagnose_newer(store, {"3.13": Version(3, 13, 15), "3.12": Version(3, 12, 9)}) == ()
+    [held] = diagnose_newer(replace(store, holds=(("3.13", "3.13.15"),)), {"3.13": Version(3, 13, 16)})
+    assert held.repair == "`pyman unhold 3.13`, then `pyman upgrade 3.13`"
 
 
 @pytest.mark.parametrize(
