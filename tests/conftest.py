@@ -83,7 +83,8 @@ _OWN_RUNS = {
         *("cli/test_venv.py", "cli/test_install.py", "test_search.py", "test_reasons.py", "cli/test_build.py"),
         *("cli/test_adopt.py", "effects/test_repairs.py", "test_folders_never_renamed.py", "cli/test_pin.py"),
         *("shims/test_shim.py", "contract/test_version_files.py", "cli/test_venvs.py", "test_moves_know.py"),
-        *("cli/test_choose.py", "cli/test_uninstall.py"),
+        *("cli/test_choose.py", "cli/test_uninstall.py", "test_changed.py", "test_waiting.py", "cli/test_cache.py"),
+        *("test_from_pyenv.py", "test_counts_agree.py"),
     ),
     "machines": (
         "test_report_page.py",
