@@ -211,7 +211,7 @@ def test_what_is_refused(words, code, message, user):
 def test_a_venv_that_is_there_is_kept(user):
     user.pyman("venv", "--without-pip")
     before = user.tree(user.project)
-    assert "use `--clear`" in user.pyman("venv", status=1).err
+    assert "`--clear` deletes it first" in user.pyman("venv", status=1).err
     assert user.tree(user.project) == before
 
 
