@@ -300,6 +300,15 @@ def test_only_the_minors_that_were_named(user, tmp_path):
     assert os.readlink(user.runtimes / MINOR) == OLD
 
 
+def test_a_hold_is_told_of_beside_what_moves(user, tmp_path):
+    user.with_runtimes(OLD, NEW, OTHER)
+    user.pyman("hold", MINOR, OLD)
+    mirror = mirror_of(tmp_path / "mirror", NEW, f"{OTHER}+20270101")
+    told = user.pyman("upgrade", PYMAN_MIRROR=mirror).out
+    assert "is installed" in told
+    assert f"{MINOR} is held and stays at {OLD}; `pyman unhold {MINOR}` removes the hold\n" in told
+
+
 def test_a_held_alias_stays_and_that_is_said(user):
     venv = make_venv(user, "pyman", "v")
     user.pyman("hold", MINOR)

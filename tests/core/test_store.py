@@ -313,3 +313,25 @@ def test_aliases_are_listed_from_the_newest_on():
         "graalpy3.12",
         "pypy3.11",
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "held", "beyond"),
+    [
+        (["3.13.5", "3.13.15", "3.13.8", "3.12.4"], "3.13.5", "3.13.15"),
+        (["3.13.5", "3.13.15"], "3.13.15", None),
+        (["3.13.5", "3.13.15"], None, None),
+        (["3.13.5", "3.13.15+source"], "3.13.5", None),  # a build of the user's own is not what a hold keeps away
+        (["3.13.15"], "3.13.5", None),  # the held release is gone: that is another finding
+        ([], "3.13.5", None),
+    ],
+)
+def test_what_a_hold_keeps_away(names, held, beyond):
+    made = with_hold(store(*names), "3.13", held)
+    found = made.beyond_hold("3.13")
+    assert (found.name if found is not None else None) == beyond
+
+
+def test_a_broken_release_is_not_kept_away_by_a_hold():
+    made = with_hold(with_broken(store("3.13.5", "3.13.15"), {"3.13.15"}), "3.13", "3.13.5")
+    assert made.beyond_hold("3.13") is None

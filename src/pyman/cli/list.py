@@ -224,15 +224,12 @@ def list_outdated(session: Session, store: Store) -> Answer:
 
 def _newer_than_held(store: Store) -> list[str]:
     """What is installed and newer than the release that a hold keeps an alias at."""
-    notes = []
-    for alias, name in store.holds:
-        held = store.runtime(name)
-        whole = [one for one in store.releases if one.whole and one.alias == alias]
-        newest = max(whole, key=lambda one: one.rank, default=held)
-        if held is not None and newest is not None and newest.rank > held.rank:
-            release = newest.release
-            notes.append(f"{alias} is held at {name}, and {release} is installed: `pyman unhold {alias}` moves it")
-    return notes
+    newer = ((alias, name, store.beyond_hold(alias)) for alias, name in store.holds)
+    return [
+        f"{alias} is held at {name}, and {newest.release} is installed: `pyman unhold {alias}` moves it"
+        for alias, name, newest in newer
+        if newest is not None
+    ]
 
 
 def _releases(builds: Sequence[Build], *, every: bool) -> list[tuple[Version, Variant]]:

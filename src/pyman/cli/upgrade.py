@@ -120,8 +120,10 @@ def upgrade(
         with Part():
             installing.get_together(session, fetches, done.installed, check=not no_check, force=force, trials=trials)
             keep_shims_current(session)
-    elif minors and done.installed.error is None:
-        done.lines = _nothing_newer(session, minors, known, done.reasons)
+    fetched = [fetch.request for fetch in fetches]
+    done.lines = _kept(session, [minor for minor in minors if minor not in fetched], done.reasons)
+    if minors and not fetches and not done.lines and done.installed.error is None:
+        done.lines = [nothing_newer(known)]
     done.lines += _newer_than_adopted(adopted, store, known.builds, done.reasons)
     if prune:
         remove_unused(session, done.pruned, search=search, searched=searched)
@@ -201,10 +203,10 @@ def _newer_than_adopted(minors: list[Request], store: Store, builds: Sequence[Bu
     return lines
 
 
-def _nothing_newer(session: Session, minors: list[Request], known: Known, reasons: Reasons) -> list[str]:
-    """That nothing is to be done, and which aliases do not get what is there."""
+def _kept(session: Session, minors: list[Request], reasons: Reasons) -> list[str]:
+    """Which aliases do not move to the newest release that is installed, and why."""
     store = session.store()
-    held = []
+    lines = []
     for minor in minors:
         newest = max(
             (one for one in store.releases if one.whole and one.alias == minor.text),
@@ -212,5 +214,5 @@ def _nothing_newer(session: Session, minors: list[Request], known: Known, reason
             default=None,
         )
         if newest is not None:
-            held += notice_of_alias(session, newest, reasons)
-    return held or [nothing_newer(known)]
+            lines += notice_of_alias(session, newest, reasons)
+    return lines

@@ -181,6 +181,13 @@ class Store:
         """The name of the runtime that a hold keeps the alias at."""
         return next((name for held, name in self.holds if held == alias), None)
 
+    def beyond_hold(self, alias: str) -> Runtime | None:
+        """The newest release of a minor that is installed, where a hold keeps the alias at an older one; else None."""
+        held = self.runtime(self.held(alias) or "")
+        whole = (one for one in self.releases if one.whole and one.alias == alias)
+        newest = max(whole, key=lambda one: one.rank, default=None)
+        return newest if held is not None and newest is not None and newest.rank > held.rank else None
+
     def folder(self, name: str) -> str:
         """The place of a runtime or alias."""
         return join(self.root, "runtimes", name)
