@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.escape import visible
-from pyman.core.record import record
+from pyman.core.escape import as_word, visible
+from pyman.core.record import record, replace
 from pyman.effects.observer import Observer
 from pyman.effects.places import is_automated
 from pyman.errors import OUTPUT, PymanError
@@ -70,6 +70,35 @@ class Answer:
     def exit_status(self) -> int:
         """0 done, 1 not done or findings, 2 wrong usage, or what a child said."""
         return self.error.exit_status if self.error is not None else self.status
+
+
+def with_root(text: str, root: str | None) -> str:
+    """A text whose commands of pyman name the store that `--root` named: without it they would act on another one."""
+    return text if root is None else text.replace("`pyman ", f"`pyman --root {as_word(root)} ")
+
+
+def answer_with_root(answer: Answer, root: str | None) -> Answer:
+    """The same of all that a person reads in an answer."""
+    if root is None or answer.raw:
+        return answer
+    table = answer.table
+    if table is not None:
+        rows = tuple(tuple(with_root(cell, root) for cell in row) for row in table.rows)
+        table = Table(table.head, rows, tuple(with_root(text, root) for text in table.details))
+    return replace(
+        answer,
+        lines=tuple(with_root(line, root) for line in answer.lines),
+        table=table,
+        notes=tuple(with_root(line, root) for line in answer.notes),
+        nothing_done=with_root(answer.nothing_done, root),
+        error=error_with_root(answer.error, root) if answer.error is not None else None,
+    )
+
+
+def error_with_root(error: PymanError, root: str | None) -> PymanError:
+    """The same of an error."""
+    error.message, error.hint = with_root(error.message, root), with_root(error.hint, root)
+    return error
 
 
 # The one place that prints. Results go to stdout, everything else to stderr; untrusted text is escaped.

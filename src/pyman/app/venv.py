@@ -191,7 +191,7 @@ def make_venv(
         notes = (*_notes_of_files(places, environ, cwd, options, choice), *notes)
         if making.recorded_in == places.own_root != places.root:
             notes = (f"it is recorded in {places.own_root}, because {places.root} cannot be written", *notes)
-        return Answer(_data(spec, choice), _lines(shown, choice), notes=notes)
+        return Answer(_data(spec, choice), _lines(shown, choice, replaced=there == "venv"), notes=notes)
     raise PymanError("other processes keep moving the alias", hint="run the same command again later")
 
 
@@ -215,7 +215,8 @@ def plan_venv(places: Places, environ: Mapping[str, str], cwd: str, options: Ven
         _library(os.path.join(runtime.path, runtime.executable), choice)
     spec = _spec(path, cwd, options, request, choice)
     notes = _notes_of_files(places, environ, cwd, options, choice)
-    return Answer(_data(spec, choice), _lines(_shown(path, cwd), choice, planned=True), notes=notes)
+    lines = _lines(_shown(path, cwd), choice, replaced=there == "venv", planned=True)
+    return Answer(_data(spec, choice), lines, notes=notes)
 
 
 def _notes_of_files(
@@ -349,8 +350,12 @@ def _shown(path: str, cwd: str) -> str:
     return f"./{shown}" if shown.startswith("-") else shown
 
 
-def _lines(shown: str, choice: Choice, *, planned: bool = False) -> tuple[str, ...]:
-    first = f"{'would create' if planned else 'created'} {shown} with {python_name(choice.release)}"
+def _lines(shown: str, choice: Choice, *, replaced: bool, planned: bool = False) -> tuple[str, ...]:
+    python = python_name(choice.release)
+    if replaced:
+        first = f"{'would replace' if planned else 'replaced'} {shown} with a new venv on {python}"
+    else:
+        first = f"{'would create' if planned else 'created'} {shown} with {python}"
     if choice.policy == "follow" and choice.through is not None:
         return (first, f"follows {choice.through} (now {choice.release})")
     if choice.policy == "follow":

@@ -10,7 +10,15 @@ Import-light.
 from __future__ import annotations
 
 from pyman import __version__
-from pyman.app.console import Answer, Listener, answer_plainly, end_interrupted_line, print_error
+from pyman.app.console import (
+    Answer,
+    Listener,
+    answer_plainly,
+    answer_with_root,
+    end_interrupted_line,
+    error_with_root,
+    print_error,
+)
 from pyman.core.record import record, replace
 from pyman.effects.places import Places, check_owner, read_places, shipped
 from pyman.errors import Interrupted, NoPython, PymanError, UsageError, bug
@@ -100,17 +108,18 @@ def take_apart(argv: list[str], known: dict[str, tuple[str, bool]], most: int = 
 
 def run(verb: str, words: CommandLine, environ: Mapping[str, str]) -> int | None:
     """Run one fast verb; None where it needs what only the command line has: a download, a question."""
+    root = words.options.get("root")
     try:
-        places = read_places(environ, words.options.get("root"))
+        places = read_places(environ, root)
         check_owner(places.root)
         check_owner(places.runtimes)
         check_owner(places.cache)
         given = _VERBS[verb](words, places, environ)
         if given is None:
             return None
-        return answer_plainly(given, quiet="quiet" in words.options)
+        return answer_plainly(answer_with_root(given, root), quiet="quiet" in words.options)
     except PymanError as error:
-        return _fail(error)
+        return _fail(error_with_root(error, root))
     except KeyboardInterrupt:
         end_interrupted_line()
         return _fail(Interrupted("interrupted"))

@@ -10,7 +10,16 @@ import os
 import sys
 
 from pyman import __version__
-from pyman.app.console import Answer, CannotPrint, answer_json, end_interrupted_line, is_terminal, print_error
+from pyman.app.console import (
+    Answer,
+    CannotPrint,
+    answer_json,
+    answer_with_root,
+    end_interrupted_line,
+    error_with_root,
+    is_terminal,
+    print_error,
+)
 from pyman.app.session import Session
 from pyman.cli.fastpath import SHARED_OPTIONS
 from pyman.cli.show.output import listener, show
@@ -48,11 +57,16 @@ def verb(function: Callable[..., Answer]) -> Callable[..., int]:
         except PymanError as error:
             error.exit_status = getattr(command, "status_without_session", error.exit_status)
             raise
-        if dry_run:
-            answer = _plan(session, lambda: function(session, **given))
-        else:
-            answer = _answer(session, lambda: function(session, **given))
-        return show(answer, json=session.json or answer.as_json, quiet=session.quiet)
+        root = shared["root"]
+        try:
+            if dry_run:
+                answer = _plan(session, lambda: function(session, **given))
+            else:
+                answer = _answer(session, lambda: function(session, **given))
+        except PymanError as error:
+            error_with_root(error, root)
+            raise
+        return show(answer_with_root(answer, root), json=session.json or answer.as_json, quiet=session.quiet)
 
     command.__wrapped__ = function  # type: ignore[attr-defined]  # as functools.wraps has it, which costs 1 ms to import
     command.__doc__ = function.__doc__

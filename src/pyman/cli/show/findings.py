@@ -279,7 +279,8 @@ def _table(session: Session, seen: Examination, judged: list[JudgedFinding]) -> 
             state, release = intern(_state(one)), intern(str(python))
             rows.append((short_path(session, finding.path), release, state, _shortened(session, repair)))
         more = f"; and {len(same) - most} more, which `-v` shows" if len(same) > most else ""
-        details += [intern(_shortened(session, same[0].message) + more)] * (len(rows) - len(details))
+        before = "before: " if same[0].status == FIXED else ""
+        details += [intern(before + _shortened(session, same[0].message) + more)] * (len(rows) - len(details))
     return Table(("Where", "Python", "State", "Repair"), tuple(rows), tuple(details))
 
 
