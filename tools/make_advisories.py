@@ -37,7 +37,7 @@ from pyman.core.advisories import (  # noqa: E402  # the folder of the package h
     parse_table,
     table_text,
 )
-from pyman.core.record import record, replace  # noqa: E402
+from pyman.core.immutable import record, replace  # noqa: E402
 from pyman.core.version import Version, parse_version  # noqa: E402
 
 TYPE_CHECKING = False

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pyman.core.archive import parse_archive_name
 from pyman.core.catalogue import Build, WrongShape, merge_index, merge_sums, mirrored, parse_release
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.version import parse_version
 from stage.hostile import HUGE, damaged, text_of
 

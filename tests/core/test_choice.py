@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyman.core.choice import choose, pinned, through_alias
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.request import parse_request
 from pyman.core.store import Alias, executable_of, rollback_target
 from stage.stores import ADOPTED, MANAGED, aliases, distinct, layered, store

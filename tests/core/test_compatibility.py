@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pyman.core.architecture import shown
+from pyman.core.immutable import replace
 from pyman.core.packages.compatibility import (
     Move,
     Need,
@@ -18,7 +19,6 @@ from pyman.core.packages.compatibility import (
     ordinary_marker,
 )
 from pyman.core.packages.package import Distribution, normalize_name
-from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.version import Version, parse_version
 from stage.hostile import HUGE, damaged, text_of

@@ -15,7 +15,7 @@ from pyman.core.diagnosis.store import (
     diagnose_unfinished,
 )
 from pyman.core.diagnosis.venv import ListedVenv
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.scheduled_run import Waiting
 from pyman.core.store import Alias, Runtime, Store
 from pyman.core.venv import Interpreter

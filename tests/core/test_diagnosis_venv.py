@@ -17,8 +17,8 @@ from pyman.core.diagnosis.venv import (
     state_of_venv,
     unreachable_venv,
 )
+from pyman.core.immutable import replace
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
-from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.shared_files import SharedFile, summary
 from pyman.core.venv import (

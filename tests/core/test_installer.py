@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyman.core.immutable import replace
 from pyman.core.packages.installer import (
     Batch,
     Installer,
@@ -19,7 +20,6 @@ from pyman.core.packages.installer import (
     is_network_failure,
     sync_command,
 )
-from pyman.core.record import replace
 from pyman.errors import NotFound
 
 PIP_NO_VERSION = """\

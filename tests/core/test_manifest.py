@@ -10,8 +10,8 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyman.core.immutable import replace
 from pyman.core.manifest import Manifest, manifest_fields, parse_manifest
-from pyman.core.record import replace
 from pyman.core.version import Version
 from stage.hostile import HUGE, damaged, text_of
 

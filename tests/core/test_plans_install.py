@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyman.core.catalogue import NO_SHA256, Unusable
+from pyman.core.immutable import replace
 from pyman.core.plans.install import (
     Fetch,
     Impossible,
@@ -20,7 +21,6 @@ from pyman.core.plans.install import (
     wanted_builds,
     without_network,
 )
-from pyman.core.record import replace
 from pyman.core.request import best_of, parse_request
 from pyman.core.store import with_runtime
 from pyman.core.version import parse_version

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyman.core.aliases import Swap
+from pyman.core.immutable import replace
 from pyman.core.owner_files import OwnerFile
 from pyman.core.plans.move import (
     AliasMove,
@@ -25,7 +26,6 @@ from pyman.core.plans.move import (
 )
 from pyman.core.plans.steps import Plan, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
-from pyman.core.record import replace
 from pyman.core.venv import VenvFolder
 from pyman.core.version import Version
 from stage.stores import runtime, store

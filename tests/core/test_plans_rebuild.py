@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.choice import choose
+from pyman.core.immutable import replace
 from pyman.core.layout import VenvSpec
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
@@ -32,7 +33,6 @@ from pyman.core.plans.rebuild import (
     unplanned,
     with_policy,
 )
-from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.venv import Library
 from pyman.core.version import parse_version

@@ -3,6 +3,7 @@
 import pytest
 
 from pyman.core.diagnosis.finding import Finding
+from pyman.core.immutable import replace
 from pyman.core.owner_files import OwnerFile
 from pyman.core.plans.repair import Repair, moved_steps, plan_repair, relink_plan, settings_of
 from pyman.core.plans.steps import (
@@ -16,7 +17,6 @@ from pyman.core.plans.steps import (
     ReplaceLink,
     Verify,
 )
-from pyman.core.record import replace
 from pyman.core.relink import Target, target_for
 from pyman.core.relocation import Edit, LinkEdit
 from pyman.core.shared_files import SharedFile

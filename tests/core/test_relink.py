@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.relink import (
     Target,
     base_target,

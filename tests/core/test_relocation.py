@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.relocation import (
     Edit,
     MovedFiles,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyman.core.immutable import replace
 from pyman.core.plans.steps import CopyProgram, Plan, RemoveLink, ReplaceFile, ReplaceLink
-from pyman.core.record import replace
 from pyman.core.repairs import (
     DoneRepair,
     Present,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.request import LONGEST, Request, best_of, how_to_get, parse_request
 from pyman.core.version import VARIANT_SUFFIX, Version, minor_alias, release_name
 from pyman.errors import BadRequest

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.schedule import (
     CRON,
     DAILY,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pyman.core.catalogue import Build, parse_sources
+from pyman.core.immutable import replace
 from pyman.core.manifest import BuiltFromSource, Manifest, manifest_fields, parse_manifest
 from pyman.core.plans.install import Impossible, Keep, unknown_release
 from pyman.core.plans.source_build import BuildRelease, decide_build
 from pyman.core.pythons_of_tools import python_builds
-from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.source_build import (
     PARTS,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from pyman.core.aliases import Swap, missing_links, swaps, wanted_aliases, with_links_beneath, with_swaps
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.store import (
     Alias,
     alias_order,

@@ -2,8 +2,8 @@
 
 import pytest
 
+from pyman.core.immutable import replace
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
-from pyman.core.record import replace
 from pyman.core.venv import (
     CIRCLE,
     OTHER_COPY,

@@ -7,11 +7,11 @@ import pytest
 
 from pyman.core.diagnosis.finding import SEVERITIES, DiagnosisContext, Finding, worst_first
 from pyman.core.diagnosis.venv import diagnose_gone, diagnose_venv, state_of_venv
+from pyman.core.immutable import replace
 from pyman.core.owner_files import OwnerFile
 from pyman.core.plans.repair import plan_repair
 from pyman.core.plans.steps import CopyProgram, Forget, RemoveLink, ReplaceFile, ReplaceLink, Verify
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg, version_line
-from pyman.core.record import replace
 from pyman.core.relink import target_for
 from pyman.core.venv import with_release
 from pyman.core.version import Version

@@ -261,7 +261,7 @@ def test_a_plan_is_undone_from_its_end(places, venv):
     ids=str,
 )
 def test_what_is_not_as_it_was_read_is_left_alone_and_so_is_all_before_it(places, venv, step):
-    from pyman.core.record import replace
+    from pyman.core.immutable import replace
 
     before = tree(venv)
     first = ReplaceFile(f"{venv}/pyvenv.cfg", before["pyvenv.cfg"][1], b"home = /\n")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyman.core.immutable import replace
 from pyman.core.pyvenv_cfg import Settings, parse_pyvenv_cfg
-from pyman.core.record import replace
 from pyman.core.store import parse_runtime_name
 from pyman.core.venv import Entry, Interpreter, Library, VenvFacts, Way
 from stage.stores import ROOT

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pyman.core.aliases import swaps
 from pyman.core.catalogue import Build
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.store import Alias, Runtime, Store, parse_runtime_name
 from pyman.core.version import VARIANT_SUFFIX
 

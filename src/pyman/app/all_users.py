@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyman.app.session import Session
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.report import parse_answer
 from pyman.effects.users import NotAnswered, User, answer_as, other_users, pyman_for_users
 from pyman.errors import NOT_ANSWERED, NOT_YOURS, PymanError, Refused

@@ -9,7 +9,7 @@ import os
 import sys
 
 from pyman.core.escape import as_word, visible
-from pyman.core.record import record, replace
+from pyman.core.immutable import record, replace
 from pyman.effects.observer import Observer
 from pyman.effects.places import is_automated
 from pyman.errors import OUTPUT, PymanError

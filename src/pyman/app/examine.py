@@ -20,9 +20,9 @@ from pyman.core.diagnosis.venv import (
     list_venv,
 )
 from pyman.core.escape import without_secrets
+from pyman.core.immutable import record, replace
 from pyman.core.own_release import python_command
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import record, replace
 from pyman.core.relink import Target, relink_target, store_target, target_for, wanted_alias
 from pyman.core.request import Request, parse_request
 from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store

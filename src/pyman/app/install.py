@@ -9,9 +9,9 @@ from pyman.app.session import Session
 from pyman.app.shims import keep_shims_current
 from pyman.core.catalogue import Build, Catalogue
 from pyman.core.escape import without_secrets
+from pyman.core.immutable import record
 from pyman.core.plans import install as plan
 from pyman.core.plans.install import ExternalPython, left_behind
-from pyman.core.record import record
 from pyman.core.request import Request, best_of
 from pyman.core.store import Moved, Runtime, Store, origin_of, with_broken
 from pyman.core.version import python_name

@@ -10,10 +10,10 @@ from pyman.app.schedule import turn_all_off
 from pyman.app.session import Session
 from pyman.app.shims import unlink_shims
 from pyman.core.escape import as_word, without_secrets
+from pyman.core.immutable import record
 from pyman.core.own_release import SUMS, OwnRelease, installer_commands, is_safe_address, newest_release, python_command
 from pyman.core.plans.install import wanted_builds
 from pyman.core.project import DOWNLOADS
-from pyman.core.record import record
 from pyman.core.request import parse_request
 from pyman.effects.cache_folder import Cleaned, clean_cache, plan_cleaning
 from pyman.effects.interruption import Part

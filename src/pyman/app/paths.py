@@ -13,10 +13,10 @@ import os
 import sys
 
 from pyman.core.choice import Choice, pinned, through_alias
+from pyman.core.immutable import record
 from pyman.core.implementation import CPYTHON, KNOWN, known_titles, title
 from pyman.core.names import homebrew_names, is_interpreter_name, policy_of_path, split_library
 from pyman.core.pyvenv_cfg import FILE_NAME, Settings, parse_pyvenv_cfg
-from pyman.core.record import record
 from pyman.core.store import Store
 from pyman.core.venv import MOST_LINKS
 from pyman.effects.files import read_text

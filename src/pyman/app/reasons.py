@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.store import MANIFEST
 from pyman.core.version import Version, minor_alias, split_release
 

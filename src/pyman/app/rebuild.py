@@ -8,13 +8,13 @@ from pyman.app.rebuild_plan import plan_rebuild, refuse_obstacles
 from pyman.app.rebuild_python import target_of
 from pyman.app.session import Session
 from pyman.app.venv import build_venv
+from pyman.core.immutable import record
 from pyman.core.owner_files import Base, OwnerFile, rewrite_owner_file
 from pyman.core.owners import MARKERS
 from pyman.core.packages.compatibility import newly_broken
 from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
 from pyman.core.plans.rebuild import Comparison, RebuildOptions, RebuildPlan, compare, relax, unplanned
 from pyman.core.pyvenv_cfg import FILE_NAME, edit, other_settings
-from pyman.core.record import record
 from pyman.core.venv import VenvFacts, VenvFolder
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.interpreters.admission import Admission

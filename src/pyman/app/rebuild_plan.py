@@ -11,6 +11,7 @@ from pyman.app.rebuild_python import get_python, target_of
 from pyman.app.session import Session
 from pyman.core.choice import Choice
 from pyman.core.escape import as_word
+from pyman.core.immutable import replace
 from pyman.core.implementation import refuse_other
 from pyman.core.layout import IGNORE_FILE, VenvSpec
 from pyman.core.names import implementation_in_store, minor_of_alias
@@ -34,7 +35,6 @@ from pyman.core.plans.rebuild import (
     stays,
     told_changes,
 )
-from pyman.core.record import replace
 from pyman.core.relink import wanted_alias
 from pyman.core.venv import VenvFacts
 from pyman.core.version import Version, split_release

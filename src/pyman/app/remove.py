@@ -11,8 +11,8 @@ from pyman.app.session import Session
 from pyman.app.shims import keep_shims_current
 from pyman.core.aliases import wanted_aliases
 from pyman.core.escape import as_word
+from pyman.core.immutable import record
 from pyman.core.plans.removal import Dependent, aliases_without_way_back, prunable
-from pyman.core.record import record
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, without_runtime
 from pyman.core.version import python_name, version_data

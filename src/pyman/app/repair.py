@@ -12,10 +12,10 @@ from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.diagnosis.ignore import unacknowledged
 from pyman.core.diagnosis.venv import diagnose_venv
+from pyman.core.immutable import record, replace
 from pyman.core.plans.move import through_other
 from pyman.core.plans.repair import chosen_target, moved_steps, plan_repair
 from pyman.core.plans.steps import CopyProgram, Forget, Plan, ReplaceFile
-from pyman.core.record import record, replace
 from pyman.core.relocation import edits_of_move, link_edits_of_move, moved_roots, still_names_old_place
 from pyman.core.repairs import LASTING, DoneRepair, changes_of
 from pyman.core.request import parse_request

@@ -8,7 +8,7 @@ import time
 import zlib
 
 from pyman.app.session import Session
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.schedule import (
     CRONTAB,
     LAUNCHD,

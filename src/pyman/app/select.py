@@ -10,10 +10,10 @@ import os
 from pyman.app.console import Answer
 from pyman.app.version_sources import each_source, explain_sources, notes_of_source, version_sources
 from pyman.core.choice import Choice, choose, through_alias
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON, known_titles
 from pyman.core.names import is_interpreter_name
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
-from pyman.core.record import record, replace
 from pyman.core.request import Request, how_to_get, parse_request
 from pyman.core.shell.shims import (
     is_of_a_venv,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.effects.observer import Observer
 
 TYPE_CHECKING = False

@@ -6,8 +6,8 @@ import os
 
 from pyman.app.repair import locked_store
 from pyman.app.session import Session
+from pyman.core.immutable import replace
 from pyman.core.plans.steps import RemoveBytecode
-from pyman.core.record import replace
 from pyman.core.repairs import Undo, Undone, by_run, modules_of, plan_undo, undone
 from pyman.core.venv import VenvFolder
 from pyman.effects.interruption import DeferredSignals, Part

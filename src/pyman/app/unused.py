@@ -7,7 +7,7 @@ import time
 
 from pyman.app.session import Session
 from pyman.core.diagnosis.venv import ListedVenv
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.unused import Signs, is_unused
 from pyman.effects.disk_size import size_of
 from pyman.effects.mounts import Mounts

@@ -10,8 +10,8 @@ from pyman.app.select import choose_interpreter, who_asks
 from pyman.app.version_sources import notes_of_source, version_sources
 from pyman.core.choice import Choice, pinned
 from pyman.core.escape import as_word
+from pyman.core.immutable import record, replace
 from pyman.core.layout import VenvSpec, plan_layout
-from pyman.core.record import record, replace
 from pyman.core.request import Request, how_to_get
 from pyman.core.shell.activation import activation_line
 from pyman.core.store import Store

@@ -10,7 +10,7 @@ import typer
 from pyman.app.console import Answer, Table, megabytes
 from pyman.app.session import Session
 from pyman.cli.verb import verb
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.effects.cache_folder import KINDS, Cleaned, clean_cache, plan_cleaning, read_cache
 
 

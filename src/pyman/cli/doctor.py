@@ -18,7 +18,7 @@ from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, Finding, worst_first
 from pyman.core.diagnosis.ignore import Acknowledgement, unacknowledged
 from pyman.core.escape import as_word
-from pyman.core.record import record, replace
+from pyman.core.immutable import record, replace
 from pyman.effects.venvs.on_disk import read_venv
 from pyman.effects.venvs.stores import remember_venv
 from pyman.errors import UNREADABLE, NotFound, PymanError, UsageError

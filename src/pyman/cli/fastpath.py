@@ -19,7 +19,7 @@ from pyman.app.console import (
     error_with_root,
     print_error,
 )
-from pyman.core.record import record, replace
+from pyman.core.immutable import record, replace
 from pyman.effects.places import Places, check_owner, read_places, shipped
 from pyman.errors import Interrupted, NoPython, PymanError, UsageError, bug
 

@@ -10,8 +10,8 @@ from pyman.cli.show.output import shown_place, with_pyman_line
 from pyman.cli.show.reasons import fixes_cell, reason_data, source_notes
 from pyman.cli.show.rows import alias_data
 from pyman.cli.verb import verb
+from pyman.core.immutable import replace
 from pyman.core.implementation import CPYTHON
-from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.store import Store, origin_of
 from pyman.core.version import VARIANT_RANK, Version, minor_alias, release_name, version_data

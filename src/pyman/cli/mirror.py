@@ -15,9 +15,9 @@ from pyman.cli.verb import verb
 from pyman.core.advisories import FILE, Table
 from pyman.core.catalogue import INDEX, Build, MirroredArchive, mirrored
 from pyman.core.escape import as_word
+from pyman.core.immutable import replace
 from pyman.core.plans.install import refuse_what_has_no_build, wanted_builds
 from pyman.core.platform import is_triple
-from pyman.core.record import replace
 from pyman.core.request import Request, parse_request
 from pyman.core.version import version_data
 from pyman.effects.catalogue.mirror import add_archives, add_table, archives_there, lacks_table

@@ -15,7 +15,7 @@ from pyman.app.own import Removal, own_installation, uninstall_pyman, update_pym
 from pyman.app.session import Session
 from pyman.cli.show.output import changed_place
 from pyman.cli.verb import verb
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.effects.moves.move import Preview
 from pyman.effects.own_installation import SOURCE, own_python
 

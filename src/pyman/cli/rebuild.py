@@ -19,10 +19,10 @@ from pyman.cli.show.changes import done_data, done_lines, plan_lines, planned_da
 from pyman.cli.verb import verb
 from pyman.core.diagnosis.finding import REBUILD
 from pyman.core.escape import as_word
+from pyman.core.immutable import replace
 from pyman.core.implementation import refuse_other
 from pyman.core.packages.package import normalize_name
 from pyman.core.plans.rebuild import RebuildOptions
-from pyman.core.record import replace
 from pyman.effects.interruption import Part, Terminated
 from pyman.effects.venvs.backup import VenvLock
 from pyman.effects.venvs.inventory import read_one

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pyman.app import install as installing
-from pyman.app.catalogue import Known, catalogue, nothing_newer
+from pyman.app.catalogue import catalogue, nothing_newer
 from pyman.app.console import Answer
 from pyman.app.reasons import Reasons
 from pyman.app.remove import Pruned, remove_unused, removed_data

@@ -15,7 +15,7 @@ from pyman.app.venv import Missing, VenvOptions, make_venv, place_of, plan_venv
 from pyman.cli.options import PythonOption
 from pyman.cli.show.changes import changed_names
 from pyman.cli.verb import verb
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.version import python_name
 from pyman.errors import NotFound
 

@@ -23,7 +23,7 @@ from pyman.app.console import (
 from pyman.app.session import Session
 from pyman.cli.fastpath import SHARED_OPTIONS
 from pyman.cli.show.output import listener, show
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.effects.interruption import Terminated, catch_signals, failure_of, work_until_signal
 from pyman.effects.observer import SILENT
 from pyman.effects.places import check_owner, read_places

@@ -9,9 +9,9 @@ import stat
 from posixpath import basename, dirname
 
 from pyman.core.escape import as_word
+from pyman.core.immutable import record
 from pyman.core.implementation import of_program, other_name
 from pyman.core.names import is_interpreter_name
-from pyman.core.record import record
 from pyman.errors import NotStarted
 
 TYPE_CHECKING = False

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from posixpath import basename
 
+from pyman.core.immutable import derived, record
 from pyman.core.implementation import CPYTHON
-from pyman.core.record import derived, record
 from pyman.core.store import DISTRIBUTION_PREFIXES, origin_of
 from pyman.core.version import Version, parse_version, split_release
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from posixpath import dirname, isabs, join
 
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON, alias_name
-from pyman.core.record import record, replace
 from pyman.core.request import best_of, parse_request
 from pyman.core.store import Alias, Runtime, Store, alias_order
 from pyman.core.version import VARIANT_SUFFIX, minor_alias

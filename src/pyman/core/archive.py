@@ -10,7 +10,7 @@ in, so that its text alone says where it leads. And below a link nothing may lie
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.version import Version, parse_version
 
 TYPE_CHECKING = False

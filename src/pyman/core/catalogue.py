@@ -13,9 +13,9 @@ from posixpath import basename, join
 
 from pyman.core.archive import parse_archive_name
 from pyman.core.escape import without_secrets
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON, OTHERS, abi_tag, is_installed
 from pyman.core.names import other_in_name
-from pyman.core.record import record, replace
 from pyman.core.version import VARIANT_SUFFIX, Version, is_own_version, minor_alias, parse_version, release_name
 
 TYPE_CHECKING = False

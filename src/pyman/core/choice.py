@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from posixpath import dirname, join
 
+from pyman.core.immutable import record
 from pyman.core.implementation import CPYTHON
-from pyman.core.record import record
 from pyman.core.request import best_of
 from pyman.core.version import Version, minor_alias, release_name
 

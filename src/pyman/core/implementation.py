@@ -14,7 +14,7 @@ Import-light: imports no more than start-up has.
 from __future__ import annotations
 
 from pyman.core.escape import as_word
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.errors import UNSUPPORTED, Refused
 
 TYPE_CHECKING = False

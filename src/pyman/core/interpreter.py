@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from posixpath import isabs
 
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import OTHERS
-from pyman.core.record import record, replace
 from pyman.core.version import Version, is_own_version, parse_version
 from pyman.errors import UNSUPPORTED, Refused
 

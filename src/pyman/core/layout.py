@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from posixpath import basename, join
 
+from pyman.core.immutable import record
 from pyman.core.implementation import CPYTHON, library_name, names_in_venv, refuse_to_make
 from pyman.core.pyvenv_cfg import POLICY, REQUEST, render
-from pyman.core.record import record
 from pyman.core.version import VARIANT_SUFFIX
 from pyman.errors import BadRequest
 

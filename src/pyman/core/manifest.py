@@ -5,8 +5,8 @@ Written with tomli-w, and read back here by the few lines of TOML that it consis
 
 from __future__ import annotations
 
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import OTHERS
-from pyman.core.record import record, replace
 from pyman.core.version import VARIANT_SUFFIX, Version, is_own_version, parse_version
 
 TYPE_CHECKING = False

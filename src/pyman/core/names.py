@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from posixpath import basename, dirname
 
+from pyman.core.immutable import record
 from pyman.core.implementation import (
     CPYTHON,
     GRAALPY,
@@ -22,7 +23,6 @@ from pyman.core.implementation import (
     in_words,
     of_program,
 )
-from pyman.core.record import record
 from pyman.core.version import Version, is_own_version, read_number, split_release
 
 TYPE_CHECKING = False

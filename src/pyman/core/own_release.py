@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyman.core.escape import as_word
-from pyman.core.record import record
+from pyman.core.immutable import record
 
 PREFIX, SUFFIX = "pyman-", ".pyz"
 SUMS = "SHA256SUMS"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from posixpath import basename, dirname
 
+from pyman.core.immutable import record
 from pyman.core.names import version_in_name
 from pyman.core.owners import MARKERS, is_poetry_name
 from pyman.core.pyvenv_cfg import long_form
-from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

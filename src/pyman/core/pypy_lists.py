@@ -8,8 +8,8 @@ yet is not offered. Rolling builds (`nightly`) have neither a number nor a check
 from __future__ import annotations
 
 from pyman.core.catalogue import NO_SHA256, Build, Listed, PassedOver, Unusable, WrongShape, resolve_url
+from pyman.core.immutable import replace
 from pyman.core.implementation import PYPY
-from pyman.core.record import replace
 from pyman.core.request import OLDEST
 from pyman.core.version import is_own_version, parse_version
 

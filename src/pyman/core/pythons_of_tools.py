@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from posixpath import isabs, join, normpath
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Pure: dates are ISO 8601 texts, which sort like the days they name. The table ho
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

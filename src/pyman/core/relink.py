@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from posixpath import basename, dirname, join
 
+from pyman.core.immutable import record
 from pyman.core.implementation import alias_name, is_repaired, program_name
 from pyman.core.names import minor_of_executable, other_in_name, version_in_name
-from pyman.core.record import record
 from pyman.core.venv import VenvFacts, named_folder
 from pyman.core.version import UNKNOWN_PATCH, VARIANT_SUFFIX, Version, minor_alias, release_name, split_release
 

@@ -11,8 +11,8 @@ import re
 from posixpath import basename, dirname, join, normpath
 from types import MappingProxyType
 
+from pyman.core.immutable import record, replace
 from pyman.core.pyvenv_cfg import edit, parse_pyvenv_cfg
-from pyman.core.record import record, replace
 from pyman.core.script_header import header_for, read_header
 
 TYPE_CHECKING = False

@@ -29,6 +29,7 @@ from pyman.core.diagnosis.finding import (
     REINSTALL,
 )
 from pyman.core.escape import as_word
+from pyman.core.immutable import record, replace
 from pyman.core.owner_files import owner_files_of
 from pyman.core.plans.steps import (
     CopyProgram,
@@ -38,7 +39,6 @@ from pyman.core.plans.steps import (
     ReplaceFile,
     ReplaceLink,
 )
-from pyman.core.record import record, replace
 from pyman.core.venv import VenvFolder
 
 TYPE_CHECKING = False

@@ -7,7 +7,7 @@ that it has here; nothing in it is a path of this machine, an instruction or mar
 from __future__ import annotations
 
 from pyman.core.advisories import SEVERITIES, UNRATED
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.scheduled_run import parse_run
 from pyman.errors import NOT_A_REPORT, PymanError
 

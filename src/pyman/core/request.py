@@ -21,9 +21,9 @@ Import-light: only a specifier that is more than plain numbers needs packaging.
 from __future__ import annotations
 
 from pyman.core.escape import as_word
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON, OTHERS, SHORT, alias_name, is_installed
 from pyman.core.names import other_in_name
-from pyman.core.record import record, replace
 from pyman.core.version import SUFFIX_VARIANT, VARIANT_SUFFIX, Version, is_build_name, parse_specifier, split_release
 from pyman.errors import BadRequest, Unavailable
 

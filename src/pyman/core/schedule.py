@@ -7,7 +7,7 @@ whatever is in them, the program gets it as it is.
 from __future__ import annotations
 
 from pyman.core.escape import as_word, without_secrets
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.errors import UNSUPPORTED, PymanError
 
 TYPE_CHECKING = False

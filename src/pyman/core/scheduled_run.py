@@ -5,7 +5,7 @@ Import-light.
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

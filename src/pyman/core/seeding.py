@@ -5,7 +5,7 @@ Import-light: imports no more than start-up has.
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.version import Version, minor_alias, release_name
 
 TYPE_CHECKING = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from posixpath import basename, dirname
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

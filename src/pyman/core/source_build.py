@@ -10,7 +10,7 @@ import re
 import shlex
 from posixpath import dirname
 
-from pyman.core.record import record, replace
+from pyman.core.immutable import record, replace
 from pyman.core.version import Version, parse_version, release_name, split_release
 from pyman.errors import MISSING_HEADERS, IntegrityError, PymanError, UsageError
 

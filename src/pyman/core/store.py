@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from posixpath import basename, dirname, isabs, join
 
+from pyman.core.immutable import derived, record, replace
 from pyman.core.implementation import alias_name, program_name
 from pyman.core.names import other_in_name
-from pyman.core.record import derived, record, replace
 from pyman.core.version import (
     UNKNOWN_PATCH,
     VARIANT_SUFFIX,

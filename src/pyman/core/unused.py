@@ -8,7 +8,7 @@ access times is never called unused. Nor is one that a process runs in.
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.errors import UsageError
 
 _DAY = 24 * 60 * 60

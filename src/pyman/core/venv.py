@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from posixpath import basename
 
+from pyman.core.immutable import derived, record, replace
 from pyman.core.implementation import CPYTHON, alias_name, library_name, reads_home
 from pyman.core.names import is_minor_name, is_release_name, split_library
-from pyman.core.record import derived, record, replace
 from pyman.core.venv_contents import NOTHING, Abi, Contents
 from pyman.core.version import VARIANT_SUFFIX, Version, release_name
 

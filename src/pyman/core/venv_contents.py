@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from posixpath import dirname
 
+from pyman.core.immutable import record
 from pyman.core.implementation import KNOWN
-from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pyman.core.immutable import derived, record
 from pyman.core.implementation import CPYTHON, alias_name, python_of
-from pyman.core.record import derived, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ Import-light.
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.request import NAMES, is_specified
 from pyman.core.version import read_number
 from pyman.errors import BadRequest

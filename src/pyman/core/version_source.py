@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pyman.core.immutable import record
 from pyman.core.implementation import alias_name
-from pyman.core.record import record
 from pyman.core.request import NAMES, Request, parse_request
 from pyman.core.version import VARIANT_SUFFIX
 from pyman.core.version_files import split_pyenv_name

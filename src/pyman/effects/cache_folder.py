@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
+from pyman.core.immutable import record
 from pyman.core.implementation import KNOWN
 from pyman.core.pypy_lists import FILES
-from pyman.core.record import record
 from pyman.core.store import parse_runtime_name
 from pyman.effects.disk_size import size_of
 from pyman.effects.files import is_folder

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.errors import CANNOT_RENAME, MOUNT, Refused
 
 _TABLE = "/proc/self/mountinfo"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.version import Version
 
 INSTALL_SCRIPT, ARCHIVE = "install.sh", "pyman.pyz"

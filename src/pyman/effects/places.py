@@ -9,7 +9,7 @@ import os
 import stat
 import sys
 
-from pyman.core.record import derived, record
+from pyman.core.immutable import derived, record
 from pyman.errors import UNSAFE_FOLDER, DiskFull, PymanError, ReadOnly, Refused, UsageError
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.effects.files import NotReadable, read_bytes, read_text
 from pyman.errors import BadRequest
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.record import record, replace
+from pyman.core.immutable import record, replace
 from pyman.core.seeding import AUTO, LINK_MODES
 from pyman.core.toml_text import NotToml, parse_toml
 from pyman.effects.files import read_own_text

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.effects.files import read_own_text, replace_file, replace_link, status_of
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.places import cannot_write, make_folder

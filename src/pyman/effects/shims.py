@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.shell.shims import TEMPLATE, is_shim, render_shim
 from pyman.effects.files import read_text, replace_file, replace_link
 from pyman.effects.interruption import DeferredSignals, committed

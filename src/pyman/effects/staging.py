@@ -15,7 +15,7 @@ import errno
 import fcntl
 import os
 
-from pyman.core.record import record, replace
+from pyman.core.immutable import record, replace
 from pyman.effects.files import SMALL_FILE, clean_up_folder, is_alive, is_there, read_text, write_all
 from pyman.effects.interruption import defer_signals
 from pyman.effects.lock import hold, host

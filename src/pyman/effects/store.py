@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.core.store import (
     MANIFEST,
     Alias,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.effects.files import open_to_read, read_descriptor
 from pyman.effects.places import SYSTEM_CONFIG
 from pyman.errors import BAD_SETTINGS, PymanError

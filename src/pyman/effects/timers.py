@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.schedule import (
     CRON,
     CRONTAB,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.effects.interruption import DeferredSignals, defer_signals
 from pyman.errors import PymanError, Refused
 

@@ -10,7 +10,7 @@ from pyman.app.all_users import Part, not_answered
 from pyman.app.console import Answer, Table
 from pyman.cli.show.output import count_of_venvs
 from pyman.core.diagnosis.finding import FIXED, SEVERITIES
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.effects.machine import user_name
 
 TYPE_CHECKING = False

@@ -13,7 +13,7 @@ from pyman.app.session import Session
 from pyman.cli.show.output import count_of_venvs, in_need
 from pyman.cli.show.reasons import kept_away_line, reason_data, reason_to_act, source_notes
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
-from pyman.core.record import record, replace
+from pyman.core.immutable import record, replace
 from pyman.core.version import python_name
 from pyman.effects.venvs.records import UNREACHABLE
 from pyman.errors import Refused, UsageError

@@ -19,7 +19,7 @@ from pyman.app.console import (
 )
 from pyman.app.session import Session
 from pyman.core.escape import visible
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.effects.observer import Observer
 from pyman.effects.places import is_automated
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyman.core.diagnosis.finding import END_OF_LIFE, SEVERITIES
-from pyman.core.record import record
+from pyman.core.immutable import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from posixpath import basename, dirname
 from sys import intern
 
 from pyman.core.aliases import swaps
+from pyman.core.immutable import record, replace
 from pyman.core.packages.lent import told
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import record, replace
 from pyman.core.relink import Target, base_target, shown_release, store_target, target_for, wanted_alias
 from pyman.core.store import Store
 from pyman.core.venv import SCRIPT, VenvFacts

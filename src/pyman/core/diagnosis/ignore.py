@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyman.core.diagnosis.finding import SEVERITIES
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.errors import UsageError
 
 TYPE_CHECKING = False

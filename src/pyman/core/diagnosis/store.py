@@ -15,8 +15,8 @@ from pyman.core.diagnosis.finding import (
     UPGRADE,
     Finding,
 )
+from pyman.core.immutable import record
 from pyman.core.implementation import CPYTHON, title
-from pyman.core.record import record
 from pyman.core.store import DISTRIBUTION_PREFIXES, Runtime, Store
 from pyman.core.version import Version, python_name, release_name, short_release
 

@@ -25,11 +25,11 @@ from pyman.core.diagnosis.finding import (
     VenvContext,
 )
 from pyman.core.escape import as_word
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON, is_repaired, is_same_implementation, library_name, title
 from pyman.core.owners import IGNORES_VERSION_LINES, RECREATES_ITSELF, owner_hint, recreation_hint
 from pyman.core.packages.lent import names_missing
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
-from pyman.core.record import record, replace
 from pyman.core.relink import base_target, has_stale_home, names_one_runtime, pinned_release, stale_keys
 from pyman.core.store import DISTRIBUTION_PREFIXES, is_own_build
 from pyman.core.trials import is_of_trial

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from pyman.core.architecture import differ, shown
+from pyman.core.immutable import record
 from pyman.core.implementation import abi_tag, marker_name, title
 from pyman.core.packages.package import LONGEST_LINE, Distribution, name_in_requirement, normalize_name
-from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from posixpath import defpath
 
+from pyman.core.immutable import record
 from pyman.core.packages.package import COMPARED, Origin, Package, is_name, normalize_name
-from pyman.core.record import record
 from pyman.errors import NO_INSTALLER, NotFound
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ the names in these folders is enough: which packages they are, not which files e
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

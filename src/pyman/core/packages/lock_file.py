@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from posixpath import dirname, isabs, join, normpath
 
+from pyman.core.immutable import record
 from pyman.core.packages.installer import file_url
 from pyman.core.packages.package import is_name
-from pyman.core.record import record
 from pyman.core.toml_text import parse_toml
 from pyman.errors import BAD_LOCK, NO_INSTALLER, NO_LOCK, NotFound, PymanError, Refused
 

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from posixpath import join, normpath
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ says the same and takes the place of all others.
 
 from __future__ import annotations
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pyman.core.catalogue import NO_SHA256
 from pyman.core.choice import release_of
 from pyman.core.escape import as_word
+from pyman.core.immutable import record
 from pyman.core.implementation import CPYTHON, KNOWN, is_installed, title
 from pyman.core.names import versions_in
 from pyman.core.packages.lent import PART_OF_PYTHON
-from pyman.core.record import record
 from pyman.core.request import Request, best_of, how_to_get, parse_request
 from pyman.core.store import Runtime, Store
 from pyman.core.version import Version, python_name, release_name

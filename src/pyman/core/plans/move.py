@@ -5,6 +5,7 @@ from __future__ import annotations
 from posixpath import dirname, isabs, join
 
 from pyman.core.aliases import Swap
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import library_name
 from pyman.core.owner_files import Base
 from pyman.core.owners import reads_exact_release
@@ -21,7 +22,6 @@ from pyman.core.pyvenv_cfg import (
     parse_pyvenv_cfg,
     version_line,
 )
-from pyman.core.record import record, replace
 from pyman.core.store import Runtime, executable_of, parse_runtime_name
 from pyman.core.venv import VenvFolder
 from pyman.core.version import short_release

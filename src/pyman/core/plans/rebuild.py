@@ -6,10 +6,10 @@ from posixpath import join
 
 from pyman.core.choice import Choice, pinned
 from pyman.core.escape import as_word
+from pyman.core.immutable import record, replace
 from pyman.core.packages.compatibility import Move, Release
 from pyman.core.packages.installer import Batch, Installer, local_source, needs_network, requirement_line
 from pyman.core.packages.package import Package, normalize_name, own_packages
-from pyman.core.record import record, replace
 from pyman.core.relink import pinned_release, wanted_alias
 from pyman.core.request import Request, parse_request
 from pyman.core.store import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyman.core.aliases import wanted_aliases
 from pyman.core.escape import as_word
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.store import with_hold, without_runtime
 
 TYPE_CHECKING = False

@@ -19,6 +19,7 @@ from pyman.core.diagnosis.finding import (
     SHOW_FILES,
     Finding,
 )
+from pyman.core.immutable import record
 from pyman.core.implementation import refuse_other
 from pyman.core.names import minor_of_executable
 from pyman.core.owner_files import Base, OwnerFile
@@ -45,7 +46,6 @@ from pyman.core.pyvenv_cfg import (
     base_lines,
     version_line,
 )
-from pyman.core.record import record
 from pyman.core.relink import Target, has_stale_home, relink_target, stale_keys
 from pyman.core.shared_files import DOUBT, DROP, SharedFile, is_probe
 from pyman.core.venv import VenvFacts

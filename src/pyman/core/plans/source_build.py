@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pyman.core.escape import as_word
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON
 from pyman.core.plans.install import Impossible, Keep, not_installable
-from pyman.core.record import record, replace
 from pyman.core.request import Request, best_of
 from pyman.core.source_build import SOURCE, TOOL
 from pyman.core.store import Runtime, Store

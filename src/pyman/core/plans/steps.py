@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from posixpath import basename, dirname, join
 
+from pyman.core.immutable import record
 from pyman.core.implementation import names_own_library
 from pyman.core.names import other_in_name
 from pyman.core.pyvenv_cfg import FILE_NAME, edit
-from pyman.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

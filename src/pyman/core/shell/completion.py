@@ -21,7 +21,7 @@ command's own.
 from __future__ import annotations
 
 from pyman.core.escape import fish_quote, quote
-from pyman.core.record import record
+from pyman.core.immutable import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

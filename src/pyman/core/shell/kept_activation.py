@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.relocation import replace_place
 from pyman.core.script_header import is_plain
 from pyman.core.shell.activation import quote_powershell

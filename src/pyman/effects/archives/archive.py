@@ -21,8 +21,8 @@ from pyman.core.archive import (
     read_extended_header,
     read_patch_level,
 )
+from pyman.core.immutable import record
 from pyman.core.implementation import CPYTHON, title
-from pyman.core.record import record
 from pyman.effects.files import NotReadable, read_text
 from pyman.effects.interpreters.on_disk import read_other_version
 from pyman.effects.observer import SILENT, Observer

@@ -13,9 +13,9 @@ import os
 
 from pyman import __version__
 from pyman.core.catalogue import Build, PassedOver, Unusable, offered_names, parse_release, release_line
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON
 from pyman.core.names import implementation_in_store
-from pyman.core.record import record, replace
 from pyman.core.version import VARIANT_SUFFIX, parse_version
 from pyman.effects.files import read_bytes, replace_file
 from pyman.effects.places import make_folder

@@ -22,7 +22,7 @@ from pyman.core.catalogue import (
     parse_release,
 )
 from pyman.core.escape import without_secrets
-from pyman.core.record import replace
+from pyman.core.immutable import replace
 from pyman.effects.catalogue.cache import CachedList, CatalogueCache
 from pyman.effects.catalogue.freshness import is_fresh
 from pyman.effects.catalogue.list_address import Source, find_source

@@ -6,7 +6,7 @@ import os
 
 from pyman.core.catalogue import INDEX, UPSTREAM_INDEXES
 from pyman.core.escape import without_secrets
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.errors import UsageError
 
 

@@ -37,10 +37,10 @@ from pyman.core.admission import (
     refusal,
     shared_by_number,
 )
+from pyman.core.immutable import replace
 from pyman.core.implementation import CPYTHON
 from pyman.core.pythons_of_tools import ToolRoot
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import replace
 from pyman.effects.interpreters.on_disk import Bases
 from pyman.effects.project_files import is_below_a_mark
 from pyman.errors import BrokenRuntime, NotStarted

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.immutable import replace
 from pyman.core.implementation import CPYTHON, KNOWN, UNNUMBERED, known_titles, of_program, title
 from pyman.core.names import minor_of_executable, other_in_name, versions_in
 from pyman.core.plans.install import ExternalPython
-from pyman.core.record import replace
 from pyman.core.request import OLDEST
 from pyman.core.store import executable_of, is_shared, origin_of
 from pyman.core.version import Version, shown_release

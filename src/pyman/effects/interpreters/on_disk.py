@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 
+from pyman.core.immutable import replace
 from pyman.core.implementation import CPYTHON, library_name, version_macro
 from pyman.core.manifest import parse_manifest
 from pyman.core.names import (
@@ -17,7 +18,6 @@ from pyman.core.names import (
     release_of_path,
     split_library,
 )
-from pyman.core.record import replace
 from pyman.core.store import MANIFEST, is_shared
 from pyman.core.venv import CIRCLE, MOST_LINKS, Entry, Interpreter, OwnerLink, Way
 from pyman.core.version import UNKNOWN_PATCH, Version, is_own_version, parse_version

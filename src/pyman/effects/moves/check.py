@@ -6,11 +6,11 @@ import functools
 import os
 import sys
 
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON
 from pyman.core.packages.compatibility import Move, Release, Verdict, marker_environment
 from pyman.core.packages.lent import names_missing, package_folders
 from pyman.core.plans.move import AliasMove, Follower, library_of_runtime
-from pyman.core.record import record, replace
 from pyman.core.request import Request, parse_request
 from pyman.core.version import release_name
 from pyman.effects.memo import Memo

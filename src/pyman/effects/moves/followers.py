@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON, reads_home, why_not_repaired
 from pyman.core.names import implementation_in_store, is_interpreter_name, minor_of_executable
 from pyman.core.plans.move import (
@@ -19,7 +20,6 @@ from pyman.core.plans.move import (
     through_other,
 )
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import record, replace
 from pyman.core.venv import stage_reason
 from pyman.effects.files import SMALL_FILE, open_to_read, read_bytes
 from pyman.effects.venvs.on_disk import library_links, read_location

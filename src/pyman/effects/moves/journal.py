@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.immutable import replace
 from pyman.core.plans.move import AliasMove, Follower, onto_alias, refreshed
 from pyman.core.plans.steps import Plan
-from pyman.core.record import replace
 from pyman.effects.files import read_text, replace_file
 from pyman.effects.interruption import Part
 from pyman.effects.moves.followers import complete, read_follower

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 
 from pyman.core.aliases import Swap, swaps, with_swaps
+from pyman.core.immutable import replace
 from pyman.core.names import minor_of_alias
 from pyman.core.plans.move import AliasMove, Follower, going_along, going_and_waiting, may_need_work
 from pyman.core.plans.steps import RemoveLink, ReplaceLink
-from pyman.core.record import replace
 from pyman.core.store import Held, Moved, Process, Store, parse_runtime_name, with_default, with_hold
 from pyman.core.version import minor_alias
 from pyman.effects.lock import hold_store

@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import os
 
+from pyman.core.immutable import replace
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import replace
 from pyman.core.script_header import with_interpreter
 from pyman.core.trials import (
     ELSEWHERE,

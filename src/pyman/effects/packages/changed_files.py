@@ -6,8 +6,8 @@ import os
 import re
 from posixpath import basename, dirname
 
+from pyman.core.immutable import record
 from pyman.core.packages.package import digests_in_record
-from pyman.core.record import record
 from pyman.core.script_header import header_for, read_header
 from pyman.core.user_files import inside
 from pyman.effects.files import NotReadable, open_to_read, read_bytes

@@ -6,6 +6,7 @@ import os
 import time
 from itertools import islice
 
+from pyman.core.immutable import record, replace
 from pyman.core.packages.compatibility import Need
 from pyman.core.packages.package import (
     Distribution,
@@ -23,7 +24,6 @@ from pyman.core.packages.package import (
     scripts_in_entry_points,
     split_folder,
 )
-from pyman.core.record import record, replace
 from pyman.core.venv_contents import module_of, split_tag
 from pyman.effects.architecture import architectures_of
 from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes, replace_file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from pyman.core.immutable import record
 from pyman.core.implementation import library_name
 from pyman.core.packages.lent import (
     NOTHING,
@@ -15,7 +16,6 @@ from pyman.core.packages.lent import (
     read_names,
     together,
 )
-from pyman.core.record import record
 from pyman.core.venv import NO_COPY
 from pyman.effects.files import read_text
 from pyman.effects.interpreters.standard_library import standard_library

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import struct
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.effects.files import open_regular
 
 TYPE_CHECKING = False

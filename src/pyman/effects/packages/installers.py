@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from pyman.core.immutable import replace
 from pyman.core.packages.installer import (
     Batch,
     Installer,
@@ -17,7 +18,6 @@ from pyman.core.packages.installer import (
     sync_command,
 )
 from pyman.core.packages.pip_conf import OF_UV, PipConf, pip_variables, uv_settings
-from pyman.core.record import replace
 from pyman.core.seeding import AUTO, LINKED, SeedTarget, allowed_ways
 from pyman.effects.interpreters.standard_library import libraries_below, library_of
 from pyman.effects.observer import SILENT, Observer

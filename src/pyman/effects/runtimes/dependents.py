@@ -6,8 +6,8 @@ import functools
 import os
 
 from pyman.core.escape import as_word
+from pyman.core.immutable import replace
 from pyman.core.plans.removal import Dependent, dependents_of
-from pyman.core.record import replace
 from pyman.effects.moves.check import Check, one_line
 from pyman.effects.moves.followers import only_named, read_followers, why_left_alone
 from pyman.effects.processes import processes_in, why_unknown

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from pyman.core.diagnosis.store import Interrupted, RuntimeState
+from pyman.core.immutable import replace
 from pyman.core.names import minor_of_executable
-from pyman.core.record import replace
 from pyman.core.store import MANIFEST, Runtime, Store
 from pyman.effects.architecture import of_another_machine
 from pyman.effects.interpreters.on_disk import Bases

@@ -9,12 +9,12 @@ import os
 import time
 
 from pyman.core.archive import TOP_FOLDER
+from pyman.core.immutable import record
 from pyman.core.implementation import CPYTHON, library_name, title
 from pyman.core.manifest import Manifest, manifest_fields
 from pyman.core.names import split_library
 from pyman.core.plans.install import ExternalPython, KeepInstalled, decide_adoption
 from pyman.core.plans.steps import ReplaceLink
-from pyman.core.record import record
 from pyman.core.store import MANIFEST, Moved, Runtime, Store, executable_of, with_runtime
 from pyman.core.sysconfig_files import (
     EXTERNALLY_MANAGED,

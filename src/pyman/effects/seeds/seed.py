@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.core.script_header import header_for
 from pyman.core.seeding import (
     AUTO,

@@ -7,8 +7,8 @@ import os
 import stat
 
 from pyman.core.catalogue import Build
+from pyman.core.immutable import record
 from pyman.core.manifest import BuiltFromSource
-from pyman.core.record import record
 from pyman.core.script_header import header_beside, read_header
 from pyman.core.source_build import (
     PREFIX,

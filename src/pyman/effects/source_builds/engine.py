@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.immutable import record
 from pyman.core.pythons_of_tools import python_builds
-from pyman.core.record import record
 from pyman.core.source_build import (
     TOOL,
     SourceTarball,

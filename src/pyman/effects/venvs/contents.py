@@ -13,10 +13,10 @@ import stat
 import sys
 import time
 
+from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON, PROGRAMS, abi_tag
 from pyman.core.packages.package import compiled_in_record, parse_direct_url, paths_in_record
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import record, replace
 from pyman.core.relocation import is_easy_install, is_pointer, sources_in
 from pyman.core.script_header import read_header
 from pyman.core.venv import stage_of

@@ -14,8 +14,8 @@ import stat
 import sys
 import time
 
+from pyman.core.immutable import record
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import record
 from pyman.effects.files import read_text, replace_file
 from pyman.effects.interruption import DeferredSignals
 from pyman.effects.mounts import Mounts

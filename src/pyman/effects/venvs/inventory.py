@@ -6,10 +6,10 @@ import os
 import sys
 
 from pyman.core.admission import OUTSIDE, Objection, refusal
+from pyman.core.immutable import replace
 from pyman.core.implementation import is_repaired
 from pyman.core.owners import creator_of
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import replace
 from pyman.core.store import is_shared
 from pyman.core.venv import VenvFacts, with_release
 from pyman.effects.files import TEMPORARY, read_text

@@ -39,7 +39,7 @@ import os
 import stat
 import time
 
-from pyman.core.record import record, replace
+from pyman.core.immutable import record, replace
 from pyman.effects.files import (
     TEMPORARY,
     NotReadable,

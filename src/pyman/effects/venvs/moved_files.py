@@ -7,9 +7,9 @@ import stat
 import sys
 from itertools import chain
 
+from pyman.core.immutable import replace
 from pyman.core.packages.package import paths_in_record
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import replace
 from pyman.core.relocation import (
     KERNEL,
     MovedFiles,

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.effects.files import replace_link
 from pyman.effects.places import cannot_write, make_folder
 from pyman.errors import UNREADABLE_STORE, PymanError, ReadOnly

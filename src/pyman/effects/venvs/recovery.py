@@ -10,9 +10,9 @@ import errno
 import os
 import stat
 
+from pyman.core.immutable import record
 from pyman.core.layout import IGNORE_FILE
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import record
 from pyman.effects.copying import copy_exactly
 from pyman.effects.files import NotReadable, is_alive, is_there, names_seen, read_bytes, status_of
 from pyman.effects.observer import SILENT, Observer

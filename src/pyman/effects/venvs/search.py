@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from pyman.core.record import record
+from pyman.core.immutable import record
 from pyman.effects.files import read_text
 from pyman.effects.interruption import Terminated
 from pyman.effects.observer import SILENT, Observer

@@ -13,8 +13,8 @@ import os
 import stat
 import time
 
+from pyman.core.immutable import replace
 from pyman.core.packages.package import digests_in_record
-from pyman.core.record import replace
 from pyman.core.shared_files import (
     COPY,
     DOUBT,

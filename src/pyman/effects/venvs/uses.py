@@ -12,8 +12,8 @@ from __future__ import annotations
 import errno
 import os
 
+from pyman.core.immutable import record
 from pyman.core.pyvenv_cfg import FILE_NAME, parse_pyvenv_cfg
-from pyman.core.record import record
 from pyman.core.venv import MOST_LINKS, Way
 from pyman.effects.files import read_bytes
 from pyman.effects.interpreters.on_disk import Bases

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from pyman.core.immutable import record
 from pyman.core.owners import is_pdm_name, is_pipenv_name
 from pyman.core.pyvenv_cfg import FILE_NAME
-from pyman.core.record import record
 from pyman.core.toml_text import NotToml, parse_toml
 from pyman.effects.files import read_own_text
 

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from pyman.core.record import derived, record, replace
+from pyman.core.immutable import derived, record, replace
 
 
 @record
