@@ -55,7 +55,7 @@ def test_everywhere_for_one_run(machine):
     assert len(machine.json("doctor", "--ignore", "dangling", status=1)["findings"]) == 2
     # What the hint says ignores as much.
     told = machine.pyman("doctor", "--ignore", "dangling", status=1)
-    assert "`pyman doctor --ignore dangling --fix` repairs this" in told.err
+    assert "`pyman doctor --ignore dangling --fix` repairs these" in told.err
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,53 @@ def test_who_needs_attention_is_counted_and_the_next_step_named(home):
     home.pyman("venvs", "--remove", ".venv")
     assert home.pyman("venvs", ".").err == "2 venvs: 2 stale; see `pyman doctor`\n"
     planned = home.pyman("doctor", ".", "--dry-run", status=1).err
-    assert planned.endswith("dry run: nothing was changed; `pyman doctor . --fix` repairs this\n")
+    assert planned.endswith("dry run: nothing was changed; `pyman doctor . --fix` repairs these\n")
 
 
 def test_the_command_that_installs_from_a_mirror_can_be_pasted(home):
     told = home.pyman("mirror", "my pythons", MINOR).err
     assert f"`PYMAN_MIRROR='{home.project}/my pythons' pyman install`" in told
+
+
+def test_commands_name_the_store_that_only_an_option_named(home, tmp_path):
+    other = tmp_path / "other store"
+    option = f"--root '{other}'"
+    assert f"run `pyman {option} install`" in home.pyman("list", "--root", other).err
+    # Also from the fast path, and in the hint of an error.
+    assert f"hint: run `pyman {option} install 3.9`\n" in home.pyman("find", "3.9", "--root", other, status=1).err
+    assert (
+        f"`pyman {option} install 3.9`" in home.json("which", "--root", other, "-p", "3.9", status=127)["error"]["hint"]
+    )
+    # It is left out where the command does the same without it.
+    assert "`pyman install`" in home.pyman("list", "--root", home.root, PYMAN_ROOT=home.root).err
+    assert "`pyman install`" in home.pyman("list", PYMAN_ROOT=other).err
+
+
+def test_what_a_file_requests_and_nobody_has_is_said_with_the_file(home):
+    (home.project / ".python-version").write_text("3.13.99\n")
+    told = home.pyman("install", status=1).err
+    assert (
+        f"error: Python 3.13.99 is not available for this machine, and {home.project}/.python-version requests it"
+        in told
+    )
+    assert "requests it" not in home.pyman("install", "3.13.99", status=1).err
+
+
+def test_a_venv_that_takes_the_place_of_another_says_so(home):
+    home.with_runtimes(NEW)
+    made = ("venv", "v", "-p", MINOR, "--without-pip")
+    assert home.pyman(*made).out.startswith(f"created v with Python {NEW}\n")
+    assert home.pyman(*made, "--clear", "--dry-run").out.startswith(
+        f"would replace v with a new venv on Python {NEW}\n"
+    )
+    assert home.pyman(*made, "--clear").out.startswith(f"replaced v with a new venv on Python {NEW}\n")
+
+
+def test_a_repaired_finding_tells_what_was_wrong_before(home):
+    home.with_runtimes(OLD, NEW)
+    home.pyman("venv", "v", "-p", MINOR, "--without-pip")
+    pyvenv_cfg = home.project / "v/pyvenv.cfg"
+    pyvenv_cfg.write_text(pyvenv_cfg.read_text().replace(f"/{MINOR}/bin", f"/{OLD}/bin"))
+    told = home.pyman("doctor", ".", "--fix").out
+    assert "  before: " in told
+    assert home.pyman("doctor", ".").out == "1 venv checked: healthy\n"

@@ -20,7 +20,7 @@ from pyman.errors import BORROWS, NEEDS_YES, OLDER_RELEASE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TypeVar
 
     Answered = TypeVar("Answered")
@@ -40,12 +40,20 @@ def confirmed(session: Session, question: str, *, yes: bool) -> bool:
 
 
 def get_consent(
-    session: Session, facts: VenvFacts, target: Target, *, yes: bool, command: str, may_go_down: bool = False
+    session: Session,
+    facts: VenvFacts,
+    target: Target,
+    *,
+    yes: bool,
+    command: str,
+    may_go_down: bool = False,
+    effects: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Make sure that the user wants what a venv loses by going to another Python; returns it, a sentence each.
 
     That is a newer release, unless it `may_go_down`, and the packages of its base that the other one does
-    not have. Raises Refused without a yes; `command` is the one that gives it.
+    not have. Raises Refused without a yes; `command` is the one that gives it. `effects` is what else the question
+    tells: "loses fixes for …".
     """
     sentences: list[str] = []
     code = OLDER_RELEASE
@@ -61,7 +69,8 @@ def get_consent(
         session.observer.noted(f"this needs confirmation: `{command}`")
         return tuple(sentences)
     shown = short_path(session, facts.path)
-    if confirmed(session, f"{shown}: {'; '.join(sentences)}. Go ahead?", yes=yes):
+    told_first = "; ".join([*sentences, *(f"it {effect}" for effect in effects)])
+    if confirmed(session, f"{shown}: {told_first}. Go ahead?", yes=yes):
         return tuple(sentences)
     raise Refused(
         f"{facts.path} was not changed: {'; '.join(sentences)}", hint=f"`{command}` does it anyway", code=code

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.escape import as_word, visible
+from pyman.core.escape import visible
 from pyman.core.immutable import record, replace
 from pyman.effects.observer import Observer
 from pyman.effects.places import is_automated
@@ -72,32 +72,35 @@ class Answer:
         return self.error.exit_status if self.error is not None else self.status
 
 
-def with_root(text: str, root: str | None) -> str:
-    """A text whose commands of pyman name the store that `--root` named: without it they would act on another one."""
-    return text if root is None else text.replace("`pyman ", f"`pyman --root {as_word(root)} ")
+def naming_store(text: str, option: str) -> str:
+    """A text whose commands of pyman have the `option` that names the store, where they would act on another one."""
+    return text.replace("`pyman ", f"`pyman {option} ") if option else text
 
 
-def answer_with_root(answer: Answer, root: str | None) -> Answer:
+def answer_naming_store(answer: Answer, option: str) -> Answer:
     """The same of all that a person reads in an answer."""
-    if root is None or answer.raw:
+    if not option or answer.raw:
         return answer
+
+    def named(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(naming_store(text, option) for text in texts)
+
     table = answer.table
     if table is not None:
-        rows = tuple(tuple(with_root(cell, root) for cell in row) for row in table.rows)
-        table = Table(table.head, rows, tuple(with_root(text, root) for text in table.details))
+        table = Table(table.head, tuple(named(row) for row in table.rows), named(table.details))
     return replace(
         answer,
-        lines=tuple(with_root(line, root) for line in answer.lines),
+        lines=named(answer.lines),
         table=table,
-        notes=tuple(with_root(line, root) for line in answer.notes),
-        nothing_done=with_root(answer.nothing_done, root),
-        error=error_with_root(answer.error, root) if answer.error is not None else None,
+        notes=named(answer.notes),
+        nothing_done=naming_store(answer.nothing_done, option),
+        error=error_naming_store(answer.error, option) if answer.error is not None else None,
     )
 
 
-def error_with_root(error: PymanError, root: str | None) -> PymanError:
+def error_naming_store(error: PymanError, option: str) -> PymanError:
     """The same of an error."""
-    error.message, error.hint = with_root(error.message, root), with_root(error.hint, root)
+    error.message, error.hint = naming_store(error.message, option), naming_store(error.hint, option)
     return error
 
 

@@ -1,4 +1,4 @@
-"""Who asks for a Python here: the command line, a variable, files of the project, the default; that explained.
+"""The order of the sources that ask for a Python (design.md 9): option, variable, files, default; that explained.
 
 Import-light.
 """

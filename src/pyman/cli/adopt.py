@@ -89,7 +89,7 @@ def _show(session: Session, externals: list[ExternalPython]) -> Answer:
     notes = ("adopt them with `pyman adopt --all`, or one with `pyman adopt PATH`",)
     if all(row[-1] for row in rows):
         notes = ("nothing is left to adopt",) if rows else ("no other Python found",)
-    table = Table(("Python", "From", "Place", "Here"), tuple(rows))
+    table = Table(("Python", "From", "Place", "State"), tuple(rows))
     return Answer({"found": found, "installed": [], "changed": [], "moved": []}, table=table, notes=notes)
 
 

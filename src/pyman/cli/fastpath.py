@@ -13,10 +13,10 @@ from pyman import __version__
 from pyman.app.console import (
     Answer,
     Listener,
+    answer_naming_store,
     answer_plainly,
-    answer_with_root,
     end_interrupted_line,
-    error_with_root,
+    error_naming_store,
     print_error,
 )
 from pyman.core.immutable import record, replace
@@ -108,18 +108,19 @@ def take_apart(argv: list[str], known: dict[str, tuple[str, bool]], most: int = 
 
 def run(verb: str, words: CommandLine, environ: Mapping[str, str]) -> int | None:
     """Run one fast verb; None where it needs what only the command line has: a download, a question."""
-    root = words.options.get("root")
+    option = ""
     try:
-        places = read_places(environ, root)
+        places = read_places(environ, words.options.get("root"))
+        option = places.root_option
         check_owner(places.root)
         check_owner(places.runtimes)
         check_owner(places.cache)
         given = _VERBS[verb](words, places, environ)
         if given is None:
             return None
-        return answer_plainly(answer_with_root(given, root), quiet="quiet" in words.options)
+        return answer_plainly(answer_naming_store(given, option), quiet="quiet" in words.options)
     except PymanError as error:
-        return _fail(error_with_root(error, root))
+        return _fail(error_naming_store(error, option))
     except KeyboardInterrupt:
         end_interrupted_line()
         return _fail(Interrupted("interrupted"))

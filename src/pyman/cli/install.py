@@ -19,7 +19,7 @@ from pyman.core.version import python_name
 from pyman.core.version_source import requests_of
 from pyman.effects.moves.move import set_default
 from pyman.effects.store import read_stores
-from pyman.errors import UsageError
+from pyman.errors import NotFound, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def install(
     Examples:
         pyman install 3.13
         pyman install 3.12 3.13.5 3.14t
-        pyman install --from cpython-3.13.5+20260901-x86_64-unknown-linux-gnu-install_only.tar.gz
+        pyman install --from ~/Downloads/cpython-3.13.5*.tar.gz
         pyman install 3.13 --mirror /srv/pythons
         pyman install 3.9 --build
         pyman install 3.13.5+fast --build-with "--enable-optimizations --with-lto"
@@ -85,7 +85,9 @@ def install(
     if archive is not None:
         installing.install_archive(session, archive, done, force=force, check=not no_check)
     else:
-        asked = [parse_request(text) for text in requests or ()] or _asked_here(session)
+        asked, source = [parse_request(text) for text in requests or ()], ""
+        if not asked:
+            asked, source = _asked_here(session)
         asked = [for_this_machine(request) for request in asked]
         for request in asked:
             _refuse_what_has_no_build(request)
@@ -97,6 +99,8 @@ def install(
             installing.get(
                 session, asked, mirror=mirror, force=force, may_adopt=not no_adopt, check=not no_check, done=done
             )
+        if source and done.error is not None and done.error.code == NotFound.code:
+            done.error.message += f", and {source} requests it"
     changed: list[str] = []
     if default and done.results:
         first = done.results[0]
@@ -131,8 +135,11 @@ def _answer(session: Session, result: installing.Installed, reasons: Reasons, ch
     return Answer(data, tuple(lines), error=result.error, status=moved_status(result.moved))
 
 
-def _asked_here(session: Session) -> list[Request]:
-    """Everything that the first place asks for, else the newest: several versions in a file are all wanted."""
+def _asked_here(session: Session) -> tuple[list[Request], str]:
+    """Everything that the first source asks for, and its name; else the newest, of no source.
+
+    Several versions in a file are all wanted.
+    """
     store = read_stores(session.places)
     there = is_there(store, session.environ, session.places)
     asked = version_sources(session.environ, session.cwd, store)
@@ -142,8 +149,8 @@ def _asked_here(session: Session) -> list[Request]:
         requests = list(requests_of(source, there))
         if requests:
             # What pyman cannot install is skipped if the source requests something that it can.
-            return [one for one in requests if one.kind not in ("system", "other", "venv")] or requests
-    return [parse_request("latest")]
+            return [one for one in requests if one.kind not in ("system", "other", "venv")] or requests, source.name
+    return [parse_request("latest")], ""
 
 
 def _refuse_what_has_no_build(request: Request) -> None:

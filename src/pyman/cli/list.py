@@ -147,7 +147,7 @@ def list_available(session: Session, store: Store, *, every: bool, mirror: str |
             (
                 minor_alias(version, variant),
                 release_name(version, variant),
-                "installed" if is_here else _other_installed(store, version, variant),
+                "yes" if is_here else _other_installed(store, version, variant),
                 cycle.status if cycle is not None else "",
                 cycle.end_of_life or "" if cycle is not None else "",
             )
@@ -158,7 +158,7 @@ def list_available(session: Session, store: Store, *, every: bool, mirror: str |
     ]
     damaged = [better_unusable(minor, known.builds, known.unusable) for minor in minors]
     notes += [cannot_use(one).message for one in damaged if one is not None]
-    table = Table(("Minor", "Newest" if not every else "Release", "Here", "State", "End of life"), tuple(rows))
+    table = Table(("Minor", "Newest" if not every else "Release", "Installed", "State", "End of life"), tuple(rows))
     return Answer({"available": records}, table=table, notes=tuple(notes))
 
 
@@ -258,4 +258,4 @@ def _other_installed(store: Store, version: Version, variant: Variant) -> str:
         for runtime in store.runtimes
         if runtime.alias == minor_alias(version, variant) and runtime.whole
     ]
-    return f"installed {mine[0]}" if mine else ""
+    return mine[0] if mine else ""

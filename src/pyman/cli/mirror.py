@@ -42,7 +42,7 @@ def mirror(
 
     Examples:
         pyman mirror /srv/pythons 3.13 3.12
-        pyman mirror /srv/pythons 3.13 --platform aarch64-unknown-linux-gnu --platform x86_64-unknown-linux-gnu
+        pyman mirror /srv/pythons 3.13 --platform aarch64-unknown-linux-gnu
         PYMAN_MIRROR=/srv/pythons pyman install 3.13
     """
     asked = [parse_request(text) for text in requests]

@@ -57,12 +57,13 @@ def pin(
     runtime = _release(store, facts, version)
     target = store_target(store, runtime, runtime.name)
     words = [as_word(facts.path), *((version,) if version is not None else ())]
-    lost = get_consent(session, facts, target, yes=yes, command=f"pyman pin {' '.join(words)} --yes")
+    reasons = Reasons(session)
+    reason, told = _of_move(reasons, facts, target)
+    command = f"pyman pin {' '.join(words)} --yes"
+    lost = get_consent(session, facts, target, yes=yes, command=command, effects=told)
     changes = link_venv(session, facts, target, runtime.release, "pin")
     done = session.shown("is", "would be")
     line = f"{facts.path} {done} pinned to {runtime.release}{shown_move(session, facts, target)}"
-    reasons = Reasons(session)
-    reason, told = _of_move(reasons, facts, target)
     if facts.python == runtime.version:
         reason = reasons.of_runtime(store, runtime)
         told = [f"this {line}" for line in kept_away_line(reasons, reason)]

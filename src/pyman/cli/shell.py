@@ -31,11 +31,13 @@ _FILES = {"bash": "pyman.bash", "zsh": "_pyman", "fish": "pyman.fish"}
 def init(session: Session, shell: _ANY_SHELL) -> Answer:
     """Print the lines for a shell's start-up file: they put the shims first on PATH and set up completion.
 
+    The first line of the output names the file that they belong in.
+
     Examples:
         eval "$(pyman init bash)"          in ~/.bashrc, on macOS in ~/.bash_profile
         eval "$(pyman init zsh)"           in ~/.zshrc
         pyman init fish | source           in ~/.config/fish/config.fish
-        eval "$(pyman init sh)"            in ~/.profile; for other shells the output names the file
+        eval "$(pyman init sh)"            in ~/.profile
     """
     text = init_script(shell, session.places.shims, shipped("completions"))
     return Answer({"shell": shell, "script": text, "changed": []}, tuple(text.rstrip("\n").split("\n")), raw=True)

@@ -14,9 +14,9 @@ from pyman.app.console import (
     Answer,
     CannotPrint,
     answer_json,
-    answer_with_root,
+    answer_naming_store,
     end_interrupted_line,
-    error_with_root,
+    error_naming_store,
     is_terminal,
     print_error,
 )
@@ -57,16 +57,16 @@ def verb(function: Callable[..., Answer]) -> Callable[..., int]:
         except PymanError as error:
             error.exit_status = getattr(command, "status_without_session", error.exit_status)
             raise
-        root = shared["root"]
+        option = session.places.root_option
         try:
             if dry_run:
                 answer = _plan(session, lambda: function(session, **given))
             else:
                 answer = _answer(session, lambda: function(session, **given))
         except PymanError as error:
-            error_with_root(error, root)
+            error_naming_store(error, option)
             raise
-        return show(answer_with_root(answer, root), json=session.json or answer.as_json, quiet=session.quiet)
+        return show(answer_naming_store(answer, option), json=session.json or answer.as_json, quiet=session.quiet)
 
     command.__wrapped__ = function  # type: ignore[attr-defined]  # as functools.wraps has it, which costs 1 ms to import
     command.__doc__ = function.__doc__

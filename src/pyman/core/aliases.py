@@ -21,7 +21,7 @@ def wanted_aliases(store: Store) -> dict[str, str]:
 
     A minor's alias leads to its highest final release, managed before adopted; to the highest pre-release while
     there is no final one; to what a hold names; to the alias of the store beneath where that has a newer release. `3`
-    leads to the default minor.
+    leads to the default minor. That order of releases is `Runtime.rank` (core/store.py).
     """
     best: dict[str, Runtime] = {}
     for runtime in store.releases:

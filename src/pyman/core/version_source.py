@@ -1,4 +1,7 @@
-"""Which version source counts: the order of design.md 9, every step of which can be shown. Import-light."""
+"""What one version source asks for, and that the first one that asks wins; their order is in app/version_sources.py.
+
+Import-light.
+"""
 
 from __future__ import annotations
 

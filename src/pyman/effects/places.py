@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 
+from pyman.core.escape import as_word
 from pyman.core.immutable import derived, record
 from pyman.errors import UNSAFE_FOLDER, DiskFull, PymanError, ReadOnly, Refused, UsageError
 
@@ -41,6 +42,12 @@ class Places:
     """`PYMAN_CONFIG`, else `~/.config/pyman/config.toml`."""
     environ: Mapping[str, str] = {}  # nobody changes it
     """The environment: its variables say where tools keep their Pythons and their venvs."""
+
+    @property
+    def root_option(self) -> str:
+        """`--root DIR` where a command needs it to act on this store; empty where it does so without."""
+        usual = self.environ.get("PYMAN_ROOT") or _usual_root(self.home)
+        return f"--root {as_word(self.root)}" if os.path.abspath(usual) != self.root else ""
 
     @property
     def config_is_named(self) -> bool:
@@ -143,7 +150,7 @@ def read_places(environ: Mapping[str, str], root: str | None = None) -> Places:
     if not chosen:
         if home == NO_HOME:
             raise UsageError("there is no home folder", hint="set HOME or PYMAN_ROOT to an absolute path")
-        chosen = os.path.join(home, ".local", "share", "pyman")
+        chosen = _usual_root(home)
     if "\n" in chosen or "\0" in chosen:
         # A newline would end the `home` line of every pyvenv.cfg.
         raise UsageError("the store's folder has a line break in its name", hint="choose another PYMAN_ROOT")
@@ -157,6 +164,10 @@ def read_places(environ: Mapping[str, str], root: str | None = None) -> Places:
         ),
         environ=environ,
     )
+
+
+def _usual_root(home: str) -> str:
+    return os.path.join(home, ".local", "share", "pyman")
 
 
 def _home(environ: Mapping[str, str]) -> str:

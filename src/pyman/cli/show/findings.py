@@ -110,21 +110,27 @@ def answer(
         if any(one.finding.asks and one.is_for_fix for one in judged):
             notes.append(f"some repairs need confirmation: `{asked} --fix --yes`")
     elif any(one.is_for_fix for one in judged):
-        notes.append(f"`{asked} --fix` repairs this; `--dry-run` shows the repairs first")
+        these = _this(sum(one.is_for_fix for one in judged))
+        notes.append(f"`{asked} --fix` repairs {these}; `--dry-run` shows the repairs first")
     if judged and is_terminal(sys.stdout):
         notes.append(f"`pyman doctor --explain {judged[0].finding.code}` explains a finding")
     if seen.ignored:
         notes.append(f"{seen.ignored} {'finding is' if seen.ignored == 1 else 'findings are'} ignored")
     if not seen.venvs:
         notes.append("to find venvs elsewhere, run `pyman doctor DIR`")
+    hint = f"; `{asked} --fix` repairs {_this(still_open)}" if still_open else ""
     return Answer(
         data,
         (_summary(seen, judged, still_open, fixed),),
         table=_table(session, seen, judged),
         notes=tuple(notes),
         status=1 if still_open else 0,
-        nothing_done=f"dry run: nothing was changed{f'; `{asked} --fix` repairs this' if still_open else ''}",
+        nothing_done=f"dry run: nothing was changed{hint}",
     )
+
+
+def _this(count: int) -> str:
+    return "this" if count == 1 else "these"
 
 
 def _notes_of_unknown_minors(seen: Examination) -> list[str]:

@@ -1,4 +1,4 @@
-"""The one door through which pyman starts interpreters: here is decided who may be started (design.md 6).
+"""The one door through which pyman starts interpreters (design.md 6); the rule for it is in core/admission.py.
 
 What was checked is what is started. Every folder on the way to the program, and to what it loads, is looked at from
 the root on: where nobody else may write to the first ones, nobody else can exchange the next one, so that a name means

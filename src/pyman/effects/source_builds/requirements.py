@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pyman.core.immutable import record
-from pyman.core.source_build import (
+from pyman.core.build_requirements import (
     Part,
     header_question,
     lacking_note,
@@ -15,6 +14,7 @@ from pyman.core.source_build import (
     parts_of,
     refuse_missing,
 )
+from pyman.core.immutable import record
 from pyman.effects.files import read_text, replace_file
 from pyman.effects.subprocesses import find_on_path, run_supervised
 

@@ -41,7 +41,8 @@ FOUND, SEARCHED = "found", "searched"
 _A_DAY = 86400.0
 _MOST_NAMED = 100
 
-# Below the home: what tools fill with copies of other things, and what was thrown away.
+# Below the home: what tools fill with copies of other things, and what was thrown away. What is left out everywhere is
+# `SKIPPED` in folder_walk.py.
 _WITHOUT = (
     ".cache/uv",
     ".cache/pip",
