@@ -107,7 +107,7 @@ def test_the_command_that_installs_from_a_mirror_can_be_pasted(home):
 
 
 def test_commands_name_the_store_that_only_an_option_named(home, tmp_path):
-    other = tmp_path / "other store"
+    other = str(tmp_path / "other store")
     option = f"--root '{other}'"
     assert f"run `pyman {option} install`" in home.pyman("list", "--root", other).err
     # Also from the fast path, and in the hint of an error.
@@ -115,7 +115,7 @@ def test_commands_name_the_store_that_only_an_option_named(home, tmp_path):
     refused = home.json("venv", "-p", "3.9", "--no-install", "--root", other, status=1)["error"]
     assert refused["hint"] == f"run `pyman {option} install 3.9`"
     # It is left out where the command does the same without it.
-    assert "`pyman install`" in home.pyman("list", "--root", home.root, PYMAN_ROOT=home.root).err
+    assert "`pyman install`" in home.pyman("list", "--root", str(home.root), PYMAN_ROOT=str(home.root)).err
     assert "`pyman install`" in home.pyman("list", PYMAN_ROOT=other).err
 
 
