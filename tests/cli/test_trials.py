@@ -152,8 +152,7 @@ def test_a_command_that_hangs(machine, monkeypatch, seconds, reason):
     folder = project(machine, eggs="")
     (folder / "hang.py").write_text(f"import sys, time\ntime.sleep({seconds})\n")
     machine.put(NEW)
-    # Ten minutes are what a suite gets.
-    monkeypatch.setattr(trials, "SECONDS", 3.0)
+    monkeypatch.setattr(trials, "TRIAL_SECONDS", 3.0)
     places = read_places(machine.environ)
     [move] = [one for one in reconcile_aliases(places, trials=(Trial("python hang.py"),)) if one.alias == MINOR]
     late = "it took longer than 3 seconds"

@@ -18,6 +18,8 @@ PASSED: Ended = "passed"
 FAILED: Ended = "failed"
 ELSEWHERE: Ended = "elsewhere"
 """The Python of the trial was not started: whatever came of it says nothing."""
+TRIAL_SECONDS = 600.0
+"""How long a command may take: what a test suite gets."""
 
 _PREFIX = "trial: "
 _LONGEST = 200

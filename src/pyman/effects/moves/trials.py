@@ -17,6 +17,7 @@ from pyman.core.trials import (
     FAILED,
     IMPORTS,
     PASSED,
+    TRIAL_SECONDS,
     Attempt,
     TrialVerdict,
     is_of_trial,
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     from pyman.effects.observer import Observer
     from pyman.effects.places import Places
 
-SECONDS = 600.0
-"""How long a command may take."""
 _MARK = "started"
 _SITE = """\
 import os, site
@@ -222,9 +221,9 @@ class _Throwaway:
         if os.path.exists(mark):
             os.unlink(mark)
         try:
-            status, output = run_supervised([program, *words[1:]], environment, folder, seconds=SECONDS)
+            status, output = run_supervised([program, *words[1:]], environment, folder, seconds=TRIAL_SECONDS)
         except TimeoutError:
-            status, output = -1, f"it took longer than {SECONDS:g} seconds"
+            status, output = -1, f"it took longer than {TRIAL_SECONDS:g} seconds"
         if not os.path.exists(mark):
             return Attempt(ELSEWHERE)
         return Attempt(PASSED) if status == 0 else Attempt(FAILED, shortened(output))

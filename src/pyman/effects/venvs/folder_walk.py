@@ -34,7 +34,7 @@ SKIPPED = frozenset(
         b".hypothesis",
     ]
 )
-"""Folders that tools fill, and that hold no venv that anybody uses."""
+"""Folders that tools fill, and that hold no venv that anybody uses. Below the home more is left out: home_search.py."""
 
 PACKAGES = (b".app", b".noindex", b".photoslibrary") if sys.platform == "darwin" else ()
 """How the names of folders end that macOS shows as one file. It guards some of them with a dialog."""
