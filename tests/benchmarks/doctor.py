@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.bench import Bench, Row, in_turns
 from pyman.cli.fastpath import answer
 
-_SIZES = (10, 100, 1000, 10_000)
+_SIZES = (10, 100, 1000, 10_000, 20_000)
 _BUDGET = 1000
 _FOLDERS = 100_000
 

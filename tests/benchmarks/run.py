@@ -19,7 +19,7 @@ sys.path[:0] = [str(_TESTS), str(_TESTS.parent / "src")]
 
 from benchmarks.bench import Bench, Row  # noqa: E402  # the path is made above
 
-MODULES = ("shim", "venv", "install", "moves", "compatibility", "doctor", "listing", "starts", "memory")
+MODULES = ("shim", "venv", "install", "moves", "compatibility", "doctor", "listing", "starts", "memory", "growth")
 GROUPS = ("Budget", "Growth", "Starting", "Peak memory")
 _HEAD = ["work", "pyman", "against", "ratio", "at most", "", "note"]
 

@@ -15,7 +15,7 @@ from stage.mirror import OLD, SITE
 # What a Mac is to the one module that looks: files with these numbers have the flag.
 STARTER = """
 import sys, types
-from pyman.effects.venvs import contents
+from pyman.effects.venvs import scripts_and_modules
 from pyman.__main__ import main
 
 hidden = set(map(int, sys.argv.pop(1).split(",")))

@@ -20,6 +20,7 @@ from pyman.core.diagnosis.venv import (
 from pyman.core.immutable import replace
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.request import parse_request
+from pyman.core.scripts_and_modules import Abi, Contents, Modules, Named
 from pyman.core.shared_files import SharedFile, summary
 from pyman.core.venv import (
     CIRCLE,
@@ -35,7 +36,6 @@ from pyman.core.venv import (
     Way,
     stage_reason,
 )
-from pyman.core.venv_contents import Abi, Contents, Modules, Named
 from pyman.core.version import Version
 from stage.facts import RUNTIMES, base, cfg, following, pinned, within
 from stage.stores import store

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pyman.core.choice import choose
 from pyman.core.immutable import replace
-from pyman.core.layout import VenvSpec
+from pyman.core.new_venv import VenvSpec
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.package import UNKNOWN, Distribution, Origin, Package, normalize_name

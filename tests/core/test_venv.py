@@ -4,6 +4,7 @@ import pytest
 
 from pyman.core.immutable import replace
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
+from pyman.core.scripts_and_modules import Abi, Contents, Modules, Named, has_tag, module_of, split_tag, wrong_modules
 from pyman.core.venv import (
     CIRCLE,
     OTHER_COPY,
@@ -19,7 +20,6 @@ from pyman.core.venv import (
     stage_reason,
     with_release,
 )
-from pyman.core.venv_contents import Abi, Contents, Modules, Named, has_tag, module_of, split_tag, wrong_modules
 from pyman.core.version import Version
 
 ALIAS = "/s/runtimes/3.13"

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from pyman.core.choice import Choice
-from pyman.core.layout import VenvSpec, plan_layout
+from pyman.core.new_venv import VenvSpec, plan_layout
 from pyman.core.version import Version
 from pyman.effects.venvs.journal import Journal
 from pyman.effects.venvs.new_venv import NewVenv

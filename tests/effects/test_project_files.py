@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from pyman.app.version_sources import version_sources
+from pyman.app.version_source_order import version_sources
 from pyman.core.request import parse_request
 from pyman.effects.store import read_store
 from pyman.errors import BadRequest

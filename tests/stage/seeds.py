@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from pyman.core.choice import Choice
-from pyman.core.layout import VenvSpec, plan_layout
+from pyman.core.new_venv import VenvSpec, plan_layout
 from pyman.core.seeding import SeedTarget
 from pyman.effects.observer import SILENT
 from pyman.effects.seeds.seed import seed

@@ -37,11 +37,11 @@ from pyman.effects.scheduled_run import read_last_run
 from pyman.effects.settings import read_settings
 from pyman.effects.shims import pyman_command
 from pyman.effects.store import read_stores
-from pyman.effects.venvs.contents import ContentsLook
 from pyman.effects.venvs.inventory import take_inventory
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.place import is_work_folder
 from pyman.effects.venvs.records import GONE, UNREACHABLE, KnownVenv
+from pyman.effects.venvs.scripts_and_modules import ContentsLook
 from pyman.effects.venvs.shared_files import SharedFilesLook
 from pyman.effects.venvs.uses import Uses
 from pyman.errors import BAD_SETTINGS, NetworkError, PymanError, UsageError

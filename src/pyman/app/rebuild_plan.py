@@ -13,8 +13,8 @@ from pyman.core.choice import Choice
 from pyman.core.escape import as_word
 from pyman.core.immutable import replace
 from pyman.core.implementation import refuse_other
-from pyman.core.layout import IGNORE_FILE, VenvSpec
 from pyman.core.names import implementation_in_store, minor_of_alias
+from pyman.core.new_venv import IGNORE_FILE, VenvSpec
 from pyman.core.owners import RECREATES_ITSELF, recreation_hint
 from pyman.core.packages.compatibility import Release, marker_environment
 from pyman.core.packages.installer import Batch, Installer

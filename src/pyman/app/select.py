@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from pyman.app.console import Answer
-from pyman.app.version_sources import each_source, explain_sources, notes_of_source, version_sources
+from pyman.app.version_source_order import each_source, explain_sources, notes_of_source, version_sources
 from pyman.core.choice import Choice, choose, through_alias
 from pyman.core.immutable import record, replace
 from pyman.core.implementation import CPYTHON, known_titles

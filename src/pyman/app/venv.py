@@ -7,11 +7,11 @@ import sys
 
 from pyman.app.console import Answer
 from pyman.app.select import choose_interpreter, who_asks
-from pyman.app.version_sources import notes_of_source, version_sources
+from pyman.app.version_source_order import notes_of_source, version_sources
 from pyman.core.choice import Choice, pinned
 from pyman.core.escape import as_word
 from pyman.core.immutable import record, replace
-from pyman.core.layout import VenvSpec, plan_layout
+from pyman.core.new_venv import VenvSpec, plan_layout
 from pyman.core.request import Request, how_to_get
 from pyman.core.shell.activation import activation_line
 from pyman.core.store import Store

@@ -9,7 +9,7 @@ from pyman.app.console import Answer
 from pyman.app.reasons import Reasons
 from pyman.app.select import for_this_machine, is_there
 from pyman.app.session import Session
-from pyman.app.version_sources import notes_of_source, version_sources
+from pyman.app.version_source_order import notes_of_source, version_sources
 from pyman.cli.show.changes import changed_names, installed_data, moved_data, moved_lines, moved_status, notice_of_alias
 from pyman.cli.verb import verb
 from pyman.core.choice import pinned

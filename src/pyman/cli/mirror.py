@@ -13,9 +13,10 @@ from pyman.app.reasons import Reasons
 from pyman.app.session import Session
 from pyman.cli.verb import verb
 from pyman.core.advisories import FILE, Table
-from pyman.core.catalogue import INDEX, Build, MirroredArchive, mirrored
+from pyman.core.catalogue import Build
 from pyman.core.escape import as_word
 from pyman.core.immutable import replace
+from pyman.core.mirror_lists import INDEX, MirroredArchive, mirrored
 from pyman.core.plans.install import refuse_what_has_no_build, wanted_builds
 from pyman.core.platform import is_triple
 from pyman.core.request import Request, parse_request

@@ -9,7 +9,7 @@ import typer
 
 from pyman.app.console import Answer
 from pyman.app.session import Session
-from pyman.app.version_sources import version_sources
+from pyman.app.version_source_order import version_sources
 from pyman.cli.show.output import with_pyman_line
 from pyman.cli.verb import verb
 from pyman.core.choice import choose

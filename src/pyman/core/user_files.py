@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from posixpath import dirname, normpath
 
-from pyman.core.layout import IGNORE_FILE
+from pyman.core.new_venv import IGNORE_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

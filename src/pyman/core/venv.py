@@ -10,7 +10,7 @@ from posixpath import basename
 from pyman.core.immutable import derived, record, replace
 from pyman.core.implementation import CPYTHON, alias_name, library_name, reads_home
 from pyman.core.names import is_minor_name, is_release_name, split_library
-from pyman.core.venv_contents import NOTHING, Abi, Contents
+from pyman.core.scripts_and_modules import NOTHING, Abi, Contents
 from pyman.core.version import VARIANT_SUFFIX, Version, release_name
 
 TYPE_CHECKING = False

@@ -1,4 +1,4 @@
-"""What one version source asks for, and that the first one that asks wins; their order is in app/version_sources.py.
+"""What one version source asks for, and that the first that asks wins; app/version_source_order.py has their order.
 
 Import-light.
 """

@@ -31,10 +31,10 @@ from pyman.core.owners import IGNORES_VERSION_LINES, RECREATES_ITSELF, owner_hin
 from pyman.core.packages.lent import names_missing
 from pyman.core.pyvenv_cfg import FILE_NAME, VERSION_KEYS
 from pyman.core.relink import base_target, has_stale_home, names_one_runtime, pinned_release, stale_keys
+from pyman.core.scripts_and_modules import split_tag, wrong_modules
 from pyman.core.store import DISTRIBUTION_PREFIXES, is_own_build
 from pyman.core.trials import is_of_trial
 from pyman.core.venv import LONE_COPY, NO_COPY, OTHER_COPY, SCRIPT, Interpreter, VenvFacts
-from pyman.core.venv_contents import split_tag, wrong_modules
 from pyman.core.version import release_name, short_release
 
 TYPE_CHECKING = False

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyman.core.layout import VenvSpec
+    from pyman.core.new_venv import VenvSpec
     from pyman.core.venv import VenvFacts
 
 _MOST_NAMED = 5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.catalogue import SUMS, read_sums
 from pyman.core.immutable import record
 from pyman.core.implementation import is_installed, title
+from pyman.core.mirror_lists import SUMS, read_sums
 from pyman.core.names import other_in_name
 from pyman.core.version import UNKNOWN_PATCH, Version, release_name
 from pyman.effects.archives.archive import release_of

@@ -13,7 +13,6 @@ import os
 import time
 
 from pyman.core.catalogue import (
-    INDEX,
     Build,
     Catalogue,
     PassedOver,
@@ -23,6 +22,7 @@ from pyman.core.catalogue import (
 )
 from pyman.core.escape import without_secrets
 from pyman.core.immutable import replace
+from pyman.core.mirror_lists import INDEX
 from pyman.effects.catalogue.cache import CachedList, CatalogueCache
 from pyman.effects.catalogue.freshness import is_fresh
 from pyman.effects.catalogue.list_address import Source, find_source

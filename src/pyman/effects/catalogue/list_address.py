@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from pyman.core.catalogue import INDEX, UPSTREAM_INDEXES
+from pyman.core.catalogue import UPSTREAM_INDEXES
 from pyman.core.escape import without_secrets
 from pyman.core.immutable import record
+from pyman.core.mirror_lists import INDEX
 from pyman.errors import UsageError
 
 

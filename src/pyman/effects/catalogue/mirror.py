@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 
 from pyman.core.advisories import FILE, LARGEST, NotATable, Table, parse_table, table_text
-from pyman.core.catalogue import INDEX, SUMS, MirroredArchive, WrongShape, merge_index, merge_sums, resolve_url
+from pyman.core.catalogue import WrongShape, resolve_url
+from pyman.core.mirror_lists import INDEX, SUMS, MirroredArchive, merge_index, merge_sums
 from pyman.effects.checksum import sha256_of
 from pyman.effects.files import open_regular, read_text, replace_file
 from pyman.effects.interruption import DeferredSignals, committed

@@ -24,7 +24,7 @@ from pyman.core.packages.package import (
     scripts_in_entry_points,
     split_folder,
 )
-from pyman.core.venv_contents import module_of, split_tag
+from pyman.core.scripts_and_modules import module_of, split_tag
 from pyman.effects.architecture import architectures_of
 from pyman.effects.files import SMALL_FILE, NotReadable, read_bytes, replace_file
 from pyman.effects.packages.loose import LooseFiles

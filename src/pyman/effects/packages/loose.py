@@ -13,7 +13,7 @@ from pyman.core.names import split_library
 from pyman.core.packages.lent import paths_in_pth
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.relocation import is_pointer, sources_in
-from pyman.core.venv_contents import Abi, has_tag, module_of
+from pyman.core.scripts_and_modules import Abi, has_tag, module_of
 from pyman.effects.files import names_seen, read_bytes
 
 TYPE_CHECKING = False

@@ -212,7 +212,7 @@ def _without_records(places: Places, environ: Mapping[str, str], cwd: str, found
 
 def read_one(places: Places, path: str) -> VenvFacts | None:
     """Read one venv with the release that runs, its scripts, modules and shared files; None where there is none."""
-    from pyman.effects.venvs.contents import ContentsLook
+    from pyman.effects.venvs.scripts_and_modules import ContentsLook
     from pyman.effects.venvs.shared_files import SharedFilesLook
 
     facts = read_venv(path)

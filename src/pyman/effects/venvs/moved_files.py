@@ -28,8 +28,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from pyman.core.scripts_and_modules import Named
     from pyman.core.venv import VenvFacts
-    from pyman.core.venv_contents import Named
 
 _KERNELS = ("share", "jupyter", "kernels")
 

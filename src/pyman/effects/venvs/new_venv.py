@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from pyman.core.layout import IGNORE_FILE, VenvLayout
+from pyman.core.new_venv import IGNORE_FILE, VenvLayout
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.shell.activation import TEMPLATES, render
 from pyman.core.venv import VenvFolder

@@ -11,7 +11,7 @@ import os
 import stat
 
 from pyman.core.immutable import record
-from pyman.core.layout import IGNORE_FILE
+from pyman.core.new_venv import IGNORE_FILE
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.effects.copying import copy_exactly
 from pyman.effects.files import NotReadable, is_alive, is_there, names_seen, read_bytes, status_of

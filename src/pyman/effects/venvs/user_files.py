@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from pyman.core.layout import IGNORE_FILE
+from pyman.core.new_venv import IGNORE_FILE
 from pyman.core.user_files import (
     DATA_FOLDERS,
     PROJECT_NOTE,

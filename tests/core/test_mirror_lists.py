@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyman.core.archive import parse_archive_name
-from pyman.core.catalogue import Build, WrongShape, merge_index, merge_sums, mirrored, parse_release
+from pyman.core.catalogue import Build, WrongShape, parse_release
 from pyman.core.immutable import replace
+from pyman.core.mirror_lists import merge_index, merge_sums, mirrored
 from pyman.core.version import parse_version
 from stage.hostile import HUGE, damaged, text_of
 

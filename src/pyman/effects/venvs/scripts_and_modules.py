@@ -19,8 +19,8 @@ from pyman.core.packages.package import compiled_in_record, parse_direct_url, pa
 from pyman.core.pyvenv_cfg import FILE_NAME
 from pyman.core.relocation import is_easy_install, is_pointer, sources_in
 from pyman.core.script_header import read_header
+from pyman.core.scripts_and_modules import NOTHING, Abi, Contents, Modules, Named, has_tag, module_of, split_tag
 from pyman.core.venv import stage_of
-from pyman.core.venv_contents import NOTHING, Abi, Contents, Modules, Named, has_tag, module_of, split_tag
 from pyman.effects.architecture import architectures_of
 from pyman.effects.files import names_seen, open_to_read, read_bytes
 from pyman.effects.interpreters.on_disk import is_executable

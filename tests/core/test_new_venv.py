@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyman.core.choice import Choice
-from pyman.core.layout import VenvSpec, plan_layout
+from pyman.core.new_venv import VenvSpec, plan_layout
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.store import executable_of
 from pyman.core.version import parse_version, split_release

@@ -1,6 +1,6 @@
 """What lies in a venv beside its interpreter, as far as it tells whether the venv works: scripts and compiled modules.
 
-effects/venvs/contents.py reads it. Import-light.
+effects/venvs/scripts_and_modules.py reads them. Import-light.
 """
 
 from __future__ import annotations
