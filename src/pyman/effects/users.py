@@ -7,10 +7,12 @@ Import-light.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 
 from pyman.core.immutable import record
+from pyman.effects.files import read_text
 from pyman.effects.interruption import DeferredSignals, defer_signals
 from pyman.errors import PymanError, Refused
 
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 
     from pyman.effects.mounts import Mounts
 
-FIRST_USER, NOBODY = 1000, 65534
-"""Numbers of users: what is below, or is nobody, is the system's."""
+LOGIN_DEFS = "/etc/login.defs"
+_FIRST_USER, _FIRST_USER_ON_MACOS = 1000, 501
+"""The lowest number that a person's account gets where nothing else is set."""
+_NOBODY = (65534, 0xFFFFFFFE)  # the second is what macOS calls so
 _SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 _LOOK = 0.25  # seconds between looks at whether this process is to end
 _ENDING_SECONDS = 2.0  # seconds for a process that was killed; one that hangs in the kernel is left to it
@@ -68,8 +72,27 @@ def other_users() -> tuple[User, ...]:
 
 def is_person(user: pwd.struct_passwd) -> bool:
     """False for an account that nobody logs in to."""
-    is_regular = user.pw_uid >= FIRST_USER and user.pw_uid != NOBODY
-    return is_regular and os.path.basename(user.pw_shell) not in ("nologin", "false")
+    return has_persons_number(user) and os.path.basename(user.pw_shell) not in ("nologin", "false")
+
+
+def has_persons_number(user: pwd.struct_passwd) -> bool:
+    """False for the numbers that a system gives its own accounts, and for nobody's."""
+    first = _FIRST_USER_ON_MACOS if sys.platform == "darwin" else _first_user(LOGIN_DEFS)
+    return user.pw_uid >= first and user.pw_uid not in _NOBODY
+
+
+@functools.cache
+def _first_user(path: str) -> int:
+    """`UID_MIN` of a login.defs(5); what most systems have where that says nothing."""
+    try:
+        lines = read_text(path).splitlines()
+    except OSError:
+        return _FIRST_USER
+    named = (line.split() for line in lines)
+    values = [words[1] for words in named if len(words) > 1 and words[0] == "UID_MIN"]
+    # The last one counts; numbers of users have at most ten digits.
+    value = values[-1] if values else ""
+    return int(value) if value.isascii() and value.isdecimal() and len(value) <= 10 else _FIRST_USER
 
 
 def _has_store(user: pwd.struct_passwd, mounts: Mounts) -> bool:

@@ -182,11 +182,11 @@ def _homes(mounts: Mounts) -> Iterator[str]:
     """The homes of this machine: those of the users that it lists, and the folders beside them."""
     import pwd
 
-    from pyman.effects.users import FIRST_USER, NOBODY
+    from pyman.effects.users import has_persons_number
 
     users = [user for user in pwd.getpwall() if os.path.isabs(user.pw_dir)]
     homes = dict.fromkeys(os.path.normpath(user.pw_dir) for user in users)
-    people = [user for user in users if user.pw_uid >= FIRST_USER and user.pw_uid != NOBODY]
+    people = [user for user in users if has_persons_number(user)]
     for folder in {os.path.dirname(os.path.normpath(user.pw_dir)) for user in people} - {"/"}:
         if mounts.leads_away(folder):
             continue
