@@ -7,7 +7,6 @@ Import-light.
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 LOGIN_DEFS = "/etc/login.defs"
 _FIRST_USER, _FIRST_USER_ON_MACOS = 1000, 501
 """The lowest number that a person's account gets where nothing else is set."""
+_FIRST_USERS: dict[str, int] = {}
 _NOBODY = (65534, 0xFFFFFFFE)  # the second is what macOS calls so
 _SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 _LOOK = 0.25  # seconds between looks at whether this process is to end
@@ -81,9 +81,14 @@ def has_persons_number(user: pwd.struct_passwd) -> bool:
     return user.pw_uid >= first and user.pw_uid not in _NOBODY
 
 
-@functools.cache
 def _first_user(path: str) -> int:
-    """`UID_MIN` of a login.defs(5); what most systems have where that says nothing."""
+    """`UID_MIN` of a login.defs(5), read once; what most systems have where that says nothing."""
+    if path not in _FIRST_USERS:
+        _FIRST_USERS[path] = _read_first_user(path)
+    return _FIRST_USERS[path]
+
+
+def _read_first_user(path: str) -> int:
     try:
         lines = read_text(path).splitlines()
     except OSError:
