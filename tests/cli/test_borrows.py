@@ -287,7 +287,7 @@ def test_a_move_holds_back_who_would_lose_what_the_old_base_lends(tmp_path):
     assert (runs(venv), has(venv), runs(free)) == (OLD, True, NEW)
     # It is tried again with every move, and by doctor, and stays.
     found = findings(machine, machine.path / "a", "--fix", "--yes", status=0)
-    assert f"kept on {OLD} while {MINOR} is {NEW}: {OLD} lends it lent 1.0" in found["held-back"]["message"]
+    assert f"kept on {OLD} while {MINOR} points at {NEW}: {OLD} lends it lent 1.0" in found["held-back"]["message"]
     assert (runs(venv), has(venv)) == (OLD, True)
     assert machine.json("follow", venv, status=1)["error"]["code"] == "borrows"
     lend(machine.runtimes / NEW)

@@ -69,7 +69,7 @@ def test_a_venv_of_another_architecture_stays_with_its_python(user, release):
     if release == OLD:
         [(code, status, message, repair)] = found
         assert (code, status, repair) == ("held-back", "open", None)
-        assert message.startswith(f"kept on {OLD} while 3.13 is {NEW}: ")
+        assert message.startswith(f"kept on {OLD} while 3.13 points at {NEW}: ")
         assert f"built for {MACHINE}" in message
         assert OTHER in message
     else:

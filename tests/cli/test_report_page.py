@@ -64,7 +64,7 @@ def test_it_sorts_and_filters(tmp_path):
         + """
     const section = document.querySelector("#venvs");
     const heads = [...section.querySelectorAll("th")];
-    const room = heads.findIndex((head) => head.textContent === "Room");
+    const room = heads.findIndex((head) => head.textContent === "Size");
     heads[room].querySelector("button").click();
     tell("up", shown("venvs"));
     heads[room].querySelector("button").click();

@@ -144,9 +144,9 @@ def test_what_is_available_by_minor_with_what_is_installed_marked(user):
     assert {"version", "variant", "installed", "end_of_life"} <= set(answer["available"][0])
     assert {"runtimes", "aliases"} <= set(answer)
     told = {line.split()[0]: line for line in user.pyman("list", "--available", "--offline").out.splitlines()[1:]}
-    assert "installed 3.14.1" in told["3.14"]
-    assert "installed" in told["3.14t"]
-    assert "installed" not in told["3.13"]
+    assert " 3.14.1 " in told["3.14"]
+    assert " yes " in told["3.14t"]
+    assert " yes " not in told["3.13"]
 
 
 def test_every_patch_release_that_is_available(user):

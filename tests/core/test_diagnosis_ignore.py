@@ -25,8 +25,8 @@ def test_a_line_of_ignore(text, read):
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
-        ("move", "unknown finding `move`", "`pyman doctor` shows the codes of findings"),
-        ("", "unknown finding ``", "`pyman doctor` shows the codes of findings"),
+        ("move", "unknown finding `move`", "did you mean `moved`?"),
+        ("", "unknown finding ``", f"the codes are {', '.join(SEVERITIES)}"),
         ("moved src", "`src` is not an absolute path", "write `moved ~/...` or `moved /...`"),
         ("moved ~you/src", "`~you/src` is not an absolute path", "write `moved ~/...` or `moved /...`"),
     ],
@@ -59,7 +59,7 @@ def test_what_people_read_of_a_code():
     title, meaning, repair, otherwise = explained("stale-patch")
     assert (title, meaning) == ("stale-patch (warning)", EXPLANATIONS["stale-patch"].meaning)
     assert repair == f"Repair: {EXPLANATIONS['stale-patch'].repair}"
-    assert otherwise.startswith("If it stays: ")
+    assert otherwise.startswith("If you do nothing: ")
     assert "{code}" not in otherwise
     with pytest.raises(KeyError):
         explained("no-such-code")
@@ -71,4 +71,4 @@ def test_every_code_has_its_section_in_the_order_of_the_table():
         f"## {code} ({SEVERITIES[code]})" for code in SEVERITIES
     ]
     assert sum(line.startswith("**Repair.** ") for line in lines) == len(SEVERITIES)
-    assert sum(line.startswith("**If it stays.** ") for line in lines) == len(SEVERITIES)
+    assert sum(line.startswith("**If you do nothing.** ") for line in lines) == len(SEVERITIES)

@@ -289,7 +289,7 @@ INTERPRETER_RULES = {
     ),
     "a venv of a venv": (
         {"outer": "/outer", "base_home": "/usr/bin"},
-        ("nested", "home is in another venv, /outer", "relink to its base, /usr/bin", "relink"),
+        ("nested", "home is in another venv, /outer", "relink to 3.13 at /usr, which is 3.13.15", "relink"),
     ),
     "a venv of a venv without a base": ({"outer": "/outer"}, ("nested", "home is in another venv, /outer", None, "")),
     "no standard library, and the alias leads there": (
@@ -331,7 +331,7 @@ INTERPRETER_RULES = {
         BEHIND,
         (
             "stale-patch",
-            "linked directly to 3.13.5, so it gets no patch releases; 3.13 is 3.13.15",
+            "linked directly to 3.13.5, so it gets no patch releases; 3.13 points at 3.13.15",
             "relink to 3.13, which is 3.13.15",
             "relink",
         ),
@@ -548,7 +548,7 @@ def test_another_architecture():
     # One that works is only behind, and not worse off for that.
     behind = one(following(**BEHIND), other_architecture=why)
     assert (behind.code, behind.action) == ("held-back", "")
-    assert behind.message == "kept on 3.13.5 while 3.13 is 3.13.15: 3.13.15 is built for arm64"
+    assert behind.message == "kept on 3.13.5 while 3.13 points at 3.13.15: 3.13.15 is built for arm64"
     assert diagnose(following(**within(f"{RUNTIMES}/3.13.15", NEW)), other_architecture=why) == ()
     nested = following(outer="/outer", base_home="/usr/bin")
     rebuilt = one(nested, other_architecture=why)
@@ -584,7 +584,7 @@ def held(reason="", **changes):
 def test_a_venv_that_is_held_back(facts, unfit, why, repair, action):
     finding = one(facts, unfit=unfit)
     assert (finding.code, finding.repair, finding.action) == ("held-back", repair, action)
-    assert finding.message == f"kept on 3.13.5 while 3.13 is 3.13.15: {why}"
+    assert finding.message == f"kept on 3.13.5 while 3.13 points at 3.13.15: {why}"
     assert finding.move == (Version(3, 13, 5), OLD.prefix, Version(3, 13, 15), f"{RUNTIMES}/3.13.15")
     assert not finding.is_open
 
@@ -688,7 +688,7 @@ def test_what_was_compiled_for_a_pre_release_is_rebuilt():
 def test_a_venv_that_does_not_fit_stays_behind():
     finding = one(following(**BEHIND), unfit={"/p/.venv": "numpy needs <3.13.10"})
     assert (finding.code, finding.action) == ("held-back", "")
-    assert finding.message == "kept on 3.13.5 while 3.13 is 3.13.15: numpy needs <3.13.10"
+    assert finding.message == "kept on 3.13.5 while 3.13 points at 3.13.15: numpy needs <3.13.10"
     # What the newer release fixes is told with it, as for one that is moved.
     assert (
         finding.move == one(following(**BEHIND)).move == (Version(3, 13, 5), OLD.prefix, Version(3, 13, 15), NEW.prefix)

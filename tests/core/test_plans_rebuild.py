@@ -408,7 +408,7 @@ def test_what_prevents_a_rebuild():
         "/p/.venv cannot be rebuilt with Python 3.13.15: "
         "a 1.0: it requires Python >=3.12; b 1.0: it requires Python >=3.12"
     )
-    assert newer.hint == "`--allow-newer a b` allows other versions of only these"
+    assert newer.hint == "`--allow-newer a b` allows newer versions of a and b"
     gone = package("ed", origin=EDITABLE)
     mixed = obstacles_of(rebuild_plan(package("a", python=">=3.12"), gone, missing=frozenset(("/src",))))
     assert mixed.hint == "put back what is missing, or uninstall these packages first"

@@ -84,10 +84,10 @@ def test_every_reason_in_words():
         Dependent("hold", "3.13").description,
     ] == [
         "/a follows its alias",
-        "/a follows its alias, and would go down to 3.13.2 and does not fit the other release: numpy",
+        "/a follows its alias, and would go down to 3.13.2 and does not fit the release that it would move to: numpy",
         "/b is pinned to it",
         "/c is held back on it",
-        "/d is linked to it and does not fit the other release: numpy",
+        "/d is linked to it and does not fit the release that it would move to: numpy",
         "/m y cannot be reached and may need it (`pyman forget '/m y'` if it is gone for good)",
         "process 47 (x) runs it",
         "3.13 is held at it",

@@ -135,7 +135,7 @@ def test_stale_patch(place):
     venv = place.venv("3.13.5", extra="version = 3.13.5\n")
     [finding] = place.diagnose(venv)
     assert (finding.code, finding.severity, finding.kind, finding.path) == ("stale-patch", "warning", "venv", venv)
-    assert finding.message == "linked directly to 3.13.5, so it gets no patch releases; 3.13 is 3.13.15"
+    assert finding.message == "linked directly to 3.13.5, so it gets no patch releases; 3.13 points at 3.13.15"
     assert finding.repair == "relink to 3.13, which is 3.13.15"
     assert place.fix(venv) == ["stale-patch"]
     assert os.readlink(f"{venv}/bin/python") == f"{place.runtimes}/3.13/bin/python3.13"
@@ -411,7 +411,7 @@ def test_held_back(place):
     venv = place.venv("3.13.5", extra="pyman-policy = follow\npyman-held-back = 3.13.5 demo needs it\n")
     [finding] = place.diagnose(venv)
     assert (finding.code, finding.severity, finding.action) == ("held-back", "info", "")
-    assert finding.message == "kept on 3.13.5 while 3.13 is 3.13.15: demo needs it"
+    assert finding.message == "kept on 3.13.5 while 3.13 points at 3.13.15: demo needs it"
     [still] = place.diagnose(venv, unfit={venv: "demo 2 needs it"})
     assert (still.action, still.message[-15:]) == ("", "demo 2 needs it")
     [fits] = place.diagnose(venv, unfit={})

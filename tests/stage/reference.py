@@ -89,7 +89,7 @@ def parameters(loaded, *, of_all: bool = False) -> list[tuple[str, str]]:
     """How each argument and option is written, and what it does: those of one verb, or those that every verb has."""
     rows = []
     for one in loaded.params:
-        if (one.name in _GLOBAL) != of_all:
+        if (one.name in _GLOBAL) != of_all or getattr(one, "hidden", False):
             continue
         if one.param_type_name == "argument":
             written = one.metavar
@@ -245,7 +245,7 @@ def _states() -> list[str]:
     ]
     return [
         "# States of venvs",
-        ("`pyman venvs` shows one state for each venv: `healthy`, or the code of its worst finding. Only errors and "
+        ("`pyman venvs` shows one state for each venv: `healthy`, or the code of its worst finding; `end-of-life` is not shown as a state. Only errors and "
         "warnings need attention; info is for information. `pyman doctor --explain CODE` says more about a code, and so "
         "does [Findings](../findings.md)."),
         "",

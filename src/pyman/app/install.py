@@ -153,12 +153,14 @@ def _carry_out(
 
     def get_one(decision: plan.Decision) -> InstallResult:
         if isinstance(decision, plan.Fetch) and decision.build in failures:
-            return _without(session, decision.request, failures[decision.build], may_adopt=may_adopt, check=check)
+            return _without(
+                session, decision.request, failures[decision.build], may_adopt=may_adopt, check=check, force=force
+            )
         if isinstance(decision, plan.Fetch):
             return _unpack(session, decision, archives[decision.build], check=check, force=force)
         if isinstance(decision, plan.Keep):
             return _keep(decision)
-        return _without(session, decision.request, decision.error, may_adopt=may_adopt, check=check)
+        return _without(session, decision.request, decision.error, may_adopt=may_adopt, check=check, force=force)
 
     for decision in decisions:
         try:
@@ -201,18 +203,24 @@ def _download(session: Session, builds: list[Build]) -> tuple[dict[Build, str], 
     return archives, failures
 
 
-def _keep(decision: plan.Keep) -> InstallResult:
-    said = (f"kept {decision.runtime.release}: {decision.because}",) if decision.because else ()
+def _keep(decision: plan.Keep, *, force: bool = False) -> InstallResult:
+    release = decision.runtime.release
+    kept = (
+        f"{release} was not reinstalled" if force else f"using installed {release}; could not check for newer releases"
+    )
+    said = (f"{kept}: {decision.because}",) if decision.because else ()
     return InstallResult(decision.request, decision.runtime, already=True, said=said)
 
 
-def _without(session: Session, request: Request, error: PymanError, *, may_adopt: bool, check: bool) -> InstallResult:
+def _without(
+    session: Session, request: Request, error: PymanError, *, may_adopt: bool, check: bool, force: bool
+) -> InstallResult:
     """Do without upstream where it cannot be reached. Any other failure is no reason to adopt, and is raised."""
     if not isinstance(error, NetworkError):
         raise error
     kept = plan.without_network(request, _without_broken(session, session.store(), [request]), error)
     if isinstance(kept, plan.Keep):
-        return _keep(kept)
+        return _keep(kept, force=force)
     if isinstance(error, BadAnswer):
         raise error
     return _adopt_instead(session, request, error, may_adopt=may_adopt, check=check)
@@ -338,7 +346,7 @@ def _adopt_instead(
             request, runtime, already=True, said=(f"using the Python of {external.origin}: {error.message}",)
         )
     done = session.shown("adopted", "would adopt")
-    said = (f"{error.message}: {done} {runtime.release} of {external.origin} in {external.prefix} instead",)
+    said = (f"{error.message}; {done} {runtime.release} of {external.origin} in {external.prefix} instead",)
     return InstallResult(request, runtime, already=False, moved=moved, said=said + tuple(notice_of_base(external)))
 
 

@@ -359,7 +359,7 @@ def _lines(shown: str, choice: Choice, *, replaced: bool, planned: bool = False)
     if choice.policy == "follow" and choice.through is not None:
         return (first, f"follows {choice.through} (now {choice.release})")
     if choice.policy == "follow":
-        return (first, f"uses {choice.home} and is upgraded with it")
+        return (first, f"uses {choice.executable} and is upgraded with it")
     return (first, f"pinned to {choice.release}")
 
 

@@ -185,7 +185,8 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
         ],
         "fixes": reason_data(reason),
     }
-    lines = [f"{short_path(session, facts.path)}, made by {facts.creator}"]
+    maker = "creator unknown" if facts.creator == "unknown" else f"made by {facts.creator}"
+    lines = [f"{short_path(session, facts.path)}, {maker}"]
     if facts.folder != facts.path:
         lines.append(f"  points to {short_path(session, facts.folder)}")
     runs = facts.running
@@ -229,6 +230,8 @@ def _what_moves(facts: VenvFacts, store: Store, findings: Iterable[Finding]) -> 
     if facts.settings.held_back is not None:
         return f"held back on {facts.settings.held_back[0]}; tried again when its alias moves"
     link = facts.minor_link
+    if any(one.code == "unreadable" for one in findings):
+        return "which Python it follows is not known"
     if link is None:
         repaired = any(one.code in ("stale-patch", "unfollowed") for one in findings)
         follows = "; `pyman doctor --fix` lets it follow" if repaired else ""

@@ -91,7 +91,8 @@ def schedule(
     session.if_cut_off(lambda: Answer(_data(schedule_state(session), changed), tuple(lines())))
     if action == Action.off:
         turn_off(session, changed)
-        return Answer(_data(ScheduleState(None, None), changed), tuple(lines() or ["the schedule is off"]))
+        is_off = session.shown("the schedule is off", "the schedule would be off")
+        return Answer(_data(ScheduleState(None, None), changed), (*lines(), is_off))
     when = DAILY if action == Action.daily else WEEKLY
     state, notes = turn_on(session, when, _KINDS[using] if using is not None else None, changed, fix=fix)
     return _answer(state, lines(), [*notes, *state.limits], changed)

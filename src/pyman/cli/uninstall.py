@@ -100,6 +100,11 @@ def _answer(
             else f"{session.shown('forgot', 'would forget')} {runtime.name}; {runtime.target} stays"
         )
         lines += moved_lines(moves, reasons, planned=session.dry_run)
+        broken = [
+            each for each in one.needed if each.why in _BREAKS or (each.why == "follows" and not each.goes_down_to)
+        ]
+        starts = session.shown("no longer starts", "would no longer start")
+        lines += [f"{each.who} {starts}; `pyman doctor --fix` repairs it" for each in broken]
     removed = [one.runtime for one, _ in done]
     moved = tuple(move for _, moves in done for move in moves)
     data = {
@@ -110,6 +115,10 @@ def _answer(
     }
     notes = notes_of_own_python(session, store, removed)
     return Answer(data, tuple(lines), notes=tuple(notes), status=moved_status(moved))
+
+
+_BREAKS = ("pinned", "held back", "linked")
+"""Why a venv needs a release that is removed all the same: it has no other."""
 
 
 def _refused(going: list[PlannedRemoval], store: Store, reasons: Reasons, *, relink: bool) -> Answer:
@@ -129,7 +138,10 @@ def _refused(going: list[PlannedRemoval], store: Store, reasons: Reasons, *, rel
         told += [sentence] if one.needed else []
         listed += names
     movable = not relink and any(
-        dependent.follower for one in going for dependent in one.needed if dependent.why != "follows"
+        dependent.follower and not dependent.unfit
+        for one in going
+        for dependent in one.needed
+        if dependent.why != "follows"
     )
     down = next((dependent.goes_down_to for one in going for dependent in one.needed if dependent.goes_down_to), "")
     hint = "`--force` removes it anyway"

@@ -367,6 +367,8 @@ def _remove_unused(session: Session, found: tuple[UnusedVenv, ...], age: int, no
         return Answer(data, tuple(lines), notes=tuple(notes), error=error, status=1 if left else 0)
 
     if not chosen:
+        if not found:
+            notes.append("no venv is known to be unused for that long")
         return answer()
     unknown = why_unknown_in_venvs()
     if unknown:

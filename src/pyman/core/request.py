@@ -309,7 +309,7 @@ NAMES = "a version (`3.13`, `3.13.5`, `3.14t`), a range (`>=3.11,<3.14`), `lates
 def _not_understood(word: str, why: str = "") -> BadRequest:
     return BadRequest(
         f"`{word}` is not a Python version" + (f": {why}" if why else ""),
-        hint=f"write {NAMES}, or a path with a slash (`./venv`)",
+        hint=f"write {NAMES}",
     )
 
 

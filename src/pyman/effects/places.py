@@ -264,7 +264,10 @@ def cannot_write(path: str, error: OSError) -> PymanError:
             f"{path} cannot be written: {reason}",
             hint="choose a folder that you can write to; PYMAN_ROOT sets the store's",
         )
-    return PymanError(f"{path} cannot be written: {reason}", hint="move away what is in its place")
+    hint = "move away what is in its place"
+    if error.errno == errno.ENOENT:
+        hint = f"create the folder {os.path.dirname(path)}, or choose another one"
+    return PymanError(f"{path} cannot be written: {reason}", hint=hint)
 
 
 # The files that travel with pyman and are no Python: the shim, the completions, the activation scripts.

@@ -92,7 +92,7 @@ def _read_own_settings(places: Places) -> tuple[Settings, Collection[str]]:
     unknown = [key for key in table if key not in KEYS]
     if unknown:
         raise _refused(
-            path, f"there is no setting `{unknown[0]}`; there are {' and '.join(f'`{key}`' for key in KEYS)}"
+            path, f"unknown setting `{unknown[0]}`; the settings are {', '.join(f'`{key}`' for key in KEYS)}"
         )
     mirror, folders = table.get("mirror"), table.get("folders")
     if mirror is not None and not _is_text(mirror):

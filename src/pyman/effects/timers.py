@@ -422,7 +422,7 @@ def _call(tools: TimerTools, command: list[str], text: bytes = b"", *, may_fail:
         called = " ".join(os.path.basename(word) for word in command[:4])
         raise PymanError(
             f"`{called}` failed: {said[0] if said else 'no reason given'}",
-            hint="choose another timer with `--with systemd`, `--with launchd` or `--with cron`",
+            hint="`--with` chooses another timer: systemd, launchd or cron",
             code=NO_TIMER,
         )
 

@@ -13,10 +13,11 @@ from pyman.app.session import Session
 from pyman.cli.show.output import count_of_venvs, in_need
 from pyman.cli.show.reasons import kept_away_line, reason_data, reason_to_act, source_notes
 from pyman.core.diagnosis.finding import END_OF_LIFE, FAILED, FIXED, OPEN, PLANNED, SEVERITIES, Finding
+from pyman.core.diagnosis.ignore import unknown_code
 from pyman.core.immutable import record, replace
 from pyman.core.version import python_name
 from pyman.effects.venvs.records import UNREACHABLE
-from pyman.errors import Refused, UsageError
+from pyman.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def answer(
         if any(one.finding.asks and one.is_for_fix for one in judged):
             notes.append(f"some repairs need confirmation: `{asked} --fix --yes`")
     elif any(one.is_for_fix for one in judged):
-        these = _this(sum(one.is_for_fix for one in judged))
+        these = _this(sum(one.is_for_fix for one in judged), still_open)
         notes.append(f"`{asked} --fix` repairs {these}; `--dry-run` shows the repairs first")
     if judged and is_terminal(sys.stdout):
         notes.append(f"`pyman doctor --explain {judged[0].finding.code}` explains a finding")
@@ -118,7 +119,11 @@ def answer(
         notes.append(f"{seen.ignored} {'finding is' if seen.ignored == 1 else 'findings are'} ignored")
     if not seen.venvs:
         notes.append("to find venvs elsewhere, run `pyman doctor DIR`")
-    hint = f"; `{asked} --fix` repairs {_this(still_open)}" if still_open else ""
+    hint = (
+        f"; `{asked} --fix` repairs {_this(sum(one.status == PLANNED for one in judged), still_open)}"
+        if still_open
+        else ""
+    )
     return Answer(
         data,
         (_summary(seen, judged, still_open, fixed),),
@@ -129,8 +134,9 @@ def answer(
     )
 
 
-def _this(count: int) -> str:
-    return "this" if count == 1 else "these"
+def _this(count: int, of: int) -> str:
+    """What of so many findings is repaired, in words."""
+    return f"{count} of these findings" if count < of else "this" if count == 1 else "these"
 
 
 def _notes_of_unknown_minors(seen: Examination) -> list[str]:
@@ -186,11 +192,7 @@ def explanation(code: str) -> Answer:
 
     told = EXPLANATIONS.get(code)
     if told is None:
-        from difflib import get_close_matches
-
-        close = get_close_matches(code, EXPLANATIONS, 1)
-        hint = f"did you mean `{close[0]}`?" if close else f"the codes are {', '.join(EXPLANATIONS)}"
-        raise UsageError(f"unknown finding `{code}`", hint=hint)
+        raise unknown_code(code)
     title, *paragraphs = explained(code)
     if is_terminal(sys.stdout):
         from shutil import get_terminal_size

@@ -99,8 +99,7 @@ def in_need(ill: int, count: int) -> str:
     """How many of the venvs that were looked at need attention."""
     if count == 1:
         return "1 venv checked: needs attention"
-    whom = f"all {count_of_venvs(count)}" if ill == count else f"{ill} of {count_of_venvs(count)}"
-    return f"{whom} {'needs' if ill == 1 else 'need'} attention"
+    return f"{ill} of {count_of_venvs(count)} {'needs' if ill == 1 else 'need'} attention"
 
 
 def shown_place(session: Session, path: str) -> str:

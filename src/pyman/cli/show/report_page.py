@@ -164,7 +164,7 @@ def _hosts(hosts: Sequence[Host]) -> str:
                 ),
             )
         )
-    head = ("Host", "User", "Venvs#", "Broken#", "Stale#", "Held back#", "No support#", "Room#", "Seen", "Upkeep")
+    head = ("Host", "User", "Venvs#", "Broken#", "Stale#", "Held back#", "No support#", "Size#", "Seen", "Upkeep")
     return _table("Hosts", "hosts", head, rows)
 
 
@@ -231,7 +231,7 @@ def _venvs(hosts: Sequence[Host], *, many: bool) -> str:
     rows.sort(key=lambda row: (row[0], row[1] not in STALE))
     head = (
         *(("Host",) if many else ()),
-        *("Venv", "Owner", "Made by", "Python", "Follows", "State", "Supported", "Room#"),
+        *("Venv", "Owner", "Made by", "Python", "Follows", "State", "Supported", "Size#"),
     )
     return _table("Venvs", "venvs", head, ((state, cells) for _, state, cells in rows), "state")
 

@@ -260,7 +260,7 @@ def explained(code: str) -> tuple[str, ...]:
         f"{code} ({SEVERITIES[code]})",
         told.meaning,
         f"Repair: {told.repair}",
-        f"If it stays: {told.otherwise.format(code=code)}",
+        f"If you do nothing: {told.otherwise.format(code=code)}",
     )
 
 
@@ -277,4 +277,4 @@ def reference() -> Iterator[str]:
         for paragraph in paragraphs:
             yield ""
             head, colon, rest = paragraph.partition(": ")
-            yield f"**{head}.** {rest}" if colon and head in ("Repair", "If it stays") else paragraph
+            yield f"**{head}.** {rest}" if colon and head in ("Repair", "If you do nothing") else paragraph

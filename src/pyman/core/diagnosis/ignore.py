@@ -32,12 +32,21 @@ class Acknowledgement:
         return finding.path == self.pattern or fnmatchcase(finding.path, self.pattern)
 
 
+def unknown_code(code: str) -> UsageError:
+    """What is said of a code that no finding has."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(code, SEVERITIES, 1)
+    hint = f"did you mean `{close[0]}`?" if close else f"the codes are {', '.join(SEVERITIES)}"
+    return UsageError(f"unknown finding `{code}`", hint=hint)
+
+
 def parse_acknowledgement(text: str, home: str) -> Acknowledgement:
     """Read `CODE` or `CODE PATH`, where the path may begin with `~`. Raises UsageError."""
     code, _, pattern = text.strip().partition(" ")
     pattern = pattern.strip()
     if code not in SEVERITIES:
-        raise UsageError(f"unknown finding `{code}`", hint="`pyman doctor` shows the codes of findings")
+        raise unknown_code(code)
     if pattern == "~" or pattern.startswith("~/"):
         pattern = home.rstrip("/") + pattern[1:]
     if pattern and not pattern.startswith("/"):

@@ -303,7 +303,7 @@ def _held_back(venv: VenvContext) -> Iterator[Finding]:
     if reason is None and lost:
         reason = names_missing(short_release(python), lost)
     now, newer = venv.facts.release, release_name(target.version, target.variant)
-    message = f"kept on {now} while {venv.alias} is {newer}: {reason or held[1] or 'no reason is given'}"
+    message = f"kept on {now} while {venv.alias} points at {newer}: {reason or held[1] or 'no reason is given'}"
     move = venv.move_to(target.version, target.prefix)
     if venv.context.unfit is None:
         yield venv.find("held-back", message, "tried again when the alias moves", move=move)
@@ -480,7 +480,7 @@ def _nested(venv: VenvContext) -> Iterator[Finding]:
     elif venv.other_architecture:
         yield venv.relink("nested", message)
     else:
-        yield venv.find("nested", message, f"relink to its base, {base.home}", RELINK)
+        yield venv.find("nested", message, f"relink to {venv.shown(base)}", RELINK)
 
 
 def _no_stdlib(venv: VenvContext) -> Iterator[Finding]:
@@ -534,9 +534,9 @@ def _behind(venv: VenvContext) -> Iterator[Finding]:
     reason = (venv.context.unfit or {}).get(facts.path) or venv.other_architecture
     move = venv.move_to(target.version, target.prefix)
     if reason:
-        yield venv.find("held-back", f"kept on {now} while {target.alias} is {newer}: {reason}", move=move)
+        yield venv.find("held-back", f"kept on {now} while {target.alias} points at {newer}: {reason}", move=move)
         return
-    message = f"linked directly to {now}, so it gets no patch releases; {target.alias} is {newer}"
+    message = f"linked directly to {now}, so it gets no patch releases; {target.alias} points at {newer}"
     yield venv.find("stale-patch", message, f"relink to {venv.shown(target)}", RELINK, move=move)
 
 

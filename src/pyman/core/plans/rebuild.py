@@ -117,7 +117,7 @@ def obstacles_of(plan: RebuildPlan) -> Refused | None:
     names = " ".join(one.normalized for one in obstacles if one.relaxable)
     hint = "put back what is missing, or uninstall these packages first"
     if names and all(one.relaxable for one in obstacles):
-        hint = f"`--allow-newer {names}` allows other versions of only these"
+        hint = f"`--allow-newer {names}` allows newer versions of {' and '.join(names.split())}"
     return Refused(
         f"{plan.facts.path} cannot be rebuilt with {python_name(plan.choice.release)}: {told}", hint=hint, code=BLOCKED
     )

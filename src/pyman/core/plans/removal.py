@@ -38,7 +38,7 @@ class Dependent:
     @property
     def description(self) -> str:
         """The reason as a line of a list."""
-        more = f" and does not fit the other release: {self.unfit}" if self.unfit else ""
+        more = f" and does not fit the release that it would move to: {self.unfit}" if self.unfit else ""
         down = f", and would go down to {self.goes_down_to}" if self.goes_down_to else ""
         return {
             "follows": f"{self.who} follows its alias{down}",

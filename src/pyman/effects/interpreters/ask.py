@@ -156,8 +156,7 @@ def _answer(
             hint = signing_hint(executable)
         raise BrokenRuntime(f"{executable} was killed by the signal {signal.strsignal(-status) or -status}", hint=hint)
     if status:
-        said = last or "it printed nothing"
-        raise BrokenRuntime(f"{executable} is not a working Python: it ended with status {status}: {said}", hint=hint)
+        raise BrokenRuntime(f"{executable} ended with status {status}: {last or 'it printed nothing'}", hint=hint)
     raise BrokenRuntime(f"{executable} does not answer as a Python interpreter does", hint=hint)
 
 

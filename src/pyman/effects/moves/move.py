@@ -221,7 +221,7 @@ def _swap(places: Places, transaction: Transaction, move: AliasMove) -> AliasMov
 
 
 def _running(move: AliasMove) -> tuple[Process, ...]:
-    """The processes that run through the alias: what they import afterwards comes from the new release."""
+    """The processes that run through the alias: what they import afterwards comes from another release."""
     if move.old is None or move.swap.alias == "3":
         return ()
     from pyman.effects.processes import processes_in
@@ -230,11 +230,11 @@ def _running(move: AliasMove) -> tuple[Process, ...]:
 
 
 def _name_processes(move: AliasMove, running: tuple[Process, ...], observer: Observer) -> None:
-    becomes = "comes from the new release" if move.swap.new is not None else "is no longer found"
+    after = f"it imports from {move.new.release}" if move.new is not None else "it no longer finds its standard library"
     for process in running:
         observer.noted(
             f"process {process.pid} ({process.command}) runs {move.old.release if move.old else ''} through"
-            f" {move.swap.alias}: what it imports from now on {becomes}"
+            f" {move.swap.alias}; after the move {after}"
         )
 
 

@@ -90,7 +90,8 @@ def install(
         blocking = () if is_network_failure(output) else blocking_packages(output, batch.names, batch.lines)
         if blocking:
             blocking += _further(installer, batch, python, blocking, environment, folder, temporary)
-        raise _failure(installer, status, output, blocking)
+        exact = tuple(name for name, line in zip(batch.names, batch.lines, strict=True) if "==" in line)
+        raise _failure(installer, status, output, blocking, exact)
     finally:
         _remove(temporary)
 
@@ -228,7 +229,10 @@ def _further(
     return found
 
 
-def _failure(installer: Installer, status: int, output: str, blocking: tuple[str, ...]) -> CannotInstall:
+def _failure(
+    installer: Installer, status: int, output: str, blocking: tuple[str, ...], exact: tuple[str, ...] = ()
+) -> CannotInstall:
+    """What to say of an installer that failed; `exact` are those of which one version alone was allowed."""
     if status < 0:
         return CannotInstall(f"{installer} was killed by signal {-status}", hint="run the same command again")
     reason = failure_reason(output)
@@ -238,13 +242,13 @@ def _failure(installer: Installer, status: int, output: str, blocking: tuple[str
             hint="check whether the index in its settings can be reached, then run the same command again",
             code=NetworkError.code,
         )
+    relaxable = [name for name in blocking if name in exact]
+    hint = "put back what is missing, or uninstall these packages first"
+    if relaxable:
+        hint = f"`--allow-newer {' '.join(relaxable)}` allows newer versions of {' and '.join(relaxable)}"
     if not blocking:
         return CannotInstall(f"{installer} failed: {reason}", hint="run the same command again with `-v` to see it all")
-    return CannotInstall(
-        f"{installer} cannot install {', '.join(blocking)}: {reason}",
-        hint=f"run it again with `--allow-newer {' '.join(blocking)}` to allow other versions of only these",
-        packages=blocking,
-    )
+    return CannotInstall(f"{installer} cannot install {', '.join(blocking)}: {reason}", hint=hint, packages=blocking)
 
 
 def _remove(temporary: str) -> None:
