@@ -184,6 +184,17 @@ def test_a_misfit_of_somebody_else_stops_nothing(user):
     assert version_of(misfit) == NEW
 
 
+def test_follow_says_why_a_venv_was_held_back(user):
+    misfit = make_venv(user, "pyman", "misfit")
+    add_package(misfit, "picky", requires_python=f"<{NEW}")
+    user.json("upgrade")
+    venv = str(misfit)
+    told = user.pyman("follow", venv).out
+    assert f"({OLD} -> {NEW})" in told
+    assert f"\n  it was held back: picky 1.0 requires Python <{NEW}\n" in told
+    assert "held back" not in user.pyman("follow", venv).out
+
+
 def test_without_the_check_everyone_goes_along_but_who_was_held_back_before(user):
     early, late = make_venv(user, "pyman", "early"), make_venv(user, "venv", "late")
     add_package(early, "picky", requires_python=f"<{NEW}")

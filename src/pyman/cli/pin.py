@@ -94,6 +94,9 @@ def follow(session: Session, venv: _VENV = None, yes: _YES = False) -> Answer:
     done = session.shown("follows", "would follow")
     line = f"{facts.path} {done} {alias}, now {runtime.release}{shown_move(session, facts, target)}"
     reason, told = _of_move(Reasons(session), facts, target)
+    held_back = facts.settings.held_back
+    if held_back is not None and held_back[1]:
+        told = [*told, f"it was held back: {held_back[1]}"]
     data = {"changed": [facts.path] if changes else [], **known_fixes(reason)}
     return Answer(data, (line, *(f"  {each}" for each in told), *lost))
 
