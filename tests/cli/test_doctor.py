@@ -30,7 +30,7 @@ TABLE = {
     "dangling": ("error", THROUGH, "fixed"),
     "dangling-other-minor": ("error", "install 3.12 and relink to it", "open"),
     "mixed": ("error", THROUGH, "fixed"),
-    "nested": ("warning", THROUGH, "fixed"),
+    "nested": ("warning", "relink to its base", "fixed"),
     "no-stdlib": ("error", THROUGH, "fixed"),
     "copied-binary": ("warning", "refresh the copy", "fixed"),
     "incompatible": ("error", f"hold it back on {OLD}", "fixed"),

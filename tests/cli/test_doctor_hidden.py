@@ -19,8 +19,8 @@ from pyman.effects.venvs import scripts_and_modules
 from pyman.__main__ import main
 
 hidden = set(map(int, sys.argv.pop(1).split(",")))
-contents.sys = types.SimpleNamespace(platform="darwin")
-contents._flags = lambda path: 0x8000 * (contents.os.lstat(path).st_ino in hidden)
+scripts_and_modules.sys = types.SimpleNamespace(platform="darwin")
+scripts_and_modules._flags = lambda path: 0x8000 * (scripts_and_modules.os.lstat(path).st_ino in hidden)
 sys.exit(main())
 """
 

@@ -289,7 +289,7 @@ INTERPRETER_RULES = {
     ),
     "a venv of a venv": (
         {"outer": "/outer", "base_home": "/usr/bin"},
-        ("nested", "home is in another venv, /outer", "relink to 3.13 at /usr, which is 3.13.15", "relink"),
+        ("nested", "home is in another venv, /outer; its base is /usr/bin", "relink to its base", "relink"),
     ),
     "a venv of a venv without a base": ({"outer": "/outer"}, ("nested", "home is in another venv, /outer", None, "")),
     "no standard library, and the alias leads there": (

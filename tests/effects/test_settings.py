@@ -50,7 +50,7 @@ def test_no_file_is_no_settings(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [("mirror = 3\n", "`mirror` must be a string"), ("folders = 'x'\n", "`folders`"), ("folders = [1]\n", "`folders`"),
-     ("miror = 'x'\n", "no setting `miror`"), ("link-mode = 'hard'\n", "`auto` or `copy`"), ("link-mode = [1]\n", ""),
+     ("miror = 'x'\n", "unknown setting `miror`"), ("link-mode = 'hard'\n", "`auto` or `copy`"), ("link-mode = [1]\n", ""),
      ("mirror =\n", "line 1"), ("\0", ""), ("x = " + "[" * 5000, "")],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_the_file(tmp_path, text, says):

@@ -480,7 +480,7 @@ def _nested(venv: VenvContext) -> Iterator[Finding]:
     elif venv.other_architecture:
         yield venv.relink("nested", message)
     else:
-        yield venv.find("nested", message, f"relink to {venv.shown(base)}", RELINK)
+        yield venv.find("nested", f"{message}; its base is {base.home}", "relink to its base", RELINK)
 
 
 def _no_stdlib(venv: VenvContext) -> Iterator[Finding]:
