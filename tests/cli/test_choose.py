@@ -363,6 +363,31 @@ def test_use_writes_through_a_link(here):
     assert os.readlink(here.path / ".python-version") == "versions"
 
 
+@pytest.mark.parametrize(
+    ("target", "content"),
+    [
+        ("../../home/.bashrc", "export A=1\n"),
+        ("../../home/version", "3.13\n"),  # whatever it says: it is outside of the project
+        ("run.sh", "#!/bin/sh\nexec true\n"),
+        ("pyproject.toml", "[project]\n"),
+        ("empty", ""),
+    ],
+)
+def test_use_never_writes_what_a_clone_only_links_to(here, target, content):
+    project = here.path / "clone"
+    (project / ".git").mkdir(parents=True)
+    place = project / target.replace("../../home", str(here.home.path))
+    place.write_text(content)
+    os.symlink(place, project / ".python-version")
+    for words in (("use", MINOR), ("local", MINOR), ("use", MINOR, "--dry-run")):
+        refused = here.pyman(*words, "--json", cwd=project, status=1).json["error"]
+        assert (refused["code"], refused["message"]) == (
+            "leads-elsewhere",
+            f"{project}/.python-version is a link to {place}",
+        )
+    assert place.read_text() == content
+
+
 def test_use_writes_what_every_tool_reads(here):
     answer = here.pyman("use", MINOR)
     assert (here.path / ".python-version").read_text() == f"{MINOR}\n"

@@ -16,11 +16,12 @@ from pyman.core.choice import choose
 from pyman.core.request import how_to_get, parse_request
 from pyman.core.version_files import NAME, parse_version_file
 from pyman.core.version_source import DEFAULT
-from pyman.effects.files import read_bytes, replace_file
+from pyman.effects.files import read_bytes, read_own_text, replace_file
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.moves.move import set_default
 from pyman.effects.places import cannot_write
-from pyman.errors import BadRequest, NotFound, Refused, UsageError
+from pyman.effects.project_files import project_of
+from pyman.errors import LEADS_ELSEWHERE, BadRequest, NotFound, Refused, UsageError
 
 _REQUESTS = Annotated[
     list[str] | None,
@@ -124,10 +125,11 @@ def _use_here(session: Session, requests: list[str]) -> Answer:
     if os.path.lexists(path) and not os.path.isfile(path):
         raise Refused(f"{path} is not a regular file", hint="remove it, then run the same command again")
     content = ("\n".join(requests) + "\n").encode()
-    before = _content(path)
+    place = _behind_link(session, path)
+    before = _content(place)
     changes = before != content
     if changes and not session.dry_run:
-        _write(path, content)
+        _write(place, content)
     line = f"{session.shown('wrote', 'would write')} {' '.join(requests)} to {path}"
     notes = (*_lost(before or b""), *_missing(session, requests))
     return Answer({"changed": [path] if changes else []}, (line,), notes=notes)
@@ -151,11 +153,34 @@ def _content(path: str) -> bytes | None:
         return None
 
 
+def _behind_link(session: Session, path: str) -> str:
+    """The file to write: where the version file is a link, the one that the user keeps their choice in.
+
+    A cloned project may bring a link to any file. Raises Refused where it leads out of the project, or to a file that
+    is another user's or chooses no Python.
+    """
+    place = os.path.realpath(path)
+    if not os.path.islink(path):
+        return place
+    project = project_of(os.path.realpath(session.cwd), session.places.home)
+    if place.startswith(project.rstrip("/") + "/") and _is_own_choice(place):
+        return place
+    raise Refused(f"{path} is a link to {place}", hint="remove the link, or edit that file", code=LEADS_ELSEWHERE)
+
+
+def _is_own_choice(place: str) -> bool:
+    """True for a regular file of this user's that chooses a Python, and does nothing else."""
+    try:
+        requests = [parse_request(one.text) for one in parse_version_file(read_own_text(place), NAME)]
+    except (OSError, BadRequest):
+        return False
+    return bool(requests) and os.stat(place).st_uid == os.geteuid()
+
+
 def _write(path: str, content: bytes) -> None:
     try:
-        # Where the file is a link, what it leads to is what the user keeps there.
         with DeferredSignals():
-            replace_file(os.path.realpath(path), content)
+            replace_file(path, content)
             committed()
     except OSError as error:
         raise cannot_write(path, error) from error
