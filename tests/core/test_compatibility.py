@@ -158,6 +158,12 @@ def test_symbols_that_nobody_could_read_are_no_reason(old, new):
         {"requires_dist": ['backport; python_full_version ~= "not a version" and (python_full_version > "3.13.9"']},
         {"requires_dist": ["x" * 100_000]},
         {"requires_dist": ["\udcff; \0"]},
+        # A name that no environment has, and those that only a lock file has.
+        {"requires_dist": ['bar; "x" == "y"']},
+        {"requires_dist": ['bar; "x" in extras']},
+        {"requires_dist": ['bar; "x" in dependency_groups']},
+        # More digits than `int` takes.
+        {"requires_python": "<" + "9" * 5000},
     ],
 )
 def test_what_cannot_be_understood_is_told_and_is_no_reason(bad):
@@ -350,7 +356,7 @@ def test_what_begins_to_be_required():
         ([], [dist("a", requires_dist=["b>=2"]), dist("b")], {"system_site_packages": True}, ("a 1.0 needs b>=2, and 1.0 is installed",)),
         # Nobody knows which extras were asked for, and what does not apply is not needed.
         ([], [dist("a", requires_dist=['b; extra == "x"', 'c; python_version < "3"'])], {}, ()),
-        ([], [dist("a", requires_dist=["b >< 2", "=="])], {}, ()),
+        ([], [dist("a", requires_dist=["b >< 2", "==", 'b; "x" == "y"', 'b; "x" in dependency_groups'])], {}, ()),
     ],
 )  # fmt: skip
 def test_what_a_new_venv_lacks_that_the_old_one_had(before, after, named, broken):

@@ -401,6 +401,10 @@ def rebuild_plan(*packages, missing=frozenset(), **named):
     )
 
 
+def test_what_nobody_understands_is_left_to_the_installer():
+    assert obstacles_of(rebuild_plan(package("a", python="<" + "9" * 5000), package("b", python="three"))) is None
+
+
 def test_what_prevents_a_rebuild():
     assert obstacles_of(rebuild_plan(package("a"))) is None
     newer = obstacles_of(rebuild_plan(package("a", python=">=3.12"), package("b", python=">=3.12")))

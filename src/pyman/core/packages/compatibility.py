@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
     Parsed = TypeVar("Parsed")
 
+NOT_UNDERSTOOD = (ValueError, LookupError, TypeError, RecursionError)
+"""What the packaging library raises for markers, specifiers and versions that nobody can make sense of.
+
+Metadata is anybody's text. The library's own errors are of two families (a name that no environment has is a KeyError),
+and `int` refuses thousands of digits.
+"""
+
 
 @record
 class Release:
@@ -221,7 +228,7 @@ class Move:
             fits_old, fits_new = (
                 wanted.contains(_numbers(one.version), prereleases=True) for one in (self.old, self.new)
             )
-        except (ValueError, RecursionError):
+        except NOT_UNDERSTOOD:
             answer = "", f"`Requires-Python: {_shown(text)}` cannot be understood"
         else:
             answer = (f"requires Python {text}" if fits_old and not fits_new else ""), ""
@@ -255,7 +262,7 @@ class Move:
             if requirement.marker is None:
                 return None, ""
             applied, applies = (requirement.marker.evaluate(dict(one.markers)) for one in (self.old, self.new))
-        except (ValueError, RecursionError):
+        except NOT_UNDERSTOOD:
             return None, f"`Requires-Dist: {_shown(line)}` cannot be understood"
         return (requirement if applies and not applied else None), ""
 
@@ -269,7 +276,7 @@ class Move:
         try:
             if requirement.specifier.contains(DistributionVersion(there.version), prereleases=True):
                 return "", ""
-        except ValueError:
+        except NOT_UNDERSTOOD:
             return "", f"`{_shown(there.version)}` is not a version of {requirement.name} that can be compared"
         return f"needs {wanted} on {self.new.shown}, and {there.version} is installed", ""
 
@@ -376,8 +383,7 @@ def _lack(line: str, name: str, there: Mapping[str, Distribution], markers: Mapp
     """Say what is lacking; empty where nothing is, the line does not apply, or nobody understands it."""
     if len(line) > LONGEST_LINE or "extra" in line.partition(";")[2]:
         return ""  # It is unknown which extras were asked for.
-    from packaging.requirements import InvalidRequirement, Requirement
-    from packaging.version import InvalidVersion
+    from packaging.requirements import Requirement
 
     try:
         requirement = Requirement(line)
@@ -388,7 +394,7 @@ def _lack(line: str, name: str, there: Mapping[str, Distribution], markers: Mapp
             return f"{_requirement_text(requirement)}, which is not installed"
         if requirement.specifier.contains(found.version, prereleases=True):
             return ""
-    except (InvalidRequirement, InvalidVersion, ValueError, RecursionError):
+    except NOT_UNDERSTOOD:
         return ""
     return f"{_requirement_text(requirement)}, and {found.version} is installed"
 

@@ -7,7 +7,7 @@ from posixpath import join
 from pyman.core.choice import Choice, pinned
 from pyman.core.escape import as_word
 from pyman.core.immutable import record, replace
-from pyman.core.packages.compatibility import Move, Release
+from pyman.core.packages.compatibility import NOT_UNDERSTOOD, Move, Release
 from pyman.core.packages.installer import Batch, Installer, local_source, needs_network, requirement_line
 from pyman.core.packages.package import Package, normalize_name, own_packages
 from pyman.core.relink import pinned_release, wanted_alias
@@ -429,12 +429,12 @@ def _obstacle(package: Package, new: Version, missing: frozenset[str], *, offlin
 
 
 def _admits(specifier: str, version: Version) -> bool:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     try:
         numbers = f"{version.major}.{version.minor}.{version.patch}"
         return bool(SpecifierSet(specifier).contains(numbers, prereleases=True))
-    except InvalidSpecifier:
+    except NOT_UNDERSTOOD:
         return True  # the installer knows what to make of it
 
 
