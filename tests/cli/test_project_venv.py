@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -148,7 +149,11 @@ def test_parts_that_are_links_are_not_looked_behind(project, tmp_path):
     [
         ((), False),
         ((".lock", "CACHEDIR.TAG", "pip-selfcheck.json", "__pycache__/x.pyc"), False),  # of tools
-        (("bin/mine", "share/mine", f"{SITE}/mine.py"), False),  # below the top
+        (("bin/mine", "share/jupyter/kernels/k/kernel.json", f"{SITE}/mine.py"), False),  # put into the venv later
+        (("share/mine",), True),
+        (("doc/a/b.tex",), True),
+        (("lib/mod.c",), True),
+        (("include/x.h", "man/man1/x.1"), True),
         ((".pyvenv.cfg.pyman-999999999-0011aabb", ".pyman-unfinished"), False),  # pyman's own litter
         (("src/spam/.git/HEAD",), True),  # checked out by pip, and perhaps worked on
         ((".pyman-old-1-abcdef/pyvenv.cfg",), True),  # what no journal tells of
@@ -164,6 +169,26 @@ def test_what_is_taken_for_a_venv_alone(words, names, refused, user):
     user.pyman(*words, status=1 if refused else 0)
     for name in names if refused else ():
         assert (user.project / "v" / name).exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("venv", "v", "--clear", "--without-pip"), ("venvs", "--remove", "v")],
+    ids=" ".join,
+)
+def test_a_prefix_that_was_there_before_the_venv_is_kept(words, user):
+    """`python -m venv ~/opt`: nothing at its top tells that other programs live there."""
+    names = ("bin/tool", "lib/libtool.so.1", "doc/thesis.tex", "etc/tool.conf", "share/man/man1/tool.1")
+    write(user.project / "v", *names)
+    time.sleep(2.1)  # as coarse as times of files may be
+    user.run(user.runtimes / f"{MINOR}/bin/python{MINOR}", "-B", "-m", "venv", "--without-pip", user.project / "v")
+    told = user.pyman(*words, status=1)
+    assert "bin/tool" in told.err + told.out
+    for name in names:
+        assert (user.project / "v" / name).exists()
+    if words[:2] == ("venvs", "--remove"):
+        user.pyman(*words, "--yes")
+        assert files(user.project / "v") == sorted(names)
 
 
 def test_notes_of_tools_are_told_from_files_of_projects(user):

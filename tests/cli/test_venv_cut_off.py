@@ -177,7 +177,7 @@ def test_ended_while_packages_are_installed(number, clear, user, slow_uv):
     before = user.tree(user.project)
     process = start(user, "venv", "-r", "r.txt", *(["--clear"] if clear else []), PATH=path)
     helper = int(pipe.read_text())
-    assert (venv / "lib/half-made").exists()
+    assert list(venv.glob("lib/python3*/half-made"))
     busy = user.pyman("venv", status=1)
     assert "another process is creating" in busy.err
     process.send_signal(number)
@@ -190,7 +190,7 @@ def test_ended_while_packages_are_installed(number, clear, user, slow_uv):
             check_works(user, venv, OLD)
         else:
             assert "its installation was interrupted" in again.err
-            assert (venv / "lib/half-made").exists()
+            assert list(venv.glob("lib/python3*/half-made"))
             user.pyman("venvs", "--remove", venv)
     else:
         assert process.returncode == 128 + number
@@ -396,13 +396,13 @@ def test_what_an_image_cannot_rename_is_copied(words, user):
     for name in ("image", "upper", "work", "here"):
         (user.project / name).mkdir()
     user.pyman("venv", "image/v", "--without-pip")
-    (user.project / "image/v/share").mkdir()
-    (user.project / "image/v/share/notes.txt").write_text("mine")
+    (user.project / "image/v/share/jupyter").mkdir(parents=True)
+    (user.project / "image/v/share/jupyter/notes.txt").write_text("mine")
     layers = f"lowerdir={user.project}/image,upperdir={user.project}/upper,workdir={user.project}/work"
     with mounted(user.project / "here", "-t", "overlay", "-o", layers, "overlay") as here:
         user.pyman(*words, cwd=here)
         assert os.path.exists(here / "v/bin/python") == ("--remove" not in words)
-        assert os.path.exists(here / "v/share/notes.txt") == ("rebuild" in words)
+        assert os.path.exists(here / "v/share/jupyter/notes.txt") == ("rebuild" in words)
         assert sorted(os.listdir(here)) == ([] if "--remove" in words else ["v"])
     assert litter(user) == []
 

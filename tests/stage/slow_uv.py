@@ -12,7 +12,8 @@ def write_slow_uv(folder: Path) -> tuple[str, Path]:
     programs.mkdir()
     os.mkfifo(pipe)
     (programs / "uv").write_text(
-        f"#!/bin/sh\ntouch \"${{4%/bin/python}}/lib/half-made\"\necho $$ >'{pipe}'\nexec sleep 1000\n"
+        '#!/bin/sh\nfor folder in "${4%/bin/python}"/lib/python3*; do touch "$folder/half-made"; done\n'
+        f"echo $$ >'{pipe}'\nexec sleep 1000\n"
     )
     (programs / "uv").chmod(0o755)
     return f"{programs}:/usr/bin:/bin", pipe

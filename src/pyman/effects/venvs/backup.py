@@ -26,7 +26,7 @@ from pyman.effects.venvs.recovery import (
     shown,
     take_parts,
 )
-from pyman.effects.venvs.user_files import own_entries, user_files_in
+from pyman.effects.venvs.user_files import others_in_shared_folders, own_entries, user_files_in
 from pyman.errors import HOME, MOUNT, NOT_YOURS, OTHER_FILES, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
@@ -202,7 +202,8 @@ def parts_to_remove(venv: str, command: str, *, yes: bool) -> tuple[str, ...]:
     `command` removes it, for the hint. Raises Refused without `yes` where there is something else.
     """
     try:
-        user_files = user_files_in(venv)
+        refuse_mounts_below(venv)
+        user_files = user_files_in(venv) or others_in_shared_folders(venv)
         if user_files and yes:
             return own_entries(venv)
     except OSError as error:

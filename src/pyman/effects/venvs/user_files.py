@@ -130,6 +130,53 @@ def own_entries(venv: str) -> tuple[str, ...]:
     return tuple(sorted((*own, *(path for path in others if _is_unchanged(venv, path, recorded)))))
 
 
+def others_in_shared_folders(venv: str) -> tuple[str, ...]:
+    """Files in `bin`, `lib`, `share` and the like that nobody knows to be the venv's, relative to it, sorted.
+
+    Such a folder may have been there before the venv (`python -m venv ~/opt`). In `bin` people and tools put scripts
+    into their venvs, so only what is older than the venv counts there. Raises OSError.
+    """
+    born = _made_at(venv)
+    others = [
+        f"bin/{name}"
+        for name in names_in(os.path.join(venv, "bin"))
+        if not is_born_with(name) and os.lstat(os.path.join(venv, "bin", name)).st_ctime_ns < born
+    ]
+    for folder in ("lib", *DATA_FOLDERS):
+        for name in names_in(os.path.join(venv, folder)):
+            path = f"{folder}/{name}"
+            if not (is_runtime_folder(name) and folder in ("lib", "include")) and path not in _OF_JUPYTER:
+                others += _files_below(venv, path)
+    recorded = _recorded(venv) if others else {}
+    return tuple(sorted(path for path in others if not _is_unchanged(venv, path, recorded)))
+
+
+_OF_JUPYTER = ("share/jupyter", "etc/jupyter")
+"""Kernels and settings that Jupyter's tools put into a venv, and no package records."""
+
+
+def _made_at(venv: str) -> int:
+    """About when a venv was made: the oldest of the folders in it that nothing touches afterwards, in nanoseconds."""
+    names = (os.path.join("lib", name) for name in names_in(os.path.join(venv, "lib")) if is_runtime_folder(name))
+    times = [os.lstat(os.path.join(venv, name)).st_ctime_ns for name in (*names, "pyvenv.cfg")]
+    return min(times) - _ROUGHLY
+
+
+_ROUGHLY = 2_000_000_000
+"""Nanoseconds. Times of a file system may be as coarse as that."""
+
+
+def _files_below(venv: str, path: str) -> Iterator[str]:
+    """All files and links at or below a path, relative to the venv; bytecode is nobody's."""
+    if not is_folder(os.path.join(venv, path)):
+        yield path
+        return
+    for above, folders, files in walk(os.path.join(venv, path)):
+        links = [one for one in folders if not is_folder(os.path.join(above, one))]
+        if not above.endswith("/__pycache__"):
+            yield from (os.path.relpath(os.path.join(above, name), venv) for name in (*files, *links))
+
+
 _PARTS = (
     ("bin", is_born_with),
     ("lib", is_runtime_folder),
