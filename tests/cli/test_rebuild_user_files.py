@@ -26,6 +26,18 @@ def contents(venv, names):
     return found
 
 
+def test_what_record_only_lists_stays(bench):
+    """A wheel may list, without a hash, files that it does not contain and that the user has made since."""
+    venv = bench.venv("spam==1.0")
+    names = ("etc/my.conf", f"{SITE}/mydata.txt", "bin/run.sh", "share/d.csv")
+    for name in names:
+        write(f"{venv}/{name}", "mine")
+    with (venv / SITE / "spam-1.0.dist-info/RECORD").open("a") as record:
+        record.writelines(f"{os.path.relpath(venv / name, venv / SITE)},,\n" for name in names)
+    bench.home.pyman("rebuild", venv, "--yes")
+    assert contents(venv, names) == dict.fromkeys(names, "mine")
+
+
 def test_all_that_no_package_put_there_stays(bench):
     venv = bench.venv("spam==1.0", "eggs==1.0")
     files = {

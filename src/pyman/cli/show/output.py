@@ -277,7 +277,7 @@ class _Bars(_Lines):
                 self._progress = _make_progress()
                 self._progress.start()
             if task not in self._tasks:
-                self._tasks[task] = self._progress.add_task(task, total=total)
+                self._tasks[task] = self._progress.add_task(visible(task), total=total)
 
     def advanced(self, task: str, amount: int) -> None:
         with self._lock:

@@ -22,7 +22,7 @@ from pyman.core.user_files import (
 )
 from pyman.effects.copying import RUNS_AS_OWNER, copy_content, open_source
 from pyman.effects.files import NotReadable, is_folder, names_in, read_bytes, replace_file
-from pyman.effects.packages.dist_info import installed_paths, read_packages, top_levels
+from pyman.effects.packages.dist_info import installed_paths, read_packages, record_rows, top_levels
 from pyman.effects.venvs.new_venv import activation_scripts
 from pyman.effects.venvs.own_folders import within_own
 from pyman.effects.venvs.user_files import walk
@@ -180,12 +180,32 @@ def _owned(backup: str, venv: str, library: str, packages: Iterable[Package]) ->
     site_packages = os.path.join(backup, library)
     for package in packages:
         yield from (f"bin/{name}" for name in package.scripts)
-        listed = installed_paths(site_packages, package)
+        listed = _installed(site_packages, package)
         if listed is None:
             # Its files are put there again with it, but for what was compiled for the old Python.
             yield from _compiled(site_packages, library, package)
             continue
         yield from (path for one in listed if (path := inside(venv, library, one)) is not None)
+
+
+def _installed(site_packages: str, package: Package) -> tuple[str, ...] | None:
+    """The paths that a package installed, as RECORD has them; None where nothing tells.
+
+    A row without a hash proves nothing: wheels may list files that they do not contain, which the user has made since.
+    Installers leave it out for bytecode, and for what they write into `.dist-info`. Of anything else without one what
+    the package has is there again once it is installed again.
+    """
+    if package.folder.endswith(".egg-info"):
+        return installed_paths(site_packages, package)
+    try:
+        rows = record_rows(site_packages, package)
+    except OSError:
+        return None
+    return tuple(
+        path
+        for path, hash_ in rows
+        if hash_ or path.startswith(f"{package.folder}/") or path.endswith(".pyc") or is_compiled(path)
+    )
 
 
 def _compiled(site_packages: str, library: str, package: Package) -> Iterator[str]:
