@@ -306,7 +306,9 @@ def test_what_is_no_venv(place):
         assert read_venv(f"{place}/{path}") is None
 
 
-@pytest.mark.parametrize("kind", ["fifo", "folder", "huge", "random", "empty", "loop", "unreadable"])
+@pytest.mark.parametrize(
+    "kind", ["fifo", "folder", "huge", "random", "carriage returns", "empty", "loop", "unreadable"]
+)
 def test_a_strange_pyvenv_cfg_is_a_problem_and_nothing_else(place, kind):
     venv = make_venv(f"{place}/v", f"{place}/runtimes/3.13/bin/python3.13")
     path = f"{venv}/pyvenv.cfg"
@@ -320,6 +322,8 @@ def test_a_strange_pyvenv_cfg_is_a_problem_and_nothing_else(place, kind):
         os.truncate(path, 1 << 30)
     elif kind == "random":
         write(path, bytes(range(256)) * 8)
+    elif kind == "carriage returns":  # What one reader takes for many lines is one for another.
+        write(path, f"home = {place}/runtimes/3.13/bin\rinclude-system-site-packages = false\r")
     elif kind == "empty":
         write(path)
     elif kind == "loop":

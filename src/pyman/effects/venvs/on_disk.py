@@ -175,6 +175,9 @@ class _Reading:
             self.problems.append(Problem(path, "it contains no settings"))
         elif not _is_utf8(content):
             self.problems.append(Problem(path, "it is not UTF-8 text, and no Python starts with it"))
+        elif b"\r" in content.replace(b"\r\n", b""):
+            # Readers differ: some take a lone carriage return for the end of a line.
+            self.problems.append(Problem(path, "it contains a carriage return without a line feed"))
         return parse_pyvenv_cfg(content.decode("utf-8", "surrogateescape"))
 
     def read_entries(self) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
