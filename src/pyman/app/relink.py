@@ -50,10 +50,11 @@ def relink(session: Session, facts: VenvFacts, options: RebuildOptions) -> tuple
     count = _count(facts)
     target = _other_target(session, facts, options) if options.python is not None else None
     if session.dry_run:
-        told = [finding.repair for finding in wanted if finding.repair] or ["nothing is wrong with it"]
+        told = [finding.repair for finding in wanted if finding.repair]
         if target is not None:
             told = [f"link it to {target[0].home}"]
-        line = f"{shown}: {'; '.join(told)}; `--yes` recreates it anyway"
+        needs = f"needs no rebuild; the repair would be: {'; '.join(told)}" if told else "nothing is wrong with it"
+        line = f"{shown}: {needs}; `--yes` recreates it anyway"
         status: RelinkStatus = "planned" if wanted or target is not None else "unchanged"
         return relinked_data(facts, facts, count, status), line
     if target is not None:

@@ -150,7 +150,8 @@ def _notes_of_unknown_minors(seen: Examination) -> list[str]:
     ]
     if not tied:
         return []
-    names = " or ".join(python_name(alias) for alias in sorted(set(tied)))
+    *first, last = sorted(set(tied), key=lambda alias: (len(alias), alias))
+    names = f"{', '.join(map(python_name, first))} or {python_name(last)}" if first else python_name(last)
     told = (
         f"{count_of_venvs(len(tied))} {'gets' if len(tied) == 1 else 'get'} no patch releases, and pyman has no {names}"
     )
