@@ -184,6 +184,45 @@ def test_members_that_do_not_go_together(members):
             made.place(member)
 
 
+WHY = {
+    "what it is": ([Member("python/a", "a device")], "has the member 'python/a', which is a device"),
+    "content": ([Member("python/a", "link", 5, target="b")], "has the link 'python/a' with content"),
+    "twice": ([file("python/a"), file("python/a")], "has the member 'python/a' twice"),
+    "no top folder": ([link("python", "elsewhere")], "has no folder python, but a link"),
+    "below a file": ([file("python/a"), file("python/a/x")], "has the member 'python/a/x' below a file"),
+    "below a link": ([link("python/a", "b"), file("python/a/x")], "has the member 'python/a/x' below a link"),
+    "too much": ([file("python/a", 1 << 40)], f"contains more than {2 << 30} bytes"),
+    "absolute": ([file("/etc/passwd")], "has the member '/etc/passwd', whose name is absolute"),
+    "goes up": ([file("python/../x")], "has the member 'python/../x', whose name contains `..`"),
+    "beside the top": ([file("other/x")], "has the member 'other/x', which is not below python/"),
+    "empty part": ([file("python//x")], "has the member 'python//x', whose name has an empty component"),
+    "long": ([file("python/" + "x" * 256)], f"has the member 'python/{'x' * 193}...', whose name is too long"),
+    "control": ([file("python/\x1b[31m")], r"has the member 'python/\x1b[31m', whose name is not plain text"),
+    "no file": ([hard_link("python/b", "python/a")],
+                "has the hard link 'python/b' to 'python/a', which is not an earlier file"),
+    "hard link to outside": ([hard_link("python/b", "/etc/passwd")],
+                             "has the hard link 'python/b' to '/etc/passwd', whose name is absolute"),
+    "hard link beside the top": ([hard_link("python/b", "a")],
+                                 "has the hard link 'python/b' to 'a', which is not below python/"),
+    "link to nothing": ([link("python/a", "")], "has the link 'python/a' to '', which is empty"),
+    "link to outside": ([link("python/a", "/etc")], "has the link 'python/a' to '/etc', which is absolute"),
+    "link upward": ([link("python/a", "..")], "has the link 'python/a' to '..', which leaves the archive"),
+    "link through a folder": ([link("python/a", "b/../c")],
+                              "has the link 'python/a' to 'b/../c', which contains `..` after a folder"),
+    "link to a control": ([link("python/a", "b\n")],
+                          r"has the link 'python/a' to 'b\n', whose name is not plain text"),
+    "link too long": ([link("python/a", "x" * 256)],
+                      f"has the link 'python/a' to '{'x' * 200}...', whose name is too long"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "why"), WHY.values(), ids=WHY.keys())
+def test_a_refusal_says_which_member_it_is_about_and_why(members, why):
+    with pytest.raises(Unacceptable) as refused:
+        tree(*members)
+    assert str(refused.value) == why
+
+
 class TestLimits:
     def test_the_sizes_are_added_up(self):
         made = tree(file("python/a", 60), limits=Limits(size=100))
