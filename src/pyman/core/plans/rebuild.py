@@ -244,14 +244,14 @@ def _alias_of(release: str) -> str | None:
     parsed = _parsed(release)
     if parsed is None or not parsed.pins:
         return None
-    return replace(parsed, numbers=parsed.numbers[:2], prerelease="", own="").alias
+    return replace(parsed, numbers=parsed.numbers[:2], own="").alias
 
 
 def means_same_minor(facts: VenvFacts, asked: str) -> bool:
     """True for words that name the minor and variant that the venv has, or admit the release that it runs."""
     request = parse_request(asked)
     if request.kind == "release" and len(request.numbers) > 1:
-        return replace(request, numbers=request.numbers[:2], prerelease="", own="").alias == wanted_alias(facts)
+        return replace(request, numbers=request.numbers[:2], own="").alias == wanted_alias(facts)
     running = facts.running
     return running is not None and running.version is not None and request.admits(running.version, running.variant)
 
