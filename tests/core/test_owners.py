@@ -169,6 +169,16 @@ patch = "3.13.5"  # by poetry
     assert rewritten("/c/envs.toml", envs, "/c/none-AbCd1_-2-py3.13", base) == envs
 
 
+@pytest.mark.parametrize(("name", "indent"), [("pipx_metadata.json", 4), (".tox-info.json", 2)])
+def test_a_file_looks_as_its_owner_writes_it(name, indent):
+    """pipx sorts, tox does not."""
+    python = {"version_info": [3, 13, 5, "final", 0], "executable": "/usr/bin/python3.13"}
+    before = {"python_version": "Python 3.13.5", "Python": python, "ToxEnv": {"name": "py313"}}
+    after = rewritten(f"/v/{name}", json.dumps(before), "/v", MOVED)
+    assert after == json.dumps(json.loads(after), indent=indent, sort_keys=name.startswith("pipx"))
+    assert next(iter(json.loads(after))) == ("Python" if name.startswith("pipx") else "python_version")
+
+
 @pytest.mark.parametrize("name", ["pipx_metadata.json", ".tox-info.json", "uv-receipt.toml", "envs.toml"])
 @pytest.mark.parametrize(
     "content",

@@ -24,7 +24,7 @@ from pyman.core.record import replace
 from pyman.core.request import best_of, parse_request
 from pyman.core.store import with_runtime
 from pyman.core.version import parse_version
-from pyman.errors import UNVERIFIED, NetworkError, NotFound, PymanError, UsageError
+from pyman.errors import UNSUPPORTED, UNVERIFIED, NetworkError, NotFound, PymanError, UsageError
 from stage.stores import builds, runtime, store
 
 BUILDS = (
@@ -62,6 +62,8 @@ DECISIONS = [
     (("3.13.15!",), "3.13", "fetch 3.13.15 for 3.13.15"),
     # a newer build of the same release is as good
     (("3.13.15+20261101",), "3.13.15", "keep 3.13.15+20261101"),
+    # of several builds of one release the newest is meant
+    (("3.13.15", "3.13.15+20261101", "3.13.15+20261002"), "3.13", "keep 3.13.15+20261101"),
     (("3.14.2",), "3.14t", "fetch 3.14.2t"),
     ((), "3.10", "no"),
     ((), "3.13.99", "no"),
@@ -82,7 +84,10 @@ def told(decision):
 
 @pytest.mark.parametrize(("installed", "text", "what"), DECISIONS, ids=str)
 def test_decisions(installed, text, what):
-    assert told(decide(parse_request(text), store(*installed), BUILDS)) == what
+    request = parse_request(text)
+    decision = decide(request, store(*installed), BUILDS)
+    assert told(decision) == what
+    assert decision.request == request
 
 
 @pytest.mark.parametrize(
@@ -191,6 +196,19 @@ def test_a_build_of_ones_own_is_built_and_never_downloaded():
         assert refused.error.hint == f"run `pyman install {text} --build`"
 
 
+@pytest.mark.parametrize("text", ["graalpy3.12", "jython2.7", "3.13td", "miniconda3-4.7.12"])
+def test_what_pyman_never_installs_is_refused_as_that(text):
+    """And not as a release that the list does not have, with the nearest that it has."""
+    request = parse_request(text)
+    error = decide(request, store("3.13.15"), BUILDS).error
+    assert (error.message, error.code) == (
+        f"`{text}` cannot be installed: pyman installs CPython and PyPy",
+        UNSUPPORTED,
+    )
+    with pytest.raises(PymanError, match="pyman installs CPython and PyPy"):
+        refuse_what_has_no_build(request)
+
+
 def test_what_pyman_does_not_install_is_kept_where_it_is_adopted():
     """Nobody has a download of it, but what is there answers."""
     made = store("graalpy3.12-25.0.1@/opt/graalpy")
@@ -220,7 +238,10 @@ def test_what_pyman_does_not_install_is_kept_where_it_is_adopted():
     ],
 )
 def test_what_an_upgrade_brings(installed, text, manifests, what):
-    assert told(decide_upgrade(parse_request(text), store(*installed), BUILDS, manifests)) == what
+    minor = parse_request(text)
+    decision = decide_upgrade(minor, store(*installed), BUILDS, manifests)
+    assert told(decision) == what
+    assert decision.request == minor
 
 
 def test_what_a_mirror_gets():

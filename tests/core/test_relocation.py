@@ -482,6 +482,24 @@ def test_an_address_that_is_not_understood_stays():
         assert edits_of_move(files, {"/old/app": "/new/app"}) == ()
 
 
+def test_a_folder_whose_name_is_no_utf_8_is_named_as_an_address_names_it():
+    text = b'{"url": "file:///old/caf%E9", "dir_info": {"editable": true}}'
+    files = replace(FILES, pointers={f"{SITE}/demo-1.dist-info/direct_url.json": text})
+    [edit] = edits_of_move(files, {"/old/caf\udce9": "/new/caf\udce9"})
+    assert edit.after == text.replace(b"/old/", b"/new/")
+
+
+def test_a_path_with_a_space_in_a_kernel_is_one_path():
+    """What stands before the space is another folder, which may not have moved."""
+    text = b'{"argv": ["/old/my app/.venv/bin/python"], "env": {"A": "/old/my"}}'
+    files = replace(FILES, pointers={"/k/kernel.json": text})
+    moved = {"/old/my app/.venv/bin/python": "/new/my app/.venv/bin/python"}
+    [edit] = edits_of_move(files, moved)
+    assert edit.after == text.replace(b"/old/my app", b"/new/my app")
+    [edit] = edits_of_move(files, moved | {"/old/my": "/elsewhere"})
+    assert edit.after == text.replace(b"/old/my app", b"/new/my app").replace(b"/old/my", b"/elsewhere")
+
+
 @pytest.mark.parametrize(
     ("path", "text", "sources"),
     [
