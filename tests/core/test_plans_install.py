@@ -157,7 +157,7 @@ def test_without_network_what_satisfies_the_request_is_kept_and_said():
     error = NetworkError("mirror.example cannot be reached")
     kept = without_network(parse_request("3.13"), store("3.13.5"), error)
     assert isinstance(kept, Keep)
-    assert (kept.runtime.name, kept.because) == ("3.13.5", error.message)
+    assert (kept.request.text, kept.runtime.name, kept.because) == ("3.13", "3.13.5", error.message)
     assert without_network(parse_request("3.12"), store("3.13.5"), error) == Impossible(parse_request("3.12"), error)
     other = without_network(parse_request("graalpy3.12"), store("3.13.5"), error)
     assert isinstance(other, Impossible)
@@ -178,10 +178,35 @@ def test_the_nearest_that_exist_are_named(text, near):
     assert f"closest: {near};" in decision.error.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [("3.13d", "`3.12.1`, `3.13.15`, `3.14.2`"), ("3.13.6d", "`3.13.5`, `3.13.5t`, `3.13.15`"),
+     ("3.13.7t", "`3.13.5t`, `3.13.15t`, `3.14.2t`")],
+)  # fmt: skip
+def test_of_a_variant_that_nobody_builds_the_plain_releases_come_first(text, near):
+    """And always the same ones."""
+    both = ("3.14.2", "3.13.15", "3.13.5", "3.12.1")
+    known = builds(*both, *(f"{name}t" for name in both[:3]))
+    assert f"closest: {near};" in decide(parse_request(text), store(), known).error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "built"),
+    [("3.8", True), ("3.8.1", True), ("3.12.1", True), ("3.8t", True), ("3.13.99", False), ("3.99", False), ("3.8d", False),
+     ("pypy3.8", False), ("<3.9", False)],
+)  # fmt: skip
+def test_an_older_release_of_cpython_may_be_built_from_source(text, built):
+    hint = decide(parse_request(text), store(), BUILDS).error.hint
+    assert ("`pyman install " in hint) is built
+    if built:
+        assert hint.endswith(f"; `pyman install {text} --build` builds it from source")
+
+
 def test_a_list_without_anything_names_nothing():
     decision = decide(parse_request("3.13"), store(), ())
     assert isinstance(decision.error, PymanError)
-    assert "nearest" not in decision.error.hint
+    assert "closest" not in decision.error.hint
+    assert decision.error.hint.startswith("see `pyman list --available`")
 
 
 def test_a_build_of_ones_own_is_built_and_never_downloaded():
@@ -244,14 +269,22 @@ def test_what_an_upgrade_brings(installed, text, manifests, what):
     assert decision.request == minor
 
 
+def test_a_minor_that_the_list_does_not_have_is_told():
+    assert decide_upgrade(parse_request("3.9"), store("3.9.1"), BUILDS, {}).because == "nothing newer is known"
+    assert decide_upgrade(parse_request("3.13"), store("3.13.15"), BUILDS, {}).because == ""
+
+
 def test_what_a_mirror_gets():
     wanted = wanted_builds([parse_request(text) for text in ("3.13", "3.13.15", "3.12")], BUILDS, (), "x")
     assert [build.release for build in wanted] == ["3.13.15", "3.12.12"]
-    with pytest.raises(NotFound):
-        wanted_builds([parse_request("3.10")], BUILDS, (), "x")
+    with pytest.raises(NotFound, match=r"^Python 3\.10 is not available for aarch64-apple-darwin$") as told:
+        wanted_builds([parse_request("3.10")], BUILDS, (), "aarch64-apple-darwin")
+    # To build it here would not bring it there.
+    assert "--build" not in told.value.hint
     for text in ("system", "/usr/bin/python3"):
-        with pytest.raises(UsageError, match="is not a build that can be mirrored"):
+        with pytest.raises(UsageError, match="is not a build that can be mirrored") as told:
             refuse_what_has_no_build(parse_request(text))
+        assert told.value.hint == "give a version or a range"
     with pytest.raises(PymanError):
         refuse_what_has_no_build(parse_request("graalpy3.12"))
     refuse_what_has_no_build(parse_request("3.13"))
