@@ -65,6 +65,15 @@ def test_missing_and_dangling_aliases():
     ]
 
 
+def test_an_alias_that_leads_to_a_broken_runtime_leads_nowhere():
+    """It moves because of that, and not for what the newer release fixes: nothing is said of fixes."""
+    broken = replace(OLD, whole=False)
+    [finding] = diagnose_aliases(Store("/s", (NEW, broken), (Alias("3.13", "3.13.5"), GOOD[1])))
+    assert found([finding]) == [("alias-dangling", "alias", "/s/runtimes/3.13", "move-aliases", "3.13")]
+    assert finding.message == "it points to 3.13.5, which is broken"
+    assert (finding.repair, finding.move) == ("point it at 3.13.15", None)
+
+
 def test_a_real_folder_in_the_place_of_an_alias_is_only_reported():
     [finding] = diagnose_aliases(Store("/s", (NEW,), (GOOD[1],), blocked=("3.13",)))
     assert found([finding]) == [("alias-blocked", "alias", "/s/runtimes/3.13", "", "")]
