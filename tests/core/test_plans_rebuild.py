@@ -361,6 +361,18 @@ def test_files_that_were_changed_are_named():
     assert told_changes(changed) == f"{told_changes(changed[:5])} and 2 more"
 
 
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("lib/python3.13/site-packages/app/a.py", "app/a.py"),
+        ("lib/python3.13/site-packages/app/site-packages/a.py", "app/site-packages/a.py"),
+        ("bin/app", "bin/app"),
+    ],
+)
+def test_a_changed_file_is_named_as_its_package_names_it(path, named):
+    assert told_changes(((path, "app 1.0"),)).endswith(f" since they were installed: {named} (app 1.0)")
+
+
 def test_names_behind_an_option_are_those_of_packages():
     packages = (package("Spam"), package("Eggs_x"))
     refuse_unknown_names(following(), packages, ["spam", "eggs-x"])
@@ -397,7 +409,13 @@ def rebuild_plan(*packages, missing=frozenset(), **named):
         decided.batches,
         "/p",
         missing=missing,
-        **named,
+        may_relax=False,
+        copied=(),
+        moved=(),
+        pip_conf=None,
+        offline=False,
+        notes=(),
+        **{"changed": (), "goes_over_changes": False, **named},
     )
 
 
