@@ -300,6 +300,10 @@ class TestExtendedHeaders:
     def test_the_last_of_a_name_wins(self):
         assert read_extended_header(b"9 path=a\n9 path=b\n") == {"path": "b"}
 
+    def test_bytes_that_are_no_utf_8_are_left_to_whoever_judges_the_name(self):
+        assert read_extended_header(b"11 path=\xffx\n") == {"path": "\udcffx"}
+        assert read_extended_header(b"6 \xff=x\n") == {"\udcff": "x"}
+
     def test_a_value_may_hold_a_line_feed(self):
         assert read_extended_header(b"12 path=a\nb\n") == {"path": "a\nb"}
 
