@@ -193,6 +193,8 @@ WHY = {
     "below a link": ([link("python/a", "b"), file("python/a/x")], "has the member 'python/a/x' below a link"),
     "too much": ([file("python/a", 1 << 40)], f"contains more than {2 << 30} bytes"),
     "absolute": ([file("/etc/passwd")], "has the member '/etc/passwd', whose name is absolute"),
+    "a longer name": ([file("x" * 200)], f"has the member '{'x' * 200}', which is not below python/"),
+    "a name that is cut": ([file("x" * 201)], f"has the member '{'x' * 200}...', which is not below python/"),
     "goes up": ([file("python/../x")], "has the member 'python/../x', whose name contains `..`"),
     "beside the top": ([file("other/x")], "has the member 'other/x', which is not below python/"),
     "empty part": ([file("python//x")], "has the member 'python//x', whose name has an empty component"),
@@ -224,6 +226,11 @@ def test_a_refusal_says_which_member_it_is_about_and_why(members, why):
 
 
 class TestLimits:
+    def test_a_file_may_be_empty_and_all_may_be_as_large_as_the_limit(self):
+        made = tree(file("python/py.typed", 0), file("python/a", 60), limits=Limits(size=100))
+        assert made.place(file("python/b", 40)).path == "b"
+        assert made.place(file("python/c", 0)).path == "c"
+
     def test_the_sizes_are_added_up(self):
         made = tree(file("python/a", 60), limits=Limits(size=100))
         with pytest.raises(Unacceptable, match="100 bytes"):

@@ -15,9 +15,11 @@ from pyman.core.owners import (
     foreign_command,
     is_pdm_name,
     is_pipenv_name,
+    is_poetry_name,
     owner_command,
     owner_hint,
     reads_exact_release,
+    recreation_hint,
 )
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.relink import target_for
@@ -84,6 +86,8 @@ def test_names_that_tools_give():
     assert not any(
         map(is_pipenv_name, ("shop", "AbCdEfGh", "-AbCdEfGh", "shop-AbCdEfG", "shop-AbCd.fGh", "a-Ab.dEfGh"))
     )
+    assert all(map(is_poetry_name, ("shop-AbCd_-12-py3.13", "my-pytool-AbCdEfGh-py3.13")))
+    assert not any(map(is_poetry_name, ("shop-AbCd_-12", "shop-py3.13", "shop-AbCdEfGh-py3", "shop-AbCdEfGh-py3.x")))
     assert all(map(is_pdm_name, ("shop-AbCdEfGh-3.13", "my-shop-AbCd_-12-dev-1")))
     assert not any(map(is_pdm_name, ("shop", "shop-AbCdEfGh", "shop-AbCdEfGh-", "shop-3.13")))
 
@@ -293,3 +297,7 @@ def test_what_owners_offer(changes, command):
 def test_pre_commit_reads_the_very_release():
     assert reads_exact_release("/c/repo/py_env-python3.13")
     assert not reads_exact_release("/c/py_env-x/demo")
+
+
+def test_only_pre_commit_makes_its_venvs_again():
+    assert recreation_hint() == "run `pre-commit clean`: it recreates its environments when they are needed"

@@ -24,7 +24,7 @@ from pyman.core.record import replace
 from pyman.core.request import best_of, parse_request
 from pyman.core.store import with_runtime
 from pyman.core.version import parse_version
-from pyman.errors import UNSUPPORTED, UNVERIFIED, NetworkError, NotFound, PymanError, UsageError
+from pyman.errors import UNSUPPORTED, UNVERIFIED, IntegrityError, NetworkError, NotFound, PymanError, UsageError
 from stage.stores import builds, runtime, store
 
 BUILDS = (
@@ -191,6 +191,16 @@ def test_of_a_variant_that_nobody_builds_the_plain_releases_come_first(text, nea
 
 
 @pytest.mark.parametrize(
+    ("text", "known", "near"),
+    [("3.13", ("3.15.1", "3.14.2", "3.12.1", "3.11.2"), "`3.12.1`, `3.14.2`, `3.15.1`"),
+     ("3.13.5", ("3.13.7", "3.13.6", "3.13.4", "3.13.3"), "`3.13.4`, `3.13.6`, `3.13.7`"),
+     ("3.13.5t", ("3.13.7", "3.13.6d", "3.13.6", "3.13.4"), "`3.13.4`, `3.13.6`, `3.13.6d`")],
+)  # fmt: skip
+def test_of_two_that_are_as_near_the_newer_and_the_plain_one_is_named(text, known, near):
+    assert f"closest: {near};" in decide(parse_request(text), store(), builds(*known)).error.hint
+
+
+@pytest.mark.parametrize(
     ("text", "built"),
     [("3.8", True), ("3.8.1", True), ("3.12.1", True), ("3.8t", True), ("3.13.99", False), ("3.99", False), ("3.8d", False),
      ("pypy3.8", False), ("<3.9", False)],
@@ -260,6 +270,10 @@ def test_what_pyman_does_not_install_is_kept_where_it_is_adopted():
         # Of several the newest counts, and one of pyman's own before one of others.
         (("3.13.5", "3.13.15@/pyenv"), "3.13", {}, "fetch 3.13.15"),
         (("3.13.15", "3.13.5", "3.13.16!"), "3.13", {}, "keep 3.13.15"),
+        # Of several builds of one release too; which one has the plain name its manifest tells.
+        (("3.13.15", "3.13.15+20261101"), "3.13", {}, "keep 3.13.15+20261101"),
+        (("3.13.15", "3.13.15+20261101"), "3.13", {"3.13.15": "20261015"}, "keep 3.13.15+20261101"),
+        (("3.13.15", "3.13.15+20261101"), "3.13", {"3.13.15": "20261201"}, "keep 3.13.15"),
     ],
 )
 def test_what_an_upgrade_brings(installed, text, manifests, what):
@@ -299,6 +313,10 @@ def test_a_newer_entry_that_is_damaged_is_what_is_missed():
     assert missed([minor], store("3.13.15"), BUILDS, [DAMAGED]) == [DAMAGED]
     assert missed([minor], store("3.13.16"), BUILDS, [DAMAGED]) == []
     assert missed([parse_request("3.12")], store("3.12.9"), BUILDS, [DAMAGED]) == []
+    # An older build of a release that another build brings is not.
+    older = replace(DAMAGED, version=parse_version("3.13.15"))
+    assert better_unusable(minor, BUILDS, [older]) is None
+    assert missed([minor], store("3.13.5"), BUILDS, [older]) == []
 
 
 def test_a_damaged_entry_cannot_be_installed():
@@ -307,7 +325,11 @@ def test_a_damaged_entry_cannot_be_installed():
     error = cannot_use(DAMAGED)
     assert (decision.error.message, decision.error.code) == (error.message, error.code)
     assert error.message == "Python 3.13.16 cannot be installed: its entry in the list of builds has no sha256"
+    assert error.hint == "choose another release, or tell the operator of the list"
     assert error.code == UNVERIFIED
+    with pytest.raises(IntegrityError) as told:
+        wanted_builds([parse_request("3.13.16")], BUILDS, [DAMAGED], "x")
+    assert (told.value.message, told.value.code) == (error.message, error.code)
     assert cannot_use(replace(DAMAGED, reason="is odd")).code != UNVERIFIED
 
 

@@ -36,7 +36,7 @@ from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.venv import Library
 from pyman.core.version import parse_version
-from pyman.errors import BadRequest, NotFound, Refused, UsageError
+from pyman.errors import SOURCE_GONE, BadRequest, NotFound, Refused, UsageError
 from stage.facts import RUNTIMES, cfg, following, pinned
 from stage.stores import store
 
@@ -71,6 +71,8 @@ def test_everything_is_put_back_in_its_version_from_where_it_came():
     assert batch.lines == ("Spam==1.0", "-e file:///src", "x @ git+https://h/x.git@abc")
     assert not batch.dependencies
     assert batch.names == ("spam", "ed", "x")
+    sources = ["from the index", "editable, from /src", "from https://h/x.git at abc"]
+    assert [one.source for one in made.exact] == sources
     assert [one.exact for one in made.exact] == [True, False, True]
     assert plan().batches == ()
 
@@ -145,13 +147,14 @@ def test_what_the_new_minor_needs_in_addition_is_installed_with_it():
             'old-friend; python_version < "3.12"',
             'always-missing; python_version < "3.14"',
             'speed; python_version < "3.12" and extra == "speed"',
+            'typing-extensions; python_version < "3.12"',
             "other",
         ],
     )
     made = plan(needy, package("Old.Friend"))
     exact, resolved = made.batches
     assert exact.lines == ("needy==1.0", "Old.Friend==1.0")
-    assert resolved.lines == ("tomli[fast]<3,>=1.1",)
+    assert resolved.lines == ("tomli[fast]<3,>=1.1", "typing-extensions")
     assert resolved.dependencies
     assert made.resolved[0].source == "needed by needy on Python 3.11"
     assert len(plan(needy, old=NEW, new=OLD).batches) == 1
@@ -390,6 +393,7 @@ def test_sources_that_are_gone_are_told_before_a_python_is_installed_for_nothing
         "x 1.0: what it was installed from is gone: /w/x-1.0.whl"
     )
     assert told.value.hint == "put it back, or uninstall ed x first"
+    assert told.value.code == SOURCE_GONE
 
 
 def rebuild_plan(*packages, missing=frozenset(), **named):

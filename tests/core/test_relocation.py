@@ -46,6 +46,10 @@ def named_in(files):
         ("'/old/app/.venv/bin'", "'/new/place/.venv/bin'"),
         ('"/old/app/.venv"', '"/new/place/.venv"'),
         ("PATH=/a:/old/app/.venv:/b", "PATH=/a:/new/place/.venv:/b"),
+        (
+            "A=/old/app/.venv/bin:/old/app/.venv2:/old/app/.venv;",
+            "A=/new/place/.venv/bin:/old/app/.venv2:/new/place/.venv;",
+        ),
         ("/old/app/.venv2", "/old/app/.venv2"),
         ("/old/app/.venv-x", "/old/app/.venv-x"),
         ("/old/app/.venvé", "/old/app/.venvé"),
@@ -151,6 +155,37 @@ def test_record_gets_the_new_hashes_and_keeps_its_other_rows():
     assert edits[f"{NEW}/bin/demo"] == Edit(f"{NEW}/bin/demo", script, moved)
     after = edits[f"{SITE}/demo-1.dist-info/RECORD"].after.decode()
     assert after == record.replace(f"{digest(script)},{len(script)}", f"{digest(moved)},{len(moved)}").replace(OLD, NEW)
+
+
+def test_a_row_of_record_is_one_row_whatever_is_in_the_new_place():
+    record = f"{OLD}/share/x,sha256=ghi,5\n".encode()
+    for place, row in (
+        ("/a,b", '"/a,b/share/x"'),
+        ('/a"b', '"/a""b/share/x"'),
+        ("/a\nb", '"/a\nb/share/x"'),
+        ("/a\rb", '"/a\rb/share/x"'),
+        ("/a b", "/a b/share/x"),
+    ):
+        path = f"{place}/lib/python3.13/site-packages/demo-1.dist-info/RECORD"
+        [edit] = edits_of_move(replace(FILES, new=place, records={path: record}), {})
+        assert edit.after.decode() == f"{row},sha256=ghi,5\n"
+
+
+def test_whoever_is_cut_off_finds_all_that_is_left_to_do():
+    """RECORD goes before the scripts that it tells hashes of, and what shows that the venv was moved comes last."""
+    script = f"#!{OLD}/bin/python\n{BODY}".encode()
+    paths = [
+        *(f"{SITE}/demo-1.dist-info/RECORD", f"{NEW}/bin/demo", f"{NEW}/pyvenv.cfg"),
+        *(f"{NEW}/bin/activate.fish", f"{NEW}/bin/activate"),
+    ]
+    files = replace(
+        FILES,
+        settings=(paths[2], f"command = python -m venv {OLD}\n".encode()),
+        activation={path: f"VIRTUAL_ENV={OLD}\n".encode() for path in reversed(paths[3:])},
+        scripts={paths[1]: script},
+        records={paths[0]: f"../../../bin/demo,{digest(script)},{len(script)}\n".encode()},
+    )
+    assert [edit.path for edit in edits_of_move(files, {})] == paths
 
 
 def test_record_is_put_right_for_a_script_that_is_so_already():

@@ -435,7 +435,7 @@ def _admits(specifier: str, version: Version) -> bool:
 
     try:
         numbers = f"{version.major}.{version.minor}.{version.patch}"
-        return bool(SpecifierSet(specifier).contains(numbers, prereleases=True))
+        return bool(SpecifierSet(specifier).contains(numbers))
     except InvalidSpecifier:
         return True  # the installer knows what to make of it
 
