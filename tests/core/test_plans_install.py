@@ -161,7 +161,7 @@ def test_without_network_what_satisfies_the_request_is_kept_and_said():
     assert without_network(parse_request("3.12"), store("3.13.5"), error) == Impossible(parse_request("3.12"), error)
     other = without_network(parse_request("graalpy3.12"), store("3.13.5"), error)
     assert isinstance(other, Impossible)
-    assert other.error.code == "unsupported"
+    assert (other.request.text, other.error.code) == ("graalpy3.12", "unsupported")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,9 @@ def test_of_two_that_are_as_near_the_newer_and_the_plain_one_is_named(text, know
 @pytest.mark.parametrize(
     ("text", "built"),
     [("3.8", True), ("3.8.1", True), ("3.12.1", True), ("3.8t", True), ("3.13.99", False), ("3.99", False), ("3.8d", False),
-     ("pypy3.8", False), ("<3.9", False)],
+     ("pypy3.8", False), ("<3.9", False),
+     # That it is there says its source is, and of a pre-release that of the release is not.
+     ("3.14.1t", True), ("3.15.0b1t", True), ("3.15.0", False), ("3.15.0b2", False)],
 )  # fmt: skip
 def test_an_older_release_of_cpython_may_be_built_from_source(text, built):
     hint = decide(parse_request(text), store(), BUILDS).error.hint
@@ -231,8 +233,12 @@ def test_a_build_of_ones_own_is_built_and_never_downloaded():
         assert refused.error.hint == f"run `pyman install {text} --build`"
 
 
-@pytest.mark.parametrize("text", ["graalpy3.12", "jython2.7", "3.13td", "miniconda3-4.7.12"])
-def test_what_pyman_never_installs_is_refused_as_that(text):
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("graalpy3.12", "install it by other means, then run `pyman adopt PATH`"),
+     *((text, "install it by other means") for text in ("jython2.7", "3.13td", "miniconda3-4.7.12"))],
+)  # fmt: skip
+def test_what_pyman_never_installs_is_refused_as_that(text, hint):
     """And not as a release that the list does not have, with the nearest that it has."""
     request = parse_request(text)
     error = decide(request, store("3.13.15"), BUILDS).error
@@ -240,6 +246,7 @@ def test_what_pyman_never_installs_is_refused_as_that(text):
         f"`{text}` cannot be installed: pyman installs CPython and PyPy",
         UNSUPPORTED,
     )
+    assert error.hint == hint
     with pytest.raises(PymanError, match="pyman installs CPython and PyPy"):
         refuse_what_has_no_build(request)
 

@@ -194,12 +194,13 @@ def unknown_release(request: Request, builds: Sequence[Build], machine: str = _H
 
 
 def _may_have_source(request: Request, known: Sequence[Version]) -> bool:
-    """True for a release of CPython that is older than what is known, or where nothing is known for this machine."""
+    """True for a release of CPython that is known as another variant or older than one, or where nothing is known."""
     if request.kind != "release" or request.implementation != CPYTHON or request.variant == "debug":
         return False
     same = [(one.major, one.minor, one.patch) for one in known if (one.major, one.minor) == request.numbers[:2]]
     numbers = same or [(one.major, one.minor, one.patch) for one in known]
-    return not numbers or request.numbers < max(numbers)
+    is_known = any(request.admits(one, request.variant) for one in known)
+    return not numbers or is_known or request.numbers < max(numbers)
 
 
 def _distance(request: Request, version: Version) -> tuple[int, ...]:
