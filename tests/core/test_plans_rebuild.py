@@ -13,6 +13,7 @@ from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.package import UNKNOWN, Distribution, Origin, Package, normalize_name
 from pyman.core.plans.rebuild import (
     Comparison,
+    RebuildOptions,
     RebuildPlan,
     RequestedPython,
     compare,
@@ -92,6 +93,7 @@ def test_everything_is_put_back_in_its_version_from_where_it_came():
         (package("x", origin=GIT), {"offline": True}, "network", False),
         (package("x", python=">=3.12"), {}, "it requires Python >=3.12", True),
         (package("x", python=">=3.12", origin=ARCHIVE), {}, "it requires Python >=3.12", False),
+        (package("x", python=">=3.12", origin=GIT), {}, "it requires Python >=3.12", False),
         (package("x", "1.0 beta"), {}, "not a version", False),
     ],
 )
@@ -156,6 +158,7 @@ def test_what_the_new_minor_needs_in_addition_is_installed_with_it():
     assert exact.lines == ("needy==1.0", "Old.Friend==1.0")
     assert resolved.lines == ("tomli[fast]<3,>=1.1", "typing-extensions")
     assert resolved.dependencies
+    assert resolved.names == ("tomli", "typing-extensions")
     assert made.resolved[0].source == "needed by needy on Python 3.11"
     assert len(plan(needy, old=NEW, new=OLD).batches) == 1
 
@@ -215,7 +218,9 @@ def test_what_was_not_planned_is_said_and_what_was_allowed_is_not():
     before = (package("a"), package("b"), package("ed", origin=EDITABLE), package("c"))
     made = plan(*before, relaxed=frozenset({"a"}))
     after = (package("a", "2.0"), package("b", "2.0"), package("ed", "9", origin=EDITABLE), package("extra"))
-    assert unplanned(made, compare(before, after, made.own)) == ("c 1.0 is missing", "b is 2.0 instead of 1.0")
+    compared = compare(before, after, made.own)
+    assert unplanned(made, compared) == ("c 1.0 is missing", "b is 2.0 instead of 1.0")
+    assert unplanned(made, compared, any_version=True) == ("c 1.0 is missing",)
 
 
 _packages = st.lists(
@@ -284,7 +289,7 @@ def texts(requested):
 def test_which_python_a_rebuild_looks_for(changes, asked, minor, requests, alias, pin, fallback):
     found = requested_python(following(**changes), asked, minor)
     assert (texts(found), found.alias, found.pin, found.asked) == (requests, alias, pin, asked is not None)
-    assert (str(found.fallback) if found.fallback else None) == fallback
+    assert (str(found.fallback) if found.fallback is not None else None) == fallback
 
 
 def test_a_venv_that_nothing_tells_about():
@@ -379,8 +384,9 @@ def test_a_changed_file_is_named_as_its_package_names_it(path, named):
 def test_names_behind_an_option_are_those_of_packages():
     packages = (package("Spam"), package("Eggs_x"))
     refuse_unknown_names(following(), packages, ["spam", "eggs-x"])
-    with pytest.raises(UsageError, match=r"/p/\.venv has no package bacon"):
+    with pytest.raises(UsageError, match=r"/p/\.venv has no package bacon") as told:
         refuse_unknown_names(following(), packages, ["spam", "bacon", "x"])
+    assert told.value.hint == "`--allow-newer` takes the names of installed packages"
 
 
 def test_sources_that_are_gone_are_told_before_a_python_is_installed_for_nothing():
@@ -471,6 +477,13 @@ def test_a_pinned_release_that_is_too_old_to_be_asked_for_is_not_looked_for():
 def test_all_that_is_installed_is_named():
     made = plan(package("Spam"), package("x"), package("pip"), relaxed=frozenset({"x"}))
     assert (made.names, [batch.names for batch in made.batches]) == (("spam", "x"), [("spam",), ("x",)])
+
+
+def test_without_a_word_a_rebuild_is_of_what_is_there_and_goes_over_nothing():
+    said = RebuildOptions()
+    assert (said.python, said.minor, said.source) == (None, None, None)
+    assert not any((said.allow_newer, said.relaxed, said.force, said.foreign, said.yes))
+    assert said.installer == "auto"
 
 
 def test_a_specifier_that_nobody_understands_is_left_to_the_installer():

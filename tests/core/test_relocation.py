@@ -147,6 +147,8 @@ def test_record_gets_the_new_hashes_and_keeps_its_other_rows():
         f'"odd, name.py",sha256=def,4\r\n'
         f"{OLD}/share/x,sha256=ghi,5\r\n"
         "demo-1.dist-info/RECORD,,\r\n"
+        f"{OLD}/share/y,sha256=ghi,5,more of it \r\n"
+        f"../../../bin/demo,{digest(script)},{len(script)},more\r\n"
     )
     files = replace(
         FILES, scripts={f"{NEW}/bin/demo": script}, records={f"{SITE}/demo-1.dist-info/RECORD": record.encode()}
@@ -524,6 +526,12 @@ def test_a_folder_whose_name_is_no_utf_8_is_named_as_an_address_names_it():
     assert edit.after == text.replace(b"/old/", b"/new/")
 
 
+@pytest.mark.parametrize("place", ["/it's", '/a"b', "/a\\b", "/a\nb"])
+def test_a_finder_stays_where_no_literal_holds_the_new_place_as_it_is(place):
+    files = replace(FILES, pointers={f"{SITE}/__editable___demo_finder.py": b"MAPPING = {'demo': '/old/app/src'}\n"})
+    assert edits_of_move(files, {"/old/app/src": place}) == ()
+
+
 def test_a_path_with_a_space_in_a_kernel_is_one_path():
     """What stands before the space is another folder, which may not have moved."""
     text = b'{"argv": ["/old/my app/.venv/bin/python"], "env": {"A": "/old/my"}}'
@@ -542,10 +550,14 @@ def test_a_path_with_a_space_in_a_kernel_is_one_path():
         ("finder.py", "A = '/a'\nB = \"/b\"\n", ("/a", "/b")),
         # Where a text is not whole, or has a meaning beyond its letters, no path is read out of it.
         ("finder.py", "A = '/a\n", ()),
+        ("finder.py", "A = X/aX\n", ()),
+        ("x.pth", "/a b \t\n", ("/a b",)),
         ("finder.py", "A = '/a\\x41'\nB = '/b'\n", ("/b",)),
         ("finder.py", "A = '/a\nb'\n", ()),
         ("x.pth", b"/a\xff\n", ("/a\udcff",)),
         ("kernel.json", '{"argv": ["/a", "--x=/b", "\\ud8/c"]}', ("/a", "/b")),
+        # All of it may be one path, or a list of some.
+        ("kernel.json", '{"argv": ["/a b/c", "/d:/e"]}', ("/a b/c", "/a", "/d:/e", "/d", "/e")),
     ],
 )
 def test_the_paths_that_a_pointer_names(path, text, sources):

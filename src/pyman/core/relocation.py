@@ -389,7 +389,7 @@ def _string_of(token: str) -> str:
     import json
 
     try:
-        return str(json.loads(token, strict=False))
+        return str(json.loads(token))
     except ValueError:
         return ""
 

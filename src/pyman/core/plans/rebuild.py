@@ -275,7 +275,7 @@ def kept_request(facts: VenvFacts, choice: Choice, requested: RequestedPython, r
     if requested.asked:
         return choice.executable if request.kind == "path" else request.text
     own = _parsed(facts.request)
-    if own is not None and own.kind != "path" and own.admits(choice.version, choice.variant):
+    if own is not None and own.admits(choice.version, choice.variant):
         return own.text
     if request.kind == "path" and (own is None or own == request):
         return choice.executable
