@@ -92,7 +92,9 @@ NAMES_REFUSED = {
     "escape": "python/\x1b[31m",
     "delete": "python/\x7f",
     "C1 control": "python/\x9b31m",
+    "last C1 control": "python/\x9f",
     "no UTF-8": "python/\udcff",
+    "first lone surrogate": "python/\ud800",
     "long part": "python/" + "x" * 256,
     "long path": "python/" + "x/" * 300 + "x",
     "long in bytes": "python/" + "é" * 128,
@@ -107,7 +109,18 @@ def test_names_that_are_refused(name, kind):
         made.place(Member(name, kind, target="there" if kind == "link" else "python/there"))
 
 
-@pytest.mark.parametrize("name", ["python/naïve/日本", "python/a b", "python/..a", "python/a..", "python/" + "x" * 255])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "python/naïve/日本",
+        "python/a b",
+        "python/..a",
+        "python/a..",
+        "python/" + "x" * 255,
+        "python/" + "x/" * 252 + "x",
+        "python/\xa0",
+    ],
+)
 def test_names_that_are_fine(name):
     assert tree().place(file(name)).path == name.removeprefix("python/")
 
@@ -236,6 +249,13 @@ class TestLimits:
         with pytest.raises(Unacceptable, match="100 bytes"):
             made.place(file("python/b", 41))
 
+    def test_as_many_headers_as_no_release_has_are_too_many(self):
+        made = Tree(Limits())
+        for _ in range(50_000):
+            made.count_header()
+        with pytest.raises(Unacceptable, match="has more than 50000 members"):
+            made.count_header()
+
     def test_the_headers_are_counted(self):
         made = Tree(Limits(members=2))
         made.count_header()
@@ -333,7 +353,7 @@ class TestExtendedHeaders:
         ],
     )
     def test_anything_else_is_refused(self, content):
-        with pytest.raises(Unacceptable):
+        with pytest.raises(Unacceptable, match=r"^has an extended header that is malformed$"):
             read_extended_header(content)
 
     @settings(max_examples=200)

@@ -37,7 +37,7 @@ from pyman.core.record import replace
 from pyman.core.request import parse_request
 from pyman.core.venv import Library
 from pyman.core.version import parse_version
-from pyman.errors import SOURCE_GONE, BadRequest, NotFound, Refused, UsageError
+from pyman.errors import BLOCKED, CHANGED_FILES, SOURCE_GONE, BadRequest, NotFound, Refused, UsageError
 from stage.facts import RUNTIMES, cfg, following, pinned
 from stage.stores import store
 
@@ -65,16 +65,20 @@ def plan(*packages, old=OLD, new=NEW, **options):
 
 
 def test_everything_is_put_back_in_its_version_from_where_it_came():
-    made = plan(package("Spam"), package("ed", origin=EDITABLE), package("x", origin=GIT), package("pip", "25.0"))
+    made = plan(
+        *(package("Spam"), package("ed", origin=EDITABLE), package("x", origin=GIT), package("f", origin=FOLDER)),
+        package("pip", "25.0"),
+    )
     assert made.obstacles == ()
     assert made.own == ("pip", "setuptools")
     (batch,) = made.batches
-    assert batch.lines == ("Spam==1.0", "-e file:///src", "x @ git+https://h/x.git@abc")
+    assert batch.lines == ("Spam==1.0", "-e file:///src", "x @ git+https://h/x.git@abc", "f @ file:///other")
     assert not batch.dependencies
-    assert batch.names == ("spam", "ed", "x")
-    sources = ["from the index", "editable, from /src", "from https://h/x.git at abc"]
+    assert batch.names == ("spam", "ed", "x", "f")
+    sources = ["from the index", "editable, from /src", "from https://h/x.git at abc", "from /other"]
     assert [one.source for one in made.exact] == sources
-    assert [one.exact for one in made.exact] == [True, False, True]
+    # What lies in a folder may have another version by now.
+    assert [one.exact for one in made.exact] == [True, False, True, False]
     assert plan().batches == ()
 
 
@@ -145,7 +149,7 @@ def test_what_the_new_minor_needs_in_addition_is_installed_with_it():
     needy = package(
         "needy",
         requires=[
-            'tomli[fast]>=1.1,<3; python_version < "3.12"',
+            'tomli[slow,fast]>=1.1,<3; python_version < "3.12"',
             'old-friend; python_version < "3.12"',
             'always-missing; python_version < "3.14"',
             'speed; python_version < "3.12" and extra == "speed"',
@@ -156,7 +160,7 @@ def test_what_the_new_minor_needs_in_addition_is_installed_with_it():
     made = plan(needy, package("Old.Friend"))
     exact, resolved = made.batches
     assert exact.lines == ("needy==1.0", "Old.Friend==1.0")
-    assert resolved.lines == ("tomli[fast]<3,>=1.1", "typing-extensions")
+    assert resolved.lines == ("tomli[fast,slow]<3,>=1.1", "typing-extensions")
     assert resolved.dependencies
     assert resolved.names == ("tomli", "typing-extensions")
     assert made.resolved[0].source == "needed by needy on Python 3.11"
@@ -283,12 +287,14 @@ def texts(requested):
          ["/usr/bin/python3.13", "3.13"], "3.13", False, None),
         # Only the words tell, and words that nobody understands tell nothing.
         ({**DEAD, "settings": cfg("pyman-request = 3.11\n")}, None, None, ["3.11"], None, False, None),
+        ({**DEAD, "settings": cfg("pyman-request = >=3.11\npyman-policy = pin\n")}, None, None, [">=3.11"], None, True, None),
         ({"settings": cfg("pyman-request = !!\n"), "link": None}, None, None, ["3.13"], "3.13", False, None),
     ],
 )  # fmt: skip
 def test_which_python_a_rebuild_looks_for(changes, asked, minor, requests, alias, pin, fallback):
     found = requested_python(following(**changes), asked, minor)
     assert (texts(found), found.alias, found.pin, found.asked) == (requests, alias, pin, asked is not None)
+    assert [one.kind == "path" for one in found.requests] == [text.startswith("/") for text in requests]
     assert (str(found.fallback) if found.fallback is not None else None) == fallback
 
 
@@ -306,6 +312,9 @@ def test_a_venv_that_nothing_tells_about():
 def test_words_that_name_the_minor_that_a_venv_has(asked, same):
     assert means_same_minor(following(), asked) is same
     assert means_same_minor(following(interpreter=None), "latest") is False
+    pypy = following(implementation="pypy", libraries=(Library("pypy3.11", site_packages=True),))
+    same_of_pypy = [means_same_minor(pypy, text) for text in ("pypy3.11", "pypy3.11-8.0.1", "pypy3.10-7.3.19", "3.11")]
+    assert same_of_pypy == [True, True, False, False]
 
 
 STORE = store("3.13.5", "3.13.15", "3.14.2t")
@@ -430,13 +439,15 @@ def rebuild_plan(*packages, missing=frozenset(), **named):
 
 
 def test_what_prevents_a_rebuild():
-    assert obstacles_of(rebuild_plan(package("a"))) is None
+    plain = rebuild_plan(package("a"))
+    assert (obstacles_of(plain), plain.source, plain.unfinished, plain.sync) == (None, None, None, None)
     newer = obstacles_of(rebuild_plan(package("a", python=">=3.12"), package("b", python=">=3.12")))
     assert newer.message == (
         "/p/.venv cannot be rebuilt with Python 3.13.15: "
         "a 1.0: it requires Python >=3.12; b 1.0: it requires Python >=3.12"
     )
     assert newer.hint == "`--allow-newer a b` allows other versions of only these"
+    assert newer.code == BLOCKED
     gone = package("ed", origin=EDITABLE)
     mixed = obstacles_of(rebuild_plan(package("a", python=">=3.12"), gone, missing=frozenset(("/src",))))
     assert mixed.hint == "put back what is missing, or uninstall these packages first"
@@ -450,6 +461,7 @@ def test_changes_in_packages_prevent_a_rebuild_until_they_may_be_lost():
     changed = (("lib/python3.13/site-packages/a.py", "app 1.0"),)
     refused = obstacles_of(rebuild_plan(changed=changed))
     assert refused.message == f"/p/.venv was not rebuilt: {told_changes(changed)}"
+    assert refused.code == CHANGED_FILES
     assert refused.hint == "copy the changes elsewhere, then run `pyman rebuild /p/.venv --force`"
     assert obstacles_of(rebuild_plan(changed=changed, goes_over_changes=True)) is None
 
@@ -464,6 +476,9 @@ def test_a_relaxed_plan_takes_other_versions_of_just_these():
     assert all(batch.system_site_packages for batch in relaxed.batches)
     assert relax(relaxed, frozenset(("b",))).relaxed == frozenset(("a", "b"))
     assert relax(replace(plan, unfinished=None), frozenset(("a",))).batches[-1].lines == ("a>1.0",)
+    # Without the network nothing is relaxed that would need it.
+    offline = relax(replace(plan, packages=(package("x", origin=REMOTE),), offline=True), frozenset(("a",)))
+    assert "the network is disabled" in obstacles_of(offline).message
     assert plan.library == "lib/python3.13/site-packages"
     assert replace(plan, facts=following(libraries=())).library is None
 
@@ -484,6 +499,11 @@ def test_without_a_word_a_rebuild_is_of_what_is_there_and_goes_over_nothing():
     assert (said.python, said.minor, said.source) == (None, None, None)
     assert not any((said.allow_newer, said.relaxed, said.force, said.foreign, said.yes))
     assert said.installer == "auto"
+
+
+def test_what_a_package_requires_of_python_may_be_met():
+    assert plan(package("x", python=">=3.8,!=3.11.0")).obstacles == ()
+    assert plan(package("x", python=">=3.15"), new=release("3.15.0rc1")).obstacles == ()
 
 
 def test_a_specifier_that_nobody_understands_is_left_to_the_installer():

@@ -53,6 +53,7 @@ def named_in(files):
         ("/old/app/.venv2", "/old/app/.venv2"),
         ("/old/app/.venv-x", "/old/app/.venv-x"),
         ("/old/app/.venvé", "/old/app/.venvé"),
+        ("/old/app/.venv\x7f", "/new/place/.venv\x7f"),
         ("/mnt/old/app/.venv", "/mnt/old/app/.venv"),
         ("nothing", "nothing"),
         ("", ""),
@@ -148,7 +149,7 @@ def test_record_gets_the_new_hashes_and_keeps_its_other_rows():
         f"{OLD}/share/x,sha256=ghi,5\r\n"
         "demo-1.dist-info/RECORD,,\r\n"
         f"{OLD}/share/y,sha256=ghi,5,more of it \r\n"
-        f"../../../bin/demo,{digest(script)},{len(script)},more\r\n"
+        f"../../../bin/demo,{digest(script)},{len(script)},XX\r\n"
     )
     files = replace(
         FILES, scripts={f"{NEW}/bin/demo": script}, records={f"{SITE}/demo-1.dist-info/RECORD": record.encode()}
@@ -157,6 +158,14 @@ def test_record_gets_the_new_hashes_and_keeps_its_other_rows():
     assert edits[f"{NEW}/bin/demo"] == Edit(f"{NEW}/bin/demo", script, moved)
     after = edits[f"{SITE}/demo-1.dist-info/RECORD"].after.decode()
     assert after == record.replace(f"{digest(script)},{len(script)}", f"{digest(moved)},{len(moved)}").replace(OLD, NEW)
+
+
+def test_a_row_of_record_with_a_hash_alone_gets_the_size_too():
+    old, new = (f"#!{place}/bin/python\n{BODY}".encode() for place in (OLD, NEW))
+    path = f"{SITE}/demo-1.dist-info/RECORD"
+    record = f"../../../bin/demo,{digest(old)},\n../../../bin/demo,,\n".encode()
+    edits = edits_of_move(replace(FILES, scripts={f"{NEW}/bin/demo": old}, records={path: record}), {})
+    assert edits[0].after.decode() == f"../../../bin/demo,{digest(new)},{len(new)}\n../../../bin/demo,,\n"
 
 
 def test_a_row_of_record_is_one_row_whatever_is_in_the_new_place():
@@ -403,8 +412,9 @@ def test_links_to_what_moved_along():
     ],
 )
 def test_files_of_the_users_that_name_the_old_place_are_told(text, old, new, named):
-    files = replace(FILES, old=old, new=new, others=((f"{new}/bin/mine", text.encode()),))
-    assert still_names_old_place(files, (), ()) == (("bin/mine",) if named else ())
+    for content in (text.encode(), text.encode() + b" # \xff"):
+        files = replace(FILES, old=old, new=new, others=((f"{new}/bin/mine", content),))
+        assert still_names_old_place(files, (), ()) == (("bin/mine",) if named else ())
 
 
 def test_a_source_that_is_nowhere_is_told():
