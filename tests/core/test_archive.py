@@ -92,7 +92,9 @@ NAMES_REFUSED = {
     "escape": "python/\x1b[31m",
     "delete": "python/\x7f",
     "C1 control": "python/\x9b31m",
+    "last C1 control": "python/\x9f",
     "no UTF-8": "python/\udcff",
+    "first lone surrogate": "python/\ud800",
     "long part": "python/" + "x" * 256,
     "long path": "python/" + "x/" * 300 + "x",
     "long in bytes": "python/" + "é" * 128,
@@ -107,7 +109,18 @@ def test_names_that_are_refused(name, kind):
         made.place(Member(name, kind, target="there" if kind == "link" else "python/there"))
 
 
-@pytest.mark.parametrize("name", ["python/naïve/日本", "python/a b", "python/..a", "python/a..", "python/" + "x" * 255])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "python/naïve/日本",
+        "python/a b",
+        "python/..a",
+        "python/a..",
+        "python/" + "x" * 255,
+        "python/" + "x/" * 252 + "x",
+        "python/\xa0",
+    ],
+)
 def test_names_that_are_fine(name):
     assert tree().place(file(name)).path == name.removeprefix("python/")
 
@@ -184,11 +197,64 @@ def test_members_that_do_not_go_together(members):
             made.place(member)
 
 
+WHY = {
+    "what it is": ([Member("python/a", "a device")], "has the member 'python/a', which is a device"),
+    "content": ([Member("python/a", "link", 5, target="b")], "has the link 'python/a' with content"),
+    "twice": ([file("python/a"), file("python/a")], "has the member 'python/a' twice"),
+    "no top folder": ([link("python", "elsewhere")], "has no folder python, but a link"),
+    "below a file": ([file("python/a"), file("python/a/x")], "has the member 'python/a/x' below a file"),
+    "below a link": ([link("python/a", "b"), file("python/a/x")], "has the member 'python/a/x' below a link"),
+    "too much": ([file("python/a", 1 << 40)], f"contains more than {2 << 30} bytes"),
+    "absolute": ([file("/etc/passwd")], "has the member '/etc/passwd', whose name is absolute"),
+    "a longer name": ([file("x" * 200)], f"has the member '{'x' * 200}', which is not below python/"),
+    "a name that is cut": ([file("x" * 201)], f"has the member '{'x' * 200}...', which is not below python/"),
+    "goes up": ([file("python/../x")], "has the member 'python/../x', whose name contains `..`"),
+    "beside the top": ([file("other/x")], "has the member 'other/x', which is not below python/"),
+    "empty part": ([file("python//x")], "has the member 'python//x', whose name has an empty component"),
+    "long": ([file("python/" + "x" * 256)], f"has the member 'python/{'x' * 193}...', whose name is too long"),
+    "control": ([file("python/\x1b[31m")], r"has the member 'python/\x1b[31m', whose name is not plain text"),
+    "no file": ([hard_link("python/b", "python/a")],
+                "has the hard link 'python/b' to 'python/a', which is not an earlier file"),
+    "hard link to outside": ([hard_link("python/b", "/etc/passwd")],
+                             "has the hard link 'python/b' to '/etc/passwd', whose name is absolute"),
+    "hard link beside the top": ([hard_link("python/b", "a")],
+                                 "has the hard link 'python/b' to 'a', which is not below python/"),
+    "link to nothing": ([link("python/a", "")], "has the link 'python/a' to '', which is empty"),
+    "link to outside": ([link("python/a", "/etc")], "has the link 'python/a' to '/etc', which is absolute"),
+    "link upward": ([link("python/a", "..")], "has the link 'python/a' to '..', which leaves the archive"),
+    "link through a folder": ([link("python/a", "b/../c")],
+                              "has the link 'python/a' to 'b/../c', which contains `..` after a folder"),
+    "link to a control": ([link("python/a", "b\n")],
+                          r"has the link 'python/a' to 'b\n', whose name is not plain text"),
+    "link too long": ([link("python/a", "x" * 256)],
+                      f"has the link 'python/a' to '{'x' * 200}...', whose name is too long"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "why"), WHY.values(), ids=WHY.keys())
+def test_a_refusal_says_which_member_it_is_about_and_why(members, why):
+    with pytest.raises(Unacceptable) as refused:
+        tree(*members)
+    assert str(refused.value) == why
+
+
 class TestLimits:
+    def test_a_file_may_be_empty_and_all_may_be_as_large_as_the_limit(self):
+        made = tree(file("python/py.typed", 0), file("python/a", 60), limits=Limits(size=100))
+        assert made.place(file("python/b", 40)).path == "b"
+        assert made.place(file("python/c", 0)).path == "c"
+
     def test_the_sizes_are_added_up(self):
         made = tree(file("python/a", 60), limits=Limits(size=100))
         with pytest.raises(Unacceptable, match="100 bytes"):
             made.place(file("python/b", 41))
+
+    def test_as_many_headers_as_no_release_has_are_too_many(self):
+        made = Tree(Limits())
+        for _ in range(50_000):
+            made.count_header()
+        with pytest.raises(Unacceptable, match="has more than 50000 members"):
+            made.count_header()
 
     def test_the_headers_are_counted(self):
         made = Tree(Limits(members=2))
@@ -261,6 +327,10 @@ class TestExtendedHeaders:
     def test_the_last_of_a_name_wins(self):
         assert read_extended_header(b"9 path=a\n9 path=b\n") == {"path": "b"}
 
+    def test_bytes_that_are_no_utf_8_are_left_to_whoever_judges_the_name(self):
+        assert read_extended_header(b"11 path=\xffx\n") == {"path": "\udcffx"}
+        assert read_extended_header(b"6 \xff=x\n") == {"\udcff": "x"}
+
     def test_a_value_may_hold_a_line_feed(self):
         assert read_extended_header(b"12 path=a\nb\n") == {"path": "a\nb"}
 
@@ -283,7 +353,7 @@ class TestExtendedHeaders:
         ],
     )
     def test_anything_else_is_refused(self, content):
-        with pytest.raises(Unacceptable):
+        with pytest.raises(Unacceptable, match=r"^has an extended header that is malformed$"):
             read_extended_header(content)
 
     @settings(max_examples=200)

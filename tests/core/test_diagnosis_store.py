@@ -28,7 +28,7 @@ GOOD = (Alias("3.13", "3.13.15"), Alias("3", "3.13"))
 
 
 def found(findings):
-    return [(each.code, each.path, each.action, each.argument) for each in findings]
+    return [(each.code, each.kind, each.path, each.action, each.argument) for each in findings]
 
 
 def test_aliases_that_are_right():
@@ -48,53 +48,70 @@ def test_a_held_alias_is_right_where_it_is():
 def test_missing_and_dangling_aliases():
     missing = diagnose_aliases(Store("/s", (NEW,), ()))
     assert found(missing) == [
-        ("alias-dangling", "/s/runtimes/3.13", "move-aliases", "3.13"),
-        ("alias-dangling", "/s/runtimes/3", "move-aliases", "3"),
+        ("alias-dangling", "alias", "/s/runtimes/3.13", "move-aliases", "3.13"),
+        ("alias-dangling", "alias", "/s/runtimes/3", "move-aliases", "3"),
+    ]
+    assert [(each.message, each.repair) for each in missing] == [
+        ("it is missing, and 3.13.15 is installed", "point it at 3.13.15"),
+        ("it is missing, and 3.13 is installed", "point it at 3.13"),
     ]
     dangling = diagnose_aliases(Store("/s", (NEW,), (Alias("3.13", "3.13.9"), GOOD[1])))
     assert [(each.code, each.message) for each in dangling] == [
         ("alias-dangling", "it points to 3.13.9, which does not exist")
     ]
     orphan = diagnose_aliases(Store("/s", (NEW,), (*GOOD, Alias("3.11", "3.11.2"))))
-    assert [(each.code, each.repair) for each in orphan] == [("alias-dangling", "remove it")]
+    assert [(each.code, each.message, each.repair) for each in orphan] == [
+        ("alias-dangling", "it points to 3.11.2, and no release of that minor version is installed", "remove it")
+    ]
+
+
+def test_an_alias_that_leads_to_a_broken_runtime_leads_nowhere():
+    """It moves because of that, and not for what the newer release fixes: nothing is said of fixes."""
+    broken = replace(OLD, whole=False)
+    [finding] = diagnose_aliases(Store("/s", (NEW, broken), (Alias("3.13", "3.13.5"), GOOD[1])))
+    assert found([finding]) == [("alias-dangling", "alias", "/s/runtimes/3.13", "move-aliases", "3.13")]
+    assert finding.message == "it points to 3.13.5, which is broken"
+    assert (finding.repair, finding.move) == ("point it at 3.13.15", None)
 
 
 def test_a_real_folder_in_the_place_of_an_alias_is_only_reported():
     [finding] = diagnose_aliases(Store("/s", (NEW,), (GOOD[1],), blocked=("3.13",)))
-    assert (finding.code, finding.path, finding.action) == ("alias-blocked", "/s/runtimes/3.13", "")
+    assert found([finding]) == [("alias-blocked", "alias", "/s/runtimes/3.13", "", "")]
+    assert (finding.message, finding.repair) == ("a folder or file takes the place of an alias", "move it away")
 
 
 def test_runtimes():
     whole = RuntimeState(NEW, is_there=True, version=NEW.version)
     assert diagnose_runtimes([whole]) == ()
     lacking = RuntimeState(NEW, is_there=True, missing="its standard library", version=NEW.version)
-    assert found(diagnose_runtimes([lacking])) == [("runtime-broken", NEW.path, "reinstall", "3.13.15")]
+    assert found(diagnose_runtimes([lacking])) == [("runtime-broken", "runtime", NEW.path, "reinstall", "3.13.15")]
     failing = RuntimeState(NEW, is_there=True, failure="it cannot import ssl")
     [finding] = diagnose_runtimes([failing])
-    assert finding.message == "it cannot import ssl"
+    assert (finding.message, finding.repair) == ("it cannot import ssl", "install it again")
+    assert diagnose_runtimes([lacking])[0].message == "it lacks its standard library"
     assert diagnose_runtimes([RuntimeState(NEW, is_there=False)])[0].message == "it is missing"
 
 
 def test_adopted_runtimes():
-    assert found(diagnose_runtimes([RuntimeState(ADOPTED, is_there=False)])) == [
-        ("adopted-gone", ADOPTED.path, "forget-runtime", "3.12.1")
-    ]
+    [gone] = diagnose_runtimes([RuntimeState(ADOPTED, is_there=False)])
+    assert found([gone]) == [("adopted-gone", "runtime", ADOPTED.path, "forget-runtime", "3.12.1")]
+    assert (gone.message, gone.repair) == ("its owner removed /home/u/.pyenv/versions/3.12.1", "forget it")
     changed = RuntimeState(ADOPTED, is_there=True, version=Version(3, 12, 9))
     [finding] = diagnose_runtimes([changed])
-    assert (finding.code, finding.action) == ("adopted-changed", "adopt-again")
+    assert found([finding]) == [("adopted-changed", "runtime", ADOPTED.path, "adopt-again", "3.12.1")]
     assert finding.message == "/home/u/.pyenv/versions/3.12.1 is 3.12.9 now"
+    assert finding.repair == "adopt it again"
     [broken] = diagnose_runtimes([RuntimeState(ADOPTED, is_there=True, missing="its interpreter")])
-    assert (broken.code, broken.action) == ("runtime-broken", "")
+    assert found([broken]) == [("runtime-broken", "runtime", ADOPTED.path, "", "")]
+    assert broken.message == "it lacks its interpreter"
+    assert broken.repair == "repair /home/u/.pyenv/versions/3.12.1 with the tool it belongs to"
     assert diagnose_runtimes([RuntimeState(ADOPTED, is_there=True)]) == ()
 
 
 def test_interrupted_work():
     [finding] = diagnose_unfinished([Interrupted("/s/runtimes/.install-x", "install", "3.13.15")])
-    assert (finding.code, finding.message, finding.action) == (
-        "interrupted",
-        "install of 3.13.15 was interrupted",
-        "sweep",
-    )
+    assert found([finding]) == [("interrupted", "store", "/s/runtimes/.install-x", "sweep", "/s/runtimes/.install-x")]
+    assert (finding.message, finding.repair) == ("install of 3.13.15 was interrupted", "finish or undo it")
     assert diagnose_unfinished([Interrupted("/s/runtimes/.x", "", "")])[0].message == "an operation was interrupted"
 
 
@@ -125,7 +142,9 @@ def test_minors_that_get_no_more_fixes():
 def test_a_newer_patch_release():
     store = Store("/s", (NEW,), GOOD)
     [finding] = diagnose_newer(store, {"3.13": Version(3, 13, 16)})
-    assert (finding.code, finding.severity) == ("update-available", "info")
+    assert found([finding]) == [("update-available", "alias", "/s/runtimes/3.13", "upgrade", "3.13")]
+    assert finding.severity == "info"
+    assert finding.move == (NEW.version, None, Version(3, 13, 16), None)
     assert finding.message == "3.13.16 is available, and 3.13.15 is installed"
     assert finding.repair == "`pyman upgrade 3.13`"
     assert diagnose_newer(store, {"3.13": Version(3, 13, 15), "3.12": Version(3, 12, 9)}) == ()
@@ -170,7 +189,9 @@ def test_the_python_that_pyman_runs_on(own, path, newest, ended, said):
 def test_the_order_of_path():
     path = ("/usr/bin", "/s/shims")
     [finding] = diagnose_path("/s/shims", path, "/usr/bin/python")
-    assert (finding.code, finding.message) == ("path-order", "/usr/bin/python comes before the shims on PATH")
+    assert found([finding]) == [("path-order", "machine", "/s/shims", "", "")]
+    assert finding.message == "/usr/bin/python comes before the shims on PATH"
+    assert finding.repair == "put the shims first, as `pyman init` says"
     assert diagnose_path("/s/shims", path, "/s/shims/python") == ()
     assert diagnose_path("/s/shims", ("/usr/bin",), "/usr/bin/python") == ()
     assert diagnose_path("/s/shims", path, None) == ()
@@ -208,28 +229,27 @@ def test_an_alias_that_the_store_beneath_has_a_newer_release_for():
 def test_what_became_of_an_adopted_runtime():
     other = RuntimeState(ADOPTED, is_there=True, implementation="pypy")
     [finding] = diagnose_runtimes([other])
-    assert (finding.code, finding.message, finding.repair, finding.action) == (
-        *("adopted-changed", "/home/u/.pyenv/versions/3.12.1 is PyPy now", "`pyman forget 3.12.1`"),
-        "",
-    )
+    assert found([finding]) == [("adopted-changed", "runtime", ADOPTED.path, "", "")]
+    assert finding.message == "/home/u/.pyenv/versions/3.12.1 is PyPy now"
+    assert finding.repair == "`pyman forget 3.12.1`"
 
 
 def test_runtimes_that_are_not_simply_installed_again():
     broken = RuntimeState(NEW, is_there=True, failure="it cannot import ssl")
     [own] = diagnose_runtimes([replace(broken, runs_pyman=True)])
-    assert (own.repair, own.action) == ("reinstall pyman on another Python, then install this one again", "")
+    assert found([own]) == [("runtime-broken", "runtime", NEW.path, "", "")]
+    assert own.message == "it cannot import ssl"
+    assert own.repair == "reinstall pyman on another Python, then install this one again"
     [built] = diagnose_runtimes([replace(broken, is_from_source=True)])
-    assert (built.repair, built.action) == ("`pyman install 3.13.15 --build`", "")
+    assert found([built]) == [("runtime-broken", "runtime", NEW.path, "", "")]
+    assert (built.message, built.repair) == ("it cannot import ssl", "`pyman install 3.13.15 --build`")
 
 
 def test_runtimes_that_find_no_certificates():
     lacking = RuntimeState(NEW, is_there=True, without_certificates=("/etc/ssl", "/usr/lib/ssl"))
     [finding] = diagnose_certificates([lacking, RuntimeState(OLD, is_there=True)], "/etc/ca.pem")
-    assert (finding.code, finding.path, finding.repair) == (
-        "no-certificates",
-        NEW.path,
-        "set SSL_CERT_FILE=/etc/ca.pem",
-    )
+    assert found([finding]) == [("no-certificates", "runtime", NEW.path, "", "")]
+    assert finding.repair == "set SSL_CERT_FILE=/etc/ca.pem"
     assert finding.message == "it finds no certificates in /etc/ssl or /usr/lib/ssl, so https fails in it"
     [bare] = diagnose_certificates([lacking], None)
     assert bare.repair == "install the system's ca-certificates"

@@ -760,9 +760,9 @@ def shared(*files):
 
 
 def test_files_that_others_may_change():
-    plain = one(following(**shared(SharedFile("lib/a.py", "foreign", "copy"))))
+    plain = one(following(**shared(SharedFile("lib/a.py", "foreign", "copy", linked=True))))
     assert (plain.code, plain.repair, plain.action) == ("shared-files", "give it its own copies", "own-files")
-    doubtful = one(following(**shared(SharedFile("lib/a.py", "writable", "doubt"))))
+    doubtful = one(following(**shared(SharedFile("lib/a.py", "writable", "doubt", linked=True))))
     assert (doubtful.repair, doubtful.action) == ("`pyman rebuild /p/.venv --force` installs its packages again", "")
 
 

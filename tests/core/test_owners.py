@@ -15,9 +15,11 @@ from pyman.core.owners import (
     foreign_command,
     is_pdm_name,
     is_pipenv_name,
+    is_poetry_name,
     owner_command,
     owner_hint,
     reads_exact_release,
+    recreation_hint,
 )
 from pyman.core.pyvenv_cfg import parse_pyvenv_cfg
 from pyman.core.relink import target_for
@@ -80,8 +82,12 @@ def test_the_place_tells_whose_a_venv_is(place, text, creator, foreign):
 
 
 def test_names_that_tools_give():
-    assert is_pipenv_name("shop-AbCd_-12")
-    assert not any(map(is_pipenv_name, ("shop", "AbCdEfGh", "-AbCdEfGh", "shop-AbCdEfG", "shop-AbCd.fGh")))
+    assert all(map(is_pipenv_name, ("shop-AbCd_-12", "my.shop.of.shops-AbCd_-12")))
+    assert not any(
+        map(is_pipenv_name, ("shop", "AbCdEfGh", "-AbCdEfGh", "shop-AbCdEfG", "shop-AbCd.fGh", "a-Ab.dEfGh"))
+    )
+    assert all(map(is_poetry_name, ("shop-AbCd_-12-py3.13", "my-pytool-AbCdEfGh-py3.13")))
+    assert not any(map(is_poetry_name, ("shop-AbCd_-12", "shop-py3.13", "shop-AbCdEfGh-py3", "shop-AbCdEfGh-py3.x")))
     assert all(map(is_pdm_name, ("shop-AbCdEfGh-3.13", "my-shop-AbCd_-12-dev-1")))
     assert not any(map(is_pdm_name, ("shop", "shop-AbCdEfGh", "shop-AbCdEfGh-", "shop-3.13")))
 
@@ -134,6 +140,12 @@ def test_tox_is_told_what_it_finds(base, executable, then):
     assert after["Python"] == python | {"version_info": [3, 13, 15, "final", 0], "executable": then}
 
 
+def test_tox_is_told_the_release_also_where_it_noted_no_interpreter():
+    before = {"Python": {"version_info": [3, 13, 5, "final", 0]}}
+    after = json.loads(rewritten("/p/.tox/py313/.tox-info.json", json.dumps(before), "/p/.tox/py313", MOVED))
+    assert after == {"Python": {"version_info": [3, 13, 15, "final", 0]}}
+
+
 @pytest.mark.parametrize(
     ("python", "then"),
     [
@@ -167,6 +179,44 @@ patch = "3.13.5"  # by poetry
     assert mark
     assert rewritten("/c/envs.toml", envs, "/c/shop-AbCd1_-2-py3.12", base) == envs
     assert rewritten("/c/envs.toml", envs, "/c/none-AbCd1_-2-py3.13", base) == envs
+
+
+def test_poetry_is_told_also_about_a_project_whose_name_holds_what_ends_it():
+    envs = '[my-pytool-AbCd1_-2]\nminor = "3.13"\npatch = "3.13.5"\n'
+    after = rewritten("/c/envs.toml", envs, "/c/my-pytool-AbCd1_-2-py3.13", MOVED)
+    assert after == envs.replace("3.13.5", "3.13.15")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (
+            "pipx_metadata.json",
+            f'{{"python_version":"Python {NEW}", "source_interpreter": {{"__Path__": "{MOVED.executable}"}}}}',
+        ),
+        (
+            ".tox-info.json",
+            f'{{"Python":{{"executable": "{MOVED.found_at}", "version_info": [3, 13, 15, "final", 0]}}}}',
+        ),
+        ("uv-receipt.toml", f"[tool]\npython  =  '{MOVED.executable}'\n"),
+        ("envs.toml", "[shop-AbCd1_-2]\nminor='3.13'\npatch='3.13.15'\n"),
+    ],
+)
+def test_a_file_that_is_right_already_keeps_every_byte(name, content):
+    """However it is laid out: nothing is written, so nothing can be lost."""
+    folder = "/c/shop-AbCd1_-2-py3.13"
+    place = "/c" if name == "envs.toml" else folder
+    assert rewritten(f"{place}/{name}", content, folder, MOVED) == content
+
+
+@pytest.mark.parametrize(("name", "indent"), [("pipx_metadata.json", 4), (".tox-info.json", 2)])
+def test_a_file_looks_as_its_owner_writes_it(name, indent):
+    """pipx sorts, tox does not."""
+    python = {"version_info": [3, 13, 5, "final", 0], "executable": "/usr/bin/python3.13"}
+    before = {"python_version": "Python 3.13.5", "Python": python, "ToxEnv": {"name": "py313"}}
+    after = rewritten(f"/v/{name}", json.dumps(before), "/v", MOVED)
+    assert after == json.dumps(json.loads(after), indent=indent, sort_keys=name.startswith("pipx"))
+    assert next(iter(json.loads(after))) == ("Python" if name.startswith("pipx") else "python_version")
 
 
 @pytest.mark.parametrize("name", ["pipx_metadata.json", ".tox-info.json", "uv-receipt.toml", "envs.toml"])
@@ -247,3 +297,7 @@ def test_what_owners_offer(changes, command):
 def test_pre_commit_reads_the_very_release():
     assert reads_exact_release("/c/repo/py_env-python3.13")
     assert not reads_exact_release("/c/py_env-x/demo")
+
+
+def test_only_pre_commit_makes_its_venvs_again():
+    assert recreation_hint() == "run `pre-commit clean`: it recreates its environments when they are needed"

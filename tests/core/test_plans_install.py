@@ -24,7 +24,7 @@ from pyman.core.plans.install import (
 from pyman.core.request import best_of, parse_request
 from pyman.core.store import with_runtime
 from pyman.core.version import parse_version
-from pyman.errors import UNVERIFIED, NetworkError, NotFound, PymanError, UsageError
+from pyman.errors import UNSUPPORTED, UNVERIFIED, IntegrityError, NetworkError, NotFound, PymanError, UsageError
 from stage.stores import builds, runtime, store
 
 BUILDS = (
@@ -62,6 +62,8 @@ DECISIONS = [
     (("3.13.15!",), "3.13", "fetch 3.13.15 for 3.13.15"),
     # a newer build of the same release is as good
     (("3.13.15+20261101",), "3.13.15", "keep 3.13.15+20261101"),
+    # of several builds of one release the newest is meant
+    (("3.13.15", "3.13.15+20261101", "3.13.15+20261002"), "3.13", "keep 3.13.15+20261101"),
     (("3.14.2",), "3.14t", "fetch 3.14.2t"),
     ((), "3.10", "no"),
     ((), "3.13.99", "no"),
@@ -82,7 +84,10 @@ def told(decision):
 
 @pytest.mark.parametrize(("installed", "text", "what"), DECISIONS, ids=str)
 def test_decisions(installed, text, what):
-    assert told(decide(parse_request(text), store(*installed), BUILDS)) == what
+    request = parse_request(text)
+    decision = decide(request, store(*installed), BUILDS)
+    assert told(decision) == what
+    assert decision.request == request
 
 
 @pytest.mark.parametrize(
@@ -152,11 +157,11 @@ def test_without_network_what_satisfies_the_request_is_kept_and_said():
     error = NetworkError("mirror.example cannot be reached")
     kept = without_network(parse_request("3.13"), store("3.13.5"), error)
     assert isinstance(kept, Keep)
-    assert (kept.runtime.name, kept.because) == ("3.13.5", error.message)
+    assert (kept.request.text, kept.runtime.name, kept.because) == ("3.13", "3.13.5", error.message)
     assert without_network(parse_request("3.12"), store("3.13.5"), error) == Impossible(parse_request("3.12"), error)
     other = without_network(parse_request("graalpy3.12"), store("3.13.5"), error)
     assert isinstance(other, Impossible)
-    assert other.error.code == "unsupported"
+    assert (other.request.text, other.error.code) == ("graalpy3.12", "unsupported")
 
 
 @pytest.mark.parametrize(
@@ -173,10 +178,47 @@ def test_the_nearest_that_exist_are_named(text, near):
     assert f"closest: {near};" in decision.error.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [("3.13d", "`3.12.1`, `3.13.15`, `3.14.2`"), ("3.13.6d", "`3.13.5`, `3.13.5t`, `3.13.15`"),
+     ("3.13.7t", "`3.13.5t`, `3.13.15t`, `3.14.2t`")],
+)  # fmt: skip
+def test_of_a_variant_that_nobody_builds_the_plain_releases_come_first(text, near):
+    """And always the same ones."""
+    both = ("3.14.2", "3.13.15", "3.13.5", "3.12.1")
+    known = builds(*both, *(f"{name}t" for name in both[:3]))
+    assert f"closest: {near};" in decide(parse_request(text), store(), known).error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "near"),
+    [("3.13", ("3.15.1", "3.14.2", "3.12.1", "3.11.2"), "`3.12.1`, `3.14.2`, `3.15.1`"),
+     ("3.13.5", ("3.13.7", "3.13.6", "3.13.4", "3.13.3"), "`3.13.4`, `3.13.6`, `3.13.7`"),
+     ("3.13.5t", ("3.13.7", "3.13.6d", "3.13.6", "3.13.4"), "`3.13.4`, `3.13.6`, `3.13.6d`")],
+)  # fmt: skip
+def test_of_two_that_are_as_near_the_newer_and_the_plain_one_is_named(text, known, near):
+    assert f"closest: {near};" in decide(parse_request(text), store(), builds(*known)).error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "built"),
+    [("3.8", True), ("3.8.1", True), ("3.12.1", True), ("3.8t", True), ("3.13.99", False), ("3.99", False), ("3.8d", False),
+     ("pypy3.8", False), ("<3.9", False),
+     # That it is there says its source is, and of a pre-release that of the release is not.
+     ("3.14.1t", True), ("3.15.0b1t", True), ("3.15.0", False), ("3.15.0b2", False)],
+)  # fmt: skip
+def test_an_older_release_of_cpython_may_be_built_from_source(text, built):
+    hint = decide(parse_request(text), store(), BUILDS).error.hint
+    assert ("`pyman install " in hint) is built
+    if built:
+        assert hint.endswith(f"; `pyman install {text} --build` builds it from source")
+
+
 def test_a_list_without_anything_names_nothing():
     decision = decide(parse_request("3.13"), store(), ())
     assert isinstance(decision.error, PymanError)
-    assert "nearest" not in decision.error.hint
+    assert "closest" not in decision.error.hint
+    assert decision.error.hint.startswith("see `pyman list --available`")
 
 
 def test_a_build_of_ones_own_is_built_and_never_downloaded():
@@ -189,6 +231,24 @@ def test_a_build_of_ones_own_is_built_and_never_downloaded():
         assert isinstance(refused, Impossible)
         assert refused.error.message == f"Python {text} cannot be downloaded: a name with `+` is that of your own build"
         assert refused.error.hint == f"run `pyman install {text} --build`"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("graalpy3.12", "install it by other means, then run `pyman adopt PATH`"),
+     *((text, "install it by other means") for text in ("jython2.7", "3.13td", "miniconda3-4.7.12"))],
+)  # fmt: skip
+def test_what_pyman_never_installs_is_refused_as_that(text, hint):
+    """And not as a release that the list does not have, with the nearest that it has."""
+    request = parse_request(text)
+    error = decide(request, store("3.13.15"), BUILDS).error
+    assert (error.message, error.code) == (
+        f"`{text}` cannot be installed: pyman installs CPython and PyPy",
+        UNSUPPORTED,
+    )
+    assert error.hint == hint
+    with pytest.raises(PymanError, match="pyman installs CPython and PyPy"):
+        refuse_what_has_no_build(request)
 
 
 def test_what_pyman_does_not_install_is_kept_where_it_is_adopted():
@@ -217,20 +277,35 @@ def test_what_pyman_does_not_install_is_kept_where_it_is_adopted():
         # Of several the newest counts, and one of pyman's own before one of others.
         (("3.13.5", "3.13.15@/pyenv"), "3.13", {}, "fetch 3.13.15"),
         (("3.13.15", "3.13.5", "3.13.16!"), "3.13", {}, "keep 3.13.15"),
+        # Of several builds of one release too; which one has the plain name its manifest tells.
+        (("3.13.15", "3.13.15+20261101"), "3.13", {}, "keep 3.13.15+20261101"),
+        (("3.13.15", "3.13.15+20261101"), "3.13", {"3.13.15": "20261015"}, "keep 3.13.15+20261101"),
+        (("3.13.15", "3.13.15+20261101"), "3.13", {"3.13.15": "20261201"}, "keep 3.13.15"),
     ],
 )
 def test_what_an_upgrade_brings(installed, text, manifests, what):
-    assert told(decide_upgrade(parse_request(text), store(*installed), BUILDS, manifests)) == what
+    minor = parse_request(text)
+    decision = decide_upgrade(minor, store(*installed), BUILDS, manifests)
+    assert told(decision) == what
+    assert decision.request == minor
+
+
+def test_a_minor_that_the_list_does_not_have_is_told():
+    assert decide_upgrade(parse_request("3.9"), store("3.9.1"), BUILDS, {}).because == "nothing newer is known"
+    assert decide_upgrade(parse_request("3.13"), store("3.13.15"), BUILDS, {}).because == ""
 
 
 def test_what_a_mirror_gets():
     wanted = wanted_builds([parse_request(text) for text in ("3.13", "3.13.15", "3.12")], BUILDS, (), "x")
     assert [build.release for build in wanted] == ["3.13.15", "3.12.12"]
-    with pytest.raises(NotFound):
-        wanted_builds([parse_request("3.10")], BUILDS, (), "x")
+    with pytest.raises(NotFound, match=r"^Python 3\.10 is not available for aarch64-apple-darwin$") as told:
+        wanted_builds([parse_request("3.10")], BUILDS, (), "aarch64-apple-darwin")
+    # To build it here would not bring it there.
+    assert "--build" not in told.value.hint
     for text in ("system", "/usr/bin/python3"):
-        with pytest.raises(UsageError, match="is not a build that can be mirrored"):
+        with pytest.raises(UsageError, match="is not a build that can be mirrored") as told:
             refuse_what_has_no_build(parse_request(text))
+        assert told.value.hint == "give a version or a range"
     with pytest.raises(PymanError):
         refuse_what_has_no_build(parse_request("graalpy3.12"))
     refuse_what_has_no_build(parse_request("3.13"))
@@ -245,6 +320,10 @@ def test_a_newer_entry_that_is_damaged_is_what_is_missed():
     assert missed([minor], store("3.13.15"), BUILDS, [DAMAGED]) == [DAMAGED]
     assert missed([minor], store("3.13.16"), BUILDS, [DAMAGED]) == []
     assert missed([parse_request("3.12")], store("3.12.9"), BUILDS, [DAMAGED]) == []
+    # An older build of a release that another build brings is not.
+    older = replace(DAMAGED, version=parse_version("3.13.15"))
+    assert better_unusable(minor, BUILDS, [older]) is None
+    assert missed([minor], store("3.13.5"), BUILDS, [older]) == []
 
 
 def test_a_damaged_entry_cannot_be_installed():
@@ -253,7 +332,11 @@ def test_a_damaged_entry_cannot_be_installed():
     error = cannot_use(DAMAGED)
     assert (decision.error.message, decision.error.code) == (error.message, error.code)
     assert error.message == "Python 3.13.16 cannot be installed: its entry in the list of builds has no sha256"
+    assert error.hint == "choose another release, or tell the operator of the list"
     assert error.code == UNVERIFIED
+    with pytest.raises(IntegrityError) as told:
+        wanted_builds([parse_request("3.13.16")], BUILDS, [DAMAGED], "x")
+    assert (told.value.message, told.value.code) == (error.message, error.code)
     assert cannot_use(replace(DAMAGED, reason="is odd")).code != UNVERIFIED
 
 

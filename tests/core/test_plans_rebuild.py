@@ -14,6 +14,7 @@ from pyman.core.packages.installer import Batch, Installer
 from pyman.core.packages.package import UNKNOWN, Distribution, Origin, Package, normalize_name
 from pyman.core.plans.rebuild import (
     Comparison,
+    RebuildOptions,
     RebuildPlan,
     RequestedPython,
     compare,
@@ -36,7 +37,7 @@ from pyman.core.plans.rebuild import (
 from pyman.core.request import parse_request
 from pyman.core.venv import Library
 from pyman.core.version import parse_version
-from pyman.errors import BadRequest, NotFound, Refused, UsageError
+from pyman.errors import BLOCKED, CHANGED_FILES, SOURCE_GONE, BadRequest, NotFound, Refused, UsageError
 from stage.facts import RUNTIMES, cfg, following, pinned
 from stage.stores import store
 
@@ -64,14 +65,20 @@ def plan(*packages, old=OLD, new=NEW, **options):
 
 
 def test_everything_is_put_back_in_its_version_from_where_it_came():
-    made = plan(package("Spam"), package("ed", origin=EDITABLE), package("x", origin=GIT), package("pip", "25.0"))
+    made = plan(
+        *(package("Spam"), package("ed", origin=EDITABLE), package("x", origin=GIT), package("f", origin=FOLDER)),
+        package("pip", "25.0"),
+    )
     assert made.obstacles == ()
     assert made.own == ("pip", "setuptools")
     (batch,) = made.batches
-    assert batch.lines == ("Spam==1.0", "-e file:///src", "x @ git+https://h/x.git@abc")
+    assert batch.lines == ("Spam==1.0", "-e file:///src", "x @ git+https://h/x.git@abc", "f @ file:///other")
     assert not batch.dependencies
-    assert batch.names == ("spam", "ed", "x")
-    assert [one.exact for one in made.exact] == [True, False, True]
+    assert batch.names == ("spam", "ed", "x", "f")
+    sources = ["from the index", "editable, from /src", "from https://h/x.git at abc", "from /other"]
+    assert [one.source for one in made.exact] == sources
+    # What lies in a folder may have another version by now.
+    assert [one.exact for one in made.exact] == [True, False, True, False]
     assert plan().batches == ()
 
 
@@ -90,6 +97,7 @@ def test_everything_is_put_back_in_its_version_from_where_it_came():
         (package("x", origin=GIT), {"offline": True}, "network", False),
         (package("x", python=">=3.12"), {}, "it requires Python >=3.12", True),
         (package("x", python=">=3.12", origin=ARCHIVE), {}, "it requires Python >=3.12", False),
+        (package("x", python=">=3.12", origin=GIT), {}, "it requires Python >=3.12", False),
         (package("x", "1.0 beta"), {}, "not a version", False),
     ],
 )
@@ -141,18 +149,20 @@ def test_what_the_new_minor_needs_in_addition_is_installed_with_it():
     needy = package(
         "needy",
         requires=[
-            'tomli[fast]>=1.1,<3; python_version < "3.12"',
+            'tomli[slow,fast]>=1.1,<3; python_version < "3.12"',
             'old-friend; python_version < "3.12"',
             'always-missing; python_version < "3.14"',
             'speed; python_version < "3.12" and extra == "speed"',
+            'typing-extensions; python_version < "3.12"',
             "other",
         ],
     )
     made = plan(needy, package("Old.Friend"))
     exact, resolved = made.batches
     assert exact.lines == ("needy==1.0", "Old.Friend==1.0")
-    assert resolved.lines == ("tomli[fast]<3,>=1.1",)
+    assert resolved.lines == ("tomli[fast,slow]<3,>=1.1", "typing-extensions")
     assert resolved.dependencies
+    assert resolved.names == ("tomli", "typing-extensions")
     assert made.resolved[0].source == "needed by needy on Python 3.11"
     assert len(plan(needy, old=NEW, new=OLD).batches) == 1
 
@@ -212,7 +222,9 @@ def test_what_was_not_planned_is_said_and_what_was_allowed_is_not():
     before = (package("a"), package("b"), package("ed", origin=EDITABLE), package("c"))
     made = plan(*before, relaxed=frozenset({"a"}))
     after = (package("a", "2.0"), package("b", "2.0"), package("ed", "9", origin=EDITABLE), package("extra"))
-    assert unplanned(made, compare(before, after, made.own)) == ("c 1.0 is missing", "b is 2.0 instead of 1.0")
+    compared = compare(before, after, made.own)
+    assert unplanned(made, compared) == ("c 1.0 is missing", "b is 2.0 instead of 1.0")
+    assert unplanned(made, compared, any_version=True) == ("c 1.0 is missing",)
 
 
 _packages = st.lists(
@@ -275,13 +287,15 @@ def texts(requested):
          ["/usr/bin/python3.13", "3.13"], "3.13", False, None),
         # Only the words tell, and words that nobody understands tell nothing.
         ({**DEAD, "settings": cfg("pyman-request = 3.11\n")}, None, None, ["3.11"], None, False, None),
+        ({**DEAD, "settings": cfg("pyman-request = >=3.11\npyman-policy = pin\n")}, None, None, [">=3.11"], None, True, None),
         ({"settings": cfg("pyman-request = !!\n"), "link": None}, None, None, ["3.13"], "3.13", False, None),
     ],
 )  # fmt: skip
 def test_which_python_a_rebuild_looks_for(changes, asked, minor, requests, alias, pin, fallback):
     found = requested_python(following(**changes), asked, minor)
     assert (texts(found), found.alias, found.pin, found.asked) == (requests, alias, pin, asked is not None)
-    assert (str(found.fallback) if found.fallback else None) == fallback
+    assert [one.kind == "path" for one in found.requests] == [text.startswith("/") for text in requests]
+    assert (str(found.fallback) if found.fallback is not None else None) == fallback
 
 
 def test_a_venv_that_nothing_tells_about():
@@ -298,6 +312,9 @@ def test_a_venv_that_nothing_tells_about():
 def test_words_that_name_the_minor_that_a_venv_has(asked, same):
     assert means_same_minor(following(), asked) is same
     assert means_same_minor(following(interpreter=None), "latest") is False
+    pypy = following(implementation="pypy", libraries=(Library("pypy3.11", site_packages=True),))
+    same_of_pypy = [means_same_minor(pypy, text) for text in ("pypy3.11", "pypy3.11-8.0.1", "pypy3.10-7.3.19", "3.11")]
+    assert same_of_pypy == [True, True, False, False]
 
 
 STORE = store("3.13.5", "3.13.15", "3.14.2t")
@@ -361,11 +378,24 @@ def test_files_that_were_changed_are_named():
     assert told_changes(changed) == f"{told_changes(changed[:5])} and 2 more"
 
 
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("lib/python3.13/site-packages/app/a.py", "app/a.py"),
+        ("lib/python3.13/site-packages/app/site-packages/a.py", "app/site-packages/a.py"),
+        ("bin/app", "bin/app"),
+    ],
+)
+def test_a_changed_file_is_named_as_its_package_names_it(path, named):
+    assert told_changes(((path, "app 1.0"),)).endswith(f" since they were installed: {named} (app 1.0)")
+
+
 def test_names_behind_an_option_are_those_of_packages():
     packages = (package("Spam"), package("Eggs_x"))
     refuse_unknown_names(following(), packages, ["spam", "eggs-x"])
-    with pytest.raises(UsageError, match=r"/p/\.venv has no package bacon"):
+    with pytest.raises(UsageError, match=r"/p/\.venv has no package bacon") as told:
         refuse_unknown_names(following(), packages, ["spam", "bacon", "x"])
+    assert told.value.hint == "`--allow-newer` takes the names of installed packages"
 
 
 def test_sources_that_are_gone_are_told_before_a_python_is_installed_for_nothing():
@@ -378,6 +408,7 @@ def test_sources_that_are_gone_are_told_before_a_python_is_installed_for_nothing
         "x 1.0: what it was installed from is gone: /w/x-1.0.whl"
     )
     assert told.value.hint == "put it back, or uninstall ed x first"
+    assert told.value.code == SOURCE_GONE
 
 
 def rebuild_plan(*packages, missing=frozenset(), **named):
@@ -397,7 +428,13 @@ def rebuild_plan(*packages, missing=frozenset(), **named):
         decided.batches,
         "/p",
         missing=missing,
-        **named,
+        may_relax=False,
+        copied=(),
+        moved=(),
+        pip_conf=None,
+        offline=False,
+        notes=(),
+        **{"changed": (), "goes_over_changes": False, **named},
     )
 
 
@@ -406,13 +443,15 @@ def test_what_nobody_understands_is_left_to_the_installer():
 
 
 def test_what_prevents_a_rebuild():
-    assert obstacles_of(rebuild_plan(package("a"))) is None
+    plain = rebuild_plan(package("a"))
+    assert (obstacles_of(plain), plain.source, plain.unfinished, plain.sync) == (None, None, None, None)
     newer = obstacles_of(rebuild_plan(package("a", python=">=3.12"), package("b", python=">=3.12")))
     assert newer.message == (
         "/p/.venv cannot be rebuilt with Python 3.13.15: "
         "a 1.0: it requires Python >=3.12; b 1.0: it requires Python >=3.12"
     )
     assert newer.hint == "`--allow-newer a b` allows newer versions of a and b"
+    assert newer.code == BLOCKED
     gone = package("ed", origin=EDITABLE)
     mixed = obstacles_of(rebuild_plan(package("a", python=">=3.12"), gone, missing=frozenset(("/src",))))
     assert mixed.hint == "put back what is missing, or uninstall these packages first"
@@ -426,6 +465,7 @@ def test_changes_in_packages_prevent_a_rebuild_until_they_may_be_lost():
     changed = (("lib/python3.13/site-packages/a.py", "app 1.0"),)
     refused = obstacles_of(rebuild_plan(changed=changed))
     assert refused.message == f"/p/.venv was not rebuilt: {told_changes(changed)}"
+    assert refused.code == CHANGED_FILES
     assert refused.hint == "copy the changes elsewhere, then run `pyman rebuild /p/.venv --force`"
     assert obstacles_of(rebuild_plan(changed=changed, goes_over_changes=True)) is None
 
@@ -440,6 +480,9 @@ def test_a_relaxed_plan_takes_other_versions_of_just_these():
     assert all(batch.system_site_packages for batch in relaxed.batches)
     assert relax(relaxed, frozenset(("b",))).relaxed == frozenset(("a", "b"))
     assert relax(replace(plan, unfinished=None), frozenset(("a",))).batches[-1].lines == ("a>1.0",)
+    # Without the network nothing is relaxed that would need it.
+    offline = relax(replace(plan, packages=(package("x", origin=REMOTE),), offline=True), frozenset(("a",)))
+    assert "the network is disabled" in obstacles_of(offline).message
     assert plan.library == "lib/python3.13/site-packages"
     assert replace(plan, facts=following(libraries=())).library is None
 
@@ -453,6 +496,18 @@ def test_a_pinned_release_that_is_too_old_to_be_asked_for_is_not_looked_for():
 def test_all_that_is_installed_is_named():
     made = plan(package("Spam"), package("x"), package("pip"), relaxed=frozenset({"x"}))
     assert (made.names, [batch.names for batch in made.batches]) == (("spam", "x"), [("spam",), ("x",)])
+
+
+def test_without_a_word_a_rebuild_is_of_what_is_there_and_goes_over_nothing():
+    said = RebuildOptions()
+    assert (said.python, said.minor, said.source) == (None, None, None)
+    assert not any((said.allow_newer, said.relaxed, said.force, said.foreign, said.yes))
+    assert said.installer == "auto"
+
+
+def test_what_a_package_requires_of_python_may_be_met():
+    assert plan(package("x", python=">=3.8,!=3.11.0")).obstacles == ()
+    assert plan(package("x", python=">=3.15"), new=release("3.15.0rc1")).obstacles == ()
 
 
 def test_a_specifier_that_nobody_understands_is_left_to_the_installer():

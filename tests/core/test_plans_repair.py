@@ -83,19 +83,20 @@ def test_a_moved_venv():
 
 
 def test_files_of_its_own():
-    probe = SharedFile(
-        "lib/python3.13/site-packages/pip/__init__.py", "foreign", "copy", algorithm="sha256", digest="aa"
-    )
-    code = SharedFile("lib/python3.13/site-packages/a.py", "foreign", "copy", algorithm="sha256", digest="bb")
-    cache = SharedFile("lib/python3.13/site-packages/__pycache__/a.pyc", "foreign", "drop")
     work = "lib/python3.13/site-packages"
+    probe = SharedFile(f"{work}/pip/__init__.py", "foreign", "copy", True, "sha256", "aa")
+    code = SharedFile(f"{work}/a.py", "foreign", "copy", True, "sha256", "bb")
+    cache = SharedFile(f"{work}/__pycache__/a.pyc", "foreign", "drop", linked=True)
+    # Of this one it does not matter what is in it: others may exchange it anyway.
+    program = SharedFile("bin/x", "writable", "copy", linked=True)
     # A probe comes last, so that a repair that is killed is taken up again.
-    assert steps("own-files", following(), shared=(probe, code, cache)) == (
+    assert steps("own-files", following(), shared=(probe, code, program, cache)) == (
         OwnCopy(f"/p/.venv/{code.path}", work, "sha256", "bb"),
+        OwnCopy(f"/p/.venv/{program.path}", "bin", "", ""),
         RemoveBytecode(f"/p/.venv/{cache.path}", work),
         OwnCopy(f"/p/.venv/{probe.path}", work, "sha256", "aa"),
     )
-    doubtful = SharedFile("bin/x", "foreign", "doubt")
+    doubtful = SharedFile("bin/x", "foreign", "doubt", linked=True)
     assert steps("own-files", following(), shared=(code, doubtful)) is None
 
 

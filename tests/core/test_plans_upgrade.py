@@ -79,6 +79,9 @@ def test_what_has_no_newer_self(text, failure):
         minors_to_upgrade(store("3.13.5", "3.11.2@/usr", "3.10.1!"), [text])
     assert text in raised.value.message
     assert raised.value.hint
+    if failure is Refused:
+        assert raised.value.message == f"`{text}` cannot be upgraded: it is not a minor version"
+        assert raised.value.hint == "give a minor version: `pyman upgrade 3.13`"
 
 
 def test_an_empty_store_has_nothing_to_upgrade():

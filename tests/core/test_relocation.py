@@ -46,9 +46,14 @@ def named_in(files):
         ("'/old/app/.venv/bin'", "'/new/place/.venv/bin'"),
         ('"/old/app/.venv"', '"/new/place/.venv"'),
         ("PATH=/a:/old/app/.venv:/b", "PATH=/a:/new/place/.venv:/b"),
+        (
+            "A=/old/app/.venv/bin:/old/app/.venv2:/old/app/.venv;",
+            "A=/new/place/.venv/bin:/old/app/.venv2:/new/place/.venv;",
+        ),
         ("/old/app/.venv2", "/old/app/.venv2"),
         ("/old/app/.venv-x", "/old/app/.venv-x"),
         ("/old/app/.venvé", "/old/app/.venvé"),
+        ("/old/app/.venv\x7f", "/new/place/.venv\x7f"),
         ("/mnt/old/app/.venv", "/mnt/old/app/.venv"),
         ("nothing", "nothing"),
         ("", ""),
@@ -143,6 +148,8 @@ def test_record_gets_the_new_hashes_and_keeps_its_other_rows():
         f'"odd, name.py",sha256=def,4\r\n'
         f"{OLD}/share/x,sha256=ghi,5\r\n"
         "demo-1.dist-info/RECORD,,\r\n"
+        f"{OLD}/share/y,sha256=ghi,5,more of it \r\n"
+        f"../../../bin/demo,{digest(script)},{len(script)},XX\r\n"
     )
     files = replace(
         FILES, scripts={f"{NEW}/bin/demo": script}, records={f"{SITE}/demo-1.dist-info/RECORD": record.encode()}
@@ -151,6 +158,45 @@ def test_record_gets_the_new_hashes_and_keeps_its_other_rows():
     assert edits[f"{NEW}/bin/demo"] == Edit(f"{NEW}/bin/demo", script, moved)
     after = edits[f"{SITE}/demo-1.dist-info/RECORD"].after.decode()
     assert after == record.replace(f"{digest(script)},{len(script)}", f"{digest(moved)},{len(moved)}").replace(OLD, NEW)
+
+
+def test_a_row_of_record_with_a_hash_alone_gets_the_size_too():
+    old, new = (f"#!{place}/bin/python\n{BODY}".encode() for place in (OLD, NEW))
+    path = f"{SITE}/demo-1.dist-info/RECORD"
+    record = f"../../../bin/demo,{digest(old)},\n../../../bin/demo,,\n".encode()
+    edits = edits_of_move(replace(FILES, scripts={f"{NEW}/bin/demo": old}, records={path: record}), {})
+    assert edits[0].after.decode() == f"../../../bin/demo,{digest(new)},{len(new)}\n../../../bin/demo,,\n"
+
+
+def test_a_row_of_record_is_one_row_whatever_is_in_the_new_place():
+    record = f"{OLD}/share/x,sha256=ghi,5\n".encode()
+    for place, row in (
+        ("/a,b", '"/a,b/share/x"'),
+        ('/a"b', '"/a""b/share/x"'),
+        ("/a\nb", '"/a\nb/share/x"'),
+        ("/a\rb", '"/a\rb/share/x"'),
+        ("/a b", "/a b/share/x"),
+    ):
+        path = f"{place}/lib/python3.13/site-packages/demo-1.dist-info/RECORD"
+        [edit] = edits_of_move(replace(FILES, new=place, records={path: record}), {})
+        assert edit.after.decode() == f"{row},sha256=ghi,5\n"
+
+
+def test_whoever_is_cut_off_finds_all_that_is_left_to_do():
+    """RECORD goes before the scripts that it tells hashes of, and what shows that the venv was moved comes last."""
+    script = f"#!{OLD}/bin/python\n{BODY}".encode()
+    paths = [
+        *(f"{SITE}/demo-1.dist-info/RECORD", f"{NEW}/bin/demo", f"{NEW}/pyvenv.cfg"),
+        *(f"{NEW}/bin/activate.fish", f"{NEW}/bin/activate"),
+    ]
+    files = replace(
+        FILES,
+        settings=(paths[2], f"command = python -m venv {OLD}\n".encode()),
+        activation={path: f"VIRTUAL_ENV={OLD}\n".encode() for path in reversed(paths[3:])},
+        scripts={paths[1]: script},
+        records={paths[0]: f"../../../bin/demo,{digest(script)},{len(script)}\n".encode()},
+    )
+    assert [edit.path for edit in edits_of_move(files, {})] == paths
 
 
 def test_record_is_put_right_for_a_script_that_is_so_already():
@@ -366,8 +412,9 @@ def test_links_to_what_moved_along():
     ],
 )
 def test_files_of_the_users_that_name_the_old_place_are_told(text, old, new, named):
-    files = replace(FILES, old=old, new=new, others=((f"{new}/bin/mine", text.encode()),))
-    assert still_names_old_place(files, (), ()) == (("bin/mine",) if named else ())
+    for content in (text.encode(), text.encode() + b" # \xff"):
+        files = replace(FILES, old=old, new=new, others=((f"{new}/bin/mine", content),))
+        assert still_names_old_place(files, (), ()) == (("bin/mine",) if named else ())
 
 
 def test_a_source_that_is_nowhere_is_told():
@@ -482,6 +529,30 @@ def test_an_address_that_is_not_understood_stays():
         assert edits_of_move(files, {"/old/app": "/new/app"}) == ()
 
 
+def test_a_folder_whose_name_is_no_utf_8_is_named_as_an_address_names_it():
+    text = b'{"url": "file:///old/caf%E9", "dir_info": {"editable": true}}'
+    files = replace(FILES, pointers={f"{SITE}/demo-1.dist-info/direct_url.json": text})
+    [edit] = edits_of_move(files, {"/old/caf\udce9": "/new/caf\udce9"})
+    assert edit.after == text.replace(b"/old/", b"/new/")
+
+
+@pytest.mark.parametrize("place", ["/it's", '/a"b', "/a\\b", "/a\nb"])
+def test_a_finder_stays_where_no_literal_holds_the_new_place_as_it_is(place):
+    files = replace(FILES, pointers={f"{SITE}/__editable___demo_finder.py": b"MAPPING = {'demo': '/old/app/src'}\n"})
+    assert edits_of_move(files, {"/old/app/src": place}) == ()
+
+
+def test_a_path_with_a_space_in_a_kernel_is_one_path():
+    """What stands before the space is another folder, which may not have moved."""
+    text = b'{"argv": ["/old/my app/.venv/bin/python"], "env": {"A": "/old/my"}}'
+    files = replace(FILES, pointers={"/k/kernel.json": text})
+    moved = {"/old/my app/.venv/bin/python": "/new/my app/.venv/bin/python"}
+    [edit] = edits_of_move(files, moved)
+    assert edit.after == text.replace(b"/old/my app", b"/new/my app")
+    [edit] = edits_of_move(files, moved | {"/old/my": "/elsewhere"})
+    assert edit.after == text.replace(b"/old/my app", b"/new/my app").replace(b"/old/my", b"/elsewhere")
+
+
 @pytest.mark.parametrize(
     ("path", "text", "sources"),
     [
@@ -489,10 +560,16 @@ def test_an_address_that_is_not_understood_stays():
         ("finder.py", "A = '/a'\nB = \"/b\"\n", ("/a", "/b")),
         # Where a text is not whole, or has a meaning beyond its letters, no path is read out of it.
         ("finder.py", "A = '/a\n", ()),
+        ("finder.py", "A = X/aX\n", ()),
+        ("x.pth", "/a b \t\n", ("/a b",)),
         ("finder.py", "A = '/a\\x41'\nB = '/b'\n", ("/b",)),
         ("finder.py", "A = '/a\nb'\n", ()),
+        ("x.pth", b"/a\xff\n", ("/a\udcff",)),
         ("kernel.json", '{"argv": ["/a", "--x=/b", "\\ud8/c"]}', ("/a", "/b")),
+        # All of it may be one path, or a list of some.
+        ("kernel.json", '{"argv": ["/a b/c", "/d:/e"]}', ("/a b/c", "/a", "/d:/e", "/d", "/e")),
     ],
 )
 def test_the_paths_that_a_pointer_names(path, text, sources):
-    assert tuple(dict.fromkeys(sources_in(path, text.encode()))) == sources
+    content = text.encode() if isinstance(text, str) else text
+    assert tuple(dict.fromkeys(sources_in(path, content))) == sources

@@ -103,7 +103,7 @@ class Tree:
         name = member.name.removesuffix("/") if kind == "folder" else member.name
         if self._top is None:
             self._top = name.partition("/")[0]
-        path = _path_below_top(name, self._top)
+        path = _path_below_top(name, self._top, f"has the member {shown}")
         known = self._kinds.get(path)
         if known == "folder" and kind == "folder":
             return Placement(path)
@@ -120,11 +120,10 @@ class Tree:
                 raise Unacceptable(f"contains more than {self._limits.size} bytes")
             mode = EXECUTABLE_MODE if member.executable else FILE_MODE
         elif kind == "hard link":
-            source = _path_below_top(member.target, self._top)
+            told = f"has the hard link {shown} to {_shown(member.target)}"
+            source = _path_below_top(member.target, self._top, told)
             if self._kinds.get(source) != "file":
-                raise Unacceptable(
-                    f"has the hard link {shown} to {_shown(member.target)}, which is not an earlier file"
-                )
+                raise Unacceptable(f"{told}, which is not an earlier file")
         else:
             _check_link(path, member.target, shown)
             self.links.append((path, member.target))
@@ -157,55 +156,57 @@ def _shown(name: str) -> str:
     return ascii(name if len(name) <= 200 else f"{name[:200]}...")
 
 
-def _path_below_top(name: str, top: str) -> str:
-    """Return the part of a name that lies below the top folder, `""` for that folder itself."""
-    shown = _shown(name)
+def _path_below_top(name: str, top: str, told: str) -> str:
+    """Return the part of a name that lies below the top folder, `""` for that folder itself.
+
+    `told` is the beginning of a refusal: whose name it is.
+    """
     if not (name.isascii() and name.isprintable()):
-        _check_characters(name, shown)
+        _check_characters(name, told)
     if name.startswith("/"):
-        raise Unacceptable(f"has the member {shown}, whose name is absolute")
+        raise Unacceptable(f"{told}, whose name is absolute")
     parts = name.split("/")
     if ".." in parts:
-        raise Unacceptable(f"has the member {shown}, whose name contains `..`")
+        raise Unacceptable(f"{told}, whose name contains `..`")
     if parts[0] != top:
-        raise Unacceptable(f"has the member {shown}, which is not below {top}/")
+        raise Unacceptable(f"{told}, which is not below {top}/")
     if "" in parts or "." in parts:
-        raise Unacceptable(f"has the member {shown}, whose name has an empty component")
+        raise Unacceptable(f"{told}, whose name has an empty component")
     if len(name) > _LONGEST_PATH // 4:
-        _check_length(name, parts, shown)
+        _check_length(name, parts, told)
     return name[len(top) + 1 :]
 
 
-def _check_length(name: str, parts: list[str], shown: str) -> None:
+def _check_length(name: str, parts: list[str], told: str) -> None:
     if len(name.encode()) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_NAME for part in parts):
-        raise Unacceptable(f"has the member {shown}, whose name is too long")
+        raise Unacceptable(f"{told}, whose name is too long")
 
 
-def _check_characters(name: str, shown: str) -> None:
+def _check_characters(name: str, told: str) -> None:
     """Refuse what no terminal, file system and text file takes alike: control characters, and bytes that are not UTF-8.
 
     The latter arrive as lone surrogates.
     """
     for character in name:
         if character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff":
-            raise Unacceptable(f"has the member {shown}, whose name is not plain text")
+            raise Unacceptable(f"{told}, whose name is not plain text")
 
 
 def _check_link(path: str, target: str, shown: str) -> None:
     """Refuse a target that leaves the tree, or whose text does not say on its own that it stays inside."""
-    where = f"has the link {shown} to {_shown(target)}"
-    _check_characters(target, shown)
+    told = f"has the link {shown} to {_shown(target)}"
+    _check_characters(target, told)
     if not target or target.startswith("/"):
-        raise Unacceptable(f"{where}, which is {'absolute' if target else 'empty'}")
+        raise Unacceptable(f"{told}, which is {'absolute' if target else 'empty'}")
     parts = target.split("/")
     rises = 0
     while rises < len(parts) and parts[rises] == "..":
         rises += 1
     if rises > path.count("/"):
-        raise Unacceptable(f"{where}, which leaves the archive")
+        raise Unacceptable(f"{told}, which leaves the archive")
     if ".." in parts[rises:]:
-        raise Unacceptable(f"{where}, which contains `..` after a folder")
-    _check_length(target, parts, shown)
+        raise Unacceptable(f"{told}, which contains `..` after a folder")
+    _check_length(target, parts, told)
 
 
 def read_extended_header(content: bytes) -> dict[str, str]:

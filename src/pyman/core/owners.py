@@ -30,7 +30,7 @@ def creator_of(folder: str, markers: tuple[str, ...], settings: Settings, place:
     if owner:
         return owner, True
     words = (settings.get("command") or "").split()
-    if words[:1] and basename(words[0]) == "pyman":
+    if words and basename(words[0]) == "pyman":
         return "pyman", False
     helper = _helper_of(folder, place, settings)
     if helper:

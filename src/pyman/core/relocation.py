@@ -203,9 +203,9 @@ def _rewrite_record(path: str, text: str, files: MovedFiles, changed: Mapping[st
             continue
         try:
             row = next(csv.reader([line.rstrip("\r")]))
-        except (csv.Error, StopIteration):
+        except csv.Error:
             continue
-        place = row[0] if row else ""
+        place = row[0]
         if place == files.old or place.startswith(files.old + "/"):
             place = files.new + place[len(files.old) :]
         fields = [place, *row[1:]]
@@ -389,7 +389,7 @@ def _string_of(token: str) -> str:
     import json
 
     try:
-        return str(json.loads(token, strict=False))
+        return str(json.loads(token))
     except ValueError:
         return ""
 

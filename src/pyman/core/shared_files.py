@@ -42,7 +42,7 @@ class SharedFile:
     """Relative to the venv."""
     wrong: Wrong
     fate: Fate
-    linked: bool = True
+    linked: bool
     """False for one that no other venv has any more: the last of them is no safer for that."""
     algorithm: str = ""
     digest: str = ""

@@ -115,7 +115,8 @@ def _what_is_wrong(store: Store, swap: Swap) -> tuple[str, str, str]:
     if swap.old is None:
         return "alias-dangling", f"it is missing, and {swap.new} is installed", point
     if store.alias_target(swap.alias) is None:
-        return "alias-dangling", f"it points to {swap.old}, which does not exist", point
+        what = "is broken" if store.linked(swap.old) is not None else "does not exist"
+        return "alias-dangling", f"it points to {swap.old}, which {what}", point
     return "alias-stale", f"it points to {swap.old}, not to {swap.new}", point
 
 

@@ -11,7 +11,7 @@ from pyman.core.names import versions_in
 from pyman.core.packages.lent import PART_OF_PYTHON
 from pyman.core.request import Request, best_of, how_to_get, parse_request
 from pyman.core.store import Runtime, Store
-from pyman.core.version import Version, python_name, release_name
+from pyman.core.version import VARIANT_RANK, Version, python_name, release_name
 from pyman.errors import UNSUPPORTED, UNVERIFIED, IntegrityError, NotFound, PymanError, Refused, UsageError
 
 TYPE_CHECKING = False
@@ -175,7 +175,11 @@ def not_installable(request: Request) -> PymanError:
 
 def unknown_release(request: Request, builds: Sequence[Build], machine: str = _HERE) -> NotFound:
     """No build satisfies the request: name the nearest that exist, of its own variant where there are any."""
-    known = sorted({(build.version, build.variant) for build in builds}, key=lambda pair: pair[0].order, reverse=True)
+    known = sorted(
+        {(build.version, build.variant) for build in builds},
+        key=lambda pair: (pair[0].order, VARIANT_RANK[pair[1]]),
+        reverse=True,
+    )
     known = [pair for pair in known if pair[0].implementation == request.implementation]
     alike = [pair for pair in known if pair[1] == request.variant] or known
     if not request.pins:
@@ -190,12 +194,13 @@ def unknown_release(request: Request, builds: Sequence[Build], machine: str = _H
 
 
 def _may_have_source(request: Request, known: Sequence[Version]) -> bool:
-    """True for a release of CPython that is older than what is known, or where nothing is known for this machine."""
+    """True for a release of CPython that is known as another variant or older than one, or where nothing is known."""
     if request.kind != "release" or request.implementation != CPYTHON or request.variant == "debug":
         return False
     same = [(one.major, one.minor, one.patch) for one in known if (one.major, one.minor) == request.numbers[:2]]
     numbers = same or [(one.major, one.minor, one.patch) for one in known]
-    return not numbers or request.numbers < max(numbers)
+    is_known = any(request.admits(one, request.variant) for one in known)
+    return not numbers or is_known or request.numbers < max(numbers)
 
 
 def _distance(request: Request, version: Version) -> tuple[int, ...]:

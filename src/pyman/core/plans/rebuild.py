@@ -63,28 +63,28 @@ class RebuildPlan:
     batches: tuple[Batch, ...]
     folder: str
     """Where the installer is started: settings of the project are found there."""
+    missing: frozenset[str]
+    may_relax: bool
+    """True where any package may get another version that cannot be had as it was."""
+    copied: tuple[str, ...]
+    """Names at the top of the venv's folder that packages are installed from: the new one gets copies of them first."""
+    moved: tuple[str, ...]
+    """Other names there that are no venv's: the new one gets them once it is good."""
+    changed: tuple[tuple[str, str], ...]
+    """Files of packages that were changed since they were installed, relative to the venv, each with the package."""
+    goes_over_changes: bool
+    """True where the user says that these changes may be lost."""
+    pip_conf: bytes | None
+    """The venv's own `pip.conf`: the new one has it before anything is installed."""
+    offline: bool
+    notes: tuple[str, ...]
     source: str | None = None
     """The lock file or requirements file that is installed instead of what was there."""
     unfinished: Batch | None = None
     """What was being installed when its creation was interrupted: installed behind what is there."""
     sync: str | None = None
     """The project whose `uv.lock` uv installs."""
-    missing: frozenset[str] = frozenset()
-    may_relax: bool = False
-    """True where any package may get another version that cannot be had as it was."""
     relaxed: frozenset[str] = frozenset()
-    copied: tuple[str, ...] = ()
-    """Names at the top of the venv's folder that packages are installed from: the new one gets copies of them first."""
-    moved: tuple[str, ...] = ()
-    """Other names there that are no venv's: the new one gets them once it is good."""
-    changed: tuple[tuple[str, str], ...] = ()
-    """Files of packages that were changed since they were installed, relative to the venv, each with the package."""
-    goes_over_changes: bool = False
-    """True where the user says that these changes may be lost."""
-    pip_conf: bytes | None = None
-    """The venv's own `pip.conf`: the new one has it before anything is installed."""
-    offline: bool = False
-    notes: tuple[str, ...] = ()
 
     @property
     def library(self) -> str | None:
@@ -135,7 +135,9 @@ def _refusal_of_changes(plan: RebuildPlan) -> Refused | None:
 
 def told_changes(changed: tuple[tuple[str, str], ...]) -> str:
     """Which files were changed: of many the first."""
-    named = ", ".join(f"{path.rpartition('site-packages/')[2]} ({package})" for path, package in changed[:_MOST_NAMED])
+    named = ", ".join(
+        f"{path.partition('/site-packages/')[2] or path} ({package})" for path, package in changed[:_MOST_NAMED]
+    )
     more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
     return f"files of packages were changed since they were installed: {named}{more}"
 
@@ -244,14 +246,14 @@ def _alias_of(release: str) -> str | None:
     parsed = _parsed(release)
     if parsed is None or not parsed.pins:
         return None
-    return replace(parsed, numbers=parsed.numbers[:2], prerelease="", own="").alias
+    return replace(parsed, numbers=parsed.numbers[:2], own="").alias
 
 
 def means_same_minor(facts: VenvFacts, asked: str) -> bool:
     """True for words that name the minor and variant that the venv has, or admit the release that it runs."""
     request = parse_request(asked)
     if request.kind == "release" and len(request.numbers) > 1:
-        return replace(request, numbers=request.numbers[:2], prerelease="", own="").alias == wanted_alias(facts)
+        return replace(request, numbers=request.numbers[:2], own="").alias == wanted_alias(facts)
     running = facts.running
     return running is not None and running.version is not None and request.admits(running.version, running.variant)
 
@@ -263,7 +265,7 @@ def fits(choice: Choice, requested: RequestedPython) -> bool:
 
 def with_policy(choice: Choice, requested: RequestedPython, request: Request, store: Store) -> Choice:
     """The choice with the venv's policy: what was pinned stays pinned, unless its release is nowhere to be had."""
-    if not requested.pin or choice.policy == "pin" or request == requested.fallback:
+    if not requested.pin or request == requested.fallback:
         return choice
     return pinned(store, choice.runtime) if choice.runtime is not None else replace(choice, policy="pin")
 
@@ -273,7 +275,7 @@ def kept_request(facts: VenvFacts, choice: Choice, requested: RequestedPython, r
     if requested.asked:
         return choice.executable if request.kind == "path" else request.text
     own = _parsed(facts.request)
-    if own is not None and own.kind != "path" and own.admits(choice.version, choice.variant):
+    if own is not None and own.admits(choice.version, choice.variant):
         return own.text
     if request.kind == "path" and (own is None or own == request):
         return choice.executable
@@ -433,7 +435,7 @@ def _admits(specifier: str, version: Version) -> bool:
 
     try:
         numbers = f"{version.major}.{version.minor}.{version.patch}"
-        return bool(SpecifierSet(specifier).contains(numbers, prereleases=True))
+        return bool(SpecifierSet(specifier).contains(numbers))
     except NOT_UNDERSTOOD:
         return True  # the installer knows what to make of it
 
