@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pyman.effects.venvs import records
 from pyman.effects.venvs.records import (
-    is_record_name,
     forget,
+    is_record_name,
     known_venvs,
     record_name,
     remember,

@@ -187,7 +187,9 @@ def _copy(source: str, name: str, folder: int) -> str:
     except FileNotFoundError:
         pass
     digest = hashlib.sha256()
-    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    descriptor = os.open(
+        name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
+    )
     try:
         with open_regular(source) as reading:
             while piece := reading.read(_PIECE):
