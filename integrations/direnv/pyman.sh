@@ -7,7 +7,8 @@ layout_pyman() {
     local venv=${VIRTUAL_ENV:-$PWD/.venv}
     if [[ ! -e $venv/pyvenv.cfg ]]; then
         pyman venv "$venv" ${1:+-p "$1"} || return
-    elif ! "$venv/bin/python" -c '' 2>/dev/null; then
+    # It is not run to find out: the .venv of a clone may be anything.
+    elif [[ ! -f $venv/bin/python || ! -x $venv/bin/python ]]; then
         pyman doctor "$venv" --fix || return
     fi
     watch_file .python-version "$venv/pyvenv.cfg"

@@ -1,4 +1,7 @@
-"""`pyman`, `python -m pyman`: fast commands are answered at once, everything else goes to the command line."""
+"""`pyman`, `python -m pyman`, `python -I pyman/__main__.py`.
+
+Fast commands are answered at once, everything else goes to the command line.
+"""
 
 from __future__ import annotations
 
@@ -59,4 +62,7 @@ def _leave_out_the_path_of_others() -> None:
 
 
 if __name__ == "__main__":
+    if not __package__:
+        # As a file, which a shim starts so (effects/shims.py): isolated, the folder of the package is not searched.
+        sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.exit(main())

@@ -108,7 +108,7 @@ NOT_EMPTY = Code("not-empty")
 NOT_INSTALLED = Code("not-installed")
 """No installed Python satisfies the request; it may be possible to install one."""
 NOT_OWN_FOLDER = Code("not-own-folder")
-"""A folder of the venv is a link, or belongs to somebody else: nothing is written into the venv."""
+"""A folder of the venv is a link, or belongs to somebody else, or one in a mirror is a link: nothing is written."""
 NOT_OURS = Code("not-ours")
 """Something that pyman did not write is in the place of one of its files."""
 NOT_SEARCHED = Code("not-searched")

@@ -209,3 +209,81 @@ def test_a_folder_that_cannot_be_written(user, tmp_path):
     (tmp_path / "file").write_text("x")
     failed = user.pyman("mirror", tmp_path / "file", "3.13", status=1)
     assert str(tmp_path / "file") in failed.err
+
+
+# --- a folder that came with a clone, with links in it ---
+
+
+@pytest.fixture
+def local_user(tmp_path, upstream):
+    """One whose archives come from a folder, so that they are copied."""
+    source = tmp_path / "source"
+    for name, body in upstream.files.items():
+        (source / name[1:]).parent.mkdir(parents=True, exist_ok=True)
+        (source / name[1:]).write_bytes(body)
+    return Home(tmp_path, str(source))
+
+
+def test_a_leftover_that_is_a_link_is_never_written_through(local_user, tmp_path):
+    folder, precious = tmp_path / "mirror", tmp_path / "precious"
+    precious.write_text("mine")
+    precious.chmod(0o600)
+    (folder / ".pyman-mirror").mkdir(parents=True)
+    name = place(folder, "3.13.9", "20261001", LINUX).name
+    (folder / f".pyman-mirror/copy-{name}").symlink_to(precious)
+    local_user.pyman("mirror", folder, "3.13")
+    assert (precious.read_text(), precious.stat().st_mode & 0o777) == ("mine", 0o600)
+    added = place(folder, "3.13.9", "20261001", LINUX)
+    assert added.read_bytes() == content("3.13.9", LINUX)
+    assert (added.is_symlink(), added.stat().st_mode & 0o777) == (False, 0o644)
+    # What a run left that was cut off is no hindrance either.
+    (folder / f".pyman-mirror/copy-{name}").write_text("half of it")
+    added.unlink()
+    local_user.pyman("mirror", folder, "3.13")
+    assert added.read_bytes() == content("3.13.9", LINUX)
+
+
+@pytest.mark.parametrize("name", [".pyman-mirror", ".pyman-mirror/archives", "20261001"])
+def test_a_folder_that_is_a_link_is_refused_before_anything_is_written(user, tmp_path, name):
+    folder, precious = tmp_path / "mirror", tmp_path / "precious"
+    precious.mkdir()
+    (precious / "uv.lock").write_text("mine")
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).symlink_to(precious)
+    before = sorted(folder.rglob("*"))
+    for words in ([], ["--dry-run"]):
+        refused = user.json("mirror", folder, "3.13", *words, status=1)["error"]
+        assert refused["code"] == "not-own-folder"
+        assert refused["message"].startswith(f"{folder / name} is a link")
+        assert sorted(folder.rglob("*")) == before
+        assert [path.read_text() for path in precious.iterdir()] == ["mine"]
+
+
+def test_only_locks_of_its_own_downloads_are_removed(user, tmp_path):
+    folder = tmp_path / "mirror"
+    downloads = folder / ".pyman-mirror/archives"
+    downloads.mkdir(parents=True)
+    (downloads / "poetry.lock").write_text("mine")
+    user.pyman("mirror", folder, "3.13")
+    assert [path.name for path in downloads.iterdir()] == ["poetry.lock"]
+
+
+def test_an_archive_on_its_way_that_is_a_link_does_not_get_into_the_mirror(user, tmp_path):
+    folder, elsewhere = tmp_path / "mirror", tmp_path / "elsewhere"
+    user.pyman("mirror", folder, "3.13")
+    added = place(folder, "3.13.9", "20261001", LINUX)
+    elsewhere.write_bytes(added.read_bytes())
+    digest = hashlib.sha256(added.read_bytes()).hexdigest()[:16]
+    downloads = folder / ".pyman-mirror/archives"
+    downloads.mkdir()
+    (downloads / f"cpython-3.13.9+20261001-{LINUX}-default-{digest}.tar.gz").symlink_to(elsewhere)
+    added.unlink()
+    user.pyman("mirror", folder, "3.13")
+    assert (added.is_symlink(), added.read_bytes()) == (False, content("3.13.9", LINUX))
+
+
+def test_the_folder_itself_may_be_a_link(user, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "mirror").symlink_to("disk")
+    user.pyman("mirror", tmp_path / "mirror", "3.13")
+    assert place(tmp_path / "disk", "3.13.9", "20261001", LINUX).is_file()

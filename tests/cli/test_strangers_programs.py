@@ -248,6 +248,27 @@ def test_a_version_file_that_names_a_program(machine, clone, text):
         assert "fake" not in clone.started(), words
 
 
+def test_a_pyman_of_the_clone_on_path(machine, clone):
+    """The shim knows the pyman that wrote it, also by `python -m pyman`, and asks no other."""
+    for folder in (".venv/bin", "tools"):
+        clone.program(f"{folder}/pyman", f"{folder.replace('/', '-')}-pyman")
+    write(f"{clone.folder}/.python-version", f">={MINOR}\n")
+    machine.pyman("shims")
+    shim = machine.root / "shims/python"
+    path = f"tools:{clone.folder}/tools:{clone.folder}/.venv/bin:/usr/bin:/bin"
+    environ = {**machine.environ, "PATH": path, "PYTHONPATH": clone.folder}
+    where = {"cwd": clone.folder, "env": environ, "capture_output": True, "text": True}
+    assert subprocess.run([shim, "-V"], check=False, **where).stdout == f"Python {NEW}\n"
+    text = shim.read_text()
+    shim.write_text(text.replace("pyman_written_command='", "pyman_written_command='/nowhere"))
+    assert shim.read_text() != text
+    ended = subprocess.run([shim, "-V"], check=False, **where)
+    assert (ended.returncode, "run `pyman shims`" in ended.stderr) == (127, True)
+    machine.pyman("shims")
+    assert subprocess.run([shim, "-V"], check=False, **where).stdout == f"Python {NEW}\n"
+    assert clone.started() == []
+
+
 def test_helpers_on_path(machine, clone):
     """uv, git and the like of a clone that stands first on PATH, by a name or through a link."""
     for name in ("uv", "git", "ps", "pip", "cc", "python3"):

@@ -149,7 +149,7 @@ def test_a_shim_finds_what_only_the_system_store_has(crowd):
     stand_in.write_text("#!/bin/sh\necho asked: $*\n")
     stand_in.chmod(0o755)
     text = re.sub("(?m)^pyman_written_command=.*", f"pyman_written_command='{stand_in}'", shim.read_text())
-    shim.write_text(text)
+    shim.write_text(re.sub("(?m)^pyman_written_script=.*", "pyman_written_script=''", text))
     environ = {"HOME": str(crowd.home("alice")), "PYMAN_PYTHON": OLD}
     assert call(shim, "-V", PYMAN_SYSTEM_CONFIG=str(crowd.config), **environ) == "asked: shim python -V\n"
     with pytest.raises(AssertionError, match="not installed"):

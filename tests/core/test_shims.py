@@ -105,6 +105,9 @@ def test_root_and_command_are_written_in():
     text = render_shim(template, "/a b", "/it's")
     assert text == "#!/bin/sh\n# pyman shim: x\npyman_written_root='/a b'\npyman_written_command='/it'\\''s'\n"
     assert is_shim(text)
+    template += "pyman_written_script=''\n"
+    assert render_shim(template, "", "/python", "/a b.pyz").endswith("'/python'\npyman_written_script='/a b.pyz'\n")
+    assert render_shim(template, "") == template
     assert not is_shim("#!/bin/sh\necho\n")
     assert not is_shim("")
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 
 import pytest
 
+import pyman
 from pyman.core.shell.shims import shim_names
 from pyman.effects.places import shipped
-from pyman.effects.shims import pyman_command, read_shims, wanted_text, write_shims
+from pyman.effects.shims import pyman_command, read_shims, shim_command, wanted_text, write_shims
 from pyman.errors import PymanError, Refused
 from stage.fake_store import FakeStore
 
@@ -115,3 +117,30 @@ def test_pyman_knows_how_it_can_be_started(tmp_path, monkeypatch):
     assert pyman_command() == str(program)
     program.chmod(0o644)
     assert pyman_command() == ""
+
+
+def test_a_shim_has_a_command_also_where_pyman_has_none_of_its_own(tmp_path, monkeypatch):
+    """`python -m pyman`, a pyman.pyz that is not executable; what is written starts pyman wherever it is started."""
+    script = os.path.join(os.path.dirname(pyman.__file__), "__main__.py")
+    monkeypatch.setattr("sys.argv", [script])
+    python = os.path.realpath(sys.executable)
+    monkeypatch.setattr("sys.executable", f"{tmp_path}/python3")
+    assert shim_command() == (f"{tmp_path}/python3", script)
+    (tmp_path / "typing.py").write_text("raise SystemExit('of the project')\n")
+    (tmp_path / "pyman").mkdir()
+    words = [python, "-I", "-S", script, "--version"]
+    environ = {"HOME": str(tmp_path), "PYTHONPATH": str(tmp_path)}
+    said = subprocess.run(words, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    assert said.stdout.startswith("pyman ")
+    monkeypatch.setattr("pyman.effects.shims.own_archive", lambda: f"{tmp_path}/pyman.pyz")
+    assert shim_command() == (f"{tmp_path}/python3", f"{tmp_path}/pyman.pyz")
+    program = tmp_path / "bin/pyman"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("pyman.effects.shims.own_archive", lambda: "")
+    monkeypatch.setattr("sys.executable", f"{tmp_path}/bin/python3")
+    assert shim_command() == (str(program),)
+    monkeypatch.setattr("sys.executable", "")
+    monkeypatch.chdir(tmp_path / "bin")
+    assert shim_command() == ()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pyman.effects.venvs import records
 from pyman.effects.venvs.records import (
     forget,
+    is_record_name,
     known_venvs,
     record_name,
     remember,
@@ -86,8 +87,18 @@ def test_the_hash_is_fnv_1a():
 def test_every_folder_gives_a_name_that_is_no_path(name):
     found = record_name(f"/nowhere/{name}")
     assert found[0] not in ".-"
+    assert is_record_name(found)
     assert set(found) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     assert len(found) < 100
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["app", "app-", "-0123456789abcdef", "app-0123456789abcde", "app-0123456789abcdeg", "app-0123456789ABCDEF",
+     ".x-0123456789abcdef", "a b-0123456789abcdef", "x" * 61 + "-0123456789abcdef", "0123456789abcdef"],
+)  # fmt: skip
+def test_what_is_no_name_of_a_record(name):
+    assert not is_record_name(name)
 
 
 def test_a_read_only_store_stops_nobody(place):

@@ -151,6 +151,38 @@ def test_direnv_keeps_the_venv(workspace, tmp_path):
     assert (workspace.project / ".venv").stat().st_ino == created
 
 
+def test_direnv_s_layout_runs_nothing_of_a_venv(tmp_path):
+    """A clone may bring its .venv along. What direnv defines is stood in for."""
+    venv, ran, asked = tmp_path / ".venv", tmp_path / "ran", tmp_path / "asked"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "pyvenv.cfg").touch()
+    python = venv / "bin/python"
+    stubs = f"watch_file() {{ :; }}; PATH_add() {{ echo added $1; }}; pyman() {{ echo $* >>'{asked}'; }}"
+
+    def layout():
+        words = ["bash", "-c", f"{stubs}; . '{INTEGRATIONS}/direnv/pyman.sh'; layout_pyman"]
+        return subprocess.run(
+            words, cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True
+        )
+
+    python.write_text(f"#!/bin/sh\n: >'{ran}'\n")
+    python.chmod(0o755)
+    assert layout().stdout == f"added {venv}/bin\n"
+    assert not ran.exists()
+    assert not asked.exists()
+    # One that cannot be run is repaired: a file without the mode, a link to nothing, a folder, nothing at all.
+    python.chmod(0o644)
+    layout()
+    python.unlink()
+    python.symlink_to("/nowhere/python3")
+    layout()
+    python.unlink()
+    layout()
+    python.mkdir()
+    layout()
+    assert asked.read_text() == f"doctor {venv} --fix\n" * 4
+
+
 def test_upgrade_rebuild_uninstall_and_prune_work_in_layers_of_an_image(tmp_path, pyz):
     (tmp_path / "probe").mkdir()
     reason = why_not(tmp_path / "probe")

@@ -74,6 +74,33 @@ def test_a_name_that_is_taken_is_left_and_named(machine):
         assert machine.pyman("shims", *words, status=2).err.startswith("error: ")
 
 
+def test_links_of_the_user_s_own_to_a_shim_stay_and_are_not_named(machine):
+    shims, folder = f"{machine.root}/shims", f"{machine.path}/.local/bin"
+    machine.pyman("shims")
+    own = {
+        "python-work": f"{shims}/python",
+        "python": f"{shims}/python",
+        "python3": f"{shims}/python3",  # a name that pyman never links
+        "python3.12": f"{shims}/python",
+        f"python{NEW}": f"{shims}/python{NEW}",  # nor this one
+        f"python{OTHER_MINOR}": f"../share/pyman/shims/python{OTHER_MINOR}",  # written in another way
+        f"python{MINOR}": f"{shims}/python3",  # where pyman's would be
+    }
+    for name, target in own.items():
+        os.symlink(target, f"{folder}/{name}")
+    told = machine.pyman("shims", "--link")
+    assert f"kept {folder}/python{MINOR}: pyman did not create it" in told.err
+    assert links(machine) == own
+    os.unlink(f"{folder}/python{MINOR}")
+    del own[f"python{MINOR}"]
+    for words in (["shims", "--link", "--dry-run"], ["shims", "--link"], ["install", OTHER_MINOR], ["shims"]):
+        changed = machine.pyman(*words, "--json").json["changed"]
+        assert not [path for path in changed if path.startswith(folder) and path != f"{folder}/python{MINOR}"], words
+    assert links(machine) == {**own, f"python{MINOR}": f"{shims}/python{MINOR}"}
+    assert machine.pyman("shims", "--unlink", "--json").json["changed"] == [f"{folder}/python{MINOR}"]
+    assert links(machine) == own
+
+
 def test_a_folder_that_is_gone_is_not_made_again_and_one_that_fails_keeps_no_other_from_its_links(machine):
     gone, last = machine.path / "disk/bin", machine.path / "last"
     for folder in (gone, "/dev/null", last):

@@ -121,6 +121,40 @@ def check(scene, case, result):
         fails(result, *case.says)
 
 
+@pytest.mark.parametrize(
+    "name", ["a\x1b[2Jb", "a\u009b2Jb", "a\u202eb", "a\u2066b", "a\nb", "a\tb", "a\x7fb", "ä", os.fsdecode(b"a\x9bb")]
+)
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_only_a_plain_path_is_shown(stage, shell, name, locale):
+    """A clone names its folders: what a terminal takes for more than letters is not printed."""
+    if is_yash(shell) and not name.isascii():
+        pytest.skip("reads only what is text in its locale")
+    scene = stage(Case("missing", b"3.9\n"))
+    folder = f"{scene.folder}/{name}"
+    os.mkdir(folder)
+    os.rename(f"{scene.project}/.python-version", f"{folder}/.python-version")
+    result = scene.run(shell, cwd=folder, PWD=folder, LC_ALL=locale)
+    fails(result, "Python 3.9 is not installed, and .python-version requests it: run `pyman install 3.9`")
+    assert result.stderr.rstrip("\n").isprintable()
+    venv = f"{folder}/v"
+    os.mkdir(venv)
+    with open(f"{venv}/pyvenv.cfg", "w", encoding="utf-8") as file:
+        file.write("home = /nowhere\nversion = 3.11.2\n")
+    scene.store.shims(TEMPLATE, ("pydoc3",))
+    path = f"{venv}/bin:{scene.environment['PATH']}"
+    if ":" not in venv:
+        result = scene.run(shell, program="pydoc3", cwd=folder, VIRTUAL_ENV=venv, PATH=path, LC_ALL=locale)
+        fails(result, "the Python of the active venv has no program `pydoc3.11`")
+
+
+def test_a_usual_path_is_shown(stage, shell):
+    scene = stage(Case("missing", b"3.9\n"))
+    folder = f"{scene.folder}/Its (a) b-c_d.e+f,g=h@i%j#k~l & m"
+    os.mkdir(folder)
+    os.rename(f"{scene.project}/.python-version", f"{folder}/.python-version")
+    fails(scene.run(shell, cwd=folder, PWD=folder), f"and {folder}/.python-version requests it")
+
+
 # --- what is no plain text file ---
 
 
@@ -495,23 +529,48 @@ def test_in_an_active_venv_no_other_python_answers(stage, shell):
 # --- pyman itself ---
 
 
-def test_pyman_is_found_where_it_was_written_or_installed_or_on_path(stage, shell):
+def write_in(scene, **written):
+    """Write into the shim what `pyman shims` does."""
+    shim = f"{scene.shims}/python"
+    with open(TEMPLATE, encoding="utf-8") as file:
+        text = file.read()
+    for name, value in written.items():
+        assert f"\npyman_written_{name}=''\n" in text
+        text = text.replace(f"\npyman_written_{name}=''\n", f"\npyman_written_{name}={shlex.quote(value)}\n")
+    with open(shim, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_pyman_is_found_where_it_was_written_or_installed(stage, shell):
     scene = stage(Case("range", b">=3.11\n"))
     installed = f"{scene.store.root}/app/bin/pyman"
-    on_path = write_python(f"{scene.folder}/bin/pyman")
-    path = f"{scene.environment['PATH']}:{scene.folder}/bin"
-    assert scene.run(shell, PATH=path).stdout.startswith(f"ran {installed} ")
+    assert scene.run(shell).stdout.startswith(f"ran {installed} ")
+    written, script = write_python(f"{scene.folder}/it's here/pyman"), f"{scene.folder}/pyman's/__main__.py"
+    write_in(scene, command=written)
+    words = f"<--root> <{scene.store.root}> <shim> <python> <-c> <a b>\n"
+    assert scene.run(shell, "-c", "a b").stdout == f"ran {written} {words}"
+    write_in(scene, command=written, script=script)
+    assert scene.run(shell).stdout.startswith(f"ran {installed} ")
+    os.mkdir(os.path.dirname(script))
+    with open(script, "w", encoding="utf-8") as file:
+        file.write("import sys; print(sys.flags.isolated, sys.argv)\n")
+    words = [script, "--root", scene.store.root, "shim", "python", "-c", "a b"]
+    assert scene.run(shell, "-c", "a b").stdout == f"1 {words}\n"
+
+
+def test_no_pyman_is_looked_for_on_path(stage, shell):
+    """It may be the project's: in its tools, or in its venv."""
+    scene = stage(Case("range", b">=3.11\n"))
+    installed, gone = f"{scene.store.root}/app/bin/pyman", f"{scene.folder}/gone/pyman"
     os.unlink(installed)
-    assert scene.run(shell, PATH=path).stdout.startswith(f"ran {on_path} ")
-    fails(scene.run(shell), "install.sh")
-    written = write_python(f"{scene.folder}/it's here/pyman")
-    shim = f"{scene.shims}/python"
-    with open(shim, encoding="utf-8") as file:
-        text = file.read()
-    with open(shim, "w", encoding="utf-8") as file:
-        quoted = written.replace("'", "'\\''")
-        file.write(text.replace("pyman_written_command=''\n", f"pyman_written_command='{quoted}'\n"))
-    assert scene.run(shell, PATH=path).stdout.startswith(f"ran {written} ")
+    for folder in ("tools", ".venv/bin"):
+        write_python(f"{scene.project}/{folder}/pyman")
+    path = f"{scene.project}/tools:{scene.project}/.venv/bin:tools:{scene.environment['PATH']}"
+    fails(scene.run(shell, PATH=path), f"{installed} is missing", "run `pyman shims`")
+    write_in(scene, command=gone)
+    fails(scene.run(shell, PATH=path), f"{gone} is missing", "run `pyman shims`")
+    write_in(scene, command=write_python(gone), script="/gone/pyman.pyz")
+    fails(scene.run(shell, PATH=path), "/gone/pyman.pyz is missing", "run `pyman shims`")
 
 
 def test_the_usual_root_is_not_named(stage, shell):

@@ -33,6 +33,7 @@ from pyman.effects.own_release import (
     fetch_release,
     fetch_sums,
     installed_files,
+    is_store,
     refuse_what_others_own,
     remove_files,
     remove_if_empty,
@@ -218,13 +219,14 @@ def uninstall_pyman(session: Session, removed: list[str]) -> Removal:
         files = installed_files(installation, session.places, session.environ.get("PATH", ""))
         refuse_what_others_own(files, "uninstall")
     turn_all_off(session, removed)
-    for changes in unlink_shims(session):
-        removed.extend(changes.paths)
-    if session.dry_run:
-        removed.extend(remove_shims(root, dry_run=True))
-    elif os.path.isdir(root):
-        with hold_store(session.places, session.observer):
-            removed.extend(remove_shims(root))
+    if is_store(root):
+        for changes in unlink_shims(session):
+            removed.extend(changes.paths)
+        if session.dry_run:
+            removed.extend(remove_shims(root, dry_run=True))
+        else:
+            with hold_store(session.places, session.observer):
+                removed.extend(remove_shims(root))
     cleaned = Cleaned()
     cleaned.removed = removed
     if session.dry_run:

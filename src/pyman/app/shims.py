@@ -10,7 +10,7 @@ from pyman.core.shell.shims import names_to_link, shim_names
 from pyman.effects.lock import hold_store
 from pyman.effects.places import make_folder
 from pyman.effects.shim_links import LinkChanges, apply_links, link_changes, linked_folders
-from pyman.effects.shims import are_current, changing_shims, pyman_command, write_shims
+from pyman.effects.shims import are_current, changing_shims, shim_command, write_shims
 from pyman.errors import PymanError
 
 
@@ -19,18 +19,18 @@ def refresh_shims(session: Session) -> tuple[str, ...]:
 
     Raises PymanError where that is not possible.
     """
-    root, command = session.places.root, pyman_command()
+    root, command = session.places.root, shim_command()
     names = _names(session)
     linked = [path for change in _link_changes(root, names) for path in change.paths]
-    if are_current(root, names, command) and not linked:
+    if are_current(root, names, *command) and not linked:
         return ()
     if session.dry_run:
-        return (*_paths(session, changing_shims(root, names, command)), *linked)
+        return (*_paths(session, changing_shims(root, names, *command)), *linked)
     make_folder(root)
     with hold_store(session.places, session.observer):
         # Another command may have changed everything while this one waited.
         names = _names(session)
-        changed = write_shims(root, names, command)
+        changed = write_shims(root, names, *command)
         links = _link_changes(root, names)
         failures = [failure for change in links if (failure := _applied(root, change)) is not None]
     if failures:

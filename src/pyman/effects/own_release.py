@@ -6,13 +6,15 @@ import os
 import sys
 
 from pyman.core.escape import without_secrets
-from pyman.effects.files import is_alive, is_folder, is_there, names_in, read_text, replace_link
+from pyman.effects.files import is_alive, is_folder, is_there, names_in, pid_of_temporary, read_text, replace_link
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.observer import SILENT, Observer
 from pyman.effects.own_installation import ARCHIVE
 from pyman.effects.places import cannot_write
 from pyman.effects.remove_tree import remove_tree
+from pyman.effects.shims import read_shims
 from pyman.effects.staging import exchange
+from pyman.effects.venvs.records import is_record_name
 from pyman.errors import BrokenRuntime, IntegrityError, Locked, NetworkError, PymanError, ReadOnly, Refused
 
 TYPE_CHECKING = False
@@ -350,22 +352,44 @@ def installed_files(installation: Installation, places: Places, search_path: str
     return (*_launchers(app, places.home, search_path), app, *older, real)
 
 
+def is_store(root: str) -> bool:
+    """True for a folder with runtimes or shims: any other that PYMAN_ROOT names may be anything of the user's.
+
+    Raises PymanError and OSError where it cannot be looked into.
+    """
+    return is_folder(os.path.join(root, "runtimes")) or read_shims(root).text is not None
+
+
 def bookkeeping(root: str, going: Collection[str]) -> tuple[str, ...]:
     """Return what a store remembers, and its folders that are empty without it; nothing while there are Pythons in it.
 
-    `going` are paths that are removed as well.
+    A folder without `runtimes` is nobody's store, whatever in it has the name of something of pyman's: of that only
+    what is empty without its shims goes. `going` are paths that are removed as well.
     """
-    runtimes = os.path.join(root, "runtimes")
-    if not os.path.isdir(root) or names_in(runtimes):
+    runtimes, shims = os.path.join(root, "runtimes"), os.path.join(root, "shims")
+    if names_in(runtimes):
         return ()
-    found = [os.path.join(root, name) for name in names_in(root) if name in _REMEMBERED]
-    for folder in (os.path.join(root, name) for name in _RECORDS):
-        found += [path for path in (os.path.join(folder, name) for name in names_in(folder)) if os.path.islink(path)]
-    for folder in (*(os.path.join(root, name) for name in (*_RECORDS, "runtimes")), root):
+    found: list[str] = []
+    folders = [root]
+    if is_folder(runtimes):
+        records = [path for path in (os.path.join(root, name) for name in _RECORDS) if is_folder(path)]
+        remembered = [os.path.join(root, name) for name in names_in(root) if name in _REMEMBERED]
+        found = [path for path in remembered if path not in going and not is_folder(path)]
+        for folder in records:
+            paths = [os.path.join(folder, name) for name in names_in(folder) if _is_record(name)]
+            found += [path for path in paths if os.path.islink(path)]
+        folders = [*records, runtimes, root]
+    elif shims not in going:
+        return ()
+    for folder in folders:
         names = [name for name in names_in(folder) if folder != root or not name.startswith(_LOCKS)]
-        if is_folder(folder) and {os.path.join(folder, name) for name in names} <= {*found, *going}:
+        if {os.path.join(folder, name) for name in names} <= {*found, *going}:
             found.append(folder)
     return tuple(found)
+
+
+def _is_record(name: str) -> bool:
+    return is_record_name(name) or bool(pid_of_temporary(name))
 
 
 def _launchers(app: str, home: str, search_path: str) -> Iterator[str]:

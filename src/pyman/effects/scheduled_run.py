@@ -51,8 +51,12 @@ def write_last_run(root: str, run: UpkeepRun, notice: str) -> None:
 
 
 def upkeep_files(root: str) -> tuple[str, ...]:
-    """The files that are there."""
-    return tuple(path for path in (os.path.join(root, _LAST), os.path.join(root, NOTICE)) if os.path.lexists(path))
+    """The files that are there; none in a folder that neither has runtimes nor tells of a run, which is no store."""
+    runtimes = os.path.join(root, "runtimes")
+    if (os.path.islink(runtimes) or not os.path.isdir(runtimes)) and read_last_run(root) is None:
+        return ()
+    paths = (os.path.join(root, _LAST), os.path.join(root, NOTICE))
+    return tuple(path for path in paths if os.path.isfile(path) or os.path.islink(path))
 
 
 def remove_upkeep_files(root: str) -> None:

@@ -1,8 +1,9 @@
 """Links to shims in folders of the user, for programs that know no shell's set-up: editors, cron, systemd, CI.
 
-`links` in the store holds the folders, one a line. A link is pyman's where it leads into the store's folder of shims;
-whatever else has a name is left alone. A link leads to a shim and never to an interpreter: what that would make by such
-a link could not find its library.
+`links` in the store holds the folders, one a line. A link is pyman's where it has the name of a shim that is linked and
+leads to the shim of that name, written as pyman writes it; whatever else is there is left alone, also what the user
+linked to a shim. A link leads to a shim and never to an interpreter: what that would make by such a link could not find
+its library.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import os
 
 from pyman.core.immutable import record
-from pyman.effects.files import read_own_text, replace_file, replace_link, status_of
+from pyman.core.shell.shims import names_to_link
+from pyman.effects.files import names_seen, read_own_text, replace_file, status_of
 from pyman.effects.interruption import DeferredSignals, committed
 from pyman.effects.places import cannot_write, make_folder
 from pyman.errors import NOT_YOURS, BadRequest, Refused
@@ -53,13 +55,9 @@ def linked_folders(root: str) -> tuple[str, ...]:
 def link_changes(root: str, folder: str, names: Iterable[str]) -> LinkChanges:
     """What is to be done so that a folder holds these links and no others of pyman's. Changes nothing."""
     wanted = tuple(names)
-    ours = {name for name in _names_in(folder) if _is_ours(root, os.path.join(folder, name))}
+    ours = {name for name in names_to_link(names_seen(folder)) if _is_ours(root, folder, name)}
     foreign = {name for name in wanted if name not in ours and os.path.lexists(os.path.join(folder, name))}
-    add = {
-        name
-        for name in wanted
-        if name not in foreign and _target(os.path.join(folder, name)) != os.path.join(root, "shims", name)
-    }
+    add = {*wanted} - ours - foreign
     remove = ours - {*wanted}
     now = sorted({*wanted} - foreign)
     return LinkChanges(folder, tuple(sorted(add)), tuple(sorted(remove)), tuple(sorted(foreign)), tuple(now))
@@ -85,7 +83,7 @@ def apply_links(root: str, changes: LinkChanges) -> None:
             for name in changes.add:
                 _make_link(root, folder, name)
             for name in changes.remove:
-                if _is_ours(root, os.path.join(folder, name)):
+                if _is_ours(root, folder, name):
                     os.unlink(os.path.join(folder, name))
             if not changes.now:
                 _store_folders(root, after, before)
@@ -108,11 +106,8 @@ def _refuse_list_of_others(root: str) -> None:
 
 
 def _make_link(root: str, folder: str, name: str) -> None:
-    path, target = os.path.join(folder, name), os.path.join(root, "shims", name)
-    if _is_ours(root, path):
-        replace_link(path, target)
-    else:
-        os.symlink(target, path)  # Fails where something has the name.
+    if not _is_ours(root, folder, name):
+        os.symlink(_target(root, name), os.path.join(folder, name))  # Fails where something has the name.
 
 
 def _store_folders(root: str, folders: tuple[str, ...], before: tuple[str, ...]) -> None:
@@ -125,20 +120,12 @@ def _store_folders(root: str, folders: tuple[str, ...], before: tuple[str, ...])
         os.unlink(path)
 
 
-def _names_in(folder: str) -> list[str]:
+def _target(root: str, name: str) -> str:
+    return os.path.join(root, "shims", name)
+
+
+def _is_ours(root: str, folder: str, name: str) -> bool:
     try:
-        return [name for name in os.listdir(folder) if name.startswith("python")]
+        return os.readlink(os.path.join(folder, name)) == _target(root, name)
     except OSError:
-        return []
-
-
-def _target(path: str) -> str | None:
-    try:
-        return os.readlink(path)
-    except OSError:
-        return None
-
-
-def _is_ours(root: str, path: str) -> bool:
-    target = _target(path)
-    return target is not None and os.path.dirname(target) == os.path.join(root, "shims")
+        return False

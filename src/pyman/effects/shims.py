@@ -64,22 +64,22 @@ def read_shims(root: str) -> Shims:
     return Shims(folder, tuple(names), tuple(foreign), text)
 
 
-def wanted_text(root: str, command: str) -> str:
-    """Return the text that the shims of a store should have. `command` is pyman's own path, or empty."""
-    return render_shim(read_text(shipped("shims", TEMPLATE), _LARGEST_SHIM), root, command)
+def wanted_text(root: str, *command: str) -> str:
+    """Return the text that the shims of a store should have. `command` starts pyman, see `shim_command`."""
+    return render_shim(read_text(shipped("shims", TEMPLATE), _LARGEST_SHIM), root, *command)
 
 
-def are_current(root: str, names: tuple[str, ...], command: str) -> bool:
+def are_current(root: str, names: tuple[str, ...], *command: str) -> bool:
     """Say whether the shims are as `write_shims` would make them. Raises PymanError where they cannot be read."""
     present = read_shims(root)
     return (
-        present.text == wanted_text(root, command)
+        present.text == wanted_text(root, *command)
         and os.access(os.path.join(present.folder, TEMPLATE), os.X_OK)
         and {*names, TEMPLATE} - {*present.foreign} == {*present.names}
     )
 
 
-def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, ...]:
+def write_shims(root: str, names: tuple[str, ...], *command: str) -> tuple[str, ...]:
     """Put the shims in place, take away those of pyman's that are no longer wanted, and return the names changed.
 
     What is right already is not written again. Raises Refused where something that is no shim has the name of the
@@ -89,17 +89,17 @@ def write_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, .
     try:
         make_folder(present.folder)
         with DeferredSignals():
-            changed = _write(present, names, wanted_text(root, command))
+            changed = _write(present, names, wanted_text(root, *command))
             committed()
     except OSError as error:
         raise cannot_write(present.folder, error) from error
     return tuple(sorted(changed))
 
 
-def changing_shims(root: str, names: tuple[str, ...], command: str) -> tuple[str, ...]:
+def changing_shims(root: str, names: tuple[str, ...], *command: str) -> tuple[str, ...]:
     """The names that `write_shims` would change. Raises what it would raise before it begins."""
     present = _own_shims(root)
-    return tuple(sorted(name for name, _ in _changes(present, names, wanted_text(root, command))))
+    return tuple(sorted(name for name, _ in _changes(present, names, wanted_text(root, *command))))
 
 
 def remove_shims(root: str, *, dry_run: bool = False) -> tuple[str, ...]:
@@ -167,9 +167,28 @@ def pyman_command() -> str:
         # Its name is the user's to choose. What it was unpacked to may be removed at any time.
         return archive if os.access(archive, os.X_OK) else ""
     for path in (os.path.join(os.path.dirname(sys.executable), "pyman"), os.path.abspath(sys.argv[0])):
-        if os.path.basename(path) == "pyman" and os.path.isfile(path) and os.access(path, os.X_OK):
+        if (
+            os.path.isabs(path)
+            and os.path.basename(path) == "pyman"
+            and os.path.isfile(path)
+            and os.access(path, os.X_OK)
+        ):
             return path
     return ""
+
+
+def shim_command() -> tuple[str, ...]:
+    """The program by which a shim starts this pyman, and the script that it runs where that is a Python.
+
+    A shim looks for pyman nowhere else, so there is one also for `python -m pyman`, and for a pyman.pyz that is not
+    executable; the shim runs it isolated from what a project puts into the environment. Empty only where the
+    interpreter does not know its own path.
+    """
+    command = pyman_command()
+    if command:
+        return (command,)
+    script = own_archive() or os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "__main__.py")
+    return (sys.executable, script) if sys.executable else ()
 
 
 def _unreadable(path: str, error: OSError) -> PymanError:

@@ -129,9 +129,13 @@ def is_of_python(program: str) -> bool:
     return is_other or program_minor(program) is not None or own_program(program, "") is not None
 
 
-def render_shim(template: str, root: str, command: str) -> str:
-    """Return the shim's text with the store and pyman's own command written into it; empty ones stay open."""
-    for variable, value in (("pyman_written_root", root), ("pyman_written_command", command)):
+def render_shim(template: str, root: str, command: str = "", script: str = "") -> str:
+    """Return the shim's text with the store and pyman's own command written into it; empty ones stay open.
+
+    `script` is what the command runs where it is a Python.
+    """
+    written = {"root": root, "command": command, "script": script}
+    for variable, value in ((f"pyman_written_{name}", value) for name, value in written.items()):
         template = template.replace(f"\n{variable}=''\n", f"\n{variable}={quote(value)}\n", 1)
     return template
 

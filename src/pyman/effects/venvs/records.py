@@ -13,6 +13,7 @@ from pyman.errors import UNREADABLE_STORE, PymanError, ReadOnly
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _LONGEST_NAME = 60
+_HASH, _HEX = 16, frozenset("0123456789abcdef")
 # Names that say nothing: the folder above tells more.
 USUAL_NAMES = frozenset([".venv", "venv", "env", ".env", "virtualenv", ".virtualenv"])
 
@@ -43,6 +44,13 @@ def record_name(path: str) -> str:
         name = os.path.basename(os.path.dirname(place))
     kept = "".join(letter if letter in _LETTERS else "_" for letter in name[:_LONGEST_NAME]).lstrip(".-")
     return f"{kept or 'venv'}-{_hash(os.fsencode(place)):016x}"
+
+
+def is_record_name(name: str) -> bool:
+    """True for a name that `record_name` may have made."""
+    kept, _, number = name.rpartition("-")
+    is_kept = _LETTERS.issuperset(kept) and 0 < len(kept) <= _LONGEST_NAME and kept[0] not in ".-"
+    return is_kept and len(number) == _HASH and _HEX.issuperset(number)
 
 
 def record_hash(name: str) -> str:
