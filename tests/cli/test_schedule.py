@@ -103,7 +103,8 @@ def test_a_line_comes_and_goes_and_every_other_stays(machine):
     assert machine.tab.count("\n") == OTHERS.count("\n") + 1
     told = machine.json("schedule")
     assert (told["when"], told["fix"]) == ("weekly", False)
-    assert machine.pyman("schedule", "off", "--dry-run").out == "would remove pyman's line in the crontab\n"
+    planned = "would remove pyman's line in the crontab\nthe schedule would be off\n"
+    assert machine.pyman("schedule", "off", "--dry-run").out == planned
     assert machine.json("schedule", "off")["changed"] == ["crontab"]
     assert machine.tab == OTHERS
     assert machine.json("schedule")["on"] is False
