@@ -6,14 +6,23 @@ import os
 import stat
 
 from pyman.core.immutable import record
-from pyman.effects.files import NotReadable, read_bytes, read_text
+from pyman.core.pyvenv_cfg import FILE_NAME
+from pyman.effects.files import NotReadable, names_seen, read_bytes, read_text
 from pyman.errors import BadRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyman.core.git_index import GitIndex
 
 VERSION_FILE = ".python-version"
 TOOL_FILES = (".tool-versions", "mise.toml", ".mise.toml")
 """In the order in which they count; each behind `.python-version`."""
 PYPROJECT = "pyproject.toml"
 _MARKS = (PYPROJECT, "setup.py", "setup.cfg", ".git")
+_GIT = ".git"
+_INFOS = (".dist-info", ".egg-info")
 _LARGEST_INDEX = 64 << 20
 
 
@@ -46,27 +55,61 @@ def is_below_a_mark(path: str) -> bool:
 def is_tracked(path: str) -> bool:
     """True where the Git repository that a file lies in has it, so that it came with a clone, or will go into one.
 
-    Git's list of files is searched for its name, not understood: in one that leaves out what names have in common,
-    any file of that name counts.
+    A list of Git's that cannot be read, or is not understood, has every file.
     """
-    real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-    for above in upward(os.path.dirname(real)):
-        git = os.path.join(above, ".git")
-        if not os.path.lexists(git):
+    return is_any_tracked((path,))
+
+
+def is_any_tracked(paths: Iterable[str]) -> bool:
+    """True where the Git repository that one of these files lies in has it, as `is_tracked` says."""
+    known: dict[str, tuple[GitIndex, ...] | None] = {}
+    for path in paths:
+        real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        above = next((one for one in upward(os.path.dirname(real)) if os.path.lexists(os.path.join(one, _GIT))), None)
+        if above is None:
             continue
-        try:
-            if not os.path.isdir(git):
-                text = read_text(git).strip()
-                git = os.path.join(above, text.removeprefix("gitdir:").strip())
-            index = read_bytes(os.path.join(git, "index"), _LARGEST_INDEX)
-        except FileNotFoundError:
-            return False  # Nothing was added to it yet.
-        except OSError:
+        if above not in known:
+            known[above] = _tracked_in(above)
+        lists, name = known[above], os.fsencode(os.path.relpath(real, above))
+        if lists is None or any(each.has(name) for each in lists):
             return True
-        has_whole_names = index[4:8] in (b"\0\0\0\2", b"\0\0\0\3")
-        name = os.path.relpath(real, above) if has_whole_names else os.path.basename(real)
-        return os.fsencode(name) + b"\0" in index
     return False
+
+
+def came_with_clone(venv: str, packages: Iterable[str]) -> bool:
+    """True where Git has what makes a folder a venv, or what says of one of its packages that it is installed.
+
+    `packages` are its folders of packages.
+    """
+    infos = (f"{folder}/{name}" for folder in packages for name in names_seen(folder) if name.endswith(_INFOS))
+    files = (f"{info}/{name}" for info in infos for name in ("METADATA", "PKG-INFO", "direct_url.json"))
+    links = (f"{folder}/{name}" for folder in packages for name in names_seen(folder) if name.endswith(".egg-link"))
+    return is_any_tracked((os.path.join(venv, FILE_NAME), *files, *links))
+
+
+def _tracked_in(folder: str) -> tuple[GitIndex, ...] | None:
+    """Git's lists of the files of a repository: one, and the one that it shares; None where that cannot be told."""
+    from pyman.core.git_index import parse_index
+
+    git = os.path.join(folder, _GIT)
+    lists: list[GitIndex] = []
+    try:
+        if not os.path.isdir(git):
+            git = os.path.join(folder, read_text(git).strip().removeprefix("gitdir:").strip())
+        if not os.path.isdir(git):
+            return None
+        name = "index"
+        while name:
+            found = parse_index(read_bytes(os.path.join(git, name), _LARGEST_INDEX))
+            if found is None or len(lists) > 1:
+                return None
+            lists.append(found)
+            name = found.shared
+    except FileNotFoundError:
+        return None if lists else ()  # Nothing was added to it yet.
+    except OSError:
+        return None
+    return tuple(lists)
 
 
 def upward(folder: str) -> list[str]:
