@@ -19,6 +19,7 @@ from stage.wheels import build_wheel
 
 NEWEST = NEW.replace(".", ", ")
 BREAKS = f"import sys\nif sys.version_info >= ({NEWEST}):\n    raise RuntimeError('no such thing any more')\n"
+TRAP = "open('ran', 'w')\n"
 SUITE = "import eggs, sys\nassert sys.prefix != sys.base_prefix\nprint('1 passed')\n"
 
 
@@ -195,6 +196,91 @@ def test_what_somebody_else_could_have_put_there_is_never_run(machine, where):
         machine.pyman("unhold", MINOR)
 
 
+def _package(site, folder, theirs):
+    (site / "eggs.py").unlink()
+    write(f"{site}/eggs/__init__.py", TRAP)
+    os.chown(site / "eggs", SOMEBODY, SOMEBODY)
+    return site / "eggs"
+
+
+def _module(site, folder, theirs):
+    os.chown(site / "eggs.py", SOMEBODY, SOMEBODY)
+    return site / "eggs.py"
+
+
+def _pth(site, folder, theirs):
+    (site / "more.pth").write_text(f"{theirs}\n")
+    return theirs
+
+
+def _module_of_a_pth(site, folder, theirs):
+    source = folder.parent / "source"
+    write(f"{source}/spam.py", TRAP)
+    os.chown(source / "spam.py", SOMEBODY, SOMEBODY)
+    (site / "more.pth").write_text("# mine\n../../../../../source\n")
+    return source / "spam.py"
+
+
+def _finder(site, folder, theirs):
+    (site / "__editable___spam_1_0_finder.py").write_text(f"MAPPING: dict[str, str] = {{'spam': '{theirs}/spam'}}\n")
+    return theirs
+
+
+def _link(site, folder, theirs):
+    (site / "spam").symlink_to(theirs / "spam")
+    return theirs
+
+
+def _script(site, folder, theirs):
+    path = folder / ".venv/bin/check"
+    path.write_text(f"#!{folder}/.venv/bin/python\n{TRAP}")
+    path.chmod(0o755)
+    os.chown(path, SOMEBODY, SOMEBODY)
+    return path
+
+
+@as_root
+@pytest.mark.parametrize("put", [_package, _module, _pth, _module_of_a_pth, _finder, _link, _script])
+def test_nothing_of_somebody_else_in_ones_own_venv_is_run(machine, put):
+    folder = project(machine, "shop", eggs=TRAP)
+    theirs = machine.path / "theirs"
+    write(f"{theirs}/spam/__init__.py", TRAP)
+    for path in (theirs, theirs / "spam", theirs / "spam/__init__.py"):
+        os.chown(path, SOMEBODY, SOMEBODY)
+    what = put(folder / f".venv/{SITE}", folder, theirs)
+    for command in ("imports", "python -c 'import eggs'", "check"):
+        held, notes = upgraded(machine, "--try", command)
+        assert (held, notes) == ({}, {"shop": f"not tried: {what} belongs to another user"})
+        assert not list(machine.path.glob("**/ran"))
+        machine.pyman("hold", MINOR, OLD)
+        machine.pyman("uninstall", NEW, "--no-search")
+        machine.pyman("unhold", MINOR)
+
+
+def test_a_package_that_all_may_write(machine):
+    folder = project(machine, eggs="open('ran', 'w')")
+    (folder / f".venv/{SITE}/eggs.py").chmod(0o666)
+    _, notes = upgraded(machine, "--try", "imports")
+    assert notes == {"shop": f"not tried: others may write to {folder}/.venv/{SITE}/eggs.py"}
+    assert not (folder / "ran").exists()
+
+
+@as_root
+def test_what_is_not_run_may_be_of_others(machine):
+    """Links to nothing, scripts that are not copied, what only lies beside the modules of a source."""
+    folder = project(machine, eggs="")
+    site = folder / f".venv/{SITE}"
+    source = machine.path / "source"
+    write(f"{source}/spam.py", "")
+    write(f"{source}/data-of-others/x", "")
+    os.chown(source / "data-of-others", SOMEBODY, SOMEBODY)
+    (site / "more.pth").write_text(f"{source}\n{machine.path}/nowhere\n")
+    (site / "gone").symlink_to(machine.path / "nowhere")
+    (folder / ".venv/bin/notes").write_text("")
+    os.chown(folder / ".venv/bin/notes", SOMEBODY, SOMEBODY)
+    assert upgraded(machine, "--try", "python -c 'import eggs, spam'") == ({}, {})
+
+
 def test_a_folder_that_all_may_write(machine):
     folder = project(machine, eggs="")
     folder.chmod(0o1777)
@@ -209,7 +295,8 @@ def test_imports_are_of_packages_and_not_of_the_folder(machine):
     assert not (folder / "ran").exists()
 
 
-def test_a_venv_that_came_with_a_clone_is_not_run(machine):
+@pytest.mark.parametrize("words", [(), ("--split-index",), ("--index-version", "4")], ids=" ".join)
+def test_a_venv_that_came_with_a_clone_is_not_run(machine, words):
     origin = project(machine, "origin", eggs="open('ran', 'w')")
     (origin / ".venv/bin/python").unlink()
     (origin / ".venv/bin/python").symlink_to(f"../../../.local/share/pyman/runtimes/{MINOR}/bin/python{MINOR}")
@@ -219,6 +306,8 @@ def test_a_venv_that_came_with_a_clone_is_not_run(machine):
     author = ("-c", "user.name=x", "-c", "user.email=x@x.invalid")
     machine.run("git", "-C", origin, *author, "commit", "-q", "-m", "x")
     machine.run("git", "clone", "-q", origin, clone)
+    for folder in (origin, clone) if words else ():
+        machine.run("git", "-C", folder, "update-index", *words)
     # Looking at the project of the current folder makes it known.
     machine.pyman("venvs", cwd=clone)
     _, notes = upgraded(machine, "--try", "imports")

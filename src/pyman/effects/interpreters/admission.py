@@ -48,7 +48,7 @@ from pyman.errors import BrokenRuntime, NotStarted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from pyman.core.admission import Grounds
@@ -207,7 +207,7 @@ def refuse_changeable(path: str, program: str) -> None:
     Raises NotStarted, or BrokenRuntime where the file cannot be looked at.
     """
     try:
-        found = _changeable(path)
+        found = changeable(path)
     except OSError as error:
         raise _cannot_be_started(program, error) from error
     if found is not None:
@@ -216,12 +216,40 @@ def refuse_changeable(path: str, program: str) -> None:
 
 def why_changeable(path: str) -> str:
     """Say why somebody else could change what a path leads to; empty where nobody can. Raises OSError."""
-    found = _changeable(path)
+    found = changeable(path)
     return reason_and_hint(path, found)[0] if found is not None else ""
 
 
-def _changeable(path: str) -> Objection | None:
+def changeable(path: str) -> Objection | None:
+    """What lets somebody else change what a path leads to; None where nobody can. Raises OSError."""
     return next((found for thing in _on_the_way(path) if (found := objection(thing, TOOL, os.geteuid()))), None)
+
+
+def why_entry_changeable(folder: str, counts: Callable[[os.DirEntry[str]], bool]) -> str:
+    """Say why somebody else could change one of the entries of a folder that count; empty where nobody can.
+
+    The folder itself was looked at before, and what lies deeper is whose the entry is. Raises OSError.
+    """
+    with os.scandir(folder) as found:
+        entries = sorted(filter(counts, found), key=lambda entry: entry.name)
+    for entry in entries:
+        status = entry.stat(follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            why = why_named_changeable(entry.path)
+        else:
+            held = objection(_standing(entry.path, last=True, status=status), TOOL, os.geteuid())
+            why = reason_and_hint(entry.path, held)[0] if held is not None else ""
+        if why:
+            return why
+    return ""
+
+
+def why_named_changeable(path: str) -> str:
+    """Like `why_changeable`, of a path that need not lead to anything: what is on the way to nothing counts too."""
+    try:
+        return why_changeable(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
 
 
 def _what_it_loads(found: Interpreter | None, real: str, grounds: Grounds) -> Objection | None:
@@ -300,6 +328,11 @@ def _standing(path: str, *, last: bool, status: os.stat_result | None = None) ->
     if found.st_mode & stat.S_IWGRP and not stat.S_ISLNK(found.st_mode):
         shared = is_shared_group(found.st_gid, found.st_uid, os.geteuid()) or _has_acl(path)
     return Standing(path, found.st_mode, found.st_uid, shared, last)
+
+
+def may_others_write(path: str, status: os.stat_result) -> bool:
+    """True where somebody else than the user may write to a file, whoever owns it."""
+    return bool(status.st_mode & stat.S_IWOTH) or _standing(path, last=True, status=status).shared
 
 
 @functools.cache

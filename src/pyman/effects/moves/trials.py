@@ -27,8 +27,14 @@ from pyman.core.trials import (
     trial_for,
 )
 from pyman.effects.files import SMALL_FILE, read_bytes
-from pyman.effects.interpreters.admission import Admission, why_changeable
+from pyman.effects.interpreters.admission import (
+    Admission,
+    why_changeable,
+    why_entry_changeable,
+    why_named_changeable,
+)
 from pyman.effects.packages.dist_info import installed_paths, read_packages, top_levels
+from pyman.effects.packages.loose import pointed_to
 from pyman.effects.project_files import is_tracked
 from pyman.effects.remove_tree import remove_tree
 from pyman.effects.subprocesses import run_supervised
@@ -36,7 +42,7 @@ from pyman.errors import PymanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Self
 
     from pyman.core.packages.package import Package
@@ -56,6 +62,7 @@ _IMPORT = "import sys; sys.path = [*filter(None, sys.path)]; import importlib; i
 """Not from the working directory, which Python puts first: a project may have a folder of the same name."""
 _NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV_PROMPT", "__PYVENV_LAUNCHER__")
 _SEEDS = ("pip", "setuptools", "wheel")
+_MODULES = (".py", ".pyc", ".so")
 _NOT_COPIED = ("python", "activate", "Activate", "deactivate")
 
 
@@ -138,9 +145,7 @@ class _Trials:
             return TrialVerdict(note="not tried: it came with its Git repository")
         folder = trial.folder or project
         try:
-            # The command runs what is in that folder, which others could have put there (design.md 6).
-            places = (folder, f"{follower.place}/bin", _site_packages(follower, self._new.executable))
-            why = next(filter(None, map(why_changeable, places)), "")
+            why = _why_changeable(folder, f"{follower.place}/bin", _site_packages(follower, self._new.executable))
         except OSError as error:
             why = str(error)
         if why:
@@ -229,6 +234,30 @@ class _Throwaway:
         return Attempt(PASSED) if status == 0 else Attempt(FAILED, shortened(output))
 
 
+def _why_changeable(folder: str, scripts: str, packages: str) -> str:
+    """Say why others could have put there what a trial runs (design.md 6); empty where they could not. Raises OSError.
+
+    It runs what is in the folder, the scripts that are copied, and what is imported from the packages or from where
+    these point. Each is looked at, and not what lies in it: what belongs to the user, only the user has filled.
+    """
+    return next(filter(None, _reasons(folder, scripts, packages)), "")
+
+
+def _reasons(folder: str, scripts: str, packages: str) -> Iterator[str]:
+    yield from map(why_changeable, (folder, scripts, packages))
+    yield why_entry_changeable(scripts, lambda entry: _is_copied(entry.name, entry.path))
+    yield why_entry_changeable(packages, lambda _: True)
+    for path in dict.fromkeys(pointed_to(packages)):
+        yield why_named_changeable(path)
+        if os.path.isdir(path):
+            yield why_entry_changeable(path, _is_importable)
+
+
+def _is_importable(entry: os.DirEntry[str]) -> bool:
+    """True for what is called like a package or a module: a folder that is pointed to is often a whole project."""
+    return entry.name.partition(".")[0].isidentifier() if entry.name.endswith(_MODULES) else entry.name.isidentifier()
+
+
 def _modules(packages: str, package: Package) -> set[str]:
     """The names by which a package can be imported."""
     paths = installed_paths(packages, package)
@@ -270,7 +299,7 @@ def _make(top: str, follower: Follower, interpreter: str) -> str:
 def _copy_scripts(source: str, target: str, interpreters: Mapping[str, str]) -> None:
     for name in sorted(os.listdir(source)):
         path = os.path.join(source, name)
-        if name.startswith(_NOT_COPIED) or os.path.islink(path) or not os.access(path, os.X_OK):
+        if not _is_copied(name, path):
             continue
         try:
             content = read_bytes(path, SMALL_FILE)
@@ -283,6 +312,10 @@ def _copy_scripts(source: str, target: str, interpreters: Mapping[str, str]) -> 
         with open(place, "wb") as file:
             file.write(content)
         os.chmod(place, 0o700)
+
+
+def _is_copied(name: str, path: str) -> bool:
+    return not name.startswith(_NOT_COPIED) and not os.path.islink(path) and os.access(path, os.X_OK)
 
 
 def _write(path: str, text: str) -> None:

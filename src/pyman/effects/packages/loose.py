@@ -45,7 +45,7 @@ class LooseFiles:
             variant: Variant = "freethreaded" if split[2] == "freethreaded" else "default"
             self._abi = Abi(split[1], variant, None, own=abi)
         self._seen: set[str] = set()
-        outside = tuple(dict.fromkeys(_pointed_to(site_packages)))
+        outside = tuple(dict.fromkeys(pointed_to(site_packages)))
         self.looks_outside = bool(outside)
         """True where something beside site-packages was looked at."""
         for path in (site_packages, *outside):
@@ -109,7 +109,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _pointed_to(site_packages: str) -> Iterator[str]:
+def pointed_to(site_packages: str) -> Iterator[str]:
     """The paths that `.pth` files and editable installs add, outside of site-packages."""
     for name in filter(is_pointer, names_seen(site_packages)):
         try:
