@@ -27,6 +27,7 @@ from pyman.errors import NotFound
 from stage.home import link_tree
 from stage.hostile import HUGE, damaged
 from stage.package_index import PackageIndex
+from stage.somebody import SOMEBODY
 from stage.wheels import build_wheel
 
 VERSION = platform.python_version()
@@ -424,6 +425,36 @@ def test_helpers_come_from_folders_that_are_the_users_alone(tmp_path, monkeypatc
     with pytest.raises(NotFound) as caught:
         find_installer("uv", nothing, "/v/bin/python")
     assert caught.value.code == "no-installer"
+
+
+def test_root_finds_no_helper_that_others_could_have_put_there(tmp_path):
+    """By owner, by group, for everybody, in a folder below or behind one of these; the program alone, too."""
+    if os.geteuid() != 0:
+        pytest.skip("an ordinary user's PATH is that user's own")
+    tmp_path = tmp_path.resolve()
+    good = program(f"{tmp_path}/good/bin")
+    places = {"owner": "", "group": "", "everybody": "", "below": "/deep/er", "group's file": "", "owner's file": ""}
+    folders = {name: f"{tmp_path}/{name}{below}" for name, below in places.items()}
+    files = {name: program(folder) for name, folder in folders.items()}
+    os.chown(folders["owner"], SOMEBODY, -1)
+    for path in (folders["group"], f"{tmp_path}/below", files["group's file"]):
+        os.chown(path, 0, SOMEBODY)
+        os.chmod(path, 0o2775 if os.path.isdir(path) else 0o775)
+    os.chmod(folders["everybody"], 0o777)
+    os.chown(files["owner's file"], SOMEBODY, -1)
+    os.symlink(folders["group"], tmp_path / "linked")
+    os.makedirs(tmp_path / "links")
+    os.symlink(files["group"], tmp_path / "links/uv")
+    alone = [folders["group's file"], folders["owner's file"], f"{tmp_path}/links"]
+    named = [*folders.values(), f"{tmp_path}/linked", f"{tmp_path}/links", f"{tmp_path}/below/none"]
+    path = usable_search_path(os.pathsep.join([*named, f"{tmp_path}/good/bin"]))
+    assert path.split(os.pathsep) == [*alone, f"{tmp_path}/good/bin"]
+    assert find_on_path("uv", path) == good
+    os.chown(f"{tmp_path}/good", 0, SOMEBODY)
+    os.chmod(f"{tmp_path}/good", 0o775)
+    assert find_on_path("uv", path) is None
+    os.chown(f"{tmp_path}/good", 0, 0)
+    assert find_on_path("uv", path) == good
 
 
 @settings(max_examples=100)

@@ -147,7 +147,8 @@ def _outside_of(venv: str, project: str, home: str) -> tuple[str, ...]:
 def usable_search_path(search_path: str, *, outside: Iterable[str] = (), home: str = "") -> str:
     """Return a PATH without relative folders, without those in the folders `outside`, and without those in a venv.
 
-    A home folder that is a venv itself does not count as one. For root nothing counts that belongs to somebody else.
+    A home folder that is a venv itself does not count as one. For root nothing counts that somebody else could
+    change: by owner, by group, or in a folder above.
     """
     closed = tuple(f"{path.rstrip('/')}/" for folder in outside for path in (folder, os.path.realpath(folder)))
     above = (home.rstrip("/"), os.path.realpath(home) if home else "")
@@ -181,10 +182,12 @@ def _lies_in_venv(folder: str, homes: tuple[str, ...]) -> bool:
 
 
 def _is_foreign(path: str) -> bool:
-    """True where root would start what belongs to somebody else."""
+    """True where root would start what somebody else could have put there (design.md 6)."""
     if os.geteuid() != 0:
         return False
+    from pyman.effects.interpreters.admission import why_named_changeable
+
     try:
-        return os.stat(path).st_uid != 0
+        return why_named_changeable(path) != ""
     except OSError:
-        return False
+        return True
