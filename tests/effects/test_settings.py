@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
+import shutil
+import subprocess
 
 import pytest
 from hypothesis import given, settings
 
+from pyman.effects.interpreters import admission
 from pyman.effects.places import Places
-from pyman.effects.settings import Settings, read_link_mode, read_settings
+from pyman.effects.settings import Settings, is_offline, read_link_mode, read_settings
 from pyman.errors import PymanError
 from stage.hostile import HUGE, damaged
-from stage.somebody import as_root, let_in, run_as_somebody
+from stage.somebody import SOMEBODY, as_root, let_in, run_as_somebody
 
 
 def usual(path, **environ):
@@ -79,6 +84,63 @@ def test_somebody_else_s_file_decides_nothing(tmp_path):
     path.write_text("mirror = '/evil'\n")
     os.chown(path, 65534, -1)
     with pytest.raises(PymanError, match="another user"):
+        read_settings(usual(path))
+
+
+@pytest.mark.parametrize("bits", [0o666, 0o646, 0o602])
+def test_a_file_that_others_may_write_decides_nothing(tmp_path, bits):
+    path = tmp_path / "my config.toml"
+    path.write_text("link-mode = 'copy'\noffline = true\n[[trial]]\nfolder = '/'\ncommand = 'evil'\n")
+    path.chmod(bits)
+    with pytest.raises(PymanError) as caught:
+        read_settings(usual(path))
+    assert caught.value.message == f"{path} cannot be used: others may write to it"
+    assert caught.value.hint == f"run `chmod go-w '{path}'`"
+    assert caught.value.code == "bad-settings"
+    assert read_link_mode(usual(path)) == "auto"
+    assert not is_offline(usual(path))
+    subprocess.run(["sh", "-c", caught.value.hint.split("`")[1]], check=True)
+    assert read_settings(usual(path)).trial
+    assert is_offline(usual(path))
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("owner", "group", "rights", "counts"),
+    [(SOMEBODY, SOMEBODY, "", True), (SOMEBODY, 0, "", True), (SOMEBODY, 54321, "", False),
+     (0, 54321, "", True), (SOMEBODY, SOMEBODY, "u:54321:rw", False)],
+)  # fmt: skip
+def test_the_private_group_of_its_user_may_write_it(tmp_path, owner, group, rights, counts):
+    """54321 is a group without members: of root's file nobody else may write, of the user's own who knows."""
+    path = tmp_path / "config.toml"
+    path.write_text("mirror = '/m'\n")
+    os.chown(path, owner, group)
+    path.chmod(0o664)
+    if rights:
+        if shutil.which("setfacl") is None:
+            pytest.skip("needs setfacl")
+        subprocess.run(["setfacl", "-m", rights, path], check=True)
+    let_in(path.parent)
+    assert admission, (grp, pwd)  # The other user may not read these modules where they lie.
+
+    def look():
+        if counts:
+            assert read_settings(usual(path)).mirror == "/m"
+        else:
+            with pytest.raises(PymanError, match="others may write to it"):
+                read_settings(usual(path))
+
+    run_as_somebody(look)
+
+
+@as_root
+def test_to_root_every_group_but_its_own_is_others(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("mirror = '/m'\n")
+    path.chmod(0o664)
+    assert read_settings(usual(path)).mirror == "/m"
+    os.chown(path, 0, SOMEBODY)
+    with pytest.raises(PymanError, match="others may write to it"):
         read_settings(usual(path))
 
 

@@ -36,6 +36,10 @@ class NotReadable(OSError):
     """No regular file, or larger than the limit: a fifo would hang us, a device or a gigabyte would fill us."""
 
 
+class WritableByOthers(NotReadable):
+    """A file that decides what is run, and that others than the user may write."""
+
+
 def status_of(path: str) -> os.stat_result | None:
     """What has a name, links not followed; None where nothing has it.
 
@@ -163,14 +167,20 @@ def read_text(path: str, limit: int = SMALL_FILE) -> str:
 
 
 def read_own_text(path: str, limit: int = SMALL_FILE) -> str:
-    """Return the text of a regular file that belongs to root or the user, and so may decide what is run.
+    """Return the text of a regular file of root's or the user's that nobody else may write: it may decide what is run.
 
-    Raises NotReadable for a file of anybody else.
+    Raises NotReadable for a file of anybody else, WritableByOthers for one that others may write.
     """
     descriptor = _open(path)
     try:
-        if os.fstat(descriptor).st_uid not in (0, os.geteuid()):
+        status = os.fstat(descriptor)
+        if status.st_uid not in (0, os.geteuid()):
             raise NotReadable(f"{path} belongs to another user")
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            from pyman.effects.interpreters.admission import may_others_write
+
+            if may_others_write(path, status):
+                raise WritableByOthers("others may write to it")
         content = read_descriptor(descriptor, path, limit)
     finally:
         os.close(descriptor)

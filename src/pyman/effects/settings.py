@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 
+from pyman.core.escape import as_word
 from pyman.core.immutable import record, replace
 from pyman.core.seeding import AUTO, LINK_MODES
 from pyman.core.toml_text import NotToml, parse_toml
-from pyman.effects.files import read_own_text
+from pyman.effects.files import WritableByOthers, read_own_text
 from pyman.effects.system_settings import SystemSettings, read_system_settings
 from pyman.errors import BAD_SETTINGS, PymanError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pyman.effects.places import Places
 
 KEYS = ("mirror", "folders", "offline", "link-mode", "ignore", "notices", "move-running", "advisories-url", "trial")
+_HINT = "fix or delete it"
 _SWITCHES = {"offline": False, "notices": True, "move-running": False}
 
 
@@ -84,7 +86,8 @@ def _read_own_settings(places: Places) -> tuple[Settings, Collection[str]]:
     except OSError as error:
         if isinstance(error, PermissionError) and not places.config_is_named:
             return Settings(), ()
-        raise _refused(path, (error.strerror or str(error)).lower()) from None
+        hint = f"run `chmod go-w {as_word(path)}`" if isinstance(error, WritableByOthers) else _HINT
+        raise _refused(path, (error.strerror or str(error)).lower(), hint) from None
     try:
         table = parse_toml(text)
     except NotToml as error:
@@ -190,5 +193,5 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value
 
 
-def _refused(path: str, why: str) -> PymanError:
-    return PymanError(f"{path} cannot be used: {why}", hint="fix or delete it", code=BAD_SETTINGS)
+def _refused(path: str, why: str, hint: str = _HINT) -> PymanError:
+    return PymanError(f"{path} cannot be used: {why}", hint=hint, code=BAD_SETTINGS)
