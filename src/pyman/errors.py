@@ -116,7 +116,7 @@ NOT_SEARCHED = Code("not-searched")
 NOT_WHOLE = Code("not-whole")
 """A folder that pyman worked in does not contain a complete venv."""
 NOT_YOURS = Code("not-yours")
-"""It belongs to another user."""
+"""It belongs to another user, or others may write to it."""
 OLDER_RELEASE = Code("older-release")
 """The venv would go to an older patch release; it needs a yes."""
 OTHER_ARCHITECTURE = Code("other-architecture")

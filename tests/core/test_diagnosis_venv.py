@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from pyman.core.diagnosis.finding import DiagnosisContext, Finding, VenvContext, worst_first
+from pyman.core.diagnosis.finding import (
+    REBUILD,
+    RECREATE,
+    RELINK,
+    DiagnosisContext,
+    Finding,
+    VenvContext,
+    left_to_the_user,
+    worst_first,
+)
 from pyman.core.diagnosis.venv import (
     WorkFolder,
     about_interpreter,
@@ -962,3 +971,21 @@ def test_a_venv_of_a_free_threaded_build_is_as_whole_as_any():
     threaded = base("3.14.2t")
     facts = following(**within(f"{RUNTIMES}/3.14t", threaded), libraries=(Library("python3.14t", site_packages=True),))
     assert diagnose(facts, store=store("3.14.2t")) == ()
+
+
+@pytest.mark.parametrize(
+    ("action", "argument", "command"),
+    [(REBUILD, "3.13", "pyman rebuild '/a b/.venv' -p 3.13"), (RECREATE, "", "pyman rebuild '/a b/.venv'")],
+)
+def test_a_rebuild_that_runs_code_of_a_clone_is_left_to_its_user(action, argument, command):
+    finding = Finding("wrong-abi", "venv", "/a b/.venv", "message", "rebuild it", action, argument, asks=True)
+    left = left_to_the_user(finding)
+    assert left.repair.startswith(f"`{command}` recreates it; it is tracked by Git")
+    assert (left.code, left.message) == ("wrong-abi", "message")
+    assert not left.is_for_fix
+    assert not left.asks
+
+
+def test_other_repairs_of_a_clone_are_not():
+    finding = Finding("stale-patch", "venv", "/v", "message", "relink", RELINK)
+    assert left_to_the_user(finding) == finding

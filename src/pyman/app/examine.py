@@ -8,7 +8,7 @@ from itertools import islice
 
 from pyman import __version__
 from pyman.app.session import Session
-from pyman.core.diagnosis.finding import DiagnosisContext, Finding
+from pyman.core.diagnosis.finding import REBUILD, RECREATE, DiagnosisContext, Finding, left_to_the_user
 from pyman.core.diagnosis.ignore import Acknowledgement, parse_acknowledgement, unacknowledged
 from pyman.core.diagnosis.venv import (
     ListedVenv,
@@ -32,6 +32,7 @@ from pyman.effects.architecture import Architectures
 from pyman.effects.catalogue.freshness import A_DAY
 from pyman.effects.moves.check import Base, Fitness, Question
 from pyman.effects.own_installation import SOURCE, own_python, read_installation, runs_fetched_python
+from pyman.effects.project_files import came_with_clone
 from pyman.effects.runtimes.own_python import runs_pyman
 from pyman.effects.scheduled_run import read_last_run
 from pyman.effects.settings import read_settings
@@ -141,7 +142,7 @@ def _judge_all(
     while together := tuple(islice(reading, _TOGETHER)):
         context = judge(session, store, together, foreign=foreign, fitness=fitness)
         for facts in together:
-            found = diagnose_venv(facts, context)
+            found = diagnose(facts, context)
             findings += found
             if facts.has_work:
                 with_work.add(facts.folder)
@@ -178,6 +179,20 @@ def _work_findings(session: Session, folders: Iterable[str], around: set[str]) -
         is_free = found.venv is not None and not os.path.lexists(found.venv)
         findings.append(diagnose_work_folder(found, os.geteuid(), is_free=is_free, named=is_named))
     return findings
+
+
+def diagnose(facts: VenvFacts, context: DiagnosisContext) -> tuple[Finding, ...]:
+    """Say what is wrong with one venv, and what `doctor` does about that: nothing of a clone is rebuilt."""
+    found = diagnose_venv(facts, context)
+    if not any(one.action in (REBUILD, RECREATE) for one in found) or not came_with_repository(facts):
+        return found
+    return tuple(map(left_to_the_user, found))
+
+
+def came_with_repository(facts: VenvFacts) -> bool:
+    """True for a venv that is in a Git repository, so that a rebuild runs what somebody has put there."""
+    packages = (f"{facts.folder}/lib/{library.name}/site-packages" for library in facts.libraries)
+    return came_with_clone(facts.folder, tuple(packages))
 
 
 def judge(

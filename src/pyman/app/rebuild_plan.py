@@ -7,8 +7,10 @@ import sys
 
 from pyman import errors
 from pyman.app.consent import get_consent
+from pyman.app.examine import came_with_repository
 from pyman.app.rebuild_python import get_python, target_of
 from pyman.app.session import Session
+from pyman.core.admission import WRITABLE, reason_and_hint
 from pyman.core.choice import Choice
 from pyman.core.escape import as_word
 from pyman.core.immutable import replace
@@ -17,7 +19,7 @@ from pyman.core.names import implementation_in_store, minor_of_alias
 from pyman.core.new_venv import IGNORE_FILE, VenvSpec
 from pyman.core.owners import RECREATES_ITSELF, recreation_hint
 from pyman.core.packages.compatibility import Release, marker_environment
-from pyman.core.packages.installer import Batch, Installer
+from pyman.core.packages.installer import Batch, Installer, local_source
 from pyman.core.packages.lock_file import choose_lock, requirements_of_pylock
 from pyman.core.packages.pip_conf import FILE_NAME as PIP_CONF
 from pyman.core.packages.pip_conf import PipConf, overruled_by
@@ -40,6 +42,7 @@ from pyman.core.venv import VenvFacts
 from pyman.core.version import Version, split_release
 from pyman.effects.disk_size import missing_space
 from pyman.effects.files import read_bytes
+from pyman.effects.interpreters.admission import changeable
 from pyman.effects.packages.changed_files import changed_files
 from pyman.effects.packages.dist_info import read_packages
 from pyman.effects.packages.installers import find_installer, find_pip_wheel
@@ -49,14 +52,18 @@ from pyman.effects.venvs.backup import refuse_what_cannot_move
 from pyman.effects.venvs.inventory import is_own
 from pyman.effects.venvs.journal import journal_path, read_entry
 from pyman.effects.venvs.user_files import hides_all, read_own_pip_conf
-from pyman.errors import FOREIGN, OTHER_LOCK, OWN_VENV, DiskFull, NotFound, PymanError, Refused
+from pyman.errors import FOREIGN, NOT_YOURS, OTHER_LOCK, OWN_VENV, DiskFull, NotFound, PymanError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyman.core.packages.package import Package
     from pyman.core.version import Variant
 
 LOCK = "lock"
+_RUNS_ITS_CODE = "this venv is tracked by Git: rebuilding it runs code of the packages that are listed in it"
+_BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) -> RebuildPlan:
@@ -74,6 +81,7 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
     )
     if options.source is None:
         refuse_missing_sources(facts, packages, missing)
+        _refuse_sources_of_others(facts, packages)
     requested, request, choice, said = get_python(session, facts, options)
     said += _refuse_to_lose(session, facts, choice, options)
     new = _release(choice.version, choice.variant)
@@ -108,6 +116,8 @@ def plan_rebuild(session: Session, facts: VenvFacts, options: RebuildOptions) ->
         offline=session.offline,
         notes=(*notes, *said, *told),
     )
+    if came_with_repository(facts):
+        plan = replace(plan, notes=(*plan.notes, _RUNS_ITS_CODE))
     if options.source is None:
         plan = replace(plan, unfinished=_unfinished(session, facts))
     if plan.changed and options.force:
@@ -131,6 +141,33 @@ def _packages(facts: VenvFacts) -> tuple[tuple[Package, ...], tuple[str, ...]]:
     if facts.library is None:
         return (), ()
     return read_packages(os.path.join(facts.folder, "lib", facts.library.name, "site-packages"))
+
+
+def _refuse_sources_of_others(facts: VenvFacts, packages: Iterable[Package]) -> None:
+    """Raise Refused where a package is built from what others could have put there: the installer runs it."""
+    for package in packages:
+        source = local_source(package)
+        if source:
+            below = package.origin.subdirectory if package.origin is not None else ""
+            hint = f"uninstall {package.name} first, or install it from a folder of your own"
+            _refuse_source_of_others(facts, f"{package} is installed from a source", source, below, hint)
+
+
+def _refuse_source_of_others(facts: VenvFacts, told: str, source: str, below: str, hint: str) -> None:
+    folder = os.path.join(source, below)
+    for path in (source, *(os.path.join(folder, name) for name in _BUILD_FILES)):
+        try:
+            found = changeable(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise PymanError(f"{path} cannot be read: {error}", hint=hint) from error
+        if found is not None:
+            why, chmod = reason_and_hint(path, found)
+            hint = chmod if found.kind == WRITABLE else hint
+            raise Refused(
+                f"{facts.path} was not rebuilt: {told} that others could change: {why}", hint=hint, code=NOT_YOURS
+            )
 
 
 def _names_kept(facts: VenvFacts, packages: tuple[Package, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -293,6 +330,8 @@ def _from_source(session: Session, plan: RebuildPlan, source: str) -> RebuildPla
         batch = Batch(dependencies=True, file=path, system_site_packages=plan.spec.system_site_packages)
         return replace(plan, batches=(batch,), source=path, folder=session.cwd)
     project = os.path.dirname(plan.facts.path)
+    hint = "use `--from FILE` with a requirements file of your own"
+    _refuse_source_of_others(plan.facts, "the lock file is of a project", project, "", hint)
     lock = choose_lock(project, os.listdir(project), plan.installer.kind, plan.choice.executable)
     if lock.commands:
         raise OtherLock(lock.path, tuple(" ".join(command) for command in lock.commands))

@@ -6,12 +6,11 @@ import contextlib
 import os
 
 from pyman.app import install as installing
-from pyman.app.examine import judge
+from pyman.app.examine import diagnose, judge
 from pyman.app.session import Session
 from pyman.core.diagnosis import finding as actions
 from pyman.core.diagnosis.finding import FAILED, FIXED, OPEN, Finding
 from pyman.core.diagnosis.ignore import unacknowledged
-from pyman.core.diagnosis.venv import diagnose_venv
 from pyman.core.immutable import record, replace
 from pyman.core.plans.move import through_other
 from pyman.core.plans.repair import chosen_target, moved_steps, plan_repair
@@ -117,7 +116,7 @@ def repair_venv(
         facts = read_one(session.places, path)
         if facts is None:
             return Outcome(None)
-        found = diagnose_venv(facts, judge(session, store, [facts], foreign=foreign, fitness=fitness))
+        found = diagnose(facts, judge(session, store, [facts], foreign=foreign, fitness=fitness))
         left = unacknowledged(found, accepted)
         tried = {(done.finding.code, done.finding.action) for done in repaired[start:]}
         finding = next((one for one in left if one.is_for_fix and (one.code, one.action) not in tried), None)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pyman.app.console import Answer, megabytes, short_path
-from pyman.app.examine import examine, judge
+from pyman.app.examine import diagnose, examine, judge
 from pyman.app.reasons import Reason, Reasons
 from pyman.app.relink import named_venv
 from pyman.app.session import Session
@@ -16,7 +16,7 @@ from pyman.cli.show.changes import runtime_data
 from pyman.cli.show.reasons import fixes_upward, identifiers, not_judged, reason_data
 from pyman.cli.verb import verb
 from pyman.core.choice import choose
-from pyman.core.diagnosis.venv import diagnose_venv, state_of_venv
+from pyman.core.diagnosis.venv import state_of_venv
 from pyman.core.implementation import is_repaired, other_name
 from pyman.core.request import parse_request
 from pyman.core.store import Runtime, Store, is_shared, origin_of
@@ -154,7 +154,7 @@ def _about_venv(session: Session, store: Store, path: str) -> Answer:
     facts = read_one(session.places, path)
     if facts is None:
         raise NotFound(f"there is no venv at {path}", hint="see `pyman venvs`")
-    findings = diagnose_venv(facts, judge(session, store, [facts]))
+    findings = diagnose(facts, judge(session, store, [facts]))
     state = state_of_venv(findings, facts.path)
     chain = [step for step in (facts.way.chain if facts.way is not None else ()) if step]
     reasons, reason = Reasons(session), Reason()

@@ -6,6 +6,7 @@ from posixpath import basename, dirname
 from sys import intern
 
 from pyman.core.aliases import swaps
+from pyman.core.escape import as_word
 from pyman.core.immutable import record, replace
 from pyman.core.packages.lent import told
 from pyman.core.pyvenv_cfg import FILE_NAME
@@ -167,6 +168,16 @@ class Finding:
     def is_for_fix(self) -> bool:
         """True where `--fix` does something about it; `upgrade` is only named."""
         return bool(self.action) and self.action != UPGRADE
+
+
+def left_to_the_user(finding: Finding) -> Finding:
+    """The finding of a venv that a repository brought along: nothing is rebuilt there without its user's own words."""
+    if finding.action not in (REBUILD, RECREATE):
+        return finding
+    python = f" -p {finding.argument}" if finding.argument else ""
+    command = f"pyman rebuild {as_word(finding.path)}{python}"
+    repair = f"`{command}` recreates it; it is tracked by Git, and this runs code of the packages that are listed in it"
+    return replace(finding, repair=repair, action="", argument="", asks=False)
 
 
 def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
