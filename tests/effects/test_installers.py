@@ -27,7 +27,7 @@ from pyman.errors import NotFound
 from stage.home import link_tree
 from stage.hostile import HUGE, damaged
 from stage.package_index import PackageIndex
-from stage.somebody import SOMEBODY
+from stage.somebody import SOMEBODY, as_root
 from stage.wheels import build_wheel
 
 VERSION = platform.python_version()
@@ -427,10 +427,9 @@ def test_helpers_come_from_folders_that_are_the_users_alone(tmp_path, monkeypatc
     assert caught.value.code == "no-installer"
 
 
+@as_root
 def test_root_finds_no_helper_that_others_could_have_put_there(tmp_path):
     """By owner, by group, for everybody, in a folder below or behind one of these; the program alone, too."""
-    if os.geteuid() != 0:
-        pytest.skip("an ordinary user's PATH is that user's own")
     tmp_path = tmp_path.resolve()
     good = program(f"{tmp_path}/good/bin")
     places = {"owner": "", "group": "", "everybody": "", "below": "/deep/er", "group's file": "", "owner's file": ""}
