@@ -123,12 +123,12 @@ def _engine(place: str, search_path: str, places: Places) -> Engine | None:
     definitions = f"{plugin_folder(program)}/share/python-build"
     if not os.path.isfile(program) or not os.path.isdir(definitions):
         return None
+    for path in (program, definitions):
+        refuse_changeable(path, program)
     is_usable = search_path_outside(os.path.dirname(program), places.cwd, places.home) != ""
     if not is_usable or lies_in_project(own_folder(program), places.home):
         raise NotStarted(
             f"{program} was not started: it is in a project or a venv",
             hint=f"install pyenv for the user, or set {VARIABLE} to a {TOOL} elsewhere",
         )
-    for path in (program, definitions):
-        refuse_changeable(path, program)
     return Engine(program, definitions, search_path)
