@@ -81,3 +81,12 @@ def test_of_a_store_that_has_nothing_else_nothing_is_left(home):
     (root / f"venvs/.app-0123456789abcdef.pyman-{died}-01234567").symlink_to("/srv/app")
     home.pyman("self", "uninstall")
     assert not root.exists()
+
+
+def test_what_a_removal_that_was_cut_off_left_goes(home):
+    """Killed between the last folder of the store and its locks."""
+    home.root.mkdir(parents=True)
+    (home.root / ".lock").touch()
+    (home.root / ".lock-3.13.5").touch()
+    home.pyman("self", "uninstall")
+    assert not home.root.exists()

@@ -364,7 +364,8 @@ def bookkeeping(root: str, going: Collection[str]) -> tuple[str, ...]:
     """Return what a store remembers, and its folders that are empty without it; nothing while there are Pythons in it.
 
     A folder without `runtimes` is nobody's store, whatever in it has the name of something of pyman's: of that only
-    what is empty without its shims goes. `going` are paths that are removed as well.
+    what is empty without its shims and locks goes, as after a removal that was cut off. `going` are paths that are
+    removed as well.
     """
     runtimes, shims = os.path.join(root, "runtimes"), os.path.join(root, "shims")
     if names_in(runtimes):
@@ -379,7 +380,7 @@ def bookkeeping(root: str, going: Collection[str]) -> tuple[str, ...]:
             paths = [os.path.join(folder, name) for name in names_in(folder) if _is_record(name)]
             found += [path for path in paths if os.path.islink(path)]
         folders = [*records, runtimes, root]
-    elif shims not in going:
+    elif shims not in going and not all(name.startswith(_LOCKS) for name in names_in(root)):
         return ()
     for folder in folders:
         names = [name for name in names_in(folder) if folder != root or not name.startswith(_LOCKS)]
