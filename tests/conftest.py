@@ -172,7 +172,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out for want of real archives."""
+    """Say what was left out for want of real archives, and what all faults add up to."""
+    if os.environ.get("PYMAN_TEST_FAULTS") == "all":
+        from faults.tables import summarize
+
+        summarize(terminalreporter)
     if not uses_stand_ins():
         return
     reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", ())]

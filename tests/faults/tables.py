@@ -94,3 +94,23 @@ def table(rows: list[dict[str, object]]) -> list[str]:
 def _markdown(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     lines = [titles, ["---"] + ["---:"] * (len(titles) - 1), *rows]
     return [f"| {' | '.join(map(str, line))} |" for line in lines]
+
+
+def summarize(terminalreporter) -> None:
+    """Print the table of a whole run. Called by the conftest of all tests: workers that collect these print nothing."""
+    told = [
+        one
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for one in getattr(report, "user_properties", ())
+    ]
+    if not told:
+        return
+    terminalreporter.section("faults")
+    rows = [values for kind, values in told if kind == FAULTS]
+    for line in table(rows) if rows else ():
+        terminalreporter.line(line)
+    for kind, values in told:
+        if kind == CROWD:
+            terminalreporter.line(", ".join(f"{what}: {number}" for what, number in values.items()))
