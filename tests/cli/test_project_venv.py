@@ -149,7 +149,10 @@ def test_parts_that_are_links_are_not_looked_behind(project, tmp_path):
     [
         ((), False),
         ((".lock", "CACHEDIR.TAG", "pip-selfcheck.json", "__pycache__/x.pyc"), False),  # of tools
-        (("bin/mine", "share/jupyter/kernels/k/kernel.json", f"{SITE}/mine.py"), False),  # put into the venv later
+        (
+            ("bin/mine", "share/jupyter/kernels/k/kernel.json", "share/python-wheels/pip.whl", f"{SITE}/mine.py"),
+            False,
+        ),  # put into the venv later
         (("share/mine",), True),
         (("doc/a/b.tex",), True),
         (("lib/mod.c",), True),

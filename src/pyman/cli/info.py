@@ -230,9 +230,9 @@ def _what_moves(facts: VenvFacts, store: Store, findings: Iterable[Finding]) -> 
     if facts.settings.held_back is not None:
         return f"held back on {facts.settings.held_back[0]}; tried again when its alias moves"
     link = facts.minor_link
-    if any(one.code == "unreadable" for one in findings):
-        return "which Python it follows is not known"
     if link is None:
+        if any(one.code == "unreadable" for one in findings):
+            return "which Python it follows is not known"
         repaired = any(one.code in ("stale-patch", "unfollowed") for one in findings)
         follows = "; `pyman doctor --fix` lets it follow" if repaired else ""
         return {

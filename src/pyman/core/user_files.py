@@ -20,6 +20,9 @@ _LITTER = frozenset(("pip-selfcheck.json", "__pycache__", IGNORE_FILE))
 DATA_FOLDERS = ("share", "etc", "include", "man", "doc")
 """Folders that packages put data into; what else lies there is somebody's settings."""
 
+DATA_OF_TOOLS = ("share/jupyter", "etc/jupyter", "share/python-wheels")
+"""What tools put into a venv's folders and no package records: Jupyter's kernels, the wheels of Debian's old venv."""
+
 # Notes of tools, which a rebuild keeps, and which nobody misses with the venv: uv's and virtualenv's, pipenv's and
 # virtualenvwrapper's.
 _NOTES = frozenset(("CACHEDIR.TAG", PROJECT_NOTE))

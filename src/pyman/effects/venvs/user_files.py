@@ -9,6 +9,7 @@ import stat
 from pyman.core.new_venv import IGNORE_FILE
 from pyman.core.user_files import (
     DATA_FOLDERS,
+    DATA_OF_TOOLS,
     PROJECT_NOTE,
     inside,
     is_born_with,
@@ -145,14 +146,10 @@ def others_in_shared_folders(venv: str) -> tuple[str, ...]:
     for folder in ("lib", *DATA_FOLDERS):
         for name in names_in(os.path.join(venv, folder)):
             path = f"{folder}/{name}"
-            if not (is_runtime_folder(name) and folder in ("lib", "include")) and path not in _OF_JUPYTER:
+            if not (is_runtime_folder(name) and folder in ("lib", "include")) and path not in DATA_OF_TOOLS:
                 others += _files_below(venv, path)
     recorded = _recorded(venv) if others else {}
     return tuple(sorted(path for path in others if not _is_unchanged(venv, path, recorded)))
-
-
-_OF_JUPYTER = ("share/jupyter", "etc/jupyter")
-"""Kernels and settings that Jupyter's tools put into a venv, and no package records."""
 
 
 def _made_at(venv: str) -> int:
